@@ -1,0 +1,60 @@
+/**
+ * Time and chance, injected. Nothing else in src/ may touch Date, timers or Math.random, so that every behaviour
+ * can be played in virtual time.
+ */
+
+/** Cancels a pending timer; calling it again, or after the timer fired, does nothing. */
+export type Cancel = () => void;
+
+export interface Clock {
+  /** Wall clock, in milliseconds since the epoch. May jump. */
+  now(): number;
+  /** Monotonic clock, in milliseconds since an arbitrary start. Never goes back. */
+  monotonic(): number;
+  /** Calls `fn` once, after at least `ms` milliseconds. */
+  after(ms: number, fn: () => void): Cancel;
+  /** A number in [0, 1), for jitter only. */
+  random(): number;
+}
+
+/** Longest delay that a Node timer takes (2^31 - 1 ms); longer ones would fire at once. */
+const LONGEST_TIMER_MS = 2_147_483_647;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(ms, fn) {
+    const timer = setTimeout(fn, Math.min(Math.max(0, ms), LONGEST_TIMER_MS));
+    return () => clearTimeout(timer);
+  },
+  random: () => Math.random(),
+};
+
+/** Resolves after `ms` milliseconds, or rejects with the signal's reason as soon as it aborts. */
+export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = () => {
+      cancel();
+      reject(signal?.reason);
+    };
+    const cancel = clock.after(ms, () => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+/** An AbortSignal that aborts with `reason` after `ms`, or together with `parent`. Call `cancel` once done with it. */
+export function deadline(
+  clock: Clock,
+  ms: number,
+  reason: () => Error,
+  parent?: AbortSignal,
+): { signal: AbortSignal; cancel: Cancel } {
+  const controller = new AbortController();
+  const cancel = clock.after(ms, () => controller.abort(reason()));
+  const signal = parent ? AbortSignal.any([parent, controller.signal]) : controller.signal;
+  return { signal, cancel };
+}

@@ -1,0 +1,97 @@
+import type { Cancel, Clock } from "../../src/base/clock.ts";
+
+interface Timer {
+  at: number;
+  seq: number;
+  fn: () => void;
+}
+
+/**
+ * A clock that moves only when told to. Timers fire in order of their time, then of their creation; between two
+ * timers all pending promises run, so a test sees what a real program would see, at once and every time the same.
+ */
+export class VirtualClock implements Clock {
+  #now: number;
+  #monotonic = 0;
+  #seq = 0;
+  #timers = new Set<Timer>();
+  #random: () => number;
+
+  /** `random` defaults to the constant 0.5; hand in a seeded generator to explore. */
+  constructor(start = Date.UTC(2026, 0, 1), random: () => number = () => 0.5) {
+    this.#now = start;
+    this.#random = random;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  monotonic(): number {
+    return this.#monotonic;
+  }
+
+  random(): number {
+    return this.#random();
+  }
+
+  after(ms: number, fn: () => void): Cancel {
+    const timer: Timer = { at: this.#monotonic + Math.max(0, ms), seq: this.#seq++, fn };
+    this.#timers.add(timer);
+    return () => this.#timers.delete(timer);
+  }
+
+  /** Moves the wall clock alone, as an NTP step would. */
+  stepWallClock(ms: number): void {
+    this.#now += ms;
+  }
+
+  /** Number of timers that wait. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  /** Lets every promise that can settle now settle, without moving time. */
+  async settle(): Promise<void> {
+    // setImmediate comes after all microtasks; several rounds let chains over streams and p-queue run dry.
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Moves time on by `ms`, firing what comes due on the way. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#monotonic + ms;
+    await this.settle();
+    for (;;) {
+      const next = this.#next();
+      if (!next || next.at > end) break;
+      this.#timers.delete(next);
+      this.#move(next.at);
+      next.fn();
+      await this.settle();
+    }
+    this.#move(end);
+    await this.settle();
+  }
+
+  /** Moves on to the next timer and fires it; false when none waits. */
+  async step(): Promise<boolean> {
+    await this.settle();
+    const next = this.#next();
+    if (!next) return false;
+    await this.advance(next.at - this.#monotonic);
+    return true;
+  }
+
+  #next(): Timer | undefined {
+    let best: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (!best || timer.at < best.at || (timer.at === best.at && timer.seq < best.seq)) best = timer;
+    }
+    return best;
+  }
+
+  #move(to: number): void {
+    this.#now += to - this.#monotonic;
+    this.#monotonic = to;
+  }
+}
