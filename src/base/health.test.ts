@@ -1,0 +1,83 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { afterEach, expect, it } from "vitest";
+import { type Check, type RunningHealthServer, startHealthServer } from "./health.ts";
+import { createRegistry } from "./metrics.ts";
+
+let server: RunningHealthServer | undefined;
+afterEach(async () => {
+  await server?.stop();
+  server = undefined;
+});
+
+async function start(readiness: Record<string, Check> = {}, liveness: Record<string, Check> = {}) {
+  const registry = createRegistry({ version: "1.2.3", processMetrics: false });
+  server = await startHealthServer({
+    address: { host: "127.0.0.1", port: 0 },
+    registry,
+    readiness,
+    liveness,
+  });
+  return (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${server?.port}${path}`, init);
+}
+
+it("says 503 and what is not ready, and 200 once it is", async () => {
+  let cache: string | undefined = "first list is under way";
+  const get = await start({ cache: () => cache, lease: () => undefined });
+  const before = await get("/readyz");
+  expect(before.status).toBe(503);
+  expect(await before.text()).toBe("[-] cache: first list is under way\nnot ok: cache\n");
+  cache = undefined;
+  const after = await get("/readyz");
+  expect([after.status, await after.text()]).toEqual([200, "ok\n"]);
+});
+
+it("lists every check when asked to be verbose", async () => {
+  const get = await start({ cache: () => undefined, lease: () => "held by another" });
+  expect(await (await get("/readyz?verbose")).text()).toContain("[+] cache ok\n[-] lease: held by another");
+});
+
+it("stays alive while not ready: a restart would mend nothing", async () => {
+  const get = await start({ cache: () => "not yet" });
+  expect((await get("/healthz")).status).toBe(200);
+});
+
+it("takes a check that throws for one that failed", async () => {
+  const check = () => {
+    throw new Error("broken check");
+  };
+  const get = await start({}, { check });
+  const response = await get("/healthz");
+  expect([response.status, await response.text()]).toEqual([503, "[-] check: broken check\nnot ok: check\n"]);
+});
+
+it("serves the metrics of its own registry", async () => {
+  const get = await start();
+  const response = await get("/metrics");
+  expect(response.headers.get("content-type")).toContain("text/plain");
+  expect(await response.text()).toContain('paperspace_operator_build_info{version="1.2.3"');
+});
+
+it("answers nothing else", async () => {
+  const get = await start();
+  expect((await get("/")).status).toBe(404);
+  expect((await get("/healthz", { method: "POST" })).status).toBe(405);
+});
+
+it("stops although a client holds its connection open", async () => {
+  await start();
+  const socket = connect(server?.port ?? 0, "127.0.0.1");
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  const closed = once(socket, "close");
+  await server?.stop();
+  server = undefined;
+  await closed;
+});
+
+it("rejects when the address is taken, instead of running unseen", async () => {
+  await start();
+  const registry = createRegistry({ version: "1", processMetrics: false });
+  const again = startHealthServer({ address: { host: "127.0.0.1", port: server?.port ?? 0 }, registry });
+  await expect(again).rejects.toThrow("EADDRINUSE");
+});

@@ -1,0 +1,152 @@
+/**
+ * Kinds of configuration values: how each is read from text and what it allows. Which options exist is in config.ts.
+ */
+
+/** Reads text; throws BadValue when it does not fit. */
+export interface Kind<T> {
+  /** What is allowed, for `--help` and for errors: "a duration from 1s to 1h, such as 500ms, 3s, 10m or 1h". */
+  readonly allowed: string;
+  readonly parse: (text: string) => T;
+}
+
+/** The value does not fit; the message may add what in particular is wrong. */
+export class BadValue extends Error {}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** Milliseconds of `500ms`, `3s`, `10m`, `1h`, `1h30m`; undefined for anything else. */
+export function parseDuration(text: string): number | undefined {
+  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) return undefined;
+  let ms = 0;
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
+    ms += Number(amount) * (UNIT_MS[unit ?? ""] ?? Number.NaN);
+  }
+  return ms;
+}
+
+/** A duration in milliseconds, both bounds included and written as durations. */
+export function duration(min: string, max: string): Kind<number> {
+  const low = parseDuration(min) ?? 0;
+  const high = parseDuration(max) ?? Number.POSITIVE_INFINITY;
+  return {
+    allowed: `a duration from ${min} to ${max}, such as 500ms, 3s, 10m or 1h`,
+    parse(text) {
+      const ms = parseDuration(text);
+      if (ms === undefined || ms < low || ms > high) throw new BadValue();
+      return ms;
+    },
+  };
+}
+
+export function integer(min: number, max: number): Kind<number> {
+  return {
+    allowed: `a whole number from ${min} to ${max}`,
+    parse(text) {
+      const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+      if (!(value >= min && value <= max)) throw new BadValue();
+      return value;
+    },
+  };
+}
+
+export function decimal(min: number, max: number): Kind<number> {
+  return {
+    allowed: `a number from ${min} to ${max}`,
+    parse(text) {
+      const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+      if (!(value >= min && value <= max)) throw new BadValue();
+      return value;
+    },
+  };
+}
+
+export const bool: Kind<boolean> = {
+  allowed: "true or false",
+  parse(text) {
+    if (text !== "true" && text !== "false") throw new BadValue();
+    return text === "true";
+  },
+};
+
+export function oneOf<const T extends string>(...values: readonly T[]): Kind<T> {
+  return {
+    allowed: `one of ${values.join(", ")}`,
+    parse(text) {
+      const found = values.find((value) => value === text);
+      if (found === undefined) throw new BadValue();
+      return found;
+    },
+  };
+}
+
+export const text: Kind<string> = {
+  allowed: "text that is not empty",
+  parse(value) {
+    if (value.trim() === "") throw new BadValue();
+    return value.trim();
+  },
+};
+
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** A Kubernetes object name of one label, which fits namespaces and leases alike. */
+export const label: Kind<string> = {
+  allowed: "a Kubernetes name: lower-case letters, digits and dashes, at most 63",
+  parse(value) {
+    if (!DNS_LABEL.test(value)) throw new BadValue();
+    return value;
+  },
+};
+
+/** Comma-separated namespaces; empty means none. */
+export function namespaces(options: { wildcard: boolean }): Kind<readonly string[]> {
+  return {
+    allowed: `namespaces separated by commas${options.wildcard ? ", or * for all" : ""}`,
+    parse(value) {
+      const names = value
+        .split(",")
+        .map((name) => name.trim())
+        .filter((name) => name !== "");
+      const bad = names.find((name) => !DNS_LABEL.test(name) && !(options.wildcard && name === "*"));
+      if (bad !== undefined) throw new BadValue(`${JSON.stringify(bad)} is no namespace`);
+      return [...new Set(names)];
+    },
+  };
+}
+
+/** An http(s) URL without credentials, query or fragment; a slash at its end is dropped. */
+export const httpUrl: Kind<string> = {
+  allowed: "an http:// or https:// URL without user, query and fragment",
+  parse(value) {
+    const url = URL.parse(value);
+    if (!url || !/^https?:$/.test(url.protocol)) throw new BadValue();
+    if (url.username || url.password || url.search || url.hash) throw new BadValue();
+    return url.href.replace(/\/+$/, "");
+  },
+};
+
+/** A proxy: an http(s) URL that may hold credentials. */
+export const proxyUrl: Kind<string> = {
+  allowed: "an http:// or https:// URL",
+  parse(value) {
+    const url = URL.parse(value.includes("://") ? value : `http://${value}`);
+    if (!url || !/^https?:$/.test(url.protocol)) throw new BadValue();
+    return url.href;
+  },
+};
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** host:port, :port or [v6]:port; port 0 takes a free one. */
+export const address: Kind<Address> = {
+  allowed: "host:port, such as 0.0.0.0:8080, [::]:8080 or 127.0.0.1:0",
+  parse(value) {
+    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]*)):(\d{1,5})$/.exec(value);
+    const port = Number(match?.[3]);
+    if (!match || port > 65_535) throw new BadValue();
+    return { host: match[1] ?? (match[2] || "0.0.0.0"), port };
+  },
+};
