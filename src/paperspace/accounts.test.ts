@@ -1,0 +1,233 @@
+import { Registry } from "prom-client";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { VirtualClock } from "../../test/support/virtual-clock.ts";
+import { type Account, Accounts, keyFingerprint } from "./accounts.ts";
+import { createApiMetrics } from "./metrics.ts";
+import { html, json, type Received, ScriptedServer } from "./scripted-server.fixture.ts";
+import { failure, get, KEY, until } from "./transport.fixture.ts";
+import { createSockets, type Sockets } from "./wire.ts";
+
+const RECHECK_MS = 300_000;
+
+const session = (team: string, maxMachines?: number | null) =>
+  json(200, { team: { id: team, maxMachines }, user: {} });
+const loggedOut = json(200, null);
+const unauthorized = json(401, {
+  code: "UNAUTHORIZED",
+  message: "You must be logged in to access this method.",
+});
+
+let clock: VirtualClock;
+let server: ScriptedServer;
+let sockets: Sockets;
+let accounts: Accounts;
+let registry: Registry;
+
+beforeEach(async () => {
+  clock = new VirtualClock();
+  server = await ScriptedServer.start();
+  sockets = createSockets();
+  registry = new Registry();
+  accounts = new Accounts({
+    clock,
+    sockets,
+    baseUrl: `${server.origin}/v1`,
+    version: "1.2.3",
+    throttle: { requestsPerSecond: 1, burst: 5, concurrency: 10 },
+    timeoutMs: 30_000,
+    recheckMs: RECHECK_MS,
+    metrics: createApiMetrics(registry),
+  });
+});
+afterEach(async () => {
+  accounts.close();
+  await sockets.close();
+  await server.stop();
+});
+
+const keyOf = ({ headers }: Received) => headers.authorization?.replace("Bearer ", "");
+
+describe("a good key", () => {
+  it("is asked about once, however many objects use it", async () => {
+    server.script = [session("te1", 7)];
+    const all = await Promise.all(Array.from({ length: 50 }, () => accounts.get(KEY)));
+    await clock.advance(86_400_000);
+    all.push(await accounts.get(KEY));
+    expect(server.received.map(({ method, path }) => `${method} ${path}`)).toEqual(["GET /v1/auth/session"]);
+    expect(new Set(all).size).toBe(1);
+    expect(all[0]).toMatchObject({ team: "te1", maxMachines: 7 });
+  });
+
+  it("may end in a line feed, as a Secret made from a file does", async () => {
+    server.script = [session("te1")];
+    await accounts.get(`${KEY}\n`);
+    await accounts.get(KEY);
+    expect(server.received.map(keyOf)).toEqual([KEY]);
+  });
+
+  it.each([undefined, null])("has no known quota when the session says %s", async (quota) => {
+    server.script = [session("te1", quota)];
+    expect((await accounts.get(KEY)).maxMachines).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe("a bad key", () => {
+  it.each([
+    ["null with 200", loggedOut],
+    ["401", unauthorized],
+  ])("answered with %s is refused, and not asked about again before the recheck", async (_, reply) => {
+    server.script = [reply];
+    const first = await Promise.all(Array.from({ length: 20 }, () => failure(accounts.get(KEY))));
+    expect(first.every(({ code, effect }) => code === "PS_UNAUTHORIZED" && effect === "none")).toBe(true);
+    expect(first[0]?.retryAfterMs).toBe(RECHECK_MS);
+    await clock.advance(RECHECK_MS - 1_000);
+    expect(await failure(accounts.get(KEY))).toMatchObject({ code: "PS_UNAUTHORIZED", retryAfterMs: 1_000 });
+    expect(server.received).toHaveLength(1);
+  });
+
+  it("is asked about again after the recheck, and works once it was made good", async () => {
+    server.script = [loggedOut, session("te1")];
+    await failure(accounts.get(KEY));
+    await clock.advance(RECHECK_MS);
+    expect((await accounts.get(KEY)).team).toBe("te1");
+  });
+
+  it.each(["", "  \n", "two keys", "line\nfeed", "schlüssel", "x".repeat(2_000)])(
+    "that no header can carry (%j) is refused without asking",
+    async (key) => {
+      expect(await failure(accounts.get(key))).toMatchObject({ code: "PS_UNAUTHORIZED" });
+      expect(server.received).toEqual([]);
+    },
+  );
+
+  it("does not spoil another one", async () => {
+    server.script = [loggedOut, session("te1")];
+    await failure(accounts.get("bad"));
+    expect((await accounts.get(KEY)).team).toBe("te1");
+  });
+
+  it("is refused although its letters occur in the answer: what is taken out must not change the verdict", async () => {
+    server.script = [unauthorized];
+    expect(await failure(accounts.get("e"))).toMatchObject({ code: "PS_UNAUTHORIZED" });
+  });
+});
+
+describe("what says nothing about the key", () => {
+  it.each([
+    ["a block page", html(403), "PS_NOT_JSON"],
+    ["a gateway's 401", html(401), "PS_NOT_JSON"],
+    ["a session without a team", json(200, { user: {} }), "PS_UNEXPECTED"],
+    ["an address without /v1", json(404, { code: "NOT_FOUND", message: "Not found" }), "PS_NOT_FOUND"],
+  ])("is not remembered: %s", async (_, reply, code) => {
+    server.script = [reply, session("te1")];
+    expect((await failure(accounts.get(KEY))).code).toBe(code);
+    expect((await accounts.get(KEY)).team).toBe("te1");
+  });
+
+  it("slows the next probe all the same when it is a 429", async () => {
+    const limited = json(429, { code: "TOO_MANY_REQUESTS", message: "slow down" });
+    server.script = [limited, limited, limited, limited, session("te1")];
+    const failed = failure(accounts.get(KEY));
+    for (let n = 1; n <= 4; n++) {
+      await server.arrived(n);
+      await clock.advance(120_000);
+    }
+    expect((await failed).code).toBe("PS_RATE_LIMITED");
+    const before = clock.monotonic();
+    const again = accounts.get(KEY);
+    await clock.settle();
+    await until(() => clock.pending > 0 || server.received.length > 4);
+    await clock.advance(1_000);
+    expect((await again).team).toBe("te1");
+    expect(clock.monotonic() - before).toBe(1_000);
+  });
+});
+
+describe("a key that stops working", () => {
+  const refusedCall = async (account: Account) => failure(account.api.request(get()));
+
+  it("is asked about anew after a 401 to any call, by itself", async () => {
+    server.script = [session("te1"), unauthorized, loggedOut];
+    const account = await accounts.get(KEY);
+    await clock.advance(1_000);
+    expect(await refusedCall(account)).toMatchObject({ code: "PS_UNAUTHORIZED" });
+    expect(await failure(accounts.get(KEY))).toMatchObject({ code: "PS_UNAUTHORIZED" });
+    expect(server.received).toHaveLength(3);
+  });
+
+  it("is not asked about again for refusals of before the last probe: they are no news", async () => {
+    server.script = [session("te1"), session("te1")];
+    await accounts.get(KEY);
+    await clock.advance(1_000);
+    accounts.invalidate(KEY, 500);
+    await accounts.get(KEY);
+    accounts.invalidate(KEY, 400);
+    await accounts.get(KEY);
+    expect(server.received).toHaveLength(2);
+  });
+
+  it("is asked about once when a whole fleet tells of it", async () => {
+    server.script = [session("te1"), loggedOut];
+    await accounts.get(KEY);
+    await clock.advance(1_000);
+    const fleet = Array.from({ length: 30 }, () => {
+      accounts.invalidate(KEY);
+      return failure(accounts.get(KEY));
+    });
+    await Promise.all(fleet);
+    expect(server.received).toHaveLength(2);
+  });
+});
+
+describe("teams", () => {
+  it("share one budget among their keys: it is the team that the API limits", async () => {
+    server.script = [session("te1"), session("te1"), session("te2"), json(200, { id: "ps1" })];
+    const [a, b, other] = [
+      await accounts.get("key-a"),
+      await accounts.get("key-b"),
+      await accounts.get("key-c"),
+    ];
+    const calls = [a, b, a, b, a, b, a, b, other].map((account) => account.api.request(get()));
+    await until(() => server.received.length === 3 + 5);
+    await clock.settle();
+    const sent = server.received.slice(3).map(keyOf);
+    expect(sent.filter((key) => key === "key-c")).toHaveLength(1);
+    expect(sent).toHaveLength(5);
+    await clock.advance(10_000);
+    await Promise.all(calls);
+  });
+
+  it("show up in the metrics by name, routes by template, keys not at all", async () => {
+    server.script = [
+      session("te1"),
+      json(200, { id: "ps1" }),
+      json(404, { code: "NOT_FOUND", message: "no" }),
+    ];
+    const account = await accounts.get(KEY);
+    await account.api.request(get());
+    await refusedBy(account);
+    const text = await registry.metrics();
+    expect(text).toContain(
+      'paperspace_api_requests_total{method="GET",route="/machines/{id}",status="404"} 1',
+    );
+    expect(text).toContain('paperspace_api_throttle_rate{team="te1"} 1');
+    expect(text).not.toContain("ps1");
+    expect(text).not.toContain(KEY);
+  });
+  const refusedBy = (account: Account) => failure(account.api.request(get()));
+});
+
+it("lets nothing through once closed", async () => {
+  server.script = [session("te1")];
+  const account = await accounts.get(KEY);
+  accounts.close();
+  expect(await failure(account.api.request(get()))).toMatchObject({ code: "PS_NOT_SENT" });
+  expect(await failure(accounts.get("another"))).toMatchObject({ code: "PS_NOT_SENT" });
+  expect(server.received).toHaveLength(1);
+});
+
+it("tells keys apart without saying anything of them", () => {
+  expect(keyFingerprint(KEY)).toMatch(/^[0-9a-f]{8}$/);
+  expect(keyFingerprint(`${KEY}\n`)).toBe(keyFingerprint(KEY));
+  expect(keyFingerprint("other")).not.toBe(keyFingerprint(KEY));
+});

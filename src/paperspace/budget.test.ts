@@ -1,0 +1,153 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Budget, type Lane } from "./budget.ts";
+
+const RATE = 5;
+const BURST = 10;
+
+/** Sends in `lane` as soon as it may, until `until`; returns the times. */
+function drain(budget: Budget, lanes: Lane[], from: number, until: number): { lane: Lane; at: number }[] {
+  const sent: { lane: Lane; at: number }[] = [];
+  for (let now = from; now <= until; ) {
+    const ready = lanes.find((lane) => budget.waitMs(lane, now, lanes.length === 1) === 0);
+    if (ready) {
+      budget.take(ready, now);
+      sent.push({ lane: ready, at: now });
+      continue;
+    }
+    now += Math.max(
+      1,
+      Math.ceil(Math.min(...lanes.map((lane) => budget.waitMs(lane, now, lanes.length === 1)))),
+    );
+  }
+  return sent;
+}
+
+const make = () => new Budget({ requestsPerSecond: RATE, burst: BURST }, 0);
+
+describe("shares", () => {
+  it("give normal calls the whole rate while nobody deletes: an idle reserve costs nothing", () => {
+    const sent = drain(make(), ["normal"], 0, 60_000);
+    expect(sent.length).toBeGreaterThanOrEqual(60 * RATE);
+  });
+
+  it("keep the reserve for deletes, however long other calls press", () => {
+    const budget = make();
+    drain(budget, ["normal"], 0, 60_000);
+    expect(budget.waitMs("normal", 60_000, false)).toBeGreaterThan(0);
+    expect(budget.waitMs("reserve", 60_000, false)).toBe(0);
+  });
+
+  it("keep four fifths for the rest, however many deletes press", () => {
+    const sent = drain(make(), ["reserve", "normal"], 0, 60_000);
+    const deletes = sent.filter(({ lane }) => lane === "reserve").length;
+    expect(deletes / sent.length).toBeGreaterThan(0.15);
+    expect(deletes / sent.length).toBeLessThan(0.25);
+  });
+
+  it("let deletes use everything when nobody else wants it", () => {
+    expect(drain(make(), ["reserve"], 0, 60_000).length).toBeGreaterThanOrEqual(60 * RATE);
+  });
+
+  it("hold polls to a fifth", () => {
+    expect(drain(make(), ["poll"], 0, 60_000).length).toBeLessThanOrEqual(BURST / 5 + 60 * RATE * 0.2 + 1);
+  });
+});
+
+describe("adapting", () => {
+  it("halves the rate at a 429 and stops everything for 10 s, deletes included", () => {
+    const budget = make();
+    expect(budget.slowDown(0, 1, 0)).toBe(true);
+    expect(budget.rate).toBe(RATE / 2);
+    for (const lane of ["reserve", "poll", "normal"] as const) {
+      expect(budget.waitMs(lane, 1, true)).toBeGreaterThanOrEqual(10_000);
+    }
+    expect(budget.waitMs("normal", 10_001, true)).toBe(0);
+  });
+
+  it("takes the 429s of one volley for one: they say the same thing", () => {
+    const budget = make();
+    budget.slowDown(0, 100);
+    expect([budget.slowDown(5, 101), budget.slowDown(100, 102)]).toEqual([false, false]);
+    expect(budget.rate).toBe(RATE / 2);
+  });
+
+  it("pauses longer while it goes on, up to two minutes, and never stops for good", () => {
+    const budget = make();
+    const pauses: number[] = [];
+    for (let i = 0, now = 1; i < 8; i++) {
+      budget.slowDown(now, now + 1);
+      pauses.push(budget.frozenFor(now + 1) / 1000);
+      now += 200_000;
+    }
+    expect(pauses).toEqual([10, 20, 40, 80, 120, 120, 120, 120]);
+    expect(budget.rate).toBe(RATE / 16);
+  });
+
+  it("starts again at 10 s once an answer was good, and climbs back slowly to the configured rate", () => {
+    const budget = make();
+    budget.slowDown(0, 1);
+    budget.slowDown(20_000, 20_001);
+    let answers = 0;
+    for (let now = 60_000; budget.rate < RATE; now += 1_000, answers++) budget.speedUp(now, now);
+    expect(answers).toBeGreaterThan(100);
+    expect(budget.rate).toBe(RATE);
+    budget.slowDown(900_000, 900_001);
+    expect(budget.frozenFor(900_001)).toBe(10_000);
+  });
+
+  it("is not talked up by answers to requests of before the slow-down", () => {
+    const budget = make();
+    budget.slowDown(10, 20);
+    budget.speedUp(15, 25);
+    expect(budget.rate).toBe(RATE / 2);
+  });
+
+  it("heeds Retry-After up to two minutes", () => {
+    const budget = make();
+    budget.slowDown(0, 1, 45_000);
+    expect(budget.frozenFor(1)).toBe(45_000);
+    budget.slowDown(50_000, 50_001, 3_600_000);
+    expect(budget.frozenFor(50_001)).toBe(120_000);
+  });
+});
+
+it("never lets more through than burst + rate × time in any stretch of time, nor polls than a fifth", () => {
+  const step = fc.record({
+    lane: fc.constantFrom<Lane>("reserve", "poll", "normal"),
+    gap: fc.integer({ min: 0, max: 1_500 }),
+    limited: fc.boolean().map((b) => b),
+    good: fc.boolean(),
+  });
+  const settings = fc.record({
+    rate: fc.integer({ min: 1, max: 40 }),
+    burst: fc.integer({ min: 2, max: 30 }),
+  });
+  fc.assert(
+    fc.property(settings, fc.array(step, { maxLength: 120 }), ({ rate, burst }, steps) => {
+      const budget = new Budget({ requestsPerSecond: rate, burst }, 0);
+      const sent: { lane: Lane; at: number }[] = [];
+      let now = 0;
+      steps.forEach(({ lane, gap, limited, good }, i) => {
+        now += gap;
+        if (budget.waitMs(lane, now, true) === 0) {
+          budget.take(lane, now);
+          sent.push({ lane, at: now });
+        }
+        if (limited && i % 10 === 0) budget.slowDown(now, now + 1);
+        else if (good) budget.speedUp(now, now + 1);
+      });
+      const within = (times: number[], most: (seconds: number) => number) =>
+        times.every((from, i) => times.slice(i).every((to, n) => n + 1 <= most((to - from) / 1000) + 0.01));
+      const polls = sent.filter(({ lane }) => lane === "poll").map(({ at }) => at);
+      expect(
+        within(
+          sent.map(({ at }) => at),
+          (seconds) => burst + rate * seconds,
+        ),
+      ).toBe(true);
+      expect(within(polls, (seconds) => Math.max(1, burst / 5) + (rate / 5) * seconds)).toBe(true);
+    }),
+    { numRuns: 200 },
+  );
+});

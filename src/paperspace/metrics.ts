@@ -1,0 +1,62 @@
+/**
+ * What is measured on the way to Paperspace. Labels hold routes, never ids, and teams, never keys.
+ */
+
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { routeOf } from "./route.ts";
+import type { ThrottleHooks } from "./throttle.ts";
+
+export interface ApiMetrics {
+  /** One try of one call. `outcome`: the HTTP status, or the error code where no whole answer came. */
+  request(method: string, path: string, outcome: string, seconds: number): void;
+  /** The hooks of one team's throttle. */
+  throttle(team: string): ThrottleHooks;
+}
+
+export function createApiMetrics(registry: Registry): ApiMetrics {
+  const registers = [registry];
+  const requests = new Counter({
+    name: "paperspace_api_requests_total",
+    help: "Requests sent to the Paperspace API, retries included, by HTTP status or kind of failure.",
+    labelNames: ["method", "route", "status"],
+    registers,
+  });
+  const durations = new Histogram({
+    name: "paperspace_api_request_duration_seconds",
+    help: "Time from sending a request to the end of its answer.",
+    labelNames: ["method", "route"],
+    buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  });
+  const waits = new Histogram({
+    name: "paperspace_api_throttle_wait_seconds",
+    help: "Time that calls waited for their turn.",
+    labelNames: ["lane"],
+    buckets: [0.001, 0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 120],
+    registers,
+  });
+  const limited = new Counter({
+    name: "paperspace_api_rate_limited_total",
+    help: "Answers 429, by team.",
+    labelNames: ["team"],
+    registers,
+  });
+  const rate = new Gauge({
+    name: "paperspace_api_throttle_rate",
+    help: "Requests per second that the throttle allows at present, by team.",
+    labelNames: ["team"],
+    registers,
+  });
+  return {
+    request(method, path, status, seconds) {
+      const route = routeOf(path);
+      requests.inc({ method, route, status });
+      durations.observe({ method, route }, seconds);
+    },
+    throttle: (team) => ({
+      waited: (seconds, lane) => waits.observe({ lane }, seconds),
+      rateLimited: () => limited.inc({ team }),
+      rateChanged: (value) => rate.set({ team }, value),
+    }),
+  };
+}

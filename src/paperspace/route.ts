@@ -1,0 +1,40 @@
+/**
+ * Paths of the API: how one is written safely, and the template that it falls under.
+ */
+
+import { PaperspaceError } from "./errors.ts";
+
+/** The fixed words of the vendor's paths; everything else in a path is an id or a name. */
+const WORDS: ReadonlySet<string> = new Set(
+  (
+    "accessors activity assign auth collaborators container-registries custom-templates datasets deployments desktop " +
+    "health history logs machine-availability machine-events machines metrics models os-templates private-networks " +
+    "projects public-ips restart restore runs secrets session shared-drives snapshots start startup-scripts stop " +
+    "storage-providers tags teams test-connection unassign users utilization versions"
+  ).split(" "),
+);
+
+/**
+ * Writes a path with its ids encoded: apiPath`/machines/${id}/start`. An empty id or a dot segment would name another
+ * resource altogether (DELETE /machines/), so it is refused with PS_NOT_SENT.
+ */
+export function apiPath(parts: TemplateStringsArray, ...ids: readonly string[]): string {
+  return parts.reduce((path, part, i) => {
+    const id = ids[i - 1] ?? "";
+    if (id.trim() === "" || id === "." || id === "..") {
+      throw new PaperspaceError("PS_NOT_SENT", `${JSON.stringify(id)} is no id for ${parts.join("…")}`, {
+        effect: "none",
+      });
+    }
+    return path + encodeURIComponent(id) + part;
+  });
+}
+
+/** `/machines/{id}/start` for `/machines/ps1/start`: few enough values for a label of a metric. */
+export function routeOf(path: string): string {
+  const [bare = ""] = path.split("?");
+  return bare
+    .split("/")
+    .map((part) => (part === "" || WORDS.has(part) ? part : "{id}"))
+    .join("/");
+}

@@ -1,0 +1,283 @@
+import fc from "fast-check";
+import { Type } from "typebox";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { apiPath } from "./route.ts";
+import { cutAtOnce, html, json } from "./scripted-server.fixture.ts";
+import {
+  failure,
+  get,
+  KEY,
+  machine as machineSchema,
+  post,
+  put,
+  type Setting,
+  setUp,
+  until,
+} from "./transport.fixture.ts";
+
+let setting: Setting;
+beforeEach(async () => {
+  setting = await setUp();
+});
+afterEach(() => setting.stop());
+
+const machine = json(200, { id: "ps1", more: { kept: true } });
+const busy = json(503, { code: "INTERNAL_SERVER_ERROR", message: "busy" });
+
+describe("a request", () => {
+  it("joins the path to the base, version and all, and carries key, names and query", async () => {
+    const { api, server } = setting;
+    server.script = [machine];
+    const path = apiPath`/machines/${"a/b?c"}`;
+    await api.request({ ...get(path), query: { limit: 5, name: "x y&z", after: undefined, flag: false } });
+    const [sent] = server.received;
+    expect(sent?.path).toBe("/v1/machines/a%2Fb%3Fc?limit=5&name=x+y%26z&flag=false");
+    expect(sent?.headers).toMatchObject({
+      authorization: `Bearer ${KEY}`,
+      accept: "application/json",
+      "user-agent": "paperspace-operator/1.2.3",
+      "x-client": "paperspace-operator",
+      "x-client-version": "1.2.3",
+    });
+  });
+
+  it("says that it is JSON exactly when it has a body; a power call has {}", async () => {
+    const { api, server } = setting;
+    server.script = [machine];
+    await api.request(get());
+    await api.request({ ...post(), method: "PATCH", path: "/machines/ps1/stop", body: {} });
+    expect(server.received[0]?.headers["content-type"]).toBeUndefined();
+    expect(server.received[1]).toMatchObject({ body: "{}", headers: { "content-type": "application/json" } });
+  });
+
+  it("passes on what it knows nothing of", async () => {
+    setting.server.script = [machine];
+    expect((await setting.api.request(get())).body).toEqual({ id: "ps1", more: { kept: true } });
+  });
+
+  it("takes null where null is an answer", async () => {
+    setting.server.script = [json(200, null)];
+    const answer = Type.Union([Type.Null(), machineSchema]);
+    expect((await setting.api.request({ ...get(), answer })).body).toBeNull();
+  });
+
+  it("says when the try began that was answered, not the first one: older knowledge must not win", async () => {
+    const { api, server, clock, tries } = setting;
+    server.script = [busy, machine];
+    const asked = api.request(get());
+    await until(() => tries.length === 1);
+    await clock.advance(500);
+    expect(await asked).toMatchObject({ beganAt: 500, answeredAt: 500 });
+  });
+
+  it("names the field that does not fit, and not its value", async () => {
+    setting.server.script = [json(200, { id: 5, password: "geheim" })];
+    const error = await failure(setting.api.request(get()));
+    expect(error.message).toBe("GET /machines/ps1: unexpected answer: /id must be string");
+  });
+});
+
+describe("retries", () => {
+  it.each([
+    ["a failing server", busy],
+    ["a failing gateway", html(502)],
+    ["a cut", cutAtOnce],
+  ])("help a safe call over %s", async (_, reply) => {
+    const { api, server, clock, tries } = setting;
+    server.script = [reply, reply, machine];
+    const asked = api.request(put());
+    await until(() => tries.length === 1);
+    await clock.advance(500);
+    await until(() => tries.length === 2);
+    await clock.advance(1_000);
+    expect(await asked).toMatchObject({ status: 200 });
+  });
+
+  it("end after four tries, with growing pauses, so that a pass is not held up", async () => {
+    const { api, server, clock, tries } = setting;
+    server.script = [busy];
+    const failed = failure(api.request(get()));
+    for (const [n, pause] of [500, 1_000, 2_000].entries()) {
+      await until(() => tries.length === n + 1);
+      await clock.advance(pause - 1);
+      expect(server.received).toHaveLength(n + 1);
+      await clock.advance(1);
+    }
+    expect(await failed).toMatchObject({ code: "PS_SERVER", status: 503 });
+    expect(server.received).toHaveLength(4);
+  });
+
+  it.each([400, 401, 403, 404, 405, 409, 412])("are not for a refusal (%i)", async (status) => {
+    setting.server.script = [json(status, { code: "X", message: "no" })];
+    await failure(setting.api.request(get()));
+    expect(setting.server.received).toHaveLength(1);
+  });
+
+  it("are not for block pages: whoever blocks is not to be pressed", async () => {
+    setting.server.script = [html(403)];
+    await failure(setting.api.request(get()));
+    expect(setting.server.received).toHaveLength(1);
+  });
+
+  it("after a 429 wait 10 s, then 20 s, and hold back every other call as long", async () => {
+    const { api, server, clock, tries } = setting;
+    const limited = json(429, { code: "TOO_MANY_REQUESTS", message: "slow down" });
+    server.script = [limited, limited, machine];
+    const asked = api.request(get());
+    await until(() => tries.length === 1);
+    const other = api.request(get("/machines/ps2"));
+    await clock.advance(9_999);
+    expect(server.received).toHaveLength(1);
+    await clock.advance(1);
+    await until(() => tries.length >= 2);
+    await clock.advance(19_000);
+    expect(server.received).toHaveLength(2);
+    await clock.advance(2_000);
+    await Promise.all([asked, other]);
+    expect(tries.slice(0, 2)).toEqual(["429", "429"]);
+  });
+
+  it("never happen to a call that is not safe, not even after a 429", async () => {
+    const { api, server, clock } = setting;
+    server.script = [json(429, { code: "TOO_MANY_REQUESTS", message: "slow down" }, ["retry-after: 30"])];
+    const error = await failure(api.request(post()));
+    expect(error).toMatchObject({ code: "PS_RATE_LIMITED", effect: "none", retryAfterMs: 30_000 });
+    await clock.advance(600_000);
+    expect(server.received).toHaveLength(1);
+  });
+
+  it("end when the caller gives up, with the doubt of the tries so far", async () => {
+    const { api, server, tries } = setting;
+    server.script = [cutAtOnce];
+    const controller = new AbortController();
+    const failed = failure(api.request({ ...put(), signal: controller.signal }));
+    await until(() => tries.length === 1);
+    await setting.clock.settle();
+    controller.abort();
+    expect(await failed).toMatchObject({ code: "PS_NOT_SENT", effect: "unknown" });
+  });
+
+  it("ask the gate every time", async () => {
+    const { api, server, clock, tries } = setting;
+    server.script = [busy];
+    const gate = () => (server.received.length > 0 ? "paused" : undefined);
+    const failed = failure(api.request({ ...put(), gate }));
+    await until(() => tries.length === 1);
+    await clock.advance(10_000);
+    expect(await failed).toMatchObject({ code: "PS_NOT_SENT", effect: "unknown" });
+    expect(server.received).toHaveLength(1);
+  });
+});
+
+describe("the key", () => {
+  it("is in no error, even when the answer repeats it", async () => {
+    const { api, server } = setting;
+    const echo = { code: `BAD ${KEY}`, message: `what is Bearer ${KEY}?`, details: { got: KEY } };
+    for (const reply of [json(400, echo), json(200, echo), json(500, echo), json(429, echo)]) {
+      server.script = [reply];
+      const error = await failure(api.request(post()));
+      expect(JSON.stringify({ ...error, message: error.message, stack: error.stack })).not.toContain(KEY);
+    }
+  });
+
+  it("that is refused is told, with the time of the call that was refused", async () => {
+    const told: number[] = [];
+    const other = await setUp({ onUnauthorized: (beganAt) => told.push(beganAt) });
+    other.server.script = [json(401, { code: "UNAUTHORIZED", message: "You must be logged in" })];
+    await other.clock.advance(5);
+    expect(await failure(other.api.request(get()))).toMatchObject({ code: "PS_UNAUTHORIZED" });
+    expect(told).toEqual([5]);
+    await other.stop();
+  });
+});
+
+describe("pages", () => {
+  const list = {
+    path: "/machines",
+    query: { orderBy: "dtCreated", order: "asc", name: "n" },
+    item: machineSchema,
+  };
+  const page = (ids: string[], hasMore: boolean, nextPage?: string | null) =>
+    json(200, { hasMore, items: ids.map((id) => ({ id })), ...(nextPage === undefined ? {} : { nextPage }) });
+
+  async function ids(): Promise<string[]> {
+    const found: string[] = [];
+    for await (const { items } of setting.api.pages(list)) found.push(...items.map(({ id }) => id));
+    return found;
+  }
+
+  it("follow the cursor with everything else unchanged, 120 at a time", async () => {
+    setting.server.script = [page(["a"], true, "c1"), page([], true, "c2"), page(["b"], false, null)];
+    expect(await ids()).toEqual(["a", "b"]);
+    const fixed = "/v1/machines?orderBy=dtCreated&order=asc&name=n&limit=120";
+    expect(setting.server.received.map(({ path }) => path)).toEqual([
+      fixed,
+      `${fixed}&after=c1`,
+      `${fixed}&after=c2`,
+    ]);
+  });
+
+  it.each([
+    ["absent", page(["a"], false)],
+    ["null", page(["a"], false, null)],
+    ["empty", page(["a"], false, "")],
+    ["there although nothing follows", page(["a"], false, "c9")],
+  ])("end without more whether the cursor is %s", async (_, reply) => {
+    setting.server.script = [reply];
+    expect(await ids()).toEqual(["a"]);
+    expect(setting.server.received).toHaveLength(1);
+  });
+
+  it.each([
+    ["absent", page(["a"], true)],
+    ["null", page(["a"], true, null)],
+    ["empty", page(["a"], true, "")],
+  ])(
+    "fail when there is more and the cursor is %s: half a list must not count as whole",
+    async (_, reply) => {
+      setting.server.script = [reply];
+      expect(await failure(ids())).toMatchObject({ code: "PS_UNEXPECTED" });
+    },
+  );
+
+  it("fail when a cursor comes back: it would go round for ever", async () => {
+    setting.server.script = [page(["a"], true, "c1"), page(["b"], true, "c2"), page(["a"], true, "c1")];
+    expect(await failure(ids())).toMatchObject({ code: "PS_UNEXPECTED" });
+    expect(setting.server.received).toHaveLength(3);
+  });
+
+  it("fail as a whole when one item is not what we rely on", async () => {
+    setting.server.script = [json(200, { hasMore: false, items: [{ id: "a" }, { name: "no id" }] })];
+    expect((await failure(ids())).message).toContain("/items/1");
+  });
+
+  it("bring every item once, in order, however the server cuts them and whichever page needs another try", async () => {
+    const cut = fc.array(fc.record({ size: fc.nat(3), fails: fc.boolean() }), { minLength: 1, maxLength: 6 });
+    const property = fc.asyncProperty(cut, async (pages) => {
+      const other = await setUp();
+      const all: string[] = [];
+      other.server.script = pages.flatMap(({ size, fails }, i) => {
+        const items = Array.from({ length: size }, (_, n) => `${i}-${n}`);
+        all.push(...items);
+        const last = i === pages.length - 1;
+        return [...(fails ? [busy] : []), page(items, !last, last ? "" : `c${i}`)];
+      });
+      const found: string[] = [];
+      let done = false;
+      const reading = (async () => {
+        for await (const got of other.api.pages(list)) found.push(...got.items.map(({ id }) => id));
+        done = true;
+      })();
+      let seen = 0;
+      while (!done) {
+        await until(() => done || other.tries.length > seen);
+        seen = other.tries.length;
+        if (other.tries.at(-1) === "503") await other.clock.advance(500);
+      }
+      await reading;
+      await other.stop();
+      expect(found).toEqual(all);
+    });
+    await fc.assert(property, { numRuns: 20 });
+  });
+});

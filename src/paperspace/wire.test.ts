@@ -1,0 +1,236 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { cutAnswer, cutAtOnce, html, json, ScriptedServer, silence } from "./scripted-server.fixture.ts";
+import { failure, get, KEY, post, put, type Setting, setUp, until } from "./transport.fixture.ts";
+
+let setting: Setting;
+beforeEach(async () => {
+  setting = await setUp();
+});
+afterEach(() => setting.stop());
+
+const machine = json(200, { id: "ps1" });
+
+describe("a call that must not be sent twice", () => {
+  it("goes out on a connection of its own, also when a kept-alive one stands idle", async () => {
+    const { api, server } = setting;
+    server.script = [machine];
+    for (const request of [get(), get(), post(), post(), get()]) {
+      await api.request(request);
+      // A connection is free for the next call only in the turn after its answer ended.
+      await setting.clock.settle();
+    }
+    const connections = server.received.map(({ connection }) => connection);
+    expect(connections[1]).toBe(connections[0]);
+    expect(connections[4]).toBe(connections[0]);
+    expect(new Set(connections).size).toBe(3);
+    expect(server.received[2]?.headers.connection).toBe("close");
+  });
+
+  it("is sent once when the connection breaks after it went out, and nobody knows what came of it", async () => {
+    const { api, server, tries } = setting;
+    server.script = [cutAtOnce];
+    expect(await failure(api.request(post()))).toMatchObject({ code: "PS_CONNECTION", effect: "unknown" });
+    await setting.clock.advance(600_000);
+    expect([server.received.length, tries]).toEqual([1, ["PS_CONNECTION"]]);
+  });
+
+  it("is not drawn into the end of kept-alive connections", async () => {
+    const { api, server } = setting;
+    server.script = [machine];
+    await api.request(get());
+    server.dropConnections();
+    await expect(api.request(post())).resolves.toMatchObject({ status: 200 });
+    expect(server.received.filter(({ method }) => method === "POST")).toHaveLength(1);
+  });
+
+  it("leaves no connection behind", async () => {
+    const { api, server } = setting;
+    let closed = 0;
+    server.script = [
+      (socket) => {
+        socket.on("close", () => closed++);
+        socket.write(machine);
+      },
+    ];
+    await api.request(post());
+    await until(() => closed === 1);
+  });
+});
+
+describe("whether a write may have happened", () => {
+  it("is known when nobody listens: no byte went out", async () => {
+    await setting.server.stop();
+    const error = await failure(setting.api.request(post()));
+    expect(error).toMatchObject({ code: "PS_CONNECTION", effect: "none" });
+    expect(error.message).toContain("ECONNREFUSED");
+    setting = await setUp();
+  });
+
+  it("is known when the name does not resolve", async () => {
+    const other = await setUp({ baseUrl: "http://nowhere.invalid/v1" });
+    expect(await failure(other.api.request(post()))).toMatchObject({ code: "PS_CONNECTION", effect: "none" });
+    await other.stop();
+  });
+
+  it("is known when TLS fails", async () => {
+    const other = await setUp({ baseUrl: setting.server.origin.replace("http:", "https:") });
+    setting.server.script = [html(400)];
+    const failed = failure(other.api.request(post()));
+    await until(() => setting.server.connections > 0);
+    setting.server.dropConnections();
+    expect(await failed).toMatchObject({ code: "PS_CONNECTION", effect: "none" });
+    await other.stop();
+  });
+
+  it("is known when the time runs out while the connection is still being made", async () => {
+    // A TLS server that never says a word.
+    const mute = createServer(() => {});
+    mute.listen(0, "127.0.0.1");
+    await once(mute, "listening");
+    const other = await setUp({ baseUrl: `https://127.0.0.1:${(mute.address() as AddressInfo).port}/v1` });
+    const failed = failure(other.api.request(post()));
+    const arrived = once(mute, "connection");
+    await arrived;
+    await other.clock.advance(30_000);
+    expect(await failed).toMatchObject({ code: "PS_TIMEOUT", effect: "none" });
+    await other.stop();
+    mute.close();
+  });
+
+  it.each([
+    ["silence until the deadline", silence, "PS_TIMEOUT"],
+    ["a cut before the answer", cutAtOnce, "PS_CONNECTION"],
+    ["a cut in the answer", cutAnswer(200, '{"id":"ps'), "PS_TRUNCATED"],
+    [
+      "JSON that breaks off",
+      `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 6\r\n\r\n{"id":`,
+      "PS_TRUNCATED",
+    ],
+    ["a page instead of JSON", html(200), "PS_NOT_JSON"],
+    ["a block page", html(403), "PS_NOT_JSON"],
+    ["a failing gateway", html(502), "PS_SERVER"],
+    ["an answer of another shape", json(200, { ok: true }), "PS_UNEXPECTED"],
+    ["an error in a 200", json(200, { code: "CONFLICT", message: "busy" }), "PS_UNEXPECTED"],
+    ["bytes that are not HTTP", "hello\r\n\r\n", "PS_CONNECTION"],
+  ])("is unknown after %s", async (_, reply, code) => {
+    const { api, server, clock } = setting;
+    server.script = [reply];
+    const failed = failure(api.request(post()));
+    await server.arrived(1);
+    if (reply === silence) await clock.advance(30_000);
+    expect(await failed).toMatchObject({ code, effect: "unknown" });
+    expect(server.received).toHaveLength(1);
+  });
+
+  it("of a retried write is as doubtful as its worst try, though the last one was a clear refusal", async () => {
+    const { api, server, clock, tries } = setting;
+    server.script = [cutAtOnce, json(409, { code: "CONFLICT", message: "busy" })];
+    const failed = failure(api.request(put()));
+    await until(() => tries.length === 1);
+    await clock.advance(1_000);
+    expect(await failed).toMatchObject({ code: "PS_CONFLICT", effect: "unknown" });
+  });
+
+  it("does not arise for reads", async () => {
+    setting.server.script = [html(403)];
+    expect(await failure(setting.api.request(get()))).toMatchObject({ code: "PS_NOT_JSON", effect: "none" });
+  });
+});
+
+describe("limits", () => {
+  it("gives one try 30 s, body included, by the clock and not by when bytes trickle in", async () => {
+    const { api, server, clock } = setting;
+    server.script = [(socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")];
+    const failed = failure(api.request(get()));
+    await server.arrived(1);
+    await clock.advance(29_999);
+    expect(setting.tries).toEqual([]);
+    await clock.advance(1);
+    expect(await failed).toMatchObject({ code: "PS_TIMEOUT" });
+    expect(clock.pending).toBe(0);
+  });
+
+  it("reads no endless answer", async () => {
+    const small = await setUp({ maxBytes: 1_000 });
+    small.server.script = [json(200, { id: "x".repeat(2_000) })];
+    const error = await failure(small.api.request(get()));
+    expect(error).toMatchObject({ code: "PS_UNEXPECTED" });
+    expect(error.message).toContain("larger than 1000 bytes");
+    await small.stop();
+  });
+
+  it("stops at once when the caller gives up, and says that it may have gone through", async () => {
+    const { api, server } = setting;
+    server.script = [silence];
+    const controller = new AbortController();
+    const failed = failure(api.request({ ...post(), signal: controller.signal }));
+    await server.arrived(1);
+    controller.abort();
+    expect(await failed).toMatchObject({ code: "PS_CONNECTION", effect: "unknown" });
+  });
+});
+
+describe("the gate", () => {
+  it("is asked after the throttle: what changed while waiting counts", async () => {
+    const { api, server, clock, throttle } = setting;
+    throttle.rateLimited(clock.monotonic());
+    let reason: string | undefined;
+    const failed = failure(api.request({ ...post(), gate: () => reason }));
+    await clock.settle();
+    reason = "the lease is lost";
+    await clock.advance(11_000);
+    const error = await failed;
+    expect(error).toMatchObject({ code: "PS_NOT_SENT", effect: "none" });
+    expect(error.message).toContain("the lease is lost");
+    expect(server.connections).toBe(0);
+  });
+
+  it("is asked again when the connection stands: dialling can take long, too", async () => {
+    const { api, server } = setting;
+    const answers = [undefined, "deleted meanwhile"];
+    const error = await failure(api.request({ ...post(), gate: () => answers.shift() }));
+    expect(error).toMatchObject({ code: "PS_NOT_SENT", effect: "none" });
+    await setting.clock.settle();
+    expect(server.received).toEqual([]);
+  });
+
+  it("is no failure of the connection: nothing is counted as sent", async () => {
+    await failure(setting.api.request({ ...get(), gate: () => "no" }));
+    expect(setting.tries).toEqual([]);
+  });
+});
+
+describe("a proxy", () => {
+  it("is used for what it is meant for, also by calls with a connection of their own", async () => {
+    const tunnels: string[] = [];
+    const proxy = createServer((socket) => {
+      socket.on("error", () => {});
+      socket.once("data", (head) => {
+        tunnels.push(head.toString().split("\r\n")[0] ?? "");
+        socket.end("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
+      });
+    });
+    proxy.listen(0, "127.0.0.1");
+    await once(proxy, "listening");
+    const httpsProxy = `http://me:${KEY}@127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const other = await setUp({ baseUrl: "https://api.invalid/v1" }, { httpsProxy });
+    const error = await failure(other.api.request(post()));
+    expect(tunnels).toEqual(["CONNECT api.invalid:443 HTTP/1.1"]);
+    expect(error).toMatchObject({ code: "PS_CONNECTION", effect: "none" });
+    expect(error.message).not.toContain(KEY);
+    await other.stop();
+    proxy.close();
+  });
+
+  it("is left aside for the hosts that are named", async () => {
+    const direct = await ScriptedServer.start();
+    direct.script = [machine];
+    const options = { baseUrl: `${direct.origin}/v1` };
+    const other = await setUp(options, { httpProxy: "http://127.0.0.1:1", noProxy: "127.0.0.1" });
+    await expect(other.api.request(post())).resolves.toMatchObject({ status: 200 });
+    await other.stop();
+    await direct.stop();
+  });
+});
