@@ -1,0 +1,209 @@
+/**
+ * One connection to one API server: addresses, TLS, credentials, timeouts. Kinds and paths belong to resource.ts;
+ * nobody else in this program opens a socket to Kubernetes.
+ */
+import type { Logger } from "pino";
+import type { Dispatcher } from "undici";
+import { type Clock, deadline } from "../base/clock.ts";
+import { type Access, Credentials } from "./credentials.ts";
+import { KubeError } from "./errors.ts";
+
+export interface KubeRequest {
+  method: string;
+  /** Absolute path below the server's address, e.g. /api/v1/secrets. */
+  path: string;
+  query?: Record<string, string | number | boolean | undefined>;
+  body?: unknown;
+  /** Of the body; application/json when absent. */
+  contentType?: string;
+  signal?: AbortSignal;
+  /** Milliseconds for the whole call, or, for a stream, until its answer begins. Default 30 s. */
+  timeoutMs?: number;
+}
+
+export interface KubeConnection {
+  readonly server: string;
+  /** Namespace of the kubeconfig's context, or the one this pod runs in; "default" when neither says. */
+  readonly namespace: string;
+  /** Resolves with the parsed answer; throws KubeError, or the signal's reason. */
+  request<T>(request: KubeRequest): Promise<T>;
+  /** Resolves once the answer has begun. The iteration throws when the stream breaks or the signal aborts. */
+  stream(request: KubeRequest): Promise<AsyncIterable<Uint8Array>>;
+  reloadCredentials(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ConnectOptions {
+  /** Path of a kubeconfig; absent means KUBECONFIG, ~/.kube/config, then the pod's service account. */
+  kubeconfig?: string;
+  /** Name of a context in it; absent means its current one. */
+  context?: string;
+  clock: Clock;
+  userAgent?: string;
+  logger?: Logger;
+}
+
+/** Throws KUBE_CONFIG, naming the flag or variable, when no cluster is configured. Does not talk to the server yet. */
+export async function connect(options: ConnectOptions): Promise<KubeConnection> {
+  const credentials = new Credentials(options);
+  await credentials.access();
+  return new HttpConnection(credentials, options.clock, options.userAgent ?? "paperspace-operator");
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+class HttpConnection implements KubeConnection {
+  readonly #credentials: Credentials;
+  readonly #clock: Clock;
+  readonly #userAgent: string;
+
+  constructor(credentials: Credentials, clock: Clock, userAgent: string) {
+    this.#credentials = credentials;
+    this.#clock = clock;
+    this.#userAgent = userAgent;
+  }
+
+  get server(): string {
+    return this.#credentials.server;
+  }
+
+  get namespace(): string {
+    return this.#credentials.namespace;
+  }
+
+  async request<T>(request: KubeRequest): Promise<T> {
+    const limit = this.#limit(request);
+    try {
+      const answer = await this.#send(request, limit.signal);
+      const text = await answer.body.text();
+      return parse(text, answer.statusCode, describe(request)) as T;
+    } catch (error) {
+      throw toKubeError(error, request, limit.signal);
+    } finally {
+      limit.cancel();
+    }
+  }
+
+  async stream(request: KubeRequest): Promise<AsyncIterable<Uint8Array>> {
+    const limit = this.#limit(request);
+    try {
+      const answer = await this.#send(request, limit.signal);
+      return chunks(answer.body, request, limit.signal);
+    } catch (error) {
+      throw toKubeError(error, request, limit.signal);
+    } finally {
+      // From here on only the caller's signal ends the stream.
+      limit.cancel();
+    }
+  }
+
+  reloadCredentials(): Promise<void> {
+    return this.#credentials.reload();
+  }
+
+  close(): Promise<void> {
+    return this.#credentials.destroy();
+  }
+
+  #limit(request: KubeRequest) {
+    const late = () =>
+      new KubeError({ code: "KUBE_TIMEOUT", message: `${describe(request)}: no answer in time` });
+    return deadline(this.#clock, request.timeoutMs ?? DEFAULT_TIMEOUT_MS, late, request.signal);
+  }
+
+  /** Sends, and sends again with fresh credentials after a 401, which is safe: the server has refused to look at it. */
+  async #send(request: KubeRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const first = await this.#credentials.access();
+    let answer = await this.#dispatch(first, request, signal);
+    if (answer.statusCode === 401) {
+      const access = await this.#renewed(first);
+      if (access) {
+        await answer.body.dump();
+        answer = await this.#dispatch(access, request, signal);
+      }
+    }
+    if (answer.statusCode < 300) return answer;
+    throw await refusal(answer, request);
+  }
+
+  /** Credentials newer than those that were refused, if there are any. */
+  async #renewed(refused: Access): Promise<Access | undefined> {
+    // Somebody else may have met the same 401 and reloaded already.
+    if ((await this.#credentials.access()).serial === refused.serial) await this.#credentials.reload();
+    const access = await this.#credentials.access();
+    return access.serial === refused.serial ? undefined : access;
+  }
+
+  #dispatch(access: Access, request: KubeRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const { origin, pathname } = new URL(this.server);
+    const prefix = pathname === "/" ? "" : pathname;
+    const hasBody = request.body !== undefined;
+    return access.dispatcher.request({
+      origin,
+      path: `${prefix}${request.path}${queryString(request.query)}`,
+      method: request.method as Dispatcher.HttpMethod,
+      headers: {
+        accept: "application/json",
+        "user-agent": this.#userAgent,
+        ...(hasBody ? { "content-type": request.contentType ?? "application/json" } : {}),
+        ...access.headers,
+      },
+      body: hasBody ? JSON.stringify(request.body) : null,
+      signal,
+    });
+  }
+}
+
+async function* chunks(
+  body: AsyncIterable<Uint8Array>,
+  request: KubeRequest,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw toKubeError(error, request, signal);
+  }
+}
+
+async function refusal(answer: Dispatcher.ResponseData, request: KubeRequest): Promise<KubeError> {
+  const text = await answer.body.text();
+  let body: unknown = text;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    // Proxies and load balancers answer in HTML or plain text, which is then the message.
+  }
+  const seconds = Number(answer.headers["retry-after"]);
+  const retryAfterMs = Number.isFinite(seconds) ? seconds * 1000 : undefined;
+  return KubeError.fromAnswer(answer.statusCode, body, describe(request), retryAfterMs);
+}
+
+function parse(text: string, status: number, context: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const message = `${context}: ${status}, but the answer is not JSON: ${text.slice(0, 80)}`;
+    throw new KubeError({ code: "KUBE_BAD_ANSWER", message, status, cause });
+  }
+}
+
+/** An abort is the caller's own reason; everything that is not an answer means that there was none. */
+function toKubeError(error: unknown, request: KubeRequest, signal: AbortSignal): unknown {
+  if (request.signal?.aborted) return request.signal.reason;
+  if (signal.aborted) return signal.reason;
+  if (error instanceof KubeError) return error;
+  const { message, code } = error as { message?: string; code?: string };
+  const told = `${describe(request)}: ${message || code || "no answer"}`;
+  return new KubeError({ code: "KUBE_UNREACHABLE", message: told, cause: error });
+}
+
+function describe(request: KubeRequest): string {
+  return `${request.method} ${request.path}`;
+}
+
+function queryString(query: KubeRequest["query"] = {}): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) params.set(name, String(value));
+  return params.size === 0 ? "" : `?${params}`;
+}

@@ -1,0 +1,201 @@
+/**
+ * Typed calls on one kind of the Kubernetes API: paths, verbs and content types live here. What the calls are for, and
+ * when to repeat them, does not.
+ */
+import type { KubeConnection, KubeRequest } from "./connection.ts";
+import type { KubeList, KubeObject } from "./objects.ts";
+
+export interface ResourceType {
+  /** "" is the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly kind: string;
+  readonly namespaced: boolean;
+}
+
+export interface CallOptions {
+  signal?: AbortSignal;
+  /** Milliseconds until the call fails with KUBE_TIMEOUT. For a watch: until the answer begins. */
+  timeoutMs?: number;
+}
+
+export interface ListQuery {
+  /** Absent lists all namespaces. */
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+  limit?: number;
+  continue?: string;
+  resourceVersion?: string;
+  resourceVersionMatch?: "Exact" | "NotOlderThan";
+}
+
+export interface WatchQuery extends ListQuery {
+  timeoutSeconds?: number;
+  allowWatchBookmarks?: boolean;
+  sendInitialEvents?: boolean;
+}
+
+export interface DeletePreconditions {
+  uid?: string;
+  resourceVersion?: string;
+}
+
+/** All calls throw KubeError; an aborted one throws the reason of its signal. */
+export class Resource<T extends KubeObject> {
+  readonly type: ResourceType;
+  readonly #connection: KubeConnection;
+  readonly #root: string;
+
+  constructor(connection: KubeConnection, type: ResourceType) {
+    this.type = type;
+    this.#connection = connection;
+    this.#root = type.group === "" ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`;
+  }
+
+  /** "v1", or "group/version". */
+  get apiVersion(): string {
+    return this.type.group === "" ? this.type.version : `${this.type.group}/${this.type.version}`;
+  }
+
+  get(namespace: string, name: string, options: CallOptions = {}): Promise<T> {
+    return this.#request({ method: "GET", path: this.#path(namespace, name), ...options });
+  }
+
+  list(query: ListQuery = {}, options: CallOptions = {}): Promise<KubeList<T>> {
+    const { namespace, ...rest } = query;
+    return this.#request({ method: "GET", path: this.#path(namespace), query: { ...rest }, ...options });
+  }
+
+  /** Lines of JSON watch events, as bytes cut anywhere. The caller ends the stream by its signal. */
+  watch(query: WatchQuery = {}, options: CallOptions = {}): Promise<AsyncIterable<Uint8Array>> {
+    const { namespace, ...rest } = query;
+    return this.#connection.stream({
+      method: "GET",
+      path: this.#path(namespace),
+      query: { ...rest, watch: true },
+      ...options,
+    });
+  }
+
+  create(namespace: string, object: T, options: CallOptions = {}): Promise<T> {
+    const body = { apiVersion: this.apiVersion, kind: this.type.kind, ...object };
+    return this.#request({ method: "POST", path: this.#path(namespace), body, ...options });
+  }
+
+  /** JSON merge patch (RFC 7386). `metadata.resourceVersion` or `uid` inside the patch makes it conditional. */
+  mergePatch(namespace: string, name: string, patch: object, options: CallOptions = {}): Promise<T> {
+    return this.#patch(this.#path(namespace, name), patch, options);
+  }
+
+  /** A merge patch of /status: everything but `status` and the preconditions is ignored by the server. */
+  patchStatus(namespace: string, name: string, patch: object, options: CallOptions = {}): Promise<T> {
+    return this.#patch(`${this.#path(namespace, name)}/status`, patch, options);
+  }
+
+  /** Puts the whole status; `metadata.resourceVersion` of the object is the precondition. */
+  replaceStatus(object: T, options: CallOptions = {}): Promise<T> {
+    const { namespace = "", name } = object.metadata;
+    const body = { apiVersion: this.apiVersion, kind: this.type.kind, ...object };
+    return this.#request({ method: "PUT", path: `${this.#path(namespace, name)}/status`, body, ...options });
+  }
+
+  /** Returns once the server has taken the deletion; finalizers may keep the object for longer. */
+  async delete(
+    namespace: string,
+    name: string,
+    preconditions: DeletePreconditions = {},
+    options: CallOptions = {},
+  ): Promise<void> {
+    const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions };
+    await this.#request({ method: "DELETE", path: this.#path(namespace, name), body, ...options });
+  }
+
+  /** After a 401 that the connection could not cure by itself. */
+  reloadCredentials(): Promise<void> {
+    return this.#connection.reloadCredentials();
+  }
+
+  #request<R>(request: KubeRequest): Promise<R> {
+    return this.#connection.request<R>(request);
+  }
+
+  #patch(path: string, patch: object, options: CallOptions): Promise<T> {
+    const contentType = "application/merge-patch+json";
+    return this.#request({ method: "PATCH", path, body: patch, contentType, ...options });
+  }
+
+  #path(namespace: string | undefined, name?: string): string {
+    const scope = this.type.namespaced && namespace ? `/namespaces/${encodeURIComponent(namespace)}` : "";
+    const item = name === undefined ? "" : `/${encodeURIComponent(name)}`;
+    return `${this.#root}${scope}/${this.type.plural}${item}`;
+  }
+}
+
+/** v1 Secret; values of `data` are base64. */
+export interface Secret extends KubeObject {
+  type?: string;
+  data?: Record<string, string>;
+  stringData?: Record<string, string>;
+  immutable?: boolean;
+}
+
+export interface Lease extends KubeObject {
+  spec?: {
+    holderIdentity?: string;
+    leaseDurationSeconds?: number;
+    acquireTime?: string;
+    renewTime?: string;
+    leaseTransitions?: number;
+  };
+}
+
+/** events.k8s.io/v1 Event. */
+export interface KubeEvent extends KubeObject {
+  eventTime: string;
+  reportingController: string;
+  reportingInstance: string;
+  action: string;
+  reason: string;
+  type: "Normal" | "Warning";
+  note?: string;
+  regarding?: ObjectReference;
+}
+
+export interface ObjectReference {
+  apiVersion?: string;
+  kind?: string;
+  name?: string;
+  namespace?: string;
+  uid?: string;
+  resourceVersion?: string;
+}
+
+export const SECRETS: ResourceType = {
+  group: "",
+  version: "v1",
+  plural: "secrets",
+  kind: "Secret",
+  namespaced: true,
+};
+
+export const LEASES: ResourceType = {
+  group: "coordination.k8s.io",
+  version: "v1",
+  plural: "leases",
+  kind: "Lease",
+  namespaced: true,
+};
+
+export const EVENTS: ResourceType = {
+  group: "events.k8s.io",
+  version: "v1",
+  plural: "events",
+  kind: "Event",
+  namespaced: true,
+};
+
+export const secrets = (connection: KubeConnection) => new Resource<Secret>(connection, SECRETS);
+export const leases = (connection: KubeConnection) => new Resource<Lease>(connection, LEASES);
+export const events = (connection: KubeConnection) => new Resource<KubeEvent>(connection, EVENTS);

@@ -1,0 +1,31 @@
+/** Waits that grow with each failure in a row. */
+import type { Clock } from "../base/clock.ts";
+
+export class Backoff {
+  readonly #clock: Clock;
+  readonly #baseMs: number;
+  readonly #maxMs: number;
+  #failures = 0;
+
+  constructor(clock: Clock, baseMs: number, maxMs: number) {
+    this.#clock = clock;
+    this.#baseMs = baseMs;
+    this.#maxMs = maxMs;
+  }
+
+  /** Milliseconds to wait now: base, doubled with each call since the last reset, and up to a fifth less by chance. */
+  next(): number {
+    return backoffMs(this.#clock, this.#baseMs, this.#maxMs, this.#failures++);
+  }
+
+  reset(): void {
+    this.#failures = 0;
+  }
+}
+
+/** The wait after `failures` earlier ones. Jitter only shortens it, so that `maxMs` is a promise. */
+export function backoffMs(clock: Clock, baseMs: number, maxMs: number, failures: number): number {
+  // Past 2^30 the cap has long won, and a larger power would end in Infinity.
+  const full = Math.min(maxMs, baseMs * 2 ** Math.min(failures, 30));
+  return full * (1 - 0.2 * clock.random());
+}

@@ -1,0 +1,196 @@
+import pino from "pino";
+import { expect, test } from "vitest";
+import { keyOf } from "../kube/objects.ts";
+import { reads, WIDGETS, world } from "./reflector.fixture.ts";
+import { Reflector } from "./reflector.ts";
+import { lines } from "./watch-stream.ts";
+
+test("the streaming list becomes visible at once, at its end mark, and the same stream goes on as the watch", async () => {
+  const { kube, create, start, store, told, reflector, resize, clock, same } = world();
+  await create("a");
+  await create("b");
+  expect(reflector.synced).toBe(false);
+  await start();
+  expect(reflector.synced && reflector.healthy).toBe(true);
+  expect(store.size).toBe(2);
+  await create("c");
+  await resize("a", 2);
+  await kube.request({ method: "DELETE", path: "/apis/test/v1/namespaces/ns/widgets/b" });
+  await clock.settle();
+  expect(told).toEqual([
+    "added initially ns/a",
+    "added initially ns/b",
+    "added ns/c",
+    "updated ns/a",
+    "deleted ns/b",
+  ]);
+  expect(reads(kube)).toEqual(["streaming list"]);
+  same();
+});
+
+test("nothing of a streaming list is seen when it breaks before its end mark", async () => {
+  const { kube, create, start, store, told, clock, reflector, same } = world();
+  await create("a");
+  let cut = true;
+  const stream = kube.stream.bind(kube);
+  kube.stream = async (request) => {
+    const bytes = await stream(request);
+    if (!cut) return bytes;
+    cut = false;
+    return (async function* () {
+      for await (const line of lines(bytes)) {
+        if (line.includes("BOOKMARK")) throw new Error("connection reset");
+        yield Buffer.from(`${line}\n`);
+      }
+    })();
+  };
+  await start();
+  expect([store.size, told.length, reflector.synced]).toEqual([0, 0, false]);
+  await clock.advance(1_000);
+  expect(told).toEqual(["added initially ns/a"]);
+  same();
+});
+
+test("a server that refuses streaming lists is listed by pages of 500, without a wait, and remembered", async () => {
+  const { kube, create, start, store, clock, same, resize } = world();
+  kube.streamingLists = false;
+  for (let i = 0; i < 1_001; i++) await create(`w${i}`);
+  await start();
+  expect(clock.monotonic()).toBe(0);
+  expect(store.size).toBe(1_001);
+  expect(reads(kube)).toEqual(["streaming list", "first page", "next page", "next page", "watch"]);
+  expect(store.get("ns/w7")).toMatchObject({ kind: "Widget", apiVersion: "test/v1" });
+  await resize("w3", 9);
+  await clock.settle();
+  kube.compact();
+  await create("late");
+  kube.compact();
+  kube.cutStreams();
+  await clock.advance(60_000);
+  expect(reads(kube).filter((read) => read === "streaming list")).toHaveLength(1);
+  same();
+});
+
+test("an expired continue token starts the pages anew, and nothing of the broken list is seen", async () => {
+  const { kube, create, start, clock, told, same } = world();
+  kube.streamingLists = false;
+  for (let i = 0; i < 600; i++) await create(`w${i}`);
+  let expire = true;
+  kube.intercept = (_request, call) => {
+    if (call.query.continue && expire) {
+      expire = false;
+      kube.compact();
+      kube.storage.delete(WIDGETS, "ns", "w0");
+    }
+    return undefined;
+  };
+  await start();
+  expect(told).toHaveLength(0);
+  await clock.advance(1_000);
+  expect(told).toHaveLength(599);
+  expect(reads(kube)).toEqual([
+    "streaming list",
+    "first page",
+    "next page",
+    "first page",
+    "next page",
+    "watch",
+  ]);
+  same();
+});
+
+test("a streaming list that ends without its mark, as old servers do it, falls back to pages", async () => {
+  const { kube, create, start, clock, told, same } = world();
+  await create("a");
+  const stream = kube.stream.bind(kube);
+  kube.stream = async (request) =>
+    request.query?.sendInitialEvents ? (async function* () {})() : stream(request);
+  await start();
+  expect(told).toEqual([]);
+  await clock.advance(1_000);
+  expect(told).toEqual(["added initially ns/a"]);
+  same();
+});
+
+for (const goneAs of ["event", "http"] as const) {
+  test(`410 as ${goneAs} leads to a new list; what vanished meanwhile is told as deleted, what stayed is not told`, async () => {
+    const { kube, create, start, clock, told, same, widgets } = world();
+    kube.goneAs = goneAs;
+    await create("stays");
+    await create("goes");
+    await start();
+    kube.intercept = () => ({ fail: "before" });
+    kube.cutStreams();
+    await clock.advance(5_000);
+    told.length = 0;
+    kube.intercept = () => undefined;
+    await widgets.delete("ns", "goes");
+    await create("comes");
+    kube.compact();
+    await clock.advance(60_000);
+    expect(told).toEqual(["deleted ns/goes", "added ns/comes"]);
+    expect(reads(kube).slice(-2)).toEqual(["watch", "streaming list"]);
+    same();
+  });
+}
+
+test("a list older than what is known is refused, and tried again until the server has caught up", async () => {
+  const { kube, create, start, clock, told, store, reflector, resize, same } = world();
+  await create("a");
+  await start();
+  const backup = kube.backup();
+  await resize("a", 2);
+  await resize("a", 3);
+  await clock.settle();
+  told.length = 0;
+  kube.restore(backup);
+  kube.storage.compacted = 10_000;
+  await clock.advance(120_000);
+  expect(store.get("ns/a")?.spec?.size).toBe(3);
+  expect(told).toEqual([]);
+  expect(reflector.healthy).toBe(false);
+  kube.storage.compacted = 0;
+  for (let size = 4; size < 8; size++) await resize("a", size);
+  await clock.advance(60_000);
+  expect(reflector.healthy).toBe(true);
+  expect(told).toEqual(["updated ns/a"]);
+  same();
+});
+
+test("whenSynced resolves with the first list, and rejects when its signal aborts first", async () => {
+  const { kube, create, start, clock, reflector } = world();
+  await create("a");
+  let open = false;
+  kube.intercept = () => (open ? {} : { fail: "before" });
+  await start();
+  const gaveUp = new AbortController();
+  const waiting = expect(reflector.whenSynced(gaveUp.signal)).rejects.toThrow("enough");
+  gaveUp.abort(new Error("enough"));
+  await waiting;
+  const synced = reflector.whenSynced();
+  open = true;
+  await clock.advance(30_000);
+  await synced;
+  await reflector.whenSynced();
+});
+
+test("one namespace's reflector neither sees nor deletes what others put into the same store", async () => {
+  const { kube, widgets, clock, store } = world();
+  const logger = pino({ level: "silent" });
+  const controller = new AbortController();
+  await widgets.create("one", { metadata: { name: "a" } });
+  await widgets.create("two", { metadata: { name: "a" } });
+  const running = ["one", "two"].map((namespace) =>
+    new Reflector({ source: widgets, store, handlers: [], namespace, clock, logger }).run(controller.signal),
+  );
+  await clock.settle();
+  expect(store.list().map(keyOf).sort()).toEqual(["one/a", "two/a"]);
+  kube.compact();
+  await widgets.delete("one", "a");
+  kube.compact();
+  kube.cutStreams();
+  await clock.advance(10_000);
+  expect(store.list().map(keyOf)).toEqual(["two/a"]);
+  controller.abort(new Error("test over"));
+  await Promise.all(running);
+});

@@ -1,0 +1,128 @@
+import { expect, test } from "vitest";
+import type { KubeObject } from "../kube/objects.ts";
+import { type Change, Store } from "./store.ts";
+
+type Thing = KubeObject & { spec: number };
+
+function thing(version: number, options: { name?: string; uid?: string; spec?: number } = {}): Thing {
+  const { name = "a", uid = "u1", spec = version } = options;
+  return { metadata: { name, namespace: "ns", uid, resourceVersion: String(version) }, spec };
+}
+
+/** Changes in short: type, and the versions before and after. */
+function short(changes: Change<Thing>[]): string[] {
+  return changes.map((change) =>
+    change.type === "updated"
+      ? `updated ${change.old.metadata.resourceVersion}-${change.object.metadata.resourceVersion}`
+      : `${change.type} ${change.object.metadata.resourceVersion}`,
+  );
+}
+
+test("versions compare as numbers, however long: 99 is older than 100", () => {
+  const store = new Store<Thing>();
+  store.upsert(thing(100));
+  expect(short(store.upsert(thing(99)))).toEqual([]);
+  const long = {
+    ...thing(0),
+    metadata: { ...thing(0).metadata, resourceVersion: "10000000000000000000001" },
+  };
+  expect(store.upsert(long)).toHaveLength(1);
+  expect(store.upsert(thing(2_000))).toEqual([]);
+});
+
+test("what nobody reads is not kept: managedFields and the last applied configuration", () => {
+  const store = new Store<Thing>();
+  const object = thing(1);
+  object.metadata.managedFields = [{}];
+  object.metadata.annotations = { "kubectl.kubernetes.io/last-applied-configuration": "{}", mine: "yes" };
+  store.replace([object]);
+  expect(store.get("ns/a")?.metadata).toEqual({ ...thing(1).metadata, annotations: { mine: "yes" } });
+});
+
+test("an observed write is seen at once, and its watch event is no change", () => {
+  const store = new Store<Thing>();
+  store.upsert(thing(1));
+  store.observeWrite(thing(2));
+  expect(store.get("ns/a")?.spec).toBe(2);
+  expect(short(store.upsert(thing(2)))).toEqual([]);
+  expect(short(store.upsert(thing(3)))).toEqual(["updated 2-3"]);
+});
+
+test("an observed write older than what is there, of another UID, or of an unknown object is ignored", () => {
+  const store = new Store<Thing>();
+  store.observeWrite(thing(5));
+  expect(store.size).toBe(0);
+  store.upsert(thing(7));
+  store.observeWrite(thing(6));
+  store.observeWrite(thing(9, { uid: "u2" }));
+  expect(store.get("ns/a")?.spec).toBe(7);
+});
+
+test("several writes of ours in a row are no change when the watch comes to them one by one", () => {
+  const store = new Store<Thing>();
+  store.upsert(thing(1));
+  store.observeWrite(thing(2));
+  store.observeWrite(thing(3));
+  expect(short(store.upsert(thing(2)))).toEqual([]);
+  expect(store.get("ns/a")?.spec).toBe(3);
+  expect(short(store.upsert(thing(3)))).toEqual([]);
+});
+
+test("a user's change that our write overtook is told all the same, or nobody would act on it before the resync", () => {
+  const store = new Store<Thing>();
+  store.upsert(thing(1));
+  // The user writes 2; our status patch, made without a precondition, answers 3 with the user's spec inside.
+  store.observeWrite(thing(3));
+  expect(short(store.upsert(thing(2)))).toEqual(["updated 1-3"]);
+  expect(short(store.upsert(thing(3)))).toEqual([]);
+  expect(store.get("ns/a")?.spec).toBe(3);
+});
+
+test("a write of ours that changed nothing answers with a stranger's version, which is told as the stranger's", () => {
+  const store = new Store<Thing>();
+  store.upsert(thing(1));
+  // The user writes 2; we lose to that, read 2, and write again what is there already.
+  store.observeWrite(thing(2), thing(2));
+  expect(short(store.upsert(thing(2)))).toEqual(["updated 1-2"]);
+});
+
+test("a list that skips versions may have skipped a user's change: an object with unconfirmed writes is told", () => {
+  const store = new Store<Thing>();
+  store.upsert(thing(1));
+  store.observeWrite(thing(3));
+  expect(short(store.replace([thing(3)]))).toEqual(["updated 1-3"]);
+  expect(short(store.replace([thing(3)]))).toEqual([]);
+});
+
+test("a list older than our own write does not roll it back", () => {
+  const store = new Store<Thing>();
+  store.upsert(thing(1));
+  store.observeWrite(thing(9));
+  store.replace([thing(5)]);
+  expect(store.get("ns/a")?.spec).toBe(9);
+  expect(short(store.upsert(thing(9)))).toEqual([]);
+});
+
+test("a late deletion of an earlier UID does not take its successor away", () => {
+  const store = new Store<Thing>();
+  store.upsert(thing(1));
+  expect(short(store.upsert(thing(5, { uid: "u2" })))).toEqual(["deleted 1", "added 5"]);
+  expect(store.remove(thing(3))).toEqual([]);
+  expect(store.upsert(thing(2))).toEqual([]);
+  expect(store.get("ns/a")?.metadata.uid).toBe("u2");
+  expect(short(store.remove(thing(6, { uid: "u2" })))).toEqual(["deleted 6"]);
+});
+
+test("replace returns exactly the difference, and marks additions as initial only when told so", () => {
+  const store = new Store<Thing>();
+  const first = store.replace([thing(1, { name: "a" }), thing(2, { name: "b" })], { initial: true });
+  expect(first).toMatchObject([
+    { type: "added", initial: true },
+    { type: "added", initial: true },
+  ]);
+  const second = store.replace([thing(2, { name: "b" }), thing(4, { name: "c" })]);
+  expect(second).toMatchObject([
+    { type: "deleted", object: { metadata: { name: "a" } } },
+    { type: "added", initial: false, object: { metadata: { name: "c" } } },
+  ]);
+});

@@ -1,0 +1,73 @@
+/**
+ * From the bytes of a watch to its events. What the events mean for the local copy is the reflector's business.
+ */
+import { KubeError } from "../kube/errors.ts";
+import type { KubeObject } from "../kube/objects.ts";
+
+export type WatchEvent<T> =
+  | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: T }
+  | { readonly type: "BOOKMARK"; readonly version: string; readonly initialEventsEnd: boolean };
+
+/** A line that is not a watch event. The stream can not be trusted any further. */
+export class BadLineError extends Error {
+  override readonly name = "BadLineError";
+}
+
+const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
+const NEWLINE = 0x0a;
+
+/**
+ * Cuts a byte stream into lines, without their newline. It cuts bytes, not text, since a chunk may end inside of a
+ * character. What follows the last newline is dropped: the stream broke there, and the server will send it again.
+ */
+export async function* lines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  // A large object spans many chunks: they are joined once, at its end.
+  let parts: Uint8Array[] = [];
+  for await (const chunk of stream) {
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      parts.push(chunk.subarray(start, end));
+      const line = decoder.decode(parts.length === 1 ? parts[0] : Buffer.concat(parts));
+      parts = [];
+      start = end + 1;
+      if (line.trim() !== "") yield line;
+    }
+    if (start < chunk.length) parts.push(chunk.subarray(start));
+  }
+}
+
+/** Throws BadLineError, or the KubeError that an ERROR event carries. */
+export function parseEvent<T extends KubeObject>(line: string): WatchEvent<T> {
+  const { type, object } = parse(line);
+  const metadata = (object as Partial<KubeObject> | undefined)?.metadata;
+  switch (type) {
+    case "ERROR": {
+      const code = (object as { code?: unknown } | undefined)?.code;
+      throw KubeError.fromAnswer(typeof code === "number" ? code : 500, object, "watch");
+    }
+    case "BOOKMARK":
+      if (!metadata?.resourceVersion) break;
+      return {
+        type,
+        version: metadata.resourceVersion,
+        initialEventsEnd: metadata.annotations?.[INITIAL_EVENTS_END] === "true",
+      };
+    case "ADDED":
+    case "MODIFIED":
+    case "DELETED":
+      if (!metadata?.name || !metadata.uid || !metadata.resourceVersion) break;
+      return { type, object: object as T };
+  }
+  throw new BadLineError(`not a watch event: ${line.slice(0, 80)}`);
+}
+
+function parse(line: string): { type?: unknown; object?: unknown } {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value === "object" && value !== null) return value;
+  } catch {
+    // Said below, for both kinds of nonsense.
+  }
+  throw new BadLineError(`not a watch event: ${line.slice(0, 80)}`);
+}

@@ -1,0 +1,263 @@
+/**
+ * The queue of keys to look at: each at most once in the queue and at most with one worker, by priority, now or later,
+ * with back-off per key. It knows keys and times, and neither objects nor workers.
+ */
+import type { Cancel, Clock } from "../base/clock.ts";
+import { backoffMs } from "./backoff.ts";
+import { Heap, type HeapItem } from "./heap.ts";
+
+/** A higher number leaves first. Objects of the first list are low, so that a user's change overtakes a restart. */
+export const PRIORITY = { low: -100, normal: 0, high: 100 } as const;
+
+export interface AddOptions {
+  /** Default PRIORITY.normal. */
+  priority?: number;
+  /** Milliseconds from now until the key may leave; default 0. */
+  afterMs?: number;
+}
+
+export interface RetryOptions {
+  priority?: number;
+  /** The least wait, e.g. from a Retry-After header; the back-off may make it longer. */
+  atLeastMs?: number;
+}
+
+export interface QueueItem {
+  readonly key: string;
+  readonly priority: number;
+}
+
+/** What a queue tells about itself; all times in milliseconds. */
+export interface QueueMetrics {
+  depth(ready: number): void;
+  added(): void;
+  taken(waitedMs: number): void;
+  finished(workedMs: number): void;
+  retried(): void;
+  /** Called once: `read` tells, for each key with a worker, for how long it has been there. */
+  busy(read: () => number[]): void;
+}
+
+const SILENT: QueueMetrics = { depth() {}, added() {}, taken() {}, finished() {}, retried() {}, busy() {} };
+
+export interface WorkQueueOptions {
+  clock: Clock;
+  metrics?: QueueMetrics;
+  /** Wait after the first failure; doubles with each further one. Default 5 ms. */
+  baseDelayMs?: number;
+  /** Default 5 min. */
+  maxDelayMs?: number;
+}
+
+interface Item extends HeapItem {
+  readonly key: string;
+  state: "waiting" | "ready" | "busy";
+  priority: number;
+  /** Monotonic time at which the key may leave; once ready, when it became so; once busy, when it was taken. */
+  since: number;
+  /** Order of arrival among the ready. */
+  arrival: number;
+  /** Asked for while busy: what to do once the worker is done. */
+  again: { priority: number; at: number } | undefined;
+}
+
+export class WorkQueue {
+  readonly #clock: Clock;
+  readonly #metrics: QueueMetrics;
+  readonly #baseDelayMs: number;
+  readonly #maxDelayMs: number;
+  readonly #items = new Map<string, Item>();
+  readonly #ready = new Heap<Item>(
+    (a, b) => a.priority > b.priority || (a.priority === b.priority && a.arrival < b.arrival),
+  );
+  readonly #waiting = new Heap<Item>((a, b) => a.since < b.since);
+  readonly #failures = new Map<string, number>();
+  readonly #takers = new Set<(item: QueueItem | undefined) => void>();
+  #arrivals = 0;
+  #timer: { at: number; cancel: Cancel } | undefined;
+  #shut = false;
+
+  constructor(options: WorkQueueOptions) {
+    this.#clock = options.clock;
+    this.#metrics = options.metrics ?? SILENT;
+    this.#baseDelayMs = options.baseDelayMs ?? 5;
+    this.#maxDelayMs = options.maxDelayMs ?? 5 * 60_000;
+    this.#metrics.busy(() => this.busyMs());
+  }
+
+  /** Keys that could leave now. */
+  get depth(): number {
+    return this.#ready.size;
+  }
+
+  /** Keys that wait for their time. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** For each key with a worker, how many milliseconds it has been there. */
+  busyMs(): number[] {
+    const now = this.#clock.monotonic();
+    return Array.from(this.#items.values())
+      .filter((item) => item.state === "busy")
+      .map((item) => now - item.since);
+  }
+
+  /** A key that is in the queue already keeps the higher priority and the earlier time of the two. */
+  add(key: string, options: AddOptions = {}): void {
+    if (this.#shut) return;
+    const priority = options.priority ?? PRIORITY.normal;
+    const at = this.#clock.monotonic() + Math.max(0, options.afterMs ?? 0);
+    const item = this.#items.get(key);
+    if (!item) this.#enter(this.#create(key), priority, at);
+    else if (item.state === "busy") this.#note(item, priority, at);
+    else this.#merge(item, priority, at);
+  }
+
+  /** Adds the key after its back-off, which grows with every retry until `forget`. */
+  retry(key: string, options: RetryOptions = {}): void {
+    const failures = this.failures(key);
+    this.#failures.set(key, failures + 1);
+    this.#metrics.retried();
+    const backoff = backoffMs(this.#clock, this.#baseDelayMs, this.#maxDelayMs, failures);
+    const afterMs = Math.max(backoff, options.atLeastMs ?? 0);
+    this.add(key, { priority: options.priority ?? PRIORITY.normal, afterMs });
+  }
+
+  /** The key succeeded, or is no more: its back-off starts anew. */
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  /** Retries since the last `forget`. */
+  failures(key: string): number {
+    return this.#failures.get(key) ?? 0;
+  }
+
+  /**
+   * Waits for the next key, which belongs to the caller until `done`. Undefined when the queue is shut down or the
+   * signal aborts first.
+   */
+  get(signal?: AbortSignal): Promise<QueueItem | undefined> {
+    if (this.#shut || signal?.aborted) return Promise.resolve(undefined);
+    const item = this.#ready.pop();
+    if (item) return Promise.resolve(this.#take(item));
+    return new Promise((resolve) => {
+      const taker = (taken: QueueItem | undefined) => {
+        signal?.removeEventListener("abort", leave);
+        resolve(taken);
+      };
+      const leave = () => {
+        this.#takers.delete(taker);
+        resolve(undefined);
+      };
+      this.#takers.add(taker);
+      signal?.addEventListener("abort", leave, { once: true });
+    });
+  }
+
+  /** Gives the key back. If it was added meanwhile it comes again. */
+  done(key: string): void {
+    const item = this.#items.get(key);
+    if (item?.state !== "busy") return;
+    this.#metrics.finished(this.#clock.monotonic() - item.since);
+    const again = item.again;
+    item.again = undefined;
+    if (again && !this.#shut) this.#enter(item, again.priority, again.at);
+    else this.#items.delete(key);
+  }
+
+  /** Nothing leaves any more. What was waiting is dropped: it follows from the state of the cluster. */
+  shutDown(): void {
+    this.#shut = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    for (const taker of this.#takers) taker(undefined);
+    this.#takers.clear();
+  }
+
+  #create(key: string): Item {
+    const item: Item = {
+      key,
+      state: "waiting",
+      priority: 0,
+      since: 0,
+      arrival: 0,
+      again: undefined,
+      slot: -1,
+    };
+    this.#items.set(key, item);
+    return item;
+  }
+
+  #enter(item: Item, priority: number, at: number): void {
+    item.priority = priority;
+    if (at <= this.#clock.monotonic()) return this.#makeReady(item);
+    item.state = "waiting";
+    item.since = at;
+    this.#waiting.push(item);
+    this.#arm();
+  }
+
+  #note(item: Item, priority: number, at: number): void {
+    const { again } = item;
+    item.again = again
+      ? { priority: Math.max(again.priority, priority), at: Math.min(again.at, at) }
+      : { priority, at };
+  }
+
+  #merge(item: Item, priority: number, at: number): void {
+    const highest = Math.max(item.priority, priority);
+    if (item.state === "ready") {
+      item.priority = highest;
+      this.#ready.moved(item);
+    } else {
+      this.#waiting.remove(item);
+      this.#enter(item, highest, Math.min(item.since, at));
+    }
+  }
+
+  #makeReady(item: Item): void {
+    item.state = "ready";
+    item.since = this.#clock.monotonic();
+    item.arrival = this.#arrivals++;
+    this.#ready.push(item);
+    this.#metrics.added();
+    this.#metrics.depth(this.#ready.size);
+    const [taker] = this.#takers;
+    if (!taker) return;
+    this.#takers.delete(taker);
+    const first = this.#ready.pop();
+    if (first) taker(this.#take(first));
+  }
+
+  #take(item: Item): QueueItem {
+    const now = this.#clock.monotonic();
+    this.#metrics.taken(now - item.since);
+    this.#metrics.depth(this.#ready.size);
+    item.state = "busy";
+    item.since = now;
+    return { key: item.key, priority: item.priority };
+  }
+
+  /** Keeps the one timer at the earliest waiting key. */
+  #arm(): void {
+    const next = this.#waiting.peek();
+    if (this.#timer && next && this.#timer.at <= next.since) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (!next) return;
+    const cancel = this.#clock.after(next.since - this.#clock.monotonic(), () => this.#wake());
+    this.#timer = { at: next.since, cancel };
+  }
+
+  #wake(): void {
+    this.#timer = undefined;
+    const now = this.#clock.monotonic();
+    for (let next = this.#waiting.peek(); next && next.since <= now; next = this.#waiting.peek()) {
+      this.#waiting.remove(next);
+      this.#makeReady(next);
+    }
+    this.#arm();
+  }
+}

@@ -1,0 +1,215 @@
+import pino from "pino";
+import { expect, test } from "vitest";
+import { VirtualClock } from "../../test/support/virtual-clock.ts";
+import { sleep } from "../base/clock.ts";
+import { PRIORITY, WorkQueue } from "./work-queue.ts";
+import { type Disposition, type Reconcile, Workers, type WorkersOptions } from "./workers.ts";
+
+function world(
+  reconcile: (key: string, signal: AbortSignal, clock: VirtualClock) => Promise<Disposition>,
+  options: Partial<WorkersOptions> = {},
+) {
+  const clock = new VirtualClock(0, () => 0);
+  const queue = new WorkQueue({ clock });
+  const passes: string[] = [];
+  const results: string[] = [];
+  const watched: Reconcile = (key, signal) => {
+    passes.push(`${clock.monotonic()} ${key}`);
+    return reconcile(key, signal, clock);
+  };
+  const workers = new Workers({
+    queue,
+    concurrency: 1,
+    reconcile: watched,
+    clock,
+    logger: pino({ level: "silent" }),
+    metrics: { started() {}, active() {}, finished: (result, ms) => results.push(`${result} ${ms}`) },
+    ...options,
+  });
+  const controller = new AbortController();
+  let stopped = false;
+  const running = workers.run(controller.signal).then(() => (stopped = true));
+  const stop = () => controller.abort(new Error("stop"));
+  return { clock, queue, workers, passes, results, stop, running, stopped: () => stopped };
+}
+
+const done: Disposition = { kind: "done" };
+
+test("each way a pass may end: done rests, after comes at its time, retry and a throw back off and grow", async () => {
+  const ends: (() => Disposition)[] = [
+    () => ({ kind: "after", ms: 1_000 }),
+    () => ({ kind: "retry" }),
+    () => {
+      throw new Error("bug");
+    },
+    () => ({ kind: "retry", atLeastMs: 300 }),
+    () => done,
+  ];
+  const { clock, queue, passes, results, stop, running } = world(async () => ends.shift()?.() ?? done);
+  queue.add("a");
+  await clock.advance(60_000);
+  expect(passes).toEqual(["0 a", "1000 a", "1005 a", "1015 a", "1315 a"]);
+  expect(results.map((result) => result.split(" ")[0])).toEqual([
+    "requeue_after",
+    "requeue",
+    "error",
+    "requeue",
+    "success",
+  ]);
+  expect(queue.failures("a")).toBe(0);
+  stop();
+  await running;
+});
+
+test("a key keeps its priority when it comes again by itself", async () => {
+  const seen: number[] = [];
+  const ends: Disposition[] = [{ kind: "after", ms: 1 }, { kind: "retry" }, done];
+  const { clock, queue, stop, running } = world(async () => ends.shift() ?? done);
+  const get = queue.get.bind(queue);
+  queue.get = async (signal) => {
+    const item = await get(signal);
+    if (item) seen.push(item.priority);
+    return item;
+  };
+  queue.add("first", { priority: PRIORITY.low });
+  await clock.advance(1_000);
+  // The first taker came before the spy.
+  expect(seen).toEqual([PRIORITY.low, PRIORITY.low]);
+  stop();
+  await running;
+});
+
+test("N keys run at a time, not more, and a key in flight is not among them twice", async () => {
+  let most = 0;
+  const inFlight = new Set<string>();
+  const { clock, queue, stop, running, workers } = world(
+    async (key, _signal, time) => {
+      expect(inFlight.has(key)).toBe(false);
+      inFlight.add(key);
+      most = Math.max(most, inFlight.size);
+      await sleep(time, 100);
+      inFlight.delete(key);
+      return done;
+    },
+    { concurrency: 3 },
+  );
+  for (let i = 0; i < 10; i++) queue.add(`k${i}`);
+  await clock.settle();
+  for (let i = 0; i < 10; i++) queue.add(`k${i}`);
+  expect(workers.active).toBe(3);
+  await clock.advance(100 * 10);
+  expect([most, workers.active, queue.depth]).toEqual([3, 0, 0]);
+  stop();
+  await running;
+});
+
+test("workers take a key only when one is free, so that a late user's change still overtakes", async () => {
+  const { clock, queue, passes, stop, running } = world(async (_key, _signal, time) => {
+    await sleep(time, 100);
+    return done;
+  });
+  queue.add("one", { priority: PRIORITY.low });
+  queue.add("two", { priority: PRIORITY.low });
+  await clock.advance(50);
+  queue.add("changed");
+  await clock.advance(1_000);
+  expect(passes).toEqual(["0 one", "100 changed", "200 two"]);
+  stop();
+  await running;
+});
+
+test("pause takes no more keys and aborts the passes that run; their keys come again on resume, without back-off", async () => {
+  const { clock, queue, workers, passes, stop, running } = world(async (_key, signal, time) => {
+    await sleep(time, 1_000, signal);
+    return done;
+  });
+  queue.add("a");
+  await clock.advance(500);
+  workers.pause(new Error("no longer leading"));
+  queue.add("b");
+  await clock.advance(60_000);
+  expect([passes, workers.active, workers.paused]).toEqual([["0 a"], 0, true]);
+  expect(queue.failures("a")).toBe(0);
+  workers.resume();
+  await clock.advance(60_000);
+  expect(passes).toEqual(["0 a", "60500 b", "61500 a"]);
+  stop();
+  await running;
+});
+
+test("workers paused before they run wait for the resume; a second pause or resume changes nothing", async () => {
+  const clock = new VirtualClock();
+  const queue = new WorkQueue({ clock });
+  const seen: string[] = [];
+  const reconcile = async (key: string) => {
+    seen.push(key);
+    return done;
+  };
+  const workers = new Workers({ queue, concurrency: 2, reconcile, clock, logger: pino({ level: "silent" }) });
+  const stop = new AbortController();
+  workers.resume();
+  workers.pause();
+  workers.pause();
+  const running = workers.run(stop.signal);
+  queue.add("a");
+  await clock.advance(1_000);
+  expect(seen).toEqual([]);
+  workers.resume();
+  workers.resume();
+  await clock.settle();
+  expect(seen).toEqual(["a"]);
+  stop.abort();
+  await running;
+});
+
+test("a key that came in the very moment of a pause is not passed but put back", async () => {
+  const { clock, queue, workers, passes, stop, running } = world(async () => done);
+  await clock.settle();
+  queue.add("a");
+  workers.pause();
+  await clock.advance(1_000);
+  expect([passes, queue.depth]).toEqual([[], 1]);
+  workers.resume();
+  await clock.settle();
+  expect(passes).toHaveLength(1);
+  stop();
+  await running;
+});
+
+test("a stop waits for the passes in flight, and takes no further key", async () => {
+  const { clock, queue, passes, stop, running, stopped } = world(async (_key, signal, time) => {
+    await sleep(time, 5_000, signal);
+    return done;
+  });
+  queue.add("a");
+  queue.add("b");
+  await clock.advance(1_000);
+  stop();
+  await clock.advance(3_999);
+  expect(stopped()).toBe(false);
+  await clock.advance(1);
+  await running;
+  expect(passes).toEqual(["0 a"]);
+  expect(clock.pending).toBe(0);
+});
+
+test("after the grace of a stop the passes' signal aborts", async () => {
+  const { clock, queue, stop, running } = world(async (_key, signal, time) => {
+    await sleep(time, 3_600_000, signal);
+    return done;
+  });
+  queue.add("a");
+  await clock.settle();
+  stop();
+  await clock.advance(10_000);
+  await running;
+});
+
+test("a stop during a pause ends at once", async () => {
+  const { workers, stop, running, clock } = world(async () => done);
+  await clock.settle();
+  workers.pause();
+  await clock.settle();
+  stop();
+  await running;
+});
