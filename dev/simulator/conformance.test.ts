@@ -1,0 +1,155 @@
+import { describe, expect, it } from "vitest";
+import { OPERATIONS } from "./api/operations.ts";
+import { ALLOWED_DEVIATIONS, VendorSchema } from "./conformance.ts";
+import { toJsonSchema } from "./openapi.ts";
+import { MACHINE, setUp, vendor } from "./simulation.fixture.ts";
+import type { Behaviour } from "./world/behaviour.ts";
+
+/** Calls every operation, with answers of every kind, while a machine lives and goes. */
+async function walk(behaviour: Partial<Behaviour> = {}) {
+  const { clock, sim, call, create } = setUp({ behaviour });
+  const { data, event } = await create({
+    publicIpType: "static",
+    networkId: "nalpha0ny2",
+    accessorIds: ["ualphaadmin"],
+    autoSnapshotEnabled: true,
+    autoSnapshotFrequency: "daily",
+    autoSnapshotSaveCount: 3,
+    takeInitialSnapshot: true,
+    restorePointEnabled: true,
+    restorePointFrequency: "shutdown",
+  });
+  const path = `/machines/${data.id}`;
+  const everything = async () => {
+    for (const at of [
+      "/machines?limit=1&orderBy=name&order=asc&name=trainer&region=ny2",
+      path,
+      "/machine-events?limit=2",
+      `/machine-events?machineId=${data.id}&order=asc`,
+      `/machine-events/${event.id}`,
+      `${path}/accessors`,
+      `${path}/accessors/ualphaadmin`,
+      `${path}/desktop`,
+      "/machine-availability?machineType=A4000&region=ny2",
+      "/os-templates?limit=2",
+      "/auth/session",
+      "/teams/te-alpha/users?role=member",
+      "/health",
+    ]) {
+      await call("GET", at);
+    }
+  };
+  const steps: [string, string, unknown?][] = [
+    ["PATCH", `${path}/restart`, {}],
+    ["PUT", path, { name: "renamed", autoShutdownEnabled: true }],
+    ["PATCH", `${path}/stop`, {}],
+    ["PUT", path, { diskSize: 100 }],
+    ["PATCH", `${path}/start`, {}],
+    ["PATCH", `${path}/start`, {}],
+    ["POST", `${path}/accessors`, { userId: "ualphauser1" }],
+    ["DELETE", `${path}/accessors/ualphauser1`],
+    ["POST", "/machines", { ...MACHINE, machineType: "Z9" }],
+    ["DELETE", path],
+  ];
+  await everything();
+  await clock.advance(90_000);
+  for (const [method, at, body] of steps) {
+    await call(method, at, body);
+    await everything();
+    await clock.advance(100_000);
+    await everything();
+  }
+  await call("GET", "/machines", undefined, "sim-key-wrong");
+  await call("GET", "/auth/session", undefined, "sim-key-wrong");
+  return sim;
+}
+
+describe.skipIf(!vendor)("every request and answer of a walk through all operations", () => {
+  it("fits the vendor's document, and the walk leaves no operation out", async () => {
+    const sim = await walk();
+    const report = sim.conformance.report();
+    expect(report.violations).toEqual([]);
+    expect(report).toMatchObject({ checked: true, requests: report.answers });
+    expect(report.deviations.map((d) => d.id)).toEqual(["health", "empty-object-for-actions"]);
+    const called = sim.calls.list().map((c) => `${c.method} ${c.path}`);
+    for (const { method, path } of OPERATIONS) {
+      const pattern = new RegExp(`^${method} /v1${path.replace(/:\w+/g, "[^/]+")}$`);
+      expect(
+        called.some((c) => pattern.test(c)),
+        `${method} ${path}`,
+      ).toBe(true);
+    }
+  });
+
+  it("differs only in the deviations that are listed when switches ask for them", async () => {
+    const sim = await walk({ nextPageWhenLast: "null", createPlaceholders: "legacy", errorField: "issues" });
+    const report = sim.conformance.report();
+    expect(report.violations).toEqual([]);
+    expect(report.deviations.map((d) => d.id)).toEqual(ALLOWED_DEVIATIONS.map((d) => d.id));
+  });
+
+  it("finds a client that sends what the document does not know", async () => {
+    const { sim, call } = setUp();
+    await call("POST", "/machines", { ...MACHINE, tags: [] });
+    await call("GET", "/machines?colour=red");
+    await call("GET", "/nothing");
+    expect(sim.conformance.report().violations.map((v) => [v.side, v.reason])).toEqual([
+      ["request", "/ additional properties: tags"],
+      ["request", "query / additional properties: colour"],
+      ["request", "operation: not in the document"],
+    ]);
+    expect(sim.conformance.report().summary).toBe("checked 3 requests / 3 answers, 3 violations");
+  });
+
+  it("lets answers pass that a fault made up, since they are no work of the simulator's", async () => {
+    const { sim, call } = setUp();
+    sim.faults.add({ do: { status: 502, body: { oops: true } } });
+    await call("GET", "/machines");
+    expect(sim.conformance.report()).toMatchObject({ requests: 1, answers: 0, violations: [] });
+  });
+});
+
+describe("without the vendor's document", () => {
+  it("says that nothing was checked, so that no run passes for a checked one", async () => {
+    const { sim, call } = setUp({ vendorOpenapi: "no-such-file.json" });
+    await call("GET", "/machines");
+    expect(sim.conformance.report()).toMatchObject({
+      checked: false,
+      requests: 0,
+      summary: "vendor-openapi.json not there: not checked",
+    });
+  });
+});
+
+describe("OpenAPI 3.0 as JSON Schema", () => {
+  it("turns nullable into a choice that holds for enums too", () => {
+    expect(toJsonSchema({ type: "string", enum: ["a"], nullable: true })).toEqual({
+      anyOf: [{ type: "string", enum: ["a"] }, { type: "null" }],
+    });
+  });
+
+  it("turns boolean bounds into the numbers they stand for", () => {
+    expect(toJsonSchema({ type: "number", minimum: 0, exclusiveMinimum: true })).toEqual({
+      type: "number",
+      exclusiveMinimum: 0,
+    });
+    expect(toJsonSchema({ type: "number", maximum: 9, exclusiveMaximum: false })).toEqual({
+      type: "number",
+      maximum: 9,
+    });
+  });
+
+  it("reaches schemas at every depth, and takes a property called `nullable` for a property", () => {
+    const inner = { type: "string", nullable: true };
+    expect(
+      toJsonSchema({ type: "object", properties: { nullable: { type: "array", items: inner } } }),
+    ).toEqual({
+      type: "object",
+      properties: { nullable: { type: "array", items: { anyOf: [{ type: "string" }, { type: "null" }] } } },
+    });
+  });
+
+  it("is what a loaded document is checked by", () => {
+    expect(VendorSchema.load("no-such-file.json")).toBeUndefined();
+  });
+});

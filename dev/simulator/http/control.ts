@@ -1,0 +1,202 @@
+/**
+ * The second port: drives and inspects the simulator from another process, one route for each thing that the objects of
+ * a Simulation can do in this one. No logic of its own beyond checking bodies.
+ */
+
+import Fastify, { type FastifyInstance } from "fastify";
+import { type Static, type TSchema, Type } from "typebox";
+import { CreateMachine, UpdateMachine } from "../api/schemas.ts";
+import { FaultInput } from "../faults.ts";
+import type { Simulation } from "../simulation.ts";
+import { issuesOf } from "../validate.ts";
+import type { Behaviour } from "../world/behaviour.ts";
+import { findMachineType, regionCode } from "../world/catalogue.ts";
+import { ApiError } from "../world/errors.ts";
+
+const closed = { additionalProperties: false };
+const { Optional: opt, String: Text } = Type;
+const Budget = Type.Object(
+  { burst: Type.Number({ minimum: 0 }), perSecond: Type.Number({ minimum: 0 }) },
+  closed,
+);
+const State = Type.Enum([
+  "off",
+  "starting",
+  "stopping",
+  "restarting",
+  "serviceready",
+  "ready",
+  "upgrading",
+  "provisioning",
+]);
+const Foreign = Type.Object(
+  { team: Text(), state: opt(State), machine: opt(Type.Partial(CreateMachine, closed)) },
+  closed,
+);
+const Change = Type.Object(
+  { state: opt(State), hold: opt(State), settings: opt(UpdateMachine) },
+  { ...closed, minProperties: 1 },
+);
+const Failure = Type.Object(
+  {
+    event: Type.Enum([
+      "create",
+      "start",
+      "stop",
+      "restart",
+      "deactivate",
+      "vm-upgrade",
+      "vm-migrate",
+      "vm-shutdown-force",
+      "snapshot-create",
+    ]),
+    machineId: opt(Text()),
+    state: opt(Type.Enum(["error", "cancelled"])),
+    error: opt(Text()),
+  },
+  closed,
+);
+const Capacity = Type.Object(
+  {
+    machineType: Text(),
+    region: Text(),
+    machines: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),
+  },
+  closed,
+);
+const TeamChange = Type.Object(
+  {
+    maxMachines: opt(Type.Integer({ minimum: 0 })),
+    budget: opt(Type.Union([Budget, Type.Null()])),
+    goodStanding: opt(Type.Boolean()),
+  },
+  { ...closed, minProperties: 1 },
+);
+
+const ROUTES = `GET    /state                      teams, machines (deleted ones too), events, capacity, behaviour
+GET    /calls?method=&path=&since=  log of calls; DELETE /calls empties it
+GET    /conformance                comparison with the vendor's OpenAPI document
+POST   /faults                     {match: {method, path, team, times, skip, probability}, do: {...}}
+GET    /faults                     DELETE /faults, DELETE /faults/:id
+PATCH  /behaviour                  switches and times; GET /behaviour
+PUT    /capacity                   {machineType, region, machines | null}
+PATCH  /teams/:id                  {maxMachines, budget | null, goodStanding}
+POST   /teams/:id/keys             {key}; DELETE /keys/:key revokes
+POST   /machines                   {team, machine?, state?}: one made in the console
+PATCH  /machines/:id               {state?, hold?, settings?}; PATCH /machines/next {hold}
+POST   /machines/:id/:action       start, stop, restart, auto-shutdown
+DELETE /machines/:id?now=true      deletes as the console would, or at once
+POST   /failures                   {event, machineId?, state?, error?}: that event ends badly
+POST   /reset                      back to the start
+`;
+
+export function controlServer(simulation: Simulation): FastifyInstance {
+  const app = Fastify({ forceCloseConnections: true });
+  app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) =>
+    reply
+      .code(error instanceof ApiError ? error.status : (error.statusCode ?? 400))
+      .send({ message: error.message }),
+  );
+  app.get("/", (_request, reply) => reply.type("text/plain").send(ROUTES));
+  inspection(app, simulation);
+  circumstances(app, simulation);
+  machines(app, simulation);
+  return app;
+}
+
+function inspection(app: FastifyInstance, simulation: Simulation): void {
+  const { calls, conformance, faults } = simulation;
+  app.get("/state", () => simulation.console.state());
+  app.get<{ Querystring: { method?: string; path?: string; since?: string } }>("/calls", (request) => {
+    const { method, path, since } = request.query;
+    return calls.list({
+      method,
+      path: path === undefined ? undefined : new RegExp(path),
+      since: Number(since ?? 0),
+    });
+  });
+  app.delete("/calls", () => did(() => calls.clear()));
+  app.get("/conformance", () => conformance.report());
+  app.get("/faults", () => faults.list());
+  app.post("/faults", (request) => ({ id: faults.add(checked(FaultInput, request.body)).id }));
+  app.delete("/faults", () => did(() => faults.clear()));
+  app.delete<{ Params: { id: string } }>("/faults/:id", (request) => ({
+    removed: faults.remove(request.params.id),
+  }));
+  app.post("/reset", () => did(() => simulation.reset()));
+}
+
+function circumstances(app: FastifyInstance, { world, console }: Simulation): void {
+  app.get("/behaviour", () => world.behaviour);
+  app.patch("/behaviour", (request) => {
+    world.setBehaviour(request.body as Partial<Behaviour>);
+    return world.behaviour;
+  });
+  app.put("/capacity", (request) => {
+    const { machineType, region, machines } = checked(Capacity, request.body);
+    const label = findMachineType(machineType, false)?.label;
+    const code = regionCode(region);
+    if (!label || !code) throw new Error("no such machine type or region");
+    world.setCapacity(label, code, machines);
+    return world.capacity;
+  });
+  app.patch<{ Params: { id: string } }>("/teams/:id", (request) => {
+    const { maxMachines, budget, goodStanding } = checked(TeamChange, request.body);
+    const { id } = request.params;
+    if (maxMachines !== undefined) console.setQuota(id, maxMachines);
+    if (budget !== undefined) console.setBudget(id, budget);
+    if (goodStanding !== undefined) console.setStanding(id, goodStanding);
+    return { ok: true };
+  });
+  app.post<{ Params: { id: string } }>("/teams/:id/keys", (request) => {
+    const { key } = checked(Type.Object({ key: Text({ minLength: 1 }) }, closed), request.body);
+    return did(() => console.addKey(request.params.id, key));
+  });
+  app.delete<{ Params: { key: string } }>("/keys/:key", (request) =>
+    did(() => console.revokeKey(request.params.key)),
+  );
+  app.post("/failures", (request) => did(() => console.failNext(checked(Failure, request.body))));
+}
+
+function machines(app: FastifyInstance, { console }: Simulation): void {
+  app.post("/machines", (request) => {
+    const { team, machine, state } = checked(Foreign, request.body);
+    return { id: console.create(team, machine, state).id };
+  });
+  app.patch<{ Params: { id: string } }>("/machines/:id", (request) => {
+    const { state, hold, settings } = checked(Change, request.body);
+    const { id } = request.params;
+    if (hold) console.hold(id, hold);
+    if (settings) console.update(id, settings);
+    if (state) console.setState(id, state);
+    return { ok: true };
+  });
+  app.delete<{ Params: { id: string }; Querystring: { now?: string } }>("/machines/:id", (request) =>
+    did(() => console.delete(request.params.id, request.query.now === "true")),
+  );
+  app.post<{ Params: { id: string; action: string } }>("/machines/:id/:action", (request) => {
+    const { id, action } = request.params;
+    const act = {
+      start: "start",
+      stop: "stop",
+      restart: "restart",
+      "auto-shutdown": "autoShutdown",
+    } as const;
+    if (!Object.hasOwn(act, action)) throw new Error(`there is no action ${action}`);
+    console[act[action as keyof typeof act]](id);
+    return { ok: true };
+  });
+}
+
+/** Does one thing and says that it is done. */
+function did(act: () => void): { ok: true } {
+  act();
+  return { ok: true };
+}
+
+/** The body, or an error that names what is wrong with it. */
+function checked<S extends TSchema>(schema: S, body: unknown): Static<S> {
+  const issues = issuesOf(schema, body);
+  if (issues.length > 0) throw new Error(issues.map((i) => `${i.path} ${i.message}`).join("; "));
+  return body as Static<S>;
+}

@@ -1,0 +1,159 @@
+/**
+ * Changes that do not come through the API: what a person does in the vendor's console, what the cloud does by itself,
+ * and what an experiment needs. Every method works on the world alone; the control port calls the same ones.
+ */
+
+import * as actions from "./actions.ts";
+import * as life from "./lifecycle.ts";
+import type { Budget, MachineRecord, MachineState, Team } from "./records.ts";
+import { eventView, shownMachine } from "./views.ts";
+import type { PlannedFailure, World } from "./world.ts";
+
+/** What a machine made by hand has when nothing is said. */
+const FOREIGN: actions.CreateInput = {
+  name: "made-in-the-console",
+  machineType: "C5",
+  templateId: "t0nspur5",
+  diskSize: 50,
+  region: "ny2",
+};
+
+export class Console {
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Makes a machine that no client asked for; `state` puts it there at once. Throws ApiError as a create would. */
+  create(teamId: string, input: Partial<actions.CreateInput> = {}, state?: MachineState): MachineRecord {
+    const { machine } = actions.createMachine(this.#world, this.team(teamId), { ...FOREIGN, ...input });
+    if (state) this.setState(machine.id, state);
+    return machine;
+  }
+
+  start(id: string): actions.Outcome {
+    const machine = this.machine(id);
+    return actions.startMachine(this.#world, this.team(machine.teamId), machine);
+  }
+
+  stop(id: string): actions.Outcome {
+    return actions.stopMachine(this.#world, this.machine(id));
+  }
+
+  restart(id: string): actions.Outcome {
+    const machine = this.machine(id);
+    return actions.restartMachine(this.#world, this.team(machine.teamId), machine);
+  }
+
+  /** Deletes as the console would; `now` takes the machine away without its minute of work. */
+  delete(id: string, now = false): void {
+    const machine = this.machine(id);
+    if (!now || !machine.deleting) actions.deleteMachine(this.#world, machine);
+    if (!now) return;
+    if (machine.deleting) this.#world.finishEvent(machine.deleting);
+    life.vanish(this.#world, machine);
+  }
+
+  /** Changes settings, hardware included, by the rules of the API. */
+  update(id: string, input: actions.UpdateInput): void {
+    const machine = this.machine(id);
+    actions.updateMachine(this.#world, this.team(machine.teamId), machine, input);
+  }
+
+  /** The machine shuts itself down (machines.md section 7, auto shutdown); with or without an event. */
+  autoShutdown(id: string): void {
+    const { autoShutdownEvent } = this.#world.behaviour;
+    life.beginStop(this.#world, this.machine(id), autoShutdownEvent === "none" ? null : autoShutdownEvent);
+  }
+
+  /** Puts a machine into a state at once, by no rule: what lay ahead is called off, its facts are filled in. */
+  setState(id: string, state: MachineState): void {
+    const world = this.#world;
+    const machine = this.machine(id);
+    world.dropPlans(machine);
+    world.cancelEvents(machine);
+    const isUp = state === "ready" || state === "serviceready";
+    if (state !== "provisioning") life.fillDetails(world, machine);
+    machine.holdsSlot = state !== "off";
+    if (isUp && !machine.publicIp) life.renewAddress(world, machine);
+    if (state === "off" && machine.settings.publicIpType !== "static") machine.publicIp = null;
+    life.enter(world, machine, state);
+  }
+
+  /** A machine that comes to `state` stays there, as one that got stuck; `next`: the next one to be created. */
+  hold(id: string | "next", state: MachineState): void {
+    if (id === "next") {
+      this.#world.holdNext = state;
+      return;
+    }
+    const machine = this.machine(id);
+    machine.holdAt = state;
+    if (machine.state === state) this.#world.dropPlans(machine);
+  }
+
+  /** The next event of that name ends as error or cancelled. */
+  failNext(failure: PlannedFailure): void {
+    this.#world.failures.push(failure);
+  }
+
+  setQuota(teamId: string, maxMachines: number): void {
+    this.team(teamId).maxMachines = maxMachines;
+  }
+
+  /** null: no budget, never a 429. */
+  setBudget(teamId: string, budget: Budget | null): void {
+    this.team(teamId).budget = budget;
+  }
+
+  setStanding(teamId: string, good: boolean): void {
+    this.team(teamId).goodStanding = good;
+  }
+
+  addKey(teamId: string, key: string): void {
+    if (this.#world.teamOfKey(key)) throw new Error("the key belongs to a team already");
+    this.team(teamId).keys.push(key);
+  }
+
+  /** From now on the key is a wrong one. */
+  revokeKey(key: string): void {
+    const team = this.#world.teamOfKey(key);
+    if (!team) throw new Error("no team has this key");
+    team.keys = team.keys.filter((k) => k !== key);
+  }
+
+  /** Everything there is, for people and tests: what an answer shows (`shown`) beside how things stand. */
+  state() {
+    const world = this.#world;
+    return {
+      teams: [...world.teams.values()].map(({ keys, ...team }) => ({ ...team, keys: keys.length })),
+      machines: [...world.machines.values()].map((m) => ({
+        id: m.id,
+        teamId: m.teamId,
+        state: m.state,
+        isDeleting: m.deleting !== null,
+        templateId: m.templateId,
+        diskSize: m.diskSize,
+        ...m.writeOnly,
+        accessorIds: m.accessors.filter((a) => !a.dtDeleted).map((a) => a.user.id),
+        shown: shownMachine(world, m),
+      })),
+      events: [...world.events.values()].map((e) => ({ teamId: e.teamId, ...eventView(e) })),
+      capacity: world.capacity,
+      behaviour: world.behaviour,
+    };
+  }
+
+  /** A machine that is not deleted; throws when there is none. */
+  machine(id: string): MachineRecord {
+    const machine = this.#world.machines.get(id);
+    if (!machine || machine.dtDeleted) throw new Error(`there is no machine ${id}`);
+    return machine;
+  }
+
+  team(id: string): Team {
+    const team = this.#world.teams.get(id);
+    if (!team) throw new Error(`there is no team ${id}`);
+    return team;
+  }
+}

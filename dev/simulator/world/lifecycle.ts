@@ -1,0 +1,242 @@
+/**
+ * What happens to a machine once something was accepted: states, events, addresses and their times, after machines.md
+ * sections 6 and 7. Whether it is accepted is decided in actions.ts. A state changes here and in console.ts only.
+ */
+
+import { between } from "./random.ts";
+import type { EventName, EventRecord, MachineRecord, MachineState } from "./records.ts";
+import { machineView } from "./views.ts";
+import type { World } from "./world.ts";
+
+const NO_CAPACITY = "There is currently no capacity for this machine type in this region";
+
+export const isOn = (machine: MachineRecord) => machine.state === "ready" || machine.state === "serviceready";
+
+/** provisioning → starting → serviceready → ready, or → off; the create event ends before the machine is up. */
+export function beginCreate(world: World, machine: MachineRecord, startOnCreate: boolean): EventRecord {
+  const { behaviour } = world;
+  const event = world.openEvent(machine, "create");
+  world.plan(machine, behaviour.detailsMs, () => fillDetails(world, machine));
+  world.plan(machine, behaviour.createMs - behaviour.startLeadMs, () => {
+    fillDetails(world, machine);
+    // "In provisioning" is where a machine stays whose create failed: there is no failed state.
+    if (world.failureOf(event))
+      return world.plan(machine, behaviour.startLeadMs, () => void world.finishEvent(event));
+    const silent = !machine.holdsSlot && behaviour.capacityShortage !== "eventError";
+    if (!startOnCreate || silent) {
+      return world.plan(machine, behaviour.startLeadMs, () => {
+        world.finishEvent(event);
+        enter(world, machine, "off");
+      });
+    }
+    // The start event is there just before the create event ends (machines.md section 7, calibration).
+    world.later(behaviour.startLeadMs, () => void world.finishEvent(event));
+    const start = world.openEvent(machine, "start");
+    enter(world, machine, "starting");
+    bringUp(world, machine, start);
+  });
+  return event;
+}
+
+/** off → starting → serviceready → ready, or back to off when there is no capacity. */
+export function beginStart(world: World, machine: MachineRecord): EventRecord {
+  const { behaviour } = world;
+  const event = takeOver(world, machine, "start");
+  machine.holdsSlot = world.hasCapacity(machine.machineType, machine.region);
+  if (!machine.holdsSlot && behaviour.capacityShortage !== "eventError") {
+    // All seems well and the machine stays off: observed-in-the-field 8.
+    world.plan(machine, behaviour.noCapacityMs, () => void world.finishEvent(event));
+    return event;
+  }
+  accept(world, machine, "starting");
+  bringUp(world, machine, event);
+  return event;
+}
+
+/** on → stopping → off. `name` null: nobody is told, as with autoShutdownEvent `none`. */
+export function beginStop(world: World, machine: MachineRecord, name: EventName | null = "stop") {
+  const before = machine.state;
+  const event = takeOver(world, machine, name);
+  accept(world, machine, "stopping");
+  world.plan(machine, world.behaviour.stopMs, () => {
+    if (event && !world.finishEvent(event)) return enter(world, machine, before);
+    goOff(world, machine);
+    if (world.behaviour.billingEvents) world.finishEvent(world.openEvent(machine, "bill-sessions"));
+  });
+  return event;
+}
+
+/** on → restarting → ready; a dynamic address is a new one afterwards (machines.md section 6). */
+export function beginRestart(world: World, machine: MachineRecord, asked?: EventRecord): EventRecord {
+  const { behaviour } = world;
+  const event = asked ?? (takeOver(world, machine, "restart") as EventRecord);
+  accept(world, machine, "restarting");
+  world.plan(machine, behaviour.restartMs / 2, () => renewAddress(world, machine));
+  world.plan(machine, behaviour.restartMs, () => {
+    if (!world.finishEvent(event)) return goOff(world, machine);
+    comeUp(world, machine);
+  });
+  return event;
+}
+
+/** off → upgrading → off; the new type and disk hold once the event is done. */
+export function beginUpgrade(
+  world: World,
+  machine: MachineRecord,
+  change: { machineType?: string; diskSize?: number },
+): EventRecord {
+  const { behaviour } = world;
+  const wasOn = isOn(machine);
+  const event = takeOver(world, machine, "vm-upgrade");
+  accept(world, machine, "upgrading");
+  world.plan(machine, behaviour.upgradeMs, () => {
+    if (world.finishEvent(event)) Object.assign(machine, change);
+    if (!wasOn || behaviour.upgradeEndsIn === "off") return goOff(world, machine);
+    renewAddress(world, machine);
+    comeUp(world, machine);
+  });
+  return event;
+}
+
+/** The move to another network, as an event of its own; the state does not change. */
+export function beginMigrate(world: World, machine: MachineRecord, networkId: string): EventRecord {
+  const event = world.openEvent(machine, "vm-migrate");
+  world.plan(machine, 5_000, () => {
+    if (!world.finishEvent(event)) return;
+    machine.networkId = networkId;
+    machine.dtModified = world.iso();
+  });
+  return event;
+}
+
+/** any → gone; what was at work is cancelled, and users are out at once (machines.md section 7). */
+export function beginDelete(world: World, machine: MachineRecord): EventRecord {
+  const before = machine.state;
+  const event = takeOver(world, machine, "deactivate");
+  machine.deleting = event;
+  if (isOn(machine) && world.behaviour.stateWhileDeleting === "stopping") accept(world, machine, "stopping");
+  world.plan(machine, world.behaviour.deleteMs, () => {
+    if (world.finishEvent(event)) return vanish(world, machine);
+    machine.deleting = null;
+    enter(world, machine, before);
+  });
+  return event;
+}
+
+/** Takes a machine out of the world; a static address stays with the team (observed-in-the-field 11). */
+export function vanish(world: World, machine: MachineRecord): void {
+  world.dropPlans(machine);
+  world.cancelEvents(machine);
+  goOff(world, machine);
+  machine.deleting = null;
+  machine.dtDeleted = world.iso();
+  for (const address of world.teams.get(machine.teamId)?.staticAddresses ?? []) {
+    if (address.machineId === machine.id) address.machineId = null;
+  }
+}
+
+/** Changes the state for good: nothing stale is read any more. */
+export function enter(world: World, machine: MachineRecord, state: MachineState): void {
+  machine.state = state;
+  machine.stale = null;
+  machine.dtModified = world.iso();
+  if (machine.holdAt === state) world.dropPlans(machine);
+}
+
+/** Keeps what is read now readable for `ms`, whatever changes meanwhile. */
+export function freeze(world: World, machine: MachineRecord, ms: number): void {
+  const now = world.clock.monotonic();
+  if (ms <= 0) return;
+  const view = machine.stale && now < machine.stale.until ? machine.stale.view : machineView(world, machine);
+  machine.stale = { view, until: now + ms / world.speed };
+}
+
+/** Gives a machine the address its publicIpType asks for; a dynamic one is new each time. */
+export function renewAddress(world: World, machine: MachineRecord): void {
+  const kind = machine.settings.publicIpType;
+  if (kind === "static") machine.publicIp = claimStatic(world, machine);
+  else machine.publicIp = kind === "dynamic" ? world.nextPublicAddress() : null;
+  machine.dtModified = world.iso();
+}
+
+/** What create and publicIpType `static` do: an address of the account, kept until it is released. */
+export function claimStatic(world: World, machine: MachineRecord): string {
+  const addresses = world.teams.get(machine.teamId)?.staticAddresses ?? [];
+  const held = addresses.find((a) => a.machineId === machine.id);
+  if (held) return held.ip;
+  const ip = world.nextPublicAddress();
+  addresses.push({ ip, region: machine.region, machineId: machine.id });
+  return ip;
+}
+
+function bringUp(world: World, machine: MachineRecord, event: EventRecord): void {
+  const { addressMs, serviceReadyMs, startMs, readyLagMs, noCapacityMs } = world.behaviour;
+  if (!machine.holdsSlot) {
+    world.plan(machine, noCapacityMs, () => {
+      world.failEvent(event, NO_CAPACITY);
+      goOff(world, machine);
+    });
+    return;
+  }
+  if (machine.settings.publicIpType !== "none" && !machine.publicIp) {
+    world.plan(machine, addressMs, () => renewAddress(world, machine));
+  }
+  world.plan(machine, serviceReadyMs, () => {
+    enter(world, machine, "serviceready");
+    world.plan(machine, startMs - serviceReadyMs, () => {
+      if (!world.finishEvent(event)) return goOff(world, machine);
+      world.plan(machine, readyLagMs, () => comeUp(world, machine));
+    });
+  });
+}
+
+function comeUp(world: World, machine: MachineRecord): void {
+  machine.holdsSlot = true;
+  enter(world, machine, "ready");
+  if (machine.snapshotDue) takeInitialSnapshot(world, machine);
+  const next = machine.nextRestart;
+  machine.nextRestart = null;
+  if (next) beginRestart(world, machine, next);
+}
+
+function goOff(world: World, machine: MachineRecord): void {
+  world.dropPlans(machine);
+  machine.holdsSlot = false;
+  // "publicIp is null while off" holds for dynamic ones (machines.md section 6).
+  if (machine.settings.publicIpType !== "static") machine.publicIp = null;
+  enter(world, machine, "off");
+}
+
+/** The first boot's snapshot, and the restore point that may rest on it (machines.md section 3). */
+function takeInitialSnapshot(world: World, machine: MachineRecord): void {
+  machine.snapshotDue = false;
+  const event = world.openEvent(machine, "snapshot-create");
+  world.later(20_000, () => {
+    if (!world.finishEvent(event) || machine.dtDeleted) return;
+    if (machine.settings.restorePointEnabled) machine.settings.restorePointSnapshotId ??= world.id("sn");
+    machine.dtModified = world.iso();
+  });
+}
+
+/** A new request takes the place of what lay ahead; one that is stuck comes loose. */
+function takeOver<N extends EventName | null>(world: World, machine: MachineRecord, name: N) {
+  world.dropPlans(machine);
+  world.cancelEvents(machine);
+  if (machine.holdAt === machine.state) machine.holdAt = null;
+  machine.nextRestart = null;
+  return (name === null ? null : world.openEvent(machine, name)) as N extends null ? null : EventRecord;
+}
+
+/** Changes the state, which for some seconds still reads as before (observed-in-the-field 6). */
+function accept(world: World, machine: MachineRecord, state: MachineState): void {
+  freeze(world, machine, world.behaviour.staleStateMs);
+  machine.state = state;
+  machine.dtModified = world.iso();
+}
+
+export function fillDetails(world: World, machine: MachineRecord): void {
+  if (machine.detailed) return;
+  machine.detailed = true;
+  machine.privateIp = `10.${between(world.random, 0, 255)}.${between(world.random, 0, 255)}.${between(world.random, 2, 254)}`;
+  machine.dtModified = world.iso();
+}

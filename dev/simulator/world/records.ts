@@ -1,0 +1,177 @@
+/**
+ * The records a world is made of, and their shape in answers. No rules and no transitions live here.
+ */
+
+import type { Cancel } from "../../../src/base/clock.ts";
+
+export type MachineState =
+  | "off"
+  | "starting"
+  | "stopping"
+  | "restarting"
+  | "serviceready"
+  | "ready"
+  | "upgrading"
+  | "provisioning";
+
+export type EventState = "new" | "in progress" | "done" | "error" | "cancelled";
+
+/** The names that the simulator gives out, of the 17 in machines.md section 8. */
+export type EventName =
+  | "create"
+  | "start"
+  | "stop"
+  | "restart"
+  | "deactivate"
+  | "vm-upgrade"
+  | "vm-migrate"
+  | "vm-shutdown-force"
+  | "snapshot-create"
+  | "bill-sessions";
+
+export interface User {
+  id: string;
+  email: string;
+  firstName: string | null;
+  lastName: string | null;
+  isAdmin: boolean;
+  isOwner: boolean;
+  dtConfirmed: string | null;
+}
+
+/** A request budget: a bucket of `burst` calls that gains `perSecond` calls a second, of real time. */
+export interface Budget {
+  burst: number;
+  perSecond: number;
+}
+
+export interface Team {
+  id: string;
+  namespace: string;
+  keys: string[];
+  users: User[];
+  networks: string[];
+  /** Quota (errors-and-limits.md section 4, session.team.maxMachines). */
+  maxMachines: number;
+  goodStanding: boolean;
+  /** null: never a 429. */
+  budget: Budget | null;
+  /** Static addresses outlive their machine (observed-in-the-field 11). */
+  staticAddresses: { ip: string; region: string; machineId: string | null }[];
+  dtCreated: string;
+  analyticsId: number;
+}
+
+export interface TeamSeed {
+  id?: string;
+  namespace?: string;
+  keys?: string[];
+  users?: (Partial<User> & { email: string })[];
+  networks?: string[];
+  maxMachines?: number;
+  goodStanding?: boolean;
+  budget?: Budget | null;
+}
+
+export interface Accessor {
+  user: User;
+  dtDeleted: string | null;
+}
+
+/** Settings that create and update share (machines.md sections 3 and 4). */
+export interface MachineSettings {
+  name: string;
+  publicIpType: "static" | "dynamic" | "none";
+  autoShutdownEnabled: boolean;
+  autoShutdownTimeout: number | null;
+  autoShutdownForce: boolean | null;
+  autoSnapshotEnabled: boolean;
+  autoSnapshotFrequency: "hourly" | "daily" | "weekly" | "monthly" | null;
+  autoSnapshotSaveCount: number | null;
+  restorePointEnabled: boolean;
+  restorePointFrequency: "shutdown" | null;
+  restorePointSnapshotId: string | null;
+}
+
+/** The Machine of answers (machines.md section 5.1). Placeholders may be null with createPlaceholders `legacy`. */
+export interface MachineView extends MachineSettings {
+  id: string;
+  state: MachineState;
+  os: string | null;
+  machineType: string;
+  agentType: string;
+  cpus: number;
+  ram: number | null;
+  storageTotal: number | null;
+  storageUsed: number | null;
+  accelerators: { name: string; memory: number | null; count: number }[] | null;
+  region: string | null;
+  privateIp: string | null;
+  networkId: string | null;
+  publicIp: string | null;
+  updatesPending: boolean;
+  usageRate: number;
+  storageRate: number;
+  dtCreated: string;
+  dtModified: string;
+  dtDeleted: string | null;
+  reservation: null;
+}
+
+export interface MachineRecord {
+  id: string;
+  /** Order of creation, which breaks ties between equal dates. */
+  seq: number;
+  teamId: string;
+  settings: MachineSettings;
+  machineType: string;
+  /** GiB. */
+  diskSize: number;
+  region: string;
+  templateId: string;
+  networkId: string | null;
+  state: MachineState;
+  /** False until the facts are in (machines.md section 7, right after create). */
+  detailed: boolean;
+  privateIp: string | null;
+  publicIp: string | null;
+  accessors: Accessor[];
+  /** Never answered, only shown on the control port. */
+  writeOnly: { startupScriptId?: string; emailPassword: boolean; enableNvlink?: boolean };
+  /** First boot takes a snapshot. */
+  snapshotDue: boolean;
+  /** Takes one of the machines that its type has in its region. */
+  holdsSlot: boolean;
+  deleting: EventRecord | null;
+  /** A restart asked for while one was at work. */
+  nextRestart: EventRecord | null;
+  /** The machine is held in this state when it comes to it, as one that got stuck. */
+  holdAt: MachineState | null;
+  /** What reads give until the monotonic time `until`. */
+  stale: { view: MachineView; until: number } | null;
+  createdAt: number;
+  dtCreated: string;
+  dtModified: string;
+  dtDeleted: string | null;
+  /** Transitions that lie ahead. */
+  pending: Set<Cancel>;
+}
+
+/** The MachineEvent of answers (machines.md section 5.2). */
+export interface EventView {
+  id: string;
+  name: string;
+  state: EventState;
+  machineId: string | null;
+  error: string | null;
+  dtCreated: string;
+  dtStarted: string | null;
+  dtFinished: string | null;
+}
+
+export interface EventRecord extends EventView {
+  seq: number;
+  teamId: string;
+  /** Monotonic. */
+  createdAt: number;
+}
