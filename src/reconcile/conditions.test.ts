@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import { conditions, progressClaims } from "./conditions.ts";
+
+const facts = { previous: [], generation: 3, now: "2026-06-01T00:00:00Z" };
+
+describe("conditions", () => {
+  it("moves the transition time only when the status does, since people read from it how long things stand", () => {
+    const first = conditions([{ type: "Ready", status: "False", reason: "Creating", message: "a" }], facts);
+    const later = { ...facts, previous: first, now: "2026-06-01T01:00:00Z" };
+    const [same] = conditions([{ type: "Ready", status: "False", reason: "Starting", message: "b" }], later);
+    const [moved] = conditions([{ type: "Ready", status: "True", reason: "Available", message: "c" }], later);
+    expect(same).toMatchObject({ lastTransitionTime: facts.now, reason: "Starting" });
+    expect(moved?.lastTransitionTime).toBe(later.now);
+  });
+
+  it("carries the generation in every condition, so that kubectl wait never believes an older spec", () => {
+    const made = conditions(progressClaims({ kind: "Done", reason: "Available", message: "" }, false), facts);
+    expect(made.every(({ observedGeneration }) => observedGeneration === 3)).toBe(true);
+  });
+
+  it("shows Reconciling and Stalled only while true and never both, as kstatus wants", () => {
+    const outcomes = [
+      { kind: "Done", reason: "Available", message: "" },
+      { kind: "Wait", reason: "Creating", message: "", afterMs: 1 },
+      { kind: "Retry", reason: "ApiUnavailable", message: "" },
+      { kind: "Terminal", reason: "Refused", message: "", recheckMs: 1 },
+    ] as const;
+    for (const outcome of outcomes)
+      for (const deleting of [false, true]) {
+        const claims = progressClaims(outcome, deleting);
+        const extra = claims.filter(({ type }) => type !== "Ready");
+        expect(extra.every(({ status }) => status === "True")).toBe(true);
+        expect(extra.length).toBe(outcome.kind === "Done" ? 0 : 1);
+        expect(claims[0]).toMatchObject({
+          type: "Ready",
+          status: outcome.kind === "Done" ? "True" : "False",
+        });
+      }
+  });
+
+  it("clips what an API says at length, since an object must stay readable", () => {
+    const [made] = conditions(
+      [{ type: "Ready", status: "False", reason: "Refused", message: "x".repeat(5000) }],
+      facts,
+    );
+    expect(made?.message.length).toBe(1024);
+  });
+});

@@ -1,0 +1,62 @@
+/**
+ * Conditions as kstatus and kubectl wait read them. Derived from the outcome of a pass and a kind's own conditions;
+ * pure. The transition time moves only when a condition's status does.
+ */
+import type { Condition } from "../kube/objects.ts";
+import type { Telling } from "./outcome.ts";
+
+/** What a condition is to say; absent means that it is to be left out. */
+export interface Claim {
+  type: string;
+  status: "True" | "False" | "Unknown";
+  reason: string;
+  message: string;
+}
+
+/** Longest condition message we write: an API's text may be long, an object should stay readable. */
+const MESSAGE_LIMIT = 1024;
+
+export interface ConditionFacts {
+  previous: readonly Condition[];
+  generation: number;
+  /** Wall clock, RFC 3339 with seconds, as Kubernetes writes times. */
+  now: string;
+}
+
+/** `claims` replaces all conditions, keeping transition times where the status stays. */
+export function conditions(claims: readonly Claim[], facts: ConditionFacts): Condition[] {
+  return claims.map((claim) => {
+    const before = facts.previous.find((condition) => condition.type === claim.type);
+    return {
+      type: claim.type,
+      status: claim.status,
+      reason: claim.reason,
+      message: clip(claim.message),
+      observedGeneration: facts.generation,
+      lastTransitionTime: before?.status === claim.status ? before.lastTransitionTime : facts.now,
+    };
+  });
+}
+
+function clip(message: string): string {
+  return message.length <= MESSAGE_LIMIT ? message : `${message.slice(0, MESSAGE_LIMIT - 1)}…`;
+}
+
+/** Ready, Reconciling and Stalled (DESIGN section 6); the last two only when true, and never both. */
+export function progressClaims(outcome: Exclude<Telling, { kind: "Halted" }>, deleting: boolean): Claim[] {
+  const { reason, message } = outcome;
+  const ready: Claim = { type: "Ready", status: outcome.kind === "Done" ? "True" : "False", reason, message };
+  if (outcome.kind === "Done") return [ready];
+  if (outcome.kind === "Terminal") {
+    // A deletion that is blocked is still a deletion, but kstatus wants one of the two: Stalled says more.
+    return [ready, { type: "Stalled", status: "True", reason, message }];
+  }
+  return [ready, { type: "Reconciling", status: "True", reason: deleting ? "Deleting" : reason, message }];
+}
+
+/** Milliseconds since the epoch of a metav1.Time or an API date; undefined where it is none. */
+export function millis(time: string | undefined | null): number | undefined {
+  if (!time) return undefined;
+  const ms = Date.parse(time);
+  return Number.isNaN(ms) ? undefined : ms;
+}

@@ -1,0 +1,100 @@
+/**
+ * The create protocol (DESIGN section 5): announce, mirror, send once, save the id. Whatever dies between two of these
+ * lines, the next pass finds an open attempt or a recorded id, and never sends a second create.
+ */
+import type { Clock } from "../base/clock.ts";
+import { toTime } from "../kube/objects.ts";
+import type { CloudAccount, Gate, Kind, ManagedObject, Subject } from "./kind.ts";
+import type { Outcome } from "./outcome.ts";
+import type { OwnershipFacts } from "./ownership.ts";
+import { REASON } from "./reasons.ts";
+import { ANNOTATION, type Attempt, cloudName, type OwnerRecord } from "./record.ts";
+import type { ObjectWriter } from "./writer.ts";
+
+export interface CreateParts<O extends ManagedObject, A extends CloudAccount, M> {
+  kind: Pick<Kind<O, A, OwnershipFacts, { do: string }, M>, "expectation" | "create" | "failure">;
+  writer: ObjectWriter<O>;
+  clock: Clock;
+  /** Mirrors `memory` into the status of `object`; the resource version is its precondition. */
+  remember(object: O, memory: M): Promise<O>;
+  gate(object: O): Gate;
+  /** Longest time between announcing an attempt and sending it, in milliseconds. */
+  sendWindowMs: number;
+}
+
+export interface Created<O, M> {
+  object: O;
+  /** Present where something was created. */
+  record?: OwnerRecord;
+  /** Absent where nothing is under way. */
+  memory?: M;
+  outcome: Outcome;
+}
+
+export async function create<O extends ManagedObject, A extends CloudAccount, M>(
+  subject: Subject<O, A> & { account: A },
+  parts: CreateParts<O, A, M>,
+): Promise<Created<O, M>> {
+  const { kind, writer, clock } = parts;
+  const attempt = newAttempt(subject.object, subject.account.team, clock.now());
+  // A stale cache loses here: the resource version is the precondition of the announcement.
+  const announced = await writer.annotate(subject.object, {
+    [ANNOTATION.createPending]: JSON.stringify(attempt),
+  });
+  const memory = kind.expectation(announced, attempt);
+  let object = announced;
+  let answer: Awaited<ReturnType<typeof kind.create>>;
+  try {
+    object = await parts.remember(announced, memory);
+    const gate = inTime(parts, parts.gate(object), Date.parse(attempt.time));
+    answer = await kind.create({ ...subject, object }, attempt, memory, gate);
+  } catch (error) {
+    return failed(error, object, memory, parts);
+  }
+  const record: OwnerRecord = {
+    id: answer.id,
+    team: attempt.team,
+    name: attempt.name,
+    uid: attempt.uid,
+  };
+  object = await writer.saveAnnotations(object, recorded(record));
+  return { object, record, memory: answer.memory, outcome: answer.outcome };
+}
+
+/** The annotations of an object that owns something: its record, and no attempt. */
+export function recorded(record: OwnerRecord): Record<string, string | null> {
+  return { [ANNOTATION.record]: JSON.stringify(record), [ANNOTATION.createPending]: null };
+}
+
+function newAttempt(object: ManagedObject, team: string, now: number): Attempt {
+  const { name, uid = "", resourceVersion = "" } = object.metadata;
+  const time = toTime(now);
+  return { name: cloudName({ name, uid, resourceVersion }, time), team, uid, time };
+}
+
+/** "Surely none" counts from the last possible send, so an attempt that waited too long is not sent at all. */
+function inTime(parts: { clock: Clock; sendWindowMs: number }, gate: Gate, announcedAt: number): Gate {
+  return () => {
+    const age = parts.clock.now() - announcedAt;
+    if (age > parts.sendWindowMs || age < -parts.sendWindowMs) return "the attempt waited too long";
+    return gate();
+  };
+}
+
+async function failed<O extends ManagedObject, A extends CloudAccount, M>(
+  error: unknown,
+  object: O,
+  memory: M,
+  parts: CreateParts<O, A, M>,
+): Promise<Created<O, M>> {
+  const failure = parts.kind.failure(error);
+  // An error that is not the cloud's came before the send: the mirror could not be written.
+  if (failure?.effect !== "unknown") {
+    const closed = await parts.writer.saveAnnotations(object, { [ANNOTATION.createPending]: null });
+    if (!failure) throw error;
+    return { object: closed, outcome: failure.outcome };
+  }
+  const said = "message" in failure.outcome ? failure.outcome.message : "the answer was lost";
+  const message = `${said}. Whether the create took effect is not known; the account is searched for it before anything else is done`;
+  return { object, memory, outcome: { kind: "Wait", reason: REASON.ResolvingCreate, message, afterMs: 0 } };
+}

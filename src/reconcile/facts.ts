@@ -1,0 +1,95 @@
+/**
+ * Reads an object's metadata and status into the facts that the ownership decision needs. Pure: what it needs to know
+ * of the rest of the cluster and of the account is handed in.
+ */
+import { keyOf } from "../kube/objects.ts";
+import { type Identity, judgeIdentity } from "./identity.ts";
+import type { KindDefinition, ManagedObject } from "./kind.ts";
+import type { AccountFact, OwnershipFacts } from "./ownership.ts";
+import { REASON } from "./reasons.ts";
+import {
+  ANNOTATION,
+  type Attempt,
+  FINALIZER,
+  isOn,
+  parseAdopt,
+  parseAttempt,
+  parseRecord,
+} from "./record.ts";
+
+export const INTENT_CREATE = "Create";
+
+export interface Surroundings {
+  definition: KindDefinition;
+  account: AccountFact;
+  /** Key of another object that owns this cloud id. */
+  ownerOf(id: string, except: string): string | undefined;
+  recheckMs: number;
+}
+
+/** All facts but `resolution`, which the kind's inventory knows. */
+export function ownershipFacts(object: ManagedObject, around: Surroundings): OwnershipFacts {
+  const { metadata } = object;
+  const identity = identityOf(object, around.definition);
+  const attempt = attemptOf(object, identity);
+  const claimedBy = identity.state === "adopt" ? around.ownerOf(identity.id, keyOf(object)) : undefined;
+  const halted = haltOf(object);
+  return {
+    deleting: metadata.deletionTimestamp !== undefined,
+    finalizer: metadata.finalizers?.includes(FINALIZER) ?? false,
+    ...(halted ? { halted } : {}),
+    deletionPolicy: object.spec.deletionPolicy ?? "Delete",
+    identity,
+    ...(attempt ? { attempt } : {}),
+    account: around.account,
+    ...(claimedBy ? { claimedBy } : {}),
+    recheckMs: around.recheckMs,
+  };
+}
+
+function identityOf(object: ManagedObject, definition: KindDefinition): Identity {
+  const { metadata, status = {}, spec } = object;
+  const order = parseAdopt(metadata);
+  return judgeIdentity({
+    uid: metadata.uid ?? "",
+    reference: `${definition.shortName}/${metadata.name} -n ${metadata.namespace ?? "default"}`,
+    record: parseRecord(metadata),
+    attempt: parseAttempt(metadata),
+    status: {
+      ...(status.id === undefined ? {} : { id: status.id }),
+      ...(status.teamId === undefined ? {} : { teamId: status.teamId }),
+      ...(status.uid === undefined ? {} : { uid: status.uid }),
+      ...(status.name === undefined ? {} : { name: status.name }),
+    },
+    ...(spec.adoptId === undefined ? {} : { wish: spec.adoptId }),
+    ...(order === undefined ? {} : { order }),
+  });
+}
+
+/**
+ * The open attempt: from its annotation, or, where a `kubectl replace` took that away, from the operation in status.
+ * The mirror counts only while nothing is owned, since a create's operation outlives its attempt.
+ */
+export function attemptOf(object: ManagedObject, identity: Identity): Attempt | undefined {
+  const { metadata, status } = object;
+  const annotated = parseAttempt(metadata);
+  if (annotated.state === "read" && annotated.value.uid === metadata.uid) return annotated.value;
+  if (identity.state === "ours" || !status?.operation || status.uid !== metadata.uid) return undefined;
+  const { intent, name, requestedAt } = status.operation;
+  if (intent !== INTENT_CREATE || !name || !status.teamId || status.id) return undefined;
+  return { name, team: status.teamId, uid: metadata.uid ?? "", time: requestedAt };
+}
+
+function haltOf({ metadata }: ManagedObject): { reason: string; message: string } | undefined {
+  if (isOn(metadata, ANNOTATION.paused))
+    return {
+      reason: REASON.Paused,
+      message: `the annotation ${ANNOTATION.paused} stops every change in the cloud, deletion included`,
+    };
+  if (isOn(metadata, ANNOTATION.dryRun))
+    return {
+      reason: REASON.DryRun,
+      message: `the annotation ${ANNOTATION.dryRun} stops every change in the cloud, deletion included`,
+    };
+  return undefined;
+}

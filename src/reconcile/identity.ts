@@ -1,0 +1,106 @@
+/**
+ * Whose machine is it? A pure verdict from the three memories (record annotation, status, metadata.uid) and the user's
+ * two wishes (spec.adoptId, the adopt annotation). Where the memories disagree the object must not touch the cloud.
+ */
+import { ANNOTATION, type Attempt, type OwnerRecord, type Parsed } from "./record.ts";
+
+export interface IdentityFacts {
+  uid: string;
+  /** How to name the object in a kubectl line: "psm/name -n namespace". */
+  reference: string;
+  record: Parsed<OwnerRecord>;
+  attempt: Parsed<Attempt>;
+  /** The mirror in status; `uid` is the object that it was written for. */
+  status: { id?: string; teamId?: string; uid?: string; name?: string };
+  /** spec.adoptId. */
+  wish?: string;
+  /** The id of the adopt annotation, where it is for this very object. */
+  order?: string;
+}
+
+export type Identity =
+  /** Owns nothing yet. */
+  | { state: "none" }
+  /**
+   * Owns this. `restore`: the record annotation was lost and is to be written again from status. `contradicted`: a wish
+   * of the user names another one; nothing is changed until that is settled, yet deletion deletes what is owned.
+   */
+  | { state: "ours"; record: OwnerRecord; restore: boolean; contradicted?: string }
+  /** Shall own this as soon as it was seen. */
+  | { state: "adopt"; id: string }
+  | { state: "conflict"; message: string };
+
+export function judgeIdentity(facts: IdentityFacts): Identity {
+  const own = ownMemory(facts);
+  const wish = facts.order ?? facts.wish;
+  switch (own.state) {
+    case "none":
+      return wish === undefined ? own : { state: "adopt", id: wish };
+    case "conflict":
+      // Only the annotation settles a conflict: it names this very object, a wish in the spec is copied with it.
+      return facts.order === undefined ? own : { state: "adopt", id: facts.order };
+    case "ours": {
+      if (wish === undefined || wish === own.record.id) return own;
+      const source = facts.order === undefined ? "spec.adoptId" : `the annotation ${ANNOTATION.adopt}`;
+      const contradicted = `${source} names ${wish}, but this object already owns ${own.record.id}: name that one, or delete this object first`;
+      return { ...own, contradicted };
+    }
+  }
+}
+
+type Memory = Exclude<Identity, { state: "adopt" }>;
+
+function ownMemory(facts: IdentityFacts): Memory {
+  const { uid, record, attempt, status } = facts;
+  if (record.state === "unreadable")
+    return conflict(facts, status.id, `the annotation ${ANNOTATION.record} cannot be read`);
+  if (attempt.state === "unreadable")
+    return conflict(facts, status.id, `the annotation ${ANNOTATION.createPending} cannot be read`);
+  if (status.id !== undefined && status.uid !== uid)
+    return conflict(
+      facts,
+      status.id,
+      `the status belongs to another object (uid ${status.uid ?? "unknown"}): it came from a backup or a copy`,
+    );
+  if (record.state === "read") return fromRecord(facts, record.value);
+  if (status.id !== undefined && status.teamId !== undefined) {
+    const restored = { id: status.id, team: status.teamId, name: status.name ?? "", uid };
+    return { state: "ours", record: restored, restore: true };
+  }
+  if (attempt.state === "read" && attempt.value.uid !== uid) return foreignAttempt(facts, attempt.value);
+  return { state: "none" };
+}
+
+function fromRecord(facts: IdentityFacts, record: OwnerRecord): Memory {
+  const { uid, status } = facts;
+  if (record.uid !== uid)
+    return conflict(
+      facts,
+      record.id,
+      `the annotation ${ANNOTATION.record} was written for another object (uid ${record.uid}): this one is a copy or a restored backup`,
+    );
+  if (status.id !== undefined && status.id !== record.id)
+    return conflict(
+      facts,
+      record.id,
+      `the annotation ${ANNOTATION.record} says ${record.id}, the status says ${status.id}`,
+    );
+  return { state: "ours", record, restore: false };
+}
+
+function conflict(facts: IdentityFacts, id: string | undefined, why: string): Memory {
+  const order = `kubectl annotate ${facts.reference} --overwrite ${ANNOTATION.adopt}=${id ?? "<id>"}@${facts.uid}`;
+  return {
+    state: "conflict",
+    message: `${why}. Nothing is created, changed or deleted. If this object shall own ${id ?? "a machine"}: ${order}`,
+  };
+}
+
+function foreignAttempt(facts: IdentityFacts, attempt: Attempt): Memory {
+  return {
+    state: "conflict",
+    message:
+      `the annotation ${ANNOTATION.createPending} belongs to a create of another object (uid ${attempt.uid}), which may have made "${attempt.name}". ` +
+      `To let this object make one of its own: kubectl annotate ${facts.reference} ${ANNOTATION.createPending}-`,
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * The seam between the generic reconciler and a kind. A kind is one room under src/kinds/ that fulfils `Kind`; the
+ * sentences with MUST are its contract. Nothing here knows Paperspace.
+ */
+import type { Condition, KubeObject } from "../kube/objects.ts";
+import type { Outcome, Telling } from "./outcome.ts";
+import type { OwnershipFacts, OwnershipStep, Resolution } from "./ownership.ts";
+import type { OwnerRecord } from "./record.ts";
+
+/** The part of every custom resource of ours that the generic code reads. */
+export interface ManagedObject extends KubeObject {
+  spec: {
+    deletionPolicy?: "Delete" | "Orphan";
+    adoptId?: string;
+    credentialsSecretRef?: { name: string; key?: string };
+  };
+  status?: ManagedStatus;
+}
+
+export interface ManagedStatus {
+  observedGeneration?: number;
+  id?: string;
+  teamId?: string;
+  /** UID of the object that this status was written for: a restored or copied status betrays itself by it. */
+  uid?: string;
+  name?: string;
+  operation?: Operation;
+  conditions?: Condition[];
+}
+
+/** A cloud write under way, as written to status before it is sent. Times are RFC 3339 of this operator's clock. */
+export interface Operation {
+  intent: string;
+  requestedAt: string;
+  deadline: string;
+  /** The API's event of the write, once its answer is here. */
+  eventId?: string;
+  /** Cloud name that a create asked for. */
+  name?: string;
+  /** When its event was first seen to have failed. */
+  failedAt?: string;
+  /** What the operation leads to, where the intent alone does not say it. */
+  target?: string;
+}
+
+/** What a valid credential opens. */
+export interface CloudAccount {
+  readonly team: string;
+  /** Tells one credential from another without giving it away. */
+  readonly fingerprint: string;
+}
+
+export interface Subject<O, A> {
+  key: string;
+  object: O;
+  /** Present where the credential is valid. */
+  account?: A;
+  /** What the object owns. */
+  record?: OwnerRecord;
+}
+
+/** `M` is what the kind must remember across passes; the generic code keeps it in status. */
+export interface Decision<S, M> {
+  step: OwnershipStep | S;
+  memory: M;
+}
+
+export interface Performed<M> {
+  outcome: Outcome;
+  memory: M;
+}
+
+/** Asked after the throttle, immediately before a write goes out: a string is the reason not to send it. */
+export type Gate = () => string | undefined;
+
+/** What `perform` may use besides the cloud. */
+export interface Tools<M> {
+  gate: Gate;
+  /** Writes the memory to status now, before a write is sent; throws where the object changed meanwhile. */
+  remember(memory: M, outcome: Telling): Promise<void>;
+}
+
+/** How a failed cloud call ends the pass. */
+export interface Failure {
+  /** `Again` where it was not sent because of something that the next pass will see for itself. */
+  outcome: Extract<Outcome, { kind: "Retry" | "Terminal" | "Again" }>;
+  /** "none" only where a write surely had no effect. */
+  effect: "none" | "unknown";
+}
+
+export interface KindDefinition {
+  group: string;
+  version: string;
+  kind: string;
+  plural: string;
+  shortName: string;
+}
+
+export interface Kind<
+  O extends ManagedObject,
+  A extends CloudAccount,
+  V extends OwnershipFacts,
+  S extends { do: string },
+  M,
+> {
+  readonly definition: KindDefinition;
+
+  /** MUST be pure in what it returns for the same knowledge; MUST NOT write or wait. Asks for a look where it knows too little. */
+  view(facts: OwnershipFacts, subject: Subject<O, A>): V;
+
+  /** What is known of an attempt's name. MUST say surelyNone only after two complete lists begun late enough. */
+  resolve(subject: Subject<O, A>, attempt: { name: string; time: string }): Resolution;
+
+  /** MUST be pure. MUST return the generic step wherever `decideOwnership` gives one, refining only "adopt". */
+  decide(view: V): Decision<S, M>;
+
+  /** What is mirrored to status before the create is sent. */
+  expectation(object: O, attempt: { name: string; time: string }): M;
+
+  /** Sends exactly one create, never again by itself, through the gate; returns the id of what was made. */
+  create(
+    subject: Subject<O, A>,
+    attempt: { name: string; time: string },
+    memory: M,
+    gate: Gate,
+  ): Promise<{ id: string; memory: M; outcome: Outcome }>;
+
+  /** Does what decide chose: one cloud write at most. MUST remember the intent of a power change before sending it. */
+  perform(step: S, view: V, memory: M, subject: Subject<O, A>, tools: Tools<M>): Promise<Performed<M>>;
+
+  /** MUST be pure. The whole new status; equal knowledge gives an equal status, so that nothing is written. */
+  status(view: V, memory: M, outcome: Telling, subject: Subject<O, A>): NonNullable<O["status"]>;
+
+  failure(error: unknown): Failure | undefined;
+
+  /** The object is gone from the cluster: forget what was kept for it. */
+  forget(key: string): void;
+}

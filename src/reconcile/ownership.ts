@@ -1,0 +1,149 @@
+/**
+ * The part of `decide` that every kind shares: finalizer, credentials, identity, the open attempt, adoption, and when
+ * an object may go. Pure. It returns a step, or undefined once an object owns a known thing of the right team and the
+ * kind may look at what it is like.
+ */
+import type { Identity } from "./identity.ts";
+import type { Outcome } from "./outcome.ts";
+import { REASON } from "./reasons.ts";
+import type { Attempt } from "./record.ts";
+
+/** What the lists say about an attempt's name (DESIGN section 5, "an unknown outcome"). */
+export type Resolution =
+  | { state: "open"; message: string; lookAfterMs: number }
+  | { state: "found"; ids: readonly string[] }
+  | { state: "surelyNone" };
+
+export type AccountFact =
+  | { state: "valid"; team: string }
+  | { state: "invalid"; message: string }
+  /** The Secret or the API could not be asked just now. */
+  | { state: "unreachable"; message: string; atLeastMs?: number };
+
+export interface OwnershipFacts {
+  deleting: boolean;
+  finalizer: boolean;
+  /** Set when the user halted us (paused, dry-run). */
+  halted?: { reason: string; message: string };
+  deletionPolicy: "Delete" | "Orphan";
+  identity: Identity;
+  attempt?: Attempt;
+  /** Present whenever `attempt` is and the account is valid and of the attempt's team. */
+  resolution?: Resolution;
+  account: AccountFact;
+  /** Another object of this cluster that owns what this one wishes to adopt. */
+  claimedBy?: string;
+  /** Slow recheck of terminal states, in milliseconds. */
+  recheckMs: number;
+}
+
+export type OwnershipStep =
+  | { do: "addFinalizer" }
+  /** Take the finalizer off: the object may go. */
+  | { do: "release"; reason: string }
+  /** Write the record annotation from what status remembers. */
+  | { do: "restoreRecord" }
+  /** Open an attempt and send the create. */
+  | { do: "create" }
+  /** The attempt's machine was found: record it. */
+  | { do: "take"; id: string }
+  /** Nothing came of the attempt, or its machine is recorded: forget it. */
+  | { do: "closeAttempt" }
+  /** See that the thing exists and fits, then record it. */
+  | { do: "adopt"; id: string }
+  | { do: "rest"; outcome: Outcome };
+
+export function decideOwnership(facts: OwnershipFacts): OwnershipStep | undefined {
+  return facts.deleting ? whileDeleting(facts) : whileLiving(facts);
+}
+
+function whileLiving(facts: OwnershipFacts): OwnershipStep | undefined {
+  const { identity, account, halted } = facts;
+  if (identity.state === "conflict") return stall(facts, REASON.IdentityConflict, identity.message);
+  if (!facts.finalizer) return { do: "addFinalizer" };
+  if (identity.state === "ours" && identity.contradicted !== undefined)
+    return stall(facts, REASON.IdentityConflict, identity.contradicted);
+  if (identity.state === "ours" && identity.restore) return { do: "restoreRecord" };
+  if (identity.state === "ours" && facts.attempt) return { do: "closeAttempt" };
+  const blocked = withoutAccount(facts);
+  if (blocked) return blocked;
+  if (facts.attempt) return resolve(facts, facts.attempt);
+  if (identity.state === "adopt") return adopt(facts, identity.id);
+  if (identity.state === "none")
+    return halted ? rest({ kind: "Halted", ...halted, recheckMs: facts.recheckMs }) : { do: "create" };
+  return foreignTeam(facts, identity.record.team, account);
+}
+
+function whileDeleting(facts: OwnershipFacts): OwnershipStep | undefined {
+  const { identity } = facts;
+  if (!facts.finalizer) return rest({ kind: "Released" });
+  if (identity.state === "conflict") return { do: "release", reason: REASON.IdentityConflict };
+  const attempt = identity.state === "ours" ? undefined : facts.attempt;
+  if (attempt) return withoutAccount(facts) ?? resolve(facts, attempt);
+  if (identity.state !== "ours") return { do: "release", reason: REASON.NothingToDelete };
+  if (facts.deletionPolicy === "Orphan") return { do: "release", reason: REASON.Orphaned };
+  if (facts.halted) return rest({ kind: "Terminal", ...facts.halted, recheckMs: facts.recheckMs });
+  return withoutAccount(facts) ?? foreignTeam(facts, identity.record.team, facts.account);
+}
+
+function withoutAccount({ account, recheckMs }: OwnershipFacts): OwnershipStep | undefined {
+  if (account.state === "invalid")
+    return rest({ kind: "Terminal", reason: REASON.CredentialsInvalid, message: account.message, recheckMs });
+  if (account.state === "unreachable") {
+    const { message, atLeastMs } = account;
+    const wait = atLeastMs === undefined ? {} : { atLeastMs };
+    return rest({ kind: "Retry", reason: REASON.CredentialsUnchecked, message, ...wait });
+  }
+  return undefined;
+}
+
+/** Another team's key would see an empty account; that must never look like "gone" (DESIGN section 5). */
+function foreignTeam(facts: OwnershipFacts, team: string, account: AccountFact): OwnershipStep | undefined {
+  if (account.state !== "valid" || account.team === team) return undefined;
+  return stall(
+    facts,
+    REASON.CredentialsInvalid,
+    `the API key belongs to team ${account.team}, but this object's machine was made in team ${team}: give a key of team ${team}`,
+  );
+}
+
+function resolve(facts: OwnershipFacts, attempt: Attempt): OwnershipStep {
+  const foreign = foreignTeam(facts, attempt.team, facts.account);
+  if (foreign) return foreign;
+  const resolution = facts.resolution;
+  if (resolution?.state === "surelyNone") return { do: "closeAttempt" };
+  if (resolution?.state === "found") {
+    const [id, ...more] = resolution.ids;
+    if (id !== undefined && more.length === 0) return { do: "take", id };
+    return stall(
+      facts,
+      REASON.CreateAmbiguous,
+      `more than one machine is named "${attempt.name}": ${resolution.ids.join(", ")}. Delete all but one in the Paperspace console`,
+    );
+  }
+  const message = resolution?.message ?? "the outcome of the last create is not known yet";
+  return rest({
+    kind: "Wait",
+    reason: REASON.ResolvingCreate,
+    message,
+    afterMs: resolution?.lookAfterMs ?? facts.recheckMs,
+  });
+}
+
+function adopt(facts: OwnershipFacts, id: string): OwnershipStep {
+  if (facts.claimedBy !== undefined)
+    return stall(
+      facts,
+      REASON.AlreadyOwned,
+      `${id} is already owned by ${facts.claimedBy}: delete that object with deletionPolicy Orphan first`,
+    );
+  return { do: "adopt", id };
+}
+
+function stall(facts: OwnershipFacts, reason: string, message: string): OwnershipStep {
+  return rest({ kind: "Terminal", reason, message, recheckMs: facts.recheckMs });
+}
+
+function rest(outcome: Outcome): OwnershipStep {
+  return { do: "rest", outcome };
+}

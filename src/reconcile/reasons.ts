@@ -1,0 +1,39 @@
+/**
+ * Reasons that every kind shares, for conditions and Kubernetes Events. A reason says what to do or what is going on;
+ * the cause goes into the message.
+ */
+export const REASON = {
+  /** The API key is missing, wrong, or of another team: mend the Secret. */
+  CredentialsInvalid: "CredentialsInvalid",
+  /** The key could not be checked just now: nothing to do. */
+  CredentialsUnchecked: "CredentialsUnchecked",
+  /** A copy or a restored backup: say which object owns the machine with the adopt annotation. */
+  IdentityConflict: "IdentityConflict",
+  /** Two machines bear the name of one attempt: delete one by hand. */
+  CreateAmbiguous: "CreateAmbiguous",
+  /** The machine to adopt belongs to another object. */
+  AlreadyOwned: "AlreadyOwned",
+  /** The answer of a create was lost; the account is being searched for it. */
+  ResolvingCreate: "ResolvingCreate",
+  /** A create was announced or sent. */
+  Creating: "Creating",
+  /** The spec was refused by the API: correct it. */
+  Refused: "Refused",
+  /** The API declined for now (its state, a quota, capacity): see the message; retried. */
+  Declined: "Declined",
+  /** The API cannot be reached or answers with errors: retried. */
+  ApiUnavailable: "ApiUnavailable",
+  /** The API asks us to slow down. */
+  RateLimited: "RateLimited",
+  /** The Kubernetes API refused or failed a write: retried. */
+  KubernetesUnavailable: "KubernetesUnavailable",
+  Paused: "Paused",
+  DryRun: "DryRun",
+  Deleting: "Deleting",
+  /** The object goes and the thing stays, as deletionPolicy says. */
+  Orphaned: "Orphaned",
+  /** The object goes; it never owned anything. */
+  NothingToDelete: "NothingToDelete",
+  Adopted: "Adopted",
+  Created: "Created",
+} as const;

@@ -1,0 +1,337 @@
+/**
+ * One pass: observe, decide, do one thing, say how things stand. Generic over the kind; what is particular to machines
+ * or deployments comes through the seam in kind.ts, and this file must not learn it.
+ */
+import { createHash } from "node:crypto";
+import type { Logger } from "pino";
+import type { Clock } from "../base/clock.ts";
+import { isConflict } from "../kube/errors.ts";
+import type { EventRecorder } from "../kube/events.ts";
+import { keyOf } from "../kube/objects.ts";
+import type { Store } from "../runtime/store.ts";
+import type { Disposition } from "../runtime/workers.ts";
+import { create, recorded } from "./create.ts";
+import type { Credentials } from "./credentials.ts";
+import { ownershipFacts } from "./facts.ts";
+import { Holds } from "./hold.ts";
+import type { CloudAccount, Gate, Kind, ManagedObject, ManagedStatus, Subject } from "./kind.ts";
+import { dispositionOf, isTelling, type Outcome, type Telling } from "./outcome.ts";
+import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";
+import { REASON } from "./reasons.ts";
+import { ANNOTATION, isOn, type OwnerRecord, parseRecord } from "./record.ts";
+import { announce } from "./transitions.ts";
+import type { ObjectWriter } from "./writer.ts";
+
+export interface ReconcilerParts<
+  O extends ManagedObject,
+  A extends CloudAccount,
+  V extends OwnershipFacts,
+  S extends { do: string },
+  M,
+> {
+  kind: Kind<O, A, V, S, M>;
+  store: Pick<Store<O>, "get" | "list">;
+  writer: ObjectWriter<O>;
+  credentials: Credentials<A>;
+  recorder: Pick<EventRecorder, "record">;
+  /** True only while our lease surely has not ended. */
+  mayWrite: () => boolean;
+  clock: Clock;
+  logger: Logger;
+  settings: ReconcilerSettings;
+}
+
+/** All in milliseconds. */
+export interface ReconcilerSettings {
+  resyncMs: number;
+  /** Slow recheck of what only the user can mend. */
+  recheckMs: number;
+  /** Longest time between announcing a create and sending it. */
+  sendWindowMs: number;
+}
+
+/** What one pass works on; `object` moves on with our own writes. */
+interface Pass<O, A, V, M> {
+  key: string;
+  object: O;
+  subject: Subject<O, A>;
+  view: V;
+  memory: M;
+}
+
+type GenericStep = OwnershipStep["do"];
+const GENERIC: ReadonlySet<string> = new Set<GenericStep>([
+  "addFinalizer",
+  "release",
+  "restoreRecord",
+  "create",
+  "take",
+  "closeAttempt",
+  "adopt",
+  "rest",
+]);
+
+export class Reconciler<
+  O extends ManagedObject,
+  A extends CloudAccount,
+  V extends OwnershipFacts,
+  S extends { do: string },
+  M,
+> {
+  readonly #parts: ReconcilerParts<O, A, V, S, M>;
+  readonly #holds: Holds;
+
+  constructor(parts: ReconcilerParts<O, A, V, S, M>) {
+    this.#parts = parts;
+    this.#holds = new Holds(parts.clock);
+  }
+
+  /** Throws only what a later pass can mend: a failed Kubernetes call. */
+  async reconcile(key: string): Promise<Disposition> {
+    const object = this.#parts.store.get(key);
+    if (!object) {
+      this.#parts.kind.forget(key);
+      this.#holds.clear(key);
+      return { kind: "done" };
+    }
+    try {
+      const { pass, step } = await this.#observe(key, object);
+      const outcome = await this.#act(pass, step);
+      if (isTelling(outcome)) await this.#tell(pass, outcome);
+      return dispositionOf(outcome, this.#untilResync(object.metadata.uid ?? key));
+    } catch (error) {
+      // Somebody was faster: not worth a line, and the watch is about to bring what they wrote.
+      if (isConflict(error)) return { kind: "retry" };
+      throw error;
+    }
+  }
+
+  async #observe(key: string, object: O): Promise<{ pass: Pass<O, A, V, M>; step: OwnershipStep | S }> {
+    const { kind, credentials, store, settings } = this.#parts;
+    const { fact, account } = await credentials.resolve(object);
+    const facts = ownershipFacts(object, {
+      definition: kind.definition,
+      account: fact,
+      ownerOf: (id, except) => ownerOf(store.list(), id, except),
+      recheckMs: settings.recheckMs,
+    });
+    const subject: Subject<O, A> = {
+      key,
+      object,
+      ...(account ? { account } : {}),
+      ...(facts.identity.state === "ours" ? { record: facts.identity.record } : {}),
+    };
+    if (facts.attempt && account?.team === facts.attempt.team)
+      facts.resolution = kind.resolve(subject, facts.attempt);
+    const view = kind.view(facts, subject);
+    const { step, memory } = kind.decide(view);
+    this.#parts.logger.debug({ key, step: step.do }, "decided");
+    return { pass: { key, object, subject, view, memory }, step };
+  }
+
+  async #act(pass: Pass<O, A, V, M>, step: OwnershipStep | S): Promise<Outcome> {
+    if (step.do !== "create" && GENERIC.has(step.do)) return this.#bookkeeping(pass, step as OwnershipStep);
+    const signature = signatureOf(pass);
+    const standing = this.#holds.standing(pass.key, step.do, signature);
+    if (standing) return standing;
+    const outcome = step.do === "create" ? await this.#create(pass) : await this.#perform(pass, step as S);
+    if (outcome.kind === "Retry" || outcome.kind === "Terminal")
+      return this.#holds.note(pass.key, step.do, signature, outcome);
+    this.#holds.clear(pass.key);
+    return outcome;
+  }
+
+  /** The steps that touch only the object, not the cloud. */
+  async #bookkeeping(pass: Pass<O, A, V, M>, step: OwnershipStep): Promise<Outcome> {
+    const { writer } = this.#parts;
+    switch (step.do) {
+      case "addFinalizer":
+        await writer.addFinalizer(pass.object);
+        return { kind: "Again" };
+      case "restoreRecord":
+        if (pass.subject.record) await writer.annotate(pass.object, recorded(pass.subject.record));
+        return { kind: "Again" };
+      case "take":
+        await this.#take(pass, step.id);
+        return { kind: "Again" };
+      case "closeAttempt":
+        return this.#closeAttempt(pass);
+      case "release":
+        await writer.removeFinalizer(pass.object);
+        this.#event(pass, "Normal", step.reason, "Release", RELEASED[step.reason] ?? "the object may go");
+        return { kind: "Released" };
+      case "rest":
+        return step.outcome;
+      default:
+        // "create" is no bookkeeping, and a kind must have refined "adopt".
+        throw new Error(`step ${step.do} is not one of bookkeeping`);
+    }
+  }
+
+  async #take(pass: Pass<O, A, V, M>, id: string): Promise<void> {
+    const { account, object } = pass.subject;
+    const { attempt } = pass.view;
+    const team = attempt?.team ?? account?.team;
+    if (team === undefined) throw new Error("nothing can be taken without a team");
+    const record: OwnerRecord = { id, team, name: attempt?.name ?? "", uid: object.metadata.uid ?? "" };
+    await this.#parts.writer.saveAnnotations(pass.object, recorded(record));
+    const how = attempt ? REASON.Created : REASON.Adopted;
+    this.#event(pass, "Normal", how, "Take", `${id} is this object's now`);
+  }
+
+  /** Both copies go: the annotation here, the mirror with a status that no longer holds the operation. */
+  async #closeAttempt(pass: Pass<O, A, V, M>): Promise<Outcome> {
+    const { writer, kind } = this.#parts;
+    pass.object = await writer.annotate(pass.object, { [ANNOTATION.createPending]: null });
+    if (pass.subject.record) return { kind: "Again" };
+    const outcome: Telling = {
+      kind: "Wait",
+      reason: REASON.Creating,
+      message: "nothing came of the last create",
+      afterMs: 0,
+    };
+    const status = kind.status(pass.view, pass.memory, outcome, pass.subject);
+    delete status.operation;
+    pass.object = await writer.status(pass.object, status);
+    return { kind: "Again" };
+  }
+
+  async #create(pass: Pass<O, A, V, M>): Promise<Outcome> {
+    const { kind, writer, clock, settings } = this.#parts;
+    const { account } = pass.subject;
+    if (!account) throw new Error("a create without an account");
+    const { object, record, memory, outcome } = await create<O, A, M>(
+      { ...pass.subject, account },
+      {
+        kind,
+        writer,
+        clock,
+        sendWindowMs: settings.sendWindowMs,
+        gate: (latest) => this.#gate(latest, { deletion: false }),
+        remember: (latest, expected) =>
+          this.#remember({ ...pass, object: latest }, expected, {
+            kind: "Wait",
+            reason: REASON.Creating,
+            message: "the create is being sent",
+            afterMs: 0,
+          }),
+      },
+    );
+    pass.object = object;
+    if (memory !== undefined) pass.memory = memory;
+    if (record) {
+      pass.subject = { ...pass.subject, record };
+      const { attempt: _resolved, ...facts } = pass.view;
+      this.#lookAgain(pass, { ...facts, identity: { state: "ours", record, restore: false } });
+      this.#event(pass, "Normal", REASON.Created, "Create", `created ${record.id} as "${record.name}"`);
+    }
+    return outcome;
+  }
+
+  async #perform(pass: Pass<O, A, V, M>, step: S): Promise<Outcome> {
+    const { kind } = this.#parts;
+    let intended = pass.memory;
+    try {
+      const { outcome, memory } = await kind.perform(step, pass.view, pass.memory, pass.subject, {
+        gate: this.#gate(pass.object, { deletion: pass.view.deleting }),
+        remember: async (expected, telling) => {
+          pass.object = await this.#remember(pass, expected, telling);
+          intended = expected;
+        },
+      });
+      pass.memory = memory;
+      this.#lookAgain(pass, pass.view);
+      return outcome;
+    } catch (error) {
+      const failure = kind.failure(error);
+      if (!failure) throw error;
+      // What may have taken effect stays written down; what surely had none is forgotten.
+      if (failure.effect === "unknown") pass.memory = intended;
+      return failure.outcome;
+    }
+  }
+
+  /** The answer of a write is knowledge: what is told should hold it already, not only the next pass's status. */
+  #lookAgain(pass: Pass<O, A, V, M>, facts: OwnershipFacts): void {
+    pass.subject = { ...pass.subject, object: pass.object };
+    pass.view = this.#parts.kind.view(facts, pass.subject);
+  }
+
+  #remember(pass: Pass<O, A, V, M>, memory: M, outcome: Telling): Promise<O> {
+    const { kind, writer } = this.#parts;
+    return writer.status(pass.object, kind.status(pass.view, memory, outcome, pass.subject));
+  }
+
+  async #tell(pass: Pass<O, A, V, M>, outcome: Telling): Promise<void> {
+    const before: ManagedStatus = pass.object.status ?? {};
+    const after = this.#parts.kind.status(pass.view, pass.memory, outcome, pass.subject);
+    pass.object = await this.#parts.writer.status(pass.object, after);
+    for (const { type, reason, note } of announce(before, after))
+      this.#event(pass, type, reason, "Reconcile", note);
+  }
+
+  #event(pass: Pass<O, A, V, M>, type: "Normal" | "Warning", reason: string, action: string, note: string) {
+    const id = `${reason}/${pass.object.metadata.generation ?? 0}/${this.#parts.clock.now()}`;
+    this.#parts.recorder.record({ regarding: this.#regarding(pass.object), type, reason, action, note, id });
+  }
+
+  #regarding(object: O): O {
+    const { group, version, kind } = this.#parts.kind.definition;
+    return { ...object, apiVersion: `${group}/${version}`, kind };
+  }
+
+  /** Judged on the store at the moment of sending, not on what the pass began with. */
+  #gate(object: O, { deletion }: { deletion: boolean }): Gate {
+    const { store, mayWrite } = this.#parts;
+    const key = keyOf(object);
+    return () => {
+      if (!mayWrite()) return "this process is not the leader";
+      const latest = store.get(key);
+      if (!latest || latest.metadata.uid !== object.metadata.uid) return "the object is gone";
+      if (!deletion && latest.metadata.deletionTimestamp) return "the object is being deleted";
+      if (isOn(latest.metadata, ANNOTATION.paused)) return "the object was paused";
+      if (isOn(latest.metadata, ANNOTATION.dryRun)) return "the object was put under dry-run";
+      return undefined;
+    };
+  }
+
+  /** The key's next regular turn: at phase hash(UID) of the interval, so that a fleet is spread over it. */
+  #untilResync(uid: string): number {
+    const { clock, settings } = this.#parts;
+    const phase = createHash("sha256").update(uid).digest().readUInt32BE() % settings.resyncMs;
+    const past = (clock.now() - phase) % settings.resyncMs;
+    return settings.resyncMs - past;
+  }
+}
+
+const RELEASED: Record<string, string> = {
+  [REASON.IdentityConflict]: "the object goes; what its record names is another object's and stays untouched",
+  [REASON.NothingToDelete]: "the object goes; it owned nothing in the cloud",
+  [REASON.Orphaned]: "the object goes; what it owned stays in the cloud, as deletionPolicy Orphan says",
+};
+
+function signatureOf<O extends ManagedObject, A extends CloudAccount>({
+  object,
+  subject,
+  view,
+}: {
+  object: O;
+  subject: Subject<O, A>;
+  view: OwnershipFacts;
+}): string {
+  const { generation, annotations } = object.metadata;
+  const asked = annotations?.[ANNOTATION.reconcileRequestedAt] ?? "";
+  return `${generation}/${view.deleting}/${subject.account?.fingerprint ?? ""}/${asked}`;
+}
+
+/** Only objects whose memory agrees with their UID own anything: a copy does not. */
+function ownerOf(objects: readonly ManagedObject[], id: string, except: string): string | undefined {
+  const owner = objects.find((object) => {
+    const { metadata, status } = object;
+    if (keyOf(object) === except) return false;
+    const record = parseRecord(metadata);
+    if (record.state === "read") return record.value.id === id && record.value.uid === metadata.uid;
+    return status?.id === id && status.uid === metadata.uid;
+  });
+  return owner && keyOf(owner);
+}

@@ -1,0 +1,33 @@
+import { describe, expect, it } from "vitest";
+import { ANNOTATION, cloudName, isOn, parseAdopt, parseRecord } from "./record.ts";
+
+const meta = (annotations: Record<string, string>) => ({ name: "box", uid: "uid-1", annotations });
+
+describe("record", () => {
+  it("keeps an unreadable record apart from none, since none would mean: create", () => {
+    expect(parseRecord(meta({}))).toEqual({ state: "absent" });
+    for (const text of ["", "null", "{", '{"id":"ps1"}', '{"id":1,"team":"t","name":"n","uid":"u"}'])
+      expect(parseRecord(meta({ [ANNOTATION.record]: text }))).toEqual({ state: "unreadable" });
+  });
+
+  it("takes an adopt order for this very uid only, since annotations are copied with manifests", () => {
+    expect(parseAdopt(meta({ [ANNOTATION.adopt]: "ps1@uid-1" }))).toBe("ps1");
+    for (const order of ["ps1", "ps1@", "@uid-1", "ps1@uid-2", "ps1@uid-1@uid-1", ""])
+      expect(parseAdopt(meta({ [ANNOTATION.adopt]: order }))).toBeUndefined();
+  });
+
+  it("reads an annotation of any value but false as on, so that a typing slip never lets writes through", () => {
+    expect(isOn(meta({ [ANNOTATION.paused]: "false" }), ANNOTATION.paused)).toBe(false);
+    for (const value of ["true", "", "yes", "True"])
+      expect(isOn(meta({ [ANNOTATION.paused]: value }), ANNOTATION.paused)).toBe(true);
+  });
+
+  it("gives every attempt a name of its own, since the name alone finds it again", () => {
+    const names = new Set<string>();
+    for (const uid of ["a", "b"])
+      for (const resourceVersion of ["1", "2"])
+        for (const time of ["t1", "t2"]) names.add(cloudName({ name: "box", uid, resourceVersion }, time));
+    expect(names.size).toBe(8);
+    for (const name of names) expect(name).toMatch(/^box-[0-9a-f]{12}$/);
+  });
+});

@@ -1,0 +1,90 @@
+/**
+ * The operator's memory on the object itself: the annotations `record` and `create-pending`, their forms, and the
+ * cloud name of an attempt. Pure; reading and writing them through the API server happens elsewhere.
+ */
+import { createHash } from "node:crypto";
+import type { ObjectMeta } from "../kube/objects.ts";
+
+export const GROUP = "paperspace.com";
+export const FINALIZER = `${GROUP}/finalizer`;
+
+/** All annotations the operator reads or writes (DESIGN section 4). */
+export const ANNOTATION = {
+  record: `${GROUP}/record`,
+  createPending: `${GROUP}/create-pending`,
+  paused: `${GROUP}/paused`,
+  dryRun: `${GROUP}/dry-run`,
+  adopt: `${GROUP}/adopt`,
+  reconcileRequestedAt: `${GROUP}/reconcile-requested-at`,
+} as const;
+
+/** What the object owns in the cloud. `uid` is the object's own: a copied manifest betrays itself by it. */
+export interface OwnerRecord {
+  id: string;
+  team: string;
+  /** Name under which it was created; empty for an adopted one. */
+  name: string;
+  uid: string;
+}
+
+/** A create that was announced and whose outcome is not saved yet. */
+export interface Attempt {
+  /** Exact cloud name the create asks for. */
+  name: string;
+  team: string;
+  uid: string;
+  /** When it was announced, RFC 3339, by this operator's wall clock. */
+  time: string;
+}
+
+/** An annotation that is there but cannot be read is kept apart from one that is absent: it must stop us. */
+export type Parsed<T> = { state: "absent" } | { state: "read"; value: T } | { state: "unreadable" };
+
+function parse<T>(meta: ObjectMeta, annotation: string, fields: readonly (keyof T & string)[]): Parsed<T> {
+  const text = meta.annotations?.[annotation];
+  if (text === undefined) return { state: "absent" };
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value !== "object" || value === null) return { state: "unreadable" };
+    const record = value as Record<string, unknown>;
+    const fits = fields.every((field) => typeof record[field] === "string");
+    return fits ? { state: "read", value: value as T } : { state: "unreadable" };
+  } catch {
+    return { state: "unreadable" };
+  }
+}
+
+export function parseRecord(meta: ObjectMeta): Parsed<OwnerRecord> {
+  return parse<OwnerRecord>(meta, ANNOTATION.record, ["id", "team", "name", "uid"]);
+}
+
+export function parseAttempt(meta: ObjectMeta): Parsed<Attempt> {
+  return parse<Attempt>(meta, ANNOTATION.createPending, ["name", "team", "uid", "time"]);
+}
+
+/** The user's word that this very object shall own that machine: `<id>@<uid>`. One for another uid is not ours. */
+export function parseAdopt(meta: ObjectMeta): string | undefined {
+  const [id, uid, ...rest] = meta.annotations?.[ANNOTATION.adopt]?.split("@") ?? [];
+  return id && uid === meta.uid && rest.length === 0 ? id : undefined;
+}
+
+/** An annotation that switches something on: present and not "false". */
+export function isOn(meta: ObjectMeta, annotation: string): boolean {
+  const value = meta.annotations?.[annotation];
+  return value !== undefined && value !== "false";
+}
+
+/** Longest part of the object's name that goes into a cloud name; the API documents no maximum. */
+const NAME_PART = 48;
+
+/**
+ * The cloud name of one attempt. The resource version under which the attempt is opened can be used once only, so
+ * together with the UID it names the attempt; the time guards against an etcd that was rolled back.
+ */
+export function cloudName(
+  meta: { name: string; uid: string; resourceVersion: string },
+  time: string,
+): string {
+  const hash = createHash("sha256").update(`${meta.uid}/${meta.resourceVersion}/${time}`).digest("hex");
+  return `${meta.name.slice(0, NAME_PART)}-${hash.slice(0, 12)}`;
+}

@@ -1,0 +1,61 @@
+/**
+ * Schema pieces that every kind's custom resource shares. TypeBox values, so that one definition gives the static type
+ * and the CRD; Kubernetes' own keywords (x-kubernetes-...) ride along as options.
+ */
+import { type TSchemaOptions, type TUnsafe, Type } from "typebox";
+
+/** A string of a closed set, as `enum`, which structural schemas want, not as a union of constants. */
+export function stringEnum<const T extends string>(
+  values: readonly T[],
+  options: TSchemaOptions = {},
+): TUnsafe<T> {
+  return Type.Unsafe<T>({ type: "string", enum: [...values], ...options });
+}
+
+export function secretKeyRef(description: string) {
+  return Type.Object(
+    {
+      name: Type.String({ minLength: 1, maxLength: 253, description: "Name of the Secret." }),
+      key: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 253,
+          description: "Key inside the Secret; apiKey if absent.",
+        }),
+      ),
+    },
+    { description },
+  );
+}
+
+/** metav1.Condition, as its Go type declares it. */
+export const conditionsSchema = Type.Array(
+  Type.Object({
+    type: Type.String({ maxLength: 316 }),
+    status: stringEnum(["True", "False", "Unknown"]),
+    observedGeneration: Type.Optional(Type.Integer({ format: "int64", minimum: 0 })),
+    lastTransitionTime: Type.String({ format: "date-time" }),
+    reason: Type.String({ minLength: 1, maxLength: 1024 }),
+    message: Type.String({ maxLength: 32768 }),
+  }),
+  {
+    description: "Ready, Synced, Running, Paused; Reconciling and Stalled only while true.",
+    "x-kubernetes-list-type": "map",
+    "x-kubernetes-list-map-keys": ["type"],
+  },
+);
+
+export const operationSchema = Type.Object(
+  {
+    intent: Type.String({ description: "What was asked for: Create, Start, Stop or Delete." }),
+    requestedAt: Type.String({ format: "date-time", description: "When, by the operator's clock." }),
+    deadline: Type.String({ format: "date-time", description: "When it counts as late." }),
+    eventId: Type.Optional(Type.String({ description: "The API's event of it." })),
+    name: Type.Optional(Type.String({ description: "Name that a create asked for." })),
+    failedAt: Type.Optional(
+      Type.String({ format: "date-time", description: "When its event was first seen to have failed." }),
+    ),
+    target: Type.Optional(Type.String({ description: "Where it leads to." })),
+  },
+  { description: "The change in the cloud that is under way, written down before it is sent." },
+);

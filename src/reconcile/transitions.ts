@@ -1,0 +1,26 @@
+/** Which changes of a status are worth a Kubernetes Event: those of its leading condition. Pure. */
+import type { Condition } from "../kube/objects.ts";
+import type { ManagedStatus } from "./kind.ts";
+
+export interface Announcement {
+  type: "Normal" | "Warning";
+  reason: string;
+  note: string;
+}
+
+/** At most one: conditions move together, and a reader wants the news once. */
+export function announce(before: ManagedStatus, after: ManagedStatus): Announcement[] {
+  const was = leading(before.conditions ?? []);
+  const is = leading(after.conditions ?? []);
+  if (!is || (was?.type === is.type && was.status === is.status && was.reason === is.reason)) return [];
+  const note = is.message || is.reason;
+  return [{ type: is.type === "Stalled" ? "Warning" : "Normal", reason: is.reason, note }];
+}
+
+function leading(conditions: readonly Condition[]): Condition | undefined {
+  for (const type of ["Stalled", "Reconciling", "Ready"]) {
+    const found = conditions.find((condition) => condition.type === type);
+    if (found) return found;
+  }
+  return undefined;
+}

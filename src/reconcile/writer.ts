@@ -1,0 +1,108 @@
+/**
+ * The only place that writes our custom resources: metadata by merge patch under the resource version it was decided
+ * on, status only where it differs. Each answer goes into the store at once, so that the next pass does not decide on
+ * an older object.
+ */
+import { isDeepStrictEqual } from "node:util";
+import { isConflict } from "../kube/errors.ts";
+import type { Resource } from "../kube/resource.ts";
+import type { Store } from "../runtime/store.ts";
+import type { ManagedObject } from "./kind.ts";
+import { FINALIZER } from "./record.ts";
+
+/** How often a save that must not be lost is tried against a changing object before the pass gives up. */
+const SAVE_TRIES = 5;
+
+export class ObjectWriter<O extends ManagedObject> {
+  readonly #resource: Pick<Resource<O>, "get" | "mergePatch" | "patchStatus">;
+  readonly #store: Pick<Store<O>, "observeWrite">;
+
+  constructor(
+    resource: Pick<Resource<O>, "get" | "mergePatch" | "patchStatus">,
+    store: Pick<Store<O>, "observeWrite">,
+  ) {
+    this.#resource = resource;
+    this.#store = store;
+  }
+
+  addFinalizer(object: O): Promise<O> {
+    const finalizers = [...(object.metadata.finalizers ?? []), FINALIZER];
+    return this.#metadata(object, { finalizers });
+  }
+
+  removeFinalizer(object: O): Promise<O> {
+    const finalizers = (object.metadata.finalizers ?? []).filter((name) => name !== FINALIZER);
+    // The store is left to the watch here: the answer may come after the object's end was seen, and must not revive it.
+    return this.#patch(object, { finalizers });
+  }
+
+  /** `null` takes an annotation away. Throws KUBE_CONFLICT where the object changed since it was read. */
+  annotate(object: O, annotations: Record<string, string | null>): Promise<O> {
+    return this.#metadata(object, { annotations });
+  }
+
+  /**
+   * Saves what the cloud has already done, so losing it to a conflict is not allowed: reads again and tries anew,
+   * as long as it is still the same object.
+   */
+  async saveAnnotations(object: O, annotations: Record<string, string | null>): Promise<O> {
+    let current = object;
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.annotate(current, annotations);
+      } catch (error) {
+        if (!isConflict(error) || tries === SAVE_TRIES) throw error;
+        const { namespace = "", name, uid } = object.metadata;
+        current = await this.#resource.get(namespace, name);
+        if (current.metadata.uid !== uid) throw error;
+      }
+    }
+  }
+
+  /** Returns the object as it is afterwards; no call is made where nothing differs. */
+  async status(object: O, status: NonNullable<O["status"]>): Promise<O> {
+    const patch = mergePatch(object.status ?? {}, plain(status));
+    if (patch === undefined) return object;
+    const { namespace = "", name, uid, resourceVersion } = object.metadata;
+    const body = { metadata: { uid, resourceVersion }, status: patch };
+    return this.#seen(await this.#resource.patchStatus(namespace, name, body));
+  }
+
+  async #metadata(object: O, change: object): Promise<O> {
+    return this.#seen(await this.#patch(object, change));
+  }
+
+  #patch(object: O, change: object): Promise<O> {
+    const { namespace = "", name, uid, resourceVersion } = object.metadata;
+    return this.#resource.mergePatch(namespace, name, { metadata: { uid, resourceVersion, ...change } });
+  }
+
+  #seen(object: O): O {
+    this.#store.observeWrite(object);
+    return object;
+  }
+}
+
+/** The value as it will look after a trip over the wire: without undefined members. */
+function plain(value: object): object {
+  return JSON.parse(JSON.stringify(value)) as object;
+}
+
+/** RFC 7386 patch that turns `from` into `to`; undefined where they are equal. Lists are replaced whole. */
+export function mergePatch(from: unknown, to: unknown): unknown {
+  if (isDeepStrictEqual(from, to)) return undefined;
+  if (!isRecord(from) || !isRecord(to)) return to;
+  const patch: Record<string, unknown> = {};
+  for (const key of new Set([...Object.keys(from), ...Object.keys(to)])) {
+    if (!(key in to)) patch[key] = null;
+    else {
+      const change = mergePatch(from[key], to[key]);
+      if (change !== undefined) patch[key] = change;
+    }
+  }
+  return Object.keys(patch).length === 0 ? undefined : patch;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
