@@ -1,0 +1,272 @@
+/**
+ * The composition root: the only place where parts are put together. It decides what starts when and what stops in
+ * which order; it takes no decision about any object.
+ */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import type { Registry } from "prom-client";
+import type { Clock } from "./base/clock.ts";
+import type { Config } from "./base/config.ts";
+import { type RunningHealthServer, startHealthServer } from "./base/health.ts";
+import type { Logger } from "./base/logger.ts";
+import { createRegistry } from "./base/metrics.ts";
+import { version } from "./base/version.ts";
+import { credentialChecker, type PaperspaceAccount } from "./kinds/account.ts";
+import type { Controller, ControlParts, KindEntry } from "./kinds/entry.ts";
+import { connect, type KubeConnection } from "./kube/connection.ts";
+import { EventRecorder } from "./kube/events.ts";
+import { keyOf } from "./kube/objects.ts";
+import { events, leases, Resource, secrets } from "./kube/resource.ts";
+import { Accounts } from "./paperspace/accounts.ts";
+import { createApiMetrics } from "./paperspace/metrics.ts";
+import { createSockets, type Sockets } from "./paperspace/wire.ts";
+import { Credentials } from "./reconcile/credentials.ts";
+import type { ManagedObject } from "./reconcile/kind.ts";
+import { ObjectWriter } from "./reconcile/writer.ts";
+import { KINDS } from "./registry.ts";
+import { Leadership } from "./runtime/lease.ts";
+import { createRuntimeMetrics, type RuntimeMetrics } from "./runtime/metrics.ts";
+import { Reflector } from "./runtime/reflector.ts";
+import { Store } from "./runtime/store.ts";
+import { PRIORITY, WorkQueue } from "./runtime/work-queue.ts";
+import { Workers } from "./runtime/workers.ts";
+
+export interface AppParts {
+  config: Config;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** Name under which Kubernetes Events are reported. */
+const CONTROLLER = "paperspace.com/operator";
+/** Requests under way to one team at once. */
+const TEAM_CONCURRENCY = 16;
+/** Probes of Secrets are shared by all objects for this long, in milliseconds, at most. */
+const SECRET_TTL_MS = 30_000;
+
+/** The edges of the process: what a test replaces, and nothing else. */
+export interface Edges {
+  connection: KubeConnection;
+  sockets: Sockets;
+  registry: Registry;
+}
+
+export interface Operator {
+  /** Names of the kinds, and what keeps each from being ready. */
+  readiness: Record<string, () => string | undefined>;
+  /** Resolves once the signal has aborted and no pass runs any more. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Runs the operator until the signal aborts; rejects where it cannot start. */
+export async function runOperator(parts: AppParts, signal: AbortSignal): Promise<void> {
+  const { config, clock, logger } = parts;
+  await using cleanup = new AsyncDisposableStack();
+  const connection = await connect({
+    ...(config.kubeconfig !== undefined && { kubeconfig: config.kubeconfig }),
+    ...(config.context !== undefined && { context: config.context }),
+    clock,
+    logger,
+    userAgent: `paperspace-operator/${version}`,
+  });
+  cleanup.defer(() => connection.close());
+  const sockets = createSockets(config);
+  cleanup.defer(() => sockets.close());
+  const registry = createRegistry({ version });
+  const operator = assembleOperator(parts, { connection, sockets, registry });
+  const health = await startHealthServer({
+    address: config.healthAddress,
+    registry,
+    readiness: operator.readiness,
+  });
+  cleanup.defer(() => health.stop());
+  announceStart(parts, connection, health);
+  await operator.run(signal);
+  logger.info("stopped");
+}
+
+/** Puts the parts together over the given edges; nothing runs yet. */
+export function assembleOperator(parts: AppParts, { connection, sockets, registry }: Edges): Operator {
+  const { config, clock, logger } = parts;
+  const leadership = leadershipOf(parts, connection);
+  const recorder = new EventRecorder({
+    events: events(connection),
+    clock,
+    logger,
+    controller: CONTROLLER,
+    instance: hostname(),
+  });
+  const accounts = new Accounts({
+    clock,
+    sockets,
+    version,
+    baseUrl: config.paperspaceApiUrl,
+    timeoutMs: config.requestTimeout,
+    recheckMs: config.keyRecheck,
+    metrics: createApiMetrics(registry),
+    throttle: {
+      requestsPerSecond: config.requestsPerSecond,
+      burst: config.burst,
+      concurrency: TEAM_CONCURRENCY,
+    },
+  });
+  const credentials = new Credentials({
+    secrets: secrets(connection),
+    checker: credentialChecker(accounts),
+    clock,
+    secretTtlMs: Math.min(SECRET_TTL_MS, config.credentialRecheck),
+    operatorKey: config.paperspaceApiKey,
+    operatorKeyNamespaces: config.apiKeyNamespaces,
+  });
+  const mayWrite = () => leadership?.holds() ?? true;
+  const metrics = createRuntimeMetrics(registry);
+  const shared: Shared = { ...parts, connection, recorder, metrics, mayWrite, credentials };
+  const rooms = KINDS.map((entry) => new RunningKind(entry as unknown as KindEntry, shared));
+  return {
+    readiness: Object.fromEntries(rooms.map((room) => [room.name, () => room.unready()])),
+    async run(signal) {
+      await work(rooms, leadership, accounts, signal);
+      await recorder.flush();
+    },
+  };
+}
+
+/** Passes run only while this process leads; the caches are kept warm all the time. */
+async function work(
+  rooms: readonly RunningKind[],
+  leadership: Leadership | undefined,
+  accounts: Accounts,
+  signal: AbortSignal,
+): Promise<void> {
+  if (leadership) {
+    for (const room of rooms) room.workers.pause();
+    leadership.onChange((leading) => {
+      for (const room of rooms) leading ? room.workers.resume() : room.workers.pause();
+    });
+  }
+  // The lease outlives the passes: they may still write while they finish.
+  const passesDone = new AbortController();
+  const elected = leadership?.run(passesDone.signal);
+  await Promise.all(rooms.map((room) => room.run(signal)));
+  accounts.close();
+  passesDone.abort();
+  await elected;
+}
+
+function leadershipOf(
+  { config, clock, logger }: AppParts,
+  connection: KubeConnection,
+): Leadership | undefined {
+  if (!config.leaderElect) return undefined;
+  return new Leadership({
+    leases: leases(connection),
+    namespace: config.leaderElectNamespace ?? connection.namespace,
+    name: config.leaderElectName,
+    identity: `${hostname()}_${randomUUID()}`,
+    clock,
+    logger,
+    leaseDurationMs: config.leaseDuration,
+    renewDeadlineMs: config.renewDeadline,
+    retryPeriodMs: config.retryPeriod,
+  });
+}
+
+function announceStart(
+  { config, logger }: AppParts,
+  connection: KubeConnection,
+  health: RunningHealthServer,
+): void {
+  logger.info(
+    {
+      version,
+      kubernetes: connection.server,
+      paperspace: config.paperspaceApiUrl,
+      health: health.port,
+      namespaces: config.watchNamespaces.length > 0 ? config.watchNamespaces : "all",
+    },
+    "paperspace-operator started",
+  );
+}
+
+interface Shared extends AppParts {
+  connection: KubeConnection;
+  recorder: EventRecorder;
+  metrics: RuntimeMetrics;
+  mayWrite: () => boolean;
+  credentials: Credentials<PaperspaceAccount>;
+}
+
+/** One kind at work: its informers, its queue, its workers. */
+class RunningKind {
+  readonly name: string;
+  readonly workers: Workers;
+  readonly #queue: WorkQueue;
+  readonly #reflectors: Reflector<ManagedObject>[];
+  readonly #controller: Controller;
+
+  constructor(entry: KindEntry, shared: Shared) {
+    const { config, clock, connection, metrics } = shared;
+    const { group, version: apiVersion, kind, plural } = entry.definition;
+    this.name = plural;
+    const logger = shared.logger.child({ kind });
+    const resource = new Resource<ManagedObject>(connection, {
+      group,
+      version: apiVersion,
+      plural,
+      kind,
+      namespaced: true,
+    });
+    const store = new Store<ManagedObject>();
+    const queue = new WorkQueue({ clock, metrics: metrics.queue(plural) });
+    this.#queue = queue;
+    const namespaces = config.watchNamespaces.length > 0 ? config.watchNamespaces : [undefined];
+    this.#reflectors = namespaces.map(
+      (namespace) =>
+        new Reflector<ManagedObject>({
+          source: resource,
+          store,
+          clock,
+          logger,
+          metrics: metrics.reflector(plural),
+          ...(namespace === undefined ? {} : { namespace }),
+          handlers: [
+            (change) => {
+              const initial = change.type === "added" && change.initial;
+              queue.add(keyOf(change.object), { priority: initial ? PRIORITY.low : PRIORITY.normal });
+            },
+          ],
+        }),
+    );
+    const parts: ControlParts<ManagedObject> = {
+      ...shared,
+      logger,
+      store,
+      writer: new ObjectWriter(resource, store),
+      enqueue: (key) => queue.add(key),
+    };
+    this.#controller = entry.control(parts);
+    this.workers = new Workers({
+      queue,
+      concurrency: config.concurrency,
+      reconcile: (key) => this.#controller.reconcile(key),
+      clock,
+      logger,
+      metrics: metrics.workers(plural),
+    });
+  }
+
+  /** What is not ready, or undefined. */
+  unready(): string | undefined {
+    if (!this.#reflectors.every((reflector) => reflector.synced)) return "the first list is not complete";
+    return this.#reflectors.every((reflector) => reflector.healthy) ? undefined : "the watch is broken";
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const stopped = this.workers.run(signal);
+    const watching = this.#reflectors.map((reflector) => reflector.run(signal));
+    await stopped;
+    this.#queue.shutDown();
+    this.#controller.stop();
+    await Promise.all(watching);
+  }
+}

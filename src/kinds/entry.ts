@@ -1,0 +1,67 @@
+/**
+ * What a kind hands to the registry, and what it gets from the composition root. No kind is known here.
+ */
+import type { Logger } from "pino";
+import type { TSchema } from "typebox";
+import type { Clock } from "../base/clock.ts";
+import type { Config } from "../base/config.ts";
+import type { EventRecorder } from "../kube/events.ts";
+import type { Credentials } from "../reconcile/credentials.ts";
+import type { KindDefinition, ManagedObject } from "../reconcile/kind.ts";
+import type { ReconcilerSettings } from "../reconcile/reconciler.ts";
+import type { ObjectWriter } from "../reconcile/writer.ts";
+import type { Store } from "../runtime/store.ts";
+import type { Disposition } from "../runtime/workers.ts";
+import type { PaperspaceAccount } from "./account.ts";
+
+/** What the CRD of a kind is generated from (`npm run generate`). */
+export interface CrdSource {
+  description: string;
+  spec: TSchema;
+  status: TSchema;
+  /** CEL rules on the whole object, which see its old status. */
+  rules: readonly object[];
+  columns: readonly object[];
+}
+
+export interface KindEntry<O extends ManagedObject = ManagedObject> {
+  readonly definition: KindDefinition;
+  readonly crd: CrdSource;
+  control(parts: ControlParts<O>): Controller;
+}
+
+export interface ControlParts<O extends ManagedObject> {
+  config: Config;
+  clock: Clock;
+  logger: Logger;
+  store: Store<O>;
+  writer: ObjectWriter<O>;
+  credentials: Credentials<PaperspaceAccount>;
+  recorder: Pick<EventRecorder, "record">;
+  /** True only while our lease surely has not ended. */
+  mayWrite(): boolean;
+  /** Puts a key of this kind into its work queue. */
+  enqueue(key: string): void;
+}
+
+export interface Controller {
+  reconcile(key: string): Promise<Disposition>;
+  /** Stops timers; no pass may run any more. */
+  stop(): void;
+}
+
+export function reconcilerSettings(config: Config): ReconcilerSettings {
+  return {
+    resyncMs: config.resyncInterval,
+    recheckMs: config.credentialRecheck,
+    sendWindowMs: config.sendWindow,
+  };
+}
+
+/**
+ * From the announcement of a create on, when it can surely have no effect any more: last possible send, the request's
+ * own time, the lease of whoever sent it, and a margin (DESIGN section 5).
+ */
+export function settleMs(config: Config): number {
+  return config.sendWindow + config.requestTimeout + config.leaseDuration + config.attemptSettle;
+}

@@ -1,0 +1,51 @@
+/**
+ * How a Paperspace error ends a pass: the one translation from the coded catalogue to an outcome, for all kinds. Only
+ * an allow-list is terminal; everything unknown is retried (DESIGN section 7). Codes decide, never message text.
+ */
+import { PaperspaceError } from "../paperspace/errors.ts";
+import type { Failure } from "../reconcile/kind.ts";
+import { REASON } from "../reconcile/reasons.ts";
+
+/** A block page is not cured by asking again soon (observed-in-the-field.md 3). */
+const BLOCKED_RETRY_MS = 60_000;
+
+/** In milliseconds, both for what only the user can mend. */
+export interface Rechecks {
+  /** Of a credential: costs a read of its Secret. */
+  recheckMs: number;
+  /** Of a refused write: costs the write. */
+  slowMs: number;
+}
+
+/** Undefined where the error is not Paperspace's. */
+export function failureOf(error: unknown, rechecks: Rechecks): Failure | undefined {
+  if (!(error instanceof PaperspaceError)) return undefined;
+  return { outcome: outcomeOf(error, rechecks), effect: error.effect };
+}
+
+function outcomeOf(error: PaperspaceError, { recheckMs, slowMs }: Rechecks): Failure["outcome"] {
+  const { code, message, retryAfterMs } = error;
+  switch (code) {
+    case "PS_UNAUTHORIZED":
+    case "PS_FORBIDDEN":
+      return { kind: "Terminal", reason: REASON.CredentialsInvalid, message, recheckMs };
+    case "PS_REFUSED":
+    // A write on a thing that is gone is the kind's matter; what comes here names something that does not exist.
+    case "PS_NOT_FOUND":
+      return { kind: "Terminal", reason: REASON.Refused, message, recheckMs: slowMs };
+    case "PS_CONFLICT":
+      return { kind: "Retry", reason: REASON.Declined, message };
+    case "PS_NOT_SENT":
+      return { kind: "Again" };
+    case "PS_RATE_LIMITED":
+      return { kind: "Retry", reason: REASON.RateLimited, message, ...later(retryAfterMs) };
+    case "PS_NOT_JSON":
+      return { kind: "Retry", reason: REASON.ApiUnavailable, message, ...later(BLOCKED_RETRY_MS) };
+    default:
+      return { kind: "Retry", reason: REASON.ApiUnavailable, message, ...later(retryAfterMs) };
+  }
+}
+
+function later(ms: number | undefined): { atLeastMs?: number } {
+  return ms === undefined ? {} : { atLeastMs: ms };
+}

@@ -1,0 +1,187 @@
+/**
+ * The REST calls of machines (machines.md sections 1 to 5) and the part of their answers that we rely on. Schemas are
+ * lenient where the sheet says that a fresh machine shows null, 0 or "". No decisions here.
+ */
+import { type Static, Type } from "typebox";
+import type { ApiAnswer, CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
+import { apiPath } from "../../paperspace/transport.ts";
+
+const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
+  Type.Optional(Type.Union([schema, Type.Null()]));
+
+/** machines.md section 5.1. Only id, name and state are relied on. */
+export const machineSchema = Type.Object({
+  id: Type.String({ minLength: 1 }),
+  name: Type.String(),
+  state: Type.String(),
+  machineType: nullable(Type.String()),
+  agentType: nullable(Type.String()),
+  os: nullable(Type.String()),
+  region: nullable(Type.String()),
+  cpus: nullable(Type.Number()),
+  ram: nullable(Type.Number()),
+  storageTotal: nullable(Type.Number()),
+  accelerators: nullable(
+    Type.Array(Type.Object({ name: Type.String(), count: Type.Number(), memory: nullable(Type.Number()) })),
+  ),
+  networkId: nullable(Type.String()),
+  privateIp: nullable(Type.String()),
+  publicIp: nullable(Type.String()),
+  publicIpType: nullable(Type.String()),
+  autoShutdownEnabled: nullable(Type.Boolean()),
+  autoShutdownForce: nullable(Type.Boolean()),
+  autoShutdownTimeout: nullable(Type.Number()),
+  autoSnapshotEnabled: nullable(Type.Boolean()),
+  autoSnapshotFrequency: nullable(Type.String()),
+  autoSnapshotSaveCount: nullable(Type.Number()),
+  usageRate: nullable(Type.Number()),
+  storageRate: nullable(Type.Number()),
+  dtCreated: nullable(Type.String()),
+  dtDeleted: nullable(Type.String()),
+});
+
+/** machines.md section 5.2. `state` is new, "in progress", done, error or cancelled. */
+export const eventSchema = Type.Object({
+  id: Type.String({ minLength: 1 }),
+  name: Type.String(),
+  state: Type.String(),
+  machineId: nullable(Type.String()),
+  error: nullable(Type.String()),
+  dtCreated: Type.String(),
+  dtStarted: nullable(Type.String()),
+  dtFinished: nullable(Type.String()),
+});
+
+const started = Type.Object({ data: machineSchema, event: eventSchema });
+const updated = Type.Object({ data: machineSchema, event: Type.Optional(eventSchema) });
+
+export type Machine = Static<typeof machineSchema>;
+export type MachineEvent = Static<typeof eventSchema>;
+export type Started = Static<typeof started>;
+
+/** machines.md section 3, as far as we send it. */
+export interface CreateMachine extends MachineSettings {
+  name: string;
+  machineType: string;
+  templateId: string;
+  /** GiB. */
+  diskSize: number;
+  region: string;
+  startOnCreate: boolean;
+  emailPassword: boolean;
+}
+
+/** The settings that a PUT can change (machines.md section 4). */
+export interface MachineSettings {
+  name?: string;
+  autoShutdownEnabled?: boolean;
+  /** Hours. */
+  autoShutdownTimeout?: number;
+  autoShutdownForce?: boolean;
+  autoSnapshotEnabled?: boolean;
+  autoSnapshotFrequency?: string;
+  autoSnapshotSaveCount?: number;
+}
+
+/** Waiting for the throttle, writes go before reads: a read serves a write that was made. */
+const WRITE: CallOptions = { priority: 1 };
+
+export class MachineApi {
+  readonly #api: PaperspaceApi;
+
+  constructor(api: PaperspaceApi) {
+    this.#api = api;
+  }
+
+  /** Not safe to send twice (errors-and-limits.md section 6). */
+  create(body: CreateMachine, options: CallOptions): Promise<ApiAnswer<Started>> {
+    return this.#api.request({
+      ...WRITE,
+      ...options,
+      method: "POST",
+      path: "/machines",
+      body,
+      answer: started,
+      retry: "never",
+    });
+  }
+
+  get(id: string): Promise<ApiAnswer<Machine>> {
+    return this.#api.request({
+      method: "GET",
+      path: apiPath`/machines/${id}`,
+      answer: machineSchema,
+      retry: "safe",
+    });
+  }
+
+  update(
+    id: string,
+    body: MachineSettings,
+    options: CallOptions,
+  ): Promise<ApiAnswer<Static<typeof updated>>> {
+    return this.#api.request({
+      ...WRITE,
+      ...options,
+      method: "PUT",
+      path: apiPath`/machines/${id}`,
+      body,
+      answer: updated,
+      retry: "safe",
+    });
+  }
+
+  /** The live API refuses an empty body (observed-in-the-field.md 4), so `{}` is sent. */
+  power(id: string, action: "start" | "stop", options: CallOptions): Promise<ApiAnswer<Started>> {
+    return this.#api.request({
+      ...WRITE,
+      ...options,
+      method: "PATCH",
+      path: apiPath`/machines/${id}/${action}`,
+      body: {},
+      answer: started,
+      retry: "never",
+    });
+  }
+
+  delete(id: string, options: CallOptions): Promise<ApiAnswer<Started>> {
+    return this.#api.request({
+      ...WRITE,
+      ...options,
+      method: "DELETE",
+      path: apiPath`/machines/${id}`,
+      answer: started,
+      retry: "safe",
+      reserve: true,
+    });
+  }
+
+  /** Oldest first, so that a machine made while we read comes at the end and is not missed. */
+  list() {
+    return this.#api.pages({
+      path: "/machines",
+      query: { orderBy: "dtCreated", order: "asc" },
+      item: machineSchema,
+    });
+  }
+
+  /** Newest first; the reader stops where it knows enough. */
+  events() {
+    return this.#api.pages({
+      path: "/machine-events",
+      query: { orderBy: "dtCreated", order: "desc" },
+      item: eventSchema,
+      class: "poll",
+    });
+  }
+
+  event(id: string): Promise<ApiAnswer<MachineEvent>> {
+    return this.#api.request({
+      method: "GET",
+      path: apiPath`/machine-events/${id}`,
+      answer: eventSchema,
+      retry: "safe",
+      class: "poll",
+    });
+  }
+}

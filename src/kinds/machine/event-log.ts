@@ -1,0 +1,158 @@
+/**
+ * Machine events of one team, by one shared poll of the newest pages, and only while an operation is in flight. Events
+ * change in place, so each poll goes back to the oldest operation it waits for; stragglers are fetched by id.
+ */
+import type { Cancel, Clock } from "../../base/clock.ts";
+import { PaperspaceError } from "../../paperspace/errors.ts";
+import type { MachineApi, MachineEvent } from "./api.ts";
+import { eventFact } from "./operation.ts";
+
+export interface EventLogParts {
+  api: () => Pick<MachineApi, "events" | "event">;
+  clock: Clock;
+  pollMs: number;
+  /** Called for every event that is new or has changed. */
+  heard(event: MachineEvent): void;
+  failed(error: unknown): void;
+}
+
+/** Events kept for each machine, newest last. */
+const KEPT = 10;
+/** Stragglers fetched by id in one poll: the rest waits for the next. */
+const STRAGGLERS = 10;
+
+export class EventLog {
+  readonly #parts: EventLogParts;
+  readonly #byId = new Map<string, MachineEvent>();
+  readonly #byMachine = new Map<string, MachineEvent[]>();
+  readonly #vanished = new Set<string>();
+  /** What each key waits for; the event id is undefined where the answer of the write was lost. */
+  readonly #tracked = new Map<string, string | undefined>();
+  #timer: Cancel | undefined;
+  #polling = false;
+
+  constructor(parts: EventLogParts) {
+    this.#parts = parts;
+  }
+
+  /** Polls from now on, until no key is tracked. */
+  track(key: string, eventId: string | undefined): void {
+    this.#tracked.set(key, eventId);
+    this.#arm();
+  }
+
+  untrack(key: string): void {
+    this.#tracked.delete(key);
+  }
+
+  get(eventId: string): MachineEvent | undefined {
+    return this.#byId.get(eventId);
+  }
+
+  vanished(eventId: string): boolean {
+    return this.#vanished.has(eventId);
+  }
+
+  /** The newest event of this name on the machine that was created after `event`, by the server's dates alone. */
+  after(event: MachineEvent, name: string): MachineEvent | undefined {
+    const events = this.#byMachine.get(event.machineId ?? "") ?? [];
+    return events.findLast((other) => other.name === name && isLater(other, event));
+  }
+
+  /** An event that came with the answer of a write, or from a poll. */
+  note(event: MachineEvent): boolean {
+    const before = this.#byId.get(event.id);
+    if (before && (before.state === event.state || eventFact(before).state !== "pending")) return false;
+    this.#byId.set(event.id, event);
+    this.#vanished.delete(event.id);
+    const id = event.machineId;
+    if (id) {
+      const others = (this.#byMachine.get(id) ?? []).filter((other) => other.id !== event.id);
+      const events = [...others, event].sort((a, b) => (isLater(a, b) ? 1 : -1));
+      for (const old of events.slice(0, -KEPT)) this.#byId.delete(old.id);
+      this.#byMachine.set(id, events.slice(-KEPT));
+    }
+    return true;
+  }
+
+  forget(machineId: string): void {
+    for (const { id } of this.#byMachine.get(machineId) ?? []) this.#byId.delete(id);
+    this.#byMachine.delete(machineId);
+  }
+
+  stop(): void {
+    this.#timer?.();
+    this.#tracked.clear();
+  }
+
+  #arm(): void {
+    if (this.#timer || this.#polling || this.#tracked.size === 0) return;
+    this.#timer = this.#parts.clock.after(this.#parts.pollMs, () => {
+      this.#timer = undefined;
+      void this.#poll();
+    });
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#tracked.size === 0) return;
+    this.#polling = true;
+    try {
+      const missing = this.#awaited();
+      for (const id of [...missing].filter((id) => !this.#byId.has(id)).slice(0, STRAGGLERS)) {
+        await this.#fetch(id);
+        missing.delete(id);
+      }
+      await this.#pages(missing);
+      for (const id of [...missing].slice(0, STRAGGLERS)) await this.#fetch(id);
+    } catch (error) {
+      this.#parts.failed(error);
+    }
+    this.#polling = false;
+    this.#arm();
+  }
+
+  /** Ids of events that somebody waits for and that have not ended. */
+  #awaited(): Set<string> {
+    const ids = [...this.#tracked.values()].filter((id) => id !== undefined);
+    return new Set(ids.filter((id) => !this.#vanished.has(id) && !this.#ended(id)));
+  }
+
+  #ended(id: string): boolean {
+    const event = this.#byId.get(id);
+    return event !== undefined && eventFact(event).state !== "pending";
+  }
+
+  /** Newest first, back to the oldest awaited one; takes what it meets off `missing`. */
+  async #pages(missing: Set<string>): Promise<void> {
+    const oldest = [...missing]
+      .map((id) => this.#byId.get(id)?.dtCreated)
+      .filter((date) => date !== undefined)
+      .sort()
+      .at(0);
+    for await (const page of this.#parts.api().events()) {
+      for (const event of page.items) {
+        missing.delete(event.id);
+        this.#take(event);
+      }
+      const last = page.items.at(-1);
+      if (missing.size === 0 || (last && oldest && Date.parse(last.dtCreated) < Date.parse(oldest))) return;
+    }
+  }
+
+  async #fetch(id: string): Promise<void> {
+    try {
+      this.#take((await this.#parts.api().event(id)).body);
+    } catch (error) {
+      if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND") throw error;
+      this.#vanished.add(id);
+    }
+  }
+
+  #take(event: MachineEvent): void {
+    if (this.note(event)) this.#parts.heard(event);
+  }
+}
+
+function isLater(a: MachineEvent, b: MachineEvent): boolean {
+  return Date.parse(a.dtCreated) > Date.parse(b.dtCreated);
+}

@@ -1,0 +1,248 @@
+/**
+ * What exists: one mirror of a team's machines and their events, shared by all objects of that team (DESIGN section 2).
+ * It only reads, and only puts keys into the queue. Waiting costs pages of events; looks at machines are gathered and
+ * done by whichever is cheaper, single reads or one list.
+ */
+import type { Logger } from "pino";
+import type { Cancel, Clock } from "../../base/clock.ts";
+import { PaperspaceError } from "../../paperspace/errors.ts";
+import type { Machine, MachineApi, MachineEvent } from "./api.ts";
+import { EventLog } from "./event-log.ts";
+import { ListMemory } from "./list-memory.ts";
+
+/** All in milliseconds. */
+export interface InventorySettings {
+  resyncMs: number;
+  eventPollMs: number;
+  /** How long looks are gathered before they are done together. */
+  gatherMs: number;
+}
+
+export interface InventoryParts {
+  team: string;
+  clock: Clock;
+  logger: Logger;
+  settings: InventorySettings;
+  /** Puts a key into the work queue. */
+  enqueue(key: string): void;
+}
+
+export interface Seen {
+  /** Absent: the API said 404 by id, or dtDeleted. */
+  machine?: Machine;
+  /** Monotonic time at which the request that saw it began. */
+  beganAt: number;
+  /** Since when it has been seen absent without a break. */
+  absentSince?: number;
+}
+
+/** Most machines a page holds (machines.md section 2). */
+const PAGE = 120;
+const FAILURE_BASE_MS = 1_000;
+const FAILURE_MAX_MS = 60_000;
+
+export class MachineInventory {
+  readonly events: EventLog;
+  readonly lists = new ListMemory();
+  readonly #parts: InventoryParts;
+  #api: MachineApi;
+  readonly #seen = new Map<string, Seen>();
+  /** Monotonic time at which our last write on an id was answered: nothing begun before it is believed. */
+  readonly #written = new Map<string, number>();
+  readonly #followers = new Map<string, Set<string>>();
+  readonly #following = new Map<string, string>();
+  readonly #wanted = new Set<string>();
+  /** Keys that wait for a complete list. */
+  readonly #listWanted = new Set<string>();
+  readonly #troubles = new Map<string, unknown>();
+  #failures = 0;
+  #flush: { cancel: Cancel } | undefined;
+  #flushing = false;
+  #resync: Cancel | undefined;
+
+  constructor(parts: InventoryParts, api: MachineApi) {
+    this.#parts = parts;
+    this.#api = api;
+    this.events = new EventLog({
+      api: () => this.#api,
+      clock: parts.clock,
+      pollMs: parts.settings.eventPollMs,
+      heard: (event) => this.#heard(event),
+      failed: (error) => parts.logger.warn({ err: error, team: parts.team }, "machine events cannot be read"),
+    });
+  }
+
+  /** The newest valid credential of the team serves all reads. */
+  use(api: MachineApi): void {
+    this.#api = api;
+  }
+
+  /** `key` wants to hear of this machine, and of no other from now on. */
+  follow(key: string, id: string): void {
+    if (this.#following.get(key) === id) return;
+    this.unfollow(key);
+    this.#following.set(key, id);
+    const followers = this.#followers.get(id) ?? new Set();
+    this.#followers.set(id, followers.add(key));
+    this.#resync ??= this.#parts.clock.after(this.#parts.settings.resyncMs, () => this.#regularList());
+  }
+
+  unfollow(key: string): void {
+    const id = this.#following.get(key);
+    this.#following.delete(key);
+    this.#listWanted.delete(key);
+    this.events.untrack(key);
+    if (id === undefined) return;
+    const followers = this.#followers.get(id);
+    followers?.delete(key);
+    if (followers?.size) return;
+    this.#followers.delete(id);
+    this.#seen.delete(id);
+    this.#written.delete(id);
+    this.#troubles.delete(id);
+  }
+
+  seen(id: string): Seen | undefined {
+    return this.#seen.get(id);
+  }
+
+  /** Why the last look at this machine failed; undefined once one succeeds. */
+  trouble(id: string): unknown {
+    return this.#troubles.get(id);
+  }
+
+  /** Has the machine looked at soon; its followers are queued when that is done. */
+  want(id: string): void {
+    this.#wanted.add(id);
+    this.#schedule();
+  }
+
+  /** Has a complete list made soon; `key` is queued when it is done. */
+  wantList(key: string): void {
+    this.#listWanted.add(key);
+    this.#schedule();
+  }
+
+  /** The answer of a write: the newest thing known about this machine. */
+  noteWrite(id: string, machine: Machine, answeredAt: number): void {
+    this.#written.set(id, answeredAt);
+    this.#seen.set(id, { machine, beganAt: answeredAt });
+  }
+
+  /** Stops all timers. */
+  stop(): void {
+    this.#flush?.cancel();
+    this.#resync?.();
+    this.events.stop();
+  }
+
+  #schedule(): void {
+    if (this.#flush || this.#flushing) return;
+    const { clock, settings } = this.#parts;
+    const backoff = this.#failures === 0 ? 0 : FAILURE_BASE_MS * 2 ** Math.min(this.#failures - 1, 10);
+    const delay = Math.max(settings.gatherMs, Math.min(FAILURE_MAX_MS, backoff));
+    const cancel = clock.after(delay, () => {
+      this.#flush = undefined;
+      void this.#look();
+    });
+    this.#flush = { cancel };
+  }
+
+  async #look(): Promise<void> {
+    this.#flushing = true;
+    const ids = [...this.#wanted];
+    const waiting = [...this.#listWanted];
+    this.#wanted.clear();
+    this.#listWanted.clear();
+    const pages = Math.max(1, Math.ceil(this.#followers.size / PAGE));
+    let failure: unknown;
+    const failed = (error: unknown, unseen: readonly string[]) => {
+      failure = error;
+      for (const id of unseen) this.#troubles.set(id, error);
+    };
+    try {
+      const listed = waiting.length > 0 || ids.length > pages ? await this.#list() : new Set<string>();
+      const rest = ids.filter((id) => !listed.has(id));
+      await Promise.all(rest.map((id) => this.#read(id).catch((error: unknown) => failed(error, [id]))));
+    } catch (error) {
+      failed(error, ids);
+    }
+    this.#failures = failure === undefined ? 0 : this.#failures + 1;
+    if (failure !== undefined)
+      this.#parts.logger.warn({ err: failure, team: this.#parts.team }, "machines cannot be read");
+    this.#flushing = false;
+    for (const id of ids) this.#tell(id);
+    for (const key of waiting) this.#parts.enqueue(key);
+    if (this.#wanted.size > 0 || this.#listWanted.size > 0) this.#schedule();
+  }
+
+  async #read(id: string): Promise<void> {
+    const began = this.#parts.clock.monotonic();
+    try {
+      const { body, beganAt } = await this.#api.get(id);
+      this.#learn(id, body.dtDeleted ? undefined : body, beganAt);
+    } catch (error) {
+      if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND") throw error;
+      this.#learn(id, undefined, began);
+    }
+  }
+
+  /** A complete list. What it lacks is looked for by id, since absence from a list proves nothing. */
+  async #list(): Promise<Set<string>> {
+    const { clock } = this.#parts;
+    const beganAt = clock.now();
+    const machines: Machine[] = [];
+    for await (const page of this.#api.list()) {
+      for (const machine of page.items) {
+        if (machine.dtDeleted) continue;
+        machines.push(machine);
+        if (this.#followers.has(machine.id)) this.#learn(machine.id, machine, page.beganAt);
+      }
+    }
+    this.lists.add(beganAt, machines);
+    const listed = new Set(machines.map(({ id }) => id));
+    for (const id of this.#followers.keys()) {
+      if (!listed.has(id) && this.#seen.get(id)?.machine) this.#wanted.add(id);
+    }
+    return listed;
+  }
+
+  #regularList(): void {
+    this.#resync = undefined;
+    if (this.#followers.size === 0) return;
+    const { clock, settings, logger, team } = this.#parts;
+    this.#resync = clock.after(settings.resyncMs, () => this.#regularList());
+    this.#list()
+      .then(() => {
+        if (this.#wanted.size > 0) this.#schedule();
+      })
+      .catch((error: unknown) => logger.warn({ err: error, team }, "the regular list of machines failed"));
+  }
+
+  /** Takes in an observation, unless something newer is known (causality, DESIGN section 5). */
+  #learn(id: string, machine: Machine | undefined, beganAt: number): void {
+    const written = this.#written.get(id);
+    if (written !== undefined && beganAt < written) {
+      this.#wanted.add(id);
+      return;
+    }
+    const before = this.#seen.get(id);
+    if (before && before.beganAt > beganAt) return;
+    this.#troubles.delete(id);
+    this.#seen.set(
+      id,
+      machine ? { machine, beganAt } : { beganAt, absentSince: before?.absentSince ?? beganAt },
+    );
+    if (JSON.stringify(before?.machine) !== JSON.stringify(machine)) this.#tell(id);
+  }
+
+  /** News of a machine: it is worth a look. */
+  #heard(event: MachineEvent): void {
+    const id = event.machineId;
+    if (id && this.#followers.has(id)) this.want(id);
+  }
+
+  #tell(id: string): void {
+    for (const key of this.#followers.get(id) ?? []) this.#parts.enqueue(key);
+  }
+}

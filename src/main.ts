@@ -1,0 +1,42 @@
+/** The process: arguments, signals, exit code. Everything else begins in app.ts. */
+import { runOperator } from "./app.ts";
+import { systemClock } from "./base/clock.ts";
+import { ConfigError, loadConfig } from "./base/config.ts";
+import { createLogger } from "./base/logger.ts";
+import { version } from "./base/version.ts";
+
+/** sysexits.h: the command was used wrongly. */
+const EXIT_USAGE = 64;
+
+async function main(): Promise<number> {
+  const loaded = loadConfig(process.argv.slice(2), process.env, version);
+  if (loaded.action === "print") {
+    process.stdout.write(`${loaded.text}\n`);
+    return 0;
+  }
+  const logger = createLogger({ level: loaded.config.logLevel });
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      logger.info({ signal }, "stopping");
+      stop.abort(new Error(signal));
+    });
+  }
+  try {
+    await runOperator({ config: loaded.config, clock: systemClock, logger }, stop.signal);
+    return 0;
+  } catch (error) {
+    logger.fatal({ err: error }, "cannot go on");
+    return 1;
+  }
+}
+
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof ConfigError ? error.message : error}\n`);
+    process.exitCode = error instanceof ConfigError ? EXIT_USAGE : 1;
+  },
+);

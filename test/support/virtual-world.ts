@@ -1,0 +1,222 @@
+/**
+ * A cluster, a Paperspace account and any number of operators in one process and in virtual time. The operator is the
+ * real one, put together by the composition root; only its edges lead into memory.
+ */
+import { Registry } from "prom-client";
+import { createSimulation, type Simulation, type SimulationOptions } from "../../dev/simulator/simulation.ts";
+import { DEMO_KEY } from "../../dev/simulator/world/teams.ts";
+import { assembleOperator } from "../../src/app.ts";
+import { type Config, loadConfig } from "../../src/base/config.ts";
+import { createLogger } from "../../src/base/logger.ts";
+import {
+  type MachineSpec,
+  machineDefinition,
+  type PaperspaceMachine,
+} from "../../src/kinds/machine/types.ts";
+import type { KubeConnection } from "../../src/kube/connection.ts";
+import { SECRETS } from "../../src/kube/resource.ts";
+import { FakeKube, type FakeType } from "./fake-kube.ts";
+import { type Edge, simSockets } from "./sim-sockets.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+export const MACHINES: FakeType = {
+  group: machineDefinition.group,
+  version: machineDefinition.version,
+  plural: machineDefinition.plural,
+  kind: machineDefinition.kind,
+  namespaced: true,
+  defaultStatus: { observedGeneration: -1 },
+};
+
+const SECRET_TYPE: FakeType = { ...SECRETS, status: false, generation: false };
+
+export const NAMESPACE = "default";
+
+/** What the API server would have defaulted. */
+export const SPEC: MachineSpec = {
+  machineType: "A4000",
+  region: "ny2",
+  templateId: "t0nspur5",
+  diskSize: 50,
+  powerState: "Running",
+  deletionPolicy: "Delete",
+};
+
+export interface WorldOptions {
+  simulation?: SimulationOptions;
+  /** Flags of the operators. */
+  flags?: string[];
+  random?: () => number;
+  logLevel?: string;
+}
+
+/** An operator process. */
+export interface Process {
+  readonly edge: Edge & { calls: string[]; onPass: (call: string) => void };
+  /** As SIGKILL: from now on nothing goes out or comes in. */
+  kill(): void;
+  /** As SIGTERM. */
+  stop(): Promise<void>;
+}
+
+export class VirtualWorld {
+  readonly clock: VirtualClock;
+  readonly kube: FakeKube;
+  readonly sim: Simulation;
+  readonly config: Config;
+  readonly #logLevel: string;
+  readonly #processes = new Set<Process>();
+
+  constructor(options: WorldOptions = {}) {
+    this.clock = new VirtualClock(undefined, options.random);
+    this.kube = new FakeKube({ clock: this.clock, types: [MACHINES] });
+    this.sim = createSimulation({ clock: this.clock, ...options.simulation });
+    const loaded = loadConfig(
+      ["--paperspace-api-url=http://sim.invalid/v1", ...(options.flags ?? [])],
+      {},
+      "test",
+    );
+    if (loaded.action !== "run") throw new Error("no configuration");
+    this.config = loaded.config;
+    this.#logLevel = options.logLevel ?? "silent";
+    this.secret(DEMO_KEY);
+  }
+
+  /** Puts the API key into the Secret of the namespace, making or changing it. */
+  secret(key: string, namespace = NAMESPACE, kube = this.kube): void {
+    const data = { apiKey: Buffer.from(key).toString("base64") };
+    const name = "paperspace-credentials";
+    try {
+      kube.storage.patch(SECRET_TYPE, namespace, name, { data } as never, "");
+    } catch {
+      kube.storage.create(SECRET_TYPE, namespace, { metadata: { name, namespace }, data } as never);
+    }
+  }
+
+  /** Starts an operator; `kube` stands in for a second cluster. */
+  start(kube: FakeKube = this.kube): Process {
+    const calls: string[] = [];
+    const edge: Process["edge"] = {
+      dead: false,
+      calls,
+      onPass() {},
+      passed(when, method, path) {
+        const call = `${when} ${method} ${path.split("?")[0]}`;
+        calls.push(call);
+        this.onPass(call);
+      },
+    };
+    const abort = new AbortController();
+    const operator = assembleOperator(
+      { config: this.config, clock: this.clock, logger: createLogger({ level: this.#logLevel }) },
+      {
+        connection: connectionOver(kube, edge),
+        sockets: simSockets(this.sim, edge),
+        registry: new Registry(),
+      },
+    );
+    const run = operator.run(abort.signal);
+    const process: Process = {
+      edge,
+      kill() {
+        edge.dead = true;
+      },
+      async stop() {
+        abort.abort();
+        await run;
+      },
+    };
+    this.#processes.add(process);
+    return process;
+  }
+
+  apply(
+    name: string,
+    spec: Partial<MachineSpec> = {},
+    metadata: Partial<PaperspaceMachine["metadata"]> = {},
+    kube = this.kube,
+  ): void {
+    const namespace = metadata.namespace ?? NAMESPACE;
+    kube.storage.create(MACHINES, namespace, {
+      metadata: { name, namespace, ...metadata },
+      spec: { ...SPEC, ...spec },
+    });
+  }
+
+  edit(name: string, patch: object, kube = this.kube, namespace = NAMESPACE): void {
+    kube.storage.patch(MACHINES, namespace, name, patch as never, "");
+  }
+
+  delete(name: string, kube = this.kube, namespace = NAMESPACE): void {
+    kube.storage.delete(MACHINES, namespace, name);
+  }
+
+  get(name: string, kube = this.kube, namespace = NAMESPACE): PaperspaceMachine | undefined {
+    try {
+      return kube.storage.get(MACHINES, namespace, name) as PaperspaceMachine;
+    } catch {
+      return undefined;
+    }
+  }
+
+  condition(name: string, type: string, kube = this.kube, namespace = NAMESPACE) {
+    return this.get(name, kube, namespace)?.status?.conditions?.find((condition) => condition.type === type);
+  }
+
+  /** Moves time on until `done`, at most `limitMs`; throws with `what` and the object when it never comes. */
+  async until(what: string, done: () => boolean, limitMs = 60 * 60_000): Promise<void> {
+    const end = this.clock.monotonic() + limitMs;
+    await this.clock.settle();
+    while (!done()) {
+      if (this.clock.monotonic() >= end || !(await this.clock.step()))
+        throw new Error(
+          `never: ${what}\n${JSON.stringify(this.kube.storage.events.at(-1)?.object, null, 1)}`,
+        );
+    }
+  }
+
+  ready(name: string): Promise<void> {
+    return this.until(`${name} is Ready`, () => {
+      const object = this.get(name);
+      const ready = this.condition(name, "Ready");
+      return ready?.status === "True" && ready.observedGeneration === object?.metadata.generation;
+    });
+  }
+
+  gone(name: string): Promise<void> {
+    return this.until(`${name} is gone`, () => this.get(name) === undefined);
+  }
+
+  /** Machines of all teams that are not deleted. */
+  machines() {
+    return [...this.sim.world.machines.values()].filter((machine) => machine.dtDeleted === null);
+  }
+}
+
+/** The cluster as one process sees it; a dead process hears nothing any more. */
+function connectionOver(kube: FakeKube, edge: Process["edge"]): KubeConnection {
+  const forever = new Promise<never>(() => {});
+  return {
+    server: kube.server,
+    namespace: kube.namespace,
+    async request<T>(request: Parameters<KubeConnection["request"]>[0]) {
+      const write = request.method !== "GET";
+      if (edge.dead) return forever;
+      if (write) edge.passed("before", request.method, request.path);
+      if (edge.dead) return forever;
+      try {
+        const answer = await kube.request<T>(request);
+        if (write) edge.passed("after", request.method, request.path);
+        return edge.dead ? forever : answer;
+      } catch (error) {
+        if (edge.dead) return forever;
+        throw error;
+      }
+    },
+    async stream(request) {
+      return edge.dead ? forever : kube.stream(request);
+    },
+    reloadCredentials: () => kube.reloadCredentials(),
+    close: async () => {},
+  };
+}
