@@ -28,7 +28,10 @@ const scenarios: Record<string, Scenario> = {
   "a delete in the middle of a create": {
     async play(world) {
       world.apply("box");
-      await world.until("the create was sent", () => world.machines().length > 0 || world.get("box")?.status?.operation !== undefined);
+      await world.until(
+        "the create was sent",
+        () => world.machines().length > 0 || world.get("box")?.status?.operation !== undefined,
+      );
       world.delete("box");
       await world.gone("box");
     },

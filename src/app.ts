@@ -88,13 +88,16 @@ export async function runOperator(parts: AppParts, signal: AbortSignal): Promise
 /** Puts the parts together over the given edges; nothing runs yet. */
 export function assembleOperator(parts: AppParts, { connection, sockets, registry }: Edges): Operator {
   const { config, clock, logger } = parts;
+  const metrics = createRuntimeMetrics(registry);
   const leadership = leadershipOf(parts, connection);
+  leadership?.onChange(metrics.leadership(config.leaderElectName));
   const recorder = new EventRecorder({
     events: events(connection),
     clock,
     logger,
     controller: CONTROLLER,
     instance: hostname(),
+    metrics: metrics.events(),
   });
   const accounts = new Accounts({
     clock,
@@ -119,7 +122,6 @@ export function assembleOperator(parts: AppParts, { connection, sockets, registr
     operatorKeyNamespaces: config.apiKeyNamespaces,
   });
   const mayWrite = () => leadership?.holds() ?? true;
-  const metrics = createRuntimeMetrics(registry);
   const shared: Shared = { ...parts, connection, recorder, metrics, mayWrite, credentials };
   const rooms = KINDS.map((entry) => new RunningKind(entry as unknown as KindEntry, shared));
   return {
@@ -248,7 +250,7 @@ class RunningKind {
     this.workers = new Workers({
       queue,
       concurrency: config.concurrency,
-      reconcile: (key) => this.#controller.reconcile(key),
+      reconcile: (key, signal) => this.#controller.reconcile(key, signal),
       clock,
       logger,
       metrics: metrics.workers(plural),

@@ -1,6 +1,6 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, watch } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, watch } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
@@ -59,17 +59,37 @@ test("a process killed with SIGKILL leaves neither children nor files, so that n
 });
 
 test("close kills every child with all that it has started, and removes the folder, so that a stop is a stop", async () => {
+  const pipe = join(parent, "pipe");
+  execFileSync("mkfifo", [pipe]);
   const guard = new Guard(dir);
-  const child = guard.spawn("one", "sh", ["-c", "sleep 1000 & wait"]);
+  const child = guard.spawn("one", "sh", ["-c", 'exec > "$0"; sleep 1000 & echo $$; wait', pipe]);
+  const output = createReadStream(pipe);
+  const [pid] = await once(output, "data");
+  onTestFinished(() => killGroup(Number(pid)));
+  // Comes once the grandchild, too, has let go of the pipe.
+  const released = once(output, "end");
   await Promise.all([guard.close(), guard.close()]);
   expect(await child.ended).toBe("signal SIGKILL");
+  await released;
   expect(existsSync(dir)).toBe(false);
   expect(() => guard.spawn("late", "true", [])).toThrow("closed");
 });
 
-test("a program that cannot be started ends with a reason, so that nobody waits for it", async () => {
+test("a child started while its guard's process dies does not run, because nobody would end it", async () => {
   const guard = new Guard(dir);
-  expect(await guard.spawn("none", join(dir, "none"), []).ended).toMatch(/^cannot be started: .*ENOENT/);
+  // What the watchdog does first once its process is gone.
+  renameSync(join(dir, "children"), join(dir, "orphans"));
+  const child = guard.spawn("late", "sh", ["-c", "echo I run"]);
+  expect(await child.ended).not.toBe("exit code 0");
+  expect(child.excerpt()).not.toContain("I run");
+  await guard.close();
+});
+
+test("a program that is not there ends with a reason, so that nobody waits for it", async () => {
+  const guard = new Guard(dir);
+  const child = guard.spawn("none", join(dir, "none"), []);
+  expect(await child.ended).toBe("exit code 127");
+  expect(child.excerpt()).toContain("not found");
   await guard.close();
 });
 

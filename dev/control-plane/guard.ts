@@ -1,33 +1,34 @@
 /**
  * Child processes and a folder that never outlive this process, whichever way it ends. Knows nothing of Kubernetes.
  *
- * A small shell, the watchdog, reads from a pipe whose other end only we hold. It is told of every child; at the end of
- * the pipe, which the kernel brings about even after SIGKILL, it kills the children and removes the folder.
+ * A small shell, the watchdog, reads from a pipe whose other end only we hold. At the end of the pipe, which the kernel
+ * brings about even after SIGKILL, it kills the children and removes the folder.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
-/** Reads "watch <pid>" and "forget <pid>". Tries to remove for 5 s, because a killed process may hold a file a little longer. */
+/**
+ * Every child makes a file of its pid's name before it becomes its program; so none can run unknown to the watchdog, not
+ * even one whose parent died while starting it: once the folder has been moved away, the file cannot be made.
+ */
+const CHILD = ': > "$0/$$" && exec "$@"';
+
+/** Tries to remove for 5 s, because a killed process may hold a file a little longer. */
 const WATCHDOG = `
 trap '' INT TERM HUP
-pids=
-while read -r verb pid; do
-  case $verb in
-    watch) pids="$pids $pid" ;;
-    forget) rest=; for p in $pids; do [ "$p" = "$pid" ] || rest="$rest $p"; done; pids=$rest ;;
-  esac
-done
-for p in $pids; do kill -s KILL -- "-$p" 2>/dev/null; done
+cat > /dev/null
+mv -- "$1/children" "$1/orphans"
+for file in "$1"/orphans/*; do kill -s KILL -- "-\${file##*/}"; done
 i=0
 while [ -e "$1" ] && [ $i -lt 50 ]; do
-  rm -rf -- "$1" 2>/dev/null
+  rm -rf -- "$1"
   [ -e "$1" ] && sleep 0.1
   i=$((i + 1))
 done
 `;
 
-/** How a child ended, in words: "exit code 1", "signal SIGKILL", "cannot be started: …". */
+/** How a child ended, in words: "exit code 1" (127 where there is no such program), "signal SIGKILL". */
 export type Ending = string;
 
 export interface GuardedChild {
@@ -57,6 +58,7 @@ export class Guard {
   /** Takes charge of `dir`, which must exist and hold nothing worth keeping. */
   constructor(dir: string) {
     this.dir = dir;
+    mkdirSync(join(dir, "children"));
     // A session of its own, so that Ctrl-C in the terminal does not end the watchdog before its work is done.
     this.#watchdog = spawn("/bin/sh", ["-c", WATCHDOG, "watchdog", dir], {
       cwd: "/",
@@ -64,7 +66,6 @@ export class Guard {
       stdio: ["pipe", "ignore", "ignore"],
     });
     this.#watchdog.on("error", () => {});
-    this.#watchdog.stdin?.on("error", () => {});
   }
 
   /** Starts a child in a process group of its own, which Ctrl-C in the terminal does not reach. */
@@ -73,9 +74,14 @@ export class Guard {
     const logPath = join(this.dir, `${name}.log`);
     const output = options.output === "inherit" ? "inherit" : openSync(logPath, "a");
     const { cwd, env } = options;
-    const process = spawn(command, args, { cwd, env, detached: true, stdio: ["ignore", output, output] });
+    const children = join(this.dir, "children");
+    const process = spawn("/bin/sh", ["-c", CHILD, children, command, ...args], {
+      cwd,
+      env,
+      detached: true,
+      stdio: ["ignore", output, output],
+    });
     if (typeof output === "number") closeSync(output);
-    if (process.pid) this.#tell("watch", process.pid);
     const ended = endOf(process);
     const child: GuardedChild = {
       name,
@@ -89,7 +95,8 @@ export class Guard {
     this.#children.add(child);
     void ended.then(() => {
       this.#children.delete(child);
-      if (process.pid) this.#tell("forget", process.pid);
+      // The system may give the pid to somebody else, who must not be killed for it.
+      rmSync(join(children, String(process.pid)), { force: true });
     });
     return child;
   }
@@ -106,10 +113,6 @@ export class Guard {
     const gone = endOf(this.#watchdog);
     this.#watchdog.stdin?.end();
     await gone;
-  }
-
-  #tell(verb: "watch" | "forget", pid: number): void {
-    this.#watchdog.stdin?.write(`${verb} ${pid}\n`);
   }
 }
 

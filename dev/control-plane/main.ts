@@ -2,36 +2,40 @@
  * `npm run control-plane`: a control plane that stays up until Ctrl-C. Only talks to the terminal; the work is in
  * control-plane.ts.
  */
-import { delimiter } from "node:path";
+import { once } from "node:events";
+import { delimiter, dirname } from "node:path";
 import { type ControlPlane, startControlPlane } from "./control-plane.ts";
+import { INTERRUPTED, interruptSignal } from "./interrupt.ts";
 
-const stop = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => {
-    // Asked twice: leave at once. The watchdog of the children cleans up behind us.
-    if (stop.signal.aborted) process.exit(130);
-    stop.abort(new Error("interrupted"));
-  });
-}
+const USAGE = `npm run control-plane [-- --audit]
 
-try {
+Starts a real Kubernetes API server with etcd and the controller manager on this host, and stays up until Ctrl-C.
+
+  --audit   write every request to a log`;
+
+const signal = interruptSignal();
+
+async function main(): Promise<number> {
+  const flags = process.argv.slice(2);
+  if (flags.includes("--help") || flags.some((flag) => flag !== "--audit")) {
+    console.log(USAGE);
+    return flags.includes("--help") ? 0 : 2;
+  }
   const controlPlane = await startControlPlane({
     log: console.log,
-    signal: stop.signal,
-    audit: process.argv.includes("--audit"),
+    signal,
+    audit: flags.includes("--audit"),
   });
   console.log(welcome(controlPlane));
-  await interrupted(stop.signal);
+  if (!signal.aborted) await once(signal, "abort");
   console.log("\nStopping …");
   await controlPlane.stop();
   console.log("Nothing is left behind.");
-} catch (error) {
-  if (!stop.signal.aborted) console.error(`\n${(error as Error).message}`);
-  process.exitCode = stop.signal.aborted ? 130 : 1;
+  return 0;
 }
 
 function welcome({ kubeconfig, kubectl, auditLog }: ControlPlane): string {
-  const folder = kubectl.slice(0, kubectl.lastIndexOf("/"));
+  const folder = dirname(kubectl);
   const onPath = process.env.PATH?.split(delimiter).includes(folder);
   return [
     "",
@@ -51,9 +55,12 @@ function quoted(text: string): string {
   return /^[\w/.:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-function interrupted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-}
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: Error) => {
+    if (!signal.aborted) console.error(`\n${error.message}`);
+    process.exitCode = signal.aborted ? INTERRUPTED : 1;
+  },
+);

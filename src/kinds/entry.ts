@@ -45,7 +45,8 @@ export interface ControlParts<O extends ManagedObject> {
 }
 
 export interface Controller {
-  reconcile(key: string): Promise<Disposition>;
+  /** The signal aborts when the pass has lost its right to write, or the grace of a shutdown is over. */
+  reconcile(key: string, signal: AbortSignal): Promise<Disposition>;
   /** Stops timers; no pass may run any more. */
   stop(): void;
 }

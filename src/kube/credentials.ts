@@ -70,7 +70,13 @@ export class Credentials {
     const now = this.#options.clock.monotonic();
     if (now - this.#reloadedAt < RELOAD_EVERY_MS) return;
     this.#reloadedAt = now;
-    this.#config = load(this.#options);
+    try {
+      this.#config = load(this.#options);
+    } catch (error) {
+      // Perhaps in the middle of being written. The next 401 looks again.
+      this.#options.logger?.warn({ err: error }, "credentials not reloaded");
+      return;
+    }
     if (this.#access) this.#access.at = Number.NEGATIVE_INFINITY;
     this.#serial++;
     await this.access();

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
-import { isConflict } from "../kube/errors.ts";
+import { isConflict, isNotFound } from "../kube/errors.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import { keyOf } from "../kube/objects.ts";
 import type { Store } from "../runtime/store.ts";
@@ -100,8 +100,8 @@ export class Reconciler<
       if (isTelling(outcome)) await this.#tell(pass, outcome);
       return dispositionOf(outcome, this.#untilResync(object.metadata.uid ?? key));
     } catch (error) {
-      // Somebody was faster: not worth a line, and the watch is about to bring what they wrote.
-      if (isConflict(error)) return { kind: "retry" };
+      // Somebody was faster, or the object is gone: not worth a line, and the watch is about to bring the news.
+      if (isConflict(error) || isNotFound(error)) return { kind: "retry" };
       throw error;
     }
   }

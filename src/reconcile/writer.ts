@@ -65,11 +65,11 @@ export class ObjectWriter<O extends ManagedObject> {
     if (patch === undefined) return object;
     const { namespace = "", name, uid, resourceVersion } = object.metadata;
     const body = { metadata: { uid, resourceVersion }, status: patch };
-    return this.#seen(await this.#resource.patchStatus(namespace, name, body));
+    return this.#seen(await this.#resource.patchStatus(namespace, name, body), object);
   }
 
   async #metadata(object: O, change: object): Promise<O> {
-    return this.#seen(await this.#patch(object, change));
+    return this.#seen(await this.#patch(object, change), object);
   }
 
   #patch(object: O, change: object): Promise<O> {
@@ -77,9 +77,10 @@ export class ObjectWriter<O extends ManagedObject> {
     return this.#resource.mergePatch(namespace, name, { metadata: { uid, resourceVersion, ...change } });
   }
 
-  #seen(object: O): O {
-    this.#store.observeWrite(object);
-    return object;
+  /** `base` is what was written onto: a write that changes nothing is answered with another's version. */
+  #seen(answer: O, base: O): O {
+    this.#store.observeWrite(answer, base);
+    return answer;
   }
 }
 

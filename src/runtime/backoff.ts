@@ -1,4 +1,4 @@
-/** Waits that grow with each failure in a row. */
+/** Waits that grow with each failure in a row. Counts and computes; who waits, and for what, is up to the caller. */
 import type { Clock } from "../base/clock.ts";
 
 export class Backoff {

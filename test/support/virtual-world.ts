@@ -169,10 +169,25 @@ export class VirtualWorld {
     await this.clock.settle();
     while (!done()) {
       if (this.clock.monotonic() >= end || !(await this.clock.step()))
-        throw new Error(
-          `never: ${what}\n${JSON.stringify(this.kube.storage.events.at(-1)?.object, null, 1)}`,
-        );
+        throw new Error(`never: ${what}\n${this.describe()}`);
     }
+  }
+
+  /** All there is, for the message of a failed test. */
+  describe(): string {
+    const objects = new Map(
+      this.kube.storage.events
+        .filter(({ of }) => of.plural === MACHINES.plural)
+        .map(({ object }) => [object.metadata.name, object]),
+    );
+    const machines = [...this.sim.world.machines.values()].map((machine) => ({
+      id: machine.id,
+      state: machine.state,
+      name: machine.settings.name,
+      deleting: machine.deleting?.state,
+      dtDeleted: machine.dtDeleted,
+    }));
+    return `at ${this.clock.monotonic() / 1000} s\n${JSON.stringify([...objects.values(), machines], null, 1)}`;
   }
 
   ready(name: string): Promise<void> {

@@ -315,7 +315,8 @@ function checkCapacity(world: World, machineType: string, region: string): void 
   throw new ApiError(world.behaviour.capacityCode, `There is no capacity for ${machineType} in ${region}`);
 }
 
-function refuseWhileDeleting(world: World, machine: MachineRecord): void {
+/** Nothing is done any more to what is on its way out. */
+export function refuseWhileDeleting(world: World, machine: MachineRecord): void {
   if (machine.deleting) throw wrongState(world, "Machine is being deleted");
 }
 

@@ -64,7 +64,9 @@ export class Console {
   /** The machine shuts itself down (machines.md section 7, auto shutdown); with or without an event. */
   autoShutdown(id: string): void {
     const { autoShutdownEvent } = this.#world.behaviour;
-    life.beginStop(this.#world, this.machine(id), autoShutdownEvent === "none" ? null : autoShutdownEvent);
+    const machine = this.machine(id);
+    actions.refuseWhileDeleting(this.#world, machine);
+    life.beginStop(this.#world, machine, autoShutdownEvent === "none" ? null : autoShutdownEvent);
   }
 
   /** Puts a machine into a state at once, by no rule: what lay ahead is called off, its facts are filled in. */
@@ -73,6 +75,7 @@ export class Console {
     const machine = this.machine(id);
     world.dropPlans(machine);
     world.cancelEvents(machine);
+    machine.deleting = null;
     const isUp = state === "ready" || state === "serviceready";
     if (state !== "provisioning") life.fillDetails(world, machine);
     machine.holdsSlot = state !== "off";

@@ -59,7 +59,7 @@ export function beginStop(world: World, machine: MachineRecord, name: EventName 
   const event = takeOver(world, machine, name);
   accept(world, machine, "stopping");
   world.plan(machine, world.behaviour.stopMs, () => {
-    if (event && !world.finishEvent(event)) return enter(world, machine, before);
+    if (event && !world.finishEvent(event)) return fallBack(world, machine, before);
     goOff(world, machine);
     if (world.behaviour.billingEvents) world.finishEvent(world.openEvent(machine, "bill-sessions"));
   });
@@ -118,9 +118,16 @@ export function beginDelete(world: World, machine: MachineRecord): EventRecord {
   world.plan(machine, world.behaviour.deleteMs, () => {
     if (world.finishEvent(event)) return vanish(world, machine);
     machine.deleting = null;
-    enter(world, machine, before);
+    fallBack(world, machine, before);
   });
   return event;
+}
+
+/** After a change that failed: back to where it stood, or, where it was on its way, to the end of that way. */
+function fallBack(world: World, machine: MachineRecord, before: MachineState): void {
+  const resting = before === "off" || before === "ready" || before === "serviceready";
+  if (resting) enter(world, machine, before);
+  else comeUp(world, machine);
 }
 
 /** Takes a machine out of the world; a static address stays with the team (observed-in-the-field 11). */

@@ -121,14 +121,18 @@ export class MachineKind
     };
     const id = idOf(facts);
     const team = facts.identity.state === "ours" ? facts.identity.record.team : subject.account?.team;
-    if (id === undefined || !subject.account || subject.account.team !== team) return view;
+    if (id === undefined || !subject.account || subject.account.team !== team) {
+      this.#untrack(subject.key);
+      return view;
+    }
     const inventory = this.#inventory(subject.account);
     inventory.follow(subject.key, id);
-    if (memory.operation) {
-      inventory.events.track(subject.key, memory.operation.eventId);
-      view.event = eventOf(inventory, memory.operation);
-    } else inventory.events.untrack(subject.key);
+    if (memory.operation) view.event = eventOf(inventory, memory.operation);
     this.#look(view, inventory, id);
+    // The decision says what is still under way: after this pass none may come for long, and events would be polled.
+    const { operation } = decide(view).memory;
+    if (operation) inventory.events.track(subject.key, operation.eventId);
+    else this.#untrack(subject.key);
     return view;
   }
 
@@ -260,6 +264,10 @@ export class MachineKind
   #rechecks() {
     const { recheckMs, limits } = this.#parts.settings;
     return { recheckMs, slowMs: limits.slowMs };
+  }
+
+  #untrack(key: string): void {
+    for (const inventory of this.#inventories.values()) inventory.events.untrack(key);
   }
 
   #inventory(account: PaperspaceAccount): MachineInventory {
