@@ -81,7 +81,7 @@ describe("a life", () => {
     const world = running();
     world.apply("box", { name: "trainer" });
     await world.ready("box");
-    expect((creates(world)[0]?.body as { name: string }).name).toMatch(/^box-/);
+    expect(creates(world)[0]?.body).toMatchObject({ name: expect.stringMatching(/^box-/) });
     expect(onlyMachine(world).settings.name).toBe("trainer");
   });
 

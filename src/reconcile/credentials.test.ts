@@ -1,0 +1,119 @@
+import { describe, expect, it } from "vitest";
+import { VirtualClock } from "../../test/support/virtual-clock.ts";
+import { KubeError } from "../kube/errors.ts";
+import type { Secret } from "../kube/resource.ts";
+import { Credentials, type CredentialsOptions } from "./credentials.ts";
+import type { CloudAccount, ManagedObject } from "./kind.ts";
+
+const notFound = new KubeError({ code: "KUBE_NOT_FOUND", message: "not found", status: 404 });
+const secretOf = (data: Record<string, string>): Secret => ({
+  metadata: { name: "s" },
+  data: Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString("base64")]),
+  ),
+});
+
+function credentials(
+  secrets: Record<string, Secret | Error>,
+  over: Partial<CredentialsOptions<CloudAccount>> = {},
+) {
+  const clock = new VirtualClock();
+  const asked: string[] = [];
+  const opened: string[] = [];
+  const subject = new Credentials<CloudAccount>({
+    clock,
+    secrets: {
+      async get(namespace, name) {
+        asked.push(`${namespace}/${name}`);
+        const found = secrets[`${namespace}/${name}`] ?? notFound;
+        if (found instanceof Error) throw found;
+        return found;
+      },
+    },
+    checker: {
+      async open(key) {
+        opened.push(key);
+        if (key === "bad") throw new Error("not accepted");
+        return { team: `team-of-${key}`, fingerprint: key };
+      },
+      explain: (error) => ({ state: "invalid", message: String(error) }),
+    },
+    secretTtlMs: 30_000,
+    operatorKeyNamespaces: [],
+    ...over,
+  });
+  return { clock, asked, opened, subject };
+}
+
+const object = (namespace: string, spec: ManagedObject["spec"] = {}): ManagedObject => ({
+  metadata: { name: "box", namespace },
+  spec,
+});
+
+describe("Credentials", () => {
+  it("asks the named Secret, then the namespace's, and reads neither from another namespace", async () => {
+    const { subject, asked } = credentials({
+      "a/mine": secretOf({ token: " k1\n" }),
+      "a/paperspace-credentials": secretOf({ apiKey: "k2" }),
+    });
+    const named = await subject.resolve(
+      object("a", { credentialsSecretRef: { name: "mine", key: "token" } }),
+    );
+    expect(named.fact).toEqual({ state: "valid", team: "team-of-k1" });
+    const usual = await subject.resolve(object("a"));
+    expect(usual.fact).toEqual({ state: "valid", team: "team-of-k2" });
+    expect(asked).toEqual(["a/mine", "a/paperspace-credentials"]);
+  });
+
+  it("gives the operator's own key only to the namespaces it serves, and never in place of a named Secret", async () => {
+    const { subject } = credentials({}, { operatorKey: "own", operatorKeyNamespaces: ["served"] });
+    expect((await subject.resolve(object("served"))).fact).toEqual({ state: "valid", team: "team-of-own" });
+    expect((await subject.resolve(object("other"))).fact.state).toBe("invalid");
+    const named = object("served", { credentialsSecretRef: { name: "missing" } });
+    expect((await subject.resolve(named)).fact).toMatchObject({
+      state: "invalid",
+      message: expect.stringContaining("missing"),
+    });
+  });
+
+  it("reads one Secret once for a fleet, and again after a while, so that a rotated key takes effect", async () => {
+    const secrets = { "a/paperspace-credentials": secretOf({ apiKey: "k1" }) };
+    const { subject, asked, clock } = credentials(secrets);
+    await Promise.all(Array.from({ length: 50 }, () => subject.resolve(object("a"))));
+    expect(asked).toHaveLength(1);
+    secrets["a/paperspace-credentials"] = secretOf({ apiKey: "k2" });
+    await clock.advance(30_000);
+    expect((await subject.resolve(object("a"))).fact).toEqual({ state: "valid", team: "team-of-k2" });
+  });
+
+  it("names what a Secret holds instead of the key, and never a value", async () => {
+    const { subject } = credentials({ "a/paperspace-credentials": secretOf({ password: "hunter2" }) });
+    const { fact } = await subject.resolve(object("a"));
+    expect(fact).toMatchObject({
+      state: "invalid",
+      message: expect.stringMatching(/apiKey.*it holds: password/),
+    });
+    expect(JSON.stringify(fact)).not.toContain("hunter2");
+  });
+
+  it("tells a Secret that cannot be read just now from one that is not there: only the second is the user's", async () => {
+    const unreachable = new KubeError({ code: "KUBE_UNREACHABLE", message: "reset" });
+    const forbidden = new KubeError({ code: "KUBE_FORBIDDEN", message: "no", status: 403 });
+    const { subject } = credentials({
+      "a/paperspace-credentials": unreachable,
+      "b/paperspace-credentials": forbidden,
+    });
+    expect((await subject.resolve(object("a"))).fact.state).toBe("unreachable");
+    expect((await subject.resolve(object("b"))).fact.state).toBe("invalid");
+  });
+
+  it("says which Secret holds the key that is not accepted", async () => {
+    const { subject } = credentials({ "a/paperspace-credentials": secretOf({ apiKey: "bad" }) });
+    const { fact } = await subject.resolve(object("a"));
+    expect(fact).toMatchObject({
+      state: "invalid",
+      message: expect.stringContaining("Secret a/paperspace-credentials"),
+    });
+    expect(JSON.stringify(fact)).not.toContain('"bad"');
+  });
+});
