@@ -125,8 +125,7 @@ export function beginDelete(world: World, machine: MachineRecord): EventRecord {
 
 /** After a change that failed: back to where it stood, or, where it was on its way, to the end of that way. */
 function fallBack(world: World, machine: MachineRecord, before: MachineState): void {
-  const resting = before === "off" || before === "ready" || before === "serviceready";
-  if (resting) enter(world, machine, before);
+  if (before === "off" || before === "ready") enter(world, machine, before);
   else comeUp(world, machine);
 }
 
