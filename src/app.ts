@@ -143,7 +143,7 @@ async function work(
   if (leadership) {
     for (const room of rooms) room.workers.pause();
     leadership.onChange((leading) => {
-      for (const room of rooms) leading ? room.workers.resume() : room.workers.pause();
+      for (const room of rooms) leading ? room.resume() : room.workers.pause();
     });
   }
   // The lease outlives the passes: they may still write while they finish.
@@ -263,12 +263,18 @@ class RunningKind {
     return this.#reflectors.every((reflector) => reflector.healthy) ? undefined : "the watch is broken";
   }
 
+  /** A new term of leadership. */
+  resume(): void {
+    this.#controller.reset();
+    this.workers.resume();
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     const stopped = this.workers.run(signal);
     const watching = this.#reflectors.map((reflector) => reflector.run(signal));
     await stopped;
     this.#queue.shutDown();
-    this.#controller.stop();
+    this.#controller.reset();
     await Promise.all(watching);
   }
 }

@@ -47,8 +47,11 @@ export interface ControlParts<O extends ManagedObject> {
 export interface Controller {
   /** The signal aborts when the pass has lost its right to write, or the grace of a shutdown is over. */
   reconcile(key: string, signal: AbortSignal): Promise<Disposition>;
-  /** Stops timers; no pass may run any more. */
-  stop(): void;
+  /**
+   * Forgets what was seen and stops all timers, while no pass runs: at the end, and at the beginning of a term of
+   * leadership, since another process may have written in between.
+   */
+  reset(): void;
 }
 
 export function reconcilerSettings(config: Config): ReconcilerSettings {

@@ -51,6 +51,10 @@ export class Holds {
     return timed(outcome, wait);
   }
 
+  reset(): void {
+    this.#holds.clear();
+  }
+
   /** The step went through, or the object is gone. */
   clear(key: string): void {
     this.#holds.delete(key);

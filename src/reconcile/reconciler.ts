@@ -106,6 +106,11 @@ export class Reconciler<
     }
   }
 
+  /** A new term: what failed under another leader may be tried again. */
+  reset(): void {
+    this.#holds.reset();
+  }
+
   async #observe(key: string, object: O): Promise<{ pass: Pass<O, A, V, M>; step: OwnershipStep | S }> {
     const { kind, credentials, store, settings } = this.#parts;
     const { fact, account } = await credentials.resolve(object);

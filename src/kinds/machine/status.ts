@@ -2,8 +2,8 @@
  * What the object says about its machine: the status and its conditions, from what is known. Pure: equal knowledge
  * gives an equal status, so that an idle machine costs no write.
  */
-import { toTime } from "../../kube/objects.ts";
-import { type Claim, conditions, progressClaims } from "../../reconcile/conditions.ts";
+import { type Condition, toTime } from "../../kube/objects.ts";
+import { type Claim, type ConditionFacts, conditions, progressClaims } from "../../reconcile/conditions.ts";
 import type { Subject } from "../../reconcile/kind.ts";
 import type { Telling } from "../../reconcile/outcome.ts";
 import type { Machine } from "./api.ts";
@@ -25,17 +25,17 @@ export function machineStatus(
   const generation = object.metadata.generation ?? 0;
   const seen = view.sighting.state === "present" && record ? view.sighting.machine : undefined;
   const gone = view.sighting.state === "absent" && view.sighting.certain;
-  const claims = claimsOf(view, outcome, seen, before);
   const teamId = record?.team ?? account?.team ?? before?.teamId;
   return {
-    observedGeneration: generation,
+    // A spec that we are kept from looking at has not been observed: nobody may take it for done.
+    observedGeneration: outcome.kind === "Halted" ? (before?.observedGeneration ?? -1) : generation,
     ...(record && { id: record.id }),
     ...(teamId !== undefined && { teamId }),
     ...(object.metadata.uid !== undefined && { uid: object.metadata.uid }),
     ...(gone || !record ? {} : factsOf(seen, memory, before)),
     ...(memory.power !== undefined && { power: memory.power }),
     ...(memory.operation && { operation: memory.operation }),
-    conditions: conditions(claims, {
+    conditions: conditionsOf(view, outcome, seen, {
       previous: before?.conditions ?? [],
       generation,
       now: toTime(view.now),
@@ -102,24 +102,26 @@ function remembered(before: MachineStatus): Partial<MachineStatus> {
   return facts;
 }
 
-function claimsOf(
+function conditionsOf(
   view: MachineView,
   outcome: Telling,
   machine: Machine | undefined,
-  before: MachineStatus | undefined,
-): Claim[] {
+  facts: ConditionFacts,
+): Condition[] {
   const paused: Claim[] = view.halted ? [{ type: "Paused", status: "True", ...view.halted }] : [];
+  const running = runningClaim(machine, outcome);
   if (outcome.kind === "Halted") {
     // Only what can be seen without acting is said anew; the rest stands as it was when we were halted.
-    const kept = (before?.conditions ?? []).filter(({ type }) => type !== "Paused" && type !== "Running");
-    return [...kept, ...runningClaim(machine, outcome), ...paused];
+    const kept = facts.previous.filter(({ type }) => type !== "Paused" && type !== "Running");
+    return [...kept, ...conditions([...running, ...paused], facts)];
   }
-  return [
+  const claims = [
     ...progressClaims(outcome, view.deleting),
     ...syncedClaim(view, machine),
-    ...runningClaim(machine, outcome),
+    ...running,
     ...paused,
   ];
+  return conditions(claims, facts);
 }
 
 function syncedClaim({ spec }: MachineView, machine: Machine | undefined): Claim[] {
