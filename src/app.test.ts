@@ -2,19 +2,28 @@
  * The whole operator over a cluster and an account in memory, in virtual time: what users and the cloud can do to it,
  * and what it must make of that.
  */
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import { FakeKube } from "../test/support/fake-kube.ts";
 import { MACHINES, SPEC, VirtualWorld } from "../test/support/virtual-world.ts";
+import { KubeError } from "./kube/errors.ts";
 import { ANNOTATION } from "./reconcile/record.ts";
 
 const TEAM = "te-alpha";
 const MINUTE = 60_000;
 
+const worlds: VirtualWorld[] = [];
+
 function running(flags: string[] = []): VirtualWorld {
   const world = new VirtualWorld({ flags });
+  worlds.push(world);
   world.start();
   return world;
 }
+
+afterEach(() => {
+  // Whatever was played, each request and each answer fits the vendor's own schema, where that is at hand.
+  for (const world of worlds.splice(0)) expect(world.sim.conformance.report().violations).toEqual([]);
+});
 
 const calls = (world: VirtualWorld, method: string, path: RegExp) => world.sim.calls.list({ method, path });
 const creates = (world: VirtualWorld) => calls(world, "POST", /\/machines$/);
@@ -187,6 +196,53 @@ describe("pause", () => {
       expect(world.machines()).toEqual([]);
     },
   );
+});
+
+describe("a create that waits for its turn", () => {
+  /** The budget is used up by the first object, so that the second one's create has been announced and waits. */
+  async function waiting(): Promise<VirtualWorld> {
+    const world = running(["--requests-per-second=0.1", "--burst=2"]);
+    world.apply("first");
+    await world.until("the first is sent", () => creates(world).length === 1);
+    world.apply("second");
+    const announced = () =>
+      world.get("second")?.metadata.annotations?.[ANNOTATION.createPending] !== undefined;
+    await world.until("the second is announced", announced);
+    expect(creates(world)).toHaveLength(1);
+    return world;
+  }
+
+  it("is not sent any more once the object is paused", async () => {
+    const world = await waiting();
+    world.edit("second", { metadata: { annotations: { [ANNOTATION.paused]: "true" } } });
+    await world.clock.advance(30 * MINUTE);
+    expect(creates(world)).toHaveLength(1);
+  });
+
+  it("is not sent any more once the object is being deleted, and does not keep it", async () => {
+    const world = await waiting();
+    world.delete("second");
+    await world.gone("second");
+    expect(creates(world)).toHaveLength(1);
+  });
+
+  it("is not sent by a process that leads no more", async () => {
+    const world = await waiting();
+    const error = new KubeError({ code: "KUBE_UNREACHABLE", message: "no route" });
+    // The lease can be neither renewed nor read, and what is sent after its end would be sent beside a new leader.
+    world.kube.intercept = ({ path }) => (path.includes("/leases") ? { fail: "before", error } : undefined);
+    const sentAt: number[] = [];
+    const lostAt = world.clock.monotonic() + world.config.leaseDuration;
+    while (world.clock.monotonic() < lostAt + 10 * MINUTE) {
+      const before = creates(world).length;
+      if (!(await world.clock.step())) break;
+      if (creates(world).length > before) sentAt.push(world.clock.monotonic());
+    }
+    expect(sentAt.filter((at) => at > lostAt)).toEqual([]);
+    world.kube.intercept = () => undefined;
+    await world.ready("second");
+    expect(creates(world)).toHaveLength(2);
+  });
 });
 
 describe("identity", () => {

@@ -72,6 +72,16 @@ describe("judgeIdentity", () => {
     expect(verdict).toEqual({ state: "adopt", id: "ps1" });
   });
 
+  it("is out of the conflict once the order is recorded, though the status is still another object's", () => {
+    const status = { id: "ps7", teamId: "te1", uid: "other" };
+    expect(judgeIdentity(facts({ status, order: "ps1" }))).toEqual({ state: "adopt", id: "ps1" });
+    expect(judgeIdentity(facts({ status, order: "ps1", record: record() }))).toMatchObject({
+      state: "ours",
+      record: { id: "ps1" },
+    });
+    expect(judgeIdentity(facts({ status, record: record() })).state).toBe("conflict");
+  });
+
   it("adopts by spec.adoptId alone where nothing contradicts it", () => {
     expect(judgeIdentity(facts({ wish: "ps9" }))).toEqual({ state: "adopt", id: "ps9" });
   });

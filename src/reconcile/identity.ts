@@ -38,7 +38,8 @@ export function judgeIdentity(facts: IdentityFacts): Identity {
       return wish === undefined ? own : { state: "adopt", id: wish };
     case "conflict":
       // Only the annotation settles a conflict: it names this very object, a wish in the spec is copied with it.
-      return facts.order === undefined ? own : { state: "adopt", id: facts.order };
+      if (facts.order === undefined) return own;
+      return obeyed(facts) ?? { state: "adopt", id: facts.order };
     case "ours": {
       if (wish === undefined || wish === own.record.id) return own;
       const source = facts.order === undefined ? "spec.adoptId" : `the annotation ${ANNOTATION.adopt}`;
@@ -49,6 +50,12 @@ export function judgeIdentity(facts: IdentityFacts): Identity {
 }
 
 type Memory = Exclude<Identity, { state: "adopt" }>;
+
+/** The order was carried out: only the status is still of before, and is about to be written. */
+function obeyed({ uid, record, order }: IdentityFacts): Identity | undefined {
+  const done = record.state === "read" && record.value.uid === uid && record.value.id === order;
+  return done ? { state: "ours", record: record.value, restore: false } : undefined;
+}
 
 function ownMemory(facts: IdentityFacts): Memory {
   const { uid, record, attempt, status } = facts;

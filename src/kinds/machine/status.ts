@@ -26,6 +26,12 @@ export function machineStatus(
   const seen = view.sighting.state === "present" && record ? view.sighting.machine : undefined;
   const gone = view.sighting.state === "absent" && view.sighting.certain;
   const teamId = record?.team ?? account?.team ?? before?.teamId;
+  if (view.identity.state === "conflict" && before) {
+    // What is at odds stays as it is: written anew it would no longer be, and a second machine would be made.
+    const previous = before.conditions ?? [];
+    const conditions = conditionsOf(view, outcome, seen, { previous, generation, now: toTime(view.now) });
+    return { ...before, observedGeneration: generation, conditions };
+  }
   return {
     // A spec that we are kept from looking at has not been observed: nobody may take it for done.
     observedGeneration: outcome.kind === "Halted" ? (before?.observedGeneration ?? -1) : generation,
