@@ -75,6 +75,23 @@ describe("a life", () => {
     expect(calls(world, "PATCH", /stop/)).toHaveLength(1);
   });
 
+  it("writes down what it is about to do before it does it, since afterwards all reasons to be off look alike", async () => {
+    const world = new VirtualWorld();
+    const operator = world.start();
+    const intents: (string | undefined)[] = [];
+    operator.edge.onPass = (call) => {
+      if (/^before (POST \/v1\/machines$|PATCH \/v1\/)/.test(call))
+        intents.push(world.get("box")?.status?.operation?.intent);
+    };
+    world.apply("box");
+    await world.ready("box");
+    world.edit("box", { spec: { powerState: "Stopped" } });
+    await world.ready("box");
+    world.edit("box", { spec: { powerState: "Running" } });
+    await world.ready("box");
+    expect(intents).toEqual(["Create", "Stop", "Start"]);
+  });
+
   it("puts managed settings back, and leaves the others to the console", async () => {
     const world = running();
     world.apply("box", { autoShutdown: { enabled: true, timeoutHours: 8 } });

@@ -30,7 +30,7 @@ export interface InventoryParts {
 export interface Seen {
   /** Absent: the API said 404 by id, or dtDeleted. */
   machine?: Machine;
-  /** Monotonic time at which the request that saw it began. */
+  /** Monotonic time at which the request that saw it began; for the answer of a write, at which it came. */
   beganAt: number;
   /** Since when it has been seen absent without a break. */
   absentSince?: number;
@@ -47,8 +47,6 @@ export class MachineInventory {
   readonly #parts: InventoryParts;
   #api: MachineApi;
   readonly #seen = new Map<string, Seen>();
-  /** Monotonic time at which our last write on an id was answered: nothing begun before it is believed. */
-  readonly #written = new Map<string, number>();
   readonly #followers = new Map<string, Set<string>>();
   readonly #following = new Map<string, string>();
   readonly #wanted = new Set<string>();
@@ -98,7 +96,6 @@ export class MachineInventory {
     if (followers?.size) return;
     this.#followers.delete(id);
     this.#seen.delete(id);
-    this.#written.delete(id);
     this.#troubles.delete(id);
   }
 
@@ -123,9 +120,8 @@ export class MachineInventory {
     this.#schedule();
   }
 
-  /** The answer of a write: the newest thing known about this machine. */
+  /** The answer of a write: nothing that was asked before it came is believed from now on. */
   noteWrite(id: string, machine: Machine, answeredAt: number): void {
-    this.#written.set(id, answeredAt);
     this.#seen.set(id, { machine, beganAt: answeredAt });
   }
 
@@ -221,13 +217,11 @@ export class MachineInventory {
 
   /** Takes in an observation, unless something newer is known (causality, DESIGN section 5). */
   #learn(id: string, machine: Machine | undefined, beganAt: number): void {
-    const written = this.#written.get(id);
-    if (written !== undefined && beganAt < written) {
+    const before = this.#seen.get(id);
+    if (before && beganAt < before.beganAt) {
       this.#wanted.add(id);
       return;
     }
-    const before = this.#seen.get(id);
-    if (before && before.beganAt > beganAt) return;
     this.#troubles.delete(id);
     this.#seen.set(
       id,
