@@ -92,6 +92,19 @@ describe("a life", () => {
     expect(intents).toEqual(["Create", "Stop", "Start"]);
   });
 
+  it("tells every transition as an Event, once", async () => {
+    const world = running();
+    world.apply("box");
+    await world.ready("box");
+    world.edit("box", { spec: { powerState: "Stopped" } });
+    await world.ready("box");
+    await world.clock.advance(30 * MINUTE);
+    const reasons = world.kube.storage.events
+      .filter(({ of }) => of.kind === "Event")
+      .map(({ object }) => (object as unknown as { reason: string }).reason);
+    expect(reasons).toEqual(["Creating", "Created", "Available", "Stopping", "Stopped"]);
+  });
+
   it("puts managed settings back, and leaves the others to the console", async () => {
     const world = running();
     world.apply("box", { autoShutdown: { enabled: true, timeoutHours: 8 } });
@@ -103,11 +116,30 @@ describe("a life", () => {
     await world.ready("box");
   });
 
+  it("gives in when a setting is changed back again and again, and says so", async () => {
+    const world = running();
+    world.apply("box", { autoShutdown: { enabled: true, timeoutHours: 8 } });
+    await world.ready("box");
+    const { id } = onlyMachine(world);
+    for (let times = 0; times < 8; times++) {
+      world.sim.console.update(id, { autoShutdownTimeout: 1 });
+      // The user of the other side looks, sees it undone, and is not amused.
+      world.edit("box", { metadata: { annotations: { [ANNOTATION.reconcileRequestedAt]: `${times}` } } });
+      await world.clock.advance(MINUTE);
+    }
+    await world.until("it is said", () => world.condition("box", "Stalled")?.reason === "Contended");
+    expect(calls(world, "PUT", /machines/)).toHaveLength(5);
+  });
+
   it("renames by an update when the spec names it, since the name of the create is the attempt's", async () => {
     const world = running();
     world.apply("box", { name: "trainer" });
     await world.ready("box");
-    expect(creates(world)[0]?.body).toMatchObject({ name: expect.stringMatching(/^box-/) });
+    // The mail with the password that Paperspace sends by default must not be set off by automation.
+    expect(creates(world)[0]?.body).toMatchObject({
+      name: expect.stringMatching(/^box-/),
+      emailPassword: false,
+    });
     expect(onlyMachine(world).settings.name).toBe("trainer");
   });
 
@@ -217,8 +249,8 @@ describe("pause", () => {
 
 describe("a create that waits for its turn", () => {
   /** The budget is used up by the first object, so that the second one's create has been announced and waits. */
-  async function waiting(): Promise<VirtualWorld> {
-    const world = running(["--requests-per-second=0.1", "--burst=2"]);
+  async function waiting(flags: string[] = []): Promise<VirtualWorld> {
+    const world = running(["--requests-per-second=0.1", "--burst=2", ...flags]);
     world.apply("first");
     await world.until("the first is sent", () => creates(world).length === 1);
     world.apply("second");
@@ -240,6 +272,17 @@ describe("a create that waits for its turn", () => {
     const world = await waiting();
     world.delete("second");
     await world.gone("second");
+    expect(creates(world)).toHaveLength(1);
+  });
+
+  it("is announced anew when it waited too long, since what is sent late might be given up for lost", async () => {
+    const world = await waiting(["--send-window=5s"]);
+    const announced = world.get("second")?.metadata.annotations?.[ANNOTATION.createPending] ?? "";
+    await world.clock.advance(9_000);
+    await world.until("its turn has come", () => {
+      const now = world.get("second")?.metadata.annotations?.[ANNOTATION.createPending];
+      return now !== undefined && now !== announced;
+    });
     expect(creates(world)).toHaveLength(1);
   });
 

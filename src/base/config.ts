@@ -100,6 +100,11 @@ const SECTIONS = {
   Reconciling: {
     concurrency: required(integer(1, 256), "8", "objects worked on at once"),
     resyncInterval: required(duration("1s", "24h"), "10m", "how often everything is compared anew"),
+    slowRetry: required(
+      duration("1s", "24h"),
+      "10m",
+      "how often what is stalled is tried again: refused specs, transitions past their deadline, contended fields",
+    ),
     eventPollInterval: required(
       duration("100ms", "10m"),
       "3s",

@@ -25,8 +25,6 @@ export const REASON = {
   ApiUnavailable: "ApiUnavailable",
   /** The API asks us to slow down. */
   RateLimited: "RateLimited",
-  /** The Kubernetes API refused or failed a write: retried. */
-  KubernetesUnavailable: "KubernetesUnavailable",
   Paused: "Paused",
   DryRun: "DryRun",
   Deleting: "Deleting",

@@ -97,7 +97,7 @@ export class Reconciler<
     try {
       const { pass, step } = await this.#observe(key, object);
       const outcome = await this.#act(pass, step);
-      if (isTelling(outcome)) await this.#tell(pass, outcome);
+      if (isTelling(outcome)) await this.#tell(pass, pass.memory, outcome);
       return dispositionOf(outcome, this.#untilResync(object.metadata.uid ?? key));
     } catch (error) {
       // Somebody was faster, or the object is gone: not worth a line, and the watch is about to bring the news.
@@ -214,7 +214,7 @@ export class Reconciler<
         sendWindowMs: settings.sendWindowMs,
         gate: (latest) => this.#gate(latest, { deletion: false }),
         remember: (latest, expected) =>
-          this.#remember({ ...pass, object: latest }, expected, {
+          this.#tell({ ...pass, object: latest }, expected, {
             kind: "Wait",
             reason: REASON.Creating,
             message: "the create is being sent",
@@ -240,7 +240,7 @@ export class Reconciler<
       const { outcome, memory } = await kind.perform(step, pass.view, pass.memory, pass.subject, {
         gate: this.#gate(pass.object, { deletion: pass.view.deleting }),
         remember: async (expected, telling) => {
-          pass.object = await this.#remember(pass, expected, telling);
+          pass.object = await this.#tell(pass, expected, telling);
           intended = expected;
         },
       });
@@ -262,17 +262,15 @@ export class Reconciler<
     pass.view = this.#parts.kind.view(facts, pass.subject);
   }
 
-  #remember(pass: Pass<O, A, V, M>, memory: M, outcome: Telling): Promise<O> {
+  /** The status as it is now known, and an Event where that is news. */
+  async #tell(pass: Pass<O, A, V, M>, memory: M, outcome: Telling): Promise<O> {
     const { kind, writer } = this.#parts;
-    return writer.status(pass.object, kind.status(pass.view, memory, outcome, pass.subject));
-  }
-
-  async #tell(pass: Pass<O, A, V, M>, outcome: Telling): Promise<void> {
     const before: ManagedStatus = pass.object.status ?? {};
-    const after = this.#parts.kind.status(pass.view, pass.memory, outcome, pass.subject);
-    pass.object = await this.#parts.writer.status(pass.object, after);
+    const after = kind.status(pass.view, memory, outcome, pass.subject);
+    const written = await writer.status(pass.object, after);
     for (const { type, reason, note } of announce(before, after))
       this.#event(pass, type, reason, "Reconcile", note);
+    return written;
   }
 
   #event(pass: Pass<O, A, V, M>, type: "Normal" | "Warning", reason: string, action: string, note: string) {

@@ -39,7 +39,7 @@ function settingsOf(config: Config): MachineSettings {
     settleMs: settleMs(config),
     limits: {
       resendMs: RESEND_MS,
-      slowMs: config.resyncInterval,
+      slowMs: config.slowRetry,
       lookMs: config.eventPollInterval,
       absenceGraceMs: config.absenceGrace,
     },

@@ -100,6 +100,20 @@ describe("MachineInventory", () => {
     expect(cloud.inventory.seen("ps2")?.absentSince).toBeDefined();
   });
 
+  it("reads once by id what was deleted, also when the list before it lacked it", async () => {
+    const cloud = new Cloud();
+    for (const n of [1, 2, 3]) {
+      cloud.machines.set(`ps${n}`, machine(n));
+      cloud.inventory.follow(`ns/${n}`, `ps${n}`);
+      cloud.inventory.want(`ps${n}`);
+    }
+    await cloud.clock.advance(100);
+    cloud.machines.clear();
+    for (const n of [1, 2, 3]) cloud.inventory.want(`ps${n}`);
+    await cloud.clock.advance(10_000);
+    expect(cloud.asked.reads).toEqual(["ps1", "ps2", "ps3"]);
+  });
+
   it("remembers since when a machine is absent, and forgets it when the machine is back", async () => {
     const cloud = new Cloud();
     cloud.inventory.follow("ns/a", "ps1");

@@ -157,7 +157,7 @@ export class MachineInventory {
       for (const id of unseen) this.#troubles.set(id, error);
     };
     try {
-      const listed = waiting.length > 0 || ids.length > pages ? await this.#list() : new Set<string>();
+      const listed = waiting.length > 0 || ids.length > pages ? await this.#list(ids) : new Set<string>();
       const rest = ids.filter((id) => !listed.has(id));
       await Promise.all(rest.map((id) => this.#read(id).catch((error: unknown) => failed(error, [id]))));
     } catch (error) {
@@ -183,8 +183,11 @@ export class MachineInventory {
     }
   }
 
-  /** A complete list. What it lacks is looked for by id, since absence from a list proves nothing. */
-  async #list(): Promise<Set<string>> {
+  /**
+   * A complete list. What it lacks is looked for by id, since absence from a list proves nothing; `asked` are looked for
+   * by the caller.
+   */
+  async #list(asked: readonly string[] = []): Promise<Set<string>> {
     const { clock } = this.#parts;
     const beganAt = clock.now();
     const machines: Machine[] = [];
@@ -197,8 +200,9 @@ export class MachineInventory {
     }
     this.lists.add(beganAt, machines);
     const listed = new Set(machines.map(({ id }) => id));
+    const known = new Set([...listed, ...asked]);
     for (const id of this.#followers.keys()) {
-      if (!listed.has(id) && this.#seen.get(id)?.machine) this.#wanted.add(id);
+      if (!known.has(id) && this.#seen.get(id)?.machine) this.#wanted.add(id);
     }
     return listed;
   }

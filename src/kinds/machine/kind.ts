@@ -6,9 +6,11 @@ import type { Logger } from "pino";
 import type { Clock } from "../../base/clock.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { millis } from "../../reconcile/conditions.ts";
+import { Contention } from "../../reconcile/contention.ts";
 import type { Failure, Gate, Kind, Operation, Subject, Tools } from "../../reconcile/kind.ts";
-import type { Telling } from "../../reconcile/outcome.ts";
+import type { Outcome, Telling } from "../../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../../reconcile/ownership.ts";
+import { ANNOTATION } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { failureOf } from "../failure.ts";
 import { type Machine, MachineApi } from "./api.ts";
@@ -56,9 +58,13 @@ export class MachineKind
   readonly decide = decide;
   readonly #parts: MachineParts;
   readonly #inventories = new Map<string, MachineInventory>();
+  readonly #contention: Contention;
+  /** Values of reconcile-requested-at that were acted on, by key. */
+  readonly #asked = new Map<string, string>();
 
   constructor(parts: MachineParts) {
     this.#parts = parts;
+    this.#contention = new Contention(parts.clock);
   }
 
   view(facts: OwnershipFacts, subject: Machines): MachineView {
@@ -82,6 +88,7 @@ export class MachineKind
     }
     const inventory = this.#inventory(subject.account);
     inventory.follow(subject.key, id);
+    if (this.#askedAnew(subject)) inventory.want(id);
     if (memory.operation) view.event = eventOf(inventory, memory.operation);
     this.#look(view, inventory, id);
     // The decision says what is still under way: after this pass none may come for long, and events would be polled.
@@ -133,21 +140,26 @@ export class MachineKind
     step: MachineStep,
     view: MachineView,
     memory: MachineMemory,
-    { account, record }: Machines,
+    { key, account, record }: Machines,
     tools: Tools<MachineMemory>,
   ) {
     if (!account || !record) throw new Error("a write needs an account and a record");
     const inventory = this.#inventory(account);
     const { clock, settings } = this.#parts;
     const { id } = record;
+    const fields = step.do === "update" ? step.changes.map(({ field }) => field) : [];
+    const contested = this.#contention.contested(key, fields);
+    if (contested.length > 0) return { outcome: this.#contended(contested), memory };
     try {
-      return await perform(step, memory, tools, {
+      const performed = await perform(step, memory, tools, {
         id,
         inventory,
         api: new MachineApi(account.api),
         now: () => clock.now(),
         deadlines: settings.deadlines,
       });
+      this.#contention.note(key, fields);
+      return performed;
     } catch (error) {
       if (!(error instanceof PaperspaceError)) throw error;
       // Whatever was said, the machine may not be what we took it for: a wrong state is answered in many ways.
@@ -170,6 +182,8 @@ export class MachineKind
 
   forget(key: string): void {
     for (const inventory of this.#inventories.values()) inventory.unfollow(key);
+    this.#contention.forget(key);
+    this.#asked.delete(key);
   }
 
   /** Forgets all that was seen, and stops all timers: others may have written meanwhile. */
@@ -216,6 +230,24 @@ export class MachineKind
     )
       return settings.limits.lookMs * 0.9;
     return 2 * settings.resyncMs;
+  }
+
+  /** Whether the user asks for a look right now (annotation reconcile-requested-at), told once for each value. */
+  #askedAnew({ key, object }: Machines): boolean {
+    const asked = object.metadata.annotations?.[ANNOTATION.reconcileRequestedAt];
+    if (asked === undefined || asked === this.#asked.get(key)) return false;
+    this.#asked.set(key, asked);
+    return true;
+  }
+
+  #contended(fields: readonly string[]): Outcome {
+    const message = `somebody keeps changing ${fields.join(", ")} back: five times within ten minutes. Take the field out of the spec, or stop the other side; tried again slowly`;
+    return {
+      kind: "Terminal",
+      reason: REASON.Contended,
+      message,
+      recheckMs: this.#parts.settings.limits.slowMs,
+    };
   }
 
   #rechecks() {

@@ -16,6 +16,8 @@ export const REASON = {
   /** Somebody else (the console, Paperspace itself) is changing it. */
   ChangingElsewhere: "ChangingElsewhere",
   Updating: "Updating",
+  /** Somebody keeps undoing what the spec says: take the field out of the spec, or stop the other side. */
+  Contended: "Contended",
   CreateFailed: "CreateFailed",
   StartFailed: "StartFailed",
   StopFailed: "StopFailed",

@@ -1,0 +1,27 @@
+import { expect, it } from "vitest";
+import { VirtualClock } from "../../test/support/virtual-clock.ts";
+import { Contention } from "./contention.ts";
+
+it("gives in for a while after five times in ten minutes, to that field of that object alone", async () => {
+  const clock = new VirtualClock();
+  const contention = new Contention(clock);
+  for (let times = 0; times < 5; times++) {
+    expect(contention.contested("ns/a", ["name"])).toEqual([]);
+    contention.note("ns/a", ["name"]);
+    await clock.advance(60_000);
+  }
+  expect(contention.contested("ns/a", ["name", "autoShutdown.enabled"])).toEqual(["name"]);
+  expect(contention.contested("ns/b", ["name"])).toEqual([]);
+  await clock.advance(10 * 60_000);
+  expect(contention.contested("ns/a", ["name"])).toEqual([]);
+});
+
+it("is no war when a field is put back now and then, however often in all", async () => {
+  const clock = new VirtualClock();
+  const contention = new Contention(clock);
+  for (let times = 0; times < 50; times++) {
+    expect(contention.contested("ns/a", ["name"])).toEqual([]);
+    contention.note("ns/a", ["name"]);
+    await clock.advance(3 * 60_000);
+  }
+});

@@ -1,0 +1,38 @@
+/**
+ * Notices a war over a field: somebody keeps changing what we keep putting back. In memory only; after a restart the
+ * counting begins anew (DESIGN section 5, "no wars").
+ */
+import type { Clock } from "../base/clock.ts";
+
+/** So many times within this window is a war. */
+const TIMES = 5;
+const WINDOW_MS = 10 * 60_000;
+
+export class Contention {
+  readonly #clock: Clock;
+  /** By object, then field: monotonic times at which it was put back, oldest first. */
+  readonly #puts = new Map<string, Map<string, number[]>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Those of the fields that were put back too often of late to do it again now. */
+  contested(key: string, fields: readonly string[]): string[] {
+    const puts = this.#puts.get(key);
+    const since = this.#clock.monotonic() - WINDOW_MS;
+    return fields.filter((field) => (puts?.get(field)?.filter((at) => at > since).length ?? 0) >= TIMES);
+  }
+
+  /** The fields were put back just now. */
+  note(key: string, fields: readonly string[]): void {
+    const puts = this.#puts.get(key) ?? new Map<string, number[]>();
+    this.#puts.set(key, puts);
+    for (const field of fields)
+      puts.set(field, [...(puts.get(field) ?? []).slice(1 - TIMES), this.#clock.monotonic()]);
+  }
+
+  forget(key: string): void {
+    this.#puts.delete(key);
+  }
+}
