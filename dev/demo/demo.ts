@@ -1,0 +1,129 @@
+/** The course of the demo: set the stage, apply the examples, watch them become Ready, then hand over or clean up. */
+import { sleep, systemClock } from "../../src/base/clock.ts";
+import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
+import { isReady, table } from "./machines.ts";
+import { type Narrator, type Stage, startStage } from "./stage.ts";
+import type { LiveLine, Terminal } from "./terminal.ts";
+import { invitation, TITLE } from "./words.ts";
+
+export interface DemoOptions {
+  speed: number;
+  /** Delete everything again and return, instead of staying up. */
+  once: boolean;
+}
+
+/** Shorter than in earnest: nobody wants to wait ten minutes to see drift put right. */
+const RESYNC = "10s";
+const FLAGS = [`--resync-interval=${RESYNC}`, "--event-poll-interval=500ms"];
+
+const READY_WITHIN_MS = 120_000;
+const GONE_WITHIN = "120s";
+const LOOK_AGAIN_MS = 500;
+
+/** Resolves when `once` has done its round; rejects with the signal's reason, or with what went wrong. */
+export async function runDemo(options: DemoOptions, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  const started = systemClock.monotonic();
+  terminal.print("", terminal.style("bold", TITLE), "");
+  const narrator = narratorOf(terminal);
+  const stage = await startStage({ speed: options.speed, flags: FLAGS }, narrator, signal);
+  try {
+    await narrator.step("kubectl apply -f examples/", () => stage.kubectl("apply", "-f", "examples/"));
+    const machines = await untilReady(stage, terminal);
+    const seconds = ((systemClock.monotonic() - started) / 1000).toFixed(1);
+    const said = `All ${machines.length} machines are as declared, ${seconds} s after the start.`;
+    if (options.once) {
+      terminal.print("", terminal.style("green", said));
+      await cleanUp(stage, terminal, machines.length);
+    } else {
+      terminal.print("", terminal.style("green", said), ...invitation(stage, RESYNC, terminal.style));
+      await follow(stage, terminal);
+    }
+  } catch (error) {
+    // The daemon's death brings its log with it; a person who stopped us wants none.
+    if (stage.signal.aborted) throw stage.signal.reason;
+    throw new Error(`${(error as Error).message}\nThe operator's log:\n${stage.daemon.log()}`, {
+      cause: error,
+    });
+  } finally {
+    await stage.close();
+  }
+}
+
+function narratorOf(terminal: Terminal): Narrator {
+  const { style } = terminal;
+  let atWork: LiveLine | undefined;
+  return {
+    async step(what, work) {
+      const started = systemClock.monotonic();
+      atWork = { text: `  ${style("yellow", "…")} ${what}`, news: "" };
+      terminal.show([atWork]);
+      const result = await work();
+      atWork = undefined;
+      const seconds = ((systemClock.monotonic() - started) / 1000).toFixed(1);
+      terminal.show([]);
+      terminal.print(`  ${style("green", "✓")} ${what.padEnd(58)} ${style("dim", `${seconds} s`)}`);
+      return result;
+    },
+    detail(line) {
+      const text = style("dim", `    ${line}`);
+      if (atWork) terminal.show([atWork, { text, news: line }]);
+      else terminal.print(text);
+    },
+  };
+}
+
+async function look(stage: Stage, terminal: Terminal): Promise<PaperspaceMachine[]> {
+  const machines = await stage.machines();
+  terminal.show(table(machines, systemClock.now(), terminal.style));
+  return machines;
+}
+
+async function untilReady(stage: Stage, terminal: Terminal): Promise<PaperspaceMachine[]> {
+  const end = systemClock.monotonic() + READY_WITHIN_MS;
+  for (;;) {
+    const machines = await look(stage, terminal);
+    if (machines.length > 0 && machines.every(isReady)) return machines;
+    if (systemClock.monotonic() > end) {
+      const late = machines.filter((machine) => !isReady(machine)).map(complaint);
+      throw new Error(`After ${READY_WITHIN_MS / 1000} s not everything is Ready:\n${late.join("\n")}`);
+    }
+    await sleep(systemClock, LOOK_AGAIN_MS, stage.signal);
+  }
+}
+
+function complaint({ metadata, status }: PaperspaceMachine): string {
+  const ready = status?.conditions?.find(({ type }) => type === "Ready");
+  return `    ${metadata.name}: ${ready ? `${ready.reason}: ${ready.message}` : "the operator has not said anything about it"}`;
+}
+
+/** Until somebody or something ends it. */
+async function follow(stage: Stage, terminal: Terminal): Promise<never> {
+  for (;;) {
+    await look(stage, terminal);
+    await sleep(systemClock, LOOK_AGAIN_MS, stage.signal);
+  }
+}
+
+async function cleanUp(stage: Stage, terminal: Terminal, expected: number): Promise<void> {
+  terminal.print("", "kubectl delete -f examples/");
+  let gone = false;
+  const deleting = stage.kubectl("delete", "-f", "examples/", `--timeout=${GONE_WITHIN}`).finally(() => {
+    gone = true;
+  });
+  const watching = (async () => {
+    while (!gone) {
+      await look(stage, terminal);
+      await sleep(systemClock, LOOK_AGAIN_MS, stage.signal);
+    }
+  })();
+  await Promise.all([deleting, watching]);
+  terminal.show([]);
+  const { world, calls } = stage.simulator;
+  const left = [...world.machines.values()].filter(({ dtDeleted }) => !dtDeleted).map(({ id }) => id);
+  const made = calls.list({ method: "POST", path: "/v1/machines" }).length;
+  if (left.length > 0) throw new Error(`The objects are gone, but Paperspace still has ${left.join(", ")}.`);
+  if (made !== expected) throw new Error(`${expected} machines were declared, but ${made} were created.`);
+  terminal.print(
+    terminal.style("green", `${made} machines were created and deleted; none is left in Paperspace.`),
+  );
+}

@@ -1,0 +1,89 @@
+import { expect, test } from "vitest";
+import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
+import { ageOf, isReady, table } from "./machines.ts";
+import { appending, redrawing } from "./terminal.ts";
+
+const plain = (_: string, text: string) => text;
+
+function recording() {
+  const out = {
+    text: "",
+    isTTY: true,
+    rows: 24,
+    write(words: string) {
+      out.text += words;
+      return true;
+    },
+  };
+  return out;
+}
+
+function machine(ready: "True" | "False", observedGeneration: number): PaperspaceMachine {
+  return {
+    metadata: { name: "one", generation: 2, creationTimestamp: "2026-01-01T00:00:00Z" },
+    spec: { machineType: "C5", region: "ny2", powerState: "Running", deletionPolicy: "Delete" },
+    status: {
+      observedGeneration,
+      state: "ready",
+      conditions: [
+        {
+          type: "Ready",
+          status: ready,
+          reason: "Available",
+          message: "",
+          observedGeneration,
+          lastTransitionTime: "2026-01-01T00:00:00Z",
+        },
+      ],
+    },
+  };
+}
+
+test("where nothing can be redrawn only news are printed, so a log does not fill with clocks", () => {
+  const out = recording();
+  const terminal = appending(out, plain);
+  terminal.show(table([machine("False", 2)], Date.parse("2026-01-01T00:00:01Z"), plain));
+  terminal.show(table([machine("False", 2)], Date.parse("2026-01-01T00:00:09Z"), plain));
+  terminal.show(table([machine("True", 2)], Date.parse("2026-01-01T00:00:10Z"), plain));
+  const rows = out.text.split("\n").filter((line) => line.includes("one"));
+  expect(rows.map((row) => row.trim().split(/\s+/).slice(1, 3))).toEqual([
+    ["ready", "False"],
+    ["ready", "True"],
+  ]);
+});
+
+test("what is printed stays above the live lines, which are erased before they are drawn again", () => {
+  const out = recording();
+  const terminal = redrawing(out, plain);
+  terminal.show([
+    { text: "a", news: "a" },
+    { text: "b", news: "b" },
+  ]);
+  out.text = "";
+  terminal.print("kept");
+  expect(out.text).toMatch(/^.\[2A\r.\[Jkept\n.*a\n.*b\n/);
+});
+
+test("live lines never exceed the screen, for the cursor cannot go back beyond its top", () => {
+  const out = recording();
+  const terminal = redrawing(out, plain);
+  terminal.show(Array.from({ length: 100 }, (_, i) => ({ text: `line ${i}`, news: "" })));
+  expect(out.text.split("\n").length - 1).toBe(22);
+});
+
+test("an object counts as Ready only for the spec that it was said of", () => {
+  expect(isReady(machine("True", 2))).toBe(true);
+  expect(isReady(machine("True", 1))).toBe(false);
+  expect(isReady(machine("False", 2))).toBe(false);
+});
+
+test("ages read as kubectl writes them", () => {
+  expect([119, 120, 150, 600, 7200, 11000].map((s) => ageOf(s * 1000))).toEqual([
+    "119s",
+    "2m",
+    "2m30s",
+    "10m",
+    "120m",
+    "3h",
+  ]);
+});

@@ -1,0 +1,86 @@
+/** What the demo says to a person. Commands must work as they stand: they are there to be pasted. */
+import { accessSync, constants } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import type { Stage } from "./stage.ts";
+import type { Terminal } from "./terminal.ts";
+
+export const USAGE = `Usage: npm run demo [-- flags]
+
+  Starts a real Kubernetes API server, a simulated Paperspace and the operator, applies examples/, and shows what
+  happens. No account and no cluster is needed, and nothing is left behind. Ctrl-C ends it.
+
+  --speed N   how many times as fast as the real one the simulated Paperspace is (default 15)
+  --once      delete everything again once all is Ready, check that nothing is left, and exit
+  --help      this text
+`;
+
+export const TITLE = "paperspace-operator: real Kubernetes, simulated Paperspace; no account, no cost";
+
+/** The ways in and five things to try. `resync` is how often the operator looks by itself. */
+export function invitation(
+  { controlPlane, simulator, daemon }: Stage,
+  resync: string,
+  style: Terminal["style"],
+): string[] {
+  const thing = (number: number, what: string, ...commands: string[]) => [
+    `  ${style("bold", String(number))}  ${what}`,
+    ...commands.map((command) => `     ${style("cyan", command)}`),
+  ];
+  return [
+    "Now it is yours. In another terminal:",
+    "",
+    ...access(controlPlane).map((line) => `  ${style("cyan", line)}`),
+    "",
+    ...thing(1, "Look closer.", "kubectl get psm -o wide", "kubectl describe psm trainer"),
+    ...thing(
+      2,
+      "Start the machine that is declared Stopped.",
+      `kubectl patch psm spare --type=merge -p '{"spec":{"powerState":"Running"}}'`,
+    ),
+    ...thing(
+      3,
+      `Stop a machine in the Paperspace console: within ${resync} it is started again.`,
+      "id=$(kubectl get psm notebook -o jsonpath={.status.id})",
+      `curl -X POST ${simulator.controlUrl}/machines/$id/stop`,
+    ),
+    ...thing(
+      4,
+      "Pause it and do 3 again: it stays off, until the annotation goes.",
+      "kubectl annotate psm notebook paperspace.com/paused=true",
+      "kubectl annotate psm notebook paperspace.com/paused-",
+    ),
+    ...thing(
+      5,
+      "Delete one: it leaves Kubernetes only once it has left Paperspace.",
+      "kubectl delete psm trainer",
+    ),
+    "",
+    `  The operator's log:       ${daemon.logPath}`,
+    `  Paperspace's back door:   curl ${simulator.controlUrl}`,
+    "",
+    "Ctrl-C ends it all, without a trace. Until then this table follows you:",
+  ];
+}
+
+function access({ kubeconfig, kubectl }: Stage["controlPlane"]): string[] {
+  const lines = [`export KUBECONFIG=${quoted(kubeconfig)}`];
+  // Any kubectl will do; without one, here is ours.
+  return onPath("kubectl") ? lines : [...lines, `export PATH=${quoted(dirname(kubectl))}:"$PATH"`];
+}
+
+function onPath(program: string): boolean {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** As a word of the shell: blanks and quotes in a path must survive pasting. */
+function quoted(text: string): string {
+  return /^[\w/.:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
