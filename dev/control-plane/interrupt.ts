@@ -7,7 +7,7 @@ export const INTERRUPTED = 130;
 const LOOK_AGAIN_MS = 500;
 
 /**
- * Aborts on Ctrl-C, SIGTERM and SIGHUP, and when npm ends. A second Ctrl-C exits at once; the guards of the children
+ * Aborts on Ctrl-C, SIGTERM and SIGHUP, when npm ends, and when nobody reads what we print. A second Ctrl-C exits at once; the guards of the children
  * clean up behind us.
  */
 export function interruptSignal(): AbortSignal {
@@ -25,5 +25,7 @@ export function interruptSignal(): AbortSignal {
       if (process.ppid !== parent) stop.abort(new Error("npm has ended"));
     }, LOOK_AGAIN_MS).unref();
   }
+  // Nobody reads on: `| head`, or a closed window.
+  process.stdout.on("error", () => stop.abort(new Error("nobody reads the output")));
   return stop.signal;
 }

@@ -1,13 +1,9 @@
 /** The command `npm run demo`: flags, signals, exit code. What happens is in demo.ts. */
 import { parseArgs } from "node:util";
+import { INTERRUPTED, interruptSignal } from "../control-plane/interrupt.ts";
 import { runDemo } from "./demo.ts";
 import { terminalOf } from "./terminal.ts";
 import { USAGE } from "./words.ts";
-
-/** As a shell reports a program that Ctrl-C ended. */
-const INTERRUPTED = 130;
-
-class Interrupted extends Error {}
 
 async function main(): Promise<number> {
   const { speed, once, help } = readFlags();
@@ -16,12 +12,12 @@ async function main(): Promise<number> {
     return 0;
   }
   const terminal = terminalOf(process.stdout);
-  const stop = stopSignal();
+  const stop = interruptSignal();
   try {
     await runDemo({ speed, once }, terminal, stop);
     return 0;
   } catch (error) {
-    if (!(stop.reason instanceof Interrupted)) throw error;
+    if (!stop.aborted) throw error;
     terminal.show([]);
     terminal.print("Ended. Nothing is left behind.");
     return INTERRUPTED;
@@ -40,20 +36,6 @@ function readFlags(): { speed: number; once: boolean; help: boolean } {
   if (!(speed >= 0.1 && speed <= 1000))
     throw new Error(`--speed must be a number from 0.1 to 1000; it is ${JSON.stringify(values.speed)}`);
   return { ...values, speed };
-}
-
-function stopSignal(): AbortSignal {
-  const stop = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => {
-      // Asked twice: leave at once. The watchdogs of the children clean up behind us.
-      if (stop.signal.aborted) process.exit(INTERRUPTED);
-      stop.abort(new Interrupted(signal));
-    });
-  }
-  // Nobody reads on (`| head`, a closed window): that ends it too.
-  process.stdout.on("error", () => stop.abort(new Interrupted("stdout")));
-  return stop.signal;
 }
 
 main().then(
