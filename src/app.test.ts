@@ -527,6 +527,24 @@ describe("a cloud that misbehaves", () => {
     expect(creates(world)).toHaveLength(1);
   });
 
+  it("says after a while that a machine hangs in what somebody else began, and mends itself", async () => {
+    const world = running();
+    world.apply("box");
+    await world.ready("box");
+    const { id } = onlyMachine(world);
+    world.sim.console.setState(id, "upgrading");
+    await world.until(
+      "it is seen",
+      () => world.condition("box", "Reconciling")?.reason === "ChangingElsewhere",
+    );
+    await world.until("it is late", () => world.condition("box", "Stalled")?.reason === "TransitionTimedOut");
+    world.sim.console.setState(id, "serviceready");
+    await world.until("it is seen", () => world.condition("box", "Running")?.reason === "Serviceready");
+    world.sim.console.setState(id, "ready");
+    await world.ready("box");
+    expect(world.get("box")?.status?.operation).toBeUndefined();
+  });
+
   it("tries a start again whose event failed", async () => {
     const world = running();
     world.apply("box", { powerState: "Stopped" });

@@ -47,7 +47,10 @@ export const conditionsSchema = Type.Array(
 
 export const operationSchema = Type.Object(
   {
-    intent: Type.String({ description: "What was asked for: Create, Start, Stop or Delete." }),
+    intent: Type.String({
+      description:
+        "What was asked for: Create, Start, Stop or Delete; or Observe, for a change begun elsewhere.",
+    }),
     requestedAt: Type.String({ format: "date-time", description: "When, by the operator's clock." }),
     deadline: Type.String({ format: "date-time", description: "When it counts as late." }),
     eventId: Type.Optional(Type.String({ description: "The API's event of it." })),
@@ -57,5 +60,5 @@ export const operationSchema = Type.Object(
     ),
     target: Type.Optional(Type.String({ description: "Where it leads to." })),
   },
-  { description: "The change in the cloud that is under way, written down before it is sent." },
+  { description: "The change in the cloud that is under way; ours is written down before it is sent." },
 );

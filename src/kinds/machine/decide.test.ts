@@ -22,6 +22,7 @@ const limits: MachineLimits = {
   slowMs: 10 * MINUTE,
   lookMs: 3_000,
   absenceGraceMs: 2 * MINUTE,
+  observeMs: 15 * MINUTE,
 };
 const DEADLINE_MS = 15 * MINUTE;
 const TEAM = "te1";
@@ -103,6 +104,7 @@ function operations(): (Operation | undefined)[] {
     ["Start", "Running"],
     ["Stop", "Stopped"],
     ["Delete", undefined],
+    ["Observe", undefined],
   ];
   const all = kinds.flatMap(([intent, target]) =>
     AGES.map((age) => ({

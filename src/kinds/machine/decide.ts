@@ -35,6 +35,8 @@ export interface MachineLimits {
   /** How often to look while waiting without an event to wait for, at least. */
   lookMs: number;
   absenceGraceMs: number;
+  /** How long a change that we did not ask for may take until it counts as late. */
+  observeMs: number;
 }
 
 export interface MachineView extends OwnershipFacts {
@@ -55,6 +57,9 @@ export type MachineStep =
   /** `deadline` is kept where the step repeats one that is late. */
   | { do: "start" | "stop"; deadline?: string }
   | { do: "delete"; deadline?: string };
+
+/** Intent of the operation that stands for a change begun elsewhere; nothing is sent for it. */
+const OBSERVE = "Observe";
 
 type Choice = Decision<MachineStep, MachineMemory>;
 
@@ -138,6 +143,7 @@ function life(view: MachineView, machine: Machine): Choice {
   if (halted) return { step: { do: "rest", outcome: { kind: "Halted", ...halted, recheckMs } }, memory };
   const { operation } = memory;
   if (!operation || operation.intent === "Delete") return steady(view, machine, without(memory));
+  if (operation.intent === OBSERVE) return steady(view, machine, memory);
   // Where it rests as the spec wants it now, whatever was under way does not matter any more.
   const wanted = view.spec.powerState === "Stopped" ? "off" : "ready";
   if (view.event.state !== "pending" && powerOf(machine.state) === wanted)
@@ -163,28 +169,29 @@ function life(view: MachineView, machine: Machine): Choice {
 
 /** Nothing of ours is under way: put right what differs, settings first, since they may decide about power. */
 function steady(view: MachineView, machine: Machine, memory: MachineMemory): Choice {
-  const { spec, limits } = view;
+  const { spec } = view;
   const power = powerOf(machine.state);
   if (power === "changing")
-    return wait(
+    return observe(
+      view,
       memory,
       REASON.ChangingElsewhere,
       `the machine is ${machine.state}, which this object did not ask for`,
-      limits.lookMs,
     );
+  const rested = without(memory);
   const { changes, settings } = settingsDrift(spec, machine);
-  if (changes.length > 0) return { step: { do: "update", settings, changes }, memory };
+  if (changes.length > 0) return { step: { do: "update", settings, changes }, memory: rested };
   if (spec.powerState === "Stopped") {
-    if (power !== "off") return { step: { do: "stop" }, memory };
+    if (power !== "off") return { step: { do: "stop" }, memory: rested };
     return done({ power: "Stopped" }, REASON.Stopped, "the machine is off, as asked");
   }
   if (power === "ready") return done({ power: "Running" }, REASON.Available, "the machine is on and ready");
   if (power === "serviceready")
-    return wait(
+    return observe(
+      view,
       memory,
       REASON.WaitingForAgent,
       "its services run, the Paperspace agent does not answer yet",
-      limits.lookMs,
     );
   if (memory.power === "Running" && machine.autoShutdownEnabled)
     return done(
@@ -192,7 +199,18 @@ function steady(view: MachineView, machine: Machine, memory: MachineMemory): Cho
       REASON.AutoShutdown,
       "the machine shut itself down, as autoShutdown allows. To start it again set powerState to Stopped, then to Running",
     );
-  return { step: { do: "start" }, memory };
+  return { step: { do: "start" }, memory: rested };
+}
+
+/** Waits for what we did not begin, and has it written down since when, so that it can be called late. */
+function observe(view: MachineView, memory: MachineMemory, reason: string, message: string): Choice {
+  const { limits, now } = view;
+  const begun = { intent: OBSERVE, requestedAt: toTime(now), deadline: toTime(now + limits.observeMs) };
+  const operation = memory.operation?.intent === OBSERVE ? memory.operation : begun;
+  const seen = { ...memory, operation };
+  if (now < (millis(operation.deadline) ?? 0)) return wait(seen, reason, message, untilLook(view, operation));
+  const late = `${message}, since ${operation.requestedAt}: longer than it should. It goes on by itself once the machine does; otherwise look at it in the Paperspace console`;
+  return stalled(seen, REASON.TransitionTimedOut, late, 10 * limits.lookMs);
 }
 
 /** The event of the write says that it failed: again after a while, unless the machine is still on its way. */

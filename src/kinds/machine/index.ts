@@ -42,6 +42,7 @@ function settingsOf(config: Config): MachineSettings {
       slowMs: config.slowRetry,
       lookMs: config.eventPollInterval,
       absenceGraceMs: config.absenceGrace,
+      observeMs: config.startDeadline,
     },
     deadlines: {
       createMs: config.createDeadline,
