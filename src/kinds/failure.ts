@@ -27,8 +27,10 @@ function outcomeOf(error: PaperspaceError, { recheckMs, slowMs }: Rechecks): Fai
   const { code, message, retryAfterMs } = error;
   switch (code) {
     case "PS_UNAUTHORIZED":
-    case "PS_FORBIDDEN":
       return { kind: "Terminal", reason: REASON.CredentialsInvalid, message, recheckMs };
+    case "PS_FORBIDDEN":
+      // The key is good, its rights are not: looking again costs the write.
+      return { kind: "Terminal", reason: REASON.CredentialsInvalid, message, recheckMs: slowMs };
     case "PS_REFUSED":
     // A write on a thing that is gone is the kind's matter; what comes here names something that does not exist.
     case "PS_NOT_FOUND":

@@ -45,7 +45,7 @@ export interface MachineView extends OwnershipFacts {
   /** Of the operation in flight. */
   event: EventFact;
   /** The last look at the machine failed: what to say instead of deciding on old knowledge. */
-  trouble?: Extract<Outcome, { kind: "Retry" | "Terminal" }>;
+  trouble?: Extract<Outcome, { kind: "Retry" }>;
   memory: MachineMemory;
   /** Wall clock. */
   now: number;

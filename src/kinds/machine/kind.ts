@@ -49,6 +49,9 @@ export interface MachineParts {
   enqueue(key: string): void;
 }
 
+/** What a pass waits for must be due when the pass comes, though the look before it took a moment, too. */
+const DUE = 0.9;
+
 type Machines = Subject<PaperspaceMachine, PaperspaceAccount>;
 
 export class MachineKind
@@ -197,20 +200,24 @@ export class MachineKind
     const { clock, settings } = this.#parts;
     const seen = inventory.seen(id);
     const trouble = inventory.trouble(id);
-    if (trouble !== undefined) {
-      const failure = failureOf(trouble, this.#rechecks());
-      const message = trouble instanceof Error ? trouble.message : String(trouble);
-      view.trouble =
-        failure && failure.outcome.kind !== "Again"
-          ? failure.outcome
-          : { kind: "Retry", reason: REASON.ApiUnavailable, message };
-    }
+    if (trouble !== undefined) view.trouble = this.#troubled(trouble);
     if (!seen) {
       inventory.want(id);
       return;
     }
     view.sighting = sightingOf(seen, view, settings.limits.absenceGraceMs);
     if (clock.monotonic() - seen.beganAt >= this.#maxAge(view)) inventory.want(id);
+  }
+
+  /**
+   * Always a reason to look again, never a verdict: the reads of a team go by any of its keys, so a refused one says
+   * nothing of this object's own.
+   */
+  #troubled(error: unknown): Extract<Outcome, { kind: "Retry" }> {
+    const outcome = failureOf(error, this.#rechecks())?.outcome;
+    if (outcome?.kind === "Retry") return outcome;
+    const message = error instanceof Error ? error.message : String(error);
+    return { kind: "Retry", reason: REASON.ApiUnavailable, message };
   }
 
   /** How old the knowledge of a machine may be before it is looked at again. */
@@ -222,14 +229,7 @@ export class MachineKind
     // News comes as events then; now and then the state is read all the same, should events be lost.
     if (operation && view.event.state === "pending")
       return Math.max(settings.limits.resendMs, settings.limits.lookMs);
-    if (operation) return untilLook(view, operation) * 0.9;
-    if (
-      view.sighting.state === "present" &&
-      view.sighting.machine.state !== "ready" &&
-      view.sighting.machine.state !== "off"
-    )
-      return settings.limits.lookMs * 0.9;
-    return 2 * settings.resyncMs;
+    return operation ? untilLook(view, operation) * DUE : 2 * settings.resyncMs;
   }
 
   /** Whether the user asks for a look right now (annotation reconcile-requested-at), told once for each value. */
