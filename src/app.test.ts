@@ -168,6 +168,17 @@ describe("a life", () => {
     await world.until("it runs", () => world.condition("box", "Ready")?.reason === "Available");
   });
 
+  it("stops a machine that the console started while it was made to be off", async () => {
+    const world = running();
+    world.apply("box", { powerState: "Stopped" });
+    await world.until("it is made", () => world.machines().some(({ state }) => state === "off"));
+    world.sim.console.start(onlyMachine(world).id);
+    await world.until("it runs", () => onlyMachine(world).state === "ready");
+    await world.ready("box");
+    expect(onlyMachine(world).state).toBe("off");
+    expect(calls(world, "PATCH", /start/)).toEqual([]);
+  });
+
   it("starts again a machine that the console stopped, since the spec says Running", async () => {
     const world = running();
     world.apply("box");

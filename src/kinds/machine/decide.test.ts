@@ -213,6 +213,9 @@ function wrong(seen: MachineView, step: Step): string | undefined {
     return "a create where something is or may be owned";
   if (deleting && ["create", "update", "start", "stop", "addFinalizer"].includes(step.do))
     return "work on what is being deleted";
+  const state = seen.sighting.state === "present" ? seen.sighting.machine.state : undefined;
+  if (step.do === "start" && state !== "off") return `a start of what is ${state}`;
+  if (step.do === "stop" && (state === "off" || state === undefined)) return `a stop of what is ${state}`;
   if (step.do === "delete" && (!deleting || identity.state !== "ours" || seen.deletionPolicy !== "Delete"))
     return "a delete nobody asked for";
   if (step.do === "release") {

@@ -149,6 +149,8 @@ function life(view: MachineView, machine: Machine): Choice {
   if (view.event.state !== "pending" && powerOf(machine.state) === wanted)
     return steady(view, machine, { power: view.spec.powerState });
   switch (judge(operation, machine.state, view.event, view.now, view.limits.resendMs)) {
+    case "overtaken":
+      return steady(view, machine, without(memory));
     case "reached":
       return steady(view, machine, { power: operation.target === "Stopped" ? "Stopped" : "Running" });
     case "running":
@@ -234,7 +236,10 @@ function overdue(view: MachineView, machine: Machine, operation: Operation): Cho
   const { limits, memory, now } = view;
   const age = now - (millis(operation.requestedAt) ?? 0);
   const power = powerOf(machine.state);
-  const again = operation.intent === "Stop" ? "stop" : "start";
+  // After so long the state alone counts, whatever its event says or does not say.
+  if (power === (operation.target === "Stopped" ? "off" : "ready"))
+    return steady(view, machine, without(memory));
+  const again = operation.target === "Stopped" ? "stop" : "start";
   if (age >= limits.slowMs && power !== "changing" && power !== "serviceready")
     return { step: { do: again, deadline: operation.deadline }, memory };
   const left = Math.max(limits.lookMs, limits.slowMs - age);

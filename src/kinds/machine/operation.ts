@@ -47,8 +47,11 @@ export function eventFact(event: MachineEvent): EventFact {
   }
 }
 
-/** `unsent`: the change seems never to have arrived, and sending it again does no harm. */
-export type Verdict = "running" | "reached" | "failed" | "late" | "unsent";
+/**
+ * `unsent`: the change seems never to have arrived, and sending it again does no harm. `overtaken`: it is over, and
+ * somebody has moved the machine on since.
+ */
+export type Verdict = "running" | "reached" | "failed" | "late" | "unsent" | "overtaken";
 
 export function judge(
   operation: Operation,
@@ -61,6 +64,7 @@ export function judge(
   const target = operation.target === "Stopped" ? "off" : "ready";
   const settled = event.state !== "pending";
   if (settled && event.state !== "failed" && power === target) return "reached";
+  if (settled && operation.intent === "Create" && target === "off" && power === "ready") return "overtaken";
   if (now >= (millis(operation.deadline) ?? 0)) return "late";
   if (event.state === "failed") return "failed";
   const age = now - (millis(operation.requestedAt) ?? 0);
