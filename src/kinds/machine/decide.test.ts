@@ -216,6 +216,8 @@ function wrong(seen: MachineView, step: Step): string | undefined {
   const state = seen.sighting.state === "present" ? seen.sighting.machine.state : undefined;
   if (step.do === "start" && state !== "off") return `a start of what is ${state}`;
   if (step.do === "stop" && (state === "off" || state === undefined)) return `a stop of what is ${state}`;
+  if (step.do === "start" && seen.spec.powerState !== "Running") return "a start against the wish";
+  if (step.do === "stop" && seen.spec.powerState !== "Stopped") return "a stop against the wish";
   if (step.do === "delete" && (!deleting || identity.state !== "ours" || seen.deletionPolicy !== "Delete"))
     return "a delete nobody asked for";
   if (step.do === "release") {

@@ -236,25 +236,25 @@ function overdue(view: MachineView, machine: Machine, operation: Operation): Cho
   const { limits, memory, now } = view;
   const age = now - (millis(operation.requestedAt) ?? 0);
   const power = powerOf(machine.state);
-  // After so long the state alone counts, whatever its event says or does not say.
-  if (power === (operation.target === "Stopped" ? "off" : "ready"))
+  const target = operation.target === "Stopped" ? "off" : "ready";
+  const resting = power === "off" || power === "ready";
+  // After so long the state alone counts, whatever its event says; and what is not wished any more is not repeated.
+  if (resting && (power === target || operation.target !== view.spec.powerState))
     return steady(view, machine, without(memory));
   const again = operation.target === "Stopped" ? "stop" : "start";
-  if (age >= limits.slowMs && power !== "changing" && power !== "serviceready")
-    return { step: { do: again, deadline: operation.deadline }, memory };
-  const left = Math.max(limits.lookMs, limits.slowMs - age);
+  if (resting && age >= limits.slowMs) return { step: { do: again, deadline: operation.deadline }, memory };
   if (power === "off" && operation.target !== "Stopped")
     return stalled(
       memory,
       REASON.CapacityUnavailable,
       `the machine is still off after ${operation.deadline}, without an error: most likely no ${machine.machineType ?? "hardware of this type"} is free in ${machine.region ?? "the region"}. Starting it is tried again; or delete this object and ask for another type or region`,
-      left,
+      Math.max(limits.lookMs, limits.slowMs - age),
     );
   return stalled(
     memory,
     REASON.TransitionTimedOut,
     `${underWay(operation, machine.state)}, and its deadline ${operation.deadline} has passed. It goes on by itself once the machine does; otherwise look at it in the Paperspace console`,
-    Math.min(left, limits.slowMs),
+    10 * limits.lookMs,
   );
 }
 
