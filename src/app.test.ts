@@ -622,6 +622,16 @@ describe("cost", () => {
     expect(writes().length).toBe(before);
   }, 60_000);
 
+  it("a create that never arrived costs a handful of lists until that is sure, not a list without end", async () => {
+    const world = running();
+    world.sim.faults.add({ match: { method: "POST", path: "/machines$" }, do: { cut: "before" } });
+    world.apply("box");
+    await world.until("the lost one is given up", () => creates(world).length === 2);
+    const lists = calls(world, "GET", /\/machines$/).length;
+    expect(lists).toBeGreaterThanOrEqual(2);
+    expect(lists).toBeLessThan(30);
+  });
+
   it("a fleet in transition costs pages of events, not reads of machines", async () => {
     const world = running(["--requests-per-second=50", "--burst=500", "--concurrency=64"]);
     world.sim.console.setQuota(TEAM, 1000);

@@ -110,14 +110,13 @@ export class MachineKind
     if (ids.length > 0) return { state: "found", ids };
     const settled = sent + settings.settleMs;
     if (lists.lacking(attempt.name, settled) >= 2) return { state: "surelyNone" };
-    wantList(key);
     const left = Math.max(0, settled - clock.now());
+    const pace = Math.min(Math.max(settings.limits.lookMs, left / 4), left || settings.limits.lookMs);
+    // Each list queues the key again, so that without a pace the account would be listed without a pause.
+    const due = lists.newest < sent ? 0 : Math.min(pace, lists.newest + pace - clock.now());
+    if (due <= 0) wantList(key);
     const message = `the outcome of the create of "${attempt.name}" is not known yet; the account is searched for it until it is sure`;
-    return {
-      state: "open",
-      message,
-      lookAfterMs: Math.min(Math.max(settings.limits.lookMs, left / 4), left || settings.limits.lookMs),
-    };
+    return { state: "open", message, lookAfterMs: due > 0 ? due : pace };
   }
 
   expectation(object: PaperspaceMachine, attempt: { name: string; time: string }): MachineMemory {

@@ -17,6 +17,11 @@ export class ListMemory {
     this.#lists = [...this.#lists.slice(-1), { beganAt, idsByName }];
   }
 
+  /** Wall clock at which the newest one began; 0 before there is any. */
+  get newest(): number {
+    return this.#lists.at(-1)?.beganAt ?? 0;
+  }
+
   /** Ids of the machines so named in any of the lists begun at `since` or later. */
   named(name: string, since: number): string[] {
     const ids = this.#lists

@@ -1,0 +1,179 @@
+/**
+ * The operator is killed (SIGKILL) between every two steps of a create and of a delete, and started again: then there is
+ * exactly one machine, then none, and never was there a second one. A proxy in front of both servers chooses the moment:
+ * before a request arrives, or after it took effect and before its answer is back.
+ */
+import { describe, expect } from "vitest";
+import { checkConformance, type Place, test } from "./support/cluster.ts";
+import type { Daemon } from "./support/daemon.ts";
+import { KillProxy, type Moment } from "./support/kill-proxy.ts";
+import { manifest } from "./support/manifest.ts";
+import { isStep, stepOf } from "./support/steps.ts";
+
+/** In the order in which they first come up; Events are written beside, in their own time. */
+const CREATE = [
+  "takes the lease",
+  "reads the Secret",
+  "checks the key",
+  "adds the finalizer",
+  "announces the create",
+  "mirrors the attempt in the status",
+  "sends the create",
+  "saves the id",
+  "notes the event of the create",
+  "reads the events",
+  "looks at the machine",
+  "says Ready",
+];
+const DELETE = [
+  "sends the delete",
+  "notes the delete",
+  "reads the events",
+  "looks at the machine",
+  "takes the finalizer off",
+];
+const CREATE_EVENTS = ["writes the Event Creating", "writes the Event Created", "writes the Event Available"];
+const DELETE_EVENTS = ["writes the Event Deleting"];
+/** Come up or not, as the polls happen to fall. */
+const SOMETIMES = ["says how far it is", "reads the Secret", "checks the key", "writes the Event Deleted"];
+
+interface Death {
+  step: string;
+  moment: Moment;
+}
+
+/** A process and the proxy it lives behind. */
+interface Life {
+  daemon: Daemon;
+  proxy: KillProxy;
+  /** From now on the first request of this step is the last. */
+  doom(death: Death): void;
+  /** Resolves once it died of it. */
+  dead(): Promise<void>;
+}
+
+async function live(place: Place, death?: Death): Promise<Life> {
+  let doom = death;
+  let killed: Promise<void> | undefined;
+  let daemon: Daemon | undefined;
+  const proxy = await KillProxy.open({
+    kubeconfig: place.cluster.kubeconfig,
+    paperspaceUrl: place.sim.url,
+    strike: (crossing) => (doom?.step === stepOf(crossing) ? doom.moment : undefined),
+    kill: () => {
+      killed = daemon?.kill();
+    },
+  });
+  daemon = place.start({ kubeconfig: proxy.kubeconfig, paperspaceUrl: proxy.paperspaceUrl });
+  return {
+    daemon,
+    proxy,
+    doom: (later) => {
+      doom = later;
+    },
+    async dead() {
+      await place.until(`it ${doom?.step} and dies`, () => proxy.struck);
+      await killed;
+    },
+  };
+}
+
+/** In the order of their first appearance. */
+function stepsOf(life: Life): string[] {
+  return [...new Set(life.proxy.crossings.map(stepOf))].filter(isStep);
+}
+
+const NAME = "mortal";
+
+/** Reads change nothing, so that only one moment of theirs tells anything. */
+function deathsOf(steps: readonly string[]): Death[] {
+  const isRead = (step: string) => /^(reads|checks|looks)/.test(step);
+  return steps.flatMap((step): Death[] =>
+    isRead(step)
+      ? [{ step, moment: "after" }]
+      : [
+          { step, moment: "before" },
+          { step, moment: "after" },
+        ],
+  );
+}
+
+function told({ step, moment }: Death): string {
+  return moment === "before" ? `before it ${step}` : `right after it ${step}`;
+}
+
+async function oneMachine(place: Place): Promise<void> {
+  const object = await place.ready(NAME);
+  expect(place.everMade().map(({ id, state }) => ({ id, state }))).toEqual([
+    { id: object.status?.id, state: "ready" },
+  ]);
+  expect(place.sim.calls.list({ method: "DELETE" })).toEqual([]);
+}
+
+async function noMachine(place: Place): Promise<void> {
+  await place.gone(NAME);
+  expect(place.machines()).toEqual([]);
+  expect(place.everMade()).toHaveLength(1);
+}
+
+test("a life without accident takes the steps at which this suite kills, and no other", async ({ place }) => {
+  const life = await live(place);
+  await place.apply(manifest(NAME));
+  await oneMachine(place);
+  // Events are written beside the passes: the last one of the create may still be on its way.
+  await place.until("the Event", () => stepsOf(life).includes("writes the Event Available"));
+  const created = stepsOf(life);
+  expect(created.filter((step) => CREATE.includes(step))).toEqual(CREATE);
+  expect(created.filter((step) => ![...CREATE, ...CREATE_EVENTS, ...SOMETIMES].includes(step))).toEqual([]);
+  life.proxy.crossings.length = 0;
+  await place.machinesOf.delete(place.namespace, NAME);
+  await noMachine(place);
+  const deleted = stepsOf(life);
+  expect(deleted.filter((step) => DELETE.includes(step))).toEqual(DELETE);
+  expect(deleted.filter((step) => ![...DELETE, ...DELETE_EVENTS, ...SOMETIMES].includes(step))).toEqual([]);
+  expect(await life.daemon.stop()).toBe("exit code 0");
+  life.proxy.close();
+});
+
+const creates = deathsOf([...CREATE, ...CREATE_EVENTS]);
+const deletes = deathsOf([...DELETE, ...DELETE_EVENTS]);
+const chains = creates.map((create, i) => ({ create, remove: deletes[i % deletes.length] as Death }));
+
+describe.concurrent("exactly one machine, then none", () => {
+  test("killed again and again while it finds out what became of a create, it still makes one machine only", async ({
+    place,
+  }) => {
+    await place.apply(manifest(NAME));
+    const deaths: Death[] = [
+      { step: "sends the create", moment: "after" },
+      { step: "lists the machines", moment: "before" },
+      { step: "lists the machines", moment: "after" },
+      { step: "saves the id", moment: "before" },
+      { step: "saves the id", moment: "after" },
+    ];
+    for (const death of deaths) await (await live(place, death)).dead();
+    const last = await live(place);
+    await oneMachine(place);
+    await last.daemon.kill();
+    last.proxy.close();
+  });
+
+  for (const { create, remove } of chains) {
+    test(`killed ${told(create)}, and when deleting ${told(remove)}`, async ({ place }) => {
+      const first = await live(place, create);
+      await place.apply(manifest(NAME));
+      await first.dead();
+      const second = await live(place);
+      await oneMachine(place);
+      second.doom(remove);
+      await place.machinesOf.delete(place.namespace, NAME);
+      await second.dead();
+      const third = await live(place);
+      await noMachine(place);
+      await third.daemon.kill();
+      third.proxy.close();
+    });
+  }
+});
+
+checkConformance();

@@ -1,0 +1,54 @@
+/**
+ * What it costs to have machines and to do nothing: one list for all of them in each resync, and the lease. Counted in
+ * calls, between events, so that a slow host counts the same.
+ */
+import { expect } from "vitest";
+import { checkConformance, test } from "./support/cluster.ts";
+import { KillProxy } from "./support/kill-proxy.ts";
+import { manifest } from "./support/manifest.ts";
+
+const LIST = "/v1/machines";
+const RESYNCS = 4;
+
+test("an idle fleet costs one list a resync: no read of a machine, no poll, no Kubernetes write but the lease", async ({
+  place,
+}) => {
+  const proxy = await KillProxy.open({
+    kubeconfig: place.cluster.kubeconfig,
+    paperspaceUrl: place.sim.url,
+  });
+  await place.daemon({
+    kubeconfig: proxy.kubeconfig,
+    paperspaceUrl: proxy.paperspaceUrl,
+    flags: ["--resync-interval=1s"],
+  });
+  const names = ["a", "b", "c", "d", "e"];
+  await place.apply(
+    ...names.slice(1).map((name) => manifest(name)),
+    manifest("a", { powerState: "Stopped", autoShutdown: { enabled: true, timeoutHours: 8 } }),
+  );
+  await Promise.all(names.map((name) => place.ready(name)));
+  // Events are written beside the passes; these are the last ones.
+  await Promise.all(
+    names.map((name) => place.eventOf(name, "Normal", name === "a" ? "Stopped" : "Available")),
+  );
+  const calls = (since: number) => place.sim.calls.list({ since });
+  const lists = (since: number) => place.sim.calls.list({ since, path: LIST, method: "GET" }).length;
+  // What the last turns left behind, such as a poll under way, may still come in.
+  const start = await place.until("it has come to rest", () => {
+    const last = calls(0).slice(-2);
+    return last.every(({ method, path }) => method === "GET" && path === LIST) && last.at(-1)?.seq;
+  });
+  const crossed = proxy.crossings.length;
+  await place.until(`${RESYNCS} resyncs`, () => lists(start) >= RESYNCS);
+  expect(calls(start).map(({ method, path, query }) => `${method} ${path} limit=${query.limit}`)).toEqual(
+    Array(calls(start).length).fill(`GET ${LIST} limit=120`),
+  );
+  const kubernetes = proxy.crossings.slice(crossed).filter(({ side }) => side === "kubernetes");
+  const writes = kubernetes.filter(({ method }) => method !== "GET");
+  expect(writes.length).toBeGreaterThan(0);
+  expect(writes.filter(({ path }) => !path.includes("/leases/"))).toEqual([]);
+  proxy.close();
+});
+
+checkConformance();

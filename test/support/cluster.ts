@@ -1,0 +1,43 @@
+/**
+ * How a suite file gets its place: one for each test or one for all of them, with its story printed when a test fails, and
+ * the check of all traffic at the end.
+ */
+import { afterAll, test as base, beforeAll, beforeEach, expect } from "vitest";
+import { Place, type PlaceOptions, type StartOptions } from "./place.ts";
+import { conformanceReports } from "./simulator.ts";
+
+export { Place } from "./place.ts";
+
+/** Each test gets a place of its own, and tells its story when it fails. */
+export const test = base.extend("place", async ({ onTestFailed }, { onCleanup }) => {
+  const place = await Place.open();
+  onTestFailed(() => console.log(place.report()));
+  onCleanup(() => place.close());
+  return place;
+});
+
+/** One place for a whole file, with one operator that serves it all: as a user's cluster has it. */
+export function sharedPlace(options: PlaceOptions & StartOptions = {}): () => Place {
+  let place: Place;
+  beforeAll(async () => {
+    place = await Place.open(options);
+    await place.daemon(options);
+  });
+  beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(place.report())));
+  afterAll(() => place.close());
+  return () => place;
+}
+
+/** To be called at the end of a suite file: whatever was asked and answered in it fits the vendor's own schema. */
+export function checkConformance(): void {
+  base(
+    "every request that was sent, and every answer that was given, fits the vendor's schema",
+    ({ skip }) => {
+      const reports = conformanceReports();
+      expect(reports.flatMap(({ violations }) => violations)).toEqual([]);
+      const unchecked = reports.find(({ checked }) => !checked);
+      if (unchecked) skip(unchecked.summary);
+      expect(reports.reduce((sum, { requests }) => sum + requests, 0)).toBeGreaterThan(0);
+    },
+  );
+}

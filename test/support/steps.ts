@@ -1,0 +1,61 @@
+/**
+ * The steps of a create and of a delete, told from what crosses between the operator and its two servers. A request that
+ * is none of them has no name here, and the dry run of the crash suite says so.
+ */
+import { ANNOTATION } from "../../src/reconcile/record.ts";
+import type { Crossing } from "./kill-proxy.ts";
+
+/** Happen at any time, or again and again, and are no step of anything. */
+const BACKGROUND = "background";
+
+interface Patch {
+  metadata?: { finalizers?: string[]; annotations?: Record<string, string | null> };
+  status?: {
+    operation?: { intent?: string; eventId?: string } | null;
+    conditions?: { type: string; status: string }[];
+  };
+}
+
+/** What the operator does with this request, as the end of "it …". */
+export function stepOf(crossing: Crossing): string {
+  return crossing.side === "kubernetes" ? ofKubernetes(crossing) : ofPaperspace(crossing);
+}
+
+export function isStep(name: string): boolean {
+  return name !== BACKGROUND;
+}
+
+function ofKubernetes({ method, path, query, body }: Crossing): string {
+  if (query.has("watch")) return BACKGROUND;
+  if (path.includes("/leases")) return method === "POST" ? "takes the lease" : BACKGROUND;
+  if (path.includes("/secrets/")) return "reads the Secret";
+  if (path.endsWith("/events"))
+    return `writes the Event ${(body as { reason?: string }).reason ?? "without a reason"}`;
+  if (method === "PATCH" && path.includes("/paperspacemachines/")) return ofObject(body as Patch);
+  return `${method} ${path}`;
+}
+
+function ofObject({ metadata, status }: Patch): string {
+  const { finalizers, annotations } = metadata ?? {};
+  if (finalizers) return finalizers.length > 0 ? "adds the finalizer" : "takes the finalizer off";
+  if (annotations?.[ANNOTATION.record]) return "saves the id";
+  if (annotations?.[ANNOTATION.createPending]) return "announces the create";
+  if (annotations?.[ANNOTATION.createPending] === null) return "closes the attempt";
+  if (status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"))
+    return "says Ready";
+  if (status?.operation?.intent === "Delete") return "notes the delete";
+  if (status?.operation?.intent === "Create") return "mirrors the attempt in the status";
+  if (status?.operation?.eventId) return "notes the event of the create";
+  return status ? "says how far it is" : `changes ${JSON.stringify(metadata)}`;
+}
+
+function ofPaperspace({ method, path }: Crossing): string {
+  const call = `${method} ${path.replace(/^\/v1/, "")}`;
+  if (call === "GET /auth/session") return "checks the key";
+  if (call === "POST /machines") return "sends the create";
+  if (call === "GET /machines") return "lists the machines";
+  if (/^DELETE \/machines\/[^/]+$/.test(call)) return "sends the delete";
+  if (/^GET \/machines\/[^/]+$/.test(call)) return "looks at the machine";
+  if (call.startsWith("GET /machine-events")) return "reads the events";
+  return call;
+}
