@@ -9,6 +9,8 @@ import { KillProxy } from "./support/kill-proxy.ts";
 import { manifest } from "./support/manifest.ts";
 
 const NAME = "one";
+/** So that on a busy host, too, nobody loses it who is alive. */
+const STEADY = ["--lease-duration=6s", "--renew-deadline=5s"];
 
 function leads(place: Place, daemon: Daemon): Promise<boolean> {
   return place.until(`${daemon.name} leads`, () => daemon.hasLed);
@@ -16,9 +18,9 @@ function leads(place: Place, daemon: Daemon): Promise<boolean> {
 
 /** The first one leads, the second one stands by with a full cache. */
 async function two(place: Place): Promise<[Daemon, Daemon]> {
-  const first = await place.daemon();
+  const first = await place.daemon({ flags: STEADY });
   await leads(place, first);
-  const second = await place.daemon();
+  const second = await place.daemon({ flags: STEADY });
   return [first, second];
 }
 
@@ -49,9 +51,10 @@ describe.concurrent("two operators", () => {
       strike: ({ method, side }) => (side === "paperspace" && method === "POST" ? "after" : undefined),
       kill: () => void first?.kill(),
     });
-    first = place.start({ kubeconfig: proxy.kubeconfig, paperspaceUrl: proxy.paperspaceUrl });
+    const { kubeconfig, paperspaceUrl } = proxy;
+    first = place.start({ kubeconfig, paperspaceUrl, flags: STEADY });
     await leads(place, await first.ready());
-    const second = await place.daemon();
+    const second = await place.daemon({ flags: STEADY });
     await place.apply(manifest(NAME));
     const { status } = await place.ready(NAME);
     expect(proxy.struck).toBeDefined();
