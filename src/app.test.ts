@@ -446,6 +446,33 @@ describe("credentials", () => {
     expect(world.machines()).toEqual([]);
   });
 
+  it("keeps the Secret while a machine needs its key, also when a namespace is deleted whole", async () => {
+    const world = running();
+    for (const name of ["a", "b", "c"]) world.apply(name);
+    for (const name of ["a", "b", "c"]) await world.ready(name);
+    expect(world.getSecret()?.metadata.finalizers).toEqual(["paperspace.com/finalizer"]);
+    world.deleteSecret();
+    for (const name of ["a", "b", "c"]) world.delete(name);
+    for (const name of ["a", "b", "c"]) await world.gone(name);
+    expect(world.machines()).toEqual([]);
+    await world.until("the Secret is gone", () => world.getSecret() === undefined);
+  });
+
+  it("gives the Secret free with the last machine, and not before", async () => {
+    const world = running();
+    for (const name of ["a", "b"]) world.apply(name);
+    for (const name of ["a", "b"]) await world.ready(name);
+    world.delete("a");
+    await world.gone("a");
+    expect(world.getSecret()?.metadata.finalizers).toEqual(["paperspace.com/finalizer"]);
+    world.delete("b");
+    await world.gone("b");
+    expect(world.getSecret()?.metadata.finalizers ?? []).toEqual([]);
+    world.apply("c");
+    await world.ready("c");
+    expect(world.getSecret()?.metadata.finalizers).toEqual(["paperspace.com/finalizer"]);
+  });
+
   it("lets an object go that never owned anything, even without a key", async () => {
     const world = running();
     world.secret("a-wrong-key");

@@ -22,6 +22,7 @@ import { createApiMetrics } from "./paperspace/metrics.ts";
 import { createSockets, type Sockets } from "./paperspace/wire.ts";
 import { Credentials } from "./reconcile/credentials.ts";
 import type { ManagedObject } from "./reconcile/kind.ts";
+import { SecretHold } from "./reconcile/secret-hold.ts";
 import { ObjectWriter } from "./reconcile/writer.ts";
 import { KINDS } from "./registry.ts";
 import { Leadership } from "./runtime/lease.ts";
@@ -244,6 +245,11 @@ class RunningKind {
       logger,
       store,
       writer: new ObjectWriter(resource, store),
+      secrets: new SecretHold({
+        secrets: secrets(connection),
+        credentials: shared.credentials,
+        objects: () => store.list(),
+      }),
       enqueue: (key) => queue.add(key),
     };
     this.#controller = entry.control(parts);

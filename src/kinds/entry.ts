@@ -9,6 +9,7 @@ import type { EventRecorder } from "../kube/events.ts";
 import type { Credentials } from "../reconcile/credentials.ts";
 import type { KindDefinition, ManagedObject } from "../reconcile/kind.ts";
 import type { ReconcilerSettings } from "../reconcile/reconciler.ts";
+import type { SecretHold } from "../reconcile/secret-hold.ts";
 import type { ObjectWriter } from "../reconcile/writer.ts";
 import type { Store } from "../runtime/store.ts";
 import type { Disposition } from "../runtime/workers.ts";
@@ -37,6 +38,7 @@ export interface ControlParts<O extends ManagedObject> {
   store: Store<O>;
   writer: ObjectWriter<O>;
   credentials: Credentials<PaperspaceAccount>;
+  secrets: SecretHold<PaperspaceAccount>;
   recorder: Pick<EventRecorder, "record">;
   /** True only while our lease surely has not ended. */
   mayWrite(): boolean;

@@ -22,6 +22,8 @@ export interface CredentialChecker<A extends CloudAccount> {
 export interface Resolved<A> {
   fact: AccountFact;
   account?: A;
+  /** The Secret that holds the key; absent for the operator's own. */
+  secret?: Secret;
 }
 
 export interface CredentialsOptions<A extends CloudAccount> {
@@ -35,7 +37,9 @@ export interface CredentialsOptions<A extends CloudAccount> {
   operatorKeyNamespaces: readonly string[];
 }
 
-type Source = { state: "key"; key: string; origin: string } | { state: "none"; message: string };
+type Source =
+  | { state: "key"; key: string; origin: string; secret?: Secret }
+  | { state: "none"; message: string };
 type SecretLook = { at: number; secret: Promise<Secret | undefined> };
 
 export class Credentials<A extends CloudAccount> {
@@ -58,11 +62,25 @@ export class Credentials<A extends CloudAccount> {
     if (source.state === "none") return { fact: { state: "invalid", message: source.message } };
     try {
       const account = await this.#options.checker.open(source.key);
-      return { fact: { state: "valid", team: account.team }, account };
+      const held = source.secret ? { secret: source.secret } : {};
+      return { fact: { state: "valid", team: account.team }, account, ...held };
     } catch (error) {
       const fact = this.#options.checker.explain(error);
       return { fact: { ...fact, message: `${source.origin}: ${fact.message}` } };
     }
+  }
+
+  /** "namespace/name" of the Secret that the object's key comes from, whether it is there or not. */
+  referenceOf({ metadata, spec }: ManagedObject): string {
+    return `${metadata.namespace ?? ""}/${spec.credentialsSecretRef?.name ?? DEFAULT_SECRET}`;
+  }
+
+  /** What became of a Secret by our own write; undefined: nobody knows, it is to be read anew. */
+  note({ metadata }: Secret, now: Secret | undefined): void {
+    const id = `${metadata.namespace ?? ""}/${metadata.name}`;
+    const known = this.#looks.get(id);
+    if (!now) this.#looks.delete(id);
+    else if (known) this.#looks.set(id, { at: known.at, secret: Promise.resolve(now) });
   }
 
   async #source(object: ManagedObject): Promise<Source> {
@@ -100,7 +118,7 @@ function fromSecret(secret: Secret, namespace: string, name: string, field: stri
   const origin = `the Secret ${namespace}/${name}`;
   const value = secret.data?.[field];
   const key = value === undefined ? "" : Buffer.from(value, "base64").toString("utf8").trim();
-  if (key !== "") return { state: "key", key, origin };
+  if (key !== "") return { state: "key", key, origin, secret };
   const there = Object.keys(secret.data ?? {}).join(", ") || "nothing";
   return {
     state: "none",

@@ -19,6 +19,7 @@ import { dispositionOf, isTelling, type Outcome, type Telling } from "./outcome.
 import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
 import { ANNOTATION, isOn, type OwnerRecord, parseRecord } from "./record.ts";
+import type { SecretHold } from "./secret-hold.ts";
 import { announce } from "./transitions.ts";
 import type { ObjectWriter } from "./writer.ts";
 
@@ -33,6 +34,7 @@ export interface ReconcilerParts<
   store: Pick<Store<O>, "get" | "list">;
   writer: ObjectWriter<O>;
   credentials: Credentials<A>;
+  secrets: SecretHold<A>;
   recorder: Pick<EventRecorder, "record">;
   /** True only while our lease surely has not ended. */
   mayWrite: () => boolean;
@@ -92,6 +94,7 @@ export class Reconciler<
     if (!object) {
       this.#parts.kind.forget(key);
       this.#holds.clear(key);
+      this.#parts.secrets.forget(key);
       return { kind: "done" };
     }
     try {
@@ -113,7 +116,7 @@ export class Reconciler<
 
   async #observe(key: string, object: O): Promise<{ pass: Pass<O, A, V, M>; step: OwnershipStep | S }> {
     const { kind, credentials, store, settings } = this.#parts;
-    const { fact, account } = await credentials.resolve(object);
+    const { fact, account, secret } = await credentials.resolve(object);
     const facts = ownershipFacts(object, {
       definition: kind.definition,
       account: fact,
@@ -131,6 +134,10 @@ export class Reconciler<
     const view = kind.view(facts, subject);
     const { step, memory } = kind.decide(view);
     this.#parts.logger.debug({ key, step: step.do }, "decided");
+    // Before there is anything that only this key can delete.
+    const owning =
+      facts.identity.state === "ours" || facts.attempt || step.do === "create" || step.do === "take";
+    if (secret && owning) await this.#parts.secrets.take(secret);
     return { pass: { key, object, subject, view, memory }, step };
   }
 
@@ -162,7 +169,7 @@ export class Reconciler<
       case "closeAttempt":
         return this.#closeAttempt(pass);
       case "release":
-        await writer.removeFinalizer(pass.object);
+        await this.#release(pass);
         this.#event(pass, "Normal", step.reason, "Release", RELEASED[step.reason] ?? "the object may go");
         return { kind: "Released" };
       case "rest":
@@ -171,6 +178,20 @@ export class Reconciler<
         // "create" is no bookkeeping, and a kind must have refined "adopt".
         throw new Error(`step ${step.do} is not one of bookkeeping`);
     }
+  }
+
+  async #release(pass: Pass<O, A, V, M>): Promise<void> {
+    const { secrets, writer } = this.#parts;
+    const settle = async () => {
+      if (!pass.subject.record || pass.view.deletionPolicy === "Orphan") return;
+      // What it owned is gone for certain: noted on the object, so that it can go without a key from now on.
+      const { id: _gone, ...status } = pass.object.status ?? {};
+      pass.object = await writer.status(pass.object, status as NonNullable<O["status"]>);
+      pass.object = await writer.annotate(pass.object, { [ANNOTATION.record]: null });
+    };
+    await secrets.letGo(pass.object, settle, async () => {
+      await writer.removeFinalizer(pass.object);
+    });
   }
 
   async #take(pass: Pass<O, A, V, M>, id: string): Promise<void> {

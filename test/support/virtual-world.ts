@@ -14,7 +14,8 @@ import {
   type PaperspaceMachine,
 } from "../../src/kinds/machine/types.ts";
 import type { KubeConnection } from "../../src/kube/connection.ts";
-import { SECRETS } from "../../src/kube/resource.ts";
+import { SECRETS, type Secret } from "../../src/kube/resource.ts";
+import { DEFAULT_SECRET } from "../../src/reconcile/credentials.ts";
 import { FakeKube, type FakeType } from "./fake-kube.ts";
 import { type Edge, simSockets } from "./sim-sockets.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -85,12 +86,24 @@ export class VirtualWorld {
   /** Puts the API key into the Secret of the namespace, making or changing it. */
   secret(key: string, namespace = NAMESPACE, kube = this.kube): void {
     const data = { apiKey: Buffer.from(key).toString("base64") };
-    const name = "paperspace-credentials";
+    const name = DEFAULT_SECRET;
     try {
       kube.storage.patch(SECRET_TYPE, namespace, name, { data } as never, "");
     } catch {
       kube.storage.create(SECRET_TYPE, namespace, { metadata: { name, namespace }, data } as never);
     }
+  }
+
+  getSecret(namespace = NAMESPACE): Secret | undefined {
+    try {
+      return this.kube.storage.get(SECRET_TYPE, namespace, DEFAULT_SECRET) as Secret;
+    } catch {
+      return undefined;
+    }
+  }
+
+  deleteSecret(namespace = NAMESPACE): void {
+    this.kube.storage.delete(SECRET_TYPE, namespace, DEFAULT_SECRET);
   }
 
   /** Starts an operator; `kube` stands in for a second cluster. */
