@@ -16,6 +16,7 @@ const CREATE = [
   "reads the Secret",
   "checks the key",
   "adds the finalizer",
+  "takes hold of the Secret",
   "announces the create",
   "mirrors the attempt in the status",
   "sends the create",
@@ -30,6 +31,9 @@ const DELETE = [
   "notes the delete",
   "reads the events",
   "looks at the machine",
+  "notes that it owns nothing",
+  "forgets the record",
+  "lets the Secret go",
   "takes the finalizer off",
 ];
 const CREATE_EVENTS = ["writes the Event Creating", "writes the Event Created", "writes the Event Available"];

@@ -207,6 +207,15 @@ test("a deleted namespace takes its machines with it, where the operator's own k
   expect(place.machines()).toEqual([]);
 });
 
-base.todo("a deleted namespace takes its machines with it, though its Secret is deleted at the same time");
+test("a deleted namespace takes its machines with it, though its Secret is deleted at the same time", async ({
+  place,
+}) => {
+  await place.daemon();
+  await place.apply(manifest("one"), manifest("two"));
+  await Promise.all([place.ready("one"), place.ready("two")]);
+  await place.kubectl(`delete namespace ${place.namespace} --timeout=90s`);
+  expect(place.get("one")).toBeUndefined();
+  expect(place.machines()).toEqual([]);
+});
 
 checkConformance();

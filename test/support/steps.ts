@@ -2,7 +2,7 @@
  * The steps of a create and of a delete, told from what crosses between the operator and its two servers. A request that
  * is none of them has no name here, and the dry run of the crash suite says so.
  */
-import { ANNOTATION } from "../../src/reconcile/record.ts";
+import { ANNOTATION, FINALIZER } from "../../src/reconcile/record.ts";
 import type { Crossing } from "./kill-proxy.ts";
 
 /** Happen at any time, or again and again, and are no step of anything. */
@@ -11,6 +11,7 @@ const BACKGROUND = "background";
 interface Patch {
   metadata?: { finalizers?: string[]; annotations?: Record<string, string | null> };
   status?: {
+    id?: string | null;
     operation?: { intent?: string; eventId?: string } | null;
     conditions?: { type: string; status: string }[];
   };
@@ -28,17 +29,24 @@ export function isStep(name: string): boolean {
 function ofKubernetes({ method, path, query, body }: Crossing): string {
   if (query.has("watch")) return BACKGROUND;
   if (path.includes("/leases")) return method === "POST" ? "takes the lease" : BACKGROUND;
-  if (path.includes("/secrets/")) return "reads the Secret";
+  if (path.includes("/secrets/")) return ofSecret(method, body as Patch);
   if (path.endsWith("/events"))
     return `writes the Event ${(body as { reason?: string }).reason ?? "without a reason"}`;
   if (method === "PATCH" && path.includes("/paperspacemachines/")) return ofObject(body as Patch);
   return `${method} ${path}`;
 }
 
+function ofSecret(method: string, { metadata }: Patch = {}): string {
+  if (method === "GET") return "reads the Secret";
+  return metadata?.finalizers?.includes(FINALIZER) ? "takes hold of the Secret" : "lets the Secret go";
+}
+
 function ofObject({ metadata, status }: Patch): string {
   const { finalizers, annotations } = metadata ?? {};
   if (finalizers) return finalizers.length > 0 ? "adds the finalizer" : "takes the finalizer off";
   if (annotations?.[ANNOTATION.record]) return "saves the id";
+  if (annotations?.[ANNOTATION.record] === null) return "forgets the record";
+  if (status?.id === null) return "notes that it owns nothing";
   if (annotations?.[ANNOTATION.createPending]) return "announces the create";
   if (annotations?.[ANNOTATION.createPending] === null) return "closes the attempt";
   if (status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"))
