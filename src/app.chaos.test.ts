@@ -12,7 +12,7 @@ import { type Process, SPEC, VirtualWorld } from "../test/support/virtual-world.
 import { KubeError } from "./kube/errors.ts";
 import { ANNOTATION } from "./reconcile/record.ts";
 
-const SEEDS = Number(process.env.CHAOS_SEEDS ?? 120);
+const SEEDS = Number(process.env.CHAOS_SEEDS ?? 80);
 const FIRST = Number(process.env.CHAOS_FIRST ?? 1);
 const NAMES = ["ada", "bob"] as const;
 const STEPS = 25;
