@@ -4,6 +4,7 @@
  */
 
 import { type TProperties, type TSchema, Type } from "typebox";
+import { MACHINE_STATES } from "../world/records.ts";
 
 const closed = <P extends TProperties>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
@@ -68,16 +69,7 @@ export const NoFields = closed({});
 export const Machine = closed({
   id: Type.String(),
   name: Type.String(),
-  state: Type.Enum([
-    "off",
-    "starting",
-    "stopping",
-    "restarting",
-    "serviceready",
-    "ready",
-    "upgrading",
-    "provisioning",
-  ]),
+  state: Type.Enum([...MACHINE_STATES]),
   os: nullable(Type.String()),
   machineType: Type.String(),
   agentType: Type.String(),

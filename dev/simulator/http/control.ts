@@ -12,6 +12,7 @@ import { issuesOf } from "../validate.ts";
 import type { Behaviour } from "../world/behaviour.ts";
 import { findMachineType, regionCode } from "../world/catalogue.ts";
 import { ApiError } from "../world/errors.ts";
+import { MACHINE_STATES } from "../world/records.ts";
 
 const closed = { additionalProperties: false };
 const { Optional: opt, String: Text } = Type;
@@ -19,16 +20,7 @@ const Budget = Type.Object(
   { burst: Type.Number({ minimum: 0 }), perSecond: Type.Number({ minimum: 0 }) },
   closed,
 );
-const State = Type.Enum([
-  "off",
-  "starting",
-  "stopping",
-  "restarting",
-  "serviceready",
-  "ready",
-  "upgrading",
-  "provisioning",
-]);
+const State = Type.Enum([...MACHINE_STATES]);
 const Foreign = Type.Object(
   { team: Text(), state: opt(State), machine: opt(Type.Partial(CreateMachine, closed)) },
   closed,

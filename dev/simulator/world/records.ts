@@ -4,15 +4,18 @@
 
 import type { Cancel } from "../../../src/base/clock.ts";
 
-export type MachineState =
-  | "off"
-  | "starting"
-  | "stopping"
-  | "restarting"
-  | "serviceready"
-  | "ready"
-  | "upgrading"
-  | "provisioning";
+export const MACHINE_STATES = [
+  "off",
+  "starting",
+  "stopping",
+  "restarting",
+  "serviceready",
+  "ready",
+  "upgrading",
+  "provisioning",
+] as const;
+
+export type MachineState = (typeof MACHINE_STATES)[number];
 
 export type EventState = "new" | "in progress" | "done" | "error" | "cancelled";
 
