@@ -104,7 +104,8 @@ export class MachineKind
   resolve({ key, account }: Machines, attempt: { name: string; time: string }): Resolution {
     const { clock, settings } = this.#parts;
     if (!account) return { state: "open", message: "without credentials", lookAfterMs: settings.recheckMs };
-    const { lists, wantList } = this.#lists(account);
+    const inventory = this.#inventory(account);
+    const { lists } = inventory;
     const sent = millis(attempt.time) ?? 0;
     const ids = lists.named(attempt.name, sent);
     if (ids.length > 0) return { state: "found", ids };
@@ -114,7 +115,7 @@ export class MachineKind
     const pace = Math.min(Math.max(settings.limits.lookMs, left / 4), left || settings.limits.lookMs);
     // Each list queues the key again, so that without a pace the account would be listed without a pause.
     const due = lists.newest < sent ? 0 : Math.min(pace, lists.newest + pace - clock.now());
-    if (due <= 0) wantList(key);
+    if (due <= 0) inventory.wantList(key);
     const message = `the outcome of the create of "${attempt.name}" is not known yet; the account is searched for it until it is sure`;
     return { state: "open", message, lookAfterMs: due > 0 ? due : pace };
   }
@@ -269,11 +270,6 @@ export class MachineKind
     const inventory = new MachineInventory({ team: account.team, clock, logger, settings, enqueue }, api);
     this.#inventories.set(account.team, inventory);
     return inventory;
-  }
-
-  #lists(account: PaperspaceAccount) {
-    const inventory = this.#inventory(account);
-    return { lists: inventory.lists, wantList: (key: string) => inventory.wantList(key) };
   }
 }
 
