@@ -102,7 +102,16 @@ describe("a life", () => {
     const reasons = world.kube.storage.events
       .filter(({ of }) => of.kind === "Event")
       .map(({ object }) => (object as unknown as { reason: string }).reason);
-    expect(reasons).toEqual(["Creating", "Created", "Available", "Stopping", "Stopped"]);
+    expect(reasons).toEqual([
+      "Creating",
+      "Created",
+      "MachineCreated",
+      "MachineStarted",
+      "Available",
+      "Stopping",
+      "MachineStopped",
+      "Stopped",
+    ]);
   });
 
   it("puts managed settings back, and leaves the others to the console", async () => {
@@ -206,7 +215,7 @@ describe("a life", () => {
     const { id } = world.sim.console.create(TEAM, { machineType: "C5", region: "ams1" }, "ready");
     world.apply("differs", { adoptId: id });
     await world.until("refused", () => world.condition("differs", "Stalled")?.reason === "AdoptMismatch");
-    expect(world.condition("differs", "Stalled")?.message).toMatch(/machineType.*region/);
+    expect(world.condition("differs", "Stalled")?.message).toMatch(/region.*ams1/);
     world.apply("missing", { adoptId: "psnowhere" });
     await world.until("not found", () => world.condition("missing", "Stalled")?.reason === "AdoptNotFound");
     world.apply("owner");
@@ -261,7 +270,7 @@ describe("pause", () => {
 describe("a create that waits for its turn", () => {
   /** The budget is used up by the first object, so that the second one's create has been announced and waits. */
   async function waiting(flags: string[] = []): Promise<VirtualWorld> {
-    const world = running(["--requests-per-second=0.1", "--burst=2", ...flags]);
+    const world = running(["--requests-per-second=0.1", "--burst=5", ...flags]);
     world.apply("first");
     await world.until("the first is sent", () => creates(world).length === 1);
     world.apply("second");

@@ -245,6 +245,7 @@ class RunningKind {
       logger,
       store,
       writer: new ObjectWriter(resource, store),
+      secretResource: secrets(connection),
       secrets: new SecretHold({
         secrets: secrets(connection),
         credentials: shared.credentials,

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { SPEC } from "../../src/kinds/machine/spec.fixture.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
 import { ageOf, isReady, table } from "./machines.ts";
 import { appending, redrawing } from "./terminal.ts";
@@ -21,7 +22,7 @@ function recording() {
 function machine(ready: "True" | "False", observedGeneration: number): PaperspaceMachine {
   return {
     metadata: { name: "one", generation: 2, creationTimestamp: "2026-01-01T00:00:00Z" },
-    spec: { machineType: "C5", region: "ny2", powerState: "Running", deletionPolicy: "Delete" },
+    spec: { ...SPEC, machineType: "C5" },
     status: {
       observedGeneration,
       state: "ready",

@@ -133,6 +133,16 @@ const SECTIONS = {
     createDeadline: required(duration("1s", "24h"), "30m", "time for a machine to be created"),
     startDeadline: required(duration("1s", "24h"), "15m", "time for a machine to start or restart"),
     stopDeadline: required(duration("1s", "24h"), "15m", "time for a machine to stop"),
+    capacityDeadline: required(
+      duration("1s", "24h"),
+      "30m",
+      "how long hardware may be short until what waits for it counts as stalled",
+    ),
+    resizeDeadline: required(
+      duration("1s", "24h"),
+      "30m",
+      "time for a change of machine type, disk or network",
+    ),
     deleteDeadline: required(duration("1s", "24h"), "30m", "time for a machine to be deleted"),
   },
   "Leader election": {

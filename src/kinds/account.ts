@@ -7,14 +7,16 @@ import type { CloudAccount } from "../reconcile/kind.ts";
 
 export interface PaperspaceAccount extends CloudAccount {
   readonly api: PaperspaceApi;
+  /** The team's machine quota; Infinity where the API does not say. */
+  readonly maxMachines: number;
 }
 
 /** Checks keys against Paperspace for the generic credentials. */
 export function credentialChecker(accounts: Pick<Accounts, "get">): CredentialChecker<PaperspaceAccount> {
   return {
     async open(key) {
-      const { team, api } = await accounts.get(key);
-      return { team, api, fingerprint: keyFingerprint(key) };
+      const { team, api, maxMachines } = await accounts.get(key);
+      return { team, api, maxMachines, fingerprint: keyFingerprint(key) };
     },
     explain(error) {
       const message = error instanceof Error ? error.message : String(error);

@@ -6,6 +6,7 @@ import type { TSchema } from "typebox";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
 import type { EventRecorder } from "../kube/events.ts";
+import type { Resource, Secret } from "../kube/resource.ts";
 import type { Credentials } from "../reconcile/credentials.ts";
 import type { KindDefinition, ManagedObject } from "../reconcile/kind.ts";
 import type { ReconcilerSettings } from "../reconcile/reconciler.ts";
@@ -39,6 +40,8 @@ export interface ControlParts<O extends ManagedObject> {
   writer: ObjectWriter<O>;
   credentials: Credentials<PaperspaceAccount>;
   secrets: SecretHold<PaperspaceAccount>;
+  /** Secrets of the cluster, for kinds that write some themselves. */
+  secretResource: Resource<Secret>;
   recorder: Pick<EventRecorder, "record">;
   /** True only while our lease surely has not ended. */
   mayWrite(): boolean;

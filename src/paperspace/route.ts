@@ -7,7 +7,7 @@ import { PaperspaceError } from "./errors.ts";
 /** The fixed words of the vendor's paths; everything else in a path is an id or a name. */
 const WORDS: ReadonlySet<string> = new Set(
   (
-    "accessors activity assign auth collaborators container-registries custom-templates datasets deployments desktop " +
+    "accessors account-standing activity assign auth billing collaborators container-registries custom-templates datasets deployments desktop " +
     "health history logs machine-availability machine-events machines metrics models os-templates private-networks " +
     "projects public-ips restart restore runs secrets session shared-drives snapshots start startup-scripts stop " +
     "storage-providers tags teams test-connection unassign users utilization versions"

@@ -4,15 +4,15 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { toTime } from "../kube/objects.ts";
-import type { CloudAccount, Gate, Kind, ManagedObject, Subject } from "./kind.ts";
+import type { CloudAccount, Gate, Kind, ManagedObject, Step, Subject } from "./kind.ts";
 import type { Outcome } from "./outcome.ts";
 import type { OwnershipFacts } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
-import { ANNOTATION, type Attempt, cloudName, type OwnerRecord } from "./record.ts";
+import { ANNOTATION, type Attempt, cloudName, type OwnerRecord, requestsIn } from "./record.ts";
 import type { ObjectWriter } from "./writer.ts";
 
 export interface CreateParts<O extends ManagedObject, A extends CloudAccount, M> {
-  kind: Pick<Kind<O, A, OwnershipFacts, { do: string }, M>, "expectation" | "create" | "failure">;
+  kind: Pick<Kind<O, A, OwnershipFacts, Step, M>, "expectation" | "create" | "failure">;
   writer: ObjectWriter<O>;
   clock: Clock;
   /** Mirrors `memory` into the status of `object`; the resource version is its precondition. */
@@ -56,6 +56,8 @@ export async function create<O extends ManagedObject, A extends CloudAccount, M>
     team: attempt.team,
     name: attempt.name,
     uid: attempt.uid,
+    // What was asked of a machine that was not there yet is done by making it.
+    ...requestsIn(object.metadata),
   };
   object = await writer.saveAnnotations(object, recorded(record));
   return { object, record, memory: answer.memory, outcome: answer.outcome };
@@ -92,7 +94,9 @@ async function failed<O extends ManagedObject, A extends CloudAccount, M>(
   if (failure?.effect !== "unknown") {
     const closed = await parts.writer.saveAnnotations(object, { [ANNOTATION.createPending]: null });
     if (!failure) throw error;
-    return { object: closed, outcome: failure.outcome };
+    // The mirror in status must go as well, or it would be searched for as an attempt of its own.
+    const unsent: Outcome = { kind: "Wait", reason: REASON.Creating, message: "not sent yet", afterMs: 0 };
+    return { object: closed, outcome: failure.outcome.kind === "Again" ? unsent : failure.outcome };
   }
   const said = "message" in failure.outcome ? failure.outcome.message : "the answer was lost";
   const message = `${said}. Whether the create took effect is not known; the account is searched for it before anything else is done`;

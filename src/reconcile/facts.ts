@@ -12,6 +12,7 @@ import {
   type Attempt,
   FINALIZER,
   isOn,
+  openRequests,
   parseAdopt,
   parseAttempt,
   parseRecord,
@@ -24,6 +25,7 @@ export interface Surroundings {
   account: AccountFact;
   /** Key of another object that owns this cloud id. */
   ownerOf(id: string, except: string): string | undefined;
+  held: OwnershipFacts["held"];
   recheckMs: number;
 }
 
@@ -42,6 +44,8 @@ export function ownershipFacts(object: ManagedObject, around: Surroundings): Own
     identity,
     ...(attempt ? { attempt } : {}),
     account: around.account,
+    held: around.held,
+    requests: openRequests(metadata, identity.state === "ours" ? identity.record : {}),
     ...(claimedBy ? { claimedBy } : {}),
     recheckMs: around.recheckMs,
   };
@@ -60,6 +64,7 @@ function identityOf(object: ManagedObject, definition: KindDefinition): Identity
       ...(status.teamId === undefined ? {} : { teamId: status.teamId }),
       ...(status.uid === undefined ? {} : { uid: status.uid }),
       ...(status.name === undefined ? {} : { name: status.name }),
+      ...(status.handled === undefined ? {} : { handled: status.handled }),
     },
     ...(spec.adoptId === undefined ? {} : { wish: spec.adoptId }),
     ...(order === undefined ? {} : { order }),

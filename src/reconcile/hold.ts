@@ -6,10 +6,9 @@ import type { Clock } from "../base/clock.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Outcome } from "./outcome.ts";
 
-type Failed = Extract<Outcome, { kind: "Retry" | "Terminal" }>;
+export type Failed = Extract<Outcome, { kind: "Retry" | "Terminal" }>;
 
 interface Hold {
-  step: string;
   /** What must stay the same for the hold to stand: a changed spec or credential is a new chance. */
   signature: string;
   outcome: Failed;
@@ -23,44 +22,54 @@ const MAX_MS = 5 * 60_000;
 
 export class Holds {
   readonly #clock: Clock;
-  readonly #holds = new Map<string, Hold>();
+  /** By object, then step. */
+  readonly #holds = new Map<string, Map<string, Hold>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** The outcome to repeat instead of doing `step`, with the time that is left; undefined: go ahead. */
-  standing(key: string, step: string, signature: string): Outcome | undefined {
-    const hold = this.#holds.get(key);
-    if (!hold || hold.step !== step) return undefined;
-    if (hold.signature !== signature) {
-      this.#holds.delete(key);
-      return undefined;
-    }
-    const left = hold.until - this.#clock.monotonic();
-    return left > 0 ? timed(hold.outcome, left) : undefined;
+  /** By step: the outcome to repeat instead of doing it, with the time that is left. */
+  standing(key: string, signature: string): Readonly<Record<string, Failed>> {
+    const now = this.#clock.monotonic();
+    const standing = [...(this.#holds.get(key) ?? [])].filter(
+      ([, hold]) => hold.signature === signature && hold.until > now,
+    );
+    return Object.fromEntries(
+      standing.map(([step, { outcome, until }]) => [step, timed(outcome, until - now)]),
+    );
   }
 
   /** Notes that `step` failed; returns the outcome with the time of the next try in it. */
-  note(key: string, step: string, signature: string, outcome: Failed): Outcome {
-    const before = this.#holds.get(key);
-    const failures = before?.step === step && before.signature === signature ? before.failures + 1 : 1;
+  note(key: string, step: string, signature: string, outcome: Failed): Failed {
+    const holds = this.#holds.get(key) ?? new Map<string, Hold>();
+    this.#holds.set(key, holds);
+    const before = holds.get(step);
+    const now = this.#clock.monotonic();
+    // A failure of long ago says nothing of this one.
+    const inRow = before?.signature === signature && now - before.until <= MAX_MS;
+    const failures = inRow ? before.failures + 1 : 1;
     const backoff = backoffMs(this.#clock, BASE_MS, MAX_MS, failures - 1);
     const wait = outcome.kind === "Terminal" ? outcome.recheckMs : Math.max(outcome.atLeastMs ?? 0, backoff);
-    this.#holds.set(key, { step, signature, outcome, failures, until: this.#clock.monotonic() + wait });
+    holds.set(step, { signature, outcome, failures, until: now + wait });
     return timed(outcome, wait);
+  }
+
+  /** The step went through. */
+  clear(key: string, step: string): void {
+    this.#holds.get(key)?.delete(step);
+  }
+
+  /** The object is gone. */
+  forget(key: string): void {
+    this.#holds.delete(key);
   }
 
   reset(): void {
     this.#holds.clear();
   }
-
-  /** The step went through, or the object is gone. */
-  clear(key: string): void {
-    this.#holds.delete(key);
-  }
 }
 
-function timed(outcome: Failed, ms: number): Outcome {
+function timed(outcome: Failed, ms: number): Failed {
   return outcome.kind === "Terminal" ? { ...outcome, recheckMs: ms } : { ...outcome, atLeastMs: ms };
 }

@@ -2,7 +2,7 @@
  * Whose machine is it? A pure verdict from the three memories (record annotation, status, metadata.uid) and the user's
  * two wishes (spec.adoptId, the adopt annotation). Where the memories disagree the object must not touch the cloud.
  */
-import { ANNOTATION, type Attempt, type OwnerRecord, type Parsed } from "./record.ts";
+import { ANNOTATION, type Attempt, type OwnerRecord, type Parsed, type Requests } from "./record.ts";
 
 export interface IdentityFacts {
   uid: string;
@@ -11,7 +11,7 @@ export interface IdentityFacts {
   record: Parsed<OwnerRecord>;
   attempt: Parsed<Attempt>;
   /** The mirror in status; `uid` is the object that it was written for. */
-  status: { id?: string; teamId?: string; uid?: string; name?: string };
+  status: { id?: string; teamId?: string; uid?: string; name?: string; handled?: Requests };
   /** spec.adoptId. */
   wish?: string;
   /** The id of the adopt annotation, where it is for this very object. */
@@ -71,7 +71,8 @@ function ownMemory(facts: IdentityFacts): Memory {
     );
   if (record.state === "read") return fromRecord(facts, record.value);
   if (status.id !== undefined && status.teamId !== undefined) {
-    const restored = { id: status.id, team: status.teamId, name: status.name ?? "", uid };
+    const { id, teamId: team, name = "", handled } = status;
+    const restored = { id, team, name, uid, ...handled };
     return { state: "ours", record: restored, restore: true };
   }
   if (attempt.state === "read" && attempt.value.uid !== uid) return foreignAttempt(facts, attempt.value);

@@ -5,7 +5,8 @@
 import type { Condition, KubeObject } from "../kube/objects.ts";
 import type { Outcome, Telling } from "./outcome.ts";
 import type { OwnershipFacts, OwnershipStep, Resolution } from "./ownership.ts";
-import type { OwnerRecord } from "./record.ts";
+import type { OwnerRecord, Requests } from "./record.ts";
+import type { Announcement } from "./transitions.ts";
 
 /** The part of every custom resource of ours that the generic code reads. */
 export interface ManagedObject extends KubeObject {
@@ -25,6 +26,10 @@ export interface ManagedStatus {
   uid?: string;
   name?: string;
   operation?: Operation;
+  /** Cloud names of creates that were given up: a late answer is found by them. */
+  abandoned?: string[];
+  /** Mirror of the requests in the record. */
+  handled?: Requests;
   conditions?: Condition[];
 }
 
@@ -41,6 +46,8 @@ export interface Operation {
   failedAt?: string;
   /** What the operation leads to, where the intent alone does not say it. */
   target?: string;
+  /** The requests by annotation that it answers. */
+  requests?: Requests;
 }
 
 /** What a valid credential opens. */
@@ -63,11 +70,15 @@ export interface Subject<O, A> {
 export interface Decision<S, M> {
   step: OwnershipStep | S;
   memory: M;
+  /** Names of facts that the decision lacks, in the kind's own words: they are to be looked up. */
+  asks?: readonly string[];
 }
 
 export interface Performed<M> {
   outcome: Outcome;
   memory: M;
+  /** What is worth a Kubernetes Event beyond the change of conditions. */
+  news?: readonly Announcement[];
 }
 
 /** Asked after the throttle, immediately before a write goes out: a string is the reason not to send it. */
@@ -78,6 +89,8 @@ export interface Tools<M> {
   gate: Gate;
   /** Writes the memory to status now, before a write is sent; throws where the object changed meanwhile. */
   remember(memory: M, outcome: Telling): Promise<void>;
+  /** Notes in the record that these requests were carried out, or need not be. */
+  handled(requests: Requests): Promise<void>;
 }
 
 /** How a failed cloud call ends the pass. */
@@ -96,11 +109,22 @@ export interface KindDefinition {
   shortName: string;
 }
 
+/** A step of a kind: what is done, and what to, where one object has several such things. */
+export interface Step {
+  do: string;
+  of?: string;
+}
+
+/** What a failed step is held back by: "assign/script1". */
+export function stepName({ do: what, of }: Step): string {
+  return of === undefined ? what : `${what}/${of}`;
+}
+
 export interface Kind<
   O extends ManagedObject,
   A extends CloudAccount,
   V extends OwnershipFacts,
-  S extends { do: string },
+  S extends Step,
   M,
 > {
   readonly definition: KindDefinition;
@@ -111,8 +135,14 @@ export interface Kind<
   /** What is known of an attempt's name. MUST say surelyNone only after two complete lists begun late enough. */
   resolve(subject: Subject<O, A>, attempt: { name: string; time: string }): Resolution;
 
-  /** MUST be pure. MUST return the generic step wherever `decideOwnership` gives one, refining only "adopt". */
+  /**
+   * MUST be pure. MUST return the generic step wherever `decideOwnership` gives one, refining only "adopt", and resting
+   * instead of "create" only where a create would be in vain.
+   */
   decide(view: V): Decision<S, M>;
+
+  /** Listens for what the decision waits for, and looks up what it lacks. MUST NOT write or wait. */
+  follow(subject: Subject<O, A>, decision: Decision<S, M>): void;
 
   /** What is mirrored to status before the create is sent. */
   expectation(object: O, attempt: { name: string; time: string }): M;
@@ -130,6 +160,9 @@ export interface Kind<
 
   /** MUST be pure. The whole new status; equal knowledge gives an equal status, so that nothing is written. */
   status(view: V, memory: M, outcome: Telling, subject: Subject<O, A>): NonNullable<O["status"]>;
+
+  /** MUST be pure. What a change of status is worth telling beyond its conditions. */
+  news(before: NonNullable<O["status"]>, after: NonNullable<O["status"]>): readonly Announcement[];
 
   failure(error: unknown): Failure | undefined;
 

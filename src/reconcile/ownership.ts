@@ -3,10 +3,11 @@
  * an object may go. Pure. It returns a step, or undefined once an object owns a known thing of the right team and the
  * kind may look at what it is like.
  */
+import type { Failed } from "./hold.ts";
 import type { Identity } from "./identity.ts";
 import type { Outcome } from "./outcome.ts";
 import { REASON } from "./reasons.ts";
-import type { Attempt } from "./record.ts";
+import type { Attempt, Requests } from "./record.ts";
 
 /** What the lists say about an attempt's name (DESIGN section 5, "an unknown outcome"). */
 export type Resolution =
@@ -31,6 +32,10 @@ export interface OwnershipFacts {
   /** Present whenever `attempt` is and the account is valid and of the attempt's team. */
   resolution?: Resolution;
   account: AccountFact;
+  /** Not handled yet. */
+  requests: Requests;
+  /** Steps that failed and are not to be tried again yet, by their name. */
+  held: Readonly<Record<string, Failed>>;
   /** Another object of this cluster that owns what this one wishes to adopt. */
   claimedBy?: string;
   /** Slow recheck of terminal states, in milliseconds. */
@@ -47,6 +52,8 @@ export type OwnershipStep =
   | { do: "create" }
   /** The attempt's machine was found: record it. */
   | { do: "take"; id: string }
+  /** What it owned is gone for certain: forget it, so that another is made. */
+  | { do: "disown" }
   /** Nothing came of the attempt, or its machine is recorded: forget it. */
   | { do: "closeAttempt" }
   /** See that the thing exists and fits, then record it. */

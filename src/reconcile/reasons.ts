@@ -32,6 +32,8 @@ export const REASON = {
   Orphaned: "Orphaned",
   /** The object goes; it never owned anything. */
   NothingToDelete: "NothingToDelete",
+  /** What the object owned is gone for certain; it makes another, as onExternalDeletion says. */
+  Disowned: "Disowned",
   Adopted: "Adopted",
   Created: "Created",
 } as const;

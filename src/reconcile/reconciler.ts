@@ -8,26 +8,35 @@ import type { Clock } from "../base/clock.ts";
 import { isConflict, isNotFound } from "../kube/errors.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import { keyOf } from "../kube/objects.ts";
+import type { Secret } from "../kube/resource.ts";
 import type { Store } from "../runtime/store.ts";
 import type { Disposition } from "../runtime/workers.ts";
 import { create, recorded } from "./create.ts";
 import type { Credentials } from "./credentials.ts";
 import { ownershipFacts } from "./facts.ts";
 import { Holds } from "./hold.ts";
-import type { CloudAccount, Gate, Kind, ManagedObject, ManagedStatus, Subject } from "./kind.ts";
+import {
+  type CloudAccount,
+  type Gate,
+  type Kind,
+  type ManagedObject,
+  type Step,
+  type Subject,
+  stepName,
+} from "./kind.ts";
 import { dispositionOf, isTelling, type Outcome, type Telling } from "./outcome.ts";
 import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
-import { ANNOTATION, isOn, type OwnerRecord, parseRecord } from "./record.ts";
+import { ANNOTATION, isOn, parseRecord, requestsIn } from "./record.ts";
 import type { SecretHold } from "./secret-hold.ts";
-import { announce } from "./transitions.ts";
+import { type Announcement, announce } from "./transitions.ts";
 import type { ObjectWriter } from "./writer.ts";
 
 export interface ReconcilerParts<
   O extends ManagedObject,
   A extends CloudAccount,
   V extends OwnershipFacts,
-  S extends { do: string },
+  S extends Step,
   M,
 > {
   kind: Kind<O, A, V, S, M>;
@@ -59,7 +68,14 @@ interface Pass<O, A, V, M> {
   subject: Subject<O, A>;
   view: V;
   memory: M;
+  /** What a failed step is held by until it changes. */
+  signature: string;
+  /** The Secret with the key, where it does not come from the operator itself. */
+  secret?: Secret;
 }
+
+/** Names of given-up creates that are kept on an object. */
+const ABANDONED = 5;
 
 type GenericStep = OwnershipStep["do"];
 const GENERIC: ReadonlySet<string> = new Set<GenericStep>([
@@ -69,6 +85,7 @@ const GENERIC: ReadonlySet<string> = new Set<GenericStep>([
   "create",
   "take",
   "closeAttempt",
+  "disown",
   "adopt",
   "rest",
 ]);
@@ -77,7 +94,7 @@ export class Reconciler<
   O extends ManagedObject,
   A extends CloudAccount,
   V extends OwnershipFacts,
-  S extends { do: string },
+  S extends Step,
   M,
 > {
   readonly #parts: ReconcilerParts<O, A, V, S, M>;
@@ -93,7 +110,7 @@ export class Reconciler<
     const object = this.#parts.store.get(key);
     if (!object) {
       this.#parts.kind.forget(key);
-      this.#holds.clear(key);
+      this.#holds.forget(key);
       this.#parts.secrets.forget(key);
       return { kind: "done" };
     }
@@ -117,9 +134,11 @@ export class Reconciler<
   async #observe(key: string, object: O): Promise<{ pass: Pass<O, A, V, M>; step: OwnershipStep | S }> {
     const { kind, credentials, store, settings } = this.#parts;
     const { fact, account, secret } = await credentials.resolve(object);
+    const signature = signatureOf(object, account);
     const facts = ownershipFacts(object, {
       definition: kind.definition,
       account: fact,
+      held: this.#holds.standing(key, signature),
       ownerOf: (id, except) => ownerOf(store.list(), id, except),
       recheckMs: settings.recheckMs,
     });
@@ -132,25 +151,31 @@ export class Reconciler<
     if (facts.attempt && account?.team === facts.attempt.team)
       facts.resolution = kind.resolve(subject, facts.attempt);
     const view = kind.view(facts, subject);
-    const { step, memory } = kind.decide(view);
+    const decision = kind.decide(view);
+    const { step, memory } = decision;
     this.#parts.logger.debug({ key, step: step.do }, "decided");
-    // Before there is anything that only this key can delete.
-    const owning =
-      facts.identity.state === "ours" || facts.attempt || step.do === "create" || step.do === "take";
-    if (secret && owning) await this.#parts.secrets.take(secret);
-    return { pass: { key, object, subject, view, memory }, step };
+    kind.follow(subject, decision);
+    return { pass: { key, object, subject, view, memory, signature, ...(secret && { secret }) }, step };
   }
 
   async #act(pass: Pass<O, A, V, M>, step: OwnershipStep | S): Promise<Outcome> {
+    await this.#holdSecret(pass, step);
     if (step.do !== "create" && GENERIC.has(step.do)) return this.#bookkeeping(pass, step as OwnershipStep);
-    const signature = signatureOf(pass);
-    const standing = this.#holds.standing(pass.key, step.do, signature);
+    const name = stepName(step);
+    const standing = pass.view.held[name];
     if (standing) return standing;
     const outcome = step.do === "create" ? await this.#create(pass) : await this.#perform(pass, step as S);
     if (outcome.kind === "Retry" || outcome.kind === "Terminal")
-      return this.#holds.note(pass.key, step.do, signature, outcome);
-    this.#holds.clear(pass.key);
+      return this.#holds.note(pass.key, name, pass.signature, outcome);
+    this.#holds.clear(pass.key, name);
     return outcome;
+  }
+
+  /** Before there is anything that only its key can delete. */
+  async #holdSecret({ secret, view }: Pass<O, A, V, M>, step: OwnershipStep | S): Promise<void> {
+    const owning =
+      view.identity.state === "ours" || view.attempt || step.do === "create" || step.do === "take";
+    if (secret && owning) await this.#parts.secrets.take(secret);
   }
 
   /** The steps that touch only the object, not the cloud. */
@@ -168,6 +193,10 @@ export class Reconciler<
         return { kind: "Again" };
       case "closeAttempt":
         return this.#closeAttempt(pass);
+      case "disown":
+        await this.#disown(pass);
+        this.#event(pass, "Warning", REASON.Disowned, "Disown", "what it owned is gone; another is made");
+        return { kind: "Again" };
       case "release":
         await this.#release(pass);
         this.#event(pass, "Normal", step.reason, "Release", RELEASED[step.reason] ?? "the object may go");
@@ -183,15 +212,20 @@ export class Reconciler<
   async #release(pass: Pass<O, A, V, M>): Promise<void> {
     const { secrets, writer } = this.#parts;
     const settle = async () => {
-      if (!pass.subject.record || pass.view.deletionPolicy === "Orphan") return;
-      // What it owned is gone for certain: noted on the object, so that it can go without a key from now on.
-      const { id: _gone, ...status } = pass.object.status ?? {};
-      pass.object = await writer.status(pass.object, status as NonNullable<O["status"]>);
-      pass.object = await writer.annotate(pass.object, { [ANNOTATION.record]: null });
+      // Noted on the object, so that it can go without a key from now on.
+      if (pass.subject.record && pass.view.deletionPolicy !== "Orphan") await this.#disown(pass);
     };
     await secrets.letGo(pass.object, settle, async () => {
       await writer.removeFinalizer(pass.object);
     });
+  }
+
+  /** What it owned is gone for certain. The status goes first: the record would be restored from it. */
+  async #disown(pass: Pass<O, A, V, M>): Promise<void> {
+    const { writer } = this.#parts;
+    const { id: _gone, operation: _over, ...status } = pass.object.status ?? {};
+    pass.object = await writer.status(pass.object, status as NonNullable<O["status"]>);
+    pass.object = await writer.annotate(pass.object, { [ANNOTATION.record]: null });
   }
 
   async #take(pass: Pass<O, A, V, M>, id: string): Promise<void> {
@@ -199,7 +233,8 @@ export class Reconciler<
     const { attempt } = pass.view;
     const team = attempt?.team ?? account?.team;
     if (team === undefined) throw new Error("nothing can be taken without a team");
-    const record: OwnerRecord = { id, team, name: attempt?.name ?? "", uid: object.metadata.uid ?? "" };
+    const { uid = "" } = object.metadata;
+    const record = { id, team, name: attempt?.name ?? "", uid, ...requestsIn(object.metadata) };
     await this.#parts.writer.saveAnnotations(pass.object, recorded(record));
     const how = attempt ? REASON.Created : REASON.Adopted;
     this.#event(pass, "Normal", how, "Take", `${id} is this object's now`);
@@ -218,6 +253,8 @@ export class Reconciler<
     };
     const status = kind.status(pass.view, pass.memory, outcome, pass.subject);
     delete status.operation;
+    const given = pass.view.attempt?.name;
+    if (given) status.abandoned = [...(status.abandoned ?? []), given].slice(-ABANDONED);
     pass.object = await writer.status(pass.object, status);
     return { kind: "Again" };
   }
@@ -258,14 +295,22 @@ export class Reconciler<
     const { kind } = this.#parts;
     let intended = pass.memory;
     try {
-      const { outcome, memory } = await kind.perform(step, pass.view, pass.memory, pass.subject, {
+      const { outcome, memory, news } = await kind.perform(step, pass.view, pass.memory, pass.subject, {
         gate: this.#gate(pass.object, { deletion: pass.view.deleting }),
         remember: async (expected, telling) => {
           pass.object = await this.#tell(pass, expected, telling);
           intended = expected;
         },
+        handled: async (requests) => {
+          const { record } = pass.subject;
+          if (!record) throw new Error("requests are noted in a record");
+          const noted = { ...record, ...requests };
+          pass.object = await this.#parts.writer.annotate(pass.object, recorded(noted));
+          pass.subject = { ...pass.subject, record: noted };
+        },
       });
       pass.memory = memory;
+      for (const piece of news ?? []) this.#announce(pass, piece);
       this.#lookAgain(pass, pass.view);
       return outcome;
     } catch (error) {
@@ -286,16 +331,27 @@ export class Reconciler<
   /** The status as it is now known, and an Event where that is news. */
   async #tell(pass: Pass<O, A, V, M>, memory: M, outcome: Telling): Promise<O> {
     const { kind, writer } = this.#parts;
-    const before: ManagedStatus = pass.object.status ?? {};
+    const before = (pass.object.status ?? {}) as NonNullable<O["status"]>;
     const after = kind.status(pass.view, memory, outcome, pass.subject);
     const written = await writer.status(pass.object, after);
-    for (const { type, reason, note } of announce(before, after))
-      this.#event(pass, type, reason, "Reconcile", note);
+    for (const piece of [...kind.news(before, after), ...announce(before, after)])
+      this.#announce(pass, piece);
     return written;
   }
 
-  #event(pass: Pass<O, A, V, M>, type: "Normal" | "Warning", reason: string, action: string, note: string) {
-    const id = `${reason}/${pass.object.metadata.generation ?? 0}/${this.#parts.clock.now()}`;
+  #announce(pass: Pass<O, A, V, M>, { type, reason, note, id }: Announcement): void {
+    this.#event(pass, type, reason, "Reconcile", note, id);
+  }
+
+  /** Without an `id` it is news of this moment. */
+  #event(
+    pass: Pass<O, A, V, M>,
+    type: "Normal" | "Warning",
+    reason: string,
+    action: string,
+    note: string,
+    id = `${reason}/${pass.object.metadata.generation ?? 0}/${this.#parts.clock.now()}`,
+  ) {
     this.#parts.recorder.record({ regarding: this.#regarding(pass.object), type, reason, action, note, id });
   }
 
@@ -334,18 +390,10 @@ const RELEASED: Record<string, string> = {
   [REASON.Orphaned]: "the object goes; what it owned stays in the cloud, as deletionPolicy Orphan says",
 };
 
-function signatureOf<O extends ManagedObject, A extends CloudAccount>({
-  object,
-  subject,
-  view,
-}: {
-  object: O;
-  subject: Subject<O, A>;
-  view: OwnershipFacts;
-}): string {
-  const { generation, annotations } = object.metadata;
+function signatureOf({ metadata }: ManagedObject, account: CloudAccount | undefined): string {
+  const { generation, annotations, deletionTimestamp } = metadata;
   const asked = annotations?.[ANNOTATION.reconcileRequestedAt] ?? "";
-  return `${generation}/${view.deleting}/${subject.account?.fingerprint ?? ""}/${asked}`;
+  return `${generation}/${deletionTimestamp !== undefined}/${account?.fingerprint ?? ""}/${asked}`;
 }
 
 /** Only objects whose memory agrees with their UID own anything: a copy does not. */

@@ -16,10 +16,21 @@ export const ANNOTATION = {
   dryRun: `${GROUP}/dry-run`,
   adopt: `${GROUP}/adopt`,
   reconcileRequestedAt: `${GROUP}/reconcile-requested-at`,
+  restartRequestedAt: `${GROUP}/restart-requested-at`,
+  startRequestedAt: `${GROUP}/start-requested-at`,
 } as const;
 
-/** What the object owns in the cloud. `uid` is the object's own: a copied manifest betrays itself by it. */
-export interface OwnerRecord {
+/** What the user asks for once, by annotation: any value that differs from the one handled last asks anew. */
+export interface Requests {
+  restart?: string;
+  start?: string;
+}
+
+/**
+ * What the object owns in the cloud. `uid` is the object's own: a copied manifest betrays itself by it. The requests in
+ * it are those handled last, so that none is carried out twice, not even after a restored backup.
+ */
+export interface OwnerRecord extends Requests {
   id: string;
   team: string;
   /** Name under which it was created; empty for an adopted one. */
@@ -60,6 +71,21 @@ export function parseRecord(meta: ObjectMeta): Parsed<OwnerRecord> {
 
 export function parseAttempt(meta: ObjectMeta): Parsed<Attempt> {
   return parse<Attempt>(meta, ANNOTATION.createPending, ["name", "team", "uid", "time"]);
+}
+
+export function requestsIn({ annotations = {} }: ObjectMeta): Requests {
+  const restart = annotations[ANNOTATION.restartRequestedAt];
+  const start = annotations[ANNOTATION.startRequestedAt];
+  return { ...(restart && { restart }), ...(start && { start }) };
+}
+
+/** Those that are not handled yet. */
+export function openRequests(meta: ObjectMeta, handled: Requests): Requests {
+  const { restart, start } = requestsIn(meta);
+  return {
+    ...(restart && restart !== handled.restart && { restart }),
+    ...(start && start !== handled.start && { start }),
+  };
 }
 
 /** The user's word that this very object shall own that machine: `<id>@<uid>`. One for another uid is not ours. */

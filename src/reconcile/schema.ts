@@ -28,6 +28,16 @@ export function secretKeyRef(description: string) {
   );
 }
 
+/** Requests by annotation that were carried out, or need not be. */
+export const requestsSchema = (description: string) =>
+  Type.Object(
+    {
+      start: Type.Optional(Type.String({ description: "Value of the annotation start-requested-at." })),
+      restart: Type.Optional(Type.String({ description: "Value of the annotation restart-requested-at." })),
+    },
+    { description },
+  );
+
 /** metav1.Condition, as its Go type declares it. */
 export const conditionsSchema = Type.Array(
   Type.Object({
@@ -49,7 +59,7 @@ export const operationSchema = Type.Object(
   {
     intent: Type.String({
       description:
-        "What was asked for: Create, Start, Stop or Delete; or Observe, for a change begun elsewhere.",
+        "What was asked for: Create, Start, Stop, Restart, Resize, Update or Delete; Observe, for a change begun elsewhere; AwaitCapacity, while no hardware is free.",
     }),
     requestedAt: Type.String({ format: "date-time", description: "When, by the operator's clock." }),
     deadline: Type.String({ format: "date-time", description: "When it counts as late." }),
@@ -59,6 +69,7 @@ export const operationSchema = Type.Object(
       Type.String({ format: "date-time", description: "When its event was first seen to have failed." }),
     ),
     target: Type.Optional(Type.String({ description: "Where it leads to." })),
+    requests: Type.Optional(requestsSchema("Requests that it answers.")),
   },
   { description: "The change in the cloud that is under way; ours is written down before it is sent." },
 );

@@ -3,6 +3,8 @@ import type { Condition } from "../kube/objects.ts";
 import type { ManagedStatus } from "./kind.ts";
 
 export interface Announcement {
+  /** What makes it one and the same piece of news, where it can be met more than once. */
+  id?: string;
   type: "Normal" | "Warning";
   reason: string;
   note: string;

@@ -8,6 +8,7 @@ import { DEMO_KEY } from "../../dev/simulator/world/teams.ts";
 import { assembleOperator } from "../../src/app.ts";
 import { type Config, loadConfig } from "../../src/base/config.ts";
 import { createLogger } from "../../src/base/logger.ts";
+import { SPEC } from "../../src/kinds/machine/spec.fixture.ts";
 import {
   type MachineSpec,
   machineDefinition,
@@ -33,15 +34,7 @@ const SECRET_TYPE: FakeType = { ...SECRETS, status: false, generation: false };
 
 export const NAMESPACE = "default";
 
-/** What the API server would have defaulted. */
-export const SPEC: MachineSpec = {
-  machineType: "A4000",
-  region: "ny2",
-  templateId: "t0nspur5",
-  diskSize: 50,
-  powerState: "Running",
-  deletionPolicy: "Delete",
-};
+export { SPEC };
 
 export interface WorldOptions {
   simulation?: SimulationOptions;

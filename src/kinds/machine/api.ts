@@ -34,6 +34,19 @@ export const machineSchema = Type.Object({
   autoSnapshotEnabled: nullable(Type.Boolean()),
   autoSnapshotFrequency: nullable(Type.String()),
   autoSnapshotSaveCount: nullable(Type.Number()),
+  restorePointEnabled: nullable(Type.Boolean()),
+  restorePointFrequency: nullable(Type.String()),
+  restorePointSnapshotId: nullable(Type.String()),
+  updatesPending: nullable(Type.Boolean()),
+  reservation: nullable(
+    Type.Object({
+      id: nullable(Type.String()),
+      name: nullable(Type.String()),
+      isActive: nullable(Type.Boolean()),
+      dtStarted: nullable(Type.String()),
+      dtFinished: nullable(Type.String()),
+    }),
+  ),
   usageRate: nullable(Type.Number()),
   storageRate: nullable(Type.Number()),
   dtCreated: nullable(Type.String()),
@@ -59,8 +72,8 @@ export type Machine = Static<typeof machineSchema>;
 export type MachineEvent = Static<typeof eventSchema>;
 export type Started = Static<typeof started>;
 
-/** machines.md section 3, as far as we send it. */
-export interface CreateMachine extends MachineSettings {
+/** machines.md section 3. */
+export interface CreateMachine extends Omit<MachineSettings, "restorePointSnapshotId"> {
   name: string;
   machineType: string;
   templateId: string;
@@ -69,6 +82,17 @@ export interface CreateMachine extends MachineSettings {
   region: string;
   startOnCreate: boolean;
   emailPassword: boolean;
+  startupScriptId?: string;
+  accessorIds?: string[];
+  enableNvlink?: boolean;
+  takeInitialSnapshot?: boolean;
+}
+
+/** What a PUT can change of the hardware, with the machine off (machines.md section 4). */
+export interface MachineHardware {
+  machineType?: string;
+  /** GiB. */
+  diskSize?: number;
 }
 
 /** The settings that a PUT can change (machines.md section 4). */
@@ -81,6 +105,11 @@ export interface MachineSettings {
   autoSnapshotEnabled?: boolean;
   autoSnapshotFrequency?: string;
   autoSnapshotSaveCount?: number;
+  networkId?: string;
+  publicIpType?: string;
+  restorePointEnabled?: boolean;
+  restorePointFrequency?: string;
+  restorePointSnapshotId?: string;
 }
 
 /** Waiting for the throttle, writes go before reads: a read serves a write that was made. */
@@ -117,7 +146,7 @@ export class MachineApi {
 
   update(
     id: string,
-    body: MachineSettings,
+    body: MachineSettings | MachineHardware,
     options: CallOptions,
   ): Promise<ApiAnswer<Static<typeof updated>>> {
     return this.#api.request({
@@ -132,7 +161,7 @@ export class MachineApi {
   }
 
   /** The live API refuses an empty body (observed-in-the-field.md 4), so `{}` is sent. */
-  power(id: string, action: "start" | "stop", options: CallOptions): Promise<ApiAnswer<Started>> {
+  power(id: string, action: "start" | "stop" | "restart", options: CallOptions): Promise<ApiAnswer<Started>> {
     return this.#api.request({
       ...WRITE,
       ...options,
@@ -173,6 +202,14 @@ export class MachineApi {
       item: eventSchema,
       class: "poll",
     });
+  }
+
+  /** The newest events of one machine. */
+  async history(machineId: string): Promise<MachineEvent[]> {
+    const query = { machineId, orderBy: "dtCreated", order: "desc" };
+    const pages = this.#api.pages({ path: "/machine-events", query, item: eventSchema, limit: 10 });
+    for await (const { items } of pages) return items;
+    return [];
   }
 
   event(id: string): Promise<ApiAnswer<MachineEvent>> {

@@ -4,16 +4,11 @@ import type { Identity } from "../../reconcile/identity.ts";
 import type { Operation } from "../../reconcile/kind.ts";
 import type { AccountFact, OwnershipStep, Resolution } from "../../reconcile/ownership.ts";
 import type { Machine } from "./api.ts";
-import {
-  decide,
-  type MachineLimits,
-  type MachineMemory,
-  type MachineStep,
-  type MachineView,
-  type Sighting,
-} from "./decide.ts";
+import { decide } from "./decide.ts";
 import type { EventFact } from "./operation.ts";
+import { SPEC } from "./spec.fixture.ts";
 import type { PowerState } from "./types.ts";
+import type { MachineLimits, MachineMemory, MachineStep, MachineView, Sighting } from "./view.ts";
 
 const NOW = Date.UTC(2026, 5, 1);
 const MINUTE = 60_000;
@@ -23,6 +18,7 @@ const limits: MachineLimits = {
   lookMs: 3_000,
   absenceGraceMs: 2 * MINUTE,
   observeMs: 15 * MINUTE,
+  capacityMs: 30 * MINUTE,
 };
 const DEADLINE_MS = 15 * MINUTE;
 const TEAM = "te1";
@@ -118,6 +114,14 @@ function operations(): (Operation | undefined)[] {
   return [undefined, ...all];
 }
 
+/** Nothing speaks against anything. */
+const AROUND: MachineView["around"] = {
+  standing: { good: true, messages: [] },
+  machines: { count: 1, most: 10 },
+  capacity: { A4000: { hint: "free" } },
+  troubles: {},
+};
+
 function view(over: Partial<MachineView>): MachineView {
   return {
     deleting: false,
@@ -125,18 +129,16 @@ function view(over: Partial<MachineView>): MachineView {
     deletionPolicy: "Delete",
     identity: { state: "ours", record, restore: false },
     account: { state: "valid", team: TEAM },
+    requests: {},
+    held: {},
     recheckMs: 30_000,
-    spec: {
-      machineType: "A4000",
-      region: "ny2",
-      templateId: "t1",
-      diskSize: 50,
-      powerState: "Running",
-      deletionPolicy: "Delete",
-    },
+    spec: SPEC,
     sighting: { state: "unknown" },
     event: { state: "none" },
+    history: [],
     memory: {},
+    around: AROUND,
+    leaks: [],
     now: NOW,
     limits,
     ...over,
@@ -182,7 +184,7 @@ function owners(): Owner[] {
           { halted: { reason: "Paused", message: "paused" } },
           { deletionPolicy: "Orphan" as const },
           { claimedBy: "default/other" },
-        ])
+        ] satisfies Partial<Owner>[])
           OWNERS.push({
             identity,
             account,

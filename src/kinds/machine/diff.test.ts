@@ -1,19 +1,18 @@
 import { describe, expect, it } from "vitest";
 import type { Machine } from "./api.ts";
 import { immutableDrift, settingsDrift } from "./diff.ts";
+import { SPEC } from "./spec.fixture.ts";
 import type { MachineSpec } from "./types.ts";
 
 const spec = (over: Partial<MachineSpec> = {}): MachineSpec => ({
-  machineType: "A4000",
-  region: "ny2",
-  powerState: "Running",
-  deletionPolicy: "Delete",
+  ...SPEC,
   ...over,
 });
 const machine = (over: Partial<Machine> = {}): Machine => ({
   id: "ps1",
   name: "box-1",
   state: "ready",
+  ram: 45 * 1024 ** 3,
   ...over,
 });
 
@@ -61,8 +60,8 @@ describe("immutableDrift", () => {
   });
 
   it("names every difference that no update can mend", () => {
-    const there = machine({ machineType: "C5", region: "ams1" });
-    expect(immutableDrift(spec(), there).map(({ field }) => field)).toEqual(["machineType", "region"]);
+    const there = machine({ storageTotal: 100 * 1024 ** 3, region: "ams1" });
+    expect(immutableDrift(spec(), there).map(({ field }) => field)).toEqual(["region", "diskSize"]);
   });
 
   it("knows nothing against a fresh machine whose region is still null", () => {

@@ -8,7 +8,7 @@ import type { MachineApi, MachineEvent } from "./api.ts";
 import { eventFact } from "./operation.ts";
 
 export interface EventLogParts {
-  api: () => Pick<MachineApi, "events" | "event">;
+  api: () => Pick<MachineApi, "events" | "event" | "history">;
   clock: Clock;
   pollMs: number;
   /** Called for every event that is new or has changed. */
@@ -18,6 +18,8 @@ export interface EventLogParts {
 
 /** Events kept for each machine, newest last. */
 const KEPT = 10;
+/** Most pages that are read to catch up after a long absence. */
+const CATCH_UP_PAGES = 20;
 /** Stragglers fetched by id in one poll: the rest waits for the next. */
 const STRAGGLERS = 10;
 
@@ -28,6 +30,10 @@ export class EventLog {
   readonly #vanished = new Set<string>();
   /** What each key waits for; the event id is undefined where the answer of the write was lost. */
   readonly #tracked = new Map<string, string | undefined>();
+  /** Machines whose own events were asked for, so that this happens once. */
+  readonly #remembered = new Set<string>();
+  /** Something happened that nobody waits for: read on from what is known. */
+  #behind = false;
   #timer: Cancel | undefined;
   #polling = false;
 
@@ -43,6 +49,39 @@ export class EventLog {
 
   untrack(key: string): void {
     this.#tracked.delete(key);
+  }
+
+  /** Machines have changed without our doing: one poll reads all events since the newest known one. */
+  catchUp(): void {
+    this.#behind = true;
+    this.#arm();
+  }
+
+  /** Events of a machine that was not known before; `then` is called when they are there, once for each machine. */
+  recall(machineId: string, then: () => void): void {
+    if (this.#remembered.has(machineId)) return;
+    this.#remembered.add(machineId);
+    this.#parts
+      .api()
+      .history(machineId)
+      .then((events) => {
+        for (const event of events) this.note(event);
+        then();
+      })
+      .catch((error: unknown) => {
+        this.#remembered.delete(machineId);
+        this.#parts.failed(error);
+      });
+  }
+
+  /** Events of an earlier time, as status has kept them. */
+  seed(events: readonly MachineEvent[]): void {
+    for (const event of events) this.note(event);
+  }
+
+  /** What is known of a machine's events, newest first. */
+  of(machineId: string): readonly MachineEvent[] {
+    return (this.#byMachine.get(machineId) ?? []).toReversed();
   }
 
   get(eventId: string): MachineEvent | undefined {
@@ -78,15 +117,17 @@ export class EventLog {
   forget(machineId: string): void {
     for (const { id } of this.#byMachine.get(machineId) ?? []) this.#byId.delete(id);
     this.#byMachine.delete(machineId);
+    this.#remembered.delete(machineId);
   }
 
   stop(): void {
     this.#timer?.();
     this.#tracked.clear();
+    this.#behind = false;
   }
 
   #arm(): void {
-    if (this.#timer || this.#polling || this.#tracked.size === 0) return;
+    if (this.#timer || this.#polling || (this.#tracked.size === 0 && !this.#behind)) return;
     this.#timer = this.#parts.clock.after(this.#parts.pollMs, () => {
       this.#timer = undefined;
       void this.#poll();
@@ -94,7 +135,7 @@ export class EventLog {
   }
 
   async #poll(): Promise<void> {
-    if (this.#tracked.size === 0) return;
+    if (this.#tracked.size === 0 && !this.#behind) return;
     this.#polling = true;
     try {
       const missing = this.#awaited();
@@ -124,19 +165,32 @@ export class EventLog {
 
   /** Newest first, back to the oldest awaited one; takes what it meets off `missing`. */
   async #pages(missing: Set<string>): Promise<void> {
-    const oldest = [...missing]
-      .map((id) => this.#byId.get(id)?.dtCreated)
-      .filter((date) => date !== undefined)
-      .sort()
-      .at(0);
-    for await (const page of this.#parts.api().events()) {
-      for (const event of page.items) {
-        missing.delete(event.id);
-        this.#take(event);
+    const awaited = [...missing].flatMap((id) => timeOf(this.#byId.get(id)) ?? []);
+    const known = this.#behind ? this.#newest() : undefined;
+    const since = Math.min(...awaited, known ?? Number.POSITIVE_INFINITY);
+    this.#behind = false;
+    let pages = 0;
+    try {
+      for await (const page of this.#parts.api().events()) {
+        for (const event of page.items) {
+          missing.delete(event.id);
+          this.#take(event);
+        }
+        const reached = (timeOf(page.items.at(-1)) ?? Number.NEGATIVE_INFINITY) < since;
+        if ((missing.size === 0 && known === undefined) || (reached && since < Number.POSITIVE_INFINITY))
+          return;
+        if (missing.size === 0 && ++pages >= CATCH_UP_PAGES) return;
       }
-      const last = page.items.at(-1);
-      if (missing.size === 0 || (last && oldest && Date.parse(last.dtCreated) < Date.parse(oldest))) return;
+    } catch (error) {
+      this.#behind ||= known !== undefined;
+      throw error;
     }
+  }
+
+  /** Server time of the newest event that is known. */
+  #newest(): number | undefined {
+    const newest = [...this.#byMachine.values()].flatMap((events) => timeOf(events.at(-1)) ?? []);
+    return newest.length === 0 ? undefined : newest.reduce((a, b) => Math.max(a, b));
   }
 
   async #fetch(id: string): Promise<void> {
@@ -151,6 +205,10 @@ export class EventLog {
   #take(event: MachineEvent): void {
     if (this.note(event)) this.#parts.heard(event);
   }
+}
+
+function timeOf(event: MachineEvent | undefined): number | undefined {
+  return event && Date.parse(event.dtCreated);
 }
 
 function isLater(a: MachineEvent, b: MachineEvent): boolean {

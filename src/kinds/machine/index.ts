@@ -4,7 +4,9 @@
 import type { Config } from "../../base/config.ts";
 import { Reconciler } from "../../reconcile/reconciler.ts";
 import { type KindEntry, reconcilerSettings, settleMs } from "../entry.ts";
-import { MachineKind, type MachineSettings } from "./kind.ts";
+import { DesktopSecrets } from "./desktop.ts";
+import { MachineKind } from "./kind.ts";
+import type { MachineSettings } from "./observer.ts";
 import { machineCrd, machineDefinition, type PaperspaceMachine } from "./types.ts";
 
 /** The registry's line. */
@@ -12,8 +14,16 @@ export const machine: KindEntry<PaperspaceMachine> = {
   definition: machineDefinition,
   crd: machineCrd,
   control(parts) {
-    const { clock, logger, config, enqueue } = parts;
-    const kind = new MachineKind({ clock, logger, enqueue, settings: settingsOf(config) });
+    const { clock, logger, config, enqueue, store } = parts;
+    const desktops = new DesktopSecrets({
+      secrets: parts.secretResource,
+      clock,
+      resyncMs: config.resyncInterval,
+      enqueue,
+    });
+    const isRecorded = (id: string) => store.list().some(({ status }) => status?.id === id);
+    const settings = settingsOf(config);
+    const kind = new MachineKind({ clock, logger, enqueue, settings, desktops, isRecorded });
     const reconciler = new Reconciler({ ...parts, kind, settings: reconcilerSettings(config) });
     return {
       reconcile: (key) => reconciler.reconcile(key),
@@ -43,11 +53,13 @@ function settingsOf(config: Config): MachineSettings {
       lookMs: config.eventPollInterval,
       absenceGraceMs: config.absenceGrace,
       observeMs: config.startDeadline,
+      capacityMs: config.capacityDeadline,
     },
     deadlines: {
       createMs: config.createDeadline,
       startMs: config.startDeadline,
       stopMs: config.stopDeadline,
+      resizeMs: config.resizeDeadline,
       deleteMs: config.deleteDeadline,
     },
   };

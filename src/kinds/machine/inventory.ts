@@ -75,14 +75,15 @@ export class MachineInventory {
     this.#api = api;
   }
 
-  /** `key` wants to hear of this machine, and of no other from now on. */
-  follow(key: string, id: string): void {
-    if (this.#following.get(key) === id) return;
+  /** `key` wants to hear of this machine, and of no other from now on. True where that is news. */
+  follow(key: string, id: string): boolean {
+    if (this.#following.get(key) === id) return false;
     this.unfollow(key);
     this.#following.set(key, id);
     const followers = this.#followers.get(id) ?? new Set();
     this.#followers.set(id, followers.add(key));
     this.#resync ??= this.#parts.clock.after(this.#parts.settings.resyncMs, () => this.#regularList());
+    return true;
   }
 
   unfollow(key: string): void {
@@ -97,6 +98,7 @@ export class MachineInventory {
     this.#followers.delete(id);
     this.#seen.delete(id);
     this.#troubles.delete(id);
+    this.events.forget(id);
   }
 
   seen(id: string): Seen | undefined {
@@ -231,7 +233,10 @@ export class MachineInventory {
       id,
       machine ? { machine, beganAt } : { beganAt, absentSince: before?.absentSince ?? beganAt },
     );
-    if (JSON.stringify(before?.machine) !== JSON.stringify(machine)) this.#tell(id);
+    if (JSON.stringify(before?.machine) === JSON.stringify(machine)) return;
+    // Whatever it was, it may have been somebody else's doing, which events tell.
+    this.events.catchUp();
+    this.#tell(id);
   }
 
   /** News of a machine: it is worth a look. */

@@ -1,58 +1,34 @@
 /**
- * Fulfils the seam of reconcile/kind.ts with the parts of this room. It keeps one inventory a team and turns its
- * knowledge into views; the choices are in decide.ts, what they do is in steps.ts.
+ * Fulfils the seam of reconcile/kind.ts with the parts of this room: knowledge comes from the observer, the choices from
+ * decide.ts, and steps.ts does them. Here is what a failed write comes to.
  */
-import type { Logger } from "pino";
-import type { Clock } from "../../base/clock.ts";
+import { isForbidden } from "../../kube/errors.ts";
+import { toTime } from "../../kube/objects.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { millis } from "../../reconcile/conditions.ts";
 import { Contention } from "../../reconcile/contention.ts";
-import type { Failure, Gate, Kind, Operation, Subject, Tools } from "../../reconcile/kind.ts";
+import type { Decision, Failure, Gate, Kind, Operation, Tools } from "../../reconcile/kind.ts";
 import type { Outcome, Telling } from "../../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../../reconcile/ownership.ts";
-import { ANNOTATION } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { failureOf } from "../failure.ts";
-import { type Machine, MachineApi } from "./api.ts";
-import {
-  decide,
-  type MachineLimits,
-  type MachineMemory,
-  type MachineStep,
-  type MachineView,
-  type Sighting,
-  untilLook,
-} from "./decide.ts";
-import { MachineInventory } from "./inventory.ts";
-import { type EventFact, eventFact } from "./operation.ts";
+import { MachineApi } from "./api.ts";
+import { AroundApi } from "./around-api.ts";
+import { createBody, createOperation } from "./creation.ts";
+import { decide } from "./decide.ts";
+import type { DesktopSecrets } from "./desktop.ts";
+import { refusalOf } from "./life.ts";
+import { type Machines, Observer, type ObserverParts, rechecksOf } from "./observer.ts";
+import { powerOf } from "./operation.ts";
 import { REASON } from "./reasons.ts";
-import { machineStatus } from "./status.ts";
-import { accepted, createBody, createOperation, type Deadlines, perform } from "./steps.ts";
-import { machineDefinition, type PaperspaceMachine } from "./types.ts";
+import { machineNews, machineStatus } from "./status.ts";
+import { accepted, perform } from "./steps.ts";
+import { type MachineStatus, machineDefinition, type PaperspaceMachine } from "./types.ts";
+import { type MachineMemory, type MachineStep, type MachineView, TO_DELETE } from "./view.ts";
 
-/** All in milliseconds. */
-export interface MachineSettings {
-  resyncMs: number;
-  eventPollMs: number;
-  gatherMs: number;
-  recheckMs: number;
-  /** From an attempt's time on, when it can surely have no effect any more. */
-  settleMs: number;
-  limits: MachineLimits;
-  deadlines: Deadlines;
+export interface MachineParts extends ObserverParts {
+  desktops: DesktopSecrets;
 }
-
-export interface MachineParts {
-  clock: Clock;
-  logger: Logger;
-  settings: MachineSettings;
-  enqueue(key: string): void;
-}
-
-/** What a pass waits for must be due when the pass comes, though the look before it took a moment, too. */
-const DUE = 0.9;
-
-type Machines = Subject<PaperspaceMachine, PaperspaceAccount>;
 
 export class MachineKind
   implements Kind<PaperspaceMachine, PaperspaceAccount, MachineView, MachineStep, MachineMemory>
@@ -60,51 +36,27 @@ export class MachineKind
   readonly definition = machineDefinition;
   readonly decide = decide;
   readonly #parts: MachineParts;
-  readonly #inventories = new Map<string, MachineInventory>();
+  readonly #observer: Observer;
   readonly #contention: Contention;
-  /** Values of reconcile-requested-at that were acted on, by key. */
-  readonly #asked = new Map<string, string>();
 
   constructor(parts: MachineParts) {
     this.#parts = parts;
+    this.#observer = new Observer(parts);
     this.#contention = new Contention(parts.clock);
   }
 
   view(facts: OwnershipFacts, subject: Machines): MachineView {
-    const { clock, settings } = this.#parts;
-    const { object } = subject;
-    const memory = memoryOf(object);
-    const view: MachineView = {
-      ...facts,
-      spec: object.spec,
-      sighting: { state: "unknown" },
-      event: { state: "none" },
-      memory,
-      now: clock.now(),
-      limits: settings.limits,
-    };
-    const id = idOf(facts);
-    const team = facts.identity.state === "ours" ? facts.identity.record.team : subject.account?.team;
-    if (id === undefined || !subject.account || subject.account.team !== team) {
-      this.#untrack(subject.key);
-      return view;
-    }
-    const inventory = this.#inventory(subject.account);
-    inventory.follow(subject.key, id);
-    if (this.#askedAnew(subject)) inventory.want(id);
-    if (memory.operation) view.event = eventOf(inventory, memory.operation);
-    this.#look(view, inventory, id);
-    // The decision says what is still under way: after this pass none may come for long, and events would be polled.
-    const { operation } = decide(view).memory;
-    if (operation) inventory.events.track(subject.key, operation.eventId);
-    else this.#untrack(subject.key);
-    return view;
+    return this.#observer.view(facts, subject);
+  }
+
+  follow(subject: Machines, decision: Decision<MachineStep, MachineMemory>): void {
+    this.#observer.follow(subject, decision);
   }
 
   resolve({ key, account }: Machines, attempt: { name: string; time: string }): Resolution {
     const { clock, settings } = this.#parts;
     if (!account) return { state: "open", message: "without credentials", lookAfterMs: settings.recheckMs };
-    const inventory = this.#inventory(account);
+    const { inventory } = this.#observer.team(account);
     const { lists } = inventory;
     const sent = millis(attempt.time) ?? 0;
     const ids = lists.named(attempt.name, sent);
@@ -131,10 +83,13 @@ export class MachineKind
     gate: Gate,
   ) {
     if (!account || !memory.operation) throw new Error("a create needs an account and its expectation");
-    const inventory = this.#inventory(account);
-    const answer = await new MachineApi(account.api).create(createBody(object.spec, attempt.name), { gate });
+    const { inventory, surroundings } = this.#observer.team(account);
+    const { spec } = object;
+    const answer = await new MachineApi(account.api).create(createBody(spec, attempt.name), { gate });
     const { id } = answer.body.data;
     inventory.follow(key, id);
+    inventory.lists.made(id, this.#parts.clock.now());
+    if (spec.powerState === "Running") surroundings.taken(spec.machineType, spec.region);
     const { operation } = memory;
     return { id, ...accepted(answer, { ...memory, operation }, REASON.Creating, { inventory }) };
   }
@@ -143,101 +98,96 @@ export class MachineKind
     step: MachineStep,
     view: MachineView,
     memory: MachineMemory,
-    { key, account, record }: Machines,
+    { key, account, record, object }: Machines,
     tools: Tools<MachineMemory>,
   ) {
     if (!account || !record) throw new Error("a write needs an account and a record");
-    const inventory = this.#inventory(account);
-    const { clock, settings } = this.#parts;
+    const { inventory, surroundings } = this.#observer.team(account);
+    const { clock, settings, desktops } = this.#parts;
     const { id } = record;
-    const fields = step.do === "update" ? step.changes.map(({ field }) => field) : [];
+    const fields = fieldsOf(step);
     const contested = this.#contention.contested(key, fields);
     if (contested.length > 0) return { outcome: this.#contended(contested), memory };
     try {
       const performed = await perform(step, memory, tools, {
         id,
+        object,
         inventory,
+        surroundings,
+        desktops,
         api: new MachineApi(account.api),
+        aroundApi: new AroundApi(account.api),
         now: () => clock.now(),
         deadlines: settings.deadlines,
       });
       this.#contention.note(key, fields);
       return performed;
     } catch (error) {
-      if (!(error instanceof PaperspaceError)) throw error;
       // Whatever was said, the machine may not be what we took it for: a wrong state is answered in many ways.
-      inventory.want(id);
-      if (error.code !== "PS_CONFLICT" && error.code !== "PS_NOT_FOUND" && !refusedPower(error, step))
-        throw error;
-      const outcome = { kind: "Retry", reason: REASON.Declined, message: error.message } as const;
-      // A refused power change was not begun: what was written down for it goes.
-      return { outcome, memory: view.memory };
+      if (error instanceof PaperspaceError) inventory.want(id);
+      return this.#refused(error, step, view);
     }
+  }
+
+  /** What a write that failed comes to; throws on what is not a matter of this kind. */
+  #refused(error: unknown, step: MachineStep, view: MachineView) {
+    if (step.do === "writeDesktop" || step.do === "removeDesktop") return this.#withoutRights(error, view);
+    if (!(error instanceof PaperspaceError)) throw error;
+    const { code, message } = error;
+    const declined = { kind: "Retry", reason: REASON.Declined, message } as const;
+    const refused = code === "PS_REFUSED" || code === "PS_FORBIDDEN";
+    if (step.do === "resize" && refused)
+      return {
+        outcome: { kind: "Wait", reason: REASON.ResizeRefused, message, afterMs: 0 } as const,
+        memory: { ...view.memory, ...refusalOf(view, message) },
+      };
+    const wrongState = code === "PS_CONFLICT" || code === "PS_REFUSED";
+    if (step.do === "delete" && wrongState && isOn(view))
+      return { outcome: declined, memory: { ...view.memory, operation: this.#stopFirst() } };
+    // The machine itself may be gone; what hangs on it (a script, a person) is the user's to correct.
+    const gone = code === "PS_NOT_FOUND" && step.of === undefined;
+    // A refused power change was not begun: what was written down for it goes.
+    if (code === "PS_CONFLICT" || gone || (code === "PS_REFUSED" && isPower(step)))
+      return { outcome: declined, memory: view.memory };
+    throw error;
+  }
+
+  /** The API wants a machine off before it deletes it: that is written down, and done next. */
+  #stopFirst(): Operation {
+    const { clock, settings } = this.#parts;
+    const now = clock.now();
+    const deadline = toTime(now + settings.deadlines.deleteMs);
+    return { intent: "Delete", requestedAt: toTime(now), deadline, target: TO_DELETE };
+  }
+
+  #withoutRights(error: unknown, view: MachineView) {
+    if (!isForbidden(error)) throw error;
+    const message = `the operator may not write the Secret with the desktop access: ${error.message}`;
+    const recheckMs = this.#parts.settings.limits.slowMs;
+    const outcome = { kind: "Terminal", reason: REASON.DesktopSecretForbidden, message, recheckMs } as const;
+    return { outcome, memory: view.memory };
   }
 
   status(view: MachineView, memory: MachineMemory, outcome: Telling, subject: Machines) {
     return machineStatus(view, memory, outcome, subject);
   }
 
+  news(before: MachineStatus, after: MachineStatus) {
+    return machineNews(before, after);
+  }
+
   failure(error: unknown): Failure | undefined {
-    return failureOf(error, this.#rechecks());
+    return failureOf(error, rechecksOf(this.#parts.settings));
   }
 
   forget(key: string): void {
-    for (const inventory of this.#inventories.values()) inventory.unfollow(key);
+    this.#observer.forget(key);
     this.#contention.forget(key);
-    this.#asked.delete(key);
   }
 
   /** Forgets all that was seen, and stops all timers: others may have written meanwhile. */
   reset(): void {
-    for (const inventory of this.#inventories.values()) inventory.stop();
-    this.#inventories.clear();
-  }
-
-  /** Asks for a look where too little is known, and says what is known. */
-  #look(view: MachineView, inventory: MachineInventory, id: string): void {
-    const { clock, settings } = this.#parts;
-    const seen = inventory.seen(id);
-    const trouble = inventory.trouble(id);
-    if (trouble !== undefined) view.trouble = this.#troubled(trouble);
-    if (!seen) {
-      inventory.want(id);
-      return;
-    }
-    view.sighting = sightingOf(seen, view, settings.limits.absenceGraceMs);
-    if (clock.monotonic() - seen.beganAt >= this.#maxAge(view)) inventory.want(id);
-  }
-
-  /**
-   * Always a reason to look again, never a verdict: the reads of a team go by any of its keys, so a refused one says
-   * nothing of this object's own.
-   */
-  #troubled(error: unknown): Extract<Outcome, { kind: "Retry" }> {
-    const outcome = failureOf(error, this.#rechecks())?.outcome;
-    if (outcome?.kind === "Retry") return outcome;
-    const message = error instanceof Error ? error.message : String(error);
-    return { kind: "Retry", reason: REASON.ApiUnavailable, message };
-  }
-
-  /** How old the knowledge of a machine may be before it is looked at again. */
-  #maxAge(view: MachineView): number {
-    const { settings } = this.#parts;
-    const { operation } = view.memory;
-    if (view.sighting.state === "absent")
-      return view.sighting.certain ? settings.resyncMs : settings.limits.lookMs;
-    // News comes as events then; now and then the state is read all the same, should events be lost.
-    if (operation && view.event.state === "pending")
-      return Math.max(settings.limits.resendMs, settings.limits.lookMs);
-    return operation ? untilLook(view, operation) * DUE : 2 * settings.resyncMs;
-  }
-
-  /** Whether the user asks for a look right now (annotation reconcile-requested-at), told once for each value. */
-  #askedAnew({ key, object }: Machines): boolean {
-    const asked = object.metadata.annotations?.[ANNOTATION.reconcileRequestedAt];
-    if (asked === undefined || asked === this.#asked.get(key)) return false;
-    this.#asked.set(key, asked);
-    return true;
+    this.#observer.reset();
   }
 
   #contended(fields: readonly string[]): Outcome {
@@ -249,67 +199,33 @@ export class MachineKind
       recheckMs: this.#parts.settings.limits.slowMs,
     };
   }
-
-  #rechecks() {
-    const { recheckMs, limits } = this.#parts.settings;
-    return { recheckMs, slowMs: limits.slowMs };
-  }
-
-  #untrack(key: string): void {
-    for (const inventory of this.#inventories.values()) inventory.events.untrack(key);
-  }
-
-  #inventory(account: PaperspaceAccount): MachineInventory {
-    const { clock, logger, settings, enqueue } = this.#parts;
-    const api = new MachineApi(account.api);
-    const known = this.#inventories.get(account.team);
-    if (known) {
-      known.use(api);
-      return known;
-    }
-    const inventory = new MachineInventory({ team: account.team, clock, logger, settings, enqueue }, api);
-    this.#inventories.set(account.team, inventory);
-    return inventory;
-  }
 }
 
 /** The API refuses a start on a starting machine with an error body (observed-in-the-field.md 1). */
-function refusedPower(error: PaperspaceError, step: MachineStep): boolean {
-  return error.code === "PS_REFUSED" && (step.do === "start" || step.do === "stop" || step.do === "delete");
+function isPower(step: MachineStep): boolean {
+  return ["start", "stop", "restart", "delete"].includes(step.do);
 }
 
-function memoryOf({ status }: PaperspaceMachine): MachineMemory {
-  return {
-    ...(status?.operation && { operation: status.operation }),
-    ...(status?.power && { power: status.power }),
-  };
+function isOn({ sighting }: MachineView): boolean {
+  const power = sighting.state === "present" ? powerOf(sighting.machine.state) : "off";
+  return power === "ready" || power === "serviceready";
 }
 
-function idOf({ identity }: OwnershipFacts): string | undefined {
-  if (identity.state === "ours") return identity.record.id;
-  return identity.state === "adopt" ? identity.id : undefined;
-}
-
-/** After a create the start follows as an event of its own (machines.md section 7): that one tells, once it is there. */
-function eventOf({ events }: MachineInventory, operation: Operation): EventFact {
-  const { eventId, intent } = operation;
-  if (eventId === undefined) return { state: "none" };
-  const event = events.get(eventId);
-  if (!event) return { state: events.vanished(eventId) ? "vanished" : "pending" };
-  const fact = eventFact(event);
-  if (intent !== "Create" || fact.state !== "done") return fact;
-  const start = events.after(event, "start");
-  return start ? eventFact(start) : fact;
-}
-
-/** A 404 by id is believed once the deletion that we asked for is over, or after it has lasted for the grace time. */
-function sightingOf(
-  seen: { machine?: Machine; beganAt: number; absentSince?: number },
-  { memory, event }: MachineView,
-  graceMs: number,
-): Sighting {
-  if (seen.machine) return { state: "present", machine: seen.machine };
-  const over = event.state === "done" || event.state === "vanished";
-  const lasted = seen.beganAt - (seen.absentSince ?? seen.beganAt);
-  return { state: "absent", certain: (memory.operation?.intent === "Delete" && over) || lasted >= graceMs };
+/** What a step puts back, in the words in which a war over it is told. */
+function fieldsOf(step: MachineStep): string[] {
+  switch (step.do) {
+    case "update":
+    case "resize":
+      return step.changes.map(({ field }) => field);
+    case "assign":
+    case "unassign":
+      return [`startupScriptId ${step.of}`];
+    case "grant":
+    case "revoke":
+      return [`accessors ${step.of}`];
+    case "writeDesktop":
+      return ["desktopSecretRef"];
+    default:
+      return [];
+  }
 }

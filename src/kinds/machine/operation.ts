@@ -2,9 +2,9 @@
  * How far an operation in flight has come: by the event of its write first, then by the machine's state, since for
  * seconds after a write the old state is still read (observed-in-the-field.md 6). Pure.
  */
-import { millis } from "../../reconcile/conditions.ts";
 import type { Operation } from "../../reconcile/kind.ts";
 import type { MachineEvent } from "./api.ts";
+import { ageOf, isLate, TO_RESIZE } from "./view.ts";
 
 /** What is known of the event that tells how an operation goes. */
 export type EventFact =
@@ -53,6 +53,11 @@ export function eventFact(event: MachineEvent): EventFact {
  */
 export type Verdict = "running" | "reached" | "failed" | "late" | "unsent" | "overtaken";
 
+/** Whether an operation leads to off; all others lead to on, or to wherever the machine was. */
+export function leadsToOff({ target }: Operation): boolean {
+  return target === "Stopped" || target === TO_RESIZE;
+}
+
 export function judge(
   operation: Operation,
   state: string,
@@ -60,18 +65,37 @@ export function judge(
   now: number,
   resendMs: number,
 ): Verdict {
-  const power = powerOf(state);
-  const target = operation.target === "Stopped" ? "off" : "ready";
-  const settled = event.state !== "pending";
-  if (settled && event.state !== "failed" && power === target) return "reached";
-  if (settled && operation.intent === "Create" && target === "off" && power === "ready") return "overtaken";
-  if (now >= (millis(operation.deadline) ?? 0)) return "late";
-  if (event.state === "failed") return "failed";
-  const age = now - (millis(operation.requestedAt) ?? 0);
+  const isOld = ageOf(operation, now) >= resendMs;
+  const verdict = event.state === "failed" ? "failed" : progress(operation, powerOf(state), event, isOld);
+  // Past the deadline what has come about all the same counts; everything else is late.
+  return isLate(operation, now) && verdict !== "reached" && verdict !== "overtaken" ? "late" : verdict;
+}
+
+function progress(operation: Operation, power: Power, event: EventFact, isOld: boolean): Verdict {
+  if (event.state === "pending") return "running";
+  // Without an event only time tells a change that is over from one that does not show yet.
+  const believed = event.state !== "none" || isOld;
+  switch (operation.intent) {
+    case "Update":
+      return believed ? "reached" : "running";
+    case "Resize":
+    case "Restart":
+      // Wherever it ends: what is still missing is put right from there.
+      return believed && power !== "changing" ? "reached" : "running";
+    default:
+      return powerProgress(operation, power, event, isOld);
+  }
+}
+
+function powerProgress(operation: Operation, power: Power, event: EventFact, isOld: boolean): Verdict {
+  const { intent } = operation;
+  const target = leadsToOff(operation) ? "off" : "ready";
+  if (power === target) return "reached";
+  if (intent === "Create" && target === "off" && power === "ready") return "overtaken";
   const resting = power === "off" || power === "ready";
-  if (!settled || !resting || age < resendMs || operation.intent === "Create") return "running";
+  if (!resting || !isOld || intent === "Create") return "running";
   // A start that is done and left the machine off has found no hardware: that is for the deadline to tell.
-  return event.state === "none" || operation.intent === "Stop" ? "unsent" : "running";
+  return event.state === "none" || intent === "Stop" ? "unsent" : "running";
 }
 
 /** For people: what was asked for, and how far it is. */

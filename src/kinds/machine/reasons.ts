@@ -15,20 +15,55 @@ export const REASON = {
   WaitingForAgent: "WaitingForAgent",
   /** Somebody else (the console, Paperspace itself) is changing it. */
   ChangingElsewhere: "ChangingElsewhere",
+  Restarting: "Restarting",
+  /** The hardware is being changed: machine type or disk. */
+  Resizing: "Resizing",
   Updating: "Updating",
+  /** A setting that differed from the spec was put back: somebody changed it outside Kubernetes. */
+  DriftCorrected: "DriftCorrected",
+  /** Machine type or disk differ and the machine is on: stop it (powerState), or set resizePolicy to StopAndResize. */
+  ResizeNeedsStop: "ResizeNeedsStop",
+  /** The API refused the new machine type or disk size: correct the spec, or put the old value back. */
+  ResizeRefused: "ResizeRefused",
+  /** The disk is larger than declared, and a disk cannot shrink: set diskSize to what it is. */
+  DiskCannotShrink: "DiskCannotShrink",
+  /** An accessor is no member of the team: invite him, or correct the spec. */
+  AccessorNotFound: "AccessorNotFound",
+  /** The machine has no desktop: remove desktopSecretRef, or use another template. */
+  NoDesktop: "NoDesktop",
+  /** A Secret of that name exists and is not ours: choose another name, or delete it. */
+  DesktopSecretTaken: "DesktopSecretTaken",
+  /** The operator's role does not let it write that Secret: see the chart's values. */
+  DesktopSecretForbidden: "DesktopSecretForbidden",
+  /** No hardware of the type is free in the region just now; asked again. */
+  WaitingForCapacity: "WaitingForCapacity",
+  CapacityAvailable: "CapacityAvailable",
+  /** The team has as many machines as it may: delete one, or ask Paperspace for more. */
+  QuotaExceeded: "QuotaExceeded",
+  /** Paperspace asks for something first, such as a payment method: see the message. */
+  AccountNotInGoodStanding: "AccountNotInGoodStanding",
+  /** A static address stays in the account and is billed: release it there, or set publicIpReleasePolicy. */
+  AddressKept: "AddressKept",
+  AddressReleased: "AddressReleased",
+  /** A request by annotation that there was nothing to do for. */
+  RequestIgnored: "RequestIgnored",
+  /** A machine that nobody records: delete it in the console, or adopt it. */
+  MachineLeaked: "MachineLeaked",
   /** Somebody keeps undoing what the spec says: take the field out of the spec, or stop the other side. */
   Contended: "Contended",
   CreateFailed: "CreateFailed",
   StartFailed: "StartFailed",
   StopFailed: "StopFailed",
+  RestartFailed: "RestartFailed",
+  UpdateFailed: "UpdateFailed",
   DeleteFailed: "DeleteFailed",
   /** A transition took longer than its deadline: look at the machine in the console, or ask Paperspace. */
   TransitionTimedOut: "TransitionTimedOut",
-  /** Still off long after its start: no hardware of this type is free in the region; tried again slowly. */
+  /** No hardware of this type was free in the region until the deadline; tried again slowly. */
   CapacityUnavailable: "CapacityUnavailable",
   /** Not found just now; that alone proves nothing yet. */
   AbsenceUnconfirmed: "AbsenceUnconfirmed",
-  /** Deleted in the console: delete this object, or make another. */
+  /** Deleted in the console: delete this object, or set onExternalDeletion to Recreate. */
   ExternallyDeleted: "ExternallyDeleted",
   /** spec.adoptId names no machine of this team. */
   AdoptNotFound: "AdoptNotFound",

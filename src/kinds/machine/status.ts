@@ -6,12 +6,17 @@ import { type Condition, toTime } from "../../kube/objects.ts";
 import { type Claim, type ConditionFacts, conditions, progressClaims } from "../../reconcile/conditions.ts";
 import type { Subject } from "../../reconcile/kind.ts";
 import type { Telling } from "../../reconcile/outcome.ts";
+import type { OwnerRecord } from "../../reconcile/record.ts";
+import type { Announcement } from "../../reconcile/transitions.ts";
 import type { Machine } from "./api.ts";
-import type { MachineMemory, MachineView } from "./decide.ts";
-import { describe, settingsDrift } from "./diff.ts";
+import { peopleDrift, scriptDrift } from "./belongings.ts";
+import { type Change, describe, hardwareDrift, settingsDrift } from "./diff.ts";
+import { apiTime, eventNews, lastEvents } from "./history.ts";
 import { powerOf } from "./operation.ts";
+import { planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import type { MachineStatus, PaperspaceMachine } from "./types.ts";
+import { AWAIT_CAPACITY, type MachineMemory, type MachineView } from "./view.ts";
 
 type Known = Subject<PaperspaceMachine, { team: string }>;
 
@@ -38,9 +43,12 @@ export function machineStatus(
     ...(record && { id: record.id }),
     ...(teamId !== undefined && { teamId }),
     ...(object.metadata.uid !== undefined && { uid: object.metadata.uid }),
-    ...(gone || !record ? {} : factsOf(seen, memory, before)),
-    ...(memory.power !== undefined && { power: memory.power }),
-    ...(memory.operation && { operation: memory.operation }),
+    ...(gone || !record ? {} : factsOf(view, seen, memory, before)),
+    ...memory,
+    ...requestsOf(record),
+    ...(before?.abandoned && { abandoned: before.abandoned }),
+    ...(view.leaks.length > 0 && { leaks: [...view.leaks] }),
+    ...(view.halted?.reason === REASON.DryRun && { plan: planOf(view) }),
     conditions: conditionsOf(view, outcome, seen, {
       previous: before?.conditions ?? [],
       generation,
@@ -54,13 +62,22 @@ export function machineStatus(
  * costs a handful of writes and not one for each address and size.
  */
 function factsOf(
+  { history }: MachineView,
   seen: Machine | undefined,
   { operation }: MachineMemory,
   before: MachineStatus | undefined,
 ): Partial<MachineStatus> {
   const sameState = operation !== undefined && before?.state !== undefined && before.state === seen?.state;
-  if (seen && !sameState) return described(seen);
-  return before ? remembered(before) : {};
+  if (!seen || sameState) return before ? remembered(before) : {};
+  // Nothing known is not the same as nothing there: then it is left to be seen.
+  const shown = before?.lastEvents ?? (history.length > 0 ? [] : undefined);
+  return { ...described(seen), ...(shown && { lastEvents: lastEvents(shown, history) }) };
+}
+
+function requestsOf(record: OwnerRecord | undefined): Pick<MachineStatus, "handled"> {
+  const { restart, start } = record ?? {};
+  if (restart === undefined && start === undefined) return {};
+  return { handled: { ...(restart !== undefined && { restart }), ...(start !== undefined && { start }) } };
 }
 
 /** Empty values of a fresh machine (null, 0, "") are left out rather than shown as facts (machines.md section 7). */
@@ -80,9 +97,12 @@ function described(machine: Machine): Partial<MachineStatus> {
     privateIp: machine.privateIp,
     publicIp: machine.publicIp,
     publicIpType: machine.publicIpType,
+    restorePointSnapshotId: machine.restorePointSnapshotId,
+    updatesPending: machine.updatesPending || undefined,
+    reservation: reservationOf(machine),
     usageRate: machine.usageRate,
     storageRate: machine.storageRate,
-    createdAt: machine.dtCreated,
+    createdAt: apiTime(machine.dtCreated),
     accelerators: accelerators?.length
       ? accelerators.map(({ name, count, memory }) => ({ name, count, ...(memory && { memory }) }))
       : undefined,
@@ -93,19 +113,42 @@ function described(machine: Machine): Partial<MachineStatus> {
   return Object.fromEntries(full) as Partial<MachineStatus>;
 }
 
+function reservationOf({ reservation }: Machine): MachineStatus["reservation"] {
+  const { id, name, isActive, dtStarted, dtFinished } = reservation ?? {};
+  const [startedAt, finishedAt] = [apiTime(dtStarted), apiTime(dtFinished)];
+  if (!id || !startedAt || !finishedAt) return undefined;
+  return { id, name: name ?? "", isActive: isActive ?? false, startedAt, finishedAt };
+}
+
+/** What is shown of the machine itself. */
+const FACTS = [
+  "name",
+  "state",
+  "machineType",
+  "region",
+  "os",
+  "agentType",
+  "cpus",
+  "ram",
+  "storageTotal",
+  "accelerators",
+  "networkId",
+  "privateIp",
+  "publicIp",
+  "publicIpType",
+  "restorePointSnapshotId",
+  "updatesPending",
+  "reservation",
+  "usageRate",
+  "storageRate",
+  "createdAt",
+  "lastEvents",
+] as const satisfies readonly (keyof MachineStatus)[];
+
 /** While the machine cannot be seen, what was last known stays: it is all there is. */
 function remembered(before: MachineStatus): Partial<MachineStatus> {
-  const {
-    observedGeneration: _,
-    id: _id,
-    teamId: _team,
-    uid: _uid,
-    power: _power,
-    operation: _op,
-    conditions: _c,
-    ...facts
-  } = before;
-  return facts;
+  const kept = FACTS.filter((fact) => before[fact] !== undefined).map((fact) => [fact, before[fact]]);
+  return Object.fromEntries(kept) as Partial<MachineStatus>;
 }
 
 function conditionsOf(
@@ -130,12 +173,34 @@ function conditionsOf(
   return conditions(claims, facts);
 }
 
-function syncedClaim({ spec }: MachineView, machine: Machine | undefined): Claim[] {
+function syncedClaim(view: MachineView, machine: Machine | undefined): Claim[] {
   if (!machine) return [];
-  const { changes } = settingsDrift(spec, machine);
+  const changes = driftOf(view, machine);
   return changes.length === 0
     ? [{ type: "Synced", status: "True", reason: "Synced", message: "the settings are as declared" }]
     : [{ type: "Synced", status: "False", reason: "Drifted", message: describe(changes) }];
+}
+
+/** All that can be seen to differ; power is no setting. */
+function driftOf({ spec, around }: MachineView, machine: Machine): Change[] {
+  const { changes, tooLarge } = hardwareDrift(spec, machine);
+  const scripts = scriptDrift(spec, around);
+  const people = peopleDrift(spec, around);
+  const ids = (list: readonly { id: string }[] = []) => list.map(({ id }) => id).join(", ");
+  const wrongScript = scripts && (scripts.missing !== undefined || scripts.extra.length > 0);
+  const wrongPeople = people && (people.missing.length > 0 || people.extra.length > 0);
+  return [
+    ...settingsDrift(spec, machine).changes,
+    ...changes,
+    ...(tooLarge ? [tooLarge] : []),
+    ...(wrongScript
+      ? [{ field: "startupScriptId", from: around.scripts?.join(", "), to: spec.startupScriptId }]
+      : []),
+    ...(wrongPeople ? [{ field: "accessors", from: ids(people.extra), to: ids(people.missing) }] : []),
+    ...(people?.sure && people.unknown.length > 0
+      ? [{ field: "accessors.emails", from: undefined, to: people.unknown.join(", ") }]
+      : []),
+  ];
 }
 
 function runningClaim(machine: Machine | undefined, outcome: Telling): Claim[] {
@@ -157,4 +222,25 @@ function runningClaim(machine: Machine | undefined, outcome: Telling): Claim[] {
 function stateReason(state: string): string {
   const letters = state.replace(/[^A-Za-z0-9]/g, "");
   return letters ? `${letters.charAt(0).toUpperCase()}${letters.slice(1)}` : "Unknown";
+}
+
+/** What a change of status is worth telling beyond its conditions. */
+export function machineNews(before: MachineStatus, after: MachineStatus): Announcement[] {
+  const news = eventNews(before.lastEvents, after.lastEvents);
+  const waited = before.operation?.intent === AWAIT_CAPACITY && after.operation?.intent !== AWAIT_CAPACITY;
+  if (waited && after.operation && after.operation.target !== "Stopped")
+    news.push({
+      type: "Normal",
+      reason: REASON.CapacityAvailable,
+      note: `hardware is free again, after waiting since ${before.operation?.requestedAt}`,
+    });
+  for (const id of after.leaks ?? [])
+    if (!before.leaks?.includes(id))
+      news.push({
+        id: `leak/${id}`,
+        type: "Warning",
+        reason: REASON.MachineLeaked,
+        note: `machine ${id} was made by a create of this object whose answer never came; it belongs to nobody and costs money. Delete it in the Paperspace console, or adopt it by another object (spec.adoptId: ${id})`,
+      });
+  return news;
 }

@@ -6,117 +6,225 @@ import { toTime } from "../../kube/objects.ts";
 import type { ApiAnswer } from "../../paperspace/transport.ts";
 import type { Operation, Performed, Tools } from "../../reconcile/kind.ts";
 import type { Outcome, Telling } from "../../reconcile/outcome.ts";
-import type { CreateMachine, Machine, MachineApi, MachineEvent } from "./api.ts";
-import type { MachineMemory, MachineStep } from "./decide.ts";
+import type { Announcement } from "../../reconcile/transitions.ts";
+import type { Machine, MachineApi, MachineEvent } from "./api.ts";
+import type { AroundApi } from "./around-api.ts";
+import type { DesktopSecrets } from "./desktop.ts";
 import { describe } from "./diff.ts";
 import type { MachineInventory } from "./inventory.ts";
 import { underWay } from "./operation.ts";
 import { REASON } from "./reasons.ts";
-import type { MachineSpec, PaperspaceMachine } from "./types.ts";
+import type { Surroundings } from "./surroundings.ts";
+import type { PaperspaceMachine } from "./types.ts";
+import type { MachineMemory, MachineStep } from "./view.ts";
 
 /** All in milliseconds. */
 export interface Deadlines {
   createMs: number;
   startMs: number;
   stopMs: number;
+  resizeMs: number;
   deleteMs: number;
 }
 
 export interface StepParts {
   id: string;
+  object: PaperspaceMachine;
   api: MachineApi;
+  aroundApi: AroundApi;
   inventory: MachineInventory;
+  surroundings: Surroundings;
+  desktops: DesktopSecrets;
   now: () => number;
   deadlines: Deadlines;
 }
 
-/** machines.md section 3. `emailPassword` is true by default there: automation must say false. */
-export function createBody(spec: MachineSpec, name: string): CreateMachine {
-  const { machineType, region, templateId, diskSize, powerState, autoShutdown, autoSnapshot } = spec;
-  if (templateId === undefined || diskSize === undefined)
-    throw new Error("a create needs templateId and diskSize: the schema does not let such a spec in");
-  return {
-    name,
-    machineType,
-    templateId,
-    diskSize,
-    region,
-    startOnCreate: powerState === "Running",
-    emailPassword: false,
-    ...(autoShutdown && {
-      autoShutdownEnabled: autoShutdown.enabled,
-      ...(autoShutdown.timeoutHours !== undefined && { autoShutdownTimeout: autoShutdown.timeoutHours }),
-      ...(autoShutdown.force !== undefined && { autoShutdownForce: autoShutdown.force }),
-    }),
-    ...(autoSnapshot && {
-      autoSnapshotEnabled: autoSnapshot.enabled,
-      ...(autoSnapshot.frequency !== undefined && { autoSnapshotFrequency: autoSnapshot.frequency }),
-      ...(autoSnapshot.saveCount !== undefined && { autoSnapshotSaveCount: autoSnapshot.saveCount }),
-    }),
-  };
-}
+type Step<D extends MachineStep["do"]> = Extract<MachineStep, { do: D }>;
+type Done = Promise<Performed<MachineMemory>>;
+type MachineTools = Tools<MachineMemory>;
 
 export async function perform(
   step: MachineStep,
   memory: MachineMemory,
-  tools: Tools<MachineMemory>,
+  tools: MachineTools,
   parts: StepParts,
-): Promise<Performed<MachineMemory>> {
+): Done {
   switch (step.do) {
     case "update":
       return update(step, memory, tools, parts);
+    case "resize":
+      return resize(step, memory, tools, parts);
     case "start":
     case "stop":
+    case "restart":
       return power(step, memory, tools, parts);
     case "delete":
       return remove(step, memory, tools, parts);
+    case "assign":
+    case "unassign":
+      return assign(step, memory, tools, parts);
+    case "grant":
+    case "revoke":
+      return access(step, memory, tools, parts);
+    case "releaseAddress":
+      return releaseAddress(step, memory, tools, parts);
+    case "writeDesktop":
+      return writeDesktop(memory, parts);
+    case "removeDesktop":
+      return removeDesktop(step, memory, parts);
+    case "handle":
+      return handle(step, memory, tools);
   }
 }
-
-type Step<D extends MachineStep["do"]> = Extract<MachineStep, { do: D }>;
 
 async function update(
   step: Step<"update">,
   memory: MachineMemory,
-  { gate }: Tools<MachineMemory>,
-  { id, api, inventory }: StepParts,
-): Promise<Performed<MachineMemory>> {
-  const answer = await api.update(id, step.settings, { gate });
-  inventory.noteWrite(id, answer.body.data, answer.answeredAt);
-  const message = `changed ${describe(step.changes)}`;
-  return { outcome: { kind: "Wait", reason: REASON.Updating, message, afterMs: 0 }, memory };
+  { gate }: MachineTools,
+  parts: StepParts,
+): Done {
+  const { id, api, inventory, object } = parts;
+  const { body, answeredAt } = await api.update(id, step.settings, { gate });
+  inventory.noteWrite(id, body.data, answeredAt);
+  const said = describe(step.changes);
+  const news: Announcement[] = [];
+  // A spec that was looked at before and is not kept any more: somebody else has changed the machine.
+  if (object.status?.observedGeneration === object.metadata.generation)
+    news.push({ type: "Normal", reason: REASON.DriftCorrected, note: `put back what was changed: ${said}` });
+  if (step.settings.publicIpType !== undefined) news.push(...addressNews(object, memory.staticIp));
+  if (!body.event) return { ...told(REASON.Updating, `changed ${said}`, memory), news };
+  inventory.events.note(body.event);
+  const operation = { ...begin(parts, "Update", parts.deadlines.resizeMs), eventId: body.event.id };
+  const message = underWay(operation, body.data.state);
+  return { outcome: waiting(REASON.Updating, message), memory: { ...memory, operation }, news };
 }
 
-async function power(
-  step: Step<"start" | "stop">,
+async function resize(
+  step: Step<"resize">,
   memory: MachineMemory,
-  { gate, remember }: Tools<MachineMemory>,
+  { gate, remember }: MachineTools,
   parts: StepParts,
-): Promise<Performed<MachineMemory>> {
-  const start = step.do === "start";
-  const operation = begin(
-    parts,
-    start ? "Start" : "Stop",
-    start ? parts.deadlines.startMs : parts.deadlines.stopMs,
-  );
-  operation.target = start ? "Running" : "Stopped";
+): Done {
+  const operation = begin(parts, "Resize", parts.deadlines.resizeMs);
+  const outcome = waiting(REASON.Resizing, `the change is being sent: ${describe(step.changes)}`);
+  await remember({ ...memory, operation }, outcome);
+  const { body, answeredAt } = await parts.api.update(parts.id, step.hardware, { gate });
+  parts.inventory.noteWrite(parts.id, body.data, answeredAt);
+  if (body.event) parts.inventory.events.note(body.event);
+  const sent = { ...operation, ...(body.event && { eventId: body.event.id }) };
+  const message = underWay(sent, body.data.state);
+  return { outcome: waiting(REASON.Resizing, message), memory: { ...memory, operation: sent } };
+}
+
+const POWER = {
+  start: { intent: "Start", target: "Running", reason: REASON.Starting, deadline: "startMs" },
+  stop: { intent: "Stop", target: "Stopped", reason: REASON.Stopping, deadline: "stopMs" },
+  restart: { intent: "Restart", target: "Running", reason: REASON.Restarting, deadline: "startMs" },
+} as const;
+
+async function power(
+  step: Step<"start" | "stop" | "restart">,
+  memory: MachineMemory,
+  { gate, remember }: MachineTools,
+  parts: StepParts,
+): Done {
+  const { intent, target, reason, deadline } = POWER[step.do];
+  const operation: Operation = {
+    ...begin(parts, intent, parts.deadlines[deadline]),
+    target: step.target ?? target,
+    ...(step.requests && { requests: step.requests }),
+  };
   if (step.deadline !== undefined) operation.deadline = step.deadline;
-  const outcome = waiting(start ? REASON.Starting : REASON.Stopping, `the ${step.do} is being sent`);
+  const outcome = waiting(reason, `the ${step.do} is being sent`);
   await remember({ ...memory, operation }, outcome);
   const answer = await parts.api.power(parts.id, step.do, { gate });
-  return accepted(answer, { ...memory, operation }, outcome.reason, parts);
+  const { machineType, region } = answer.body.data;
+  if (step.do === "start" && machineType && region) parts.surroundings.taken(machineType, region);
+  return accepted(answer, { ...memory, operation }, reason, parts);
 }
 
 async function remove(
   step: Step<"delete">,
   memory: MachineMemory,
-  { gate }: Tools<MachineMemory>,
+  { gate }: MachineTools,
   parts: StepParts,
-): Promise<Performed<MachineMemory>> {
+): Done {
   const operation = begin(parts, "Delete", parts.deadlines.deleteMs);
   if (step.deadline !== undefined) operation.deadline = step.deadline;
   const answer = await parts.api.delete(parts.id, { gate });
-  return accepted(answer, { ...memory, operation }, REASON.Deleting, parts);
+  const { publicIpType, publicIp } = answer.body.data;
+  const address = publicIpType === "static" && publicIp ? publicIp : memory.staticIp;
+  const staticIp = address === undefined ? {} : { staticIp: address };
+  const performed = accepted(answer, { ...memory, ...staticIp, operation }, REASON.Deleting, parts);
+  return { ...performed, news: addressNews(parts.object, address) };
+}
+
+/** A static address that nobody will use costs money: it is said, or given back later. */
+function addressNews({ spec }: PaperspaceMachine, address: string | undefined): Announcement[] {
+  if (address === undefined || spec.publicIpReleasePolicy === "Release") return [];
+  const note = `the static address ${address} stays in the account and is billed there, as publicIpReleasePolicy says; release it in the Paperspace console when it is not needed`;
+  return [{ type: "Warning", reason: REASON.AddressKept, note }];
+}
+
+async function assign(
+  step: Step<"assign" | "unassign">,
+  memory: MachineMemory,
+  { gate }: MachineTools,
+  { id, aroundApi, surroundings }: StepParts,
+): Done {
+  const { machineIds, answeredAt } = await aroundApi.assign(step.of, id, step.do, { gate });
+  surroundings.noteScript(step.of, machineIds, answeredAt);
+  return { outcome: { kind: "Again" }, memory };
+}
+
+async function access(
+  { do: action, person }: Step<"grant" | "revoke">,
+  memory: MachineMemory,
+  { gate }: MachineTools,
+  { id, aroundApi, surroundings }: StepParts,
+): Done {
+  const answeredAt = await aroundApi[action](id, person.id, { gate });
+  surroundings.noteAccess(id, person, action, answeredAt);
+  return { outcome: { kind: "Again" }, memory };
+}
+
+async function releaseAddress(
+  { ip }: Step<"releaseAddress">,
+  { staticIp: _released, ...memory }: MachineMemory,
+  { gate }: MachineTools,
+  { aroundApi, surroundings }: StepParts,
+): Done {
+  await aroundApi.release(ip, { gate });
+  surroundings.forgetAddresses();
+  const note = `the static address ${ip} was given back, as publicIpReleasePolicy says`;
+  const news: Announcement[] = [{ type: "Normal", reason: REASON.AddressReleased, note }];
+  return { ...told(REASON.Updating, note, memory), news };
+}
+
+async function writeDesktop(memory: MachineMemory, parts: StepParts): Done {
+  const { object, desktops, surroundings, id } = parts;
+  const desktop = surroundings.desktopOf(id);
+  if (desktop) await desktops.write(object, desktop);
+  return { outcome: { kind: "Again" }, memory };
+}
+
+async function removeDesktop(
+  { name }: Step<"removeDesktop">,
+  { desktopSecret: _removed, ...memory }: MachineMemory,
+  { object, desktops }: StepParts,
+): Done {
+  await desktops.remove(object, name);
+  return told(REASON.Updating, `removed the Secret ${name} with the desktop access`, memory);
+}
+
+async function handle(
+  { requests, note }: Step<"handle">,
+  memory: MachineMemory,
+  { handled }: MachineTools,
+): Done {
+  await handled(requests);
+  const news: Announcement[] = note ? [{ type: "Normal", reason: REASON.RequestIgnored, note }] : [];
+  return { outcome: { kind: "Again" }, memory, news };
 }
 
 /** A write that the API took: its event is what to wait for. */
@@ -139,22 +247,12 @@ function waiting(reason: string, message: string): Telling & Outcome {
   return { kind: "Wait", reason, message, afterMs: 0 };
 }
 
-export function begin({ now }: Pick<StepParts, "now">, intent: string, deadlineMs: number): Operation {
-  const at = now();
-  return { intent, requestedAt: toTime(at), deadline: toTime(at + deadlineMs) };
+/** Done, and what is remembered is to be written down. */
+function told(reason: string, message: string, memory: MachineMemory): Performed<MachineMemory> {
+  return { outcome: waiting(reason, message), memory };
 }
 
-/** What a create leads to, written down before it is sent. */
-export function createOperation(
-  object: PaperspaceMachine,
-  attempt: { name: string; time: string },
-  deadlineMs: number,
-): Operation {
-  return {
-    intent: "Create",
-    requestedAt: attempt.time,
-    deadline: toTime(Date.parse(attempt.time) + deadlineMs),
-    name: attempt.name,
-    target: object.spec.powerState,
-  };
+function begin({ now }: Pick<StepParts, "now">, intent: string, deadlineMs: number): Operation {
+  const at = now();
+  return { intent, requestedAt: toTime(at), deadline: toTime(at + deadlineMs) };
 }

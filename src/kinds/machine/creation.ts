@@ -1,0 +1,63 @@
+/**
+ * How a machine is made of a spec: the body of the create, and the operation that stands for it before it is sent.
+ */
+import { toTime } from "../../kube/objects.ts";
+import type { Operation } from "../../reconcile/kind.ts";
+import type { CreateMachine } from "./api.ts";
+import type { MachineSpec, PaperspaceMachine } from "./types.ts";
+
+/**
+ * machines.md section 3. `emailPassword` is true by default there: automation must say false. A snapshot to restore
+ * from, a display name and people given by e-mail follow by updates, once there is a machine.
+ */
+export function createBody(spec: MachineSpec, name: string): CreateMachine {
+  const { machineType, region, templateId, diskSize, powerState, accessors } = spec;
+  if (templateId === undefined || diskSize === undefined)
+    throw new Error("a create needs templateId and diskSize: the schema does not let such a spec in");
+  return {
+    name,
+    machineType,
+    templateId,
+    diskSize,
+    region,
+    startOnCreate: powerState === "Running",
+    emailPassword: spec.emailPassword,
+    ...given({
+      networkId: spec.networkId,
+      publicIpType: spec.publicIpType,
+      startupScriptId: spec.startupScriptId || undefined,
+      accessorIds: accessors?.userIds?.length ? accessors.userIds : undefined,
+      enableNvlink: spec.enableNvlink,
+      takeInitialSnapshot: spec.takeInitialSnapshot,
+      autoShutdownEnabled: spec.autoShutdown?.enabled,
+      autoShutdownTimeout: spec.autoShutdown?.timeoutHours,
+      autoShutdownForce: spec.autoShutdown?.force,
+      autoSnapshotEnabled: spec.autoSnapshot?.enabled,
+      autoSnapshotFrequency: spec.autoSnapshot?.frequency,
+      autoSnapshotSaveCount: spec.autoSnapshot?.saveCount,
+      restorePointEnabled: spec.restorePoint?.enabled,
+      restorePointFrequency: spec.restorePoint?.frequency,
+    }),
+  };
+}
+
+/** Only what is declared: absent means unmanaged. */
+function given<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: NonNullable<T[K]> };
+}
+
+/** What a create leads to, written down before it is sent. */
+export function createOperation(
+  object: PaperspaceMachine,
+  attempt: { name: string; time: string },
+  deadlineMs: number,
+): Operation {
+  return {
+    intent: "Create",
+    requestedAt: attempt.time,
+    deadline: toTime(Date.parse(attempt.time) + deadlineMs),
+    name: attempt.name,
+    target: object.spec.powerState,
+  };
+}

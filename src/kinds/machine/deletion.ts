@@ -1,0 +1,96 @@
+/**
+ * The end of a machine: how it is deleted, and what it leaves behind when it is gone. Pure.
+ */
+import { toTime } from "../../kube/objects.ts";
+import { millis } from "../../reconcile/conditions.ts";
+import type { Operation } from "../../reconcile/kind.ts";
+import type { Machine } from "./api.ts";
+import { powerOf, underWay } from "./operation.ts";
+import { REASON } from "./reasons.ts";
+import {
+  ASK,
+  act,
+  ageOf,
+  type Choice,
+  isLate,
+  lacking,
+  type MachineMemory,
+  type MachineView,
+  rest,
+  stalled,
+  TO_DELETE,
+  untilLook,
+  wait,
+} from "./view.ts";
+
+/** A running machine may be deleted as it is (observed-in-the-field.md 10); it is stopped first only where that is refused. */
+export function deletion(view: MachineView, machine: Machine): Choice {
+  const { memory, event, now, limits } = view;
+  const { operation } = memory;
+  if (operation?.target === TO_DELETE) return stopFirst(view, machine, operation);
+  if (operation?.intent !== "Delete") return act({ do: "delete" }, memory);
+  const late = isLate(operation, now);
+  if (event.state === "failed" && !late) {
+    const failed = { failedAt: toTime(now), ...operation };
+    const since = now - (millis(failed.failedAt) ?? 0);
+    if (since >= limits.resendMs) return act({ do: "delete" }, memory);
+    const { message } = event;
+    const outcome = { kind: "Retry", reason: REASON.DeleteFailed, message } as const;
+    return rest({ ...outcome, atLeastMs: limits.resendMs - since }, { ...memory, operation: failed });
+  }
+  if (!late)
+    return wait(memory, REASON.Deleting, underWay(operation, machine.state), untilLook(view, operation));
+  const age = ageOf(operation, now);
+  if (age >= limits.slowMs) return act({ do: "delete", deadline: operation.deadline }, memory);
+  return stalled(
+    memory,
+    REASON.TransitionTimedOut,
+    `the machine is still there after ${operation.deadline}; deleting it is tried again`,
+    limits.slowMs - age,
+  );
+}
+
+/**
+ * The delete was refused while the machine was on: the operation says so with the intent Delete, and with the intent
+ * Stop once that was sent. However the stop ends, the delete is sent again.
+ */
+function stopFirst(view: MachineView, machine: Machine, operation: Operation): Choice {
+  const { memory, event, now } = view;
+  const power = powerOf(machine.state);
+  if (operation.intent === "Delete")
+    return power === "ready" || power === "serviceready"
+      ? act({ do: "stop", target: TO_DELETE }, memory)
+      : act({ do: "delete" }, memory);
+  const stopping = event.state === "pending" || power === "changing";
+  if (!stopping || isLate(operation, now)) return act({ do: "delete" }, memory);
+  return wait(memory, REASON.Deleting, underWay(operation, machine.state), untilLook(view, operation));
+}
+
+export interface Leavings {
+  memory: MachineMemory;
+  /** What is to be done about them; absent when nothing is. */
+  choice?: Choice;
+}
+
+/**
+ * What is still to be put away once a machine is gone, or has no use for it any more: the Secret with its desktop, its
+ * static address. `machine` is absent when it is gone.
+ */
+export function leavings(view: MachineView, memory: MachineMemory, machine?: Machine): Leavings {
+  const { desktopSecret, staticIp, ...others } = memory;
+  if (desktopSecret !== undefined && desktopSecret !== (machine && view.spec.desktopSecretRef?.name))
+    return { memory, choice: act({ do: "removeDesktop", name: desktopSecret }, memory) };
+  if (staticIp === undefined || machine?.publicIpType === "static") return { memory };
+  const forgotten = { ...others, ...(desktopSecret !== undefined && { desktopSecret }) };
+  if (view.spec.publicIpReleasePolicy !== "Release") return { memory: forgotten };
+  const { addresses } = view.around;
+  if (!addresses) return { memory, choice: lacking(view, memory, [ASK.addresses]) };
+  // Only what nobody else has taken meanwhile is ours to release.
+  const own = view.identity.state === "ours" ? view.identity.record.id : undefined;
+  const ours = addresses.some(
+    ({ ip, machineId }) => ip === staticIp && (machineId === null || machineId === own),
+  );
+  return ours
+    ? { memory, choice: act({ do: "releaseAddress", ip: staticIp }, memory) }
+    : { memory: forgotten };
+}

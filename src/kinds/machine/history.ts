@@ -1,0 +1,94 @@
+/**
+ * The machine's events in Paperspace as status and Kubernetes Events show them, including what somebody did in the
+ * console. Pure.
+ */
+import { millis } from "../../reconcile/conditions.ts";
+import type { Announcement } from "../../reconcile/transitions.ts";
+import type { MachineEvent } from "./api.ts";
+import { eventFact } from "./operation.ts";
+import type { MachineStatus } from "./types.ts";
+
+export type Shown = NonNullable<MachineStatus["lastEvents"]>;
+
+/** Events that status keeps. */
+const KEPT = 10;
+
+/** The newest of what was shown and what is known, newest first. */
+export function lastEvents(before: Shown, known: readonly MachineEvent[]): Shown {
+  const byId = new Map(before.map((event) => [event.id, event]));
+  // A date that is none could not be written to the API server.
+  for (const event of known.filter(({ dtCreated }) => apiTime(dtCreated))) byId.set(event.id, shown(event));
+  return [...byId.values()].sort(newestFirst).slice(0, KEPT);
+}
+
+/** What status remembers, as events again: after a restart they are all that is known. */
+export function remembered(events: Shown, machineId: string): MachineEvent[] {
+  return events.map(({ id, name, state, error, createdAt, finishedAt }) => ({
+    id,
+    name,
+    state,
+    machineId,
+    error: error ?? null,
+    dtCreated: createdAt,
+    dtFinished: finishedAt ?? null,
+  }));
+}
+
+/**
+ * Each event of Paperspace once, when it has ended. Those that were there when the object first saw its machine are
+ * history, not news. `before` undefined: nothing was shown yet.
+ */
+export function eventNews(before: Shown | undefined, after: Shown | undefined): Announcement[] {
+  if (!before || !after) return [];
+  const known = new Map(before.map((event) => [event.id, event]));
+  const oldest = before.at(-1);
+  return after
+    .filter((event) => hasEnded(event) && !hasEnded(known.get(event.id)))
+    .filter((event) => known.has(event.id) || !oldest || newestFirst(event, oldest) < 0)
+    .reverse()
+    .map(({ id, name, state, error }) => ({
+      id: `paperspace/${id}`,
+      type: state.toLowerCase() === "done" ? "Normal" : "Warning",
+      reason: state.toLowerCase() === "done" ? (REASON_OF[name] ?? "MachineEvent") : "MachineEventFailed",
+      note: `Paperspace: ${name} ${state}${error ? `: ${error}` : ""} (event ${id})`,
+    }));
+}
+
+/** For `kubectl get events`: one word for each name that is known (machines.md section 8). */
+const REASON_OF: Record<string, string> = {
+  create: "MachineCreated",
+  start: "MachineStarted",
+  stop: "MachineStopped",
+  restart: "MachineRestarted",
+  deactivate: "MachineDeleted",
+  "vm-upgrade": "MachineResized",
+  "vm-migrate": "MachineMigrated",
+  "vm-shutdown-force": "MachineShutDown",
+  "snapshot-create": "SnapshotCreated",
+  "snapshot-delete": "SnapshotDeleted",
+  "snapshot-restore": "SnapshotRestored",
+};
+
+function shown({ id, name, state, error, dtCreated, dtFinished }: MachineEvent): Shown[number] {
+  return {
+    id,
+    name,
+    state,
+    ...(error && { error }),
+    createdAt: dtCreated,
+    ...(apiTime(dtFinished) && { finishedAt: apiTime(dtFinished) }),
+  };
+}
+
+/** A date of the API, where it is one. */
+export function apiTime(date: string | null | undefined): string | undefined {
+  return date && millis(date) !== undefined ? date : undefined;
+}
+
+function hasEnded(event: { id: string; name: string; state: string } | undefined): boolean {
+  return event !== undefined && eventFact({ ...event, dtCreated: "" }).state !== "pending";
+}
+
+function newestFirst(a: Shown[number], b: Shown[number]): number {
+  return Date.parse(b.createdAt) - Date.parse(a.createdAt) || (a.id < b.id ? -1 : 1);
+}

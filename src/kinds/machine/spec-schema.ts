@@ -1,0 +1,195 @@
+/**
+ * What a user may declare of a machine. A field stands here only once it does something. Names and units follow the
+ * Paperspace API (machines.md sections 3 and 4); absent means unmanaged, an empty list or string means none.
+ */
+import { Type } from "typebox";
+import { secretKeyRef, stringEnum } from "../../reconcile/schema.ts";
+
+const id = (description: string, minLength = 1) => Type.String({ minLength, maxLength: 63, description });
+
+const autoShutdown = Type.Object(
+  {
+    enabled: Type.Boolean({ description: "Whether Paperspace shuts the machine down by itself." }),
+    timeoutHours: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 8760, description: "Hours until it does." }),
+    ),
+    force: Type.Optional(Type.Boolean({ description: "Shut down even while somebody is connected." })),
+  },
+  {
+    description:
+      "Automatic shutdown. A machine that shut itself down is reported (Ready, reason AutoShutdown) and not started again until the annotation paperspace.com/start-requested-at gets a new value, or powerState is set to Stopped and back to Running.",
+  },
+);
+
+const autoSnapshot = Type.Object(
+  {
+    enabled: Type.Boolean({ description: "Whether Paperspace takes snapshots by itself." }),
+    frequency: Type.Optional(
+      stringEnum(["hourly", "daily", "weekly", "monthly"], { description: "How often." }),
+    ),
+    saveCount: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1000, description: "Snapshots kept; the oldest goes first." }),
+    ),
+  },
+  { description: "Automatic snapshots of the disk." },
+);
+
+const restorePoint = Type.Object(
+  {
+    enabled: Type.Boolean({
+      description:
+        "Whether the disk goes back to the restore point. What was written to it since then is lost each time.",
+    }),
+    frequency: Type.Optional(stringEnum(["shutdown"], { description: "When: at every shutdown." })),
+    snapshotId: Type.Optional(
+      id("Snapshot of this machine to go back to. Absent: the initial snapshot (takeInitialSnapshot)."),
+    ),
+  },
+  { description: "Restore point: the disk is put back to a snapshot at every shutdown." },
+);
+
+const people = (description: string, maxLength: number) =>
+  Type.Array(Type.String({ minLength: 1, maxLength }), {
+    maxItems: 100,
+    description,
+    "x-kubernetes-list-type": "set",
+  });
+
+const accessors = Type.Object(
+  {
+    userIds: Type.Optional(people("User ids.", 63)),
+    emails: Type.Optional(people("E-mail addresses of members of the team, in any letter case.", 254)),
+  },
+  {
+    description:
+      "Who may access the machine: exactly these, from both lists together; others are taken away. Empty lists: nobody but its owner. Absent: not managed.",
+  },
+);
+
+/** What is given once, at creation; the API shows none of it afterwards (machines.md section 4). */
+const creation = {
+  enableNvlink: Type.Optional(
+    Type.Boolean({ description: "NVLink between the GPUs, for types that have it. Only at creation." }),
+  ),
+  takeInitialSnapshot: Type.Optional(
+    Type.Boolean({ description: "Take a snapshot at the first boot. Only at creation." }),
+  ),
+  emailPassword: Type.Boolean({
+    default: false,
+    description: "Mail the login password to the owner. Only at creation.",
+  }),
+};
+
+const policies = {
+  resizePolicy: stringEnum(["WhenStopped", "StopAndResize"], {
+    default: "WhenStopped",
+    description:
+      "When machineType and diskSize are changed, which needs the machine off: WhenStopped waits until it is off, StopAndResize stops it, changes it and starts it again.",
+  }),
+  deletionPolicy: stringEnum(["Delete", "Orphan"], {
+    default: "Delete",
+    description:
+      "What becomes of the machine when this object is deleted: Delete destroys it with its disk, Orphan leaves it as it is.",
+  }),
+  publicIpReleasePolicy: stringEnum(["Keep", "Release"], {
+    default: "Keep",
+    description:
+      "What becomes of a static address once this machine has no use for it any more: Keep leaves it in the account, where it is billed; Release gives it back.",
+  }),
+  onExternalDeletion: stringEnum(["Stall", "Recreate"], {
+    default: "Stall",
+    description:
+      "What to do when the machine was deleted outside Kubernetes: Stall reports it, Recreate makes a new one. The old disk is lost either way.",
+  }),
+};
+
+export const machineSpecSchema = Type.Object(
+  {
+    name: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 253,
+        description:
+          "Display name in Paperspace. Absent: the name given at creation, <metadata.name>-<hash>, stays.",
+      }),
+    ),
+    machineType: id(
+      "Machine type label, such as C5, A4000 or H100. A change needs the machine off (resizePolicy) and stays within the group of the type.",
+    ),
+    region: id("Region: ny2, ca1 or ams1. It cannot be changed once the machine exists."),
+    templateId: Type.Optional(
+      id(
+        "Id of the OS template or custom template the disk is made from. Needed unless adoptId is set; it cannot be changed once the machine exists.",
+      ),
+    ),
+    diskSize: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1000000,
+        description:
+          "Disk size in GiB; Paperspace offers 50, 100, 250, 500, 1000, 2000 and more. Needed unless adoptId is set. It can only grow, and a change needs the machine off (resizePolicy).",
+      }),
+    ),
+    powerState: stringEnum(["Running", "Stopped"], {
+      default: "Running",
+      description:
+        "Whether the machine shall run. A stopped machine costs no compute, its disk is still billed. Running starts it, Stopped stops it; nothing else is changed.",
+    }),
+    networkId: Type.Optional(
+      id("Private network. A machine can move to another one, but not leave private networking."),
+    ),
+    publicIpType: Type.Optional(
+      stringEnum(["static", "dynamic", "none"], {
+        description:
+          "Public address: static is kept and billed until released, dynamic is a new one at every start, none is none.",
+      }),
+    ),
+    startupScriptId: Type.Optional(
+      id(
+        "Startup script of the machine, the only one: others are unassigned. Empty: none. Absent: not managed.",
+        0,
+      ),
+    ),
+    autoShutdown: Type.Optional(autoShutdown),
+    autoSnapshot: Type.Optional(autoSnapshot),
+    restorePoint: Type.Optional(restorePoint),
+    accessors: Type.Optional(accessors),
+    ...creation,
+    ...policies,
+    adoptId: Type.Optional(id("Id of an existing machine to take over instead of creating one.")),
+    desktopSecretRef: Type.Optional(
+      Type.Object(
+        {
+          name: Type.String({
+            minLength: 1,
+            maxLength: 253,
+            description: "Name of the Secret. It must not exist, or be this object's own.",
+          }),
+        },
+        {
+          description:
+            "Secret to write the desktop access into (type, host, port, password). It is kept current, and removed with the machine.",
+        },
+      ),
+    ),
+    credentialsSecretRef: Type.Optional(
+      secretKeyRef(
+        "Secret of the same namespace that holds the API key. Absent: the Secret paperspace-credentials, then the operator's own key where this namespace may use it.",
+      ),
+    ),
+  },
+  {
+    description: "The machine as it shall be. An absent field is not managed.",
+    "x-kubernetes-validations": [
+      {
+        rule: "has(self.adoptId) || (has(self.templateId) && has(self.diskSize))",
+        message: "templateId and diskSize are needed to create a machine (or adoptId to take one over)",
+      },
+      {
+        rule: "!has(self.adoptId) || self.onExternalDeletion != 'Recreate'",
+        message:
+          "onExternalDeletion Recreate cannot be together with adoptId: remove adoptId once the machine is taken over",
+      },
+    ],
+  },
+);

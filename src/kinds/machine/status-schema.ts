@@ -1,0 +1,134 @@
+/**
+ * What is shown of a machine, and what the operator must remember across restarts. Nothing secret, and nothing that
+ * changes by itself while a machine idles: each change of it is a write to the API server.
+ */
+import { Type } from "typebox";
+import { conditionsSchema, operationSchema, requestsSchema, stringEnum } from "../../reconcile/schema.ts";
+
+const time = (description: string) => Type.String({ format: "date-time", description });
+
+const accelerator = Type.Object({
+  name: Type.String({ description: "Model, such as NVIDIA A100-80G." }),
+  count: Type.Number(),
+  memory: Type.Optional(Type.Integer({ description: "As the API gives it; its unit is not documented." })),
+});
+
+const reservation = Type.Object(
+  {
+    id: Type.String(),
+    name: Type.String(),
+    isActive: Type.Boolean(),
+    startedAt: time("By Paperspace's clock."),
+    finishedAt: time("By Paperspace's clock."),
+  },
+  { description: "Reservation that the machine runs under." },
+);
+
+const machineEvent = Type.Object({
+  id: Type.String(),
+  name: Type.String({ description: "create, start, stop, vm-upgrade and so on, or one not known yet." }),
+  state: Type.String({ description: "new, in progress, done, error or cancelled." }),
+  error: Type.Optional(Type.String()),
+  createdAt: time("By Paperspace's clock."),
+  finishedAt: Type.Optional(time("By Paperspace's clock.")),
+});
+
+const planned = Type.Object({
+  action: Type.String({ description: "Create, Update, Resize, Start, Stop, Delete and so on." }),
+  field: Type.Optional(Type.String({ description: "Path below spec." })),
+  from: Type.Optional(Type.String({ description: "As it is, as JSON." })),
+  to: Type.Optional(Type.String({ description: "As it would be, as JSON." })),
+  needsStop: Type.Boolean({ description: "Whether the running machine is stopped for it." }),
+  losesData: Type.Boolean({ description: "Whether data on the disk is lost by it." }),
+});
+
+const refusal = Type.Object(
+  {
+    machineType: Type.Optional(Type.String()),
+    diskSize: Type.Optional(Type.Integer()),
+    message: Type.String(),
+    at: time("When."),
+    asked: Type.Optional(Type.String({ description: "Value of reconcile-requested-at then." })),
+  },
+  { description: "The last resize that failed; it is not tried again by stopping the machine once more." },
+);
+
+const memory = {
+  power: Type.Optional(
+    stringEnum(["Running", "Stopped"], { description: "Power state that was last reached as asked." }),
+  ),
+  operation: Type.Optional(operationSchema),
+  resizeRefusal: Type.Optional(refusal),
+  staticIp: Type.Optional(Type.String({ description: "Static address that was claimed for this machine." })),
+  desktopSecret: Type.Optional(Type.String({ description: "Name of the Secret with the desktop access." })),
+  handled: Type.Optional(requestsSchema("Requests by annotation that were carried out.")),
+  abandoned: Type.Optional(
+    Type.Array(Type.String(), {
+      "x-kubernetes-list-type": "atomic",
+      description: "Names of creates that were given up; a late machine is found by them.",
+    }),
+  ),
+};
+
+const hardware = {
+  machineType: Type.Optional(Type.String()),
+  region: Type.Optional(Type.String()),
+  os: Type.Optional(Type.String()),
+  agentType: Type.Optional(Type.String()),
+  cpus: Type.Optional(Type.Number()),
+  ram: Type.Optional(Type.Integer({ format: "int64", description: "Bytes." })),
+  storageTotal: Type.Optional(Type.Integer({ format: "int64", description: "Bytes." })),
+  accelerators: Type.Optional(
+    Type.Array(accelerator, { "x-kubernetes-list-type": "atomic", description: "GPUs." }),
+  ),
+};
+
+export const machineStatusSchema = Type.Object(
+  {
+    observedGeneration: Type.Integer({ description: "Generation of the spec this status is about." }),
+    id: Type.Optional(Type.String({ description: "Id of the machine in Paperspace." })),
+    teamId: Type.Optional(Type.String({ description: "Paperspace team the machine belongs to." })),
+    uid: Type.Optional(Type.String({ description: "UID of the object this status was written for." })),
+    name: Type.Optional(Type.String({ description: "Display name in Paperspace." })),
+    state: Type.Optional(
+      Type.String({
+        description:
+          "State as Paperspace reports it: provisioning, starting, serviceready, ready, stopping, off, restarting, upgrading, or one not known yet.",
+      }),
+    ),
+    ...hardware,
+    networkId: Type.Optional(Type.String()),
+    privateIp: Type.Optional(Type.String()),
+    publicIp: Type.Optional(Type.String()),
+    publicIpType: Type.Optional(Type.String()),
+    restorePointSnapshotId: Type.Optional(Type.String({ description: "Snapshot of the restore point." })),
+    updatesPending: Type.Optional(Type.Boolean({ description: "Updates of the operating system wait." })),
+    reservation: Type.Optional(reservation),
+    usageRate: Type.Optional(
+      Type.Number({ description: "Price while on, as the API gives it (currency and period undocumented)." }),
+    ),
+    storageRate: Type.Optional(Type.Number({ description: "Price of the disk, as the API gives it." })),
+    createdAt: Type.Optional(time("By Paperspace's clock.")),
+    ...memory,
+    lastEvents: Type.Optional(
+      Type.Array(machineEvent, {
+        "x-kubernetes-list-type": "atomic",
+        description: "The last ten events of the machine in Paperspace, newest first.",
+      }),
+    ),
+    leaks: Type.Optional(
+      Type.Array(Type.String(), {
+        "x-kubernetes-list-type": "atomic",
+        description: "Ids of machines that a given-up create of this object made after all. They cost money.",
+      }),
+    ),
+    plan: Type.Optional(
+      Type.Array(planned, {
+        "x-kubernetes-list-type": "atomic",
+        description: "What would be done, under the annotation dry-run.",
+      }),
+    ),
+    conditions: Type.Optional(conditionsSchema),
+  },
+  { description: "The machine as it is." },
+);

@@ -1,0 +1,222 @@
+/**
+ * The terms in which a machine is decided about: what is known (the view), what is remembered, what can be done (the
+ * steps), and how a choice is written down. No behaviour lives here.
+ */
+import { toTime } from "../../kube/objects.ts";
+import { millis } from "../../reconcile/conditions.ts";
+import { type Decision, type Operation, type Step, stepName } from "../../reconcile/kind.ts";
+import type { Outcome } from "../../reconcile/outcome.ts";
+import type { OwnershipFacts } from "../../reconcile/ownership.ts";
+import type { Requests } from "../../reconcile/record.ts";
+import type { Machine, MachineEvent, MachineHardware, MachineSettings } from "./api.ts";
+import type { Address, Person, Standing } from "./around-api.ts";
+import type { Change } from "./diff.ts";
+import type { EventFact, Power } from "./operation.ts";
+import type { MachineSpec, MachineStatus, PowerState } from "./types.ts";
+
+export type Sighting =
+  | { state: "unknown" }
+  | { state: "present"; machine: Machine }
+  /** `certain`: gone for good; else the API may only not show it yet. */
+  | { state: "absent"; certain: boolean };
+
+export type Refusal = NonNullable<MachineStatus["resizeRefusal"]>;
+
+/** What must be remembered across passes; kept in status. */
+export interface MachineMemory {
+  operation?: Operation;
+  /** Power state last reached as asked: tells a machine that shut itself down from one that was never started. */
+  power?: PowerState;
+  resizeRefusal?: Refusal;
+  /** Claimed for this machine: it outlives it, and costs money until it is released. */
+  staticIp?: string;
+  /** Name of the Secret that was written. */
+  desktopSecret?: string;
+}
+
+/** All in milliseconds. */
+export interface MachineLimits {
+  /** How soon a power change is sent again that seems never to have arrived, or whose event failed. */
+  resendMs: number;
+  /** How often what is past its deadline is tried again. */
+  slowMs: number;
+  /** How often to look while waiting without an event to wait for, at least. */
+  lookMs: number;
+  absenceGraceMs: number;
+  /** How long a change that we did not ask for may take until it counts as late. */
+  observeMs: number;
+  /** How long hardware may be short until that counts as late. */
+  capacityMs: number;
+}
+
+export type Capacity = { hint: "free" | "unknown" } | { hint: "short"; retryMs: number };
+
+/** What a desktop Secret is like, beside what it should be. */
+export type DesktopFact = "current" | "stale" | "none" | "taken";
+
+/** What is known around the machine. A fact that is absent has not been looked up. */
+export interface Around {
+  /** Ids of the startup scripts that the machine has. */
+  scripts?: readonly string[];
+  accessors?: readonly Person[];
+  /** Members of the team. */
+  users?: readonly Person[];
+  desktop?: DesktopFact;
+  /** Static addresses of the team, with the machines that have them. */
+  addresses?: readonly Address[];
+  standing?: Standing;
+  /** Machines of the team, and how many it may have. */
+  machines?: { count: number; most: number };
+  /** By machine type, in the machine's region. */
+  capacity: Readonly<Record<string, Capacity>>;
+  /** By the name of the ask: why the last look failed. */
+  troubles: Readonly<Record<string, Trouble>>;
+}
+
+export type Trouble = Extract<Outcome, { kind: "Retry" }>;
+
+/** Names of what can be looked up; capacity also needs the machine type. */
+export const ASK = {
+  scripts: "scripts",
+  accessors: "accessors",
+  users: "users",
+  desktop: "desktop",
+  addresses: "addresses",
+  standing: "standing",
+  machines: "machines",
+  capacity: (machineType: string) => `capacity/${machineType}`,
+} as const;
+
+export interface MachineView extends OwnershipFacts {
+  spec: MachineSpec;
+  sighting: Sighting;
+  /** Of the operation in flight. */
+  event: EventFact;
+  /** Of this machine, newest first, as far as they are known. */
+  history: readonly MachineEvent[];
+  /** The last look at the machine failed: what to say instead of deciding on old knowledge. */
+  trouble?: Trouble;
+  memory: MachineMemory;
+  around: Around;
+  /** Ids of machines that bear the name of a create that was given up. */
+  leaks: readonly string[];
+  /** Value of the annotation reconcile-requested-at. */
+  asked?: string;
+  /** Wall clock. */
+  now: number;
+  limits: MachineLimits;
+}
+
+export type MachineStep = Step &
+  (
+    | { do: "update"; settings: MachineSettings; changes: Change[] }
+    | { do: "resize"; hardware: MachineHardware; changes: Change[] }
+    /** `deadline` is kept where the step repeats one that is late. `target`: what a stop is for. */
+    | { do: "start" | "stop" | "restart"; deadline?: string; requests?: Requests; target?: string }
+    | { do: "delete"; deadline?: string }
+    /** `of`: the script, or the person. */
+    | { do: "assign" | "unassign"; of: string }
+    | { do: "grant" | "revoke"; of: string; person: Person }
+    | { do: "releaseAddress"; ip: string }
+    | { do: "writeDesktop" }
+    | { do: "removeDesktop"; name: string }
+    /** Nothing is to be done for these requests any more; `note` says why, where the user may wonder. */
+    | { do: "handle"; requests: Requests; note?: string }
+  );
+
+/** Intent of the operation that stands for a change begun elsewhere; nothing is sent for it. */
+export const OBSERVE = "Observe";
+/** Intent of the operation that stands for waiting until hardware is free. */
+export const AWAIT_CAPACITY = "AwaitCapacity";
+/** Targets of a stop that is a means to something else. */
+export const TO_RESIZE = "Resized";
+export const TO_DELETE = "Deleted";
+
+export type Choice = Decision<MachineStep, MachineMemory>;
+
+/** What one look at a machine at rest gathers on its way. */
+export interface Round {
+  readonly view: MachineView;
+  readonly machine: Machine;
+  readonly power: Exclude<Power, "changing">;
+  memory: MachineMemory;
+  /** Facts that are missing: they are needed before all can be said to be well. */
+  readonly asks: string[];
+  /** What only the user can mend. */
+  readonly complaints: { reason: string; message: string }[];
+}
+
+/** One refused field must not keep a machine from being stopped: it is told at the end, and the round goes on. */
+export function unlessRefused(round: Round, step: MachineStep): Choice | undefined {
+  const held = round.view.held[stepName(step)];
+  if (held?.kind !== "Terminal") return act(step, round.memory);
+  round.complaints.push({ reason: held.reason, message: held.message });
+  return undefined;
+}
+
+/** The memory at rest: no operation, or only the waiting for hardware. */
+export function rested({ operation, ...memory }: MachineMemory): MachineMemory {
+  return operation?.intent === AWAIT_CAPACITY ? { ...memory, operation } : memory;
+}
+
+/** The memory when something begins or is over. */
+export function without({ operation: _over, ...memory }: MachineMemory): MachineMemory {
+  return memory;
+}
+
+export function act(step: MachineStep, memory: MachineMemory): Choice {
+  return { step, memory };
+}
+
+export function rest(outcome: Outcome, memory: MachineMemory): Choice {
+  return { step: { do: "rest", outcome }, memory };
+}
+
+export function done(memory: MachineMemory, reason: string, message: string): Choice {
+  return rest({ kind: "Done", reason, message }, memory);
+}
+
+export function wait(memory: MachineMemory, reason: string, message: string, afterMs: number): Choice {
+  return rest({ kind: "Wait", reason, message, afterMs }, memory);
+}
+
+export function stalled(memory: MachineMemory, reason: string, message: string, recheckMs: number): Choice {
+  return rest({ kind: "Terminal", reason, message, recheckMs }, memory);
+}
+
+/** Facts are missing: whoever looks them up queues the key. One that cannot be had is said instead. */
+export function lacking(view: MachineView, memory: MachineMemory, asks: readonly string[]): Choice {
+  const trouble = asks.map((ask) => view.around.troubles[ask]).find((found) => found !== undefined);
+  return { ...rest(trouble ?? { kind: "Unknown" }, memory), asks };
+}
+
+/** Milliseconds since an operation was asked for. */
+export function ageOf(operation: Operation, now: number): number {
+  return ageOfTime(operation.requestedAt, now);
+}
+
+/** Milliseconds since a time as status holds it. */
+export function ageOfTime(time: string, now: number): number {
+  return now - (millis(time) ?? 0);
+}
+
+export function isLate(operation: Operation, now: number): boolean {
+  return now >= (millis(operation.deadline) ?? 0);
+}
+
+/** An operation for which nothing is sent, begun now unless it is under way already. */
+export function standing(view: MachineView, intent: string, ms: number): Operation {
+  const { operation } = view.memory;
+  if (operation?.intent === intent) return operation;
+  return { intent, requestedAt: toTime(view.now), deadline: toTime(view.now + ms) };
+}
+
+/** Waiting for an event costs shared pages; without one the machine itself is looked at, ever more rarely. */
+export function untilLook(
+  { now, limits }: Pick<MachineView, "now" | "limits">,
+  operation: Operation,
+): number {
+  const look = Math.min(Math.max(limits.lookMs, ageOf(operation, now) / 10), 10 * limits.lookMs);
+  const deadline = (millis(operation.deadline) ?? 0) - now;
+  return deadline > 0 ? Math.min(look, deadline) : look;
+}
