@@ -49,7 +49,9 @@ export const FaultAction = Type.Object(
     answerDelayMs: Type.Optional({ ...Milliseconds, description: "waits between the effect and the answer" }),
     lateEvents: Type.Optional({ ...Milliseconds, description: "event lists lack what is younger than this" }),
     repeatEvents: Type.Optional(Type.Boolean({ description: "event lists hold every event twice" })),
-    omitFromList: Type.Optional(Type.String({ description: "machine lists lack this id, or `newest`" })),
+    omitFromList: Type.Optional(
+      Type.String({ description: "lists of machines and what they touch lack this id, or `newest`" }),
+    ),
   },
   { ...closed, minProperties: 1 },
 );

@@ -2,6 +2,7 @@
  * What the simulator's own tests share: a simulation in virtual time and a client that calls it without HTTP.
  */
 
+import { expect, onTestFinished } from "vitest";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import type { Answer } from "./api/handle.ts";
 import { VendorSchema } from "./conformance.ts";
@@ -62,6 +63,13 @@ export function setUp(options: SimulationOptions = {}) {
   };
 
   return { clock, sim, call, ok, machine, event, create, act, machineIn };
+}
+
+/** The same, for a test all of whose requests and answers must fit the vendor's document. */
+export function setUpConforming(options: SimulationOptions = {}) {
+  const parts = setUp(options);
+  onTestFinished(() => expect(parts.sim.conformance.report().violations).toEqual([]));
+  return parts;
 }
 
 /** `code message` of an error answer, for short assertions. */

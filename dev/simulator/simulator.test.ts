@@ -146,6 +146,33 @@ describe("the control port", () => {
     expect((await send(sim, "GET", "/machines")).status).toBe(200);
   });
 
+  it("does what happens around machines: members, passwords, snapshots, standing", async () => {
+    const sim = await start();
+    const { id } = sim.console.create("te-alpha", { accessorIds: ["ualphauser1"] }, "ready");
+    const user = await control<{ id: string }>(sim, "POST", "/teams/te-alpha/users", {
+      email: "new@alpha.example",
+    });
+    await control(sim, "DELETE", "/teams/te-alpha/users/ualphauser1");
+    await control(sim, "POST", `/machines/${id}/auto-snapshot`);
+    await control(sim, "POST", `/machines/${id}/renew-desktop`);
+    await control(sim, "PATCH", "/teams/te-alpha", { goodStanding: false, messages: ["pay"] });
+    await control(sim, "PATCH", "/teams/te-alpha", { messages: ["pay now"] });
+    await control(sim, "POST", "/failures", { event: "snapshot-restore" });
+    await send(sim, "POST", "/startup-scripts", { name: "setup", script: "true" });
+
+    const state = await control<ReturnType<Simulator["console"]["state"]>>(sim, "GET", "/state");
+    expect(state.teams[0]).toMatchObject({ goodStanding: false, standingMessages: ["pay now"] });
+    expect(state.teams[0]?.users.map((u) => u.id)).toContain(user.id);
+    expect(state.machines).toMatchObject([{ id, accessorIds: [] }]);
+    expect(state.snapshots).toMatchObject([{ machineId: id, isAutoSnapshot: true, isDeleting: false }]);
+    expect(state.scripts).toMatchObject([{ name: "setup", script: "true" }]);
+    expect(state).toMatchObject({ staticAddresses: [], templates: [] });
+    expect(sim.console.machine(id).desktopRenewals).toBe(1);
+    const routes = await (await fetch(sim.controlUrl)).text();
+    for (const route of ["auto-snapshot", "renew-desktop", "/teams/:id/users"])
+      expect(routes).toContain(route);
+  });
+
   it("shows faults, calls and conformance, and empties them", async () => {
     const sim = await start();
     const { id } = await control<{ id: string }>(sim, "POST", "/faults", {

@@ -5,14 +5,14 @@
 
 import Fastify, { type FastifyInstance } from "fastify";
 import { type Static, type TSchema, Type } from "typebox";
-import { CreateMachine, UpdateMachine } from "../api/schemas.ts";
+import { CreateMachine, UpdateMachine } from "../api/schemas-machines.ts";
 import { FaultInput } from "../faults.ts";
 import type { Simulation } from "../simulation.ts";
 import { issuesOf } from "../validate.ts";
 import type { Behaviour } from "../world/behaviour.ts";
 import { findMachineType, regionCode } from "../world/catalogue.ts";
 import { ApiError } from "../world/errors.ts";
-import { MACHINE_STATES } from "../world/records.ts";
+import { EVENT_NAMES, MACHINE_STATES } from "../world/records.ts";
 
 const closed = { additionalProperties: false };
 const { Optional: opt, String: Text } = Type;
@@ -31,17 +31,7 @@ const Change = Type.Object(
 );
 const Failure = Type.Object(
   {
-    event: Type.Enum([
-      "create",
-      "start",
-      "stop",
-      "restart",
-      "deactivate",
-      "vm-upgrade",
-      "vm-migrate",
-      "vm-shutdown-force",
-      "snapshot-create",
-    ]),
+    event: Type.Enum([...EVENT_NAMES]),
     machineId: opt(Text()),
     state: opt(Type.Enum(["error", "cancelled"])),
     error: opt(Text()),
@@ -61,22 +51,38 @@ const TeamChange = Type.Object(
     maxMachines: opt(Type.Integer({ minimum: 0 })),
     budget: opt(Type.Union([Budget, Type.Null()])),
     goodStanding: opt(Type.Boolean()),
+    messages: opt(Type.Array(Text())),
   },
   { ...closed, minProperties: 1 },
 );
+const NewUser = Type.Object(
+  {
+    email: Text({ minLength: 1 }),
+    id: opt(Text({ minLength: 1 })),
+    firstName: opt(Text()),
+    lastName: opt(Text()),
+    isAdmin: opt(Type.Boolean()),
+    isOwner: opt(Type.Boolean()),
+    dtConfirmed: opt(Type.Null()),
+  },
+  closed,
+);
 
-const ROUTES = `GET    /state                      teams, machines (deleted ones too), events, capacity, behaviour
+const ROUTES = `GET    /state                      teams, machines (deleted ones too), events, networks, staticAddresses, scripts
+                                   (with their texts), snapshots, templates, capacity, behaviour
 GET    /calls?method=&path=&since=  log of calls; DELETE /calls empties it
 GET    /conformance                comparison with the vendor's OpenAPI document
 POST   /faults                     {match: {method, path, team, times, skip, probability}, do: {...}}
 GET    /faults                     DELETE /faults, DELETE /faults/:id
 PATCH  /behaviour                  switches and times; GET /behaviour
 PUT    /capacity                   {machineType, region, machines | null}
-PATCH  /teams/:id                  {maxMachines, budget | null, goodStanding}
+PATCH  /teams/:id                  {maxMachines, budget | null, goodStanding, messages}
+POST   /teams/:id/users            {email, id?, firstName?, lastName?, isAdmin?, isOwner?, dtConfirmed: null?}: a member
+DELETE /teams/:id/users/:userId    out of the team, and away from its machines
 POST   /teams/:id/keys             {key}; DELETE /keys/:key revokes
 POST   /machines                   {team, machine?, state?}: one made in the console
 PATCH  /machines/:id               {state?, hold?, settings?}; PATCH /machines/next {hold}
-POST   /machines/:id/:action       start, stop, restart, auto-shutdown
+POST   /machines/:id/:action       start, stop, restart, auto-shutdown, auto-snapshot, renew-desktop
 DELETE /machines/:id?now=true      deletes as the console would, or at once
 POST   /failures                   {event, machineId?, state?, error?}: that event ends badly
 POST   /reset                      back to the start
@@ -133,11 +139,13 @@ function circumstances(app: FastifyInstance, { world, console }: Simulation): vo
     return world.capacity;
   });
   app.patch<{ Params: { id: string } }>("/teams/:id", (request) => {
-    const { maxMachines, budget, goodStanding } = checked(TeamChange, request.body);
+    const { maxMachines, budget, goodStanding, messages } = checked(TeamChange, request.body);
     const { id } = request.params;
     if (maxMachines !== undefined) console.setQuota(id, maxMachines);
     if (budget !== undefined) console.setBudget(id, budget);
-    if (goodStanding !== undefined) console.setStanding(id, goodStanding);
+    if (goodStanding !== undefined || messages) {
+      console.setStanding(id, goodStanding ?? console.team(id).goodStanding, messages);
+    }
     return { ok: true };
   });
   app.post<{ Params: { id: string } }>("/teams/:id/keys", (request) => {
@@ -146,6 +154,12 @@ function circumstances(app: FastifyInstance, { world, console }: Simulation): vo
   });
   app.delete<{ Params: { key: string } }>("/keys/:key", (request) =>
     did(() => console.revokeKey(request.params.key)),
+  );
+  app.post<{ Params: { id: string } }>("/teams/:id/users", (request) => ({
+    id: console.addUser(request.params.id, checked(NewUser, request.body)).id,
+  }));
+  app.delete<{ Params: { id: string; userId: string } }>("/teams/:id/users/:userId", (request) =>
+    did(() => console.removeUser(request.params.id, request.params.userId)),
   );
   app.post("/failures", (request) => did(() => console.failNext(checked(Failure, request.body))));
 }
@@ -173,6 +187,8 @@ function machines(app: FastifyInstance, { console }: Simulation): void {
       stop: "stop",
       restart: "restart",
       "auto-shutdown": "autoShutdown",
+      "auto-snapshot": "autoSnapshot",
+      "renew-desktop": "renewDesktop",
     } as const;
     if (!Object.hasOwn(act, action)) throw new Error(`there is no action ${action}`);
     console[act[action as keyof typeof act]](id);

@@ -170,10 +170,11 @@ describe("updates", () => {
   ] as const)("moves a machine to another network as networkChange says: %s", async (rule, name) => {
     const { clock, ok, machineIn, machine } = setUp({ behaviour: { networkChange: rule } });
     const id = await machineIn("ready", { networkId: "nalpha0ny2" });
-    const { event } = await ok<Written>("PUT", `/machines/${id}`, { networkId: "nalpha0ca1" });
+    const other = await ok<{ id: string }>("POST", "/private-networks", { name: "other", region: "ny2" });
+    const { event } = await ok<Written>("PUT", `/machines/${id}`, { networkId: other.id });
     expect(event?.name).toBe(name);
     await clock.advance(10_000);
-    expect((await machine(id)).networkId).toBe("nalpha0ca1");
+    expect((await machine(id)).networkId).toBe(other.id);
   });
 
   it("gives and takes addresses when the kind of address changes", async () => {

@@ -29,17 +29,28 @@ const TIMES = {
   restartMs: 75_000,
   /** From an update of machineType or diskSize to the end of its event. */
   upgradeMs: 60_000,
+  /** From a move to another network to the end of its event, with networkChange `migrateEvent` (not documented). */
+  migrateMs: 5_000,
   /** "GET answers 404 within about a minute" (observed-in-the-field 10). */
   deleteMs: 60_000,
+  /** From a snapshot, an initial or automatic one too, to the end of its event (not documented). */
+  snapshotCreateMs: 20_000,
+  snapshotDeleteMs: 5_000,
+  snapshotRestoreMs: 30_000,
+  /** From a custom template to the end of its event (not documented). */
+  templateCreateMs: 60_000,
   /** From a start that finds no capacity to the end of its event. */
   noCapacityMs: 5_000,
   /** After an accepted start, stop, restart or delete the machine still reads as before (observed-in-the-field 6). */
   staleStateMs: 3_000,
   /** The same after an update of settings (not documented). */
   staleSettingsMs: 0,
-  /** GET by id answers 404 for so long after the create (errors-and-limits.md section 7: seen with the old API). */
+  /**
+   * GET by id answers as for an unknown id for so long after the create, of whatever kind of resource
+   * (errors-and-limits.md section 7: seen with the old API).
+   */
   getAfterCreateMissMs: 0,
-  /** Lists leave a new machine out for so long (errors-and-limits.md section 7: "assume possible"). */
+  /** Lists leave a new resource of whatever kind out for so long (errors-and-limits.md section 7: "assume possible"). */
   listAfterCreateMissMs: 0,
   /** Event lists leave a new event out for so long (machines.md section 8: delay not documented). */
   eventListDelayMs: 0,
@@ -79,6 +90,11 @@ const CODES = {
   invalidRegionCode: "BAD_REQUEST",
   invalidNetworkCode: "NOT_FOUND",
   invalidUserCode: "NOT_FOUND",
+  /** A machine named in a body: of a snapshot, a template, an assignment. */
+  invalidMachineCode: "NOT_FOUND",
+  invalidScriptCode: "NOT_FOUND",
+  /** A restore point that is no snapshot of the machine. */
+  invalidSnapshotCode: "NOT_FOUND",
 } satisfies Record<string, ErrorCode>;
 
 /** What may be chosen; the first is the default. */
@@ -98,10 +114,19 @@ export const CHOICES = {
   deletedMachines: ["notFound", "dtDeleted"],
   /** Whether the events of a deleted machine stay readable (not documented). */
   eventsOfDeleted: ["kept", "gone"],
+  /** GET of a deleted network, script or template: as of an unknown one, or with dtDeleted set (not documented). */
+  deletedResources: ["gone", "dtDeleted"],
+  /**
+   * dtDeleted of a network or template that lives: null, missing, or the empty object of the documents' samples, which
+   * is not what they declare (other-resources.md, conventions).
+   */
+  liveDtDeleted: ["null", "absent", "object"],
   /** Desktop of a machine that is not on: an empty object, or refused (machines.md section 5.4). */
   desktopWhenOff: ["empty", "error"],
   /** GET /machine-availability (machines.md section 5.5: not in every document; 404 means unknown). */
   availabilityEndpoint: ["present", "absent"],
+  /** GET /billing/account-standing (other-resources.md: in the CLI's schema only, "may be withdrawn"). */
+  accountStandingEndpoint: ["present", "absent"],
 
   // Lists
 
@@ -127,7 +152,7 @@ export const CHOICES = {
   sessionWithBadKey: ["null", "unauthorized"],
   /** GET /os-templates without a key (errors-and-limits.md section 1: no authorization listed). */
   osTemplatesAuth: ["open", "required"],
-  /** Another team's machine or event by id (errors-and-limits.md section 3 allows both readings). */
+  /** Another team's machine, event or other resource by id (errors-and-limits.md section 3 allows both readings). */
   foreignMachines: ["notFound", "forbidden"],
   /** Another team's members. */
   foreignTeams: ["forbidden", "notFound"],
@@ -142,6 +167,10 @@ export const CHOICES = {
   unknownRegion: ["error", "accept"],
   /** A network id that the team does not have (not documented). */
   unknownNetwork: ["error", "accept"],
+  /** A network of another region than the machine's (not documented). */
+  networkOfOtherRegion: ["error", "accept"],
+  /** A machine from a template whose event is not done yet (not documented). */
+  unfinishedTemplate: ["error", "accept"],
   /**
    * No machine of the type free in the region. `off`: all seems well, but the machine stays off
    * (observed-in-the-field 8); `eventError`: the start event fails; `refuse`: answered with capacityCode.
@@ -170,12 +199,16 @@ export const CHOICES = {
   upgradeEndsIn: ["off", "previous"],
   /** Moving to another network: at once without an event, or through a vm-migrate event (weak inference). */
   networkChange: ["settings", "migrateEvent"],
+  /** DELETE of a machine that is not off: accepted (observed-in-the-field 10), or it wants the machine off first. */
+  deleteWhenOn: ["accept", "error"],
   /** State shown while a running machine is being deleted (not documented). */
   stateWhileDeleting: ["stopping", "unchanged"],
   /** A second DELETE while the first is at work: the same event again, 404, or refused (not documented). */
   deleteWhileDeleting: ["sameEvent", "notFound", "error"],
   /** The event of an auto shutdown (inference), or that there is none. */
   autoShutdownEvent: ["vm-shutdown-force", "stop", "none"],
+  /** The desktop's password: the same for good, or another one at every start (machines.md section 5.4: silent). */
+  desktopPasswordRenewed: ["never", "start"],
 
   // Accessors (machines.md section 5.3)
 
@@ -183,6 +216,36 @@ export const CHOICES = {
   readdAccessor: ["same", "error"],
   /** Removed accessors: no longer there, or listed with dtDeleted ("soft delete is visible"). */
   removedAccessors: ["gone", "dtDeleted"],
+
+  // Networks, addresses, scripts (other-resources.md)
+
+  /** DELETE of a network that machines are in: refused, or they are in none afterwards (not documented). */
+  deleteUsedNetwork: ["refuse", "accept"],
+  /** An address of another region than the machine's (not documented). */
+  addressOfOtherRegion: ["error", "accept"],
+  /** DELETE of an address that a machine has: refused, or the machine loses it (not documented). */
+  releaseUsedAddress: ["refuse", "accept"],
+  /** What publicIpType becomes when a static address is taken from a machine (not documented). */
+  typeAfterUnassign: ["none", "dynamic"],
+  /** "Whether a machine can hold several scripts: not documented." `replace`: assigning one takes the others away. */
+  scriptsPerMachine: ["several", "replace"],
+  /** Unassigning a script that the machine does not have: answered with the script, or refused (not documented). */
+  scriptNotAssigned: ["same", "error"],
+  /** DELETE of a script that machines have: they lose it, or it is refused (not documented). */
+  deleteUsedScript: ["accept", "refuse"],
+
+  // Snapshots and templates (other-resources.md)
+
+  /** A deleted machine's snapshots go with it (legacy), or stay in the account. */
+  snapshotsOfDeleted: ["gone", "kept"],
+  /** State that a machine must be in to be put back to a snapshot ("not documented"). */
+  restoreNeeds: ["any", "off"],
+  /** DELETE of the snapshot that a restore point rests on: the machine loses it, or it is refused (not documented). */
+  deleteRestorePoint: ["accept", "refuse"],
+  /** State that a machine must be in to become a template (not documented). */
+  templateNeeds: ["any", "off"],
+  /** machineId of a template's event (machines.md section 5.2: "null is possible, e.g. for template events"). */
+  templateEventMachine: ["machine", "null"],
 } as const;
 
 type Codes = { [K in keyof typeof CODES]: ErrorCode };

@@ -3,9 +3,15 @@
  * and what an experiment needs. Every method works on the world alone; the control port calls the same ones.
  */
 
+import { leaveTeam } from "./access.ts";
 import * as actions from "./actions.ts";
+import { renewAddress } from "./addresses.ts";
+import { refuseWhileDeleting } from "./checks.ts";
 import * as life from "./lifecycle.ts";
-import type { Budget, MachineRecord, MachineState, Team } from "./records.ts";
+import type { Budget, MachineRecord, MachineState, SnapshotRecord, Team, User, UserSeed } from "./records.ts";
+import { scriptsOf } from "./scripts.ts";
+import { autoSnapshot } from "./snapshots.ts";
+import { userFromSeed } from "./teams.ts";
 import { eventView, shownMachine } from "./views.ts";
 import type { PlannedFailure, World } from "./world.ts";
 
@@ -46,12 +52,14 @@ export class Console {
     return actions.restartMachine(this.#world, this.team(machine.teamId), machine);
   }
 
-  /** Deletes as the console would; `now` takes the machine away without its minute of work. */
+  /** Deletes as the console would; `now` takes the machine away by no rule, and without its minute of work. */
   delete(id: string, now = false): void {
     const machine = this.machine(id);
-    if (!now || !machine.deleting) actions.deleteMachine(this.#world, machine);
-    if (!now) return;
-    if (machine.deleting) this.#world.finishEvent(machine.deleting);
+    if (!now) {
+      actions.deleteMachine(this.#world, machine);
+      return;
+    }
+    this.#world.finishEvent(machine.deleting ?? life.beginDelete(this.#world, machine));
     life.vanish(this.#world, machine);
   }
 
@@ -65,8 +73,18 @@ export class Console {
   autoShutdown(id: string): void {
     const { autoShutdownEvent } = this.#world.behaviour;
     const machine = this.machine(id);
-    actions.refuseWhileDeleting(this.#world, machine);
+    refuseWhileDeleting(this.#world, machine);
     life.beginStop(this.#world, machine, autoShutdownEvent === "none" ? null : autoShutdownEvent);
+  }
+
+  /** The cloud takes a snapshot by itself, as at autoSnapshotFrequency, and drops the oldest that is one too many. */
+  autoSnapshot(id: string): SnapshotRecord {
+    return autoSnapshot(this.#world, this.machine(id));
+  }
+
+  /** The desktop of a machine has another password from now on. */
+  renewDesktop(id: string): void {
+    this.machine(id).desktopRenewals++;
   }
 
   /** Puts a machine into a state at once, by no rule: what lay ahead is called off, its facts are filled in. */
@@ -79,7 +97,7 @@ export class Console {
     const isUp = state === "ready" || state === "serviceready";
     if (state !== "provisioning") life.fillDetails(world, machine);
     machine.holdsSlot = state !== "off";
-    if (isUp && !machine.publicIp) life.renewAddress(world, machine);
+    if (isUp && !machine.publicIp) renewAddress(world, machine);
     if (state === "off" && machine.settings.publicIpType !== "static") machine.publicIp = null;
     life.enter(world, machine, state);
   }
@@ -109,8 +127,24 @@ export class Console {
     this.team(teamId).budget = budget;
   }
 
-  setStanding(teamId: string, good: boolean): void {
-    this.team(teamId).goodStanding = good;
+  /** `messages`: what the account's standing then says to a person. */
+  setStanding(teamId: string, good: boolean, messages: string[] = []): void {
+    Object.assign(this.team(teamId), { goodStanding: good, standingMessages: [...messages] });
+  }
+
+  /** A new member of a team. */
+  addUser(teamId: string, seed: UserSeed): User {
+    const world = this.#world;
+    const team = this.team(teamId);
+    const user = userFromSeed(seed, world.iso(), (prefix) => world.id(prefix));
+    if (team.users.some((u) => u.id === user.id)) throw new Error(`there is a user ${user.id} already`);
+    team.users.push(user);
+    return user;
+  }
+
+  /** Takes a member out of a team, and so away from its machines. */
+  removeUser(teamId: string, userId: string): void {
+    leaveTeam(this.#world, this.team(teamId), userId);
   }
 
   addKey(teamId: string, key: string): void {
@@ -128,22 +162,41 @@ export class Console {
   /** Everything there is, for people and tests: what an answer shows (`shown`) beside how things stand. */
   state() {
     const world = this.#world;
+    const teams = [...world.teams.values()];
     return {
-      teams: [...world.teams.values()].map(({ keys, ...team }) => ({ ...team, keys: keys.length })),
-      machines: [...world.machines.values()].map((m) => ({
-        id: m.id,
-        teamId: m.teamId,
-        state: m.state,
-        isDeleting: m.deleting !== null,
-        templateId: m.templateId,
-        diskSize: m.diskSize,
-        ...m.writeOnly,
-        accessorIds: m.accessors.filter((a) => !a.dtDeleted).map((a) => a.user.id),
-        shown: shownMachine(world, m),
-      })),
+      teams: teams.map(({ keys, staticAddresses: _, ...team }) => ({ ...team, keys: keys.length })),
+      machines: [...world.machines.values()].map((m) => this.#machineState(m)),
       events: [...world.events.values()].map((e) => ({ teamId: e.teamId, ...eventView(e) })),
+      networks: [...world.networks.values()].map(bare),
+      staticAddresses: teams.flatMap((team) =>
+        team.staticAddresses.map(({ seq: _, ...address }) => ({ teamId: team.id, ...address })),
+      ),
+      scripts: [...world.scripts.values()].map(bare),
+      snapshots: [...world.snapshots.values()].map(({ deleting, ...snapshot }) => ({
+        ...bare(snapshot),
+        isDeleting: deleting !== null,
+      })),
+      templates: [...world.templates.values()].map(bare),
       capacity: world.capacity,
       behaviour: world.behaviour,
+    };
+  }
+
+  #machineState(m: MachineRecord) {
+    const world = this.#world;
+    return {
+      id: m.id,
+      teamId: m.teamId,
+      state: m.state,
+      isDeleting: m.deleting !== null,
+      templateId: m.templateId,
+      diskSize: m.diskSize,
+      networkId: m.networkId,
+      ...m.writeOnly,
+      startupScriptIds: scriptsOf(world, m),
+      accessorIds: m.accessors.filter((a) => !a.dtDeleted).map((a) => a.user.id),
+      restoredFrom: m.restoredFrom,
+      shown: shownMachine(world, m),
     };
   }
 
@@ -159,4 +212,9 @@ export class Console {
     if (!team) throw new Error(`there is no team ${id}`);
     return team;
   }
+}
+
+/** A record without what only the simulator itself needs. */
+function bare<R extends { seq: number; createdAt: number }>({ seq: _, createdAt: __, ...rest }: R) {
+  return rest;
 }

@@ -114,7 +114,7 @@ describe("the life of a machine", () => {
     expect((await machine(data.id)).publicIp).toBe(data.publicIp);
     await ok("DELETE", `/machines/${data.id}`);
     await clock.advance(90_000);
-    expect(sim.console.team("te-alpha").staticAddresses).toEqual([
+    expect(sim.console.team("te-alpha").staticAddresses).toMatchObject([
       { ip: data.publicIp, region: "ny2", machineId: null },
     ]);
   });

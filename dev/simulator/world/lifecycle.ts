@@ -1,16 +1,17 @@
 /**
- * What happens to a machine once something was accepted: states, events, addresses and their times, after machines.md
- * sections 6 and 7. Whether it is accepted is decided in actions.ts. A state changes here and in console.ts only.
+ * What happens to a machine once something was accepted: states, events and their times, after machines.md section 7.
+ * Whether it is accepted is decided in actions.ts. A state changes here and in console.ts only.
  */
 
+import { letGo, renewAddress } from "./addresses.ts";
 import { between } from "./random.ts";
-import type { EventName, EventRecord, MachineRecord, MachineState } from "./records.ts";
-import { machineView } from "./views.ts";
+import { type EventName, type EventRecord, isOn, type MachineRecord, type MachineState } from "./records.ts";
+import { detachScripts } from "./scripts.ts";
+import { applyRestorePoint, dropSnapshots, takeInitialSnapshot } from "./snapshots.ts";
+import { freeze } from "./stale.ts";
 import type { World } from "./world.ts";
 
 const NO_CAPACITY = "There is currently no capacity for this machine type in this region";
-
-export const isOn = (machine: MachineRecord) => machine.state === "ready" || machine.state === "serviceready";
 
 /** provisioning → starting → serviceready → ready, or → off; the create event ends before the machine is up. */
 export function beginCreate(world: World, machine: MachineRecord, startOnCreate: boolean): EventRecord {
@@ -49,6 +50,7 @@ export function beginStart(world: World, machine: MachineRecord): EventRecord {
     return event;
   }
   accept(world, machine, "starting");
+  renewDesktopAtStart(world, machine);
   bringUp(world, machine, event);
   return event;
 }
@@ -61,6 +63,7 @@ export function beginStop(world: World, machine: MachineRecord, name: EventName 
   world.plan(machine, world.behaviour.stopMs, () => {
     if (event && !world.finishEvent(event)) return fallBack(world, machine, before);
     goOff(world, machine);
+    applyRestorePoint(world, machine);
     if (world.behaviour.billingEvents) world.finishEvent(world.openEvent(machine, "bill-sessions"));
   });
   return event;
@@ -71,6 +74,7 @@ export function beginRestart(world: World, machine: MachineRecord, asked?: Event
   const { behaviour } = world;
   const event = asked ?? (takeOver(world, machine, "restart") as EventRecord);
   accept(world, machine, "restarting");
+  renewDesktopAtStart(world, machine);
   world.plan(machine, behaviour.restartMs / 2, () => renewAddress(world, machine));
   world.plan(machine, behaviour.restartMs, () => {
     if (!world.finishEvent(event)) return goOff(world, machine);
@@ -79,7 +83,10 @@ export function beginRestart(world: World, machine: MachineRecord, asked?: Event
   return event;
 }
 
-/** off → upgrading → off; the new type and disk hold once the event is done. */
+/**
+ * off → upgrading → off; the new type and disk hold once the event is done. Capacity does not bind an upgrade, only the
+ * start after it, be it the one that an upgrade of a running machine ends with.
+ */
 export function beginUpgrade(
   world: World,
   machine: MachineRecord,
@@ -91,20 +98,11 @@ export function beginUpgrade(
   accept(world, machine, "upgrading");
   world.plan(machine, behaviour.upgradeMs, () => {
     if (world.finishEvent(event)) Object.assign(machine, change);
-    if (!wasOn || behaviour.upgradeEndsIn === "off") return goOff(world, machine);
+    machine.holdsSlot = false;
+    const comesBack = wasOn && behaviour.upgradeEndsIn === "previous";
+    if (!comesBack || !world.hasCapacity(machine.machineType, machine.region)) return goOff(world, machine);
     renewAddress(world, machine);
     comeUp(world, machine);
-  });
-  return event;
-}
-
-/** The move to another network, as an event of its own; the state does not change. */
-export function beginMigrate(world: World, machine: MachineRecord, networkId: string): EventRecord {
-  const event = world.openEvent(machine, "vm-migrate");
-  world.plan(machine, 5_000, () => {
-    if (!world.finishEvent(event)) return;
-    machine.networkId = networkId;
-    machine.dtModified = world.iso();
   });
   return event;
 }
@@ -129,16 +127,16 @@ function fallBack(world: World, machine: MachineRecord, before: MachineState): v
   else comeUp(world, machine);
 }
 
-/** Takes a machine out of the world; a static address stays with the team (observed-in-the-field 11). */
+/** Takes a machine out of the world, and out of whatever it was part of. */
 export function vanish(world: World, machine: MachineRecord): void {
   world.dropPlans(machine);
-  world.cancelEvents(machine);
+  world.cancelEvents(machine, true);
   goOff(world, machine);
   machine.deleting = null;
   machine.dtDeleted = world.iso();
-  for (const address of world.teams.get(machine.teamId)?.staticAddresses ?? []) {
-    if (address.machineId === machine.id) address.machineId = null;
-  }
+  letGo(world, machine);
+  detachScripts(world, machine);
+  dropSnapshots(world, machine);
 }
 
 /** Changes the state for good: nothing stale is read any more. */
@@ -147,32 +145,6 @@ export function enter(world: World, machine: MachineRecord, state: MachineState)
   machine.stale = null;
   machine.dtModified = world.iso();
   if (machine.holdAt === state) world.dropPlans(machine);
-}
-
-/** Keeps what is read now readable for `ms`, whatever changes meanwhile. */
-export function freeze(world: World, machine: MachineRecord, ms: number): void {
-  const now = world.clock.monotonic();
-  if (ms <= 0) return;
-  const view = machine.stale && now < machine.stale.until ? machine.stale.view : machineView(world, machine);
-  machine.stale = { view, until: now + ms / world.speed };
-}
-
-/** Gives a machine the address its publicIpType asks for; a dynamic one is new each time. */
-export function renewAddress(world: World, machine: MachineRecord): void {
-  const kind = machine.settings.publicIpType;
-  if (kind === "static") machine.publicIp = claimStatic(world, machine);
-  else machine.publicIp = kind === "dynamic" ? world.nextPublicAddress() : null;
-  machine.dtModified = world.iso();
-}
-
-/** What create and publicIpType `static` do: an address of the account, kept until it is released. */
-export function claimStatic(world: World, machine: MachineRecord): string {
-  const addresses = world.teams.get(machine.teamId)?.staticAddresses ?? [];
-  const held = addresses.find((a) => a.machineId === machine.id);
-  if (held) return held.ip;
-  const ip = world.nextPublicAddress();
-  addresses.push({ ip, region: machine.region, machineId: machine.id });
-  return ip;
 }
 
 function bringUp(world: World, machine: MachineRecord, event: EventRecord): void {
@@ -184,9 +156,10 @@ function bringUp(world: World, machine: MachineRecord, event: EventRecord): void
     });
     return;
   }
-  if (machine.settings.publicIpType !== "none" && !machine.publicIp) {
-    world.plan(machine, addressMs, () => renewAddress(world, machine));
-  }
+  // Looked at then: what kind of address it wants may change on the way up.
+  world.plan(machine, addressMs, () => {
+    if (machine.settings.publicIpType !== "none" && !machine.publicIp) renewAddress(world, machine);
+  });
   world.plan(machine, serviceReadyMs, () => {
     enter(world, machine, "serviceready");
     world.plan(machine, startMs - serviceReadyMs, () => {
@@ -199,7 +172,10 @@ function bringUp(world: World, machine: MachineRecord, event: EventRecord): void
 function comeUp(world: World, machine: MachineRecord): void {
   machine.holdsSlot = true;
   enter(world, machine, "ready");
-  if (machine.snapshotDue) takeInitialSnapshot(world, machine);
+  if (machine.snapshotDue) {
+    machine.snapshotDue = false;
+    takeInitialSnapshot(world, machine);
+  }
   const next = machine.nextRestart;
   machine.nextRestart = null;
   if (next) beginRestart(world, machine, next);
@@ -213,15 +189,8 @@ function goOff(world: World, machine: MachineRecord): void {
   enter(world, machine, "off");
 }
 
-/** The first boot's snapshot, and the restore point that may rest on it (machines.md section 3). */
-function takeInitialSnapshot(world: World, machine: MachineRecord): void {
-  machine.snapshotDue = false;
-  const event = world.openEvent(machine, "snapshot-create");
-  world.later(20_000, () => {
-    if (!world.finishEvent(event) || machine.dtDeleted) return;
-    if (machine.settings.restorePointEnabled) machine.settings.restorePointSnapshotId ??= world.id("sn");
-    machine.dtModified = world.iso();
-  });
+function renewDesktopAtStart(world: World, machine: MachineRecord): void {
+  if (world.behaviour.desktopPasswordRenewed === "start") machine.desktopRenewals++;
 }
 
 /** A new request takes the place of what lay ahead; one that is stuck comes loose. */

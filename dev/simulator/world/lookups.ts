@@ -1,9 +1,11 @@
 /**
- * What a team can see: its own machines and events, minus what is not there yet or no longer. Reading only.
+ * What a team can see: its own machines, events and other resources, minus what is not there yet or no longer. Reading
+ * only.
  */
 
+import { OS_TEMPLATES, type OsTemplate } from "./catalogue.ts";
 import { ApiError, notFound } from "./errors.ts";
-import type { EventRecord, MachineRecord, Team } from "./records.ts";
+import type { EventRecord, MachineRecord, Owned, Team } from "./records.ts";
 import type { World } from "./world.ts";
 
 /** The machine that GET by id shows; deleted ones too, with deletedMachines `dtDeleted`. Throws NOT_FOUND. */
@@ -17,9 +19,7 @@ export function readableMachine(world: World, team: Team, id: string): MachineRe
 
 /** The machine that a write may touch: deleted ones are gone for all writes. Throws NOT_FOUND. */
 export function writableMachine(world: World, team: Team, id: string): MachineRecord {
-  const machine = own(world, team, world.machines.get(id));
-  if (machine.dtDeleted) throw notFound();
-  return machine;
+  return writable(world, team, world.machines, id);
 }
 
 /** The team's machines as lists show them, in no particular order. */
@@ -31,6 +31,60 @@ export function listedMachines(world: World, team: Team): MachineRecord[] {
       (listDeleted || !m.dtDeleted) &&
       !world.isWithin(m.createdAt, listAfterCreateMissMs),
   );
+}
+
+/** A network, snapshot, script or template as GET by id shows it; undefined when there is none to see. */
+export function seen<R extends Owned>(
+  world: World,
+  team: Team,
+  records: ReadonlyMap<string, R>,
+  id: string,
+): R | undefined {
+  const record = records.get(id);
+  if (!record || !isOwn(world, team, record)) return undefined;
+  if (record.dtDeleted && world.behaviour.deletedResources === "gone") return undefined;
+  return world.isWithin(record.createdAt, world.behaviour.getAfterCreateMissMs) ? undefined : record;
+}
+
+/** The same, where there must be one. Throws NOT_FOUND. */
+export function readable<R extends Owned>(
+  world: World,
+  team: Team,
+  records: ReadonlyMap<string, R>,
+  id: string,
+): R {
+  const record = seen(world, team, records, id);
+  if (!record) throw notFound();
+  return record;
+}
+
+/** One that a write may touch: deleted ones are gone for all writes. Throws NOT_FOUND. */
+export function writable<R extends Owned>(
+  world: World,
+  team: Team,
+  records: ReadonlyMap<string, R>,
+  id: string,
+): R {
+  const record = own(world, team, records.get(id));
+  if (record.dtDeleted) throw notFound();
+  return record;
+}
+
+/** The team's records as lists show them, in order of creation. */
+export function listed<R extends Owned>(world: World, team: Team, records: ReadonlyMap<string, R>): R[] {
+  const { deletedResources, listAfterCreateMissMs } = world.behaviour;
+  return [...records.values()].filter(
+    (r) =>
+      r.teamId === team.id &&
+      (!r.dtDeleted || deletedResources === "dtDeleted") &&
+      !world.isWithin(r.createdAt, listAfterCreateMissMs),
+  );
+}
+
+/** The vendor's template at the root of any template, which stays known when a custom one is deleted. */
+export function osTemplateOf(world: World, templateId: string): OsTemplate | undefined {
+  const root = world.templates.get(templateId)?.osTemplateId ?? templateId;
+  return OS_TEMPLATES.find((t) => t.id === root);
 }
 
 /** One event by id. Throws NOT_FOUND. */
@@ -59,8 +113,13 @@ function isKept(world: World, event: EventRecord): boolean {
 }
 
 function own<T extends { teamId: string }>(world: World, team: Team, record: T | undefined): T {
-  if (!record) throw notFound();
-  if (record.teamId === team.id) return record;
-  if (world.behaviour.foreignMachines === "notFound") throw notFound();
+  if (!record || !isOwn(world, team, record)) throw notFound();
+  return record;
+}
+
+/** False for another team's, which may be FORBIDDEN instead. */
+function isOwn(world: World, team: Team, record: { teamId: string }): boolean {
+  if (record.teamId === team.id) return true;
+  if (world.behaviour.foreignMachines === "notFound") return false;
   throw new ApiError("FORBIDDEN", "You do not have access to this resource");
 }

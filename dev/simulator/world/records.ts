@@ -17,20 +17,51 @@ export const MACHINE_STATES = [
 
 export type MachineState = (typeof MACHINE_STATES)[number];
 
+/** Up, as far as a client can tell. */
+export const isOn = (machine: { state: MachineState }) =>
+  machine.state === "ready" || machine.state === "serviceready";
+
 export type EventState = "new" | "in progress" | "done" | "error" | "cancelled";
 
 /** The names that the simulator gives out, of the 17 in machines.md section 8. */
-export type EventName =
-  | "create"
-  | "start"
-  | "stop"
-  | "restart"
-  | "deactivate"
-  | "vm-upgrade"
-  | "vm-migrate"
-  | "vm-shutdown-force"
-  | "snapshot-create"
-  | "bill-sessions";
+export const EVENT_NAMES = [
+  "create",
+  "start",
+  "stop",
+  "restart",
+  "deactivate",
+  "vm-upgrade",
+  "vm-migrate",
+  "vm-shutdown-force",
+  "snapshot-create",
+  "snapshot-delete",
+  "snapshot-restore",
+  "template-create",
+  "bill-sessions",
+] as const;
+
+export type EventName = (typeof EVENT_NAMES)[number];
+
+/** Work beside a machine's own course: a start or a stop leaves it alone, only the end of the machine ends it. */
+export const SIDE_WORK: ReadonlySet<EventName> = new Set<EventName>([
+  "snapshot-create",
+  "snapshot-delete",
+  "snapshot-restore",
+  "template-create",
+  "vm-migrate",
+]);
+
+/** What all resources have in common. */
+export interface Owned {
+  id: string;
+  /** Order of creation, which breaks ties between equal dates. */
+  seq: number;
+  teamId: string;
+  /** Monotonic. */
+  createdAt: number;
+  dtCreated: string;
+  dtDeleted: string | null;
+}
 
 export interface User {
   id: string;
@@ -53,24 +84,39 @@ export interface Team {
   namespace: string;
   keys: string[];
   users: User[];
-  networks: string[];
   /** Quota (errors-and-limits.md section 4, session.team.maxMachines). */
   maxMachines: number;
   goodStanding: boolean;
+  /** What the account's standing says to a person. */
+  standingMessages: string[];
   /** null: never a 429. */
   budget: Budget | null;
   /** Static addresses outlive their machine (observed-in-the-field 11). */
-  staticAddresses: { ip: string; region: string; machineId: string | null }[];
+  staticAddresses: StaticAddress[];
   dtCreated: string;
   analyticsId: number;
 }
+
+/** An address of the account; its text is its key (other-resources.md, public-ips). */
+export interface StaticAddress {
+  ip: string;
+  seq: number;
+  region: string;
+  machineId: string | null;
+  dtCreated: string;
+}
+
+export type UserSeed = Partial<User> & { email: string };
+
+/** A network that was there before; an id alone says by its end where it is, such as `nalpha0ny2`. */
+export type NetworkSeed = string | { id: string; name?: string; region?: string };
 
 export interface TeamSeed {
   id?: string;
   namespace?: string;
   keys?: string[];
-  users?: (Partial<User> & { email: string })[];
-  networks?: string[];
+  users?: UserSeed[];
+  networks?: NetworkSeed[];
   maxMachines?: number;
   goodStanding?: boolean;
   budget?: Budget | null;
@@ -121,11 +167,7 @@ export interface MachineView extends MachineSettings {
   reservation: null;
 }
 
-export interface MachineRecord {
-  id: string;
-  /** Order of creation, which breaks ties between equal dates. */
-  seq: number;
-  teamId: string;
+export interface MachineRecord extends Owned {
   settings: MachineSettings;
   machineType: string;
   /** GiB. */
@@ -152,10 +194,11 @@ export interface MachineRecord {
   holdAt: MachineState | null;
   /** What reads give until the monotonic time `until`. */
   stale: { view: MachineView; until: number } | null;
-  createdAt: number;
-  dtCreated: string;
+  /** How often the desktop got another password. */
+  desktopRenewals: number;
+  /** The snapshot that the disk was last put back to. */
+  restoredFrom: string | null;
   dtModified: string;
-  dtDeleted: string | null;
   /** Transitions that lie ahead. */
   pending: Set<Cancel>;
 }
@@ -177,4 +220,43 @@ export interface EventRecord extends EventView {
   teamId: string;
   /** Monotonic. */
   createdAt: number;
+}
+
+/** other-resources.md, private-networks. */
+export interface NetworkRecord extends Owned {
+  name: string;
+  region: string;
+  /** Prefix and netmask, as in `10.64.1.0` and `255.255.255.0`. */
+  network: string;
+  netmask: string;
+}
+
+/** other-resources.md, snapshots. One that is deleted is taken out: the API has no word for it. */
+export interface SnapshotRecord extends Owned {
+  name: string;
+  machineId: string;
+  isAutoSnapshot: boolean;
+  deleting: EventRecord | null;
+}
+
+/** other-resources.md, startup-scripts. */
+export interface ScriptRecord extends Owned {
+  name: string;
+  /** Never answered, only shown on the control port. */
+  script: string;
+  isEnabled: boolean;
+  isRunOnce: boolean;
+  assignedMachineIds: string[];
+}
+
+/** other-resources.md, custom-templates. */
+export interface TemplateRecord extends Owned {
+  name: string;
+  parentMachineId: string;
+  /** The vendor's template at the root, which the operating system and the machine types come from. */
+  osTemplateId: string;
+  region: string;
+  defaultSizeGb: number;
+  /** False until its event is done. */
+  isReady: boolean;
 }

@@ -2,7 +2,8 @@
  * The teams that a world starts with, and how a short seed becomes a whole team.
  */
 
-import type { Team, TeamSeed, User } from "./records.ts";
+import { REGIONS } from "./catalogue.ts";
+import type { NetworkRecord, NetworkSeed, Team, TeamSeed, User, UserSeed } from "./records.ts";
 
 /** The key to try the simulator with. */
 export const DEMO_KEY = "sim-key-alpha";
@@ -54,23 +55,35 @@ export function teamFromSeed(
     id,
     namespace: seed.namespace ?? id,
     keys: [...(seed.keys ?? [])],
-    users: users.map(
-      (user): User => ({
-        id: user.id ?? makeId("u"),
-        email: user.email,
-        firstName: user.firstName ?? null,
-        lastName: user.lastName ?? null,
-        isAdmin: user.isAdmin ?? false,
-        isOwner: user.isOwner ?? false,
-        dtConfirmed: user.dtConfirmed === undefined ? now : user.dtConfirmed,
-      }),
-    ),
-    networks: [...(seed.networks ?? [])],
+    users: users.map((user) => userFromSeed(user, now, makeId)),
     maxMachines: seed.maxMachines ?? 100,
     goodStanding: seed.goodStanding ?? true,
+    standingMessages: [],
     budget: seed.budget === undefined ? { ...DEFAULT_BUDGET } : seed.budget,
     staticAddresses: [],
     dtCreated: now,
     analyticsId: 1000 + index,
   };
+}
+
+/** A member of a team; one whose dtConfirmed is null was invited and has not come yet. */
+export function userFromSeed(seed: UserSeed, now: string, makeId: (prefix: string) => string): User {
+  return {
+    id: seed.id ?? makeId("u"),
+    email: seed.email,
+    firstName: seed.firstName ?? null,
+    lastName: seed.lastName ?? null,
+    isAdmin: seed.isAdmin ?? false,
+    isOwner: seed.isOwner ?? false,
+    dtConfirmed: seed.dtConfirmed === undefined ? now : seed.dtConfirmed,
+  };
+}
+
+export function networkFromSeed(
+  seed: NetworkSeed,
+  rest: Omit<NetworkRecord, "id" | "name" | "region">,
+): NetworkRecord {
+  const { id, name, region }: Exclude<NetworkSeed, string> = typeof seed === "string" ? { id: seed } : seed;
+  const byItsEnd = Object.keys(REGIONS).find((code) => id.endsWith(code));
+  return { ...rest, id, name: name ?? id, region: region ?? byItsEnd ?? "ny2" };
 }

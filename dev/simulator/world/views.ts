@@ -1,9 +1,21 @@
 /**
- * What a reader sees of a record: the shapes of machines.md section 5. Reading only, nothing here changes a record.
+ * What a reader sees of a record: the shapes of machines.md section 5 and of other-resources.md. Reading only, nothing
+ * here changes a record.
  */
 
-import { findMachineType, GIB, OS_TEMPLATES, storageRate } from "./catalogue.ts";
-import type { EventRecord, EventView, MachineRecord, MachineView } from "./records.ts";
+import { findMachineType, GIB, MACHINE_TYPES, type OsTemplate, storageRate } from "./catalogue.ts";
+import { osTemplateOf } from "./lookups.ts";
+import type {
+  EventRecord,
+  EventView,
+  MachineRecord,
+  MachineView,
+  NetworkRecord,
+  ScriptRecord,
+  SnapshotRecord,
+  StaticAddress,
+  TemplateRecord,
+} from "./records.ts";
 import type { World } from "./world.ts";
 
 /** A machine as it is now. */
@@ -42,7 +54,7 @@ export function shownMachine(world: World, machine: MachineRecord): MachineView 
 /** The facts of the hardware, or their placeholders (machines.md section 7, "right after create"). */
 function hardware(world: World, machine: MachineRecord) {
   const type = findMachineType(machine.machineType, true);
-  const template = OS_TEMPLATES.find((t) => t.id === machine.templateId);
+  const template = osTemplateOf(world, machine.templateId);
   const rates = { usageRate: type?.usageRate ?? 0, storageRate: storageRate(machine.diskSize) };
   if (!machine.detailed) {
     const legacy = world.behaviour.createPlaceholders === "legacy";
@@ -90,4 +102,58 @@ export function accessorView(accessor: MachineRecord["accessors"][number]) {
     user: { id, email, firstName, lastName, publicProfileImageUrl: null },
     dtDeleted: accessor.dtDeleted,
   };
+}
+
+export function networkView(world: World, network: NetworkRecord) {
+  const { id, name, region, network: prefix, netmask, dtCreated } = network;
+  return { id, name, region, network: prefix, netmask, dtCreated, ...deletion(world, network) };
+}
+
+/** One that no machine has is shown without assignedMachineId, which is declared optional and no null. */
+export function addressView({ ip, region, machineId, dtCreated }: StaticAddress) {
+  return { ip, region, ...(machineId !== null && { assignedMachineId: machineId }), dtCreated };
+}
+
+/** No date, size or state: only the event tells how far a snapshot is. */
+export function snapshotView({ id, name, machineId, isAutoSnapshot }: SnapshotRecord) {
+  return { id, name, machineId, isAutoSnapshot };
+}
+
+/** Never the text. The description is nobody's to set. */
+export function scriptView(script: ScriptRecord) {
+  const { id, name, isEnabled, isRunOnce, dtCreated, dtDeleted } = script;
+  const assignedMachineIds = [...script.assignedMachineIds];
+  return { id, name, description: null, isEnabled, isRunOnce, assignedMachineIds, dtCreated, dtDeleted };
+}
+
+export function templateView(world: World, template: TemplateRecord) {
+  const { id, name, region, defaultSizeGb, parentMachineId, dtCreated } = template;
+  const image = osTemplateOf(world, id);
+  return {
+    id,
+    name,
+    agentType: image?.agentType ?? "LinuxHeadless",
+    operatingSystemLabel: image?.operatingSystemLabel ?? "",
+    region,
+    defaultSizeGb,
+    availableMachineTypes: availableTypes(image),
+    parentMachineId,
+    dtCreated,
+    ...deletion(world, template),
+  };
+}
+
+/** Every machine type, and whether the template can run on it. */
+export function availableTypes(image: OsTemplate | undefined) {
+  return MACHINE_TYPES.map(({ label }) => ({
+    machineTypeLabel: label,
+    isAvailable: !image?.unavailable.includes(label),
+  }));
+}
+
+/** dtDeleted where the documents and their samples are at odds. */
+function deletion(world: World, { dtDeleted }: { dtDeleted: string | null }) {
+  const { liveDtDeleted } = world.behaviour;
+  if (dtDeleted !== null || liveDtDeleted === "null") return { dtDeleted };
+  return liveDtDeleted === "absent" ? {} : { dtDeleted: {} };
 }

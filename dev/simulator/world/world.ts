@@ -1,13 +1,27 @@
 /**
  * The state of the simulated cloud and the few ways in which time and chance get into it. It knows nothing of HTTP and
- * holds no rules: what may be asked for is in actions.ts, what then happens is in lifecycle.ts.
+ * holds no rules: what may be asked of machines is in actions.ts, what then happens in lifecycle.ts, and each family of
+ * what machines touch has a file of its own.
  */
 
 import { type Cancel, type Clock, systemClock } from "../../../src/base/clock.ts";
 import { type Behaviour, behaviourWith, DEFAULT_BEHAVIOUR } from "./behaviour.ts";
 import { makeId, type Random, seeded } from "./random.ts";
-import type { EventName, EventRecord, MachineRecord, MachineState, Team, TeamSeed } from "./records.ts";
-import { DEFAULT_TEAMS, teamFromSeed } from "./teams.ts";
+import {
+  type EventName,
+  type EventRecord,
+  type MachineRecord,
+  type MachineState,
+  type NetworkRecord,
+  type Owned,
+  type ScriptRecord,
+  SIDE_WORK,
+  type SnapshotRecord,
+  type Team,
+  type TeamSeed,
+  type TemplateRecord,
+} from "./records.ts";
+import { DEFAULT_TEAMS, networkFromSeed, teamFromSeed } from "./teams.ts";
 
 export interface WorldOptions {
   clock?: Clock;
@@ -37,6 +51,12 @@ export class World {
   readonly machines = new Map<string, MachineRecord>();
   /** By id, in order of creation. */
   readonly events = new Map<string, EventRecord>();
+  /** By id, in order of creation, deleted ones included. */
+  readonly networks = new Map<string, NetworkRecord>();
+  readonly scripts = new Map<string, ScriptRecord>();
+  readonly templates = new Map<string, TemplateRecord>();
+  /** By id, in order of creation. */
+  readonly snapshots = new Map<string, SnapshotRecord>();
   readonly failures: PlannedFailure[] = [];
   /** The next machine to be created is held in this state. */
   holdNext: MachineState | null = null;
@@ -48,6 +68,7 @@ export class World {
   readonly #timers = new Set<Cancel>();
   #seq = 0;
   #addresses = 0;
+  #networks = 0;
 
   constructor(options: WorldOptions = {}) {
     this.clock = options.clock ?? systemClock;
@@ -65,10 +86,12 @@ export class World {
   reset(): void {
     this.stop();
     for (const map of [this.teams, this.machines, this.events, this.#capacity]) map.clear();
+    for (const map of [this.networks, this.scripts, this.templates, this.snapshots]) map.clear();
     this.failures.length = 0;
     this.holdNext = null;
     this.#seq = 0;
     this.#addresses = 0;
+    this.#networks = 0;
     this.random = seeded(this.seed);
     this.behaviour = { ...this.#firstBehaviour };
     for (const seed of this.#teamSeeds) this.addTeam(seed);
@@ -83,6 +106,18 @@ export class World {
   addTeam(seed: TeamSeed): Team {
     const team = teamFromSeed(seed, this.teams.size, this.iso(), (prefix) => this.id(prefix));
     this.teams.set(team.id, team);
+    for (const network of seed.networks ?? []) {
+      const record = networkFromSeed(network, {
+        seq: this.nextSeq(),
+        teamId: team.id,
+        // Long before, so that no switch takes it for a new one.
+        createdAt: Number.NEGATIVE_INFINITY,
+        dtCreated: team.dtCreated,
+        dtDeleted: null,
+        ...this.nextPrefix(),
+      });
+      this.networks.set(record.id, record);
+    }
     return team;
   }
 
@@ -126,6 +161,18 @@ export class World {
     return makeId(this.random, prefix);
   }
 
+  /** What every new resource of a team begins with. */
+  born(teamId: string, prefix: string): Owned {
+    return {
+      id: this.id(prefix),
+      seq: this.nextSeq(),
+      teamId,
+      createdAt: this.clock.monotonic(),
+      dtCreated: this.iso(),
+      dtDeleted: null,
+    };
+  }
+
   nextSeq(): number {
     return ++this.#seq;
   }
@@ -134,6 +181,12 @@ export class World {
   nextPublicAddress(): string {
     const n = ++this.#addresses;
     return `184.105.${(n >> 8) & 255}.${n & 255}`;
+  }
+
+  /** Addresses for a private network that no other one has. */
+  nextPrefix(): Pick<NetworkRecord, "network" | "netmask"> {
+    const n = ++this.#networks;
+    return { network: `10.${64 + ((n >> 8) & 63)}.${n & 255}.0`, netmask: "255.255.255.0" };
   }
 
   /** Whether `ms` of simulated time have not yet passed since the monotonic time `at`. */
@@ -228,10 +281,11 @@ export class World {
     Object.assign(event, { state: "error", error, dtFinished: this.iso() });
   }
 
-  /** Cancels what still runs for a machine, because another request took its place. */
-  cancelEvents(machine: MachineRecord): void {
+  /** Cancels what still runs for a machine, because another request took its place; side work only when `all` ends. */
+  cancelEvents(machine: MachineRecord, all = false): void {
     for (const event of this.events.values()) {
-      if (event.machineId === machine.id && !event.dtFinished) {
+      if (event.machineId !== machine.id || event.dtFinished) continue;
+      if (all || !SIDE_WORK.has(event.name as EventName)) {
         Object.assign(event, { state: "cancelled", dtFinished: this.iso() });
       }
     }

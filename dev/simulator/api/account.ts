@@ -1,0 +1,116 @@
+/**
+ * The operations on the account: who the key belongs to, the team's members, its standing, and the vendor's health.
+ */
+
+import { Type } from "typebox";
+import { ApiError, notFound, unauthorized } from "../world/errors.ts";
+import type { Team, User } from "../world/records.ts";
+import type { World } from "../world/world.ts";
+import type { Operation, Signed } from "./operation.ts";
+import { pageOf } from "./paging.ts";
+import { NoQuery, opt, page, pageQuery } from "./schemas.ts";
+import * as schemas from "./schemas-account.ts";
+
+export const ACCOUNT: readonly Operation[] = [
+  {
+    method: "GET",
+    path: "/auth/session",
+    auth: "session",
+    query: NoQuery,
+    answer: schemas.Session,
+    run: (c) => getSession(c.world, c.team),
+  },
+  {
+    method: "GET",
+    path: "/teams/:teamId/users",
+    auth: "key",
+    query: pageQuery(["dtConfirmed"], { role: opt(Type.Enum(["member", "admin", "owner"])) }),
+    answer: page(schemas.TeamUser),
+    run: listTeamUsers,
+  },
+  {
+    method: "GET",
+    path: "/billing/account-standing",
+    auth: "key",
+    query: NoQuery,
+    answer: schemas.AccountStanding,
+    run: getStanding,
+  },
+  {
+    method: "GET",
+    path: "/health",
+    auth: "none",
+    query: NoQuery,
+    answer: schemas.Health,
+    run: () => "HEALTHY",
+  },
+];
+
+/** Null with 200 for a wrong key (observed-in-the-field 5), unless the switch says otherwise. */
+function getSession(world: World, team: Team | undefined) {
+  const user = team?.users.find((u) => u.isOwner) ?? team?.users[0];
+  if (!team || !user) {
+    if (world.behaviour.sessionWithBadKey === "unauthorized") throw unauthorized();
+    return null;
+  }
+  return { user: sessionUser(team, user), team: sessionTeam(team) };
+}
+
+function sessionTeam({ id, namespace, maxMachines, analyticsId }: Team) {
+  return { namespace, isPrivate: true, maxMachines, id, analyticsId };
+}
+
+function sessionUser(team: Team, user: User) {
+  const { id, namespace, dtCreated, analyticsId } = team;
+  return {
+    firstName: user.firstName,
+    lastName: user.lastName,
+    email: user.email,
+    dtCreated,
+    dtConfirmed: user.dtConfirmed,
+    teamMemberships: [
+      {
+        team: { name: namespace, id, namespace, publicProfileImageUrl: null, isUserTeam: false, dtCreated },
+        isOwner: user.isOwner,
+        isAdmin: user.isAdmin,
+      },
+    ],
+    isPhoneVerified: true,
+    isPasswordAuthEnabled: true,
+    isQrCodeBasedMfaEnabled: false,
+    isQrCodeBasedMfaConfirmed: false,
+    preferences: null,
+    id: user.id,
+    analyticsId: analyticsId + 1_000_000,
+    metadata: { graphcoreTermsAccepted: false },
+  };
+}
+
+function listTeamUsers({ world, team, params, query }: Signed) {
+  if (params.teamId !== team.id) {
+    const known = params.teamId !== undefined && world.teams.has(params.teamId);
+    if (!known || world.behaviour.foreignTeams === "notFound") throw notFound();
+    throw new ApiError("FORBIDDEN", "You do not have access to this team");
+  }
+  const roleOf = (u: User) => (u.isOwner ? "owner" : u.isAdmin ? "admin" : "member");
+  const users = team.users.filter((u) => (query.role ?? roleOf(u)) === roleOf(u));
+  const page = pageOf(users, query, (u) => [u.dtConfirmed ?? "", u.id], world.behaviour);
+  const items = page.items.map(({ isAdmin, isOwner, dtConfirmed, ...user }) => ({
+    isAdmin,
+    isOwner,
+    dtConfirmed,
+    user: { ...user, publicProfileImageUrl: null, lastActive: null },
+  }));
+  return { ...page, items };
+}
+
+/** What a careful client asks before it makes anything billable (other-resources.md, billing). */
+function getStanding({ world, team }: Signed) {
+  if (world.behaviour.accountStandingEndpoint === "absent") throw notFound();
+  return {
+    isInGoodStanding: team.goodStanding,
+    hasPaymentMethod: true,
+    isAdminLocked: false,
+    messages: [...team.standingMessages],
+  };
+}
