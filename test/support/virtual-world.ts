@@ -87,9 +87,9 @@ export class VirtualWorld {
     }
   }
 
-  getSecret(namespace = NAMESPACE): Secret | undefined {
+  getSecret(namespace = NAMESPACE, name = DEFAULT_SECRET): Secret | undefined {
     try {
-      return this.kube.storage.get(SECRET_TYPE, namespace, DEFAULT_SECRET) as Secret;
+      return this.kube.storage.get(SECRET_TYPE, namespace, name) as Secret;
     } catch {
       return undefined;
     }

@@ -207,7 +207,8 @@ export class MachineApi {
   /** The newest events of one machine. */
   async history(machineId: string): Promise<MachineEvent[]> {
     const query = { machineId, orderBy: "dtCreated", order: "desc" };
-    const pages = this.#api.pages({ path: "/machine-events", query, item: eventSchema, limit: 10 });
+    const path = "/machine-events";
+    const pages = this.#api.pages({ path, query, item: eventSchema, limit: 10, class: "poll" });
     for await (const { items } of pages) return items;
     return [];
   }

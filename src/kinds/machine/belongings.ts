@@ -5,7 +5,7 @@
 import type { Person } from "./around-api.ts";
 import { REASON } from "./reasons.ts";
 import type { MachineSpec } from "./types.ts";
-import { type Around, ASK, type Choice, type Round, unlessRefused } from "./view.ts";
+import { type Around, ASK, type Choice, type Round, unlessHeld } from "./view.ts";
 
 export interface ScriptDrift {
   missing: string | undefined;
@@ -32,8 +32,8 @@ export function script(round: Round): Choice | undefined {
     return undefined;
   }
   const [extra] = drift.extra;
-  if (extra !== undefined) return unlessRefused(round, { do: "unassign", of: extra });
-  return drift.missing === undefined ? undefined : unlessRefused(round, { do: "assign", of: drift.missing });
+  if (extra !== undefined) return unlessHeld(round, { do: "unassign", of: extra });
+  return drift.missing === undefined ? undefined : unlessHeld(round, { do: "assign", of: drift.missing });
 }
 
 export interface PeopleDrift {
@@ -75,13 +75,13 @@ export function people(round: Round): Choice | undefined {
     return undefined;
   }
   for (const person of drift.missing) {
-    const choice = unlessRefused(round, { do: "grant", of: person.id, person });
+    const choice = unlessHeld(round, { do: "grant", of: person.id, person });
     if (choice) return choice;
   }
   // Somebody may be meant whose address is not resolved yet: nobody is taken away before that is sure.
   const surelyExtra = drift.sure || drift.unknown.length === 0 ? drift.extra : [];
   for (const person of surelyExtra) {
-    const choice = unlessRefused(round, { do: "revoke", of: person.id, person });
+    const choice = unlessHeld(round, { do: "revoke", of: person.id, person });
     if (choice) return choice;
   }
   if (drift.unknown.length === 0) return undefined;

@@ -26,6 +26,8 @@ const STRAGGLERS = 10;
 export class EventLog {
   readonly #parts: EventLogParts;
   readonly #byId = new Map<string, MachineEvent>();
+  /** By id: monotonic time at which the event was last heard of as it is. */
+  readonly #heardAt = new Map<string, number>();
   readonly #byMachine = new Map<string, MachineEvent[]>();
   readonly #vanished = new Set<string>();
   /** What each key waits for; the event id is undefined where the answer of the write was lost. */
@@ -88,6 +90,11 @@ export class EventLog {
     return this.#byId.get(eventId);
   }
 
+  /** When what is known of it was heard, by the monotonic clock; what was seen before that may be of before its end. */
+  heardAt(eventId: string): number {
+    return this.#heardAt.get(eventId) ?? 0;
+  }
+
   vanished(eventId: string): boolean {
     return this.#vanished.has(eventId);
   }
@@ -103,19 +110,20 @@ export class EventLog {
     const before = this.#byId.get(event.id);
     if (before && (before.state === event.state || eventFact(before).state !== "pending")) return false;
     this.#byId.set(event.id, event);
+    this.#heardAt.set(event.id, this.#parts.clock.monotonic());
     this.#vanished.delete(event.id);
     const id = event.machineId;
     if (id) {
       const others = (this.#byMachine.get(id) ?? []).filter((other) => other.id !== event.id);
       const events = [...others, event].sort((a, b) => (isLater(a, b) ? 1 : -1));
-      for (const old of events.slice(0, -KEPT)) this.#byId.delete(old.id);
+      for (const old of events.slice(0, -KEPT)) this.#drop(old.id);
       this.#byMachine.set(id, events.slice(-KEPT));
     }
     return true;
   }
 
   forget(machineId: string): void {
-    for (const { id } of this.#byMachine.get(machineId) ?? []) this.#byId.delete(id);
+    for (const { id } of this.#byMachine.get(machineId) ?? []) this.#drop(id);
     this.#byMachine.delete(machineId);
     this.#remembered.delete(machineId);
   }
@@ -124,6 +132,11 @@ export class EventLog {
     this.#timer?.();
     this.#tracked.clear();
     this.#behind = false;
+  }
+
+  #drop(eventId: string): void {
+    this.#byId.delete(eventId);
+    this.#heardAt.delete(eventId);
   }
 
   #arm(): void {

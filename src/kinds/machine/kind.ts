@@ -83,13 +83,12 @@ export class MachineKind
     gate: Gate,
   ) {
     if (!account || !memory.operation) throw new Error("a create needs an account and its expectation");
-    const { inventory, surroundings } = this.#observer.team(account);
+    const { inventory } = this.#observer.team(account);
     const { spec } = object;
     const answer = await new MachineApi(account.api).create(createBody(spec, attempt.name), { gate });
     const { id } = answer.body.data;
     inventory.follow(key, id);
     inventory.lists.made(id, this.#parts.clock.now());
-    if (spec.powerState === "Running") surroundings.taken(spec.machineType, spec.region);
     const { operation } = memory;
     return { id, ...accepted(answer, { ...memory, operation }, REASON.Creating, { inventory }) };
   }
@@ -135,7 +134,8 @@ export class MachineKind
     if (!(error instanceof PaperspaceError)) throw error;
     const { code, message } = error;
     const declined = { kind: "Retry", reason: REASON.Declined, message } as const;
-    const refused = code === "PS_REFUSED" || code === "PS_FORBIDDEN";
+    // Of a machine that is gone the next look tells; what hangs on it (a type, a script) is the user's to correct.
+    const refused = code === "PS_REFUSED" || code === "PS_FORBIDDEN" || code === "PS_NOT_FOUND";
     if (step.do === "resize" && refused)
       return {
         outcome: { kind: "Wait", reason: REASON.ResizeRefused, message, afterMs: 0 } as const,
@@ -144,10 +144,8 @@ export class MachineKind
     const wrongState = code === "PS_CONFLICT" || code === "PS_REFUSED";
     if (step.do === "delete" && wrongState && isOn(view))
       return { outcome: declined, memory: { ...view.memory, operation: this.#stopFirst() } };
-    // The machine itself may be gone; what hangs on it (a script, a person) is the user's to correct.
-    const gone = code === "PS_NOT_FOUND" && step.of === undefined;
     // A refused power change was not begun: what was written down for it goes.
-    if (code === "PS_CONFLICT" || gone || (code === "PS_REFUSED" && isPower(step)))
+    if (code === "PS_CONFLICT" || (isPower(step) && (wrongState || code === "PS_NOT_FOUND")))
       return { outcome: declined, memory: view.memory };
     throw error;
   }

@@ -13,7 +13,7 @@ import { type Machine, MachineApi } from "./api.ts";
 import { AroundApi } from "./around-api.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import { remembered } from "./history.ts";
-import { MachineInventory } from "./inventory.ts";
+import { MachineInventory, type Seen } from "./inventory.ts";
 import { type EventFact, eventFact } from "./operation.ts";
 import { REASON } from "./reasons.ts";
 import type { Deadlines } from "./steps.ts";
@@ -118,6 +118,10 @@ export class Observer {
     if (awaited && record?.team === account.team) inventory.events.track(key, operation.eventId);
     // A machine that comes up anew may be reached in another way.
     if (awaited && record && operation.intent !== "Delete") surroundings.desktops.drop(record.id);
+    const { step } = decision;
+    // Noted before it is sent, for others are deciding meanwhile.
+    if (step.do === "create" || step.do === "start")
+      surroundings.taken(object.spec.machineType, object.spec.region);
     const asks = decision.asks ?? [];
     surroundings.ask(key, object.spec, record?.id, asks);
     if (asks.includes(ASK.machines)) inventory.wantList(key);
@@ -173,7 +177,7 @@ export class Observer {
       inventory.want(id);
       surroundings.lookAnew(id);
     }
-    if (view.memory.operation) view.event = eventOf(inventory, view.memory.operation);
+    if (view.memory.operation) view.event = eventOf(inventory, view.memory.operation, inventory.seen(id));
     this.#look(view, inventory, id);
     view.history = inventory.events.of(id);
     const recorded = view.identity.state === "ours";
@@ -288,12 +292,13 @@ function idOf({ identity }: OwnershipFacts): string | undefined {
 }
 
 /** After a create the start follows as an event of its own (machines.md section 7): that one tells, once it is there. */
-function eventOf({ events }: MachineInventory, operation: Operation): EventFact {
+function eventOf({ events }: MachineInventory, operation: Operation, seen: Seen | undefined): EventFact {
   const { eventId, intent } = operation;
   if (eventId === undefined) return { state: "none" };
   const event = events.get(eventId);
   if (!event) return { state: events.vanished(eventId) ? "vanished" : "pending" };
   const fact = eventFact(event);
+  if (fact.state === "done" && seen && seen.beganAt < events.heardAt(eventId)) fact.unseen = true;
   if (intent !== "Create" || fact.state !== "done") return fact;
   const start = events.after(event, "start");
   return start ? eventFact(start) : fact;

@@ -11,7 +11,8 @@ export type EventFact =
   /** The operation has none: the answer of its write was lost. */
   | { state: "none" }
   | { state: "pending" }
-  | { state: "done" }
+  /** `unseen`: the machine has not been looked at since it ended. */
+  | { state: "done"; unseen?: boolean }
   | { state: "failed"; message: string }
   /** The API does not know it any more: the state must tell. */
   | { state: "vanished" };
@@ -74,7 +75,7 @@ export function judge(
 function progress(operation: Operation, power: Power, event: EventFact, isOld: boolean): Verdict {
   if (event.state === "pending") return "running";
   // Without an event only time tells a change that is over from one that does not show yet.
-  const believed = event.state !== "none" || isOld;
+  const believed = event.state === "done" ? !event.unseen : event.state !== "none" || isOld;
   switch (operation.intent) {
     case "Update":
       return believed ? "reached" : "running";

@@ -21,11 +21,12 @@ import {
   type MachineView,
   OBSERVE,
   type Round,
+  rest,
   rested,
   stalled,
   standing,
   TO_RESIZE,
-  unlessRefused,
+  unlessHeld,
   untilLook,
   wait,
   without,
@@ -37,7 +38,7 @@ export function steady(view: MachineView, machine: Machine, memory: MachineMemor
     const message = `the machine is ${machine.state}, which this object did not ask for`;
     return observe(view, memory, REASON.ChangingElsewhere, message);
   }
-  const round: Round = { view, machine, power, memory: rested(memory), asks: [], complaints: [] };
+  const round: Round = { view, machine, power, memory: rested(memory), asks: [], complaints: [], delays: [] };
   noteAddress(round);
   return (
     settings(round) ??
@@ -59,7 +60,7 @@ function noteAddress(round: Round): void {
 
 function settings(round: Round): Choice | undefined {
   const { changes, settings } = settingsDrift(round.view.spec, round.machine);
-  return changes.length > 0 ? unlessRefused(round, { do: "update", settings, changes }) : undefined;
+  return changes.length > 0 ? unlessHeld(round, { do: "update", settings, changes }) : undefined;
 }
 
 /** Type and disk change with the machine off only; it is stopped for that where the policy says so. */
@@ -179,7 +180,7 @@ function remains(round: Round): Choice | undefined {
       round.asks.push(ASK.desktop);
       return undefined;
     case "stale":
-      return unlessRefused(round, { do: "writeDesktop" });
+      return unlessHeld(round, { do: "writeDesktop" });
     case "current":
       round.memory = { ...round.memory, desktopSecret: wanted.name };
       return undefined;
@@ -199,13 +200,15 @@ function remains(round: Round): Choice | undefined {
 }
 
 function conclusion(round: Round): Choice {
-  const { view, power, asks, complaints } = round;
+  const { view, power, asks, complaints, delays } = round;
   const memory = without(round.memory);
   const [first] = complaints;
   if (first) {
     const message = complaints.map((complaint) => complaint.message).join("; ");
     return { ...stalled(memory, first.reason, message, view.recheckMs), asks };
   }
+  const [delay] = delays;
+  if (delay) return { ...rest(delay, memory), asks };
   if (asks.length > 0) return lacking(view, memory, asks);
   if (shutItselfDown(round))
     return done(

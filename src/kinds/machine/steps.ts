@@ -138,8 +138,6 @@ async function power(
   const outcome = waiting(reason, `the ${step.do} is being sent`);
   await remember({ ...memory, operation }, outcome);
   const answer = await parts.api.power(parts.id, step.do, { gate });
-  const { machineType, region } = answer.body.data;
-  if (step.do === "start" && machineType && region) parts.surroundings.taken(machineType, region);
   return accepted(answer, { ...memory, operation }, reason, parts);
 }
 

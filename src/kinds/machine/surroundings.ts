@@ -26,7 +26,7 @@ const MINUTE_MS = 60_000;
 const FREE_MS = 15_000;
 const SHORT_BASE_MS = 15_000;
 const SHORT_MAX_MS = 5 * MINUTE_MS;
-/** For so long after a shortage each hint serves one object only: they would all go for the one machine that is free. */
+/** For so long after a shortage each hint serves one object only: all would go for the one machine that is free. */
 const SCARCE_MS = 10 * MINUTE_MS;
 /** What there is one of in each team. */
 const ONE = "";
@@ -120,7 +120,9 @@ export class Surroundings {
     const place = placeOf(machineType, region);
     const short = this.#shortages.get(place);
     if (short === undefined) return;
-    if (this.#parts.clock.monotonic() - short < SCARCE_MS) this.#capacity.drop(place);
+    const now = this.#parts.clock.monotonic();
+    // Until the API has taken notice of it, nobody else is sent after what may have been the only one.
+    if (now - short < SCARCE_MS) this.#capacity.note(place, "short", now);
     else this.#shortages.delete(place);
   }
 

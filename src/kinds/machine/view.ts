@@ -144,13 +144,16 @@ export interface Round {
   readonly asks: string[];
   /** What only the user can mend. */
   readonly complaints: { reason: string; message: string }[];
+  /** What failed in a way that may pass by itself. */
+  readonly delays: Trouble[];
 }
 
-/** One refused field must not keep a machine from being stopped: it is told at the end, and the round goes on. */
-export function unlessRefused(round: Round, step: MachineStep): Choice | undefined {
+/** What fails must not keep a machine from being stopped: it is told at the end, and the round goes on. */
+export function unlessHeld(round: Round, step: MachineStep): Choice | undefined {
   const held = round.view.held[stepName(step)];
-  if (held?.kind !== "Terminal") return act(step, round.memory);
-  round.complaints.push({ reason: held.reason, message: held.message });
+  if (!held) return act(step, round.memory);
+  if (held.kind === "Retry") round.delays.push(held);
+  else round.complaints.push({ reason: held.reason, message: held.message });
   return undefined;
 }
 
