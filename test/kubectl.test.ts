@@ -184,13 +184,17 @@ base("adoptId takes a machine over and does not touch it", async () => {
 
 base("adoptId of a machine that is not there, or that differs, says so and touches nothing", async () => {
   const place = shared();
-  const machine = place.sim.console.create(TEAM, { name: "another", machineType: "C5" }, "ready");
+  const machine = place.sim.console.create(
+    TEAM,
+    { name: "another", machineType: "C5", region: "ams1" },
+    "ready",
+  );
   const adopt = (id: string) => ({ adoptId: id, templateId: undefined, diskSize: undefined });
   await place.apply(manifest("lost", adopt("psnowhere")), manifest("unlike", adopt(machine.id)));
   expect((await place.reason("lost", "Stalled", "AdoptNotFound")).message).toContain("psnowhere");
-  expect((await place.reason("unlike", "Stalled", "AdoptMismatch")).message).toContain("machineType");
+  expect((await place.reason("unlike", "Stalled", "AdoptMismatch")).message).toContain("region");
   expect(writesOn(machine.id)).toEqual([]);
-  await place.kubectl(`patch psm unlike --type=merge -p '{"spec":{"machineType":"C5"}}'`);
+  await place.kubectl(`patch psm unlike --type=merge -p '{"spec":{"machineType":"C5","region":"ams1"}}'`);
   await place.ready("unlike");
   await place.kubectl("delete psm lost --timeout=60s");
   expect(place.get("unlike")?.status?.id).toBe(machine.id);

@@ -7,24 +7,21 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { IMMUTABLE } from "../src/kinds/machine/rules.ts";
 import type { PaperspaceMachine } from "../src/kinds/machine/types.ts";
 import { isInvalid } from "../src/kube/errors.ts";
 import { Place } from "./support/cluster.ts";
 import { CRDS } from "./support/crds.ts";
 import { manifest } from "./support/manifest.ts";
-
-interface Schema {
-  type?: string;
-  enum?: string[];
-  minLength?: number;
-  maxLength?: number;
-  minimum?: number;
-  maximum?: number;
-  required?: string[];
-  properties?: Record<string, Schema>;
-  description?: string;
-  "x-kubernetes-validations"?: { rule: string; message: string }[];
-}
+import {
+  casesOf,
+  messagesOf,
+  type Path,
+  type Schema,
+  shown,
+  unknownKeywords,
+} from "./support/schema-cases.ts";
+import { earlier, FIELDS_BEFORE, Upgrade } from "./support/upgrade.ts";
 
 type Spec = Record<string, unknown>;
 
@@ -32,7 +29,7 @@ const crd = parse(readFileSync(join(CRDS, "paperspace.com_paperspacemachines.yam
 const root: Schema = crd.spec.versions[0].schema.openAPIV3Schema;
 const specSchema = root.properties?.spec as Schema;
 
-/** Every field there is, with a value that is allowed. */
+/** Every field there is, with a value that is allowed and, where it may be, not the default. */
 const FULL: Spec = {
   name: "Ada's workstation",
   machineType: "A4000",
@@ -40,11 +37,32 @@ const FULL: Spec = {
   templateId: "t0nspur5",
   diskSize: 50,
   powerState: "Running",
+  networkId: "nla0jotp",
+  publicIpType: "static",
+  startupScriptId: "s8d2kq1z",
   autoShutdown: { enabled: true, timeoutHours: 8, force: false },
   autoSnapshot: { enabled: true, frequency: "daily", saveCount: 7 },
-  deletionPolicy: "Delete",
+  restorePoint: { enabled: true, frequency: "shutdown", snapshotId: "sn5kq0a1" },
+  accessors: { userIds: ["u3fhq8sl"], emails: ["Ada@example.com"] },
+  enableNvlink: true,
+  takeInitialSnapshot: true,
+  emailPassword: true,
+  resizePolicy: "StopAndResize",
+  deletionPolicy: "Orphan",
+  publicIpReleasePolicy: "Release",
+  onExternalDeletion: "Stall",
   adoptId: "ps123",
+  desktopSecretRef: { name: "desktop" },
   credentialsSecretRef: { name: "other", key: "token" },
+};
+
+const DEFAULTS_BEFORE = { powerState: "Running", deletionPolicy: "Delete" };
+/** Of the fields that came later. */
+const DEFAULTS = {
+  emailPassword: false,
+  onExternalDeletion: "Stall",
+  publicIpReleasePolicy: "Keep",
+  resizePolicy: "WhenStopped",
 };
 
 let place: Place;
@@ -70,80 +88,45 @@ async function objection(spec: Spec): Promise<string | undefined> {
 }
 
 /** FULL with one value changed; undefined takes the field away. */
-function withValue(path: readonly string[], value: unknown): Spec {
+function withValue(path: Path, value: unknown): Spec {
   const spec = structuredClone(FULL);
-  let at = spec;
+  let at: Record<string | number, unknown> = spec;
   for (const step of path.slice(0, -1)) at = at[step] as Spec;
   const last = path.at(-1) ?? "";
   if (value === undefined) delete at[last];
   else at[last] = value;
+  // These two exclude each other.
+  if (spec.onExternalDeletion === "Recreate") delete spec.adoptId;
   return spec;
 }
 
-interface Case {
-  rule: string;
-  path: string[];
-  refused: unknown[];
-  accepted: unknown[];
-  says: string | RegExp;
-}
-
-/** The constraints of a schema and of all below it. */
-function casesOf(schema: Schema, path: string[]): Case[] {
-  const cases: Case[] = [];
-  const add = (rule: string, says: Case["says"], refused: unknown[], accepted: unknown[]) =>
-    cases.push({ rule, path, refused, accepted, says });
-  const { type, minLength, maxLength, minimum, maximum } = schema;
-  if (path.length > 0 && type)
-    add(`type ${type}`, `must be of type ${type}`, [type === "string" ? 7 : "text"], []);
-  if (schema.enum) add("enum", 'Unsupported value: "never"', ["never"], schema.enum);
-  if (minLength)
-    add(
-      "minLength",
-      `at least ${minLength} chars long`,
-      ["x".repeat(minLength - 1)],
-      ["x".repeat(minLength)],
-    );
-  if (maxLength)
-    add("maxLength", `not be more than ${maxLength}`, ["x".repeat(maxLength + 1)], ["x".repeat(maxLength)]);
-  if (minimum !== undefined) add("minimum", `greater than or equal to ${minimum}`, [minimum - 1], [minimum]);
-  if (maximum !== undefined) add("maximum", `less than or equal to ${maximum}`, [maximum + 1], [maximum]);
-  if (type === "integer") add("whole numbers", /integer/, [1.5], []);
-  for (const field of schema.required ?? [])
-    cases.push({
-      rule: "required",
-      path: [...path, field],
-      refused: [undefined],
-      accepted: [],
-      says: "Required value",
-    });
-  for (const [field, below] of Object.entries(schema.properties ?? {}))
-    cases.push(...casesOf(below, [...path, field]));
-  return cases;
-}
-
 describe("each constraint of the schema refuses what breaks it by name, and takes what just keeps it", () => {
-  for (const { rule, path, refused, accepted, says } of casesOf(specSchema, [])) {
-    test(`spec.${path.join(".")}: ${rule}`, async () => {
+  for (const { rule, path, refused, accepted, says } of casesOf(specSchema)) {
+    test(`${shown(path)}: ${rule}`, async () => {
       for (const value of refused) {
         const said = await objection(withValue(path, value));
-        expect(said).toContain(`spec.${path.join(".")}`);
+        expect(said).toContain(shown(path));
         expect(said).toMatch(says);
       }
       for (const value of accepted) expect(await objection(withValue(path, value))).toBeUndefined();
     });
   }
+
+  test("and there is no keyword in the schema that these cases do not know, for it would go untested", () => {
+    expect(unknownKeywords(specSchema)).toEqual([]);
+  });
 });
 
 test("a spec with every field is taken, and every field has a sample and a description", async () => {
-  const missing = (schema: Schema, sample: Spec, path: string): string[] =>
-    Object.entries(schema.properties ?? {}).flatMap(([field, below]) => {
-      const here = `${path}.${field}`;
-      if (!(field in sample)) return [`${here}: no sample`];
-      if (!below.description) return [`${here}: no description`];
-      return missing(below, (sample[field] ?? {}) as Spec, here);
-    });
-  expect(missing(specSchema, FULL, "spec")).toEqual([]);
+  const missing = (schema: Schema, sample: unknown, path: Path): string[] => {
+    if (sample === undefined) return [`${shown(path)}: no sample`];
+    if (schema.items) return missing(schema.items, (sample as unknown[])[0], [...path, 0]);
+    return Object.entries(schema.properties ?? {}).flatMap(([field, below]) => [
+      ...(below.description ? [] : [`${shown([...path, field])}: no description`]),
+      ...missing(below, (sample as Spec)[field], [...path, field]),
+    ]);
+  };
+  expect(missing(specSchema, FULL, [])).toEqual([]);
   expect(await objection(FULL)).toBeUndefined();
 });
 
@@ -170,11 +153,14 @@ test("what is left out is defaulted, and a fresh object counts as not looked at 
     region: "ny2",
     templateId: "t0nspur5",
     diskSize: 50,
-    powerState: "Running",
-    deletionPolicy: "Delete",
+    ...DEFAULTS_BEFORE,
+    ...DEFAULTS,
   });
   expect(status).toEqual({ observedGeneration: -1 });
 });
+
+const BOUND =
+  "cannot be changed once the machine exists: put the old value back, or delete this object and make another";
 
 /** CEL rules by their message; each is told here how it refuses and what it lets through. */
 const RULES: Record<string, () => Promise<void>> = {
@@ -190,40 +176,118 @@ const RULES: Record<string, () => Promise<void>> = {
     expect(await objection(manifest("x").spec)).toBeUndefined();
   },
 
-  async "machineType cannot be changed once the machine exists: put the old value back, or delete this object and make another"() {
-    await immutable("machineType", "C5");
+  async "give userIds or emails; an empty list lets nobody in but the owner"() {
+    const rule = "give userIds or emails";
+    expect(await objection({ ...FULL, accessors: {} })).toContain(rule);
+    expect(await objection({ ...FULL, accessors: { emails: [] } })).toBeUndefined();
+    expect(await objection({ ...FULL, accessors: { userIds: ["u1"] } })).toBeUndefined();
   },
 
-  async "region cannot be changed once the machine exists: put the old value back, or delete this object and make another"() {
-    await immutable("region", "ca1");
+  async "onExternalDeletion Recreate cannot be together with adoptId: once the machine is taken over, replace adoptId by templateId and diskSize"() {
+    const rule = "onExternalDeletion Recreate cannot be together with adoptId";
+    expect(await objection({ ...FULL, onExternalDeletion: "Recreate" })).toContain(rule);
+    expect(await objection(manifest("x", { onExternalDeletion: "Recreate" }).spec)).toBeUndefined();
+    const taken = await object("recreate-taken", { adoptId: "ps1" }, { id: "ps1" });
+    expect(await refusal(taken, { onExternalDeletion: "Recreate" })).toContain(rule);
+    await change(taken, { onExternalDeletion: "Recreate", adoptId: null });
+    expect(await refusal(taken, { adoptId: "ps1" })).toContain(rule);
+    // Also where nobody knew a template: one is given then, for what is to be made.
+    const bare = { adoptId: "ps1", templateId: undefined, diskSize: undefined };
+    const storageTotal = 100 * 1024 ** 3;
+    const adopted = await object("recreate-adopted", bare, { id: "ps1", storageTotal });
+    const made = { adoptId: null, templateId: "t0nspur5", onExternalDeletion: "Recreate" };
+    expect(await refusal(adopted, { ...made, diskSize: 50 })).toContain("diskSize cannot shrink");
+    await change(adopted, { ...made, diskSize: 100 });
   },
 
-  async "templateId cannot be changed once the machine exists: put the old value back, or delete this object and make another"() {
-    await immutable("templateId", "tkni3aa4");
-    await notByDetour("templateId", "tkni3aa4");
+  async [`region ${BOUND}`]() {
+    const bound = await immutable("region", "ny2", "ca1");
+    expect(await refusal(bound, { region: null })).toContain("spec.region: Required value");
   },
 
-  async "diskSize cannot be changed once the machine exists: put the old value back, or delete this object and make another"() {
-    await immutable("diskSize", 100);
-    await notByDetour("diskSize", 100);
+  async [`templateId ${BOUND}`]() {
+    await immutable("templateId", "t0nspur5", "tkni3aa4");
+    const bound = await object("templateid-detour", { adoptId: "ps1" }, { id: "ps1" });
+    expect(await refusal(bound, { templateId: null })).toContain(`templateId ${BOUND}`);
+    // An adopted machine may be described afterwards, once.
+    const adopted = await object(
+      "templateid-absent",
+      { adoptId: "ps1", templateId: undefined },
+      { id: "ps1" },
+    );
+    await change(adopted, { templateId: "t0nspur5" });
+    expect(await refusal(adopted, { templateId: "tkni3aa4" })).toContain(`templateId ${BOUND}`);
+  },
+
+  async [`enableNvlink ${BOUND}`]() {
+    await immutable("enableNvlink", true, false);
+    await notByDetour("enableNvlink", true, false);
+  },
+
+  async [`takeInitialSnapshot ${BOUND}`]() {
+    await immutable("takeInitialSnapshot", true, false);
+    await notByDetour("takeInitialSnapshot", true, false);
+  },
+
+  async [`emailPassword ${BOUND}`]() {
+    const bound = await immutable("emailPassword", true, false);
+    // Taken away, it gets its default, which is another value.
+    expect(await refusal(bound, { emailPassword: null })).toContain(`emailPassword ${BOUND}`);
+    const silent = await object("emailpassword-silent", {}, { id: "ps1" });
+    expect(await refusal(silent, { emailPassword: true })).toContain(`emailPassword ${BOUND}`);
+    // To write the default down, or to strike it out, changes nothing.
+    await change(silent, { emailPassword: false });
+    await change(silent, { emailPassword: null });
+  },
+
+  async "diskSize cannot shrink or be left out once the machine exists: give the old value or a larger one (the size the machine has is allowed, too)"() {
+    const rule = "diskSize cannot shrink or be left out";
+    const free = await object("disk-free", { diskSize: 500 });
+    await change(free, { diskSize: 100 });
+
+    const storageTotal = 100 * 1024 ** 3;
+    const seen = await object("disk-seen", { diskSize: 100 }, { id: "ps1", storageTotal });
+    await change(seen, { diskSize: 500 });
+    // The growth was refused: back to what the machine has, but not below.
+    expect(await refusal(seen, { diskSize: 90 })).toContain(rule);
+    await change(seen, { diskSize: 100 });
+    const said = await refusal(seen, { diskSize: 50 });
+    expect(said).toContain("spec.diskSize: Invalid value");
+    expect(said).toContain(rule);
+
+    // By way of adoptId neither: left out first, a smaller one could be given then.
+    expect(await refusal(seen, { adoptId: "ps1", diskSize: null })).toContain(rule);
+
+    // Sizes are counted in many ways; what the machine has is what it has.
+    for (const odd of [storageTotal + 4096, 100 * 1000 ** 3, 100]) {
+      const name = await object(`disk-odd-${odd}`, { diskSize: 100 }, { id: "ps1", storageTotal: odd });
+      await change(name, { diskSize: 500 });
+      expect(await refusal(name, { diskSize: 50 })).toContain(rule);
+      await change(name, { diskSize: 100 });
+    }
+
+    const unseen = await object("disk-unseen", { diskSize: 500 }, { id: "ps1" });
+    expect(await refusal(unseen, { diskSize: 100 })).toContain(rule);
+    await change(unseen, { diskSize: 500, powerState: "Stopped" });
+    await change(unseen, { diskSize: 1000 });
   },
 
   async "adoptId cannot name another machine than the one this object owns (status.id)"() {
     const rule = "adoptId cannot name another machine than the one this object owns";
     const free = await object("adopt-free", { adoptId: "ps1" });
     await change(free, { adoptId: "ps2" });
-    const owner = await object("adopt-owner", {}, "psowned");
-    expect(await refusal(owner, { adoptId: "psother" })).toContain(`spec.adoptId: Invalid value`);
+    const owner = await object("adopt-owner", {}, { id: "psowned" });
+    expect(await refusal(owner, { adoptId: "psother" })).toContain("spec.adoptId: Invalid value");
     expect(await refusal(owner, { adoptId: "psother" })).toContain(rule);
     await change(owner, { adoptId: "psowned" });
     await change(owner, { adoptId: null });
   },
 };
 
-/** An object, with a machine where an id is given. */
-async function object(name: string, spec: Spec = {}, id?: string): Promise<string> {
+/** An object; with a machine where the status has an id. */
+async function object(name: string, spec: Spec = {}, status?: Spec): Promise<string> {
   await place.machinesOf.create(place.namespace, manifest(name, spec) as unknown as PaperspaceMachine);
-  if (id) await place.machinesOf.patchStatus(place.namespace, name, { status: { id } });
+  if (status) await place.machinesOf.patchStatus(place.namespace, name, { status });
   return name;
 }
 
@@ -237,43 +301,111 @@ async function refusal(name: string, spec: Spec): Promise<string> {
   return (error as Error).message;
 }
 
-/** Free until there is a machine, so that every refused spec can be corrected; bound from then on. */
-async function immutable(field: string, other: string | number): Promise<void> {
+/** Free until there is a machine, so that every refused spec can be corrected; bound from then on. Gives a bound one. */
+async function immutable(field: string, given: unknown, other: unknown): Promise<string> {
   const name = field.toLowerCase();
-  const free = await object(`${name}-free`);
+  const free = await object(`${name}-free`, { [field]: given });
   expect((await change(free, { [field]: other })).spec).toMatchObject({ [field]: other });
-  const bound = await object(`${name}-bound`, {}, "ps1");
+  const bound = await object(`${name}-bound`, { [field]: given }, { id: "ps1" });
   const said = await refusal(bound, { [field]: other });
   expect(said).toContain(`spec.${field}: Invalid value`);
-  expect(said).toContain(`${field} cannot be changed once the machine exists`);
-  await change(bound, { powerState: "Stopped", [field]: manifest("x").spec[field] });
+  expect(said).toContain(`${field} ${BOUND}`);
+  await change(bound, { powerState: "Stopped", [field]: given });
+  return bound;
 }
 
 /** Taking an optional field away first, to add it with another value then, is refused at both steps. */
-async function notByDetour(field: string, other: string | number): Promise<void> {
+async function notByDetour(field: string, given: unknown, other: unknown): Promise<void> {
   const name = field.toLowerCase();
-  const bound = await object(`${name}-detour`, { adoptId: "ps1" }, "ps1");
-  expect(await refusal(bound, { [field]: null })).toContain(`${field} cannot be changed`);
-  const without = await object(`${name}-absent`, { adoptId: "ps1", [field]: undefined }, "ps1");
-  expect(await refusal(without, { [field]: other })).toContain(`${field} cannot be changed`);
+  const bound = await object(`${name}-detour`, { adoptId: "ps1", [field]: given }, { id: "ps1" });
+  expect(await refusal(bound, { [field]: null })).toContain(`${field} ${BOUND}`);
+  const without = await object(`${name}-absent`, { adoptId: "ps1", [field]: undefined }, { id: "ps1" });
+  for (const value of [given, other])
+    expect(await refusal(without, { [field]: value })).toContain(`${field} ${BOUND}`);
 }
 
 describe("each CEL rule refuses and accepts", () => {
   for (const [message, holds] of Object.entries(RULES)) test(message, holds);
 
   test("and none of the CRD is left out here", () => {
-    const rulesOf = (schema: Schema): string[] => [
-      ...(schema["x-kubernetes-validations"] ?? []).map(({ message }) => message),
-      ...Object.values(schema.properties ?? {}).flatMap(rulesOf),
-    ];
-    expect(Object.keys(RULES).toSorted()).toEqual(rulesOf(root).toSorted());
+    expect(Object.keys(RULES).toSorted()).toEqual(messagesOf(root).toSorted());
   });
 });
 
+test("machineType can be changed while there is a machine, alone or with the disk: nobody makes it anew for a GPU", async () => {
+  const name = await object("resize", {}, { id: "ps1", storageTotal: 50 * 1024 ** 3 });
+  expect((await change(name, { machineType: "C5" })).spec.machineType).toBe("C5");
+  const { spec } = await change(name, { machineType: "A6000", diskSize: 250 });
+  expect(spec).toMatchObject({ machineType: "A6000", diskSize: 250 });
+});
+
 test("the status of an object with a machine can be written whatever the spec says: rules bind users, not us", async () => {
-  const name = await object("status-writes", {}, "ps1");
+  const name = await object("status-writes", {}, { id: "ps1" });
   const { status } = await place.machinesOf.patchStatus(place.namespace, name, {
     status: { state: "ready" },
   });
   expect(status).toMatchObject({ id: "ps1", state: "ready" });
+});
+
+describe("an object that was stored before the new fields came, with a machine", () => {
+  const NAME = "stored";
+  const before = manifest(NAME).spec;
+  const fresh = Object.keys(specSchema.properties ?? {}).filter((field) => !FIELDS_BEFORE.includes(field));
+  const bound: readonly string[] = IMMUTABLE;
+  let upgrade: Upgrade;
+  let stored: PaperspaceMachine;
+
+  beforeAll(async () => {
+    upgrade = new Upgrade(place.kube, `${place.namespace}.test`);
+    const { machines } = upgrade;
+    await upgrade.install(earlier(root, FIELDS_BEFORE));
+    const { apiVersion: _ours, kind: _also, ...body } = manifest(NAME);
+    await machines.create(place.namespace, body as unknown as PaperspaceMachine);
+    stored = await machines.patchStatus(place.namespace, NAME, { status: { id: "ps1" } });
+    await upgrade.grow(root, async () => {
+      expect((await machines.get(place.namespace, NAME)).spec).toMatchObject(DEFAULTS);
+    });
+  });
+  afterAll(() => upgrade.remove());
+
+  const tried = (spec: Spec) => upgrade.tried(place.namespace, NAME, spec);
+
+  test("reads as if the defaults had been written, and counts as unchanged: an upgrade touches no machine", async () => {
+    expect(stored.spec).toEqual({ ...before, ...DEFAULTS_BEFORE });
+    const { spec, metadata } = await upgrade.machines.get(place.namespace, NAME);
+    expect(spec).toEqual({ ...stored.spec, ...DEFAULTS });
+    expect(metadata.generation).toBe(stored.metadata.generation);
+  });
+
+  for (const field of fresh.filter((each) => !bound.includes(each)))
+    test(`${field} can be set on it, and powerState with it: nobody makes a machine anew for that`, async () => {
+      const spec = {
+        powerState: "Stopped",
+        [field]: field === "onExternalDeletion" ? "Recreate" : FULL[field],
+      };
+      expect(await tried(spec)).toMatchObject(spec);
+    });
+
+  for (const field of fresh.filter((each) => bound.includes(each)))
+    test(`${field} is bound on it, for its machine was made without`, async () => {
+      await expect(tried({ [field]: true })).rejects.toThrow(`${field} ${BOUND}`);
+    });
+
+  test("the manifest of that time is no change when it is applied again", async () => {
+    expect(await tried(before)).toEqual({ ...stored.spec, ...DEFAULTS });
+  });
+
+  test("the operator can write its status, and that does not count as a change of the spec", async () => {
+    const status = { state: "ready", storageTotal: 50 * 1024 ** 3, networkId: "nla0jotp" };
+    const written = await upgrade.machines.patchStatus(place.namespace, NAME, { status });
+    expect(written.status).toMatchObject({ id: "ps1", ...status });
+    expect(written.metadata.generation).toBe(stored.metadata.generation);
+  });
+
+  test("edits of it are stored, old fields and new ones: it becomes an object like any other", async () => {
+    for (const edit of [{ powerState: "Stopped" }, { networkId: "nla0jotp" }]) {
+      await upgrade.machines.mergePatch(place.namespace, NAME, { spec: edit });
+      expect((await upgrade.machines.get(place.namespace, NAME)).spec).toMatchObject(edit);
+    }
+  });
 });

@@ -13,19 +13,35 @@ export const IMMUTABLE = [
 ] as const;
 
 const NO_MACHINE_YET = "!has(oldSelf.status) || !has(oldSelf.status.id)";
-const GIB = 1024 ** 3;
 
-export const machineRules = [
-  ...IMMUTABLE.map((field) => ({
-    rule: `${NO_MACHINE_YET} || (has(self.spec.${field}) == has(oldSelf.spec.${field}) && (!has(self.spec.${field}) || self.spec.${field} == oldSelf.spec.${field}))`,
+/** An adopted machine may be described afterwards: nobody knows better, and it is what a new one would be made of. */
+const MAY_BE_ADDED: ReadonlySet<string> = new Set(["templateId"]);
+
+function immutable(field: string) {
+  const [now, before] = [`self.spec.${field}`, `oldSelf.spec.${field}`];
+  const same = `has(${now}) == has(${before}) && (!has(${now}) || ${now} == ${before})`;
+  const kept = MAY_BE_ADDED.has(field) ? `!has(${before}) || (has(${now}) && ${now} == ${before})` : same;
+  return {
+    rule: `${NO_MACHINE_YET} || (${kept})`,
     message: `${field} cannot be changed once the machine exists: put the old value back, or delete this object and make another`,
     fieldPath: `.spec.${field}`,
-  })),
+  };
+}
+
+const GIB = 1024 ** 3;
+/** As in diff.ts: a few percent are no difference. */
+const GIB_AND_A_BIT = Math.ceil(1.08 * GIB);
+const OBSERVED = `(oldSelf.status.storageTotal < ${GIB} ? oldSelf.status.storageTotal * ${GIB} : oldSelf.status.storageTotal)`;
+const GROWN = "has(oldSelf.spec.diskSize) && self.spec.diskSize >= oldSelf.spec.diskSize";
+/** Back to what the machine has is always allowed: a growth that was refused can be taken back. */
+const AS_OBSERVED = `has(oldSelf.status.storageTotal) ? self.spec.diskSize * ${GIB_AND_A_BIT} >= ${OBSERVED} : !has(oldSelf.spec.diskSize)`;
+
+export const machineRules = [
+  ...IMMUTABLE.map(immutable),
   {
-    // Back to what the machine has is always allowed: a growth that was refused can be taken back.
-    rule: `${NO_MACHINE_YET} || !has(self.spec.diskSize) || !has(oldSelf.spec.diskSize) || self.spec.diskSize >= oldSelf.spec.diskSize || (has(oldSelf.status.storageTotal) && self.spec.diskSize * ${GIB} >= oldSelf.status.storageTotal)`,
+    rule: `${NO_MACHINE_YET} || (!has(self.spec.diskSize) ? !has(oldSelf.spec.diskSize) : ((${GROWN}) || (${AS_OBSERVED})))`,
     message:
-      "diskSize cannot shrink once the machine exists: give the old value or a larger one (the size the machine has is allowed, too)",
+      "diskSize cannot shrink or be left out once the machine exists: give the old value or a larger one (the size the machine has is allowed, too)",
     fieldPath: ".spec.diskSize",
   },
   {

@@ -63,6 +63,12 @@ const accessors = Type.Object(
   {
     description:
       "Who may access the machine: exactly these, from both lists together; others are taken away. Empty lists: nobody but its owner. Absent: not managed.",
+    "x-kubernetes-validations": [
+      {
+        rule: "has(self.userIds) || has(self.emails)",
+        message: "give userIds or emails; an empty list lets nobody in but the owner",
+      },
+    ],
   },
 );
 
@@ -188,7 +194,7 @@ export const machineSpecSchema = Type.Object(
       {
         rule: "!has(self.adoptId) || self.onExternalDeletion != 'Recreate'",
         message:
-          "onExternalDeletion Recreate cannot be together with adoptId: remove adoptId once the machine is taken over",
+          "onExternalDeletion Recreate cannot be together with adoptId: once the machine is taken over, replace adoptId by templateId and diskSize",
       },
     ],
   },

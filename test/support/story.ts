@@ -1,0 +1,389 @@
+/**
+ * Random stories: users edit, the console meddles, the cloud and the cluster fail, processes die. Whatever happened, in
+ * the end the account is what the objects say, and no machine is nobody's. Told on any stage: in virtual time, or against
+ * a real API server.
+ */
+import fc from "fast-check";
+import type { Simulation } from "../../dev/simulator/simulation.ts";
+import { addAccessor, removeAccessor } from "../../dev/simulator/world/access.ts";
+import { type Behaviour, CHOICES } from "../../dev/simulator/world/behaviour.ts";
+import { ApiError } from "../../dev/simulator/world/errors.ts";
+import { seeded } from "../../dev/simulator/world/random.ts";
+import type { MachineRecord } from "../../dev/simulator/world/records.ts";
+import { assignScript, createScript, scriptsOf, unassignScript } from "../../dev/simulator/world/scripts.ts";
+import type { MachineSpec, PaperspaceMachine } from "../../src/kinds/machine/types.ts";
+import { ANNOTATION } from "../../src/reconcile/record.ts";
+
+/** Where a story takes place. Times are the cloud's, in milliseconds. */
+export interface Stage {
+  readonly sim: Simulation;
+  get(name: string): PaperspaceMachine | undefined;
+  apply(name: string, spec: Partial<MachineSpec>): Promise<void>;
+  /** A merge patch. */
+  edit(name: string, patch: object): Promise<void>;
+  delete(name: string): Promise<void>;
+  pass(ms: number): Promise<void>;
+  until(what: string, done: () => boolean): Promise<void>;
+  /** The operator dies where it stands, and another one starts. */
+  replaceOperator(): void;
+  cutStreams(): void;
+  /** From now on the cluster makes no trouble. */
+  calm(): void;
+}
+
+/** One thing that happens; `dice` draws its details. */
+interface Happening {
+  what: (typeof WHAT)[number];
+  who: (typeof NAMES)[number];
+  dice: number;
+  thenMs: number;
+}
+
+export interface Scenario {
+  seed: number;
+  behaviour: Partial<Behaviour>;
+  happenings: Happening[];
+}
+
+const NAMES = ["ada", "bob"] as const;
+const TEAM = "te-alpha";
+const TYPES = ["A4000", "A5000", "RTX4000"] as const;
+const USERS = ["ualphauser1", "ualphaadmin"] as const;
+const NETWORKS = ["nalpha0ny2", "nstory0ny2"] as const;
+const EMAIL: Record<string, string> = {
+  ualphauser1: "User@alpha.example",
+  ualphaadmin: "admin@alpha.example",
+};
+
+/** A machine whose create fails stays as it is for ever: nobody can mend that but the user. */
+const FAILING = ["start", "stop", "restart", "deactivate", "vm-upgrade", "vm-migrate"] as const;
+
+/** What happens more often stands here more often. */
+const WHAT = [
+  "apply or edit",
+  "apply or edit",
+  "apply or edit",
+  "apply or edit",
+  "apply or edit",
+  "apply or edit",
+  "delete",
+  "ask by annotation",
+  "replace without annotations",
+  "console: power",
+  "console: settings",
+  "console: hardware",
+  "console: script",
+  "console: people",
+  "console: delete",
+  "auto shutdown",
+  "an event will fail",
+  "cloud fault",
+  "cloud fault",
+  "hardware comes and goes",
+  "account standing",
+  "streams are cut",
+  "the operator dies",
+  "the operator dies",
+] as const;
+
+/** Switches that a machine's life depends on. */
+const SWITCHES =
+  /^(start|stop|restart(?!oreNeeds)|stateWhile|deleteW|deletedMachines|eventsOf|pageStability|createPlace|nextPage|errorField|upgradeEnds|networkChange|readd|removedAcc|scriptsPer|scriptNot|availabilityEnd|accountStandingEnd|liveDt|staticAddress|autoShutdown)/;
+
+const behaviours: fc.Arbitrary<Partial<Behaviour>> = fc.record({
+  ...Object.fromEntries(
+    Object.entries(CHOICES)
+      .filter(([name]) => SWITCHES.test(name))
+      .map(([name, values]) => [name, fc.constantFrom<unknown>(...values)]),
+  ),
+  jitter: fc.constantFrom(0, 0.5),
+  staleStateMs: fc.constantFrom(0, 3_000, 15_000),
+  staleSettingsMs: fc.constantFrom(0, 0, 5_000),
+  getAfterCreateMissMs: fc.constantFrom(0, 0, 20_000),
+  listAfterCreateMissMs: fc.constantFrom(0, 0, 20_000),
+  eventListDelayMs: fc.constantFrom(0, 0, 10_000),
+  eventGetDelayMs: fc.constantFrom(0, 0, 10_000),
+  listDeleted: fc.boolean(),
+}) as fc.Arbitrary<Partial<Behaviour>>;
+
+export const scenarios: fc.Arbitrary<Scenario> = fc.record({
+  seed: fc.integer({ min: 1, max: 2 ** 31 }),
+  behaviour: behaviours,
+  happenings: fc.array(
+    fc.record({
+      what: fc.constantFrom(...WHAT),
+      who: fc.constantFrom(...NAMES),
+      dice: fc.nat(),
+      thenMs: fc.constantFrom(0, 100, 5_000, 30_000, 120_000),
+    }),
+    { minLength: 10, maxLength: 30 },
+  ),
+});
+
+export class Dice {
+  readonly random: () => number;
+
+  constructor(seed: number) {
+    this.random = seeded(seed);
+  }
+
+  of<T>(...values: readonly T[]): T {
+    return values[Math.floor(this.random() * values.length)] as T;
+  }
+
+  chance(p: number): boolean {
+    return this.random() < p;
+  }
+}
+
+export class Story {
+  readonly #stage: Stage;
+  readonly #happenings: readonly Happening[];
+  readonly #scripts: string[];
+  readonly #firstNames = new Map<string, string>();
+
+  constructor(stage: Stage, { happenings }: Scenario) {
+    this.#stage = stage;
+    this.#happenings = happenings;
+    const { world } = stage.sim;
+    const team = stage.sim.console.team(TEAM);
+    const [first] = world.networks.values();
+    if (first) world.networks.set(NETWORKS[1], { ...first, id: NETWORKS[1], seq: world.nextSeq() });
+    this.#scripts = ["one", "two"].map((name) => createScript(world, team, { name, script: "echo" }).id);
+  }
+
+  /** Rejects where it does not end well. */
+  async play(): Promise<void> {
+    for (const happening of this.#happenings) {
+      await this.#happen(happening).catch((error: unknown) => {
+        // The console refuses what the API would refuse, such as a stop of what is being deleted.
+        if (!(error instanceof ApiError)) throw error;
+      });
+      await this.#stage.pass(happening.thenMs);
+      this.#onePerObject();
+    }
+    await this.#settle();
+  }
+
+  async #happen({ what, who, dice: seed }: Happening): Promise<void> {
+    const stage = this.#stage;
+    const dice = new Dice(seed);
+    const object = stage.get(who);
+    switch (what) {
+      case "apply or edit":
+        return object ? this.#edit(who, object, dice) : this.#apply(who, dice);
+      case "delete":
+        return object && stage.delete(who);
+      case "ask by annotation":
+        return object && this.#annotate(who, dice);
+      case "replace without annotations":
+        // As kubectl replace does; with the finalizers, though: who takes those off takes the machine's fate on himself.
+        return object && stage.edit(who, { metadata: { annotations: null } });
+      case "an event will fail":
+        return void stage.sim.console.failNext({ event: dice.of(...FAILING) });
+      case "cloud fault":
+        return this.#cloudFault(dice);
+      case "hardware comes and goes":
+        return stage.sim.world.setCapacity(dice.of(...TYPES), "ny2", dice.of(0, 1, null));
+      case "account standing":
+        return stage.sim.console.setStanding(TEAM, dice.chance(0.5), ["Pay first"]);
+      case "streams are cut":
+        return stage.cutStreams();
+      case "the operator dies":
+        return stage.replaceOperator();
+      default:
+        return this.#console(what, object, dice);
+    }
+  }
+
+  #apply(who: string, dice: Dice): Promise<void> {
+    return this.#stage.apply(who, {
+      powerState: dice.of("Running", "Stopped"),
+      machineType: dice.of(...TYPES),
+      onExternalDeletion: dice.of("Stall", "Recreate"),
+      resizePolicy: dice.of("WhenStopped", "StopAndResize"),
+      ...(dice.chance(0.5) && { startupScriptId: dice.of(...this.#scripts) }),
+      ...(dice.chance(0.5) && { accessors: { userIds: [dice.of(...USERS)] } }),
+      ...(dice.chance(0.5) && { publicIpType: dice.of("static", "dynamic", "none") }),
+    });
+  }
+
+  #edit(who: string, { spec: now }: PaperspaceMachine, dice: Dice): Promise<void> {
+    const hours = dice.of(2, 8);
+    const user = dice.of(...USERS);
+    const spec = dice.of<object>(
+      { powerState: dice.of("Running", "Stopped") },
+      { powerState: dice.of("Running", "Stopped") },
+      { name: dice.of("first", "second") },
+      { autoShutdown: { enabled: dice.chance(0.5), timeoutHours: hours } },
+      {
+        autoSnapshot: { enabled: dice.chance(0.5), frequency: dice.of("daily", "weekly"), saveCount: hours },
+      },
+      { restorePoint: { enabled: dice.chance(0.5) } },
+      { machineType: dice.of(...TYPES) },
+      { diskSize: Math.max(now.diskSize ?? 0, dice.of(50, 100, 250)) },
+      { resizePolicy: dice.of("WhenStopped", "StopAndResize") },
+      { networkId: dice.of(...NETWORKS) },
+      { publicIpType: dice.of("static", "dynamic", "none") },
+      { startupScriptId: dice.of(...this.#scripts, "") },
+      { accessors: { userIds: dice.of([user], []), emails: null } },
+      { accessors: { userIds: null, emails: [EMAIL[user]] } },
+      { onExternalDeletion: dice.of("Stall", "Recreate") },
+      { publicIpReleasePolicy: dice.of("Keep", "Release") },
+    );
+    const halt = dice.of(ANNOTATION.paused, ANNOTATION.dryRun);
+    const metadata = dice.chance(0.15) ? { annotations: { [halt]: dice.of("true", "false") } } : {};
+    return this.#stage.edit(who, { spec, metadata });
+  }
+
+  #annotate(who: string, dice: Dice): Promise<void> {
+    const { restartRequestedAt, startRequestedAt, reconcileRequestedAt } = ANNOTATION;
+    const asked = dice.of(restartRequestedAt, startRequestedAt, reconcileRequestedAt);
+    return this.#stage.edit(who, { metadata: { annotations: { [asked]: String(dice.random()) } } });
+  }
+
+  /** What a person does to a machine beside us. Before it is recorded its name is all that finds it. */
+  async #console(what: string, object: PaperspaceMachine | undefined, dice: Dice): Promise<void> {
+    const { sim } = this.#stage;
+    const { console, world } = sim;
+    const machine = this.#machines().find(({ id }) => id === object?.status?.id);
+    if (!machine || !object) return;
+    const { id } = machine;
+    const team = console.team(TEAM);
+    switch (what) {
+      case "console: power":
+        return void dice.of(
+          () => console.start(id),
+          () => console.stop(id),
+          () => console.restart(id),
+        )();
+      case "console: settings":
+        return console.update(id, {
+          autoShutdownEnabled: dice.chance(0.5),
+          ...(dice.chance(0.3) && { name: "meddled" }),
+          ...(dice.chance(0.3) && { publicIpType: dice.of("static", "dynamic", "none") }),
+          ...(dice.chance(0.3) && { networkId: dice.of(...NETWORKS) }),
+        });
+      case "console: hardware":
+        return console.update(id, { machineType: dice.of(...TYPES) });
+      case "console: script": {
+        const script = world.scripts.get(dice.of(...this.#scripts));
+        if (script) (dice.chance(0.5) ? assignScript : unassignScript)(world, team, script, id);
+        return;
+      }
+      case "console: people":
+        return void (dice.chance(0.5)
+          ? addAccessor(world, team, machine, dice.of(...USERS))
+          : removeAccessor(world, machine, dice.of(...USERS)));
+      case "console: delete":
+        return object.spec.onExternalDeletion === "Recreate" ? console.delete(id, true) : undefined;
+      case "auto shutdown":
+        return machine.state === "ready" ? console.autoShutdown(id) : undefined;
+    }
+  }
+
+  async #cloudFault(dice: Dice): Promise<void> {
+    const { faults } = this.#stage.sim;
+    const action = dice.of<Parameters<typeof faults.add>[0]["do"]>(
+      { cut: "before" },
+      { cut: "after" },
+      { cut: "during" },
+      { status: 500 },
+      { status: 502, takesEffect: true },
+      { status: 429 },
+      { html: true },
+      { html: true, takesEffect: true },
+      { hang: true },
+      { hang: true, takesEffect: true },
+      { truncate: true },
+      { omitFromList: "newest" },
+    );
+    const method = dice.of("POST", "PATCH", "PUT", "DELETE", "GET", undefined);
+    faults.add({ match: { ...(method && { method }), times: dice.of(1, 2, 5) }, do: action });
+  }
+
+  #machines(): MachineRecord[] {
+    return [...this.#stage.sim.world.machines.values()].filter(({ dtDeleted }) => dtDeleted === null);
+  }
+
+  /** The name a machine first bore was made from its object's: no two of one object may live at once. */
+  #onePerObject(): void {
+    const machines = this.#machines();
+    for (const { id, settings } of machines)
+      if (!this.#firstNames.has(id)) this.#firstNames.set(id, settings.name);
+    for (const name of NAMES) {
+      const alive = machines.filter(
+        ({ id, deleting }) => this.#firstNames.get(id)?.split("-")[0] === name && deleting === null,
+      );
+      if (alive.length > 1) throw new Error(`${name} has ${alive.length} machines`);
+    }
+  }
+
+  /** All trouble ends; then everything must come right by itself. */
+  async #settle(): Promise<void> {
+    const stage = this.#stage;
+    const { sim } = stage;
+    stage.calm();
+    sim.faults.clear();
+    sim.world.failures.length = 0;
+    sim.console.setStanding(TEAM, true);
+    for (const type of TYPES) sim.world.setCapacity(type, "ny2", null);
+    for (const name of NAMES) {
+      if (!stage.get(name)) continue;
+      const { paused, dryRun, reconcileRequestedAt } = ANNOTATION;
+      const annotations = { [paused]: null, [dryRun]: null, [reconcileRequestedAt]: "the end" };
+      // What would wait for the user by policy is let go on.
+      const spec = { resizePolicy: "StopAndResize", onExternalDeletion: "Recreate" };
+      await stage.edit(name, { metadata: { annotations }, spec });
+    }
+    await stage.until("all is as declared", () => NAMES.every((name) => this.#asDeclared(name)));
+    const owned = NAMES.flatMap((name) => stage.get(name)?.status?.id ?? []);
+    const there = this.#machines().map(({ id }) => id);
+    if (there.sort().join() !== owned.sort().join())
+      throw new Error(`machines ${there.join()} for objects that own ${owned.join()}`);
+  }
+
+  #asDeclared(name: string): boolean {
+    const object = this.#stage.get(name);
+    if (!object) return true;
+    const { metadata, spec, status } = object;
+    const ready = status?.conditions?.find(({ type }) => type === "Ready");
+    if (ready?.status !== "True" || ready.observedGeneration !== metadata.generation) return false;
+    const machine = this.#machines().find(({ id }) => id === status?.id);
+    if (!machine || metadata.deletionTimestamp) return false;
+    const wanted = spec.powerState === "Running" && ready.reason !== "AutoShutdown" ? "ready" : "off";
+    return machine.state === wanted && this.#differences(spec, machine).length === 0;
+  }
+
+  /** Fields of the spec that the simulator's machine does not have. */
+  #differences(spec: MachineSpec, machine: MachineRecord): string[] {
+    const { settings } = machine;
+    const users = machine.accessors.filter(({ dtDeleted }) => !dtDeleted).map(({ user }) => user.id);
+    const { userIds = [], emails = [] } = spec.accessors ?? {};
+    const invited = [...userIds, ...emails.map((email) => USERS.find((id) => EMAIL[id] === email) ?? email)];
+    const pairs: Record<string, [unknown, unknown]> = {
+      name: [spec.name, settings.name],
+      machineType: [spec.machineType, machine.machineType],
+      diskSize: [spec.diskSize, machine.diskSize],
+      networkId: [spec.networkId, machine.networkId],
+      publicIpType: [spec.publicIpType, settings.publicIpType],
+      autoShutdown: [spec.autoShutdown?.enabled, settings.autoShutdownEnabled],
+      timeout: [
+        spec.autoShutdown?.enabled ? spec.autoShutdown.timeoutHours : undefined,
+        settings.autoShutdownTimeout,
+      ],
+      autoSnapshot: [spec.autoSnapshot?.enabled, settings.autoSnapshotEnabled],
+      frequency: [
+        spec.autoSnapshot?.enabled ? spec.autoSnapshot.frequency : undefined,
+        settings.autoSnapshotFrequency,
+      ],
+      restorePoint: [spec.restorePoint?.enabled, settings.restorePointEnabled],
+      startupScriptId: [spec.startupScriptId, scriptsOf(this.#stage.sim.world, machine).join()],
+      accessors: [spec.accessors && [...new Set(invited)].sort().join(), users.sort().join()],
+    };
+    return Object.keys(pairs).filter((field) => {
+      const [declared, there] = pairs[field] ?? [];
+      return declared !== undefined && declared !== there;
+    });
+  }
+}
