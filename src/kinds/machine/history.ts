@@ -54,6 +54,16 @@ export function eventNews(before: Shown | undefined, after: Shown | undefined): 
     }));
 }
 
+/** Whether an event has failed that was not shown as failed before. */
+export function failedAnew(before: Shown | undefined, after: Shown | undefined): boolean {
+  const known = new Set(before?.filter(hasFailed).map(({ id }) => id));
+  return after?.some((event) => hasFailed(event) && !known.has(event.id)) ?? false;
+}
+
+function hasFailed(event: Shown[number]): boolean {
+  return eventFact({ ...event, dtCreated: "" }).state === "failed";
+}
+
 /** For `kubectl get events`: one word for each name that is known (machines.md section 8). */
 const REASON_OF: Record<string, string> = {
   create: "MachineCreated",

@@ -150,7 +150,8 @@ function overdue(view: MachineView, machine: Machine, operation: Operation): Cho
     const message = `the machine is still off after ${operation.deadline}, without an error: most likely no ${machine.machineType ?? "hardware of this type"} is free in ${machine.region ?? "the region"}. Starting it is tried again; or delete this object and ask for another machineType or region`;
     return stalled(memory, REASON.CapacityUnavailable, message, Math.max(limits.lookMs, limits.slowMs - age));
   }
-  const message = `${underWay(operation, machine.state)}, and its deadline ${operation.deadline} has passed. It goes on by itself once the machine does; otherwise look at it in the Paperspace console`;
+  const why = view.event.state === "failed" ? ` (${view.event.message})` : "";
+  const message = `${underWay(operation, machine.state)}${why}, and its deadline ${operation.deadline} has passed. It goes on by itself once the machine does; otherwise look at it in the Paperspace console, or delete this object and apply it again`;
   return stalled(memory, REASON.TransitionTimedOut, message, 10 * limits.lookMs);
 }
 

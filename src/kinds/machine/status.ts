@@ -11,7 +11,7 @@ import type { Announcement } from "../../reconcile/transitions.ts";
 import type { Machine } from "./api.ts";
 import { peopleDrift, scriptDrift } from "./belongings.ts";
 import { type Change, describe, hardwareDrift, settingsDrift } from "./diff.ts";
-import { apiTime, eventNews, lastEvents } from "./history.ts";
+import { apiTime, eventNews, failedAnew, lastEvents } from "./history.ts";
 import { powerOf } from "./operation.ts";
 import { planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
@@ -68,10 +68,12 @@ function factsOf(
   before: MachineStatus | undefined,
 ): Partial<MachineStatus> {
   const sameState = operation !== undefined && before?.state !== undefined && before.state === seen?.state;
-  if (!seen || sameState) return before ? remembered(before) : {};
   // Nothing known is not the same as nothing there: then it is left to be seen.
   const shown = before?.lastEvents ?? (history.length > 0 ? [] : undefined);
-  return { ...described(seen), ...(shown && { lastEvents: lastEvents(shown, history) }) };
+  const events = shown && lastEvents(shown, history);
+  // A failure is news at once.
+  if (!seen || (sameState && !failedAnew(shown, events))) return before ? remembered(before) : {};
+  return { ...described(seen), ...(events && { lastEvents: events }) };
 }
 
 function requestsOf(record: OwnerRecord | undefined): Pick<MachineStatus, "handled"> {
@@ -91,8 +93,9 @@ function described(machine: Machine): Partial<MachineStatus> {
     os: machine.os,
     agentType: machine.agentType,
     cpus: machine.cpus,
-    ram: machine.ram,
-    storageTotal: machine.storageTotal,
+    // Whole numbers in our schema; a fraction would make the API server refuse the whole status.
+    ram: whole(machine.ram),
+    storageTotal: whole(machine.storageTotal),
     networkId: machine.networkId,
     privateIp: machine.privateIp,
     publicIp: machine.publicIp,
@@ -104,13 +107,21 @@ function described(machine: Machine): Partial<MachineStatus> {
     storageRate: machine.storageRate,
     createdAt: apiTime(machine.dtCreated),
     accelerators: accelerators?.length
-      ? accelerators.map(({ name, count, memory }) => ({ name, count, ...(memory && { memory }) }))
+      ? accelerators.map(({ name, count, memory }) => ({
+          name,
+          count,
+          ...(memory && { memory: Math.round(memory) }),
+        }))
       : undefined,
   };
   const full = Object.entries(fields).filter(
     ([, value]) => value !== null && value !== undefined && value !== "" && value !== 0,
   );
   return Object.fromEntries(full) as Partial<MachineStatus>;
+}
+
+function whole(value: number | null | undefined): number | undefined {
+  return value ? Math.round(value) : undefined;
 }
 
 function reservationOf({ reservation }: Machine): MachineStatus["reservation"] {
