@@ -14,6 +14,7 @@ const STORIES = Number(process.env.STORIES ?? 80);
 const LIMIT_MS = 6 * 60 * 60_000;
 
 class VirtualStage implements Stage {
+  readonly isReal = false;
   readonly world: VirtualWorld;
   readonly #dice: Dice;
   #process: Process;

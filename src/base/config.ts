@@ -110,6 +110,11 @@ const SECTIONS = {
       "3s",
       "how often machine events are read while operations are in flight",
     ),
+    resendAfter: required(
+      duration("100ms", "1h"),
+      "30s",
+      "how soon a power change is sent again that seems never to have arrived, or whose event failed",
+    ),
     absenceGrace: required(
       duration("0s", "1h"),
       "2m",

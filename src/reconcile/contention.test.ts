@@ -6,22 +6,30 @@ it("gives in for a while after five times in ten minutes, to that field of that 
   const clock = new VirtualClock();
   const contention = new Contention(clock);
   for (let times = 0; times < 5; times++) {
-    expect(contention.contested("ns/a", ["name"])).toEqual([]);
-    contention.note("ns/a", ["name"]);
+    expect(contention.contested("ns/a", ["name"], 1)).toEqual([]);
+    contention.note("ns/a", ["name"], 1);
     await clock.advance(60_000);
   }
-  expect(contention.contested("ns/a", ["name", "autoShutdown.enabled"])).toEqual(["name"]);
-  expect(contention.contested("ns/b", ["name"])).toEqual([]);
+  expect(contention.contested("ns/a", ["name", "autoShutdown.enabled"], 1)).toEqual(["name"]);
+  expect(contention.contested("ns/b", ["name"], 1)).toEqual([]);
   await clock.advance(10 * 60_000);
-  expect(contention.contested("ns/a", ["name"])).toEqual([]);
+  expect(contention.contested("ns/a", ["name"], 1)).toEqual([]);
 });
 
 it("is no war when a field is put back now and then, however often in all", async () => {
   const clock = new VirtualClock();
   const contention = new Contention(clock);
   for (let times = 0; times < 50; times++) {
-    expect(contention.contested("ns/a", ["name"])).toEqual([]);
-    contention.note("ns/a", ["name"]);
+    expect(contention.contested("ns/a", ["name"], 1)).toEqual([]);
+    contention.note("ns/a", ["name"], 1);
     await clock.advance(3 * 60_000);
+  }
+});
+
+it("is no war when the user changes his mind again and again", () => {
+  const contention = new Contention(new VirtualClock());
+  for (let generation = 1; generation < 50; generation++) {
+    expect(contention.contested("ns/a", ["name"], generation)).toEqual([]);
+    contention.note("ns/a", ["name"], generation);
   }
 });

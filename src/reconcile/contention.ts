@@ -12,20 +12,24 @@ export class Contention {
   readonly #clock: Clock;
   /** By object, then field: monotonic times at which it was put back, oldest first. */
   readonly #puts = new Map<string, Map<string, number[]>>();
+  /** By object: the generation that the counting is about. */
+  readonly #generations = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /** Those of the fields that were put back too often of late to do it again now. */
-  contested(key: string, fields: readonly string[]): string[] {
+  contested(key: string, fields: readonly string[], generation: number): string[] {
+    this.#begin(key, generation);
     const puts = this.#puts.get(key);
     const since = this.#clock.monotonic() - WINDOW_MS;
     return fields.filter((field) => (puts?.get(field)?.filter((at) => at > since).length ?? 0) >= TIMES);
   }
 
   /** The fields were put back just now. */
-  note(key: string, fields: readonly string[]): void {
+  note(key: string, fields: readonly string[], generation: number): void {
+    this.#begin(key, generation);
     const puts = this.#puts.get(key) ?? new Map<string, number[]>();
     this.#puts.set(key, puts);
     for (const field of fields)
@@ -34,5 +38,13 @@ export class Contention {
 
   forget(key: string): void {
     this.#puts.delete(key);
+    this.#generations.delete(key);
+  }
+
+  /** What the user asks for anew is no war, however often he changes his mind. */
+  #begin(key: string, generation: number): void {
+    if (this.#generations.get(key) === generation) return;
+    this.#puts.delete(key);
+    this.#generations.set(key, generation);
   }
 }

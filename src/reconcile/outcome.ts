@@ -29,20 +29,23 @@ export function isTelling(outcome: Outcome): outcome is Telling {
   return outcome.kind !== "Again" && outcome.kind !== "Unknown" && outcome.kind !== "Released";
 }
 
-/** What the work queue is told. `resyncMs` is the time until the key's next regular turn. */
+/**
+ * What the work queue is told. `resyncMs` is the time until the key's next regular turn. Times are whole milliseconds:
+ * what is due a fraction too early would come again and again until its time is there.
+ */
 export function dispositionOf(outcome: Outcome, resyncMs: number): Disposition {
   switch (outcome.kind) {
     case "Done":
       return { kind: "after", ms: resyncMs };
     case "Wait":
-      return { kind: "after", ms: outcome.afterMs };
+      return { kind: "after", ms: Math.ceil(outcome.afterMs) };
     case "Terminal":
     case "Halted":
-      return { kind: "after", ms: outcome.recheckMs };
+      return { kind: "after", ms: Math.ceil(outcome.recheckMs) };
     case "Retry":
       return outcome.atLeastMs === undefined
         ? { kind: "retry" }
-        : { kind: "retry", atLeastMs: outcome.atLeastMs };
+        : { kind: "retry", atLeastMs: Math.ceil(outcome.atLeastMs) };
     case "Again":
       return { kind: "after", ms: 0 };
     case "Unknown":

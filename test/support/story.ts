@@ -17,6 +17,8 @@ import { ANNOTATION } from "../../src/reconcile/record.ts";
 /** Where a story takes place. Times are the cloud's, in milliseconds. */
 export interface Stage {
   readonly sim: Simulation;
+  /** Real time is too dear for the long pauses that a 429 brings. */
+  readonly isReal: boolean;
   get(name: string): PaperspaceMachine | undefined;
   apply(name: string, spec: Partial<MachineSpec>): Promise<void>;
   /** A merge patch. */
@@ -290,7 +292,7 @@ export class Story {
       { cut: "during" },
       { status: 500 },
       { status: 502, takesEffect: true },
-      { status: 429 },
+      this.#stage.isReal ? { status: 503 } : { status: 429 },
       { html: true },
       { html: true, takesEffect: true },
       { hang: true },

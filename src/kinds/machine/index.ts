@@ -35,8 +35,6 @@ export const machine: KindEntry<PaperspaceMachine> = {
   },
 };
 
-/** A power change that did not arrive, or whose event failed, is sent again after this. */
-const RESEND_MS = 30_000;
 /** Looks that come within this are done together. */
 const GATHER_MS = 50;
 
@@ -48,7 +46,7 @@ function settingsOf(config: Config): MachineSettings {
     recheckMs: config.credentialRecheck,
     settleMs: settleMs(config),
     limits: {
-      resendMs: RESEND_MS,
+      resendMs: config.resendAfter,
       slowMs: config.slowRetry,
       lookMs: config.eventPollInterval,
       absenceGraceMs: config.absenceGrace,

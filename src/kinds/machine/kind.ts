@@ -105,7 +105,8 @@ export class MachineKind
     const { clock, settings, desktops } = this.#parts;
     const { id } = record;
     const fields = fieldsOf(step);
-    const contested = this.#contention.contested(key, fields);
+    const { generation = 0 } = object.metadata;
+    const contested = this.#contention.contested(key, fields, generation);
     if (contested.length > 0) return { outcome: this.#contended(contested), memory };
     try {
       const performed = await perform(step, memory, tools, {
@@ -119,7 +120,7 @@ export class MachineKind
         now: () => clock.now(),
         deadlines: settings.deadlines,
       });
-      this.#contention.note(key, fields);
+      this.#contention.note(key, fields, generation);
       return performed;
     } catch (error) {
       // Whatever was said, the machine may not be what we took it for: a wrong state is answered in many ways.
