@@ -18,8 +18,10 @@ export interface EventLogParts {
 
 /** Events kept for each machine, newest last. */
 const KEPT = 10;
-/** Most pages that are read to catch up after a long absence. */
-const CATCH_UP_PAGES = 20;
+/** Most pages that one poll reads. */
+const MOST_PAGES = 40;
+/** An event may show up in the list so much later than its date says (machines.md section 8: not documented). */
+const LAG_MS = 30_000;
 /** Stragglers fetched by id in one poll: the rest waits for the next. */
 const STRAGGLERS = 10;
 
@@ -34,10 +36,13 @@ export class EventLog {
   readonly #tracked = new Map<string, string | undefined>();
   /** Machines whose own events were asked for, so that this happens once. */
   readonly #remembered = new Set<string>();
-  /** Something happened that nobody waits for: read on from what is known. */
+  /** Something happened that nobody waits for: read on from what was read. */
   #behind = false;
+  /** Server time up to which events were read without a gap; what came in another way says nothing of others. */
+  #readTo: number | undefined;
   #timer: Cancel | undefined;
   #polling = false;
+  #stopped = false;
 
   constructor(parts: EventLogParts) {
     this.#parts = parts;
@@ -53,10 +58,15 @@ export class EventLog {
     this.#tracked.delete(key);
   }
 
-  /** Machines have changed without our doing: one poll reads all events since the newest known one. */
+  /** Machines have changed without our doing: one poll reads all events since those that were read before. */
   catchUp(): void {
     this.#behind = true;
     this.#arm();
+  }
+
+  /** Whether an event is known that has not ended, and that perhaps nobody waits for. */
+  get unfinished(): boolean {
+    return [...this.#byId.keys()].some((id) => !this.#ended(id) && !this.#vanished.has(id));
   }
 
   /** Events of a machine that was not known before; `then` is called when they are there, once for each machine. */
@@ -79,6 +89,8 @@ export class EventLog {
   /** Events of an earlier time, as status has kept them. */
   seed(events: readonly MachineEvent[]): void {
     for (const event of events) this.note(event);
+    const times = events.flatMap((event) => timeOf(event) ?? []);
+    if (times.length > 0) this.#readTo = Math.max(this.#readTo ?? 0, ...times);
   }
 
   /** What is known of a machine's events, newest first. */
@@ -128,10 +140,11 @@ export class EventLog {
     this.#remembered.delete(machineId);
   }
 
+  /** For good: what a request under way still brings begins nothing. */
   stop(): void {
+    this.#stopped = true;
     this.#timer?.();
     this.#tracked.clear();
-    this.#behind = false;
   }
 
   #drop(eventId: string): void {
@@ -140,7 +153,7 @@ export class EventLog {
   }
 
   #arm(): void {
-    if (this.#timer || this.#polling || (this.#tracked.size === 0 && !this.#behind)) return;
+    if (this.#stopped || this.#timer || this.#polling || (this.#tracked.size === 0 && !this.#behind)) return;
     this.#timer = this.#parts.clock.after(this.#parts.pollMs, () => {
       this.#timer = undefined;
       void this.#poll();
@@ -165,10 +178,22 @@ export class EventLog {
     this.#arm();
   }
 
-  /** Ids of events that somebody waits for and that have not ended. */
+  /** Ids of events that somebody waits for and that have not ended; all that are known, when we are behind. */
   #awaited(): Set<string> {
-    const ids = [...this.#tracked.values()].filter((id) => id !== undefined);
-    return new Set(ids.filter((id) => !this.#vanished.has(id) && !this.#ended(id)));
+    const ids = new Set<string>();
+    for (const id of this.#tracked.values()) {
+      if (id === undefined) continue;
+      if (!this.#vanished.has(id) && !this.#ended(id)) ids.add(id);
+      // The start that follows a create is an event of its own (machines.md section 7).
+      this.#addPending(ids, this.#byId.get(id)?.machineId);
+    }
+    if (this.#behind) for (const machineId of this.#byMachine.keys()) this.#addPending(ids, machineId);
+    return ids;
+  }
+
+  #addPending(ids: Set<string>, machineId: string | null | undefined): void {
+    for (const { id } of this.#byMachine.get(machineId ?? "") ?? [])
+      if (!this.#ended(id) && !this.#vanished.has(id)) ids.add(id);
   }
 
   #ended(id: string): boolean {
@@ -176,12 +201,17 @@ export class EventLog {
     return event !== undefined && eventFact(event).state !== "pending";
   }
 
-  /** Newest first, back to the oldest awaited one; takes what it meets off `missing`. */
+  /**
+   * Newest first, back to the oldest awaited one and to what was read before, so that none is missed that came in
+   * between; takes what it meets off `missing`.
+   */
   async #pages(missing: Set<string>): Promise<void> {
     const awaited = [...missing].flatMap((id) => timeOf(this.#byId.get(id)) ?? []);
-    const known = this.#behind ? this.#newest() : undefined;
-    const since = Math.min(...awaited, known ?? Number.POSITIVE_INFINITY);
+    const readTo = this.#readTo === undefined ? Number.POSITIVE_INFINITY : this.#readTo - LAG_MS;
+    const since = Math.min(...awaited, readTo);
+    const behind = this.#behind;
     this.#behind = false;
+    let newest: number | undefined;
     let pages = 0;
     try {
       for await (const page of this.#parts.api().events()) {
@@ -189,21 +219,17 @@ export class EventLog {
           missing.delete(event.id);
           this.#take(event);
         }
-        const reached = (timeOf(page.items.at(-1)) ?? Number.NEGATIVE_INFINITY) < since;
-        if ((missing.size === 0 && known === undefined) || (reached && since < Number.POSITIVE_INFINITY))
-          return;
-        if (missing.size === 0 && ++pages >= CATCH_UP_PAGES) return;
+        newest ??= timeOf(page.items[0]);
+        const oldest = timeOf(page.items.at(-1)) ?? Number.NEGATIVE_INFINITY;
+        const enough = since === Number.POSITIVE_INFINITY ? missing.size === 0 : oldest < since;
+        // At its bound the past is given up; what is awaited is fetched by id.
+        if (enough || ++pages >= MOST_PAGES) break;
       }
     } catch (error) {
-      this.#behind ||= known !== undefined;
+      this.#behind ||= behind;
       throw error;
     }
-  }
-
-  /** Server time of the newest event that is known. */
-  #newest(): number | undefined {
-    const newest = [...this.#byMachine.values()].flatMap((events) => timeOf(events.at(-1)) ?? []);
-    return newest.length === 0 ? undefined : newest.reduce((a, b) => Math.max(a, b));
+    this.#readTo = newest ?? this.#readTo;
   }
 
   async #fetch(id: string): Promise<void> {
@@ -221,7 +247,8 @@ export class EventLog {
 }
 
 function timeOf(event: MachineEvent | undefined): number | undefined {
-  return event && Date.parse(event.dtCreated);
+  const time = event && Date.parse(event.dtCreated);
+  return Number.isNaN(time) ? undefined : time;
 }
 
 function isLater(a: MachineEvent, b: MachineEvent): boolean {

@@ -57,6 +57,7 @@ export class MachineInventory {
   #flush: { cancel: Cancel } | undefined;
   #flushing = false;
   #resync: Cancel | undefined;
+  #stopped = false;
 
   constructor(parts: InventoryParts, api: MachineApi) {
     this.#parts = parts;
@@ -127,15 +128,16 @@ export class MachineInventory {
     this.#seen.set(id, { machine, beganAt: answeredAt });
   }
 
-  /** Stops all timers. */
+  /** Stops all timers, for good. */
   stop(): void {
+    this.#stopped = true;
     this.#flush?.cancel();
     this.#resync?.();
     this.events.stop();
   }
 
   #schedule(): void {
-    if (this.#flush || this.#flushing) return;
+    if (this.#stopped || this.#flush || this.#flushing) return;
     const { clock, settings } = this.#parts;
     const backoff = this.#failures === 0 ? 0 : FAILURE_BASE_MS * 2 ** Math.min(this.#failures - 1, 10);
     const delay = Math.max(settings.gatherMs, Math.min(FAILURE_MAX_MS, backoff));
@@ -214,6 +216,8 @@ export class MachineInventory {
     if (this.#followers.size === 0) return;
     const { clock, settings, logger, team } = this.#parts;
     this.#resync = clock.after(settings.resyncMs, () => this.#regularList());
+    // An event that nobody waits for, such as a snapshot's, is looked after now and then.
+    if (this.events.unfinished) this.events.catchUp();
     this.#list()
       .then(() => {
         if (this.#wanted.size > 0) this.#schedule();
