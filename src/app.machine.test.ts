@@ -3,6 +3,7 @@
  * account in memory, in virtual time. A story a test; the simulator's own state is the judge, not what we say of it.
  */
 import { afterEach, describe, expect, it } from "vitest";
+import { addAccessor } from "../dev/simulator/world/access.ts";
 import { createScript } from "../dev/simulator/world/scripts.ts";
 import { VirtualWorld } from "../test/support/virtual-world.ts";
 import { ANNOTATION } from "./reconcile/record.ts";
@@ -700,7 +701,7 @@ describe("history", () => {
     world.sim.console.failNext({ event: "start", error: "the host is on fire" });
     world.edit("box", { spec: { powerState: "Running" } });
     await world.until("it is said", () => reason(world) === "StartFailed");
-    expect(message(world)).toMatch(/on fire.*tried again/);
+    expect(message(world)).toMatch(/on fire.*tried again by itself/);
     await world.ready("box");
     expect(told(world, "MachineEventFailed")[0]).toContain("the host is on fire");
   });
@@ -745,6 +746,40 @@ describe("deletion", () => {
     const made = writes(world).map(({ method, path }) => `${method} ${path.split("/").at(-1)}`);
     expect(made.filter((call) => call === "PATCH stop")).toHaveLength(1);
     expect(made.at(-1)).toMatch(/^DELETE/);
+  });
+});
+
+describe("a look that fails", () => {
+  it("at an idle machine is made again soon, so that a delete does not wait for the next regular list", async () => {
+    const world = await ready();
+    world.sim.faults.add({ match: { method: "GET", path: "/machines/", times: 1 }, do: { html: true } });
+    annotate(world, "reconcileRequestedAt", "now");
+    await world.clock.advance(1_000);
+    world.delete("box");
+    const asked = world.clock.monotonic();
+    await world.gone("box");
+    expect(world.clock.monotonic() - asked).toBeLessThan(4 * MINUTE);
+  });
+
+  it("before there is a machine is told, rather than waited out in silence", async () => {
+    const world = running();
+    world.sim.faults.add({
+      match: { method: "GET", path: "/machines$", times: "always" },
+      do: { status: 503 },
+    });
+    world.apply("box");
+    await world.until("it is told", () => reason(world, "Reconciling") === "ApiUnavailable");
+    world.sim.faults.clear();
+    await world.ready("box");
+  });
+
+  it("after a grant that was declined, because somebody else let the person in, is made at once", async () => {
+    const world = await ready({ accessors: { userIds: [] } });
+    world.sim.world.setBehaviour({ readdAccessor: "error" });
+    addAccessor(world.sim.world, team(world), machine(world), "ualphauser1");
+    world.edit("box", { spec: { accessors: { userIds: ["ualphauser1"] } } });
+    await world.ready("box");
+    expect(calls(world, "POST", /accessors/).length).toBeLessThanOrEqual(1);
   });
 });
 

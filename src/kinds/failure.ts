@@ -34,7 +34,12 @@ function outcomeOf(error: PaperspaceError, { recheckMs, slowMs }: Rechecks): Fai
     case "PS_REFUSED":
     // A write on a thing that is gone is the kind's matter; what comes here names something that does not exist.
     case "PS_NOT_FOUND":
-      return { kind: "Terminal", reason: REASON.Refused, message, recheckMs: slowMs };
+      return {
+        kind: "Terminal",
+        reason: REASON.Refused,
+        message: `${message}. Correct in the spec what it names`,
+        recheckMs: slowMs,
+      };
     case "PS_CONFLICT":
       return { kind: "Retry", reason: REASON.Declined, message };
     case "PS_NOT_SENT":

@@ -62,9 +62,8 @@ export class Lookup<T> {
 
   /** Milliseconds until it is due to be read again; 0 when it is. */
   dueInMs(id: string): number {
-    const entry = this.#entries.get(id);
-    const due = entry?.known?.until ?? entry?.notBefore ?? 0;
-    return Math.max(0, due - this.#options.clock.monotonic());
+    const { known, notBefore = 0 } = this.#entries.get(id) ?? {};
+    return Math.max(0, Math.max(known?.until ?? 0, notBefore) - this.#options.clock.monotonic());
   }
 
   /** Has it read soon; `key` is queued when it is there, or cannot be had. */

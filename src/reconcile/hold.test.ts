@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
-import { Holds } from "./hold.ts";
+import { type Failed, Holds } from "./hold.ts";
+import { stepName } from "./kind.ts";
 
 const retry = { kind: "Retry", reason: "ApiUnavailable", message: "503" } as const;
+const refused = { kind: "Terminal", reason: "Refused", message: "no" } as const;
+const waitOf = (noted: Failed) => (noted.kind === "Retry" ? (noted.atLeastMs ?? 0) : noted.recheckMs);
 
 describe("Holds", () => {
   it("keeps a failed write from being sent again by the news of our own status, until its time", async () => {
@@ -46,5 +49,68 @@ describe("Holds", () => {
     const holds = new Holds(new VirtualClock());
     holds.note("ns/a", "update", "1", retry);
     expect(holds.standing("ns/a", "1").delete).toBeUndefined();
+  });
+
+  it("holds one of several of a kind and lets the others go: a script that is gone says nothing of the next", () => {
+    const holds = new Holds(new VirtualClock());
+    holds.note("ns/a", stepName({ do: "assign", of: "script1" }), "1", retry);
+    expect(holds.standing("ns/a", "1")[stepName({ do: "assign", of: "script2" })]).toBeUndefined();
+    expect(holds.standing("ns/a", "1")[stepName({ do: "assign", of: "script1" })]).toBeDefined();
+    expect(holds.standing("ns/b", "1")).toEqual({});
+  });
+
+  it("counts the failures of each step by themselves", async () => {
+    const clock = new VirtualClock();
+    const holds = new Holds(clock);
+    for (let i = 0; i < 6; i++) {
+      holds.note("ns/a", "update", "1", retry);
+      await clock.advance(30_000);
+    }
+    expect(waitOf(holds.note("ns/a", "update", "1", retry))).toBeGreaterThan(20_000);
+    expect(waitOf(holds.note("ns/a", "start", "1", retry))).toBeLessThanOrEqual(1_000);
+  });
+
+  it("does not count failures of long ago: what failed last week says nothing of today", async () => {
+    const clock = new VirtualClock();
+    const holds = new Holds(clock);
+    for (let i = 0; i < 6; i++) {
+      const wait = waitOf(holds.note("ns/a", "update", "1", retry));
+      await clock.advance(wait + 60_000);
+    }
+    expect(waitOf(holds.note("ns/a", "update", "1", retry))).toBeGreaterThan(20_000);
+    await clock.advance(24 * 3_600_000);
+    expect(waitOf(holds.note("ns/a", "update", "1", retry))).toBeLessThanOrEqual(1_000);
+  });
+
+  it("begins anew once the step went through", () => {
+    const holds = new Holds(new VirtualClock());
+    for (let i = 0; i < 6; i++) holds.note("ns/a", "update", "1", retry);
+    holds.clear("ns/a", "update");
+    expect(holds.standing("ns/a", "1")).toEqual({});
+    expect(waitOf(holds.note("ns/a", "update", "1", retry))).toBeLessThanOrEqual(1_000);
+  });
+
+  it("forgets an object that is gone, since another of its name is another", () => {
+    const holds = new Holds(new VirtualClock());
+    for (const key of ["ns/a", "ns/b"]) holds.note(key, "update", "1", retry);
+    holds.forget("ns/a");
+    expect(holds.standing("ns/a", "1")).toEqual({});
+    expect(holds.standing("ns/b", "1").update).toBeDefined();
+    holds.reset();
+    expect(holds.standing("ns/b", "1")).toEqual({});
+  });
+
+  it("says how much of the time is left, so that a pass in between does not put it off", async () => {
+    const clock = new VirtualClock();
+    const holds = new Holds(clock);
+    holds.note("ns/a", "create", "1", { ...retry, atLeastMs: 60_000 });
+    holds.note("ns/a", "update", "1", { ...refused, recheckMs: 600_000 });
+    await clock.advance(20_000);
+    expect(holds.standing("ns/a", "1")).toMatchObject({
+      create: { kind: "Retry", atLeastMs: 40_000 },
+      update: { kind: "Terminal", recheckMs: 580_000 },
+    });
+    await clock.advance(40_000);
+    expect(Object.keys(holds.standing("ns/a", "1"))).toEqual(["update"]);
   });
 });

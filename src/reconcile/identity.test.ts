@@ -99,4 +99,27 @@ describe("judgeIdentity", () => {
         contradicted: expect.stringContaining("ps9"),
       });
   });
+
+  it("restores with the record what was asked for and done, so that nothing is restarted for a lost annotation", () => {
+    const handled = { restart: "t2", start: "t1" };
+    const status = { id: "ps1", teamId: "te1", uid: UID, name: "box-1", handled };
+    expect(judgeIdentity(facts({ status }))).toEqual({
+      state: "ours",
+      restore: true,
+      record: { id: "ps1", team: "te1", name: "box-1", uid: UID, ...handled },
+    });
+  });
+
+  it("trusts the record for what was done, not a status that may be a moment older", () => {
+    const status = { id: "ps1", teamId: "te1", uid: UID, handled: { restart: "t1" } };
+    expect(judgeIdentity(facts({ status, record: record({ restart: "t2" }) }))).toMatchObject({
+      restore: false,
+      record: { restart: "t2" },
+    });
+  });
+
+  it("does not restore requests from a status that is another object's", () => {
+    const status = { id: "ps1", teamId: "te1", uid: "other", handled: { restart: "t2" } };
+    expect(judgeIdentity(facts({ status })).state).toBe("conflict");
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ANNOTATION, cloudName, isOn, parseAdopt, parseRecord } from "./record.ts";
+import { ANNOTATION, cloudName, isOn, openRequests, parseAdopt, parseRecord, requestsIn } from "./record.ts";
 
 const meta = (annotations: Record<string, string>) => ({ name: "box", uid: "uid-1", annotations });
 
@@ -29,5 +29,34 @@ describe("record", () => {
         for (const time of ["t1", "t2"]) names.add(cloudName({ name: "box", uid, resourceVersion }, time));
     expect(names.size).toBe(8);
     for (const name of names) expect(name).toMatch(/^box-[0-9a-f]{12}$/);
+  });
+
+  it("finds a request in an annotation of any value, and none in an empty one: that is how it is taken back", () => {
+    expect(
+      requestsIn(meta({ [ANNOTATION.restartRequestedAt]: "now", [ANNOTATION.startRequestedAt]: "1" })),
+    ).toEqual({ restart: "now", start: "1" });
+    expect(requestsIn(meta({ [ANNOTATION.restartRequestedAt]: "" }))).toEqual({});
+    expect(requestsIn({ name: "box" })).toEqual({});
+  });
+
+  it("takes a request for open until that very value is handled: each restart throws people out", () => {
+    const asked = meta({ [ANNOTATION.restartRequestedAt]: "t2", [ANNOTATION.startRequestedAt]: "t2" });
+    expect(openRequests(asked, {})).toEqual({ restart: "t2", start: "t2" });
+    expect(openRequests(asked, { restart: "t1" })).toEqual({ restart: "t2", start: "t2" });
+    expect(openRequests(asked, { restart: "t2" })).toEqual({ start: "t2" });
+    expect(openRequests(asked, { restart: "t2", start: "t2" })).toEqual({});
+    expect(openRequests(meta({}), { restart: "t2" })).toEqual({});
+  });
+
+  it("carries the handled requests with the record, so that a restored backup does not restart anything", () => {
+    const record = { id: "ps1", team: "te1", name: "box-1", uid: "uid-1", restart: "t2" };
+    const restored = meta({
+      [ANNOTATION.record]: JSON.stringify(record),
+      [ANNOTATION.restartRequestedAt]: "t2",
+      [ANNOTATION.startRequestedAt]: "t1",
+    });
+    const parsed = parseRecord(restored);
+    expect(parsed).toEqual({ state: "read", value: record });
+    expect(openRequests(restored, parsed.state === "read" ? parsed.value : {})).toEqual({ start: "t1" });
   });
 });

@@ -16,7 +16,8 @@ export function announce(before: ManagedStatus, after: ManagedStatus): Announcem
   const is = leading(after.conditions ?? []);
   if (!is || (was?.type === is.type && was.status === is.status && was.reason === is.reason)) return [];
   const note = is.message || is.reason;
-  return [{ type: is.type === "Stalled" ? "Warning" : "Normal", reason: is.reason, note }];
+  const bad = is.type === "Stalled" || is.reason.endsWith("Failed");
+  return [{ type: bad ? "Warning" : "Normal", reason: is.reason, note }];
 }
 
 function leading(conditions: readonly Condition[]): Condition | undefined {

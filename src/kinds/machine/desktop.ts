@@ -3,7 +3,7 @@
  * it goes nowhere else, neither into status nor into logs or events.
  */
 import type { Clock } from "../../base/clock.ts";
-import { isConflict, isNotFound } from "../../kube/errors.ts";
+import { isNotFound } from "../../kube/errors.ts";
 import type { Resource, Secret } from "../../kube/resource.ts";
 import { Lookup } from "../lookup.ts";
 import type { Desktop } from "./around-api.ts";
@@ -85,7 +85,7 @@ export class DesktopSecrets {
     await this.#parts.secrets.mergePatch(namespace, name, patch);
   }
 
-  /** Takes it away where it is the object's own. */
+  /** Takes it away where it is the object's own; throws where it changed meanwhile, since it is still there then. */
   async remove(object: PaperspaceMachine, name: string): Promise<void> {
     const { namespace = "", uid: owner } = object.metadata;
     this.#held.drop(`${namespace}/${name}`);
@@ -98,7 +98,7 @@ export class DesktopSecrets {
         ...(resourceVersion !== undefined && { resourceVersion }),
       });
     } catch (error) {
-      if (!isNotFound(error) && !isConflict(error)) throw error;
+      if (!isNotFound(error)) throw error;
     }
   }
 

@@ -4,24 +4,30 @@ import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { MachineEvent } from "./api.ts";
 import { EventLog } from "./event-log.ts";
 
+/** One a minute. */
 const event = (n: number, over: Partial<MachineEvent> = {}): MachineEvent => ({
   id: `e${n}`,
   name: "start",
   state: "new",
   machineId: `ps${n}`,
   error: null,
-  dtCreated: new Date(Date.UTC(2026, 0, 1) + n * 1000).toISOString(),
+  dtCreated: new Date(Date.UTC(2026, 0, 1) + n * 60_000).toISOString(),
   ...over,
 });
 
 /** Pages of `size`, newest first, over whatever `all` holds at the moment. */
 function cloud(all: MachineEvent[], size = 2) {
-  const asked = { pages: 0, ids: [] as string[] };
+  const asked = { polls: 0, pages: 0, ids: [] as string[], histories: [] as string[] };
+  /** Page at which polls break off, counted from one; every history, too. */
+  const broken = { page: Number.POSITIVE_INFINITY, history: false };
+  const sorted = () => [...all].sort((a, b) => Date.parse(b.dtCreated) - Date.parse(a.dtCreated));
   const api = {
     async *events() {
-      const newest = [...all].sort((a, b) => Date.parse(b.dtCreated) - Date.parse(a.dtCreated));
+      asked.polls++;
+      const newest = sorted();
       for (let at = 0; at < newest.length; at += size) {
         asked.pages++;
+        if (at / size + 1 >= broken.page) throw new Error("the connection broke");
         yield { items: newest.slice(at, at + size), beganAt: 0, answeredAt: 0 };
       }
     },
@@ -31,13 +37,18 @@ function cloud(all: MachineEvent[], size = 2) {
       if (!body) throw new PaperspaceError("PS_NOT_FOUND", "no such event", { effect: "none", status: 404 });
       return { body, status: 200, beganAt: 0, answeredAt: 0 };
     },
+    async history(machineId: string) {
+      asked.histories.push(machineId);
+      if (broken.history) throw new Error("the connection broke");
+      return sorted().filter((one) => one.machineId === machineId);
+    },
   };
-  return { api, asked };
+  return { api, asked, broken };
 }
 
 function log(all: MachineEvent[], size = 2) {
   const clock = new VirtualClock();
-  const { api, asked } = cloud(all, size);
+  const { api, asked, broken } = cloud(all, size);
   const heard: string[] = [];
   const events = new EventLog({
     api: () => api as never,
@@ -45,8 +56,9 @@ function log(all: MachineEvent[], size = 2) {
     pollMs: 3_000,
     heard: ({ id, state }) => heard.push(`${id} ${state}`),
     failed: (error) => heard.push(String(error)),
+    isFollowed: () => true,
   });
-  return { clock, events, heard, asked };
+  return { clock, events, heard, asked, broken };
 }
 
 describe("EventLog", () => {
@@ -65,8 +77,8 @@ describe("EventLog", () => {
   it("goes back only as far as the oldest event that is waited for", async () => {
     const all = Array.from({ length: 20 }, (_, n) => event(n));
     const { clock, events, asked } = log(all);
-    events.note(event(16));
-    events.track("ns/a", "e16");
+    events.note(event(17));
+    events.track("ns/a", "e17");
     await clock.advance(3_000);
     expect(asked.pages).toBe(2);
     expect(asked.ids).toEqual([]);
@@ -124,5 +136,212 @@ describe("EventLog", () => {
     for (let n = 0; n < 50; n++) events.note(event(n, { machineId: "ps" }));
     expect(events.get("e0")).toBeUndefined();
     expect(events.get("e49")).toBeDefined();
+  });
+
+  it("waits for the start that follows a create as well, which nobody names: it is an event of its own", async () => {
+    const start = event(2, { machineId: "ps", state: "in progress" });
+    const all = [event(1, { name: "create", machineId: "ps", state: "done" }), start];
+    all.push(...Array.from({ length: 20 }, (_, n) => event(3 + n, { state: "done" })));
+    const { clock, events, heard } = log(all);
+    for (const one of all) events.note(one);
+    events.track("ns/a", "e1");
+    expect(events.unfinished).toBe(true);
+    all[1] = { ...start, state: "done" };
+    await clock.advance(3_000);
+    expect(heard).toEqual(["e2 done"]);
+    expect(events.unfinished).toBe(false);
+  });
+
+  it("remembers when it heard of an event's end: what was seen of the machine before may be of before it", async () => {
+    const all = [event(1)];
+    const { clock, events } = log(all);
+    events.track("ns/a", "e1");
+    await clock.advance(3_000);
+    all[0] = event(1, { state: "done" });
+    await clock.advance(6_000);
+    expect(events.heardAt("e1")).toBe(6_000);
+  });
+
+  it("forgets a machine with all its events, so that a fleet that comes and goes does not fill the memory", () => {
+    const { events } = log([]);
+    events.note(event(1, { machineId: "ps" }));
+    events.note(event(2));
+    events.forget("ps");
+    expect(events.of("ps")).toEqual([]);
+    expect(events.get("e1")).toBeUndefined();
+    expect(events.get("e2")).toBeDefined();
+  });
+});
+
+describe("catching up", () => {
+  const past = (count: number) => Array.from({ length: count }, (_, n) => event(n, { state: "done" }));
+
+  it("reads back to what was read before and not further, and tells of what was missed", async () => {
+    const all = past(10);
+    const { clock, events, heard, asked } = log(all);
+    events.seed(all);
+    all.push(...Array.from({ length: 6 }, (_, n) => event(10 + n, { state: "done" })));
+    events.catchUp();
+    await clock.advance(3_000);
+    expect(heard.toSorted()).toEqual([
+      "e10 done",
+      "e11 done",
+      "e12 done",
+      "e13 done",
+      "e14 done",
+      "e15 done",
+    ]);
+    // Three pages of news; one more tells that nothing lies between.
+    expect(asked.pages).toBe(4);
+    await clock.advance(60_000);
+    expect(asked.pages).toBe(4);
+  });
+
+  it("is one poll, however many machines have changed", async () => {
+    const { clock, events, asked } = log(past(4));
+    for (let n = 0; n < 100; n++) events.catchUp();
+    await clock.advance(60_000);
+    expect(asked).toMatchObject({ polls: 1, pages: 1 });
+  });
+
+  it("begins with the newest page where nothing is known: what was before is not news", async () => {
+    const { clock, events, heard, asked } = log(past(50));
+    events.catchUp();
+    await clock.advance(60_000);
+    expect(asked.pages).toBe(1);
+    expect(heard).toEqual(["e49 done", "e48 done"]);
+  });
+
+  it.each([
+    ["some events are known", 10],
+    ["none is", 0],
+  ])("goes on after a failure until it has caught up, when %s", async (_, known) => {
+    const all = past(10);
+    const { clock, events, heard, broken } = log(all);
+    if (known > 0) events.seed(all);
+    all.push(event(10), event(11));
+    broken.page = known > 0 ? 2 : 1;
+    events.catchUp();
+    await clock.advance(9_000);
+    broken.page = Number.POSITIVE_INFINITY;
+    await clock.advance(3_000);
+    expect(heard.filter((line) => line.includes("broke"))).toHaveLength(3);
+    expect(heard).toContain("e11 new");
+    expect(events.get("e10")).toBeDefined();
+  });
+
+  it("stops at a bound: after months away the account's whole past would be read", async () => {
+    const { clock, events, asked } = log(past(500));
+    events.seed([event(1, { state: "done" })]);
+    events.catchUp();
+    await clock.advance(60_000);
+    expect(asked).toMatchObject({ polls: 1, pages: 40 });
+    events.catchUp();
+    await clock.advance(60_000);
+    expect(asked).toMatchObject({ polls: 2, pages: 41 });
+  });
+
+  it("misses nothing that lies before our own last write: its answer tells of one machine only", async () => {
+    const all = past(2);
+    const { clock, events, heard } = log(all);
+    events.seed(all);
+    all.push(...Array.from({ length: 6 }, (_, n) => event(2 + n, { name: "vm-shutdown-force" })));
+    all.push(event(9));
+    events.note(event(9));
+    events.catchUp();
+    await clock.advance(3_000);
+    expect(heard).toContain("e2 new");
+  });
+
+  it("misses nothing between two polls, though the newest page holds all that is awaited", async () => {
+    const all = past(2);
+    const { clock, events, heard } = log(all);
+    events.seed(all);
+    all.push(...Array.from({ length: 6 }, (_, n) => event(2 + n, { name: "vm-shutdown-force" })));
+    all.push(event(9));
+    events.note(event(9));
+    events.track("ns/a", "e9");
+    await clock.advance(3_000);
+    expect(heard).toContain("e2 new");
+  });
+
+  it("finds what shows up in the list a moment later than its date says", async () => {
+    const all = past(5);
+    const { clock, events, heard } = log(all, 1);
+    events.seed(all);
+    const late = (id: string, seconds: number) => {
+      const at = Date.parse(event(4).dtCreated) - seconds * 1_000;
+      return event(0, { id, dtCreated: new Date(at).toISOString() });
+    };
+    all.push(late("late1", 10), late("late2", 20));
+    events.catchUp();
+    await clock.advance(3_000);
+    expect(heard).toEqual(["late1 new", "late2 new"]);
+  });
+
+  it("goes back to what is awaited in the same poll, where that lies further back", async () => {
+    const all = past(20);
+    const { clock, events, asked } = log(all);
+    events.seed([event(18, { state: "done" })]);
+    events.note(event(10));
+    events.track("ns/a", "e10");
+    events.catchUp();
+    await clock.advance(3_000);
+    expect(asked).toMatchObject({ polls: 1, pages: 6, ids: [] });
+  });
+});
+
+describe("the past of a machine", () => {
+  it("is read once, whoever asks how often, and he is told when it is there", async () => {
+    const all = [event(1, { machineId: "ps" }), event(2, { machineId: "ps" }), event(3)];
+    const { clock, events, heard, asked } = log(all);
+    const told: string[] = [];
+    for (let n = 0; n < 5; n++) events.recall("ps", () => told.push(`${n}`));
+    await clock.settle();
+    events.recall("ps", () => told.push("late"));
+    await clock.settle();
+    expect(asked.histories).toEqual(["ps"]);
+    expect(told).toEqual(["0"]);
+    expect(events.of("ps").map(({ id }) => id)).toEqual(["e2", "e1"]);
+    expect(heard).toEqual([]);
+  });
+
+  it("is asked for again after a failure, by whoever comes next", async () => {
+    const { clock, events, heard, asked, broken } = log([event(1, { machineId: "ps" })]);
+    broken.history = true;
+    events.recall("ps", () => heard.push("there"));
+    await clock.settle();
+    expect(heard).toEqual(["Error: the connection broke"]);
+    broken.history = false;
+    events.recall("ps", () => heard.push("there"));
+    await clock.settle();
+    expect(asked.histories).toEqual(["ps", "ps"]);
+    expect(heard.at(-1)).toBe("there");
+  });
+
+  it("is read again for a machine that was forgotten and comes back", async () => {
+    const { clock, events, asked } = log([event(1, { machineId: "ps" })]);
+    events.recall("ps", () => {});
+    await clock.settle();
+    events.forget("ps");
+    events.recall("ps", () => {});
+    await clock.settle();
+    expect(asked.histories).toEqual(["ps", "ps"]);
+  });
+
+  it("comes from the status after a restart, newest first, without a request and not as news", async () => {
+    const { clock, events, heard, asked } = log([event(1), event(2)]);
+    events.seed([event(1, { machineId: "ps" }), event(2, { machineId: "ps", state: "done" })]);
+    await clock.advance(60_000);
+    expect(events.of("ps").map(({ id }) => id)).toEqual(["e2", "e1"]);
+    expect(heard).toEqual([]);
+    expect(asked).toEqual({ polls: 0, pages: 0, ids: [], histories: [] });
+  });
+
+  it("that the status kept does not undo what is known by now", () => {
+    const { events } = log([]);
+    events.note(event(1, { state: "done" }));
+    events.seed([event(1, { state: "in progress" })]);
+    expect(events.get("e1")?.state).toBe("done");
   });
 });

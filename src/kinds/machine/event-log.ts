@@ -13,6 +13,8 @@ export interface EventLogParts {
   pollMs: number;
   /** Called for every event that is new or has changed. */
   heard(event: MachineEvent): void;
+  /** Whether any object has this machine. */
+  isFollowed(machineId: string): boolean;
   failed(error: unknown): void;
 }
 
@@ -66,7 +68,7 @@ export class EventLog {
 
   /** Whether an event is known that has not ended, and that perhaps nobody waits for. */
   get unfinished(): boolean {
-    return [...this.#byId.keys()].some((id) => !this.#ended(id) && !this.#vanished.has(id));
+    return this.#unwatched().size > 0;
   }
 
   /** Events of a machine that was not known before; `then` is called when they are there, once for each machine. */
@@ -169,7 +171,10 @@ export class EventLog {
         await this.#fetch(id);
         missing.delete(id);
       }
+      const unwatched = this.#behind ? this.#unwatched() : new Set<string>();
       await this.#pages(missing);
+      // An event may never end: the past is not read again and again for its sake.
+      for (const id of unwatched) if (!this.#ended(id)) missing.add(id);
       for (const id of [...missing].slice(0, STRAGGLERS)) await this.#fetch(id);
     } catch (error) {
       this.#parts.failed(error);
@@ -178,7 +183,7 @@ export class EventLog {
     this.#arm();
   }
 
-  /** Ids of events that somebody waits for and that have not ended; all that are known, when we are behind. */
+  /** Ids of events that somebody waits for and that have not ended. */
   #awaited(): Set<string> {
     const ids = new Set<string>();
     for (const id of this.#tracked.values()) {
@@ -187,7 +192,14 @@ export class EventLog {
       // The start that follows a create is an event of its own (machines.md section 7).
       this.#addPending(ids, this.#byId.get(id)?.machineId);
     }
-    if (this.#behind) for (const machineId of this.#byMachine.keys()) this.#addPending(ids, machineId);
+    return ids;
+  }
+
+  /** Ids of events of followed machines that have not ended, whether anybody waits for them or not. */
+  #unwatched(): Set<string> {
+    const ids = new Set<string>();
+    for (const machineId of this.#byMachine.keys())
+      if (this.#parts.isFollowed(machineId)) this.#addPending(ids, machineId);
     return ids;
   }
 

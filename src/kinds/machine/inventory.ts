@@ -53,6 +53,7 @@ export class MachineInventory {
   /** Keys that wait for a complete list. */
   readonly #listWanted = new Set<string>();
   readonly #troubles = new Map<string, unknown>();
+  #listTrouble: unknown;
   #failures = 0;
   #flush: { cancel: Cancel } | undefined;
   #flushing = false;
@@ -67,6 +68,7 @@ export class MachineInventory {
       clock: parts.clock,
       pollMs: parts.settings.eventPollMs,
       heard: (event) => this.#heard(event),
+      isFollowed: (machineId) => this.#followers.has(machineId),
       failed: (error) => parts.logger.warn({ err: error, team: parts.team }, "machine events cannot be read"),
     });
   }
@@ -87,19 +89,21 @@ export class MachineInventory {
     return true;
   }
 
-  unfollow(key: string): void {
+  /** Returns the machine that nobody follows any more now. */
+  unfollow(key: string): string | undefined {
     const id = this.#following.get(key);
     this.#following.delete(key);
     this.#listWanted.delete(key);
     this.events.untrack(key);
-    if (id === undefined) return;
+    if (id === undefined) return undefined;
     const followers = this.#followers.get(id);
     followers?.delete(key);
-    if (followers?.size) return;
+    if (followers?.size) return undefined;
     this.#followers.delete(id);
     this.#seen.delete(id);
     this.#troubles.delete(id);
     this.events.forget(id);
+    return id;
   }
 
   seen(id: string): Seen | undefined {
@@ -109,6 +113,11 @@ export class MachineInventory {
   /** Why the last look at this machine failed; undefined once one succeeds. */
   trouble(id: string): unknown {
     return this.#troubles.get(id);
+  }
+
+  /** Why the last list failed; undefined once one succeeds. */
+  get listTrouble(): unknown {
+    return this.#listTrouble;
   }
 
   /** Has the machine looked at soon; its followers are queued when that is done. */
@@ -155,6 +164,7 @@ export class MachineInventory {
     this.#wanted.clear();
     this.#listWanted.clear();
     const pages = Math.max(1, Math.ceil(this.#followers.size / PAGE));
+    const beganAt = this.#parts.clock.monotonic();
     let failure: unknown;
     const failed = (error: unknown, unseen: readonly string[]) => {
       failure = error;
@@ -165,7 +175,12 @@ export class MachineInventory {
       const rest = ids.filter((id) => !listed.has(id));
       await Promise.all(rest.map((id) => this.#read(id).catch((error: unknown) => failed(error, [id]))));
     } catch (error) {
-      failed(error, ids);
+      this.#listTrouble = error;
+      // What an earlier page has shown is seen.
+      failed(
+        error,
+        ids.filter((id) => (this.#seen.get(id)?.beganAt ?? -1) < beganAt),
+      );
     }
     this.#failures = failure === undefined ? 0 : this.#failures + 1;
     if (failure !== undefined)
@@ -203,6 +218,7 @@ export class MachineInventory {
       }
     }
     this.lists.add(beganAt, machines);
+    this.#listTrouble = undefined;
     const listed = new Set(machines.map(({ id }) => id));
     const known = new Set([...listed, ...asked]);
     for (const id of this.#followers.keys()) {

@@ -124,7 +124,10 @@ export class MachineKind
       return performed;
     } catch (error) {
       // Whatever was said, the machine may not be what we took it for: a wrong state is answered in many ways.
-      if (error instanceof PaperspaceError) inventory.want(id);
+      if (error instanceof PaperspaceError) {
+        inventory.want(id);
+        if (step.of !== undefined) surroundings.lookAnew(id);
+      }
       return this.#refused(error, step, view);
     }
   }

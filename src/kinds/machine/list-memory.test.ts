@@ -27,4 +27,48 @@ describe("ListMemory", () => {
     lists.add(200, [box]);
     expect(lists.named("box-1", 0)).toEqual(["ps1", "ps2"]);
   });
+
+  it("does not know how many machines there are before there is a list, whatever we made ourselves", () => {
+    const lists = new ListMemory();
+    lists.made("ps1", 100);
+    expect(lists.count).toBeUndefined();
+    expect(lists.newest).toBe(0);
+    lists.add(50, []);
+    expect(lists.count).toBe(1);
+  });
+
+  it("counts what was made since the list began, once: a quota is full with it, too", () => {
+    const lists = new ListMemory();
+    lists.add(100, [box]);
+    expect(lists.count).toBe(1);
+    lists.made("ps2", 150);
+    lists.made("ps2", 150);
+    lists.made("ps1", 150);
+    expect(lists.count).toBe(2);
+  });
+
+  it("leaves a machine counted that a list begun before it was made lacks, and believes the next one", () => {
+    const lists = new ListMemory();
+    lists.made("ps1", 150);
+    lists.add(100, []);
+    expect(lists.count).toBe(1);
+    lists.add(150, []);
+    expect(lists.count).toBe(1);
+    lists.add(151, []);
+    expect(lists.count).toBe(0);
+  });
+
+  it("counts a machine once that moved from page to page while the list was read", () => {
+    const lists = new ListMemory();
+    lists.add(100, [box, { id: "ps2", name: "other" }, box]);
+    expect(lists.count).toBe(2);
+    expect(lists.named("box-1", 0)).toEqual(["ps1"]);
+  });
+
+  it("remembers two lists: that both lack a name is what makes it sure", () => {
+    const lists = new ListMemory();
+    for (const at of [100, 200, 300]) lists.add(at, []);
+    expect(lists.newest).toBe(300);
+    expect(lists.lacking("box-1", 0)).toBe(2);
+  });
 });

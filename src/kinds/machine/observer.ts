@@ -28,6 +28,7 @@ import {
   type MachineStep,
   type MachineView,
   type Sighting,
+  TO_RESIZE,
   type Trouble,
   untilLook,
 } from "./view.ts";
@@ -102,7 +103,11 @@ export class Observer {
     const team = facts.identity.state === "ours" ? facts.identity.record.team : account?.team;
     if (!account || account.team !== team) return view;
     const { inventory, surroundings } = this.team(account);
-    if (id !== undefined) this.#watch(view, id, subject, inventory, surroundings);
+    if (this.#askedAnew(subject)) {
+      surroundings.lookAnew(id);
+      if (id !== undefined) inventory.want(id);
+    }
+    if (id !== undefined) this.#watch(view, id, subject, inventory);
     view.around = this.#around(view, id, subject, account);
     view.leaks = this.#leaks(view, id, subject, inventory);
     return view;
@@ -118,10 +123,9 @@ export class Observer {
     if (awaited && record?.team === account.team) inventory.events.track(key, operation.eventId);
     // A machine that comes up anew may be reached in another way.
     if (awaited && record && operation.intent !== "Delete") surroundings.desktops.drop(record.id);
-    const { step } = decision;
     // Noted before it is sent, for others are deciding meanwhile.
-    if (step.do === "create" || step.do === "start")
-      surroundings.taken(object.spec.machineType, object.spec.region);
+    if (takesHardware(decision.step)) surroundings.take(key, object.spec.machineType, object.spec.region);
+    else if (!awaited) surroundings.release(key);
     const asks = decision.asks ?? [];
     surroundings.ask(key, object.spec, record?.id, asks);
     if (asks.includes(ASK.machines)) inventory.wantList(key);
@@ -152,7 +156,11 @@ export class Observer {
 
   /** The object is gone from the cluster. */
   forget(key: string): void {
-    for (const { inventory } of this.#teams.values()) inventory.unfollow(key);
+    for (const { inventory, surroundings } of this.#teams.values()) {
+      surroundings.release(key);
+      const id = inventory.unfollow(key);
+      if (id !== undefined) surroundings.forget(id);
+    }
     this.#asked.delete(key);
   }
 
@@ -163,20 +171,9 @@ export class Observer {
   }
 
   /** What is known of the machine itself, and of what happens to it. */
-  #watch(
-    view: MachineView,
-    id: string,
-    subject: Machines,
-    inventory: MachineInventory,
-    surroundings: Surroundings,
-  ): void {
-    const { key, object } = subject;
+  #watch(view: MachineView, id: string, { key, object }: Machines, inventory: MachineInventory): void {
     const shown = object.status?.lastEvents;
     if (inventory.follow(key, id) && shown) inventory.events.seed(remembered(shown, id));
-    if (this.#askedAnew(subject)) {
-      inventory.want(id);
-      surroundings.lookAnew(id);
-    }
     if (view.memory.operation) view.event = eventOf(inventory, view.memory.operation, inventory.seen(id));
     this.#look(view, inventory, id);
     view.history = inventory.events.of(id);
@@ -196,13 +193,18 @@ export class Observer {
     const { spec } = object;
     const type = view.sighting.state === "present" ? view.sighting.machine.machineType : undefined;
     const types = type ? [spec.machineType, type] : [spec.machineType];
-    const around: Around = surroundings.around(key, spec, id, types);
+    const known = surroundings.around(key, spec, id, types);
+    const listing = inventory.listTrouble;
+    const around: Around =
+      listing === undefined
+        ? known
+        : { ...known, troubles: { ...known.troubles, [ASK.machines]: this.#troubled(listing) } };
     const { count, newest } = inventory.lists;
     const most = account.maxMachines;
     // What speaks against a create must be of now; what does not, may be old: the API has the last word.
-    const known = count !== undefined && (count < most || clock.now() - newest < settings.recheckMs);
+    const isNew = count !== undefined && (count < most || clock.now() - newest < settings.recheckMs);
     const machines =
-      most === Number.POSITIVE_INFINITY ? { count: 0, most } : known ? { count, most } : undefined;
+      most === Number.POSITIVE_INFINITY ? { count: 0, most } : isNew ? { count, most } : undefined;
     if (id === undefined || !spec.desktopSecretRef) return { ...around, ...(machines && { machines }) };
     const desktop = desktops.judge(key, object, surroundings.desktops.get(id, key));
     const error = desktops.trouble(object);
@@ -233,7 +235,11 @@ export class Observer {
     const { clock, settings } = this.#parts;
     const seen = inventory.seen(id);
     const trouble = inventory.trouble(id);
-    if (trouble !== undefined) view.trouble = this.#troubled(trouble);
+    if (trouble !== undefined) {
+      view.trouble = this.#troubled(trouble);
+      // Nothing is decided before a look succeeds, so that one is needed now, not at the next regular list.
+      inventory.want(id);
+    }
     if (!seen) {
       inventory.want(id);
       return;
@@ -284,6 +290,11 @@ function memoryOf({ status = { observedGeneration: -1 } }: PaperspaceMachine): M
     ...(staticIp && { staticIp }),
     ...(desktopSecret && { desktopSecret }),
   };
+}
+
+/** What ends with a machine of the declared type being on. */
+function takesHardware(step: { do: string; target?: string }): boolean {
+  return ["create", "start", "resize"].includes(step.do) || (step.do === "stop" && step.target === TO_RESIZE);
 }
 
 function idOf({ identity }: OwnershipFacts): string | undefined {

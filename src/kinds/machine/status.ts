@@ -4,7 +4,7 @@
  */
 import { type Condition, toTime } from "../../kube/objects.ts";
 import { type Claim, type ConditionFacts, conditions, progressClaims } from "../../reconcile/conditions.ts";
-import type { Subject } from "../../reconcile/kind.ts";
+import type { Operation, Subject } from "../../reconcile/kind.ts";
 import type { Telling } from "../../reconcile/outcome.ts";
 import type { OwnerRecord } from "../../reconcile/record.ts";
 import type { Announcement } from "../../reconcile/transitions.ts";
@@ -13,10 +13,10 @@ import { peopleDrift, scriptDrift } from "./belongings.ts";
 import { type Change, describe, hardwareDrift, settingsDrift } from "./diff.ts";
 import { apiTime, eventNews, failedAnew, lastEvents } from "./history.ts";
 import { powerOf } from "./operation.ts";
-import { planOf } from "./plan.ts";
+import { planOf, unknownOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import type { MachineStatus, PaperspaceMachine } from "./types.ts";
-import { AWAIT_CAPACITY, type MachineMemory, type MachineView } from "./view.ts";
+import { AWAIT_CAPACITY, type MachineMemory, type MachineView, TO_RESIZE } from "./view.ts";
 
 type Known = Subject<PaperspaceMachine, { team: string }>;
 
@@ -67,7 +67,9 @@ function factsOf(
   { operation }: MachineMemory,
   before: MachineStatus | undefined,
 ): Partial<MachineStatus> {
-  const sameState = operation !== undefined && before?.state !== undefined && before.state === seen?.state;
+  // Waiting for hardware changes nothing, and may take for days.
+  const changing = operation !== undefined && operation.intent !== AWAIT_CAPACITY;
+  const sameState = changing && before?.state !== undefined && before.state === seen?.state;
   // Nothing known is not the same as nothing there: then it is left to be seen.
   const shown = before?.lastEvents ?? (history.length > 0 ? [] : undefined);
   const events = shown && lastEvents(shown, history);
@@ -187,9 +189,13 @@ function conditionsOf(
 function syncedClaim(view: MachineView, machine: Machine | undefined): Claim[] {
   if (!machine) return [];
   const changes = driftOf(view, machine);
-  return changes.length === 0
-    ? [{ type: "Synced", status: "True", reason: "Synced", message: "the settings are as declared" }]
-    : [{ type: "Synced", status: "False", reason: "Drifted", message: describe(changes) }];
+  if (changes.length > 0)
+    return [{ type: "Synced", status: "False", reason: "Drifted", message: describe(changes) }];
+  const unknown = unknownOf(view);
+  if (unknown.length === 0)
+    return [{ type: "Synced", status: "True", reason: "Synced", message: "the settings are as declared" }];
+  const message = `not looked at yet: ${unknown.join(", ")}; all else is as declared`;
+  return [{ type: "Synced", status: "Unknown", reason: "NotLookedAt", message }];
 }
 
 /** All that can be seen to differ; power is no setting. */
@@ -238,8 +244,7 @@ function stateReason(state: string): string {
 /** What a change of status is worth telling beyond its conditions. */
 export function machineNews(before: MachineStatus, after: MachineStatus): Announcement[] {
   const news = eventNews(before.lastEvents, after.lastEvents);
-  const waited = before.operation?.intent === AWAIT_CAPACITY && after.operation?.intent !== AWAIT_CAPACITY;
-  if (waited && after.operation && after.operation.target !== "Stopped")
+  if (before.operation?.intent === AWAIT_CAPACITY && needsHardware(after.operation))
     news.push({
       type: "Normal",
       reason: REASON.CapacityAvailable,
@@ -254,4 +259,9 @@ export function machineNews(before: MachineStatus, after: MachineStatus): Announ
         note: `machine ${id} was made by a create of this object whose answer never came; it belongs to nobody and costs money. Delete it in the Paperspace console, or adopt it by another object (spec.adoptId: ${id})`,
       });
   return news;
+}
+
+/** What is sent only once hardware is free: something else may come in between while it is waited for. */
+function needsHardware({ intent, target }: Partial<Operation> = {}): boolean {
+  return ["Create", "Start", "Resize"].includes(intent ?? "") || target === TO_RESIZE;
 }

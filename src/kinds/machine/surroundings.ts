@@ -26,7 +26,7 @@ const MINUTE_MS = 60_000;
 const FREE_MS = 15_000;
 const SHORT_BASE_MS = 15_000;
 const SHORT_MAX_MS = 5 * MINUTE_MS;
-/** For so long after a shortage each hint serves one object only: all would go for the one machine that is free. */
+/** For so long after a shortage one object at a time goes for what is free: it may be a single machine. */
 const SCARCE_MS = 10 * MINUTE_MS;
 /** What there is one of in each team. */
 const ONE = "";
@@ -44,6 +44,8 @@ export class Surroundings {
   readonly #standing: Lookup<Standing>;
   readonly #capacity: Lookup<Hint>;
   readonly #types: Lookup<string[]>;
+  /** By region and type: the object that goes for what became free of it. */
+  readonly #takers = new Map<string, string>();
   /** By region and type: monotonic time of the last shortage. */
   readonly #shortages = new Map<string, number>();
 
@@ -92,7 +94,7 @@ export class Surroundings {
   /** What is known and needed for this object. Reading of what is old is begun. */
   around(key: string, spec: MachineSpec, machineId: string | undefined, types: readonly string[]): Around {
     const around: { -readonly [K in keyof Around]: Around[K] } = {
-      capacity: this.#capacities(spec.region, types),
+      capacity: this.#capacities(key, spec.region, types),
       troubles: this.#troubles(spec, machineId),
     };
     const standing = this.#standing.fresh(ONE);
@@ -115,21 +117,33 @@ export class Surroundings {
     for (const ask of asks) this.#ask(key, spec, machineId, ask);
   }
 
-  /** Somebody takes hardware of this type now. */
-  taken(machineType: string, region: string): void {
+  /**
+   * The object goes for hardware of this type now, and has it to itself until it is through. Where there was a shortage
+   * of late, nobody else is sent after what may be the only machine.
+   */
+  take(key: string, machineType: string, region: string): void {
     const place = placeOf(machineType, region);
     const short = this.#shortages.get(place);
     if (short === undefined) return;
-    const now = this.#parts.clock.monotonic();
-    // Until the API has taken notice of it, nobody else is sent after what may have been the only one.
-    if (now - short < SCARCE_MS) this.#capacity.note(place, "short", now);
+    if (this.#parts.clock.monotonic() - short < SCARCE_MS) this.#takers.set(place, key);
     else this.#shortages.delete(place);
+  }
+
+  /** It is through, or gives up. */
+  release(key: string): void {
+    for (const [place, taker] of this.#takers) {
+      if (taker !== key) continue;
+      this.#takers.delete(place);
+      this.#capacity.drop(place);
+    }
   }
 
   /** The answer of an assignment. */
   noteScript(scriptId: string, machineIds: readonly string[], answeredAt: number): void {
     const known = this.scripts.last(ONE);
-    if (known) this.scripts.note(ONE, { ...known, [scriptId]: machineIds }, answeredAt);
+    // A read under way may be of before it.
+    if (!known) return this.scripts.drop(ONE);
+    this.scripts.note(ONE, { ...known, [scriptId]: machineIds }, answeredAt);
   }
 
   /** `answeredAt` undefined: it was so already, and what is known is old. */
@@ -154,10 +168,11 @@ export class Surroundings {
   }
 
   /** Whatever is known of what lies around is old, because the user says so. */
-  lookAnew(machineId: string): void {
+  lookAnew(machineId: string | undefined): void {
     this.scripts.drop(ONE);
     this.users.drop(ONE);
-    this.forget(machineId);
+    this.#standing.drop(ONE);
+    if (machineId !== undefined) this.forget(machineId);
   }
 
   /** The machine is gone, or has changed in a way that makes what was known of it old. */
@@ -192,10 +207,15 @@ export class Surroundings {
     }
   }
 
-  #capacities(region: string, types: readonly string[]): Record<string, Capacity> {
+  #capacities(key: string, region: string, types: readonly string[]): Record<string, Capacity> {
     const known: Record<string, Capacity> = {};
     for (const type of types) {
       const place = placeOf(type, region);
+      const taker = this.#takers.get(place);
+      if (taker !== undefined) {
+        known[type] = taker === key ? { hint: "free" } : { hint: "short", retryMs: SHORT_BASE_MS };
+        continue;
+      }
       const hint = this.#capacity.fresh(place);
       if (hint) known[type] = hint === "short" ? { hint, retryMs: this.#capacity.dueInMs(place) } : { hint };
     }

@@ -1,0 +1,338 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { VirtualClock } from "../../test/support/virtual-clock.ts";
+import { sleep } from "../base/clock.ts";
+import { Lookup } from "./lookup.ts";
+
+const MAX_AGE_MS = 60_000;
+const MINUTE_MS = 60_000;
+const DOWN = new Error("503");
+
+/** A fact that takes a second to read, at a source that can fail and change. */
+function setUp(maxAgeMs: (value: string, repeats: number) => number = () => MAX_AGE_MS) {
+  const clock = new VirtualClock();
+  const source = { value: "one", failure: undefined as Error | undefined, reads: [] as string[] };
+  const queued: string[] = [];
+  const heard = { queued: (key: string) => void queued.push(key) };
+  const lookup = new Lookup<string>({
+    clock,
+    maxAgeMs,
+    enqueue: (key) => heard.queued(key),
+    async read(id) {
+      source.reads.push(id);
+      const { value } = source;
+      await sleep(clock, 1_000);
+      if (source.failure) throw source.failure;
+      return value;
+    },
+  });
+  /** Has it read once, and forgets about that. */
+  const known = async () => {
+    lookup.ask("x", "ns/first");
+    await clock.advance(1_000);
+    queued.length = 0;
+    source.reads.length = 0;
+  };
+  return { clock, source, queued, heard, lookup, known };
+}
+
+describe("asking", () => {
+  it("reads once for all that ask meanwhile, and queues each of them once", async () => {
+    const { clock, source, queued, lookup } = setUp();
+    for (let n = 0; n < 100; n++) lookup.ask("x", `ns/${n}`);
+    lookup.ask("x", "ns/7");
+    await clock.advance(500);
+    lookup.ask("x", "ns/late");
+    await clock.advance(500);
+    expect(source.reads).toEqual(["x"]);
+    expect(queued).toHaveLength(101);
+    expect(new Set(queued)).toEqual(new Set([...Array(100).keys(), "late"].map((n) => `ns/${n}`)));
+    await clock.advance(10 * MINUTE_MS);
+    expect(queued).toHaveLength(101);
+  });
+
+  it("keeps facts apart by their id, so that a key is queued for its own alone", async () => {
+    const { clock, source, queued, lookup } = setUp();
+    lookup.ask("x", "ns/a");
+    await clock.advance(500);
+    lookup.ask("y", "ns/b");
+    await clock.advance(500);
+    expect(source.reads).toEqual(["x", "y"]);
+    expect(queued).toEqual(["ns/a"]);
+    expect(lookup.last("y")).toBeUndefined();
+  });
+
+  it("never lets a pass wait: what is not known is undefined at once, and reading it is a matter of asking", async () => {
+    const { clock, source, queued, lookup } = setUp();
+    expect(lookup.get("x", "ns/a")).toBeUndefined();
+    await clock.advance(MINUTE_MS);
+    expect(source.reads).toEqual([]);
+    lookup.ask("x", "ns/a");
+    expect(lookup.get("x", "ns/a")).toBeUndefined();
+    expect(queued).toEqual([]);
+    await clock.advance(1_000);
+    expect(queued).toEqual(["ns/a"]);
+    expect(lookup.get("x", "ns/a")).toBe("one");
+  });
+
+  it("queues the askers as well when the fact cannot be had, since they have to say so", async () => {
+    const { clock, source, queued, lookup } = setUp();
+    source.failure = DOWN;
+    lookup.ask("x", "ns/a");
+    await clock.advance(1_000);
+    expect(queued).toEqual(["ns/a"]);
+    expect(lookup.get("x", "ns/a")).toBeUndefined();
+    expect(lookup.trouble("x")).toBe(DOWN);
+  });
+});
+
+describe("age", () => {
+  it("gives an old value while it is read anew: better than to know nothing", async () => {
+    const { clock, source, queued, lookup, known } = setUp();
+    await known();
+    await clock.advance(MAX_AGE_MS - 1);
+    expect(lookup.get("x", "ns/a")).toBe("one");
+    expect(source.reads).toEqual([]);
+    await clock.advance(1);
+    source.value = "two";
+    expect(lookup.get("x", "ns/a")).toBe("one");
+    expect(lookup.get("x", "ns/a")).toBe("one");
+    expect(source.reads).toEqual(["x"]);
+    await clock.advance(1_000);
+    expect(queued).toEqual(["ns/a"]);
+    expect(lookup.get("x", "ns/a")).toBe("two");
+  });
+
+  it("is that of the answer, as far as keeping it goes: it is believed for its whole time", async () => {
+    const { clock, lookup, known } = setUp();
+    await known();
+    expect(lookup.dueInMs("x")).toBe(MAX_AGE_MS);
+    await clock.advance(20_000);
+    expect(lookup.dueInMs("x")).toBe(MAX_AGE_MS - 20_000);
+    await clock.advance(MAX_AGE_MS);
+    expect(lookup.dueInMs("x")).toBe(0);
+  });
+
+  it("keeps an old value from `fresh`, for what must be of now, and reads nothing by it", async () => {
+    const { clock, source, lookup, known } = setUp();
+    await known();
+    await clock.advance(MAX_AGE_MS - 1);
+    expect(lookup.fresh("x")).toBe("one");
+    await clock.advance(1);
+    expect(lookup.fresh("x")).toBeUndefined();
+    expect(lookup.last("x")).toBe("one");
+    await clock.advance(MINUTE_MS);
+    expect(source.reads).toEqual([]);
+  });
+
+  it("depends on the value, and on how often in a row it was read equal: a back-off on what does not change", async () => {
+    const { clock, source, lookup } = setUp((value, repeats) =>
+      value === "free" ? 5_000 : 10_000 * 2 ** repeats,
+    );
+    const ages: number[] = [];
+    for (source.value of ["short", "short", "short", "free", "free", "short"]) {
+      lookup.ask("x", "ns/a");
+      await clock.advance(1_000);
+      ages.push(lookup.dueInMs("x"));
+    }
+    expect(ages).toEqual([10_000, 20_000, 40_000, 5_000, 5_000, 10_000]);
+  });
+});
+
+describe("causality", () => {
+  it("does not let a read replace the answer of a write that came after the read had begun", async () => {
+    const { clock, source, queued, lookup, known } = setUp();
+    await known();
+    lookup.ask("x", "ns/a");
+    await clock.advance(500);
+    lookup.note("x", "written", clock.monotonic());
+    source.value = "of before the write";
+    await clock.advance(500);
+    expect(lookup.get("x", "ns/a")).toBe("written");
+    expect(queued).toEqual(["ns/a"]);
+  });
+
+  it("holds where nothing was known before the write, too", async () => {
+    const { clock, lookup } = setUp();
+    lookup.ask("x", "ns/a");
+    await clock.advance(500);
+    lookup.note("x", "written", clock.monotonic());
+    await clock.advance(500);
+    expect(lookup.last("x")).toBe("written");
+  });
+
+  it("takes the next read that begins after the answer", async () => {
+    const { clock, source, lookup } = setUp();
+    lookup.note("x", "written", clock.monotonic());
+    await clock.advance(MAX_AGE_MS);
+    source.value = "changed by somebody";
+    lookup.ask("x", "ns/a");
+    await clock.advance(1_000);
+    expect(lookup.last("x")).toBe("changed by somebody");
+  });
+
+  it("takes the answer of a write for the end of trouble and its back-off: it is known now", async () => {
+    const { clock, source, lookup } = setUp(() => 5_000);
+    source.failure = DOWN;
+    for (let i = 0; i < 6; i++) {
+      lookup.ask("x", "ns/a");
+      await clock.advance(1_000);
+      await clock.advance(i < 5 ? lookup.dueInMs("x") : 0);
+    }
+    expect(lookup.dueInMs("x")).toBeGreaterThan(20_000);
+    lookup.note("x", "written", clock.monotonic());
+    expect(lookup.trouble("x")).toBeUndefined();
+    expect(lookup.fresh("x")).toBe("written");
+    expect(lookup.dueInMs("x")).toBe(5_000);
+  });
+});
+
+describe("failure", () => {
+  it("is tried again ever more rarely, whoever asks how often: not a read for each ask", async () => {
+    const { clock, source, lookup } = setUp();
+    source.failure = DOWN;
+    for (let second = 0; second < 600; second++) {
+      for (const key of ["ns/a", "ns/b", "ns/c"]) lookup.ask("x", key);
+      await clock.advance(1_000);
+    }
+    // 1, 2, 4 … 60 s and a second for each read: ten minutes hold about sixteen.
+    expect(source.reads.length).toBeGreaterThan(8);
+    expect(source.reads.length).toBeLessThan(20);
+  });
+
+  it("is told until a read succeeds, and the next failure begins the back-off anew", async () => {
+    const { clock, source, lookup } = setUp();
+    source.failure = DOWN;
+    for (let i = 0; i < 5; i++) {
+      lookup.ask("x", "ns/a");
+      await clock.advance(1_000);
+      expect(lookup.trouble("x")).toBe(DOWN);
+      await clock.advance(lookup.dueInMs("x"));
+    }
+    source.failure = undefined;
+    lookup.ask("x", "ns/a");
+    expect(lookup.trouble("x")).toBe(DOWN);
+    await clock.advance(1_000);
+    expect(lookup.trouble("x")).toBeUndefined();
+    source.failure = DOWN;
+    lookup.ask("x", "ns/a");
+    await clock.advance(1_000);
+    await clock.advance(MAX_AGE_MS);
+    lookup.ask("x", "ns/a");
+    await clock.advance(1_000);
+    expect(lookup.dueInMs("x")).toBeLessThanOrEqual(2_000);
+  });
+
+  it("says how long the back-off lasts, so that who asks in it comes back by itself and is not lost", async () => {
+    const { clock, source, queued, lookup } = setUp();
+    source.failure = DOWN;
+    lookup.ask("x", "ns/a");
+    await clock.advance(1_000);
+    lookup.ask("x", "ns/b");
+    expect(source.reads).toEqual(["x"]);
+    expect(lookup.trouble("x")).toBe(DOWN);
+    const due = lookup.dueInMs("x");
+    expect(due).toBeGreaterThan(0);
+    source.failure = undefined;
+    await clock.advance(due);
+    expect(lookup.dueInMs("x")).toBe(0);
+    lookup.ask("x", "ns/b");
+    await clock.advance(1_000);
+    expect(queued).toEqual(["ns/a", "ns/b"]);
+    expect(lookup.last("x")).toBe("one");
+  });
+
+  it("says so of a value that went old, too: else all its askers would come back at once and for nothing", async () => {
+    const { clock, source, lookup, known } = setUp();
+    await known();
+    await clock.advance(MAX_AGE_MS);
+    source.failure = DOWN;
+    expect(lookup.get("x", "ns/a")).toBe("one");
+    await clock.advance(1_000);
+    expect(lookup.trouble("x")).toBe(DOWN);
+    expect(lookup.dueInMs("x")).toBeGreaterThan(0);
+    expect(lookup.get("x", "ns/a")).toBe("one");
+    expect(source.reads).toEqual(["x"]);
+  });
+});
+
+describe("drop", () => {
+  it("makes nothing known, and has the next asker read at once", async () => {
+    const { source, lookup, known } = setUp();
+    await known();
+    lookup.drop("x");
+    expect(lookup.last("x")).toBeUndefined();
+    expect(lookup.get("x", "ns/a")).toBeUndefined();
+    lookup.ask("x", "ns/a");
+    expect(source.reads).toEqual(["x"]);
+  });
+
+  it("lets a read under way count for nothing, yet queues who waits for it: he asks anew", async () => {
+    const { clock, source, queued, lookup } = setUp();
+    source.value = "of before the drop";
+    lookup.ask("x", "ns/a");
+    await clock.advance(500);
+    lookup.drop("x");
+    source.value = "of now";
+    lookup.ask("x", "ns/b");
+    await clock.advance(500);
+    expect(queued).toEqual(["ns/a"]);
+    expect(lookup.last("x")).toBeUndefined();
+    lookup.ask("x", "ns/a");
+    await clock.advance(500);
+    expect(queued).toEqual(["ns/a", "ns/b", "ns/a"]);
+    expect(lookup.last("x")).toBe("of now");
+    expect(source.reads).toEqual(["x", "x"]);
+  });
+
+  it("ends a back-off: what failed before says nothing of what is asked for now", async () => {
+    const { clock, source, lookup } = setUp();
+    source.failure = DOWN;
+    lookup.ask("x", "ns/a");
+    await clock.advance(1_000);
+    lookup.drop("x");
+    expect(lookup.trouble("x")).toBeUndefined();
+    expect(lookup.dueInMs("x")).toBe(0);
+    lookup.ask("x", "ns/a");
+    expect(source.reads).toEqual(["x", "x"]);
+  });
+});
+
+describe("whatever happens", () => {
+  const Happening = fc.oneof(
+    fc.record({ do: fc.constant("pass" as const), key: fc.constantFrom("ns/a", "ns/b", "ns/c") }),
+    fc.record({ do: fc.constantFrom("drop", "note", "fail", "heal") }),
+    fc.record({ do: fc.constant("advance" as const), ms: fc.integer({ min: 1, max: 90_000 }) }),
+  );
+
+  it("everybody who needs the fact has it in the end, or is told of the trouble and comes back", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(Happening, { maxLength: 40 }), async (happenings) => {
+        const { clock, source, lookup, heard } = setUp();
+        const missing = new Set<string>();
+        /** As the reconciler does it: asks, and rests until it is queued; or says the trouble, and comes back. */
+        const pass = (key: string) => {
+          missing.delete(key);
+          if (lookup.fresh("x") !== undefined) return;
+          missing.add(key);
+          lookup.ask("x", key);
+          const backoff = Math.max(1_000, lookup.dueInMs("x"));
+          if (lookup.trouble("x") !== undefined) clock.after(backoff, () => pass(key));
+        };
+        heard.queued = (key) => void clock.after(0, () => missing.has(key) && pass(key));
+        for (const happening of happenings) {
+          if (happening.do === "pass") pass(happening.key);
+          if (happening.do === "drop") lookup.drop("x");
+          if (happening.do === "note") lookup.note("x", "written", clock.monotonic());
+          if (happening.do === "fail") source.failure = DOWN;
+          if (happening.do === "heal") source.failure = undefined;
+          if (happening.do === "advance") await clock.advance(happening.ms);
+        }
+        source.failure = undefined;
+        await clock.advance(5 * MINUTE_MS);
+        expect([...missing]).toEqual([]);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
