@@ -4,7 +4,6 @@
  */
 import { afterEach, describe, expect, it } from "vitest";
 import { addAccessor } from "../dev/simulator/world/access.ts";
-import { createScript } from "../dev/simulator/world/scripts.ts";
 import { VirtualWorld } from "../test/support/virtual-world.ts";
 import { ANNOTATION } from "./reconcile/record.ts";
 
@@ -44,10 +43,6 @@ function inside(world: VirtualWorld) {
   return found;
 }
 
-function script(world: VirtualWorld, name: string): string {
-  return createScript(world.sim.world, team(world), { name, script: "echo" }).id;
-}
-
 function annotate(world: VirtualWorld, name: keyof typeof ANNOTATION, value: string | null): void {
   world.edit("box", { metadata: { annotations: { [ANNOTATION[name]]: value } } });
 }
@@ -76,7 +71,7 @@ async function ready(spec: Parameters<VirtualWorld["apply"]>[1] = {}, flags: str
 describe("creation", () => {
   it("gives all that can be given at creation in the one create, so that nothing has to be changed afterwards", async () => {
     const world = running();
-    const startupScriptId = script(world, "boot");
+    const startupScriptId = world.script("boot");
     world.apply("box", {
       machineType: "A100-80Gx8",
       networkId: DEFAULT_NETWORK,
@@ -466,7 +461,7 @@ describe("the account", () => {
 describe("startup script", () => {
   it("assigns another script and takes the old one away; an empty one takes it away for good", async () => {
     const world = running();
-    const [one, two] = [script(world, "one"), script(world, "two")];
+    const [one, two] = [world.script("one"), world.script("two")];
     world.apply("box", { startupScriptId: one });
     await world.ready("box");
     world.edit("box", { spec: { startupScriptId: two } });
@@ -479,7 +474,7 @@ describe("startup script", () => {
 
   it("puts back at the next resync what was changed in the console", async () => {
     const world = running();
-    const [one, two] = [script(world, "one"), script(world, "two")];
+    const [one, two] = [world.script("one"), world.script("two")];
     world.apply("box", { startupScriptId: one });
     await world.ready("box");
     const { scripts } = world.sim.world;
@@ -491,7 +486,7 @@ describe("startup script", () => {
 
   it("leaves scripts alone that the spec says nothing of", async () => {
     const world = await ready();
-    const one = script(world, "one");
+    const one = world.script("one");
     world.sim.world.scripts.get(one)?.assignedMachineIds.push(machine(world).id);
     await world.clock.advance(30 * MINUTE);
     expect(inside(world).startupScriptIds).toEqual([one]);
@@ -786,7 +781,7 @@ describe("a look that fails", () => {
 describe("plan", () => {
   it("writes what would be done and does nothing, with what needs a stop and what loses data", async () => {
     const world = running();
-    const one = script(world, "one");
+    const one = world.script("one");
     world.apply("box", {}, { annotations: { [ANNOTATION.dryRun]: "true" } });
     await world.until("it is planned", () => world.get("box")?.status?.plan !== undefined);
     expect(world.get("box")?.status?.plan?.[0]).toMatchObject({ action: "Create" });

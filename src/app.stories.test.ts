@@ -1,6 +1,6 @@
 /**
- * Random stories in virtual time, with an API server in memory: see test/support/story.ts. `npm test` plays some;
- * STORIES=1000 plays more, and STORY_SEED with STORY_PATH, from the message of a failure, plays one again.
+ * Random stories in virtual time, with an API server in memory: see test/support/story.ts. `npm test` plays some,
+ * `npm run stories` a thousand; STORY_SEED with STORY_PATH, from the message of a failure, plays one again.
  */
 import fc from "fast-check";
 import { describe, it } from "vitest";
@@ -10,7 +10,7 @@ import { type Process, VirtualWorld } from "../test/support/virtual-world.ts";
 import type { MachineSpec } from "./kinds/machine/types.ts";
 import { KubeError } from "./kube/errors.ts";
 
-const STORIES = Number(process.env.STORIES ?? 80);
+const STORIES = Number(process.env.STORIES ?? 150);
 const LIMIT_MS = 6 * 60 * 60_000;
 
 class VirtualStage implements Stage {

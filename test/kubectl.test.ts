@@ -182,6 +182,26 @@ base("adoptId takes a machine over and does not touch it", async () => {
   await place.eventOf("adopted", "Normal", "Adopted");
 });
 
+base("describe tells a newcomer why a machine did not start and what to do, without the logs", async () => {
+  const place = shared();
+  place.sim.console.failNext({ event: "start", error: "GPU has fallen off the bus" });
+  await place.apply(manifest("failing"));
+  await place.reason("failing", "Reconciling", "CreateFailed");
+  await place.eventOf("failing", "Warning", "CreateFailed");
+  const said = await place.kubectl("describe psm failing");
+  const conditions = said.slice(said.indexOf("Conditions:"), said.indexOf("Last Events:"));
+  expect(conditions).toMatch(/Reason: +CreateFailed/);
+  expect(conditions).toContain("GPU has fallen off the bus");
+  expect(conditions).toContain("It is tried again by itself within a minute");
+  expect(conditions).toContain(
+    "ask for another machineType or region, or delete this object and apply it again",
+  );
+  const history = said.slice(said.indexOf("Last Events:"), said.indexOf("\nEvents:"));
+  expect(history).toMatch(/Error: +GPU has fallen off the bus/);
+  expect(said.slice(said.indexOf("\nEvents:"))).toMatch(/Warning +CreateFailed .*GPU has fallen off the bus/);
+  await place.kubectl("delete psm failing --timeout=60s");
+});
+
 base("adoptId of a machine that is not there, or that differs, says so and touches nothing", async () => {
   const place = shared();
   const machine = place.sim.console.create(

@@ -4,6 +4,7 @@
  */
 import { Registry } from "prom-client";
 import { createSimulation, type Simulation, type SimulationOptions } from "../../dev/simulator/simulation.ts";
+import { createScript } from "../../dev/simulator/world/scripts.ts";
 import { DEMO_KEY } from "../../dev/simulator/world/teams.ts";
 import { assembleOperator } from "../../src/app.ts";
 import { type Config, loadConfig } from "../../src/base/config.ts";
@@ -93,6 +94,12 @@ export class VirtualWorld {
     } catch {
       return undefined;
     }
+  }
+
+  /** A startup script of the demo team; its id. */
+  script(name: string): string {
+    const { console, world } = this.sim;
+    return createScript(world, console.team("te-alpha"), { name, script: "echo" }).id;
   }
 
   deleteSecret(namespace = NAMESPACE): void {
