@@ -2,39 +2,20 @@
  * Every field, every transition and every surprise of a machine, played with the whole operator over a cluster and an
  * account in memory, in virtual time. A story a test; the simulator's own state is the judge, not what we say of it.
  */
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { addAccessor } from "../dev/simulator/world/access.ts";
-import { VirtualWorld } from "../test/support/virtual-world.ts";
+import { calls, checkPlayed, onlyMachine as machine, played, running } from "../test/support/played.ts";
+import type { VirtualWorld } from "../test/support/virtual-world.ts";
 import { ANNOTATION } from "./reconcile/record.ts";
 
 const TEAM = "te-alpha";
 const MINUTE = 60_000;
 const DEFAULT_NETWORK = "nalpha0ny2";
 
-const worlds: VirtualWorld[] = [];
+checkPlayed();
 
-function running(flags: string[] = []): VirtualWorld {
-  const world = new VirtualWorld({ flags });
-  worlds.push(world);
-  world.start();
-  return world;
-}
-
-afterEach(() => {
-  // Whatever was played, each request and each answer fits the vendor's own schema, where that is at hand.
-  for (const world of worlds.splice(0)) expect(world.sim.conformance.report().violations).toEqual([]);
-});
-
-const calls = (world: VirtualWorld, method: string, path: RegExp) => world.sim.calls.list({ method, path });
 const writes = (world: VirtualWorld) => world.sim.calls.list().filter(({ method }) => method !== "GET");
 const team = (world: VirtualWorld) => world.sim.console.team(TEAM);
-
-function machine(world: VirtualWorld) {
-  const [first, ...more] = world.machines();
-  expect(more).toEqual([]);
-  if (!first) throw new Error("there is no machine");
-  return first;
-}
 
 /** How the simulator has the only machine. */
 function inside(world: VirtualWorld) {
@@ -300,8 +281,7 @@ describe("resize", () => {
 
 describe("power on request", () => {
   it("restarts once for each new value, however often it is looked at, and whoever dies", async () => {
-    const world = new VirtualWorld();
-    worlds.push(world);
+    const world = played();
     const first = world.start();
     world.apply("box");
     await world.ready("box");
@@ -664,8 +644,7 @@ describe("history", () => {
   });
 
   it("tells after a restart of the operator what happened meanwhile, and nothing twice", async () => {
-    const world = new VirtualWorld();
-    worlds.push(world);
+    const world = played();
     const first = world.start();
     world.apply("box");
     await world.ready("box");

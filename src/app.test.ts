@@ -2,8 +2,9 @@
  * The whole operator over a cluster and an account in memory, in virtual time: what users and the cloud can do to it,
  * and what it must make of that.
  */
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { FakeKube } from "../test/support/fake-kube.ts";
+import { calls, checkPlayed, onlyMachine, running } from "../test/support/played.ts";
 import { MACHINES, SPEC, VirtualWorld } from "../test/support/virtual-world.ts";
 import { KubeError } from "./kube/errors.ts";
 import { ANNOTATION } from "./reconcile/record.ts";
@@ -11,28 +12,9 @@ import { ANNOTATION } from "./reconcile/record.ts";
 const TEAM = "te-alpha";
 const MINUTE = 60_000;
 
-const worlds: VirtualWorld[] = [];
+checkPlayed();
 
-function running(flags: string[] = []): VirtualWorld {
-  const world = new VirtualWorld({ flags });
-  worlds.push(world);
-  world.start();
-  return world;
-}
-
-afterEach(() => {
-  // Whatever was played, each request and each answer fits the vendor's own schema, where that is at hand.
-  for (const world of worlds.splice(0)) expect(world.sim.conformance.report().violations).toEqual([]);
-});
-
-const calls = (world: VirtualWorld, method: string, path: RegExp) => world.sim.calls.list({ method, path });
 const creates = (world: VirtualWorld) => calls(world, "POST", /\/machines$/);
-const onlyMachine = (world: VirtualWorld) => {
-  const [machine, ...more] = world.machines();
-  expect(more).toEqual([]);
-  if (!machine) throw new Error("there is no machine");
-  return machine;
-};
 
 describe("a life", () => {
   it("makes one machine of one object, says so truthfully, and leaves nothing behind", async () => {

@@ -98,3 +98,15 @@ function haltOf({ metadata }: ManagedObject): { reason: string; message: string 
     };
   return undefined;
 }
+
+/** Key of the object that owns this cloud id. Only objects whose memory agrees with their UID own anything: a copy does not. */
+export function ownerOf(objects: readonly ManagedObject[], id: string, except: string): string | undefined {
+  const owner = objects.find((object) => {
+    const { metadata, status } = object;
+    if (keyOf(object) === except) return false;
+    const record = parseRecord(metadata);
+    if (record.state === "read") return record.value.id === id && record.value.uid === metadata.uid;
+    return status?.id === id && status.uid === metadata.uid;
+  });
+  return owner && keyOf(owner);
+}

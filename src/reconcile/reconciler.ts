@@ -13,7 +13,7 @@ import type { Store } from "../runtime/store.ts";
 import type { Disposition } from "../runtime/workers.ts";
 import { create, recorded } from "./create.ts";
 import type { Credentials } from "./credentials.ts";
-import { ownershipFacts } from "./facts.ts";
+import { ownerOf, ownershipFacts } from "./facts.ts";
 import { Holds } from "./hold.ts";
 import {
   type CloudAccount,
@@ -27,7 +27,7 @@ import {
 import { dispositionOf, isTelling, type Outcome, type Telling } from "./outcome.ts";
 import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
-import { ANNOTATION, isOn, parseRecord, requestsIn } from "./record.ts";
+import { ANNOTATION, isOn, requestsIn } from "./record.ts";
 import type { SecretHold } from "./secret-hold.ts";
 import { type Announcement, announce } from "./transitions.ts";
 import type { ObjectWriter } from "./writer.ts";
@@ -394,16 +394,4 @@ function signatureOf({ metadata }: ManagedObject, account: CloudAccount | undefi
   const { generation, annotations, deletionTimestamp } = metadata;
   const asked = annotations?.[ANNOTATION.reconcileRequestedAt] ?? "";
   return `${generation}/${deletionTimestamp !== undefined}/${account?.fingerprint ?? ""}/${asked}`;
-}
-
-/** Only objects whose memory agrees with their UID own anything: a copy does not. */
-function ownerOf(objects: readonly ManagedObject[], id: string, except: string): string | undefined {
-  const owner = objects.find((object) => {
-    const { metadata, status } = object;
-    if (keyOf(object) === except) return false;
-    const record = parseRecord(metadata);
-    if (record.state === "read") return record.value.id === id && record.value.uid === metadata.uid;
-    return status?.id === id && status.uid === metadata.uid;
-  });
-  return owner && keyOf(owner);
 }
