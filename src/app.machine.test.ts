@@ -392,12 +392,15 @@ describe("capacity", () => {
     await world.ready("box");
   });
 
-  it("names a machine type that nobody sells, rather than waiting for it", async () => {
-    const world = running();
-    world.apply("box", { machineType: "A400O" });
-    await world.until("it is said", () => reason(world, "Stalled") === "Refused");
-    expect(message(world, "Stalled")).toContain("A400O");
-  });
+  it.each([{ machineType: "A400O" }, { region: "ny3" }])(
+    "names what nobody sells, rather than waiting for it: %o",
+    async (spec) => {
+      const world = running();
+      world.apply("box", spec);
+      await world.until("it is said", () => reason(world, "Stalled") === "Refused");
+      expect(message(world, "Stalled")).toContain(Object.values(spec)[0]);
+    },
+  );
 
   it("calls a start that left the machine off what it is, and goes on by itself", async () => {
     const world = await ready({ powerState: "Stopped" });
@@ -735,16 +738,15 @@ describe("a look that fails", () => {
     expect(world.clock.monotonic() - asked).toBeLessThan(4 * MINUTE);
   });
 
-  it("before there is a machine is told, rather than waited out in silence", async () => {
+  it("at the list does not keep a machine from being made: a quota is a hint", async () => {
     const world = running();
     world.sim.faults.add({
       match: { method: "GET", path: "/machines$", times: "always" },
-      do: { status: 503 },
+      do: { html: true },
     });
     world.apply("box");
-    await world.until("it is told", () => reason(world, "Reconciling") === "ApiUnavailable");
-    world.sim.faults.clear();
     await world.ready("box");
+    expect(calls(world, "POST", /machines$/)).toHaveLength(1);
   });
 
   it("after a grant that was declined, because somebody else let the person in, is made at once", async () => {

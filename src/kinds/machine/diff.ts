@@ -117,7 +117,7 @@ function sameRegion(a: string, b: string): boolean {
   return regionCode(a) === regionCode(b);
 }
 
-function regionCode(region: string): string {
+export function regionCode(region: string): string {
   return (/\(([^)]+)\)\s*$/.exec(region)?.[1] ?? region).toLowerCase();
 }
 

@@ -193,18 +193,15 @@ export class Observer {
     const { spec } = object;
     const type = view.sighting.state === "present" ? view.sighting.machine.machineType : undefined;
     const types = type ? [spec.machineType, type] : [spec.machineType];
-    const known = surroundings.around(key, spec, id, types);
-    const listing = inventory.listTrouble;
-    const around: Around =
-      listing === undefined
-        ? known
-        : { ...known, troubles: { ...known.troubles, [ASK.machines]: this.#troubled(listing) } };
+    const around: Around = surroundings.around(key, spec, id, types);
     const { count, newest } = inventory.lists;
     const most = account.maxMachines;
     // What speaks against a create must be of now; what does not, may be old: the API has the last word.
     const isNew = count !== undefined && (count < most || clock.now() - newest < settings.recheckMs);
-    const machines =
-      most === Number.POSITIVE_INFINITY ? { count: 0, most } : isNew ? { count, most } : undefined;
+    // A quota is a hint like the others: where it cannot be told, the attempt decides.
+    const open =
+      most === Number.POSITIVE_INFINITY || (count === undefined && inventory.listTrouble !== undefined);
+    const machines = open ? { count: 0, most } : isNew ? { count, most } : undefined;
     if (id === undefined || !spec.desktopSecretRef) return { ...around, ...(machines && { machines }) };
     const desktop = desktops.judge(key, object, surroundings.desktops.get(id, key));
     const error = desktops.trouble(object);

@@ -5,6 +5,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { Lookup } from "../lookup.ts";
 import type { Address, AroundApi, Desktop, Person, Scripts, Standing } from "./around-api.ts";
+import { regionCode } from "./diff.ts";
 import type { MachineSpec } from "./types.ts";
 import { type Around, ASK, type Capacity, type Trouble } from "./view.ts";
 
@@ -28,6 +29,8 @@ const SHORT_BASE_MS = 15_000;
 const SHORT_MAX_MS = 5 * MINUTE_MS;
 /** For so long after a shortage one object at a time goes for what is free: it may be a single machine. */
 const SCARCE_MS = 10 * MINUTE_MS;
+/** Regions that all sources know (machines.md section 3); of another one the API must say whether it exists. */
+const REGIONS: ReadonlySet<string> = new Set(["ny2", "ca1", "ams1"]);
 /** What there is one of in each team. */
 const ONE = "";
 
@@ -240,14 +243,15 @@ export class Surroundings {
   }
 
   /**
-   * What the API says of a type that nobody sells is "not available" as well. Then the attempt must decide, so that a
-   * misspelt type is refused by its name and does not wait for ever.
+   * What the API says of a type or a region that does not exist is "not available" as well. Then the attempt must decide,
+   * so that what is misspelt is refused by its name and does not wait for ever.
    */
   async #hint(place: string): Promise<Hint> {
     const { machineType, region } = atPlace(place);
     const available = await this.#api.available(machineType, region);
     if (available === undefined) return "unknown";
     if (available) return "free";
+    if (!REGIONS.has(regionCode(region))) return "unknown";
     const types = this.#types.fresh(ONE) ?? (await this.#api.machineTypes());
     if (!types) return "unknown";
     this.#types.note(ONE, types, this.#parts.clock.monotonic());
