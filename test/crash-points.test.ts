@@ -16,6 +16,8 @@ const CREATE = [
   "reads the Secret",
   "checks the key",
   "adds the finalizer",
+  "asks what speaks against a create",
+  "lists the machines",
   "takes hold of the Secret",
   "announces the create",
   "mirrors the attempt in the status",
@@ -38,8 +40,16 @@ const DELETE = [
 ];
 const CREATE_EVENTS = ["writes the Event Creating", "writes the Event Created", "writes the Event Available"];
 const DELETE_EVENTS = ["writes the Event Deleting"];
+/** What Paperspace tells of the machine's own events, told on. */
+const TOLD_ON = ["writes the Event MachineCreated", "writes the Event MachineStarted"];
 /** Come up or not, as the polls happen to fall. */
-const SOMETIMES = ["says how far it is", "reads the Secret", "checks the key", "writes the Event Deleted"];
+const SOMETIMES = [
+  "says how far it is",
+  "reads the Secret",
+  "checks the key",
+  "writes the Event Deleted",
+  ...TOLD_ON,
+];
 
 interface Death {
   step: string;
@@ -120,6 +130,11 @@ async function noMachine(place: Place): Promise<void> {
   expect(place.everMade()).toHaveLength(1);
 }
 
+/** Polls come when their time is there, also for what happened before. */
+const POLL = "reads the events";
+const inOrder = (steps: readonly string[], known: readonly string[]) =>
+  steps.filter((step) => known.includes(step) && step !== POLL);
+
 test("a life without accident takes the steps at which this suite kills, and no other", async ({ place }) => {
   const life = await live(place);
   await place.apply(manifest(NAME));
@@ -127,13 +142,15 @@ test("a life without accident takes the steps at which this suite kills, and no 
   // Events are written beside the passes: the last one of the create may still be on its way.
   await place.until("the Event", () => stepsOf(life).includes("writes the Event Available"));
   const created = stepsOf(life);
-  expect(created.filter((step) => CREATE.includes(step))).toEqual(CREATE);
+  expect(inOrder(created, CREATE)).toEqual(inOrder(CREATE, CREATE));
+  expect(created).toEqual(expect.arrayContaining(CREATE));
   expect(created.filter((step) => ![...CREATE, ...CREATE_EVENTS, ...SOMETIMES].includes(step))).toEqual([]);
   life.proxy.crossings.length = 0;
   await place.machinesOf.delete(place.namespace, NAME);
   await noMachine(place);
   const deleted = stepsOf(life);
-  expect(deleted.filter((step) => DELETE.includes(step))).toEqual(DELETE);
+  expect(inOrder(deleted, DELETE)).toEqual(inOrder(DELETE, DELETE));
+  expect(deleted).toEqual(expect.arrayContaining(DELETE));
   expect(deleted.filter((step) => ![...DELETE, ...DELETE_EVENTS, ...SOMETIMES].includes(step))).toEqual([]);
   expect(await life.daemon.stop()).toBe("exit code 0");
   life.proxy.close();

@@ -60,6 +60,8 @@ function ofObject({ metadata, status }: Patch): string {
 function ofPaperspace({ method, path }: Crossing): string {
   const call = `${method} ${path.replace(/^\/v1/, "")}`;
   if (call === "GET /auth/session") return "checks the key";
+  if (call === "GET /billing/account-standing" || call === "GET /machine-availability")
+    return "asks what speaks against a create";
   if (call === "POST /machines") return "sends the create";
   if (call === "GET /machines") return "lists the machines";
   if (/^DELETE \/machines\/[^/]+$/.test(call)) return "sends the delete";

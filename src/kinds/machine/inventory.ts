@@ -52,6 +52,8 @@ export class MachineInventory {
   readonly #wanted = new Set<string>();
   /** Keys that wait for a complete list. */
   readonly #listWanted = new Set<string>();
+  /** Keys that wait for the list that is under way. */
+  #listing: Set<string> | undefined;
   readonly #troubles = new Map<string, unknown>();
   #listTrouble: unknown;
   #failures = 0;
@@ -132,6 +134,12 @@ export class MachineInventory {
     this.#schedule();
   }
 
+  /** As wantList, yet a list that is under way will do. */
+  wantAnyList(key: string): void {
+    if (this.#listing) this.#listing.add(key);
+    else this.wantList(key);
+  }
+
   /** The answer of a write: nothing that was asked before it came is believed from now on. */
   noteWrite(id: string, machine: Machine, answeredAt: number): void {
     this.#seen.set(id, { machine, beganAt: answeredAt });
@@ -160,7 +168,7 @@ export class MachineInventory {
   async #look(): Promise<void> {
     this.#flushing = true;
     const ids = [...this.#wanted];
-    const waiting = [...this.#listWanted];
+    const waiting = new Set(this.#listWanted);
     this.#wanted.clear();
     this.#listWanted.clear();
     const pages = Math.max(1, Math.ceil(this.#followers.size / PAGE));
@@ -171,7 +179,8 @@ export class MachineInventory {
       for (const id of unseen) this.#troubles.set(id, error);
     };
     try {
-      const listed = waiting.length > 0 || ids.length > pages ? await this.#list(ids) : new Set<string>();
+      if (waiting.size > 0) this.#listing = waiting;
+      const listed = waiting.size > 0 || ids.length > pages ? await this.#list(ids) : new Set<string>();
       const rest = ids.filter((id) => !listed.has(id));
       await Promise.all(rest.map((id) => this.#read(id).catch((error: unknown) => failed(error, [id]))));
     } catch (error) {
@@ -186,6 +195,7 @@ export class MachineInventory {
     if (failure !== undefined)
       this.#parts.logger.warn({ err: failure, team: this.#parts.team }, "machines cannot be read");
     this.#flushing = false;
+    this.#listing = undefined;
     for (const id of ids) this.#tell(id);
     for (const key of waiting) this.#parts.enqueue(key);
     if (this.#wanted.size > 0 || this.#listWanted.size > 0) this.#schedule();

@@ -128,7 +128,7 @@ export class Observer {
     else if (!awaited) surroundings.release(key);
     const asks = decision.asks ?? [];
     surroundings.ask(key, object.spec, record?.id, asks);
-    if (asks.includes(ASK.machines)) inventory.wantList(key);
+    if (asks.includes(ASK.machines)) inventory.wantAnyList(key);
     if (asks.includes(ASK.desktop)) this.#parts.desktops.ask(key, object);
   }
 
