@@ -16,8 +16,7 @@ const FILES: Record<string, string> = {
   life: "src/app.test.ts",
   schema: "test/schema.test.ts",
   diff: "src/kinds/machine/diff.test.ts",
-  status: "src/kinds/machine/status.test.ts",
-  creation: "src/kinds/machine/creation.test.ts",
+  status: "src/kinds/machine/status-facts.test.ts",
 };
 
 /** Rows of the table below a heading, as cells. */

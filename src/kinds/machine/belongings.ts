@@ -66,6 +66,11 @@ export function peopleDrift(spec: MachineSpec, { accessors, users }: Around): Pe
   };
 }
 
+/** Somebody may be meant whose address is not resolved yet: nobody is taken away before that is sure. */
+export function surelyExtra({ extra, unknown, sure }: PeopleDrift): readonly Person[] {
+  return sure || unknown.length === 0 ? extra : [];
+}
+
 export function people(round: Round): Choice | undefined {
   const { view, asks, complaints } = round;
   if (!view.spec.accessors) return undefined;
@@ -78,9 +83,7 @@ export function people(round: Round): Choice | undefined {
     const choice = unlessHeld(round, { do: "grant", of: person.id, person });
     if (choice) return choice;
   }
-  // Somebody may be meant whose address is not resolved yet: nobody is taken away before that is sure.
-  const surelyExtra = drift.sure || drift.unknown.length === 0 ? drift.extra : [];
-  for (const person of surelyExtra) {
+  for (const person of surelyExtra(drift)) {
     const choice = unlessHeld(round, { do: "revoke", of: person.id, person });
     if (choice) return choice;
   }

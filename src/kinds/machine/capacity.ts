@@ -3,7 +3,9 @@
  * type. All of it are hints; where the API does not say, the attempt decides. Pure.
  */
 import type { Outcome } from "../../reconcile/outcome.ts";
+import type { Machine } from "./api.ts";
 import { REASON } from "./reasons.ts";
+import type { MachineSpec } from "./types.ts";
 import {
   ASK,
   AWAIT_CAPACITY,
@@ -50,6 +52,11 @@ export function preflight(view: MachineView, { type, creates }: Need): { asks: s
       `the team has ${machines.count} machines and may have ${machines.most}: delete one, or ask Paperspace for a higher quota`,
     );
   return { asks };
+}
+
+/** What the machine comes up with; a fresh one may not say it yet (machines.md section 7). */
+export function typeOf(spec: MachineSpec, { machineType }: Machine): string {
+  return machineType || spec.machineType;
 }
 
 /** `go`, once nothing speaks against it any more. */

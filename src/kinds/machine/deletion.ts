@@ -80,7 +80,7 @@ export function leavings(view: MachineView, memory: MachineMemory, machine?: Mac
   const { desktopSecret, staticIp, ...others } = memory;
   if (desktopSecret !== undefined && desktopSecret !== (machine && view.spec.desktopSecretRef?.name))
     return { memory, choice: act({ do: "removeDesktop", name: desktopSecret }, memory) };
-  if (staticIp === undefined || machine?.publicIpType === "static") return { memory };
+  if (staticIp === undefined || (machine && mayUse(machine, staticIp))) return { memory };
   const forgotten = { ...others, ...(desktopSecret !== undefined && { desktopSecret }) };
   if (view.spec.publicIpReleasePolicy !== "Release") return { memory: forgotten };
   const { addresses } = view.around;
@@ -93,4 +93,9 @@ export function leavings(view: MachineView, memory: MachineMemory, machine?: Mac
   return ours
     ? { memory, choice: act({ do: "releaseAddress", ip: staticIp }, memory) }
     : { memory: forgotten };
+}
+
+/** Null and "" say nothing yet (machines.md section 7). */
+function mayUse({ publicIpType, publicIp }: Machine, staticIp: string): boolean {
+  return !publicIpType || publicIpType === "static" || publicIp === staticIp;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Machine } from "./api.ts";
-import { immutableDrift, settingsDrift } from "./diff.ts";
+import { hardwareDrift, immutableDrift, describe as inWords, settingsDrift } from "./diff.ts";
 import { SPEC } from "./spec.fixture.ts";
 import type { MachineSpec } from "./types.ts";
 
@@ -53,6 +53,138 @@ describe("settingsDrift", () => {
   });
 });
 
+describe("settingsDrift of what else can be changed", () => {
+  it("moves a machine to another network or kind of address, and says from where", () => {
+    const there = machine({ networkId: "n1", publicIpType: "static" });
+    const drift = settingsDrift(spec({ networkId: "n2", publicIpType: "none" }), there);
+    expect(drift.settings).toEqual({ publicIpType: "none", networkId: "n2" });
+    expect(drift.changes).toContainEqual({ field: "networkId", from: "n1", to: "n2" });
+    expect(settingsDrift(spec({ networkId: "n1", publicIpType: "static" }), there).changes).toEqual([]);
+  });
+
+  it("puts a machine into a network that has none, since null is said once the details are in", () => {
+    expect(settingsDrift(spec({ networkId: "n1" }), machine({ networkId: null })).settings).toEqual({
+      networkId: "n1",
+    });
+  });
+
+  it("compares the restore point in all its parts: it decides over what is on the disk", () => {
+    const restorePoint = { enabled: true, frequency: "shutdown", snapshotId: "sn2" } as const;
+    const there = machine({
+      restorePointEnabled: true,
+      restorePointFrequency: null,
+      restorePointSnapshotId: "sn1",
+    });
+    expect(settingsDrift(spec({ restorePoint }), there).settings).toEqual({
+      restorePointFrequency: "shutdown",
+      restorePointSnapshotId: "sn2",
+    });
+  });
+
+  it("leaves the snapshot of a restore point to the API where the spec names none", () => {
+    const there = machine({ restorePointEnabled: true, restorePointSnapshotId: "initial" });
+    expect(settingsDrift(spec({ restorePoint: { enabled: true } }), there).changes).toEqual([]);
+  });
+
+  it("does not put a restore point back that is switched off: its details would throw the disk away", () => {
+    const restorePoint = { enabled: false, frequency: "shutdown", snapshotId: "sn2" } as const;
+    expect(settingsDrift(spec({ restorePoint }), machine({ restorePointEnabled: false })).changes).toEqual(
+      [],
+    );
+    expect(settingsDrift(spec({ restorePoint }), machine({ restorePointEnabled: true })).settings).toEqual({
+      restorePointEnabled: false,
+    });
+  });
+
+  it("sees nothing in the null, 0 and empty text of a fresh machine: they say nothing yet", () => {
+    const wanted = spec({
+      name: "new",
+      networkId: "n1",
+      publicIpType: "static",
+      autoShutdown: { enabled: true, timeoutHours: 8, force: true },
+      autoSnapshot: { enabled: true, frequency: "daily", saveCount: 3 },
+      restorePoint: { enabled: true, frequency: "shutdown", snapshotId: "sn1" },
+    });
+    const nothing = {
+      name: "",
+      ram: 0,
+      storageTotal: 0,
+      networkId: null,
+      publicIpType: "",
+      autoShutdownTimeout: 0,
+    };
+    expect(settingsDrift(wanted, machine({ ...nothing, autoShutdownEnabled: null })).changes).toEqual([]);
+    expect(settingsDrift(wanted, machine({ ram: null, name: "", storageTotal: null })).changes).toEqual([]);
+    // What it does say counts.
+    expect(settingsDrift(wanted, machine({ ...nothing, name: "box-1" })).settings).toEqual({ name: "new" });
+  });
+
+  it("takes false for said, also by a fresh machine", () => {
+    const fresh = machine({ ram: 0, autoShutdownEnabled: false });
+    expect(settingsDrift(spec({ autoShutdown: { enabled: true } }), fresh).settings).toEqual({
+      autoShutdownEnabled: true,
+    });
+  });
+});
+
+describe("hardwareDrift", () => {
+  const GIB = 1024 ** 3;
+
+  it("compares the disk in whatever unit it comes: it is documented nowhere, and a war over it stops machines", () => {
+    for (const size of [50, 100, 250, 500, 1000, 2000])
+      for (const storageTotal of [size * GIB, size * 1000 ** 3, size])
+        expect(hardwareDrift(spec({ diskSize: size }), machine({ storageTotal }))).toEqual({
+          changes: [],
+          hardware: {},
+        });
+  });
+
+  it("tells each size from the next, in each of these units", () => {
+    const sizes = [50, 100, 250, 500, 1000, 2000];
+    for (const size of sizes)
+      for (const other of sizes.filter((another) => another !== size))
+        for (const storageTotal of [size * GIB, size * 1000 ** 3, size]) {
+          const { changes, tooLarge } = hardwareDrift(spec({ diskSize: other }), machine({ storageTotal }));
+          expect([changes.length, tooLarge !== undefined]).toEqual(other > size ? [1, false] : [0, true]);
+        }
+  });
+
+  it("grows a disk, and never asks for a smaller one: that cannot be mended, only told", () => {
+    const there = machine({ storageTotal: 100 * GIB, machineType: "A4000" });
+    expect(hardwareDrift(spec({ diskSize: 250 }), there)).toEqual({
+      changes: [{ field: "diskSize", from: 100, to: 250 }],
+      hardware: { diskSize: 250 },
+    });
+    expect(hardwareDrift(spec({ diskSize: 50, machineType: "H100" }), there)).toEqual({
+      changes: [{ field: "machineType", from: "A4000", to: "H100" }],
+      hardware: { machineType: "H100" },
+      tooLarge: { field: "diskSize", from: 100, to: 50 },
+    });
+  });
+
+  it("asks for type and disk in one change, so that the machine is stopped once", () => {
+    const { hardware } = hardwareDrift(
+      spec({ diskSize: 100, machineType: "H100" }),
+      machine({ storageTotal: 50 * GIB, machineType: "A4000" }),
+    );
+    expect(hardware).toEqual({ machineType: "H100", diskSize: 100 });
+  });
+
+  it("takes a type in any letter case for the same: the vendor's own pages write it both ways", () => {
+    expect(
+      hardwareDrift(spec({ machineType: "A100-80G" }), machine({ machineType: "a100-80g" })).changes,
+    ).toEqual([]);
+  });
+
+  it("sees no difference in what a fresh machine does not show, nor in what the spec does not say", () => {
+    for (const empty of [{ machineType: "", storageTotal: 0 }, { machineType: null, storageTotal: null }, {}])
+      expect(hardwareDrift(spec({ machineType: "H100", diskSize: 100 }), machine(empty)).changes).toEqual([]);
+    expect(hardwareDrift(spec({ diskSize: undefined }), machine({ storageTotal: 9 * GIB })).changes).toEqual(
+      [],
+    );
+  });
+});
+
 describe("immutableDrift", () => {
   it("takes the vendor's several spellings for one, since its own pages use them all", () => {
     const there = machine({ machineType: "a4000", region: "East Coast (NY2)" });
@@ -66,5 +198,16 @@ describe("immutableDrift", () => {
 
   it("knows nothing against a fresh machine whose region is still null", () => {
     expect(immutableDrift(spec(), machine({ machineType: "", region: null }))).toEqual([]);
+  });
+});
+
+describe("describe", () => {
+  it("says in one line what a condition or an event has room for, nothing being null and not a word", () => {
+    const changes = [
+      { field: "name", from: undefined, to: "new" },
+      { field: "diskSize", from: 50, to: 100 },
+    ];
+    expect(inWords(changes)).toBe('name: null → "new", diskSize: 50 → 100');
+    expect(inWords([])).toBe("");
   });
 });

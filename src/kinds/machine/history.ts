@@ -49,7 +49,7 @@ export function eventNews(before: Shown | undefined, after: Shown | undefined): 
     .map(({ id, name, state, error }) => ({
       id: `paperspace/${id}`,
       type: state.toLowerCase() === "done" ? "Normal" : "Warning",
-      reason: state.toLowerCase() === "done" ? (REASON_OF[name] ?? "MachineEvent") : "MachineEventFailed",
+      reason: state.toLowerCase() === "done" ? (REASON_OF.get(name) ?? "MachineEvent") : "MachineEventFailed",
       note: `Paperspace: ${name} ${state}${error ? `: ${error}` : ""} (event ${id})`,
     }));
 }
@@ -65,19 +65,19 @@ function hasFailed(event: Shown[number]): boolean {
 }
 
 /** For `kubectl get events`: one word for each name that is known (machines.md section 8). */
-const REASON_OF: Record<string, string> = {
-  create: "MachineCreated",
-  start: "MachineStarted",
-  stop: "MachineStopped",
-  restart: "MachineRestarted",
-  deactivate: "MachineDeleted",
-  "vm-upgrade": "MachineResized",
-  "vm-migrate": "MachineMigrated",
-  "vm-shutdown-force": "MachineShutDown",
-  "snapshot-create": "SnapshotCreated",
-  "snapshot-delete": "SnapshotDeleted",
-  "snapshot-restore": "SnapshotRestored",
-};
+const REASON_OF: ReadonlyMap<string, string> = new Map([
+  ["create", "MachineCreated"],
+  ["start", "MachineStarted"],
+  ["stop", "MachineStopped"],
+  ["restart", "MachineRestarted"],
+  ["deactivate", "MachineDeleted"],
+  ["vm-upgrade", "MachineResized"],
+  ["vm-migrate", "MachineMigrated"],
+  ["vm-shutdown-force", "MachineShutDown"],
+  ["snapshot-create", "SnapshotCreated"],
+  ["snapshot-delete", "SnapshotDeleted"],
+  ["snapshot-restore", "SnapshotRestored"],
+]);
 
 function shown({ id, name, state, error, dtCreated, dtFinished }: MachineEvent): Shown[number] {
   return {
@@ -85,14 +85,19 @@ function shown({ id, name, state, error, dtCreated, dtFinished }: MachineEvent):
     name,
     state,
     ...(error && { error }),
-    createdAt: dtCreated,
+    createdAt: apiTime(dtCreated) ?? dtCreated,
     ...(apiTime(dtFinished) && { finishedAt: apiTime(dtFinished) }),
   };
 }
 
+/** The only form in which the API server takes a time. */
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
+
 /** A date of the API, where it is one. */
 export function apiTime(date: string | null | undefined): string | undefined {
-  return date && millis(date) !== undefined ? date : undefined;
+  const ms = millis(date);
+  if (!date || ms === undefined) return undefined;
+  return RFC_3339.test(date) ? date : new Date(ms).toISOString();
 }
 
 function hasEnded(event: { id: string; name: string; state: string } | undefined): boolean {

@@ -8,7 +8,8 @@ import type { Operation } from "../../reconcile/kind.ts";
 import type { Outcome } from "../../reconcile/outcome.ts";
 import type { Requests } from "../../reconcile/record.ts";
 import type { Machine } from "./api.ts";
-import { judge, leadsToOff, powerOf, underWay } from "./operation.ts";
+import { typeOf, whenFree } from "./capacity.ts";
+import { isBelieved, judge, leadsToOff, powerOf, underWay } from "./operation.ts";
 import { unknownOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import { steady } from "./steady.ts";
@@ -42,7 +43,7 @@ export function life(view: MachineView, machine: Machine): Choice {
   if (isOverForUs(view, machine, operation)) return steady(view, machine, reached(view, machine, operation));
   switch (judge(operation, machine.state, view.event, view.now, view.limits.resendMs)) {
     case "overtaken":
-      return steady(view, machine, without(memory));
+      return steady(view, machine, unsettled(memory, operation));
     case "reached":
       return steady(view, machine, reached(view, machine, operation));
     case "running":
@@ -53,7 +54,8 @@ export function life(view: MachineView, machine: Machine): Choice {
         untilLook(view, operation),
       );
     case "unsent":
-      return act(again(operation), memory);
+      // Decided anew: meanwhile it may not be wished any more, or hardware be short.
+      return steady(view, machine, unsettled(memory, operation));
     case "failed":
       return failed(view, machine, operation);
     case "late":
@@ -72,9 +74,11 @@ function answeredBy({ requests = {} }: Operation, open: Requests): Requests | un
 }
 
 /** Where it rests as the spec wants it now, whatever was under way for its power does not matter any more. */
-function isOverForUs({ event, spec }: MachineView, { state }: Machine, operation: Operation): boolean {
+function isOverForUs(view: MachineView, { state }: Machine, operation: Operation): boolean {
+  const { event, spec, now, limits } = view;
   if (!["Create", "Start", "Stop"].includes(operation.intent) || operation.target === TO_RESIZE) return false;
-  return event.state !== "pending" && powerOf(state) === (spec.powerState === "Stopped" ? "off" : "ready");
+  const asWished = powerOf(state) === (spec.powerState === "Stopped" ? "off" : "ready");
+  return asWished && isBelieved(event, ageOf(operation, now) >= limits.resendMs);
 }
 
 /** What is remembered of an operation that is over. */
@@ -94,6 +98,15 @@ function reached({ memory, spec }: MachineView, { state }: Machine, operation: O
   }
 }
 
+/**
+ * What is remembered of an operation whose end was not seen. Power that was reached before it does not count any more:
+ * a machine that is off now has not shut itself down, and would else not be started again.
+ */
+function unsettled(memory: MachineMemory, { intent }: Operation): MachineMemory {
+  const { power: _before, ...others } = without(memory);
+  return ["Create", "Start", "Stop", "Restart"].includes(intent) ? others : without(memory);
+}
+
 /** The event of the write says that it failed: again after a while, unless the machine is still on its way. */
 function failed(view: MachineView, machine: Machine, operation: Operation): Choice {
   const { event, limits, now } = view;
@@ -103,20 +116,22 @@ function failed(view: MachineView, machine: Machine, operation: Operation): Choi
     return steady(view, machine, { ...without(view.memory), ...refusalOf(view, message) });
   const memory = { ...view.memory, operation: { failedAt: toTime(now), ...operation } };
   const age = now - (millis(memory.operation.failedAt) ?? 0);
-  if (age >= limits.resendMs && resting) return steady(view, machine, without(memory));
+  if (age >= limits.resendMs && resting) return steady(view, machine, unsettled(memory, operation));
   const outcome: Outcome = {
     kind: "Retry",
     reason: FAILED[operation.intent] ?? REASON.StartFailed,
-    message: advised(operation, message),
+    message: advised(message, resting),
     atLeastMs: Math.max(limits.lookMs, limits.resendMs - age),
   };
   return rest(outcome, memory);
 }
 
 /** For somebody who does not know the logs: what happens now, and what he can do. */
-function advised({ intent }: Operation, message: string): string {
-  const what = intent === "Create" ? "the machine is taken up from where it is" : "it is tried again";
-  return `${message}. Nothing has to be done: ${what} every half minute. If it keeps failing, look at the machine in the Paperspace console, or ask for another machineType or region`;
+function advised(message: string, resting: boolean): string {
+  const next = resting
+    ? "It is tried again by itself within a minute"
+    : "The machine is still on its way, and may come up all the same";
+  return `${message}. ${next}. If it keeps failing, look at the machine in the Paperspace console, ask for another machineType or region, or delete this object and apply it again`;
 }
 
 /** A resize that failed is not tried again by stopping the machine once more: the spec must change, or the user ask. */
@@ -135,17 +150,19 @@ export function refusalOf({ spec, now, asked }: MachineView, message: string): {
 
 /** Past the deadline. It may still come about, and then everything mends itself. */
 function overdue(view: MachineView, machine: Machine, operation: Operation): Choice {
-  const { limits, memory, now } = view;
+  const { limits, memory, now, spec } = view;
   const age = ageOf(operation, now);
   const power = powerOf(machine.state);
   const isPower = ["Create", "Start", "Stop"].includes(operation.intent);
   const target = leadsToOff(operation) ? "off" : "ready";
-  const resting = power === "off" || power === "ready";
-  const unwished = operation.target === TO_RESIZE || operation.target !== view.spec.powerState;
+  const unwished = operation.target === TO_RESIZE || operation.target !== spec.powerState;
+  // The agent may never come up (machines.md section 7): only who waits for it waits on.
+  const awaitsAgent = power === "serviceready" && target === "ready" && !unwished;
+  const resting = power !== "changing" && !awaitsAgent;
   // After so long the state alone counts, whatever its event says; and what is not wished any more is not repeated.
-  if (resting && (!isPower || power === target || unwished)) return steady(view, machine, without(memory));
-  if (resting && age >= limits.slowMs)
-    return act({ ...again(operation), deadline: operation.deadline }, memory);
+  if (resting && (!isPower || power === target || unwished))
+    return steady(view, machine, unsettled(memory, operation));
+  if (resting && age >= limits.slowMs) return again(view, machine, operation);
   if (power === "off" && !leadsToOff(operation)) {
     const message = `the machine is still off after ${operation.deadline}, without an error: most likely no ${machine.machineType ?? "hardware of this type"} is free in ${machine.region ?? "the region"}. Starting it is tried again; or delete this object and ask for another machineType or region`;
     return stalled(memory, REASON.CapacityUnavailable, message, Math.max(limits.lookMs, limits.slowMs - age));
@@ -155,10 +172,14 @@ function overdue(view: MachineView, machine: Machine, operation: Operation): Cho
   return stalled(memory, REASON.TransitionTimedOut, message, 10 * limits.lookMs);
 }
 
-function again(operation: Operation) {
-  const { target, requests } = operation;
-  const step = { do: leadsToOff(operation) ? "stop" : "start" } as const;
-  return { ...step, ...(target === TO_RESIZE && { target }), ...(requests && { requests }) };
+/** Sent once more, and late as it is: a start only when hardware is free, like the first one. */
+function again(view: MachineView, machine: Machine, operation: Operation): Choice {
+  const { deadline, requestedAt, requests } = operation;
+  if (leadsToOff(operation)) return act({ do: "stop", deadline }, view.memory);
+  const waiting = { intent: AWAIT_CAPACITY, requestedAt, deadline };
+  const memory = { ...unsettled(view.memory, operation), operation: waiting };
+  const start = { do: "start", deadline, ...(requests && { requests }) } as const;
+  return whenFree({ ...view, memory }, typeOf(view.spec, machine), memory, () => act(start, view.memory));
 }
 
 const FAILED: Record<string, string> = {
@@ -166,6 +187,7 @@ const FAILED: Record<string, string> = {
   Start: REASON.StartFailed,
   Stop: REASON.StopFailed,
   Restart: REASON.RestartFailed,
+  Resize: REASON.ResizeRefused,
   Update: REASON.UpdateFailed,
 };
 

@@ -4,7 +4,7 @@
  */
 import type { Operation } from "../../reconcile/kind.ts";
 import type { MachineEvent } from "./api.ts";
-import { ageOf, isLate, TO_RESIZE } from "./view.ts";
+import { ageOf, isLate, TO_DELETE, TO_RESIZE } from "./view.ts";
 
 /** What is known of the event that tells how an operation goes. */
 export type EventFact =
@@ -56,7 +56,7 @@ export type Verdict = "running" | "reached" | "failed" | "late" | "unsent" | "ov
 
 /** Whether an operation leads to off; all others lead to on, or to wherever the machine was. */
 export function leadsToOff({ target }: Operation): boolean {
-  return target === "Stopped" || target === TO_RESIZE;
+  return target === "Stopped" || target === TO_RESIZE || target === TO_DELETE;
 }
 
 export function judge(
@@ -72,10 +72,26 @@ export function judge(
   return isLate(operation, now) && verdict !== "reached" && verdict !== "overtaken" ? "late" : verdict;
 }
 
+/**
+ * Whether what is read of the machine is of after the change. Without an event only time tells a change that is over
+ * from one that does not show yet.
+ */
+export function isBelieved(event: EventFact, isOld: boolean): boolean {
+  switch (event.state) {
+    case "pending":
+      return false;
+    case "done":
+      return !event.unseen;
+    case "none":
+      return isOld;
+    default:
+      return true;
+  }
+}
+
 function progress(operation: Operation, power: Power, event: EventFact, isOld: boolean): Verdict {
   if (event.state === "pending") return "running";
-  // Without an event only time tells a change that is over from one that does not show yet.
-  const believed = event.state === "done" ? !event.unseen : event.state !== "none" || isOld;
+  const believed = isBelieved(event, isOld);
   switch (operation.intent) {
     case "Update":
       return believed ? "reached" : "running";
@@ -93,8 +109,9 @@ function powerProgress(operation: Operation, power: Power, event: EventFact, isO
   const target = leadsToOff(operation) ? "off" : "ready";
   if (power === target) return "reached";
   if (intent === "Create" && target === "off" && power === "ready") return "overtaken";
-  const resting = power === "off" || power === "ready";
-  if (!resting || !isOld || intent === "Create") return "running";
+  // Services without an agent may stay so for ever: for a stop that is a machine that is on.
+  const resting = power === "off" || power === "ready" || (power === "serviceready" && target === "off");
+  if (!resting || !isOld || !isBelieved(event, isOld) || intent === "Create") return "running";
   // A start that is done and left the machine off has found no hardware: that is for the deadline to tell.
   return event.state === "none" || intent === "Stop" ? "unsent" : "running";
 }

@@ -3,9 +3,10 @@
  * which it would be done is the decision's business.
  */
 import type { Machine } from "./api.ts";
-import { peopleDrift, scriptDrift } from "./belongings.ts";
+import { peopleDrift, scriptDrift, surelyExtra } from "./belongings.ts";
 import { type Change, hardwareDrift, settingsDrift } from "./diff.ts";
 import { powerOf } from "./operation.ts";
+import { shutItselfDown } from "./steady.ts";
 import type { MachineSpec, MachineStatus } from "./types.ts";
 import { ASK, type MachineView } from "./view.ts";
 
@@ -26,10 +27,11 @@ export function unknownOf({ spec, around }: MachineView): string[] {
 export function planOf(view: MachineView): Plan {
   const { identity, sighting, deleting, deletionPolicy } = view;
   if (identity.state === "conflict") return [];
-  if (deleting) return identity.state === "ours" && deletionPolicy === "Delete" ? [step("Delete", true)] : [];
+  const gone = sighting.state === "absent" && sighting.certain;
+  if (deleting)
+    return identity.state === "ours" && deletionPolicy === "Delete" && !gone ? [step("Delete", true)] : [];
   if (identity.state === "none") return creation(view.spec);
-  if (sighting.state === "absent" && sighting.certain)
-    return view.spec.onExternalDeletion === "Recreate" ? creation(view.spec) : [];
+  if (gone) return view.spec.onExternalDeletion === "Recreate" ? creation(view.spec) : [];
   return sighting.state === "present" ? changes(view, sighting.machine) : [];
 }
 
@@ -61,8 +63,9 @@ const CREATED_WITH: ReadonlySet<string> = new Set([
   "emailPassword",
 ]);
 
-function changes({ spec, around }: MachineView, machine: Machine): Plan {
-  const on = powerOf(machine.state) !== "off";
+function changes(view: MachineView, machine: Machine): Plan {
+  const { spec, around } = view;
+  const power = powerOf(machine.state);
   const plan = settingsDrift(spec, machine).changes.map((one) => change("Update", one));
   const scripts = scriptDrift(spec, around);
   for (const id of scripts?.extra ?? [])
@@ -72,16 +75,26 @@ function changes({ spec, around }: MachineView, machine: Machine): Plan {
   const people = peopleDrift(spec, around);
   for (const { id } of people?.missing ?? [])
     plan.push(change("Grant", { field: "accessors", from: undefined, to: id }));
-  for (const { id } of people?.extra ?? [])
+  for (const { id } of people ? surelyExtra(people) : [])
     plan.push(change("Revoke", { field: "accessors", from: id, to: undefined }));
   for (const one of hardwareDrift(spec, machine).changes)
-    plan.push({ ...change("Resize", one), needsStop: on });
-  const wanted = spec.powerState === "Stopped" ? "off" : "ready";
-  if (powerOf(machine.state) !== wanted) {
-    const to = spec.powerState;
-    plan.push(change(wanted === "off" ? "Stop" : "Start", { field: "powerState", from: machine.state, to }));
-  }
+    plan.push({ ...change("Resize", one), needsStop: power !== "off" });
+  const action = powerAction(view, machine);
+  if (action) plan.push(change(action, { field: "powerState", from: machine.state, to: spec.powerState }));
   return plan;
+}
+
+/** Of a machine on its way nobody knows where it ends, and one that shut itself down is left alone. */
+function powerAction(view: MachineView, machine: Machine): "Start" | "Stop" | undefined {
+  const power = powerOf(machine.state);
+  if (power === "changing") return undefined;
+  if (view.spec.powerState === "Stopped") return power === "off" ? undefined : "Stop";
+  const rests = shutItselfDown({ view, machine, power, memory: view.memory }) && !isAsked(view);
+  return power === "off" && !rests ? "Start" : undefined;
+}
+
+function isAsked({ requests }: MachineView): boolean {
+  return requests.start !== undefined || requests.restart !== undefined;
 }
 
 function step(action: string, losesData: boolean): Entry {

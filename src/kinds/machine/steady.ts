@@ -4,7 +4,7 @@
  */
 import type { Machine } from "./api.ts";
 import { people, script } from "./belongings.ts";
-import { whenFree } from "./capacity.ts";
+import { typeOf, whenFree } from "./capacity.ts";
 import { leavings } from "./deletion.ts";
 import { describe, hardwareDrift, settingsDrift } from "./diff.ts";
 import { powerOf } from "./operation.ts";
@@ -40,7 +40,7 @@ export function steady(view: MachineView, machine: Machine, memory: MachineMemor
   }
   const round: Round = { view, machine, power, memory: rested(memory), asks: [], complaints: [], delays: [] };
   noteAddress(round);
-  return (
+  const choice =
     settings(round) ??
     script(round) ??
     people(round) ??
@@ -48,8 +48,10 @@ export function steady(view: MachineView, machine: Machine, memory: MachineMemor
     requests(round) ??
     powered(round) ??
     remains(round) ??
-    conclusion(round)
-  );
+    conclusion(round);
+  if (choice.step.do !== "rest") return choice;
+  // Waiting for hardware or an agent may take for ever: what else is missing is looked up meanwhile.
+  return { ...choice, asks: [...new Set([...round.asks, ...(choice.asks ?? [])])] };
 }
 
 /** A static address is claimed for the machine, and must not be forgotten: it costs money on its own. */
@@ -86,13 +88,21 @@ function hardware(round: Round): Choice | undefined {
   if (power === "off") return free((memory) => act({ do: "resize", hardware, changes }, memory));
   // Where it shall be off anyway, the wish for power stops it first.
   if (!wantsOn) return undefined;
-  if (spec.resizePolicy === "StopAndResize")
-    return free((memory) => act({ do: "stop", target: TO_RESIZE }, memory));
+  if (spec.resizePolicy === "StopAndResize") {
+    const choice = free((memory) => act({ do: "stop", target: TO_RESIZE }, memory));
+    return choice.step.do === "rest" ? meanwhile(round, choice) : choice;
+  }
   complaints.push({
     reason: REASON.ResizeNeedsStop,
     message: `${describe(changes)} needs the machine off, and it is on. It is changed the next time it is off; set powerState to Stopped for that, or resizePolicy to StopAndResize`,
   });
   return undefined;
+}
+
+/** It runs until it can be resized, which may take for ever: all else goes on, and the waiting is told at the end. */
+function meanwhile(round: Round, waiting: Choice): undefined {
+  if (waiting.asks) round.asks.push(...waiting.asks);
+  else round.waiting = waiting;
 }
 
 /** Whether this very change was refused before and is not to be tried now. */
@@ -132,7 +142,7 @@ function requests(round: Round): Choice | undefined {
 function startUp({ view, machine, memory }: Round): Choice {
   const { requests, spec } = view;
   const asked = requests.restart !== undefined || requests.start !== undefined;
-  return whenFree(view, machine.machineType ?? spec.machineType, memory, (ready) =>
+  return whenFree(view, typeOf(spec, machine), memory, (ready) =>
     act({ do: "start", ...(asked && { requests }) }, ready),
   );
 }
@@ -160,7 +170,12 @@ function powered(round: Round): Choice | undefined {
 }
 
 /** Off after it was on as asked, and allowed to do so. A stop in the console looks the same (machines.md section 7). */
-function shutItselfDown({ view, machine, power, memory }: Round): boolean {
+export function shutItselfDown({
+  view,
+  machine,
+  power,
+  memory,
+}: Pick<Round, "view" | "machine" | "power" | "memory">): boolean {
   const on = view.spec.powerState === "Running";
   return on && power === "off" && memory.power === "Running" && machine.autoShutdownEnabled === true;
 }
@@ -200,8 +215,9 @@ function remains(round: Round): Choice | undefined {
 }
 
 function conclusion(round: Round): Choice {
-  const { view, power, asks, complaints, delays } = round;
-  const memory = without(round.memory);
+  const { view, power, asks, complaints, delays, waiting } = round;
+  const { operation } = waiting?.memory ?? {};
+  const memory = { ...without(round.memory), ...(operation && { operation }) };
   const [first] = complaints;
   if (first) {
     const message = complaints.map((complaint) => complaint.message).join("; ");
@@ -209,6 +225,7 @@ function conclusion(round: Round): Choice {
   }
   const [delay] = delays;
   if (delay) return { ...rest(delay, memory), asks };
+  if (waiting) return { ...waiting, memory };
   if (asks.length > 0) return lacking(view, memory, asks);
   if (shutItselfDown(round))
     return done(

@@ -146,6 +146,8 @@ export interface Round {
   readonly complaints: { reason: string; message: string }[];
   /** What failed in a way that may pass by itself. */
   readonly delays: Trouble[];
+  /** What a machine that runs waits for before it is resized. */
+  waiting?: Choice;
 }
 
 /** What fails must not keep a machine from being stopped: it is told at the end, and the round goes on. */

@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest";
+import type { MachineEvent } from "./api.ts";
+import { apiTime, eventNews, failedAnew, lastEvents, remembered } from "./history.ts";
+
+/** `at`: minutes of an hour, by the server's clock. */
+function event(id: string, at: number, over: Partial<MachineEvent> = {}): MachineEvent {
+  const dtCreated = `2026-06-01T10:${String(at).padStart(2, "0")}:00.000Z`;
+  return { id, name: "start", state: "done", machineId: "ps1", error: null, dtCreated, ...over };
+}
+
+const ids = (events: readonly { id: string }[]) => events.map(({ id }) => id);
+/** What is told when these become known after those. */
+function news(before: readonly MachineEvent[], after: readonly MachineEvent[]) {
+  const shown = lastEvents([], before);
+  return eventNews(shown, lastEvents(shown, after));
+}
+
+describe("lastEvents", () => {
+  it("keeps ten, the newest first, whatever order they are heard in", () => {
+    const events = Array.from({ length: 14 }, (_, n) => event(`e${n}`, n));
+    const shown = lastEvents(lastEvents([], events.slice(0, 7)), events.slice(7).toReversed());
+    expect(ids(shown)).toEqual(Array.from({ length: 10 }, (_, n) => `e${13 - n}`));
+  });
+
+  it("orders events of one moment in one way, so that an idle status does not change to and fro", () => {
+    const [a, b] = [event("a", 1), event("b", 1)];
+    expect(ids(lastEvents([], [a, b]))).toEqual(ids(lastEvents([], [b, a])));
+    expect(lastEvents(lastEvents([], [a, b]), [b, a])).toEqual(lastEvents([], [a, b]));
+  });
+
+  it("shows an event that changed in place as it is now", () => {
+    const before = lastEvents([], [event("e1", 1, { state: "in progress" })]);
+    const failed = event("e1", 1, { state: "error", error: "no", dtFinished: "2026-06-01T10:02:00Z" });
+    expect(lastEvents(before, [failed])).toEqual([
+      {
+        id: "e1",
+        name: "start",
+        state: "error",
+        error: "no",
+        createdAt: "2026-06-01T10:01:00.000Z",
+        finishedAt: "2026-06-01T10:02:00Z",
+      },
+    ]);
+  });
+
+  it("leaves out a date that is none: the API server would refuse the whole status for it", () => {
+    expect(
+      lastEvents([], [event("e1", 1, { dtCreated: "soon" }), event("e2", 1, { dtCreated: "" })]),
+    ).toEqual([]);
+    const odd = lastEvents([], [event("e1", 1, { dtFinished: "later" })]);
+    expect(odd[0]).not.toHaveProperty("finishedAt");
+    for (const date of [null, undefined, "", "x", "2026-13-01T00:00:00Z"])
+      expect(apiTime(date)).toBeUndefined();
+  });
+
+  it("gives a date in the form in which the API server takes it, and as it is where it has that", () => {
+    expect(apiTime("2026-06-01T10:01:00.000Z")).toBe("2026-06-01T10:01:00.000Z");
+    expect(apiTime("2026-06-01T10:01:00+02:00")).toBe("2026-06-01T10:01:00+02:00");
+    expect(apiTime("2026-06-01")).toBe("2026-06-01T00:00:00.000Z");
+    expect(apiTime("2026-06-01 10:01Z")).toBe("2026-06-01T10:01:00.000Z");
+    expect(lastEvents([], [event("e1", 1, { dtCreated: "2026-06-01" })])[0]?.createdAt).toMatch(/T00:00:00/);
+  });
+
+  it("forgets nothing of what it has shown because less is known after a restart", () => {
+    const shown = lastEvents([], [event("e1", 1), event("e2", 2, { state: "error", error: "no" })]);
+    expect(lastEvents(shown, [])).toEqual(shown);
+    expect(lastEvents(shown, remembered(shown, "ps1"))).toEqual(shown);
+  });
+});
+
+describe("eventNews", () => {
+  it("tells each event once, when it has ended, in the order in which they happened", () => {
+    const [e1, e2] = [event("e1", 1, { name: "stop" }), event("e2", 2, { name: "vm-upgrade" })];
+    const begun = [event("e0", 0)];
+    expect(news(begun, [e2, e1])).toEqual([
+      {
+        id: "paperspace/e1",
+        type: "Normal",
+        reason: "MachineStopped",
+        note: "Paperspace: stop done (event e1)",
+      },
+      {
+        id: "paperspace/e2",
+        type: "Normal",
+        reason: "MachineResized",
+        note: "Paperspace: vm-upgrade done (event e2)",
+      },
+    ]);
+    expect(news([...begun, e1, e2], [e1, e2])).toEqual([]);
+  });
+
+  it("waits for the end of an event that is under way", () => {
+    const begun = event("e1", 1, { state: "in progress" });
+    expect(news([event("e0", 0)], [begun])).toEqual([]);
+    expect(news([event("e0", 0), begun], [event("e1", 1)])).toHaveLength(1);
+  });
+
+  it("warns of a failure with the API's own words", () => {
+    const failed = event("e1", 1, { state: "error", error: "the host is on fire" });
+    expect(news([event("e0", 0)], [failed])).toMatchObject([
+      { type: "Warning", reason: "MachineEventFailed", note: expect.stringContaining("the host is on fire") },
+    ]);
+    expect(news([event("e0", 0)], [event("e1", 1, { state: "cancelled" })])).toMatchObject([
+      { type: "Warning" },
+    ]);
+  });
+
+  it("does not tell the past of a machine that was adopted: nobody who reads it did that", () => {
+    const past = lastEvents([], [event("e1", 1), event("e2", 2)]);
+    expect(eventNews(undefined, past)).toEqual([]);
+    expect(news([event("e2", 2)], [event("e1", 1)])).toEqual([]);
+    expect(news([event("e2", 2)], [event("e1", 1, { state: "error" }), event("e3", 3)])).toHaveLength(1);
+  });
+
+  it("does not tell the ninth once more when the tenth pushes it out and in", () => {
+    const all = Array.from({ length: 12 }, (_, n) => event(`e${n}`, n));
+    const shown = lastEvents([], all);
+    expect(eventNews(shown, lastEvents(shown, all.slice(0, 4)))).toEqual([]);
+  });
+
+  it("tells an event whose name nobody knows yet, too, and takes it for no more than a name", () => {
+    for (const name of ["snapshot-restore-deluxe", "", "constructor"])
+      expect(news([event("e0", 0)], [event("e1", 1, { name })])).toMatchObject([{ reason: "MachineEvent" }]);
+  });
+
+  it("tells nothing where nothing is shown", () => {
+    expect(eventNews([], undefined)).toEqual([]);
+    expect(eventNews(undefined, undefined)).toEqual([]);
+  });
+});
+
+describe("failedAnew", () => {
+  it("is true only of a failure that was not shown as one: each makes the status be written at once", () => {
+    const pending = lastEvents([], [event("e1", 1, { state: "new" })]);
+    const failed = lastEvents([], [event("e1", 1, { state: "error" })]);
+    expect(failedAnew(pending, failed)).toBe(true);
+    expect(failedAnew(undefined, failed)).toBe(true);
+    expect(failedAnew(failed, failed)).toBe(false);
+    expect(failedAnew(pending, pending)).toBe(false);
+    expect(failedAnew(failed, undefined)).toBe(false);
+  });
+});
