@@ -334,7 +334,7 @@ export class Reconciler<
     const before = (pass.object.status ?? {}) as NonNullable<O["status"]>;
     const after = kind.status(pass.view, memory, outcome, pass.subject);
     const written = await writer.status(pass.object, after);
-    for (const piece of [...kind.news(before, after), ...announce(before, after)])
+    for (const piece of [...kind.news(before, after), ...announce(before.conditions, after.conditions)])
       this.#announce(pass, piece);
     return written;
   }

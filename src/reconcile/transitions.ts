@@ -1,6 +1,5 @@
 /** Which changes of a status are worth a Kubernetes Event: those of its leading condition. Pure. */
 import type { Condition } from "../kube/objects.ts";
-import type { ManagedStatus } from "./kind.ts";
 
 export interface Announcement {
   /** What makes it one and the same piece of news, where it can be met more than once. */
@@ -11,9 +10,12 @@ export interface Announcement {
 }
 
 /** At most one: conditions move together, and a reader wants the news once. */
-export function announce(before: ManagedStatus, after: ManagedStatus): Announcement[] {
-  const was = leading(before.conditions ?? []);
-  const is = leading(after.conditions ?? []);
+export function announce(
+  before: readonly Condition[] = [],
+  after: readonly Condition[] = [],
+): Announcement[] {
+  const was = leading(before);
+  const is = leading(after);
   if (!is || (was?.type === is.type && was.status === is.status && was.reason === is.reason)) return [];
   const note = is.message || is.reason;
   const bad = is.type === "Stalled" || is.reason.endsWith("Failed");

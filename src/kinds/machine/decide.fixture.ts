@@ -6,12 +6,12 @@ import { toTime } from "../../kube/objects.ts";
 import type { Operation } from "../../reconcile/kind.ts";
 import type { Requests } from "../../reconcile/record.ts";
 import type { Machine } from "./api.ts";
-import type { EventFact } from "./operation.ts";
 import { SPEC } from "./spec.fixture.ts";
 import type { MachineSpec } from "./types.ts";
 import {
   type Around,
   AWAIT_CAPACITY,
+  type EventFact,
   type MachineLimits,
   type MachineMemory,
   type MachineView,

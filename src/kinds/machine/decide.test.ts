@@ -293,26 +293,30 @@ describe("decide", () => {
     // Else a law could hold only because it is never put to the test.
     expect(WRITES.filter((step) => !court.seen.has(step))).toEqual([]);
     expect(views).toBeGreaterThan(20_000);
-  });
+  }, 120_000);
 
   it.each([
     ["refused for good", REFUSED],
     ["failed in a way that may pass", FAILED],
-  ])("puts power right, although all else has %s", (_how, hold) => {
-    const court = new Court();
-    const axes = [...BESIDE_POWER, hardware(["none", "disk"]), REQUESTED.slice(0, 3)];
-    const views = every(axes, (scene) => {
-      const { name, startupScriptId, accessors } = scene.spec;
-      hold?.(scene);
-      const { step } = decide(scene.view);
-      onlyPower(scene);
-      const alone = decide(scene.view).step;
-      Object.assign(scene.spec, { name, startupScriptId, accessors });
-      if (step.do !== alone.do) court.accuse(`${step.do} instead of ${alone.do}`, scene.view);
-    });
-    expect(court.verdict).toEqual({});
-    expect(views).toBeGreaterThan(50_000);
-  });
+  ])(
+    "puts power right, although all else has %s",
+    (_how, hold) => {
+      const court = new Court();
+      const axes = [...BESIDE_POWER, hardware(["none", "disk"]), REQUESTED.slice(0, 3)];
+      const views = every(axes, (scene) => {
+        const { name, startupScriptId, accessors } = scene.spec;
+        hold?.(scene);
+        const { step } = decide(scene.view);
+        onlyPower(scene);
+        const alone = decide(scene.view).step;
+        Object.assign(scene.spec, { name, startupScriptId, accessors });
+        if (step.do !== alone.do) court.accuse(`${step.do} instead of ${alone.do}`, scene.view);
+      });
+      expect(court.verdict).toEqual({});
+      expect(views).toBeGreaterThan(50_000);
+    },
+    120_000,
+  );
 
   it("says why a fact cannot be had, and goes on asking for it", () => {
     const court = new Court();
@@ -331,7 +335,7 @@ describe("decide", () => {
       });
     expect(court.verdict).toEqual({});
     expect(troubled).toBeGreaterThan(1_000);
-  });
+  }, 120_000);
 
   it("changes nothing that it is given, since views share what is known", () => {
     const { view } = scene();

@@ -5,10 +5,9 @@ import type { Machine } from "./api.ts";
 import type { Address } from "./around-api.ts";
 import { DEADLINE_MS, ID, IP, LIMITS, MINUTE, NOW, scene } from "./decide.fixture.ts";
 import { deletion, leavings } from "./deletion.ts";
-import type { EventFact } from "./operation.ts";
 import { REASON } from "./reasons.ts";
 import type { MachineSpec } from "./types.ts";
-import { ASK, type MachineMemory, type MachineView, TO_DELETE } from "./view.ts";
+import { ASK, type EventFact, type MachineMemory, type MachineView, TO_DELETE } from "./view.ts";
 
 const machine = (over: Partial<Machine> = {}): Machine => ({ ...scene().machine, ...over });
 

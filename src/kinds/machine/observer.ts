@@ -14,7 +14,7 @@ import { AroundApi } from "./around-api.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import { remembered } from "./history.ts";
 import { MachineInventory, type Seen } from "./inventory.ts";
-import { type EventFact, eventFact } from "./operation.ts";
+import { eventFact } from "./operation.ts";
 import { REASON } from "./reasons.ts";
 import type { Deadlines } from "./steps.ts";
 import { Surroundings } from "./surroundings.ts";
@@ -23,6 +23,7 @@ import {
   type Around,
   ASK,
   AWAIT_CAPACITY,
+  type EventFact,
   type MachineLimits,
   type MachineMemory,
   type MachineStep,

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { toTime } from "../../kube/objects.ts";
 import type { Operation } from "../../reconcile/kind.ts";
 import { DEADLINE_MS, LIMITS, MINUTE, NOW, STATES } from "./decide.fixture.ts";
-import { type EventFact, eventFact, isBelieved, judge, leadsToOff, powerOf, underWay } from "./operation.ts";
-import { TO_DELETE, TO_RESIZE } from "./view.ts";
+import { eventFact, isBelieved, judge, leadsToOff, powerOf, underWay } from "./operation.ts";
+import { type EventFact, TO_DELETE, TO_RESIZE } from "./view.ts";
 
 const YOUNG = 1_000;
 const OLD = MINUTE;

@@ -4,20 +4,7 @@
  */
 import type { Operation } from "../../reconcile/kind.ts";
 import type { MachineEvent } from "./api.ts";
-import { ageOf, isLate, TO_DELETE, TO_RESIZE } from "./view.ts";
-
-/** What is known of the event that tells how an operation goes. */
-export type EventFact =
-  /** The operation has none: the answer of its write was lost. */
-  | { state: "none" }
-  | { state: "pending" }
-  /** `unseen`: the machine has not been looked at since it ended. */
-  | { state: "done"; unseen?: boolean }
-  | { state: "failed"; message: string }
-  /** The API does not know it any more: the state must tell. */
-  | { state: "vanished" };
-
-export type Power = "ready" | "serviceready" | "off" | "changing";
+import { ageOf, type EventFact, isLate, type Power, TO_DELETE, TO_RESIZE } from "./view.ts";
 
 /** Groups the states of machines.md section 7; an unknown one counts as changing: nothing is done to it. */
 export function powerOf(state: string): Power {

@@ -158,7 +158,7 @@ describe("planOf", () => {
     });
     expect([...wrong]).toEqual([]);
     expect(views).toBeGreaterThan(200_000);
-  });
+  }, 120_000);
 });
 
 /** Changes of the machine; what is beside it in the cluster and the account is not planned. */

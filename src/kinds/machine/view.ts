@@ -11,7 +11,6 @@ import type { Requests } from "../../reconcile/record.ts";
 import type { Machine, MachineEvent, MachineHardware, MachineSettings } from "./api.ts";
 import type { Address, Person, Standing } from "./around-api.ts";
 import type { Change } from "./diff.ts";
-import type { EventFact, Power } from "./operation.ts";
 import type { MachineSpec, MachineStatus, PowerState } from "./types.ts";
 
 export type Sighting =
@@ -19,6 +18,19 @@ export type Sighting =
   | { state: "present"; machine: Machine }
   /** `certain`: gone for good; else the API may only not show it yet. */
   | { state: "absent"; certain: boolean };
+
+/** What is known of the event that tells how an operation goes. */
+export type EventFact =
+  /** The operation has none: the answer of its write was lost. */
+  | { state: "none" }
+  | { state: "pending" }
+  /** `unseen`: the machine has not been looked at since it ended. */
+  | { state: "done"; unseen?: boolean }
+  | { state: "failed"; message: string }
+  /** The API does not know it any more: the state must tell. */
+  | { state: "vanished" };
+
+export type Power = "ready" | "serviceready" | "off" | "changing";
 
 export type Refusal = NonNullable<MachineStatus["resizeRefusal"]>;
 
