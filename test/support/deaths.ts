@@ -1,0 +1,58 @@
+/**
+ * Death at every single call that an operator makes, before the call takes effect and after: exhaustively, in virtual
+ * time; test/ does a sample of it with a real process and a real API server.
+ */
+import { describe, expect, it } from "vitest";
+import { type Process, VirtualWorld } from "./virtual-world.ts";
+
+export interface Scenario {
+  /** How many objects there are in all. */
+  objects: number;
+  /** What the user does; each part is followed until it is done. */
+  play(world: VirtualWorld): Promise<void>;
+}
+
+/** Calls worth dying at: leases belong to the election, reads change nothing. */
+const counts = (call: string) => !call.includes("/leases") && !call.includes("GET");
+
+/** Runs the scenario with a death at the `at`-th call, and a fresh process after each. Returns the calls seen. */
+async function run(scenario: Scenario, at: number): Promise<{ world: VirtualWorld; calls: number }> {
+  // Elections that come round rarely: what is played here is the rest.
+  const flags = ["--lease-duration=60s", "--renew-deadline=40s", "--retry-period=20s"];
+  const world = new VirtualWorld({ flags });
+  let calls = 0;
+  let current: Process;
+  const launch = () => {
+    current = world.start();
+    current.edge.onPass = (call) => {
+      if (!counts(call)) return;
+      if (calls++ !== at) return;
+      current.kill();
+      // The next process is there at once; it must wait for the lease of the dead one.
+      launch();
+    };
+  };
+  launch();
+  await scenario.play(world);
+  return { world, calls };
+}
+
+export function dieEverywhere(scenarios: Record<string, Scenario>): void {
+  describe.each(Object.entries(scenarios))("when the process dies during %s", (_, scenario) => {
+    it("there is never a second machine, and none is lost, whichever call was the last", async () => {
+      const { calls } = await run(scenario, -1);
+      expect(calls).toBeGreaterThan(8);
+      for (let at = 0; at < calls; at++) {
+        const { world } = await run(scenario, at);
+        const expected = world.get("box") === undefined ? 0 : 1;
+        const ever = [...world.sim.world.machines.values()];
+        expect({ at, alive: world.machines().length, ever: ever.length }).toEqual({
+          at,
+          alive: expected,
+          ever: expect.toSatisfy((made: number) => made <= scenario.objects),
+        });
+        if (expected === 1) expect(world.get("box")?.status?.id).toBe(world.machines()[0]?.id);
+      }
+    }, 120_000);
+  });
+}
