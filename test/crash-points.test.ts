@@ -99,7 +99,7 @@ function stepsOf(life: Life): string[] {
 
 const NAME = "mortal";
 
-/** Reads change nothing, so that only one moment of theirs tells anything. */
+/** Before the step arrives, and after it took effect. */
 function deathsOf(steps: readonly string[]): Death[] {
   const moments: readonly Moment[] = ["before", "after"];
   return steps.flatMap((step) => moments.map((moment) => ({ step, moment })));
