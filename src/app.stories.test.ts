@@ -1,6 +1,6 @@
 /**
  * Random stories in virtual time, with an API server in memory: see test/support/story.ts. `npm test` plays some,
- * `npm run stories` a thousand; STORY_SEED with STORY_PATH, from the message of a failure, plays one again.
+ * `npm run stories` a thousand, with a death at every call; STORY_SEED with STORY_PATH, from the message of a failure, plays one again.
  */
 import fc from "fast-check";
 import { describe, it } from "vitest";
