@@ -1,5 +1,6 @@
 /**
- * The log of all calls: what a client asked and what it was told. Headers are left out, so that no key gets in here.
+ * The log of all calls: what a client asked and what it was told. Headers are left out and secrets in bodies are blacked
+ * out, so that neither a key nor a secret gets in here.
  */
 
 import type { Clock } from "../../src/base/clock.ts";
@@ -14,7 +15,7 @@ export interface Call {
   /** /v1 included, query left out. */
   path: string;
   query: Record<string, string>;
-  /** Parsed where it is JSON, as text where it is not. */
+  /** Parsed where it is JSON, as text where it is not; secrets and passwords blacked out. */
   body: unknown;
   /** Null while it waits, and for a connection that was cut. */
   status: number | null;
@@ -27,6 +28,27 @@ export interface Call {
 
 /** Older calls are dropped beyond this, so that a simulator left alone for days stays small. */
 const MOST_CALLS = 50_000;
+
+/**
+ * What the log keeps of bodies that carry a secret: the fields named here, and of the others that they were there. So no
+ * value of a secret and no password of a registry leaves the simulator by its log, not even under a name misspelt.
+ */
+const KEPT: readonly [path: RegExp, fields: readonly string[]][] = [
+  [/\/secrets(\/|$)/, ["name"]],
+  [/\/container-registries(\/|$)/, ["name", "namespace", "url", "username", "kind"]],
+];
+
+export const REDACTED = "[redacted]";
+
+function redacted(path: string, body: unknown): unknown {
+  const fields = KEPT.find(([pattern]) => pattern.test(path))?.[1];
+  if (!fields || body === undefined) return body;
+  // Text that is no JSON may hold the secret anywhere.
+  if (typeof body !== "object" || body === null || Array.isArray(body)) return REDACTED;
+  return Object.fromEntries(
+    Object.entries(body).map(([name, value]) => [name, fields.includes(name) ? value : REDACTED]),
+  );
+}
 
 export class Calls {
   readonly #clock: Clock;
@@ -45,6 +67,7 @@ export class Calls {
       seq: ++this.#seq,
       time: new Date(this.#clock.now()).toISOString(),
       ...call,
+      body: redacted(call.path, call.body),
       status: null,
       outcome: "pending",
       durationMs: null,

@@ -1,12 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { OPERATIONS } from "./api/operations.ts";
 import { ALLOWED_DEVIATIONS, VendorSchema } from "./conformance.ts";
+import { DEPLOYMENT, PROJECT } from "./deployments.fixture.ts";
 import { toJsonSchema } from "./openapi.ts";
 import { MACHINE, setUp, vendor } from "./simulation.fixture.ts";
 import type { Behaviour } from "./world/behaviour.ts";
+import { METRICS } from "./world/metrics.ts";
 
 /** Calls every operation, with answers of every kind, while a machine lives and goes. */
-async function walk(behaviour: Partial<Behaviour> = {}) {
+async function walk(behaviour: Partial<Behaviour> = {}, headers: Record<string, string> = {}) {
   const { clock, sim, call, ok, create } = setUp({ behaviour });
   const script = await ok<{ id: string }>("POST", "/startup-scripts", { name: "setup", script: "true" });
   const { data, event } = await create({
@@ -23,9 +25,13 @@ async function walk(behaviour: Partial<Behaviour> = {}) {
   });
   const path = `/machines/${data.id}`;
   const around = await surroundings(ok, data.id);
+  const projects = await inProjects(ok);
+  const deployments = await deploymentsOf(sim, ok);
   const everything = async () => {
     for (const at of [
+      ...deployments.reads,
       ...around.reads,
+      ...projects.reads,
       `/startup-scripts/${script.id}`,
       "/machines?limit=1&orderBy=name&order=asc&name=trainer&region=ny2",
       path,
@@ -56,6 +62,8 @@ async function walk(behaviour: Partial<Behaviour> = {}) {
     ["DELETE", `${path}/accessors/ualphauser1`],
     ["POST", "/machines", { ...MACHINE, machineType: "Z9" }],
     ...around.writes,
+    ...projects.writes,
+    ...deployments.writes,
     ["POST", `/startup-scripts/${script.id}/unassign`, { machineId: data.id }],
     ["POST", `/startup-scripts/${script.id}/assign`, { machineId: data.id }],
     ["PUT", `/startup-scripts/${script.id}`, { script: "false", isEnabled: false }],
@@ -67,7 +75,7 @@ async function walk(behaviour: Partial<Behaviour> = {}) {
   await everything();
   await clock.advance(90_000);
   for (const [method, at, body] of steps) {
-    await call(method, at, body);
+    await call(method, at, body, undefined, headers);
     await everything();
     await clock.advance(100_000);
     await everything();
@@ -114,6 +122,90 @@ async function surroundings(ok: ReturnType<typeof setUp>["ok"], machineId: strin
   return { ip, reads, writes };
 }
 
+/** A project and what it and its team hold. */
+async function inProjects(ok: ReturnType<typeof setUp>["ok"]) {
+  const { id } = await ok<{ id: string }>("POST", "/projects", { name: "vision" });
+  const settings = { name: "images", namespace: "lab", url: "ghcr.io", username: "robot", password: "p" };
+  const registry = await ok<{ id: string }>("POST", "/container-registries", settings);
+  const registryPath = `/container-registries/${registry.id}`;
+  const scopes = [`/projects/${id}/secrets`, "/teams/te-alpha/secrets"];
+  for (const path of scopes) await ok("POST", path, { name: "TOKEN", value: "v" });
+  const writes: Step[] = [
+    ["PUT", `/projects/${id}`, { name: "sight" }],
+    ["PUT", registryPath, { password: "q", kind: "ghcr" }],
+    ...scopes.flatMap((path): Step[] => [
+      ["POST", path, { name: "TOKEN", value: "again" }],
+      ["PATCH", `${path}/TOKEN`, { value: "w" }],
+      ["DELETE", `${path}/TOKEN`],
+    ]),
+    ["DELETE", registryPath],
+    ["DELETE", `/projects/${id}`],
+  ];
+  const reads = [
+    "/projects?limit=1&orderBy=dtCreated&order=asc",
+    `/projects/${id}`,
+    ...scopes.flatMap((path) => [`${path}?limit=1&order=desc`, `${path}/TOKEN`]),
+    "/container-registries?limit=1",
+    registryPath,
+    `${registryPath}/test-connection`,
+  ];
+  return { reads, writes };
+}
+
+/** A deployment whose configuration goes through all that one can hold, in all versions. */
+async function deploymentsOf(sim: ReturnType<typeof setUp>["sim"], ok: ReturnType<typeof setUp>["ok"]) {
+  const upsert = (change: object): Step => [
+    "POST",
+    "/deployments",
+    { projectId: PROJECT, config: { ...DEPLOYMENT, ...change } },
+  ];
+  const { deploymentId: id } = await ok<{ deploymentId: string }>(...upsert({}));
+  sim.console.deployments.attachWorkflowRun(id, "Failed", "no such base image");
+  sim.console.setSecret(PROJECT, "KEY", "k");
+  const metrics = [{ metric: "requestDuration", summary: "average", value: 0.5 }];
+  const autoscaling = { enabled: true, maxReplicas: 4, metrics };
+  const writes: Step[] = [
+    upsert({
+      apiVersion: "latest",
+      region: "ny2",
+      command: ["serve"],
+      basicAuthKey: "secret:KEY",
+      env: [{ name: "A", value: "1" }],
+      resources: { machineType: "A4000", ports: [80, 81], replicas: 2, autoscaling },
+      healthChecks: {
+        liveness: { path: "/", port: 80, headers: [] },
+        startup: { exec: { command: ["ok"] } },
+      },
+      integrations: [
+        { type: "model", id: "m", name: "model" },
+        { type: "s3", name: "s3", url: "s3://bucket/data", secretAccessKey: "secret:KEY" },
+        { type: "spaces", name: "spaces", endpoint: "https://a.nyc3.digitaloceanspaces.com" },
+        { type: "volume", name: "volume" },
+        { type: "git-lfs", name: "git", url: "https://git.example/a" },
+      ],
+    }),
+    upsert({ apiVersion: "v0alpha0", resources: { instanceType: "C5" }, models: [{ id: "m" }] }),
+    upsert({ apiVersion: "v0alpha1", healthchecks: { readiness: { path: "/" } } }),
+    upsert({ image: "does-not-exist" }),
+    upsert({ image: "invalid-config" }),
+    upsert({ enabled: false }),
+    ["POST", "/deployments", { projectId: PROJECT, deploymentId: "nothing", config: DEPLOYMENT }],
+    ["DELETE", `/deployments/${id}`],
+  ];
+  const path = `/deployments/${id}`;
+  const reads = [
+    "/deployments?limit=1&orderBy=dtCreated&order=asc",
+    path,
+    `${path}/history?limit=3`,
+    `${path}/logs?limit=2&order=asc`,
+    `${path}/runs?limit=5`,
+    ...METRICS.map((metric) => `${path}/metrics?metric=${metric}&timeframe=day`),
+    `/projects/${PROJECT}/deployments?name=web`,
+    `/projects/${PROJECT}/activity?limit=2&deploymentId=${id}`,
+  ];
+  return { reads, writes };
+}
+
 describe.skipIf(!vendor)("every request and answer of a walk through all operations", () => {
   it("fits the vendor's document, and the walk leaves no operation out", async () => {
     const sim = await walk();
@@ -137,12 +229,13 @@ describe.skipIf(!vendor)("every request and answer of a walk through all operati
   });
 
   it("differs only in the deviations that are listed when switches ask for them", async () => {
-    const sim = await walk({
+    const switches = {
       nextPageWhenLast: "null",
       createPlaceholders: "legacy",
       errorField: "issues",
       liveDtDeleted: "object",
-    });
+    } as const;
+    const sim = await walk(switches, { "x-git-sha": "0123abc" });
     const report = sim.conformance.report();
     expect(report.violations).toEqual([]);
     expect(report.deviations.map((d) => d.id)).toEqual(ALLOWED_DEVIATIONS.map((d) => d.id));

@@ -50,7 +50,7 @@ export const FaultAction = Type.Object(
     lateEvents: Type.Optional({ ...Milliseconds, description: "event lists lack what is younger than this" }),
     repeatEvents: Type.Optional(Type.Boolean({ description: "event lists hold every event twice" })),
     omitFromList: Type.Optional(
-      Type.String({ description: "lists of machines and what they touch lack this id, or `newest`" }),
+      Type.String({ description: "lists lack this id (of a secret: this name), or `newest`" }),
     ),
   },
   { ...closed, minProperties: 1 },

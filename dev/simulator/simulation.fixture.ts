@@ -30,11 +30,18 @@ export function setUp(options: SimulationOptions = {}) {
   const sim = createSimulation({ clock, vendorOpenapi: vendor ?? false, ...options });
 
   /** Calls as a careful client would: a key, a JSON content type where there is a body. */
-  const call = (method: string, path: string, body?: unknown, key: string | null = ALPHA): Promise<Answer> =>
+  const call = (
+    method: string,
+    path: string,
+    body?: unknown,
+    key: string | null = ALPHA,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> =>
     sim.handle({
       method,
       path: `/v1${path}`,
       headers: {
+        ...headers,
         ...(key !== null && { authorization: `Bearer ${key}` }),
         ...(body !== undefined && { "content-type": "application/json" }),
       },

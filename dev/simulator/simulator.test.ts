@@ -173,6 +173,41 @@ describe("the control port", () => {
       expect(routes).toContain(route);
   });
 
+  it("makes and deletes projects, secrets and registries, and shows them without what is secret", async () => {
+    const sim = await start();
+    const made = (path: string, body: object) => control<{ id: string }>(sim, "POST", path, body);
+    const project = await made("/projects", { team: "te-alpha", name: "vision" });
+    const registry = await made("/registries", { team: "te-alpha", registry: { password: "hush-1" } });
+    await control(sim, "PATCH", `/projects/${project.id}`, { name: "sight" });
+    for (const owner of [project.id, "te-alpha"])
+      await control(sim, "PUT", `/secrets/${owner}/TOKEN`, { value: "hush-2" });
+    await control(sim, "PATCH", `/registries/${registry.id}`, {
+      settings: { url: "ghcr.io" },
+      connection: { success: false, error: "no" },
+    });
+    await send(sim, "PATCH", "/teams/te-alpha/secrets/TOKEN", { value: "hush-3" });
+
+    const state = await control<ReturnType<Simulator["console"]["state"]>>(sim, "GET", "/state");
+    expect(state.projects).toContainEqual(expect.objectContaining({ id: project.id, name: "sight" }));
+    expect(state.secrets).toMatchObject([
+      { projectId: project.id, name: "TOKEN", valueLength: 6, hasDeploymentAttached: false },
+      { teamId: "te-alpha", projectId: null },
+    ]);
+    expect(state.registries).toMatchObject([
+      { id: registry.id, url: "ghcr.io", connection: { success: false, error: "no" } },
+    ]);
+    expect(JSON.stringify([state, await control(sim, "GET", "/calls")])).not.toContain("hush");
+
+    await control(sim, "DELETE", "/secrets/te-alpha/TOKEN");
+    await control(sim, "DELETE", `/registries/${registry.id}`);
+    await control(sim, "DELETE", `/projects/${project.id}`);
+    expect(sim.console.state()).toMatchObject({ secrets: [], registries: [] });
+    await expect(control(sim, "PUT", "/secrets/te-alpha/1X", { value: "v" })).rejects.toThrow(/400/);
+    await expect(control(sim, "POST", "/projects", { team: "te-none", name: "x" })).rejects.toThrow(
+      /te-none/,
+    );
+  });
+
   it("shows faults, calls and conformance, and empties them", async () => {
     const sim = await start();
     const { id } = await control<{ id: string }>(sim, "POST", "/faults", {

@@ -3,7 +3,8 @@
  */
 
 import { Type } from "typebox";
-import { ApiError, notFound, unauthorized } from "../world/errors.ts";
+import { notFound, unauthorized } from "../world/errors.ts";
+import { ownTeam } from "../world/lookups.ts";
 import type { Team, User } from "../world/records.ts";
 import type { World } from "../world/world.ts";
 import type { Operation, Signed } from "./operation.ts";
@@ -87,11 +88,7 @@ function sessionUser(team: Team, user: User) {
 }
 
 function listTeamUsers({ world, team, params, query }: Signed) {
-  if (params.teamId !== team.id) {
-    const known = params.teamId !== undefined && world.teams.has(params.teamId);
-    if (!known || world.behaviour.foreignTeams === "notFound") throw notFound();
-    throw new ApiError("FORBIDDEN", "You do not have access to this team");
-  }
+  ownTeam(world, team, params.teamId ?? "");
   const roleOf = (u: User) => (u.isOwner ? "owner" : u.isAdmin ? "admin" : "member");
   const users = team.users.filter((u) => (query.role ?? roleOf(u)) === roleOf(u));
   const page = pageOf(users, query, (u) => [u.dtConfirmed ?? "", u.id], world.behaviour);

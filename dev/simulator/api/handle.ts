@@ -192,6 +192,7 @@ export class Api {
       params,
       query,
       body,
+      headers: request.headers ?? {},
       team,
       tricks: { omitFromList, lateEvents, repeatEvents },
     };

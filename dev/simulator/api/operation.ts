@@ -15,6 +15,8 @@ export interface Context {
   params: Record<string, string>;
   query: PageQuery & Record<string, string | undefined>;
   body: unknown;
+  /** Names in lower case. */
+  headers: Readonly<Record<string, string | undefined>>;
   /** Whose key it was; undefined only where `auth` is not `key`. */
   team: Team | undefined;
   /** What a fault does to the lists of this one request. */

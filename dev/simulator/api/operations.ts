@@ -4,12 +4,16 @@
  */
 
 import { ACCOUNT } from "./account.ts";
+import { DEPLOYMENTS } from "./deployments.ts";
 import { EVENTS } from "./events.ts";
 import { MACHINES } from "./machines.ts";
 import { NETWORKS } from "./networks.ts";
 import type { Operation } from "./operation.ts";
+import { PROJECTS } from "./projects.ts";
 import { PUBLIC_IPS } from "./public-ips.ts";
+import { REGISTRIES } from "./registries.ts";
 import { SCRIPTS } from "./scripts.ts";
+import { SECRETS } from "./secrets.ts";
 import { SNAPSHOTS } from "./snapshots.ts";
 import { TEMPLATES } from "./templates.ts";
 
@@ -23,5 +27,9 @@ export const OPERATIONS: readonly Operation[] = [
   ...PUBLIC_IPS,
   ...SNAPSHOTS,
   ...SCRIPTS,
+  ...PROJECTS,
+  ...SECRETS,
+  ...REGISTRIES,
+  ...DEPLOYMENTS,
   ...ACCOUNT,
 ];

@@ -71,6 +71,9 @@ function limitOf(text: string | undefined, behaviour: Behaviour): number {
   throw new ApiError("BAD_REQUEST", message, [{ path: "/limit", message }]);
 }
 
+/** The cursor of a page that goes on behind an item, for a list whose own cursors look different. */
+export const cursorAfter = (key: SortKey) => encode(key);
+
 const encode = (position: SortKey | number) => Buffer.from(JSON.stringify(position)).toString("base64url");
 
 function decode(cursor: string): SortKey | number {

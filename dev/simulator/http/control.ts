@@ -4,17 +4,19 @@
  */
 
 import Fastify, { type FastifyInstance } from "fastify";
-import { type Static, type TSchema, Type } from "typebox";
+import { Type } from "typebox";
 import { CreateMachine, UpdateMachine } from "../api/schemas-machines.ts";
 import { FaultInput } from "../faults.ts";
 import type { Simulation } from "../simulation.ts";
-import { issuesOf } from "../validate.ts";
 import type { Behaviour } from "../world/behaviour.ts";
 import { findMachineType, regionCode } from "../world/catalogue.ts";
 import { ApiError } from "../world/errors.ts";
+import { isDeployable } from "../world/fates.ts";
 import { EVENT_NAMES, MACHINE_STATES } from "../world/records.ts";
+import { DEPLOYMENT_ROUTES, deployments } from "./control-deployments.ts";
+import { PROJECT_ROUTES, projects } from "./control-projects.ts";
+import { checked, closed, did } from "./orders.ts";
 
-const closed = { additionalProperties: false };
 const { Optional: opt, String: Text } = Type;
 const Budget = Type.Object(
   { burst: Type.Number({ minimum: 0 }), perSecond: Type.Number({ minimum: 0 }) },
@@ -69,7 +71,9 @@ const NewUser = Type.Object(
 );
 
 const ROUTES = `GET    /state                      teams, machines (deleted ones too), events, networks, staticAddresses, scripts
-                                   (with their texts), snapshots, templates, capacity, behaviour
+                                   (with their texts), snapshots, templates, projects, secrets (without their values),
+                                   registries (without their passwords), deployments (specs, runs and all),
+                                   activity, capacity, behaviour
 GET    /calls?method=&path=&since=  log of calls; DELETE /calls empties it
 GET    /conformance                comparison with the vendor's OpenAPI document
 POST   /faults                     {match: {method, path, team, times, skip, probability}, do: {...}}
@@ -84,7 +88,7 @@ POST   /machines                   {team, machine?, state?}: one made in the con
 PATCH  /machines/:id               {state?, hold?, settings?}; PATCH /machines/next {hold}
 POST   /machines/:id/:action       start, stop, restart, auto-shutdown, auto-snapshot, renew-desktop
 DELETE /machines/:id?now=true      deletes as the console would, or at once
-POST   /failures                   {event, machineId?, state?, error?}: that event ends badly
+${PROJECT_ROUTES}${DEPLOYMENT_ROUTES}POST   /failures                   {event, machineId?, state?, error?}: that event ends badly
 POST   /reset                      back to the start
 `;
 
@@ -99,6 +103,8 @@ export function controlServer(simulation: Simulation): FastifyInstance {
   inspection(app, simulation);
   circumstances(app, simulation);
   machines(app, simulation);
+  projects(app, simulation);
+  deployments(app, simulation);
   return app;
 }
 
@@ -132,7 +138,8 @@ function circumstances(app: FastifyInstance, { world, console }: Simulation): vo
   });
   app.put("/capacity", (request) => {
     const { machineType, region, machines } = checked(Capacity, request.body);
-    const label = findMachineType(machineType, false)?.label;
+    const known = isDeployable(machineType) ? machineType : undefined;
+    const label = findMachineType(machineType, false)?.label ?? known;
     const code = regionCode(region);
     if (!label || !code) throw new Error("no such machine type or region");
     world.setCapacity(label, code, machines);
@@ -194,17 +201,4 @@ function machines(app: FastifyInstance, { console }: Simulation): void {
     console[act[action as keyof typeof act]](id);
     return { ok: true };
   });
-}
-
-/** Does one thing and says that it is done. */
-function did(act: () => void): { ok: true } {
-  act();
-  return { ok: true };
-}
-
-/** The body, or an error that names what is wrong with it. */
-function checked<S extends TSchema>(schema: S, body: unknown): Static<S> {
-  const issues = issuesOf(schema, body);
-  if (issues.length > 0) throw new Error(issues.map((i) => `${i.path} ${i.message}`).join("; "));
-  return body as Static<S>;
 }

@@ -53,6 +53,7 @@ async function serve(api: Api, request: FastifyRequest, reply: FastifyReply) {
         headers: {
           authorization: request.headers.authorization,
           "content-type": request.headers["content-type"],
+          ...gitHeadersOf(request),
         },
         body: typeof request.body === "string" ? request.body : undefined,
       },
@@ -65,6 +66,12 @@ async function serve(api: Api, request: FastifyRequest, reply: FastifyReply) {
     breakOff(request, reply, error);
     return reply;
   }
+}
+
+/** Where a deployment's configuration comes from (deployments.md section 6.2). */
+function gitHeadersOf({ headers }: FastifyRequest): Record<string, string> {
+  const given = Object.entries(headers).filter(([name]) => name.startsWith("x-git-"));
+  return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
 }
 
 /** A reset without an answer, or with half of one whose length says that more was to come. */

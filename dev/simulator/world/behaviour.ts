@@ -4,6 +4,7 @@
  * reads it. The sheets cited are the project's fact sheets of the Paperspace API.
  */
 
+import { DEPLOYMENT_CHOICES, DEPLOYMENT_CODES, DEPLOYMENT_TIMES } from "./behaviour-deployments.ts";
 import { type ErrorCode, STATUS_OF_CODE } from "./errors.ts";
 
 /** Milliseconds at speed 1; calibrated by machines.md section 7 where it has figures. */
@@ -58,6 +59,7 @@ const TIMES = {
   eventGetDelayMs: 0,
   /** Events older than this are gone; 0 keeps them (machines.md section 8: retention not documented). */
   eventRetentionMs: 0,
+  ...DEPLOYMENT_TIMES,
 };
 
 const NUMBERS = {
@@ -95,6 +97,7 @@ const CODES = {
   invalidScriptCode: "NOT_FOUND",
   /** A restore point that is no snapshot of the machine. */
   invalidSnapshotCode: "NOT_FOUND",
+  ...DEPLOYMENT_CODES,
 } satisfies Record<string, ErrorCode>;
 
 /** What may be chosen; the first is the default. */
@@ -114,7 +117,10 @@ export const CHOICES = {
   deletedMachines: ["notFound", "dtDeleted"],
   /** Whether the events of a deleted machine stay readable (not documented). */
   eventsOfDeleted: ["kept", "gone"],
-  /** GET of a deleted network, script or template: as of an unknown one, or with dtDeleted set (not documented). */
+  /**
+   * GET of a deleted network, script, template or project: as of an unknown one, or with dtDeleted set (not
+   * documented).
+   */
   deletedResources: ["gone", "dtDeleted"],
   /**
    * dtDeleted of a network or template that lives: null, missing, or the empty object of the documents' samples, which
@@ -154,7 +160,7 @@ export const CHOICES = {
   osTemplatesAuth: ["open", "required"],
   /** Another team's machine, event or other resource by id (errors-and-limits.md section 3 allows both readings). */
   foreignMachines: ["notFound", "forbidden"],
-  /** Another team's members. */
+  /** Another team's members and secrets. */
   foreignTeams: ["forbidden", "notFound"],
   /** PATCH start, stop, restart with a JSON content type and no body (observed-in-the-field 4: refused). */
   emptyJsonBody: ["refuse", "accept"],
@@ -246,6 +252,17 @@ export const CHOICES = {
   templateNeeds: ["any", "off"],
   /** machineId of a template's event (machines.md section 5.2: "null is possible, e.g. for template events"). */
   templateEventMachine: ["machine", "null"],
+
+  // Projects and secrets (other-resources.md)
+
+  /** DELETE of a project that has deployments: refused, or they go with it ("not documented"). */
+  deleteUsedProject: ["refuse", "accept"],
+  /** POST of a secret whose name is taken: refused with CONFLICT, or it has the new value (not documented). */
+  secretNameTaken: ["refuse", "overwrite"],
+  /** DELETE of a secret that deployments name: they name nothing then, or it is refused (not documented). */
+  deleteUsedSecret: ["accept", "refuse"],
+
+  ...DEPLOYMENT_CHOICES,
 } as const;
 
 type Codes = { [K in keyof typeof CODES]: ErrorCode };

@@ -7,12 +7,27 @@ import { leaveTeam } from "./access.ts";
 import * as actions from "./actions.ts";
 import { renewAddress } from "./addresses.ts";
 import { refuseWhileDeleting } from "./checks.ts";
+import { DeploymentConsole } from "./console-deployments.ts";
 import * as life from "./lifecycle.ts";
-import type { Budget, MachineRecord, MachineState, SnapshotRecord, Team, User, UserSeed } from "./records.ts";
-import { scriptsOf } from "./scripts.ts";
+import { createProject, deleteProject } from "./projects.ts";
+import type {
+  Budget,
+  MachineRecord,
+  MachineState,
+  ProjectRecord,
+  RegistryRecord,
+  RegistrySettings,
+  SecretRecord,
+  SnapshotRecord,
+  Team,
+  User,
+  UserSeed,
+} from "./records.ts";
+import * as registries from "./registries.ts";
+import * as secrets from "./secrets.ts";
 import { autoSnapshot } from "./snapshots.ts";
+import { stateOf } from "./state.ts";
 import { userFromSeed } from "./teams.ts";
-import { eventView, shownMachine } from "./views.ts";
 import type { PlannedFailure, World } from "./world.ts";
 
 /** What a machine made by hand has when nothing is said. */
@@ -24,10 +39,21 @@ const FOREIGN: actions.CreateInput = {
   region: "ny2",
 };
 
+/** What a registry made by hand has when nothing is said. */
+const FOREIGN_REGISTRY: registries.RegistryInput = {
+  name: "made-in-the-console",
+  namespace: "library",
+  url: "https://registry.example",
+  username: "robot",
+  password: "",
+};
+
 export class Console {
+  readonly deployments: DeploymentConsole;
   readonly #world: World;
 
   constructor(world: World) {
+    this.deployments = new DeploymentConsole(world);
     this.#world = world;
   }
 
@@ -159,45 +185,57 @@ export class Console {
     team.keys = team.keys.filter((k) => k !== key);
   }
 
-  /** Everything there is, for people and tests: what an answer shows (`shown`) beside how things stand. */
-  state() {
-    const world = this.#world;
-    const teams = [...world.teams.values()];
-    return {
-      teams: teams.map(({ keys, staticAddresses: _, ...team }) => ({ ...team, keys: keys.length })),
-      machines: [...world.machines.values()].map((m) => this.#machineState(m)),
-      events: [...world.events.values()].map((e) => ({ teamId: e.teamId, ...eventView(e) })),
-      networks: [...world.networks.values()].map(bare),
-      staticAddresses: teams.flatMap((team) =>
-        team.staticAddresses.map(({ seq: _, ...address }) => ({ teamId: team.id, ...address })),
-      ),
-      scripts: [...world.scripts.values()].map(bare),
-      snapshots: [...world.snapshots.values()].map(({ deleting, ...snapshot }) => ({
-        ...bare(snapshot),
-        isDeleting: deleting !== null,
-      })),
-      templates: [...world.templates.values()].map(bare),
-      capacity: world.capacity,
-      behaviour: world.behaviour,
-    };
+  createProject(teamId: string, name: string): ProjectRecord {
+    return createProject(this.#world, this.team(teamId), { name });
   }
 
-  #machineState(m: MachineRecord) {
-    const world = this.#world;
-    return {
-      id: m.id,
-      teamId: m.teamId,
-      state: m.state,
-      isDeleting: m.deleting !== null,
-      templateId: m.templateId,
-      diskSize: m.diskSize,
-      networkId: m.networkId,
-      ...m.writeOnly,
-      startupScriptIds: scriptsOf(world, m),
-      accessorIds: m.accessors.filter((a) => !a.dtDeleted).map((a) => a.user.id),
-      restoredFrom: m.restoredFrom,
-      shown: shownMachine(world, m),
-    };
+  renameProject(id: string, name: string): void {
+    this.project(id).name = name;
+  }
+
+  /** By the rules of the API: one that has deployments may be kept. */
+  deleteProject(id: string): void {
+    deleteProject(this.#world, this.project(id));
+  }
+
+  /** Makes a secret of a project or a team, or gives one that is there another value. `owner`: the id of either. */
+  setSecret(owner: string, name: string, value: string): SecretRecord {
+    const scope = this.#scope(owner);
+    const present = this.#world.secrets.get(secrets.secretId(scope, name));
+    if (present) return secrets.changeSecret(this.#world, present, value);
+    return secrets.createSecret(this.#world, scope, { name, value });
+  }
+
+  deleteSecret(owner: string, name: string): void {
+    secrets.deleteSecret(this.#world, this.secret(owner, name));
+  }
+
+  createRegistry(teamId: string, input: Partial<registries.RegistryInput> = {}): RegistryRecord {
+    return registries.createRegistry(this.#world, this.team(teamId), { ...FOREIGN_REGISTRY, ...input });
+  }
+
+  updateRegistry(id: string, input: Partial<RegistrySettings>): void {
+    registries.updateRegistry(this.#world, this.registry(id), input);
+  }
+
+  /** What a test of the connection finds from now on. */
+  setConnection(registryId: string, success: boolean, error?: string): void {
+    this.registry(registryId).connection = { success, ...(error !== undefined && { error }) };
+  }
+
+  deleteRegistry(id: string): void {
+    registries.deleteRegistry(this.#world, this.registry(id));
+  }
+
+  /** Everything there is, for people and tests. */
+  state() {
+    return stateOf(this.#world);
+  }
+
+  #scope(owner: string): secrets.SecretScope {
+    const project = this.#world.projects.get(owner);
+    if (project && !project.dtDeleted) return { teamId: project.teamId, projectId: project.id };
+    return { teamId: this.team(owner).id, projectId: null };
   }
 
   /** A machine that is not deleted; throws when there is none. */
@@ -207,14 +245,30 @@ export class Console {
     return machine;
   }
 
+  /** A project that is not deleted; throws when there is none. */
+  project(id: string): ProjectRecord {
+    const project = this.#world.projects.get(id);
+    if (!project || project.dtDeleted) throw new Error(`there is no project ${id}`);
+    return project;
+  }
+
+  /** With its value, for code of this process. `owner`: the id of a project or a team. */
+  secret(owner: string, name: string): SecretRecord {
+    const secret = this.#world.secrets.get(secrets.secretId(this.#scope(owner), name));
+    if (!secret) throw new Error(`${owner} has no secret ${name}`);
+    return secret;
+  }
+
+  /** With its password, for code of this process. */
+  registry(id: string): RegistryRecord {
+    const registry = this.#world.registries.get(id);
+    if (!registry) throw new Error(`there is no registry ${id}`);
+    return registry;
+  }
+
   team(id: string): Team {
     const team = this.#world.teams.get(id);
     if (!team) throw new Error(`there is no team ${id}`);
     return team;
   }
-}
-
-/** A record without what only the simulator itself needs. */
-function bare<R extends { seq: number; createdAt: number }>({ seq: _, createdAt: __, ...rest }: R) {
-  return rest;
 }

@@ -33,7 +33,7 @@ export function listedMachines(world: World, team: Team): MachineRecord[] {
   );
 }
 
-/** A network, snapshot, script or template as GET by id shows it; undefined when there is none to see. */
+/** A network, snapshot, project or the like as GET by id shows it; undefined when there is none to see. */
 export function seen<R extends Owned>(
   world: World,
   team: Team,
@@ -79,6 +79,18 @@ export function listed<R extends Owned>(world: World, team: Team, records: Reado
       (!r.dtDeleted || deletedResources === "dtDeleted") &&
       !world.isWithin(r.createdAt, listAfterCreateMissMs),
   );
+}
+
+/**
+ * The team that a path names, which is the one of the key or nothing to see. The schema says that its id is to be given,
+ * and the CLI gives its namespace where `byNamespace` (other-resources.md, secrets).
+ */
+export function ownTeam(world: World, team: Team, named: string, byNamespace = false): Team {
+  const isMeant = (t: Team) => t.id === named || (byNamespace && t.namespace === named);
+  if (isMeant(team)) return team;
+  const isKnown = [...world.teams.values()].some(isMeant);
+  if (!isKnown || world.behaviour.foreignTeams === "notFound") throw notFound();
+  throw new ApiError("FORBIDDEN", "You do not have access to this team");
 }
 
 /** The vendor's template at the root of any template, which stays known when a custom one is deleted. */

@@ -25,6 +25,13 @@ export function makeId(random: Random, prefix: string): string {
   return id;
 }
 
+/** An id such as deployments have (deployments.md section 1: uuids). */
+export function makeUuid(random: Random): string {
+  const hex = (digits: number) =>
+    Array.from({ length: digits }, () => Math.floor(random() * 16).toString(16)).join("");
+  return `${hex(8)}-${hex(4)}-4${hex(3)}-a${hex(3)}-${hex(12)}`;
+}
+
 /** A whole number in [from, to]. */
 export function between(random: Random, from: number, to: number): number {
   return from + Math.floor(random() * (to - from + 1));

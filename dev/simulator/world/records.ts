@@ -111,12 +111,17 @@ export type UserSeed = Partial<User> & { email: string };
 /** A network that was there before; an id alone says by its end where it is, such as `nalpha0ny2`. */
 export type NetworkSeed = string | { id: string; name?: string; region?: string };
 
+/** A project that was there before; an id alone is its name, too. */
+export type ProjectSeed = string | { id: string; name?: string };
+
 export interface TeamSeed {
   id?: string;
   namespace?: string;
   keys?: string[];
   users?: UserSeed[];
   networks?: NetworkSeed[];
+  /** Default: one of the name `default`, such as `p-alpha` of the namespace alpha. */
+  projects?: ProjectSeed[];
   maxMachines?: number;
   goodStanding?: boolean;
   budget?: Budget | null;
@@ -259,4 +264,42 @@ export interface TemplateRecord extends Owned {
   defaultSizeGb: number;
   /** False until its event is done. */
   isReady: boolean;
+}
+
+/** other-resources.md, projects. None comes from a repository here. */
+export interface ProjectRecord extends Owned {
+  name: string;
+}
+
+/**
+ * other-resources.md, secrets: of a project, or of the whole team where projectId is null. Its id is for the simulator
+ * alone, a client knows the name. One that is deleted is taken out: the API has no word for it.
+ */
+export interface SecretRecord extends Owned {
+  projectId: string | null;
+  name: string;
+  /** Never shown to anybody but code of this process. */
+  value: string;
+  dtModified: string;
+}
+
+export const REGISTRY_KINDS = ["other", "dockerhub", "gcr", "ghcr", "digitalocean", "azure"] as const;
+
+/** other-resources.md, container-registries: what create and update share. */
+export interface RegistrySettings {
+  name: string;
+  namespace: string;
+  url: string;
+  username: string;
+  /** Never shown to anybody but code of this process. */
+  password: string;
+  kind: (typeof REGISTRY_KINDS)[number];
+}
+
+/** One that is deleted is taken out: the API has no word for it. */
+export interface RegistryRecord extends Owned {
+  settings: RegistrySettings;
+  /** What a test of the connection finds. */
+  connection: { success: boolean; error?: string };
+  dtModified: string;
 }

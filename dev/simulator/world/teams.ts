@@ -3,7 +3,16 @@
  */
 
 import { REGIONS } from "./catalogue.ts";
-import type { NetworkRecord, NetworkSeed, Team, TeamSeed, User, UserSeed } from "./records.ts";
+import type {
+  NetworkRecord,
+  NetworkSeed,
+  ProjectRecord,
+  ProjectSeed,
+  Team,
+  TeamSeed,
+  User,
+  UserSeed,
+} from "./records.ts";
 
 /** The key to try the simulator with. */
 export const DEMO_KEY = "sim-key-alpha";
@@ -86,4 +95,14 @@ export function networkFromSeed(
   const { id, name, region }: Exclude<NetworkSeed, string> = typeof seed === "string" ? { id: seed } : seed;
   const byItsEnd = Object.keys(REGIONS).find((code) => id.endsWith(code));
   return { ...rest, id, name: name ?? id, region: region ?? byItsEnd ?? "ny2" };
+}
+
+/** The projects of a team before anybody made one: what the seed says, or a single one. */
+export function projectsOfSeed({ projects }: TeamSeed, team: Team): ProjectSeed[] {
+  return projects ?? [{ id: `p-${team.namespace}`, name: "default" }];
+}
+
+export function projectFromSeed(seed: ProjectSeed, rest: Omit<ProjectRecord, "id" | "name">): ProjectRecord {
+  const { id, name }: Exclude<ProjectSeed, string> = typeof seed === "string" ? { id: seed } : seed;
+  return { ...rest, id, name: name ?? id };
 }

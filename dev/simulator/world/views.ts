@@ -11,7 +11,10 @@ import type {
   MachineRecord,
   MachineView,
   NetworkRecord,
+  ProjectRecord,
+  RegistryRecord,
   ScriptRecord,
+  SecretRecord,
   SnapshotRecord,
   StaticAddress,
   TemplateRecord,
@@ -141,6 +144,22 @@ export function templateView(world: World, template: TemplateRecord) {
     dtCreated,
     ...deletion(world, template),
   };
+}
+
+/** Tied to no repository: nothing in the API could do that. */
+export function projectView({ id, name, dtCreated, dtDeleted }: ProjectRecord) {
+  return { id, name, dtCreated, dtDeleted, repoNodeId: null, repoName: null, repoUrl: null };
+}
+
+/** Never the value. Only reads tell whether deployments name it, writes do not. */
+export function secretView({ name, dtCreated, dtModified }: SecretRecord) {
+  return { name, dtCreated, dtModified };
+}
+
+/** Never the password. */
+export function registryView({ id, settings, dtCreated, dtModified }: RegistryRecord) {
+  const { password: _, ...shown } = settings;
+  return { id, ...shown, dtCreated, dtModified };
 }
 
 /** Every machine type, and whether the template can run on it. */

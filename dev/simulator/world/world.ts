@@ -6,7 +6,14 @@
 
 import { type Cancel, type Clock, systemClock } from "../../../src/base/clock.ts";
 import { type Behaviour, behaviourWith, DEFAULT_BEHAVIOUR } from "./behaviour.ts";
-import { makeId, type Random, seeded } from "./random.ts";
+import type {
+  ActivityRecord,
+  DeploymentRecord,
+  Fate,
+  Hold,
+  PlannedSpecFailure,
+} from "./deployment-records.ts";
+import { makeId, makeUuid, type Random, seeded } from "./random.ts";
 import {
   type EventName,
   type EventRecord,
@@ -14,14 +21,17 @@ import {
   type MachineState,
   type NetworkRecord,
   type Owned,
+  type ProjectRecord,
+  type RegistryRecord,
   type ScriptRecord,
+  type SecretRecord,
   SIDE_WORK,
   type SnapshotRecord,
   type Team,
   type TeamSeed,
   type TemplateRecord,
 } from "./records.ts";
-import { DEFAULT_TEAMS, networkFromSeed, teamFromSeed } from "./teams.ts";
+import { DEFAULT_TEAMS, networkFromSeed, projectFromSeed, projectsOfSeed, teamFromSeed } from "./teams.ts";
 
 export interface WorldOptions {
   clock?: Clock;
@@ -57,6 +67,20 @@ export class World {
   readonly templates = new Map<string, TemplateRecord>();
   /** By id, in order of creation. */
   readonly snapshots = new Map<string, SnapshotRecord>();
+  /** By id, in order of creation, deleted ones included. */
+  readonly projects = new Map<string, ProjectRecord>();
+  /** By id, in order of creation. */
+  readonly secrets = new Map<string, SecretRecord>();
+  readonly registries = new Map<string, RegistryRecord>();
+  /** By id, in order of creation, deleted ones included. */
+  readonly deployments = new Map<string, DeploymentRecord>();
+  /** What was done to deployments, oldest first. */
+  readonly activity: ActivityRecord[] = [];
+  /** How they fare whose image contains the key; null: well. */
+  readonly imageFates = new Map<string, Fate | null>();
+  readonly specFailures: PlannedSpecFailure[] = [];
+  /** The next deployment to be created is held here. */
+  holdNextRollout: Hold | null = null;
   readonly failures: PlannedFailure[] = [];
   /** The next machine to be created is held in this state. */
   holdNext: MachineState | null = null;
@@ -87,7 +111,11 @@ export class World {
     this.stop();
     for (const map of [this.teams, this.machines, this.events, this.#capacity]) map.clear();
     for (const map of [this.networks, this.scripts, this.templates, this.snapshots]) map.clear();
-    this.failures.length = 0;
+    for (const map of [this.projects, this.secrets, this.registries]) map.clear();
+    this.deployments.clear();
+    this.imageFates.clear();
+    for (const list of [this.failures, this.specFailures, this.activity]) list.length = 0;
+    this.holdNextRollout = null;
     this.holdNext = null;
     this.#seq = 0;
     this.#addresses = 0;
@@ -107,18 +135,26 @@ export class World {
     const team = teamFromSeed(seed, this.teams.size, this.iso(), (prefix) => this.id(prefix));
     this.teams.set(team.id, team);
     for (const network of seed.networks ?? []) {
-      const record = networkFromSeed(network, {
-        seq: this.nextSeq(),
-        teamId: team.id,
-        // Long before, so that no switch takes it for a new one.
-        createdAt: Number.NEGATIVE_INFINITY,
-        dtCreated: team.dtCreated,
-        dtDeleted: null,
-        ...this.nextPrefix(),
-      });
+      const record = networkFromSeed(network, { ...this.#longAgo(team), ...this.nextPrefix() });
       this.networks.set(record.id, record);
     }
+    for (const project of projectsOfSeed(seed, team)) {
+      const record = projectFromSeed(project, this.#longAgo(team));
+      this.projects.set(record.id, record);
+    }
     return team;
+  }
+
+  /** What a seeded resource begins with: so long before that no switch takes it for a new one. */
+  #longAgo(team: Team): Omit<Owned, "id"> {
+    const { id: teamId, dtCreated } = team;
+    return {
+      seq: this.nextSeq(),
+      teamId,
+      createdAt: Number.NEGATIVE_INFINITY,
+      dtCreated,
+      dtDeleted: null,
+    };
   }
 
   /** The team that a key belongs to (errors-and-limits.md section 1: one team per key). */
@@ -150,6 +186,13 @@ export class World {
     for (const m of this.machines.values()) {
       if (m.holdsSlot && m.machineType === machineType && m.region === region) used++;
     }
+    for (const { runs } of this.deployments.values()) {
+      for (const { instances } of runs) {
+        for (const { slot } of instances) {
+          if (slot?.machineType === machineType && slot.region === region) used++;
+        }
+      }
+    }
     return used < bound;
   }
 
@@ -159,6 +202,10 @@ export class World {
 
   id(prefix: string): string {
     return makeId(this.random, prefix);
+  }
+
+  uuid(): string {
+    return makeUuid(this.random);
   }
 
   /** What every new resource of a team begins with. */
@@ -218,14 +265,19 @@ export class World {
   plan(machine: MachineRecord, ms: number, fn: () => void): void {
     // A machine that got stuck (holdAt) goes nowhere until somebody asks for something else.
     if (machine.holdAt === machine.state) return;
+    this.laterIn(machine.pending, ms, fn);
+  }
+
+  /** What may be called off together with all else in `pending`. */
+  laterIn(pending: Set<Cancel>, ms: number, fn: () => void): void {
     let cancel: Cancel | undefined;
     let fired = false;
     cancel = this.later(ms, () => {
       fired = true;
-      if (cancel) machine.pending.delete(cancel);
+      if (cancel) pending.delete(cancel);
       fn();
     });
-    if (!fired) machine.pending.add(cancel);
+    if (!fired) pending.add(cancel);
   }
 
   /** Calls off all that lies ahead of a machine. */
