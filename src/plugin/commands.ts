@@ -1,0 +1,77 @@
+/**
+ * The commands of the plugin: what each takes and who does it. One line of help each; how help is laid out is in help.ts.
+ */
+import type { Clock } from "../base/clock.ts";
+import type { Access } from "./access.ts";
+import { FAMILIES } from "./families.ts";
+import type { FlagName, Flags } from "./flags.ts";
+import { LIST_FORMATS, list } from "./list.ts";
+import { logs } from "./logs.ts";
+import { METRICS, METRICS_FORMATS, metrics } from "./metrics.ts";
+import type { Screen } from "./screen.ts";
+
+/** What every command works with. */
+export interface Context {
+  readonly access: Access;
+  readonly screen: Screen;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+export interface Command {
+  readonly about: string;
+  /** Behind the name of the command. */
+  readonly usage: string;
+  /** What the word in capitals may be, and what each means. */
+  readonly words?: { readonly title: string; readonly rows: Readonly<Record<string, string>> };
+  /** Beyond those that every command takes. */
+  readonly flags: readonly FlagName[];
+  /** Of --output. */
+  readonly formats?: string;
+  readonly examples: readonly string[];
+  /** Throws PluginError, KubeError, PaperspaceError. */
+  readonly run: (words: readonly string[], flags: Flags, context: Context) => Promise<void>;
+}
+
+function mapped<T>(all: Readonly<Record<string, T>>, told: (one: T) => string): Record<string, string> {
+  return Object.fromEntries(Object.entries(all).map(([name, one]) => [name, told(one)]));
+}
+
+export const COMMANDS: Readonly<Record<string, Command>> = {
+  list: {
+    about: "List what specs refer to: templates, machine types, users, networks and so on, with their ids",
+    usage: "WHAT [flags]",
+    words: {
+      title: "WHAT is one of",
+      rows: mapped(FAMILIES, ({ about, usedIn }) => `${about} (${usedIn})`),
+    },
+    flags: ["name", "region", "available", "secret", "output"],
+    formats: `${LIST_FORMATS.allowed}; table by default. name: only what goes into the spec`,
+    examples: [
+      "list templates --name ubuntu",
+      "list types --name a100 --available --region ny2",
+      "list users -o json",
+    ],
+    run: list,
+  },
+  logs: {
+    about: "Print the log of a deployment, and follow it",
+    usage: "psd/NAME [flags]",
+    flags: ["follow", "instance", "since", "tail", "timestamps"],
+    examples: ["logs psd/api", "logs psd/api -f --since 10m", "logs psd/api --tail=-1 --timestamps"],
+    run: logs,
+  },
+  metrics: {
+    about: "Draw a metric of a deployment",
+    usage: "psd/NAME METRIC [flags]",
+    words: { title: "METRIC is one of", rows: mapped(METRICS, ({ about }) => about) },
+    flags: ["timeframe", "output"],
+    formats: `${METRICS_FORMATS.allowed}; chart by default`,
+    examples: [
+      "metrics psd/api cpu",
+      "metrics psd/api memory --timeframe day",
+      "metrics psd/api gpu -o json",
+    ],
+    run: metrics,
+  },
+};

@@ -1,0 +1,85 @@
+/**
+ * From `psd/NAME` to the deployment at Paperspace and the account that sees it. Reads one Kubernetes object, with the user's
+ * own rights; what is asked of Paperspace then is the commands' business.
+ */
+import { isForbidden, isNotFound } from "../kube/errors.ts";
+import type { Condition, KubeObject } from "../kube/objects.ts";
+import { Resource, type ResourceType } from "../kube/resource.ts";
+import type { Access, Opened } from "./access.ts";
+import { PluginError, UsageError } from "./failure.ts";
+
+/** The plugin stands beside the kinds, not on them: it needs the name of the resource and three fields. */
+export const DEPLOYMENTS: ResourceType = {
+  group: "paperspace.com",
+  version: "v1alpha1",
+  plural: "paperspacedeployments",
+  kind: "PaperspaceDeployment",
+  namespaced: true,
+};
+
+interface DeploymentObject extends KubeObject {
+  spec?: { credentialsSecretRef?: { name: string; key?: string } };
+  status?: { id?: string; conditions?: Condition[] };
+}
+
+export interface Deployment {
+  readonly namespace: string;
+  readonly name: string;
+  /** At Paperspace. */
+  readonly id: string;
+  readonly account: Opened;
+}
+
+const PREFIX = /^(psd|paperspacedeployments?(\.(v1alpha1\.)?paperspace\.com)?)$/i;
+const MACHINE = /^(psm|paperspacemachines?(\.(v1alpha1\.)?paperspace\.com)?)$/i;
+const NAME = /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/;
+
+/** The object's name out of what was typed. `what`: what only deployments have, for the error. Throws UsageError. */
+export function deploymentName(word: string | undefined, what: string): string {
+  if (word === undefined)
+    throw new UsageError(`which deployment? Give psd/NAME (kubectl get psd lists them)`);
+  const [head = "", ...rest] = word.split("/");
+  const name = rest.length === 0 ? head : rest.join("/");
+  if (rest.length > 0 && MACHINE.test(head))
+    throw new UsageError(`${word}: machines have no ${what}, only deployments have; give psd/NAME`);
+  if (rest.length > 0 && !PREFIX.test(head))
+    throw new UsageError(`${word}: there is no kind "${head}" with ${what}; give psd/NAME`);
+  if (!NAME.test(name)) throw new UsageError(`${word}: this is no name of an object; give psd/NAME`);
+  return name;
+}
+
+/** Throws PluginError where the object is not there, has no deployment yet, or no key can be had. */
+export async function openDeployment(access: Access, name: string): Promise<Deployment> {
+  const namespace = await access.namespace();
+  const { spec, status } = await read(access, namespace, name);
+  const id = status?.id;
+  if (!id) {
+    const ready = status?.conditions?.find(({ type }) => type === "Ready");
+    const why = ready ? `: ${ready.reason}: ${ready.message}` : "; does the operator run?";
+    throw new PluginError(`psd/${name} in namespace ${namespace} has no deployment at Paperspace yet${why}`);
+  }
+  const reference = spec?.credentialsSecretRef;
+  const account = await access.open(reference && { ...reference, asked: "object" });
+  return { namespace, name, id, account };
+}
+
+async function read(access: Access, namespace: string, name: string): Promise<DeploymentObject> {
+  try {
+    const resource = new Resource<DeploymentObject>(await access.connection(), DEPLOYMENTS);
+    return await resource.get(namespace, name, { signal: access.signal });
+  } catch (error) {
+    if (isForbidden(error)) {
+      const right = `get ${DEPLOYMENTS.plural}.${DEPLOYMENTS.group}`;
+      throw new PluginError(
+        `you may not read psd/${name}: ask for the right "${right}" in namespace ${namespace}`,
+      );
+    }
+    if (!isNotFound(error)) throw error;
+    // Without the CRD, the server answers in plain text that there is no such path.
+    throw new PluginError(
+      error.reason === "NotFound"
+        ? `there is no PaperspaceDeployment "${name}" in namespace ${namespace}`
+        : `this cluster does not know ${DEPLOYMENTS.plural}.${DEPLOYMENTS.group}: install the operator's CRDs`,
+    );
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Every flag of the plugin, in one table, and how a command line is read. What the commands do with the values is theirs;
+ * which command takes which flag is in commands.ts.
+ */
+import { parseArgs } from "node:util";
+import { BadValue, bool, type Kind, label, oneOf, parseDuration, text } from "../base/options.ts";
+import { UsageError } from "./failure.ts";
+
+/** Names of the vendor (deployments.md section 9). */
+export const TIMEFRAMES = ["hour", "12_hours", "day", "1_week", "2_weeks"] as const;
+
+export interface Since {
+  /** Milliseconds before now, or since the epoch. */
+  readonly ago?: number;
+  readonly at?: number;
+}
+
+const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+
+const since: Kind<Since> = {
+  allowed: "a duration such as 30s, 10m or 2h, or a time such as 2026-01-31T08:00:00Z",
+  parse(value) {
+    const ago = parseDuration(value);
+    if (ago !== undefined) return { ago };
+    const at = RFC3339.test(value) ? Date.parse(value) : Number.NaN;
+    if (Number.isNaN(at)) throw new BadValue();
+    return { at };
+  },
+};
+
+/** -1 means all, as with kubectl. */
+const tail: Kind<number> = {
+  allowed: "a number of lines, or -1 for all",
+  parse(value) {
+    if (!/^(-1|\d{1,9})$/.test(value)) throw new BadValue();
+    return Number(value) === -1 ? Number.POSITIVE_INFINITY : Number(value);
+  },
+};
+
+/** A Secret, and the key in its data. */
+const secret: Kind<{ name: string; key?: string }> = {
+  allowed: "the name of a Secret, or NAME/KEY with a key of its data",
+  parse(value) {
+    const [, name, key] = /^([a-z0-9][-.a-z0-9]{0,252})(?:\/([-._a-zA-Z0-9]{1,253}))?$/.exec(value) ?? [];
+    if (name === undefined) throw new BadValue();
+    return { name, ...(key !== undefined && { key }) };
+  },
+};
+
+interface Flag<T> {
+  readonly kind: Kind<T>;
+  readonly short?: string;
+  /** How the value is called in help; absent for switches. */
+  readonly value?: string;
+  readonly about: string;
+}
+
+const flag = <T>(kind: Kind<T>, about: string, more: Partial<Flag<T>> = {}): Flag<T> => ({
+  kind,
+  about,
+  ...more,
+});
+
+export const FLAGS = {
+  namespace: flag(label, "namespace; the one of the kubeconfig's context by default", {
+    short: "n",
+    value: "NAME",
+  }),
+  context: flag(text, "context of the kubeconfig; its current one by default", { value: "NAME" }),
+  kubeconfig: flag(text, "kubeconfig file; else $KUBECONFIG or ~/.kube/config", { value: "FILE" }),
+  help: flag(bool, "this text", { short: "h" }),
+  version: flag(bool, "the version"),
+  output: flag(text, "how to print", { short: "o", value: "FORMAT" }),
+  name: flag(text, "only what has this text in its name (users: or in the e-mail address)", {
+    value: "TEXT",
+  }),
+  region: flag(text, "networks: only of this region; types: with --available", { value: "REGION" }),
+  available: flag(bool, "types: ask whether hardware is free in --region, with one call for each type shown"),
+  secret: flag(secret, "Secret with the API key; paperspace-credentials/apiKey by default", {
+    value: "NAME[/KEY]",
+  }),
+  follow: flag(bool, "go on with new lines until Ctrl-C", { short: "f" }),
+  instance: flag(text, "only this instance (status.instances of the object has their ids)", { value: "ID" }),
+  since: flag(since, "only lines since then: 10m, or 2026-01-31T08:00:00Z", { value: "WHEN" }),
+  tail: flag(tail, "only the newest lines, -1 for all; default 100, with --since all", { value: "N" }),
+  timestamps: flag(bool, "the time before each line"),
+  timeframe: flag(oneOf(...TIMEFRAMES), `one of ${TIMEFRAMES.join(", ")}; the API's own default`, {
+    value: "FRAME",
+  }),
+} as const;
+
+export type FlagName = keyof typeof FLAGS;
+export type Flags = {
+  readonly [K in FlagName]?: (typeof FLAGS)[K] extends Flag<infer T> ? T : never;
+};
+
+/** Taken by every command. */
+export const COMMON: readonly FlagName[] = ["namespace", "context", "kubeconfig", "help", "version"];
+
+export interface CommandLine {
+  readonly words: readonly string[];
+  readonly flags: Flags;
+}
+
+/** Flags may stand anywhere among the words; the last of a repeated one counts. Throws UsageError. */
+export function parseCommandLine(argv: readonly string[]): CommandLine {
+  const options = Object.fromEntries(
+    Object.entries(FLAGS).map(([name, { short, value }]: [string, Flag<unknown>]) => [
+      name,
+      { type: value === undefined ? ("boolean" as const) : ("string" as const), ...(short && { short }) },
+    ]),
+  );
+  // Not strict: node's own messages would name neither what is valid nor, with secrets in mind, only the flag.
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const words: string[] = [];
+  const values: Record<string, unknown> = {};
+  const unknown = tokens.find((token) => token.kind === "option" && !Object.hasOwn(FLAGS, token.name));
+  if (unknown?.kind === "option") throw unknownFlag(unknown.rawName);
+  for (const token of tokens) {
+    if (token.kind === "positional") words.push(token.value);
+    if (token.kind !== "option") continue;
+    values[token.name] = parsedValue(token.name as FlagName, token);
+  }
+  return { words, flags: values as Flags };
+}
+
+interface Given {
+  readonly rawName: string;
+  readonly value?: string | undefined;
+  readonly inlineValue?: boolean | undefined;
+}
+
+function parsedValue(name: FlagName, { rawName, value: given, inlineValue }: Given): unknown {
+  const { kind, value: placeholder }: Flag<unknown> = FLAGS[name];
+  if (placeholder === undefined && given === undefined) return true;
+  // As kubectl has it: -o=json is -o json.
+  const value = rawName.startsWith("--") || !inlineValue ? given : given?.replace(/^=/, "");
+  // -1 is a value, -f is the next flag.
+  const missing = value === undefined || (!inlineValue && /^-(?!\d)/.test(value));
+  if (missing) throw new UsageError(`${rawName}: the value is missing; give ${kind.allowed}`);
+  try {
+    return kind.parse(value);
+  } catch (error) {
+    if (!(error instanceof BadValue)) throw error;
+    throw new UsageError(`${rawName}: ${JSON.stringify(value)} is not allowed; give ${kind.allowed}`);
+  }
+}
+
+/** The value is not repeated: it may be a key that somebody tries to give by a flag. */
+function unknownFlag(name: string): UsageError {
+  const isKey = /^--?(paperspace[-_]?)?api[-_]?key$/i.test(name);
+  return new UsageError(
+    isKey
+      ? `${name}: not taken as a flag, where every process could read it; set PAPERSPACE_API_KEY`
+      : `${name}: there is no such flag; there are ${Object.keys(FLAGS)
+          .map((known) => `--${known}`)
+          .join(", ")}`,
+  );
+}
+
+/** A flag as help shows it: `-n, --namespace=NAME`. */
+export function written(name: FlagName): string {
+  const { short, value }: Flag<unknown> = FLAGS[name];
+  return `${short ? `-${short}, ` : "    "}--${name}${value ? `=${value}` : ""}`;
+}

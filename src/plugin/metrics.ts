@@ -1,0 +1,101 @@
+/** The command `metrics`: which metric is asked for, and in which form the answer is printed. */
+import { Type } from "typebox";
+import { oneOf } from "../base/options.ts";
+import { apiPath } from "../paperspace/transport.ts";
+import { drawChart } from "./chart.ts";
+import type { Context } from "./commands.ts";
+import { deploymentName, openDeployment } from "./deployment.ts";
+import { PluginError, UsageError } from "./failure.ts";
+import type { Flags } from "./flags.ts";
+import { chosen } from "./format.ts";
+import { printableJson } from "./plain-text.ts";
+import { decodeMetrics, type Series } from "./series.ts";
+import { table } from "./table.ts";
+
+export const METRICS_FORMATS = oneOf("chart", "table", "json");
+
+/** The metrics of the API (deployments.md section 9), and what the vendor's schema says they are. */
+export const METRICS: Readonly<Record<string, { about: string; unit?: "bytes" | "s" | "/s" }>> = {
+  requests_total: { about: "requests that came to the load balancer" },
+  requests_per_second: { about: "requests a second that come to the load balancer", unit: "/s" },
+  requests_duration_seconds_1m: { about: "average duration of a request over a minute", unit: "s" },
+  requests_duration_seconds_5m: { about: "average duration of a request over five minutes", unit: "s" },
+  cpu: { about: "CPU used, by instance" },
+  memory: { about: "working set of memory, by instance", unit: "bytes" },
+  gpu: { about: "GPU used, by instance" },
+};
+
+export async function metrics(words: readonly string[], flags: Flags, context: Context): Promise<void> {
+  const name = deploymentName(words[0], "metrics");
+  const metric = metricOf(words.slice(1));
+  const format = chosen(flags, METRICS_FORMATS) ?? "chart";
+  const { namespace, id, account } = await openDeployment(context.access, name);
+  const { body } = await account.api.request({
+    method: "GET",
+    path: apiPath`/deployments/${id}/metrics`,
+    query: { metric, timeframe: flags.timeframe },
+    answer: Type.Unknown(),
+    retry: "safe",
+    signal: context.signal,
+  });
+  const series = decodeMetrics(body);
+  if (!series) throw new PluginError(`Paperspace answered in an unknown form about ${metric} of psd/${name}`);
+  const { screen } = context;
+  if (format === "json") {
+    const shown = { namespace, name, id, metric, timeframe: flags.timeframe ?? null, series: plain(series) };
+    return screen.print(`${printableJson(shown)}\n`);
+  }
+  if (format === "table") return screen.print(tableOf(series));
+  screen.print(
+    drawChart(series, {
+      title: [metric, `psd/${name}`, flags.timeframe?.replace("_", " ")].filter(Boolean).join(" · "),
+      width: screen.width,
+      colours: screen.colours,
+      format: (value, spread) => numberText(value, METRICS[metric]?.unit, spread),
+    }),
+  );
+}
+
+function metricOf([word, ...more]: readonly string[]): string {
+  const valid = `one of ${Object.keys(METRICS).join(", ")}`;
+  if (word === undefined) throw new UsageError(`which metric? Give ${valid}`);
+  if (!Object.hasOwn(METRICS, word))
+    throw new UsageError(`there is no metric ${JSON.stringify(word)}; give ${valid}`);
+  if (more.length > 0)
+    throw new UsageError(`metrics takes one metric, but ${JSON.stringify(more[0])} came as well`);
+  return word;
+}
+
+/** As they came: the same form whichever of the API's three it was. */
+function plain(series: readonly Series[]) {
+  return series.map(({ samples, instanceId = null, gpu = null }) => ({
+    instanceId,
+    gpu,
+    values: samples.map(({ timestamp, value }) => ({ timestamp, value })),
+  }));
+}
+
+function tableOf(series: readonly Series[]): string {
+  const labels = (["instanceId", "gpu"] as const).filter((label) => series.some((one) => one[label]));
+  const headers = { instanceId: "INSTANCE", gpu: "GPU" };
+  const rows = series.flatMap((one) =>
+    one.samples.map(({ timestamp, value }) => [...labels.map((label) => one[label]), timestamp, value]),
+  );
+  return table([...labels.map((label) => headers[label]), "TIMESTAMP", "VALUE"], rows);
+}
+
+const SI = ["", "k", "M", "G", "T", "P"];
+const BINARY = ["", "Ki", "Mi", "Gi", "Ti", "Pi"];
+
+/** Three digits that count, more where a number of the same kind is only `spread` away: 12.3k, 1.5Gi, 0.042 s. */
+export function numberText(value: number, unit?: "bytes" | "s" | "/s", spread?: number): string {
+  const [step, prefixes] = unit === "bytes" ? [1024, BINARY] : [1000, SI];
+  let [rest, prefix] = [value, 0];
+  // Whole numbers of four digits are read at a glance.
+  const most = unit === "bytes" ? step : 10_000;
+  for (; Math.abs(rest) >= (prefix === 0 ? most : step) && prefix < prefixes.length - 1; prefix++)
+    rest /= step;
+  const fine = spread ? Math.ceil(Math.log10(Math.abs(value) / spread)) + 2 : 0;
+  const digits = Number(rest.toPrecision(Math.min(12, Math.max(Math.abs(rest) < 1000 ? 3 : 4, fine))));
+  return `${digits}${prefixes[prefix]}${unit === "s" ? " s" : unit === "/s" ? "/s" : ""}`;
+}

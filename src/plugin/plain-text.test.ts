@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { linesOf, printableJson, terminalLine } from "./plain-text.ts";
+
+describe("terminalLine", () => {
+  it.each([
+    ["text stays", "héllo ✓ 日本", "héllo ✓ 日本"],
+    ["tabs stay", "a\tb", "a\tb"],
+    ["colours stay, and end with the line", "\x1b[1;31mred", "\x1b[1;31mred\x1b[0m"],
+    ["colours with colons stay", "\x1b[38:5:9mred\x1b[m", "\x1b[38:5:9mred\x1b[m\x1b[0m"],
+    ["the cursor does not move", "a\x1b[2J\x1b[H\x1b[3Ab", "ab"],
+    ["nor by one C1 character", "a\x9b2Jb", "ab"],
+    ["no title is set", "a\x1b]0;evil\x07b\x1b]2;evil\x1b\\c", "abc"],
+    ["no clipboard is written", "a\x1b]52;c;aGk=\x07b", "ab"],
+    ["no title without an end either", "a\x1b]0;evil", "a0;evil"],
+    ["no strings for the terminal's own programs", "a\x1bP1$r0m\x1b\\b\x1b_x\x1b\\c", "abc"],
+    ["no mode is switched", "\x1b[?1049h\x1b[?25la", "a"],
+    ["no private sequence that ends like a colour", "\x1b[>4;1ma", "a"],
+    ["no other alphabet, no reset", "\x1b(0a\x1bcb", "ab"],
+    ["no bell, backspace, form feed, DEL", "a\x07\b\f\x7fb", "ab"],
+    ["none that is put together by taking another out", "\x1b\x1b]0;x\x07[2Ja", "[2Ja"],
+    ["none that a control character interrupts", "\x1b[3\x001ma\x1b[\x0731mb", "31ma31mb"],
+    ["an escape at the end is gone", "a\x1b", "a"],
+  ])("%s", (_, given, kept) => {
+    expect(terminalLine(given)).toBe(kept);
+  });
+});
+
+describe("linesOf", () => {
+  it("makes a line of each turn of a progress bar, and none of the last line end", () => {
+    expect(linesOf("1%\r2%\r\ndone\n")).toEqual(["1%", "2%", "done"]);
+    expect(linesOf("")).toEqual([""]);
+    expect(linesOf("a\n\n")).toEqual(["a", ""]);
+  });
+});
+
+describe("printableJson", () => {
+  it("escapes the control characters that JSON leaves, and stays the same JSON", () => {
+    const text = printableJson({ a: "\x1b[2J\x9b2J\x7f" });
+    expect(text).not.toMatch(/[\x7f-\x9f]/);
+    expect(JSON.parse(text)).toEqual({ a: "\x1b[2J\x9b2J\x7f" });
+  });
+});

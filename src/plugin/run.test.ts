@@ -1,0 +1,79 @@
+import { describe, expect, it } from "vitest";
+import { COMMANDS } from "./commands.ts";
+import { Stage } from "./stage.fixture.ts";
+
+async function said(line: string) {
+  const stage = new Stage();
+  const code = await stage.run(line);
+  return { code, out: stage.out, err: stage.err, asked: stage.asked, calls: stage.kube.calls };
+}
+
+describe("what is typed wrongly is named, with what is valid, before anybody is asked", () => {
+  it.each([
+    ["lsit", 'there is no command "lsit"; there are list, logs, metrics'],
+    ["constructor", 'there is no command "constructor"'],
+    ["list", "list what? Give one of templates, types, users, networks, scripts, projects, registries"],
+    ["list machines", '"machines" cannot be listed; give one of templates,'],
+    ["list toString", '"toString" cannot be listed'],
+    ["list users ada", 'list users takes no further words, but "ada" came'],
+    ["list users --colour", "--colour: there is no such flag; there are --namespace, --context"],
+    ["list users -x", "-x: there is no such flag"],
+    ["list users --follow", "--follow is no flag of list; there are --name, --region"],
+    ["logs psd/api -o json", "--output is no flag of logs; there are --follow,"],
+    ["list users --name", "--name: the value is missing; give text that is not empty"],
+    ["list users --name -o json", "--name: the value is missing"],
+    ["list users -o yaml", '--output: "yaml" is not allowed; give one of table, json, name'],
+    ["list users -n Team_A", '-n: "Team_A" is not allowed; give a Kubernetes name'],
+    ["list users --region ny2", "--region is no flag of list users"],
+    ["list types --available", "--available needs a region"],
+    ["list types --region ny2", "give --available as well"],
+    ["list users --secret Not/a/name", "give the name of a Secret, or NAME/KEY"],
+    ["logs", "which deployment? Give psd/NAME"],
+    ["logs psm/box", "psm/box: machines have no logs, only deployments have; give psd/NAME"],
+    ["logs paperspacemachines.paperspace.com/box", "machines have no logs"],
+    ["metrics psm/box cpu", "machines have no metrics"],
+    ["logs pod/api", 'there is no kind "pod" with logs'],
+    ["logs psd api", 'logs takes one word, psd/NAME, but "api" came as well'],
+    ["logs psd/", "this is no name of an object"],
+    ["logs psd/../secrets", "this is no name of an object"],
+    ["logs psd/api --tail many", '--tail: "many" is not allowed; give a number of lines, or -1 for all'],
+    ["logs psd/api --since yesterday", "give a duration such as 30s, 10m or 2h, or a time such as"],
+    ["logs psd/api --since 2026-13-01T00:00:00Z", '"2026-13-01T00:00:00Z" is not allowed'],
+    ["metrics psd/api", "which metric? Give one of requests_total, requests_per_second,"],
+    ["metrics psd/api ram", 'there is no metric "ram"; give one of requests_total,'],
+    ["metrics psd/api cpu gpu", 'metrics takes one metric, but "gpu" came as well'],
+    ["metrics psd/api cpu --timeframe month", "one of hour, 12_hours, day, 1_week, 2_weeks"],
+    ["metrics psd/api cpu -o yaml", '"yaml" is not allowed; give one of chart, table, json'],
+  ])("%s", async (line, error) => {
+    const { code, out, err, asked, calls } = await said(line);
+    expect(err).toMatch(/^error: .*\n$/);
+    expect(err).toContain(error);
+    expect([code, out, asked, calls]).toEqual([2, "", [], []]);
+  });
+});
+
+describe("help", () => {
+  it("comes without arguments, with -h, and as a word; the version with --version", async () => {
+    const { code, out } = await said("");
+    expect(code).toBe(0);
+    expect(out).toMatch(/^What the Paperspace console shows/);
+    for (const line of ["-h", "--help", "help"]) expect((await said(line)).out).toBe(out);
+    expect((await said("--version")).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  it("is there for every command, with each of its flags, also among words and other flags", async () => {
+    for (const [name, { flags }] of Object.entries(COMMANDS)) {
+      const { code, out } = await said(`${name} --help`);
+      expect(code).toBe(0);
+      for (const flag of flags) expect(out).toContain(`--${flag}`);
+      expect((await said(`help ${name}`)).out).toBe(out);
+      expect((await said(`-n x ${name} something -h`)).out).toBe(out);
+    }
+  });
+
+  it("stays within a hundred and twenty characters a line", async () => {
+    for (const name of ["", ...Object.keys(COMMANDS)])
+      for (const line of (await said(`help ${name}`)).out.split("\n"))
+        expect(line.length).toBeLessThanOrEqual(120);
+  });
+});

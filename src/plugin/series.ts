@@ -1,0 +1,77 @@
+/**
+ * Answers about metrics, read by their structure: which metric comes in which of the three shapes is not documented
+ * (deployments.md section 9). Drawing is elsewhere.
+ */
+
+export interface Sample {
+  /** As it came. */
+  readonly timestamp: string;
+  /** As it came: the API sends text, which need not be a number. */
+  readonly value: string;
+  /** Milliseconds since the epoch; undefined where the timestamp is unreadable. */
+  readonly at: number | undefined;
+  /** Undefined where the value is no finite number: a gap. */
+  readonly number: number | undefined;
+}
+
+export interface Series {
+  readonly instanceId?: string;
+  readonly gpu?: string;
+  /** Oldest first. */
+  readonly samples: readonly Sample[];
+}
+
+/**
+ * - A: one object `{timestamp, value}`
+ * - B: a list of `{timestamp, value, instanceId?, gpu?}`
+ * - C: a list of `{instanceId, values: [{timestamp, value}]}`
+ *
+ * Items of a list that are neither are left out. Undefined where the answer is none of them at all.
+ */
+export function decodeMetrics(body: unknown): Series[] | undefined {
+  if (!Array.isArray(body)) {
+    const sample = sampleOf(body);
+    return sample && [{ samples: [sample] }];
+  }
+  const found = new Map<string, { instanceId?: string; gpu?: string; samples: Sample[] }>();
+  for (const item of body) {
+    const { instanceId, gpu, values } = (item ?? {}) as Record<string, unknown>;
+    const label = {
+      ...(isLabel(instanceId) && { instanceId: String(instanceId) }),
+      ...(isLabel(gpu) && { gpu: String(gpu) }),
+    };
+    const key = JSON.stringify([label.instanceId, label.gpu]);
+    const series = found.get(key) ?? { ...label, samples: [] };
+    const samples = Array.isArray(values) ? values.map(sampleOf) : [sampleOf(item)];
+    series.samples.push(...samples.filter((sample) => sample !== undefined));
+    // An instance that has nothing to say yet is shown as such; a stray item is not.
+    if (series.samples.length > 0 || Array.isArray(values)) found.set(key, series);
+  }
+  if (found.size === 0 && body.length > 0) return undefined;
+  return [...found.values()].map(({ samples, ...label }) => ({ ...label, samples: samples.sort(byTime) }));
+}
+
+const isLabel = (value: unknown): boolean =>
+  (typeof value === "string" && value !== "") || typeof value === "number";
+
+function sampleOf(item: unknown): Sample | undefined {
+  const { timestamp, value } = (item ?? {}) as Record<string, unknown>;
+  if (typeof timestamp !== "string" || value === undefined) return undefined;
+  const at = Date.parse(timestamp);
+  const text = value === null ? "" : String(value);
+  return { timestamp, value: text, at: Number.isNaN(at) ? undefined : at, number: numberOf(text) };
+}
+
+/** "NaN", "+Inf", "n/a" and "" are no numbers; Number() would take some of them for one. */
+function numberOf(text: string): number | undefined {
+  if (!/^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(text)) return undefined;
+  const number = Number(text);
+  return Number.isFinite(number) ? number : undefined;
+}
+
+/** One without a readable time stays where it is put: at the end. */
+function byTime(a: Sample, b: Sample): number {
+  return (a.at ?? Number.POSITIVE_INFINITY) === (b.at ?? Number.POSITIVE_INFINITY)
+    ? 0
+    : (a.at ?? Number.POSITIVE_INFINITY) - (b.at ?? Number.POSITIVE_INFINITY);
+}

@@ -1,0 +1,292 @@
+/**
+ * `kubectl paperspace` as people type it: a real kubectl that finds it on the PATH, a real API server with its own idea of
+ * who may read what, and the simulated Paperspace. No operator runs: the objects' statuses are written by the tests.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, test as base, beforeAll, describe, expect, inject } from "vitest";
+import { kubeconfigFor } from "../dev/control-plane/kubeconfig.ts";
+import { DEMO_KEY } from "../dev/simulator/world/teams.ts";
+import { checkConformance, Place } from "./support/cluster.ts";
+import type { Said } from "./support/place.ts";
+
+const PLUGIN = fileURLToPath(new URL("../bin/kubectl-paperspace.js", import.meta.url));
+const TEAM = "te-alpha";
+const PROJECT = "p-alpha";
+
+let place: Place;
+let bin: string;
+
+beforeAll(async () => {
+  // Times as they are: what is listed and logged has dates, and --since looks at them.
+  place = await Place.open({ simulation: { speed: 1 } });
+  // As `npm install -g .` leaves it: a link of the plugin's name on the PATH. The node there is ours.
+  bin = mkdtempSync(join(tmpdir(), "kubectl-paperspace-"));
+  symlinkSync(PLUGIN, join(bin, "kubectl-paperspace"));
+  symlinkSync(process.execPath, join(bin, "node"));
+});
+
+afterAll(async () => {
+  await place?.close();
+  rmSync(bin, { recursive: true, force: true });
+});
+
+interface Setting {
+  /** Another user's. */
+  kubeconfig?: string;
+  env?: Record<string, string>;
+}
+
+/** A line behind `kubectl`, with the plugin on the PATH. */
+function type(line: string, { kubeconfig, env = {} }: Setting = {}): Promise<Said> {
+  const variables = {
+    PAPERSPACE_API_URL: place.sim.url,
+    PAPERSPACE_API_KEY: "",
+    ...(kubeconfig && { KUBECONFIG: kubeconfig }),
+    ...env,
+  };
+  const set = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'`);
+  return place.shell([`export PATH='${bin}':"$PATH"`, ...set, `kubectl ${line}`].join("; "));
+}
+
+async function shown(line: string, setting?: Setting): Promise<string> {
+  const said = await type(`paperspace ${line}`, setting);
+  expect(said).toMatchObject({ code: 0, err: "" });
+  return said.out;
+}
+
+/** Rows of a table, cut into cells. */
+const cells = (table: string) =>
+  table
+    .trimEnd()
+    .split("\n")
+    .map((row) => row.split(/\s{2,}/));
+
+/** An object with a deployment behind it, whose status says so. */
+async function deployment(name: string, spec: object = {}) {
+  const { id, runs } = place.sim.console.deployments.create(
+    PROJECT,
+    { name, resources: { machineType: "A4000", replicas: 2 } },
+    { settled: true },
+  );
+  const object = {
+    apiVersion: "paperspace.com/v1alpha1",
+    kind: "PaperspaceDeployment",
+    metadata: { name },
+    spec: { projectId: PROJECT, image: "nginx:1.27", machineType: "A4000", ports: [80], ...spec },
+  };
+  await place.kubectl("apply -f -", object);
+  await place.kubectl(`patch psd ${name} --subresource=status --type=merge -p '{"status":{"id":"${id}"}}'`);
+  return { id, instances: runs.flatMap((run) => run.instances.map(({ instanceId }) => instanceId)) };
+}
+
+describe("kubectl", () => {
+  base("finds the plugin, and takes nothing amiss about its file", async () => {
+    const { out, err, code } = await type("plugin list");
+    expect(out.split("\n")).toContain(join(bin, "kubectl-paperspace"));
+    expect(err).not.toContain(bin);
+    expect(code).toBe(0);
+  });
+
+  base("hands over arguments, help and exit codes as they are", async () => {
+    expect(await shown("--help")).toContain("kubectl paperspace COMMAND [flags]");
+    expect(await type("paperspace lsit")).toEqual({
+      code: 2,
+      out: "",
+      err: 'error: there is no command "lsit"; there are list, logs, metrics\n',
+    });
+  });
+});
+
+describe("list", () => {
+  base("shows the ids of all that specs refer to", async () => {
+    const script = await fetch(`${place.sim.url}/startup-scripts`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${DEMO_KEY}`, "content-type": "application/json" },
+      body: JSON.stringify({ name: "setup", script: "true" }),
+    });
+    const { id: scriptId } = (await script.json()) as { id: string };
+    place.sim.console.createRegistry(TEAM, { name: "ghcr" });
+    expect(cells(await shown("list templates --name 22.04"))).toEqual([
+      ["ID", "NAME", "OS", "SIZE", "KIND", "REGION"],
+      ["tmlinabx", "ML-in-a-Box Ubuntu 22.04", "Ubuntu 22.04", "100Gi", "os", "<none>"],
+      ["tvimtol9", "Ubuntu 22.04 Desktop", "Ubuntu 22.04", "100Gi", "os", "<none>"],
+      ["t0nspur5", "Ubuntu 22.04 Server", "Ubuntu 22.04", "50Gi", "os", "<none>"],
+    ]);
+    expect(cells(await shown("list types --name a100"))).toEqual([
+      ["TYPE", "TEMPLATES"],
+      ["A100", "5/5"],
+      ["A100-80G", "5/5"],
+      ["A100-80Gx8", "5/5"],
+    ]);
+    expect(cells(await shown("list users"))).toContainEqual([
+      "ualphaadmin",
+      "admin@alpha.example",
+      "Grace Hopper",
+      "admin",
+      "true",
+    ]);
+    expect((await shown("list networks --region ny2 -o name")).trim()).toBe("nalpha0ny2");
+    expect(cells(await shown("list scripts"))[1]?.slice(0, 5)).toEqual([
+      scriptId,
+      "setup",
+      "true",
+      "false",
+      "0",
+    ]);
+    expect(cells(await shown("list projects"))[1]?.[0]).toBe(PROJECT);
+    expect(cells(await shown("list registries"))[1]?.[1]).toBe("ghcr");
+    expect(JSON.parse(await shown("list registries -o json"))).toMatchObject([{ name: "ghcr" }]);
+  });
+
+  base("asks whether hardware is free, for the types that are shown", async () => {
+    expect(cells(await shown("list types --name a100 --available --region ny2"))[1]).toEqual([
+      "A100",
+      "5/5",
+      "true",
+    ]);
+  });
+
+  base("reads the Secret with the user's own rights, and says which one is wanting", async () => {
+    const user = `ada-${place.namespace}`;
+    const kubeconfig = await kubeconfigFor(inject("kubeconfig"), user);
+    const line = `list projects -n ${place.namespace} -o name`;
+    const { code, err } = await type(`paperspace ${line}`, { kubeconfig });
+    expect([code, err]).toEqual([
+      1,
+      `error: no API key: you may not read the Secret ${place.namespace}/paperspace-credentials. Ask for the right "get secrets" in namespace ${place.namespace}, or set PAPERSPACE_API_KEY.\n`,
+    ]);
+    expect(await shown(line, { kubeconfig, env: { PAPERSPACE_API_KEY: DEMO_KEY } })).toBe(`${PROJECT}\n`);
+    await place.kubectl("create role reader --verb=get --resource=secrets");
+    await place.kubectl(`create rolebinding ada --role=reader --user=${user}`);
+    // The API server learns of a right a moment later.
+    await expect
+      .poll(() => type(`auth can-i get secrets -n ${place.namespace}`, { kubeconfig }), { timeout: 20_000 })
+      .toMatchObject({ code: 0 });
+    expect(await shown(line, { kubeconfig })).toBe(`${PROJECT}\n`);
+  });
+
+  base("takes another Secret, and names one that is not there", async () => {
+    await place.secret("sim-key-beta", "beta", "token");
+    expect(await shown("list users --secret beta/token -o name")).toBe("ubetaowner0\n");
+    const { code, err } = await type("paperspace list users --secret gamma");
+    expect([code, err]).toEqual([
+      1,
+      expect.stringContaining(`no Secret "gamma" in namespace ${place.namespace}`),
+    ]);
+  });
+
+  base("never prints a key, not even one that is refused", async () => {
+    await place.secret("wrong-key-wrong-key", "wrong");
+    const { code, out, err } = await type("paperspace list users --secret wrong");
+    expect(code).toBe(1);
+    expect(err).toContain(`the Secret ${place.namespace}/wrong`);
+    expect(out + err).not.toContain("wrong-key-wrong-key");
+  });
+});
+
+describe("logs", () => {
+  base("prints what a deployment said, and ends quietly where nobody reads on", async () => {
+    const { id, instances } = await deployment("talker");
+    // More than a pipe holds, so that the plugin is still writing when its reader goes.
+    const all = Array.from({ length: 300 }, (_, i) => `line ${i} ${"·".repeat(500)}`);
+    for (const line of all) place.sim.console.deployments.log(id, line, instances[0]);
+    const lines = async (flags: string) =>
+      (await shown(`logs psd/talker --instance ${instances[0]} ${flags}`)).trimEnd().split("\n");
+    expect(await lines("--tail 250")).toEqual(all.slice(50));
+    expect((await lines("--since 10m")).slice(-300)).toEqual(all);
+    const piped = await type("paperspace logs psd/talker --tail=-1 | head -n 1");
+    expect(piped).toMatchObject({ code: 0, err: "" });
+    expect(piped.out.split("\n")).toHaveLength(2);
+    place.sim.console.deployments.log(id, "hello", instances[1]);
+    expect(await shown("logs psd/talker --tail 2")).toBe(
+      `[${instances[0]}] ${all.at(-1)}\n[${instances[1]}] hello\n`,
+    );
+  });
+
+  base("follows: every line once, in order, until Ctrl-C, which is no failure", async () => {
+    const { id, instances } = await deployment("follower");
+    const [instance] = instances;
+    const env = {
+      ...process.env,
+      ...place.cluster.env,
+      PATH: `${bin}:${place.cluster.env.PATH ?? process.env.PATH}`,
+      KUBECONFIG: place.kubeconfig,
+      PAPERSPACE_API_URL: place.sim.url,
+    };
+    const args = ["paperspace", "logs", "psd/follower", "-f", "--tail=0", `--instance=${instance}`];
+    const child = spawn(place.cluster.kubectl, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    let out = "";
+    let err = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      out += text;
+      place.news();
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      err += text;
+    });
+    const asked = () => place.sim.calls.list({ path: new RegExp(`/deployments/${id}/logs`) }).length;
+    await place.until("the first look", () => asked() > 0);
+    const all = Array.from({ length: 400 }, (_, i) => `line ${i}`);
+    for (const line of all) place.sim.console.deployments.log(id, line, instance);
+    place.sim.faults.add({ match: { path: `/deployments/${id}/logs`, times: 2 }, do: { status: 503 } });
+    await place.until("the last line", () => out.endsWith("line 399\n"));
+    place.sim.console.deployments.log(id, "and one more", instance);
+    await place.until("one more", () => out.endsWith("more\n"));
+    const ended = once(child, "close");
+    child.kill("SIGINT");
+    expect(await ended).toEqual([0, null]);
+    expect(out).toBe([...all, "and one more", ""].join("\n"));
+    expect(err).toBe("");
+  });
+
+  base(
+    "says of an object what is wanting: it is not there, it has no deployment, it is a machine",
+    async () => {
+      await deployment("unborn");
+      await place.kubectl(`patch psd unborn --subresource=status --type=merge -p '{"status":{"id":null}}'`);
+      for (const [word, code, said] of [
+        ["psd/nobody", 1, `there is no PaperspaceDeployment "nobody" in namespace ${place.namespace}`],
+        ["psd/unborn", 1, "has no deployment at Paperspace yet"],
+        ["psm/box", 2, "machines have no logs"],
+      ] as const) {
+        const answer = await type(`paperspace logs ${word}`);
+        expect(answer).toMatchObject({ code, err: expect.stringContaining(said) });
+      }
+    },
+  );
+});
+
+describe("metrics", () => {
+  base("draws what the API says, whatever its shape, and prints it as table and JSON", async () => {
+    const { id, instances } = await deployment("worker");
+    for (const metric of ["requests_total", "requests_per_second", "cpu", "memory", "gpu"])
+      expect(await shown(`metrics psd/worker ${metric}`)).toContain(`${metric} · psd/worker\n`);
+    place.sim.console.deployments.setMetric(id, "cpu", ["NaN", ""]);
+    expect(await shown("metrics psd/worker cpu --timeframe 2_weeks")).toMatch(
+      /cpu · psd\/worker · 2 weeks\n/,
+    );
+    const total = JSON.parse(await shown("metrics psd/worker requests_total -o json"));
+    expect(total).toMatchObject({ name: "worker", id, series: [{ instanceId: null, values: [{}] }] });
+    const memory = JSON.parse(await shown("metrics psd/worker memory -o json --timeframe hour"));
+    expect(memory.series.map((one: { instanceId: string }) => one.instanceId).sort()).toEqual(
+      instances.sort(),
+    );
+    expect(await shown("metrics psd/worker requests_duration_seconds_1m -o table")).toMatch(
+      /^TIMESTAMP +VALUE\n/,
+    );
+  });
+
+  base("uses the key of the Secret that the object names", async () => {
+    await place.secret("sim-key-beta", "of-beta");
+    await deployment("foreign", { credentialsSecretRef: { name: "of-beta" } });
+    const { code, err } = await type("paperspace metrics psd/foreign cpu");
+    expect([code, err]).toEqual([1, expect.stringMatching(/refused with 40[34]/)]);
+  });
+});
+
+checkConformance();
