@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Registry } from "prom-client";
 import type { Clock } from "./base/clock.ts";
-import type { Config } from "./base/config.ts";
+import { type Config, ConfigError } from "./base/config.ts";
 import { type RunningHealthServer, startHealthServer } from "./base/health.ts";
 import type { Logger } from "./base/logger.ts";
 import { createRegistry } from "./base/metrics.ts";
@@ -16,13 +16,14 @@ import type { Controller, ControlParts, KindEntry } from "./kinds/entry.ts";
 import { connect, type KubeConnection } from "./kube/connection.ts";
 import { EventRecorder } from "./kube/events.ts";
 import { keyOf } from "./kube/objects.ts";
-import { events, leases, Resource, secrets } from "./kube/resource.ts";
+import { configMaps, events, leases, Resource, secrets } from "./kube/resource.ts";
 import { Accounts } from "./paperspace/accounts.ts";
 import { createApiMetrics } from "./paperspace/metrics.ts";
 import { createSockets, type Sockets } from "./paperspace/wire.ts";
 import { Credentials } from "./reconcile/credentials.ts";
 import type { ManagedObject } from "./reconcile/kind.ts";
-import { SecretHold } from "./reconcile/secret-hold.ts";
+import { createObjectMetrics } from "./reconcile/metrics.ts";
+import { needsKey, SecretHold } from "./reconcile/secret-hold.ts";
 import { ObjectWriter } from "./reconcile/writer.ts";
 import { KINDS } from "./registry.ts";
 import { Leadership } from "./runtime/lease.ts";
@@ -123,8 +124,20 @@ export function assembleOperator(parts: AppParts, { connection, sockets, registr
     operatorKeyNamespaces: config.apiKeyNamespaces,
   });
   const mayWrite = () => leadership?.holds() ?? true;
-  const shared: Shared = { ...parts, connection, recorder, metrics, mayWrite, credentials };
-  const rooms = KINDS.map((entry) => new RunningKind(entry as unknown as KindEntry, shared));
+  // One for all kinds: a Secret may serve objects of several.
+  const hold: SecretHold<PaperspaceAccount> = new SecretHold({
+    secrets: secrets(connection),
+    credentials,
+    users: () => rooms.flatMap((room) => room.keyUsers()),
+    complete: () => rooms.every((room) => room.listed),
+  });
+  const shared: Shared = { ...parts, connection, recorder, metrics, mayWrite, credentials, secrets: hold };
+  const objects = createObjectMetrics(registry);
+  const rooms: RunningKind[] = servedKinds(config).map((entry) => {
+    const room = new RunningKind(entry, shared);
+    objects.count(room.name, () => room.objects());
+    return room;
+  });
   return {
     readiness: Object.fromEntries(rooms.map((room) => [room.name, () => room.unready()])),
     async run(signal) {
@@ -132,6 +145,18 @@ export function assembleOperator(parts: AppParts, { connection, sockets, registr
       await recorder.flush();
     },
   };
+}
+
+/** Throws where one that is asked for is none of ours. */
+function servedKinds({ enabledKinds }: Config): KindEntry[] {
+  const all = KINDS as readonly unknown[] as readonly KindEntry[];
+  const names = all.map(({ definition }) => definition.kind);
+  const unknown = enabledKinds.filter((name) => !names.includes(name));
+  if (unknown.length > 0)
+    throw new ConfigError([
+      `--enabled-kinds: there is no ${unknown.join(", ")}; there are ${names.join(", ")}`,
+    ]);
+  return all.filter(({ definition }) => enabledKinds.length === 0 || enabledKinds.includes(definition.kind));
 }
 
 /** Passes run only while this process leads; the caches are kept warm all the time. */
@@ -197,12 +222,15 @@ interface Shared extends AppParts {
   metrics: RuntimeMetrics;
   mayWrite: () => boolean;
   credentials: Credentials<PaperspaceAccount>;
+  secrets: SecretHold<PaperspaceAccount>;
 }
 
 /** One kind at work: its informers, its queue, its workers. */
 class RunningKind {
   readonly name: string;
   readonly workers: Workers;
+  readonly #entry: KindEntry;
+  readonly #store = new Store<ManagedObject>();
   readonly #queue: WorkQueue;
   readonly #reflectors: Reflector<ManagedObject>[];
   readonly #controller: Controller;
@@ -211,6 +239,7 @@ class RunningKind {
     const { config, clock, connection, metrics } = shared;
     const { group, version: apiVersion, kind, plural } = entry.definition;
     this.name = plural;
+    this.#entry = entry;
     const logger = shared.logger.child({ kind });
     const resource = new Resource<ManagedObject>(connection, {
       group,
@@ -219,7 +248,7 @@ class RunningKind {
       kind,
       namespaced: true,
     });
-    const store = new Store<ManagedObject>();
+    const store = this.#store;
     const queue = new WorkQueue({ clock, metrics: metrics.queue(plural) });
     this.#queue = queue;
     const namespaces = config.watchNamespaces.length > 0 ? config.watchNamespaces : [undefined];
@@ -246,11 +275,7 @@ class RunningKind {
       store,
       writer: new ObjectWriter(resource, store),
       secretResource: secrets(connection),
-      secrets: new SecretHold({
-        secrets: secrets(connection),
-        credentials: shared.credentials,
-        objects: () => store.list(),
-      }),
+      configMapResource: configMaps(connection),
       enqueue: (key) => queue.add(key),
     };
     this.#controller = entry.control(parts);
@@ -262,6 +287,20 @@ class RunningKind {
       logger,
       metrics: metrics.workers(plural),
     });
+  }
+
+  /** Objects that need their key as long as they live. */
+  keyUsers(): ManagedObject[] {
+    return this.#store.list().filter((object) => needsKey(object) || this.#entry.owes?.(object));
+  }
+
+  /** Whether all objects are known. A server without the kind has none. */
+  get listed(): boolean {
+    return this.#reflectors.every(({ synced, unserved }) => synced || unserved);
+  }
+
+  objects(): readonly ManagedObject[] {
+    return this.#store.list();
   }
 
   /** What is not ready, or undefined. */

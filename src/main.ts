@@ -26,6 +26,7 @@ async function main(): Promise<number> {
     await runOperator({ config: loaded.config, clock: systemClock, logger }, stop.signal);
     return 0;
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     logger.fatal({ err: error }, "cannot go on");
     return 1;
   }

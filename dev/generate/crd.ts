@@ -40,7 +40,7 @@ export function crd(definition: KindDefinition, source: CrdSource): object {
           name: version,
           served: true,
           storage: true,
-          subresources: { status: {} },
+          subresources: { status: {}, ...(source.scale && { scale: source.scale }) },
           additionalPrinterColumns: source.columns,
           schema: { openAPIV3Schema: rootSchema(source) },
         },

@@ -13,6 +13,7 @@ import {
   httpUrl,
   integer,
   type Kind,
+  kinds,
   label,
   namespaces,
   oneOf,
@@ -96,6 +97,7 @@ const SECTIONS = {
     ),
     context: optional(text, "context of the kubeconfig; its current one by default"),
     watchNamespaces: required(namespaces({ wildcard: false }), "", "namespaces to serve; all by default"),
+    enabledKinds: required(kinds, "", "kinds to serve; all by default"),
   },
   Reconciling: {
     concurrency: required(integer(1, 256), "8", "objects worked on at once"),

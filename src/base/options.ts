@@ -114,6 +114,20 @@ export function namespaces(options: { wildcard: boolean }): Kind<readonly string
   };
 }
 
+/** Names of kinds, such as PaperspaceMachine. Which there are is the registry's matter. */
+export const kinds: Kind<readonly string[]> = {
+  allowed: "kinds separated by commas, such as PaperspaceMachine",
+  parse(value) {
+    const names = value
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== "");
+    const bad = names.find((name) => !/^[A-Z][A-Za-z0-9]*$/.test(name));
+    if (bad !== undefined) throw new BadValue(`${JSON.stringify(bad)} is no kind`);
+    return [...new Set(names)];
+  },
+};
+
 /** An http(s) URL without credentials, query or fragment; a slash at its end is dropped. */
 export const httpUrl: Kind<string> = {
   allowed: "an http:// or https:// URL without user, query and fragment",

@@ -6,7 +6,7 @@ import type { TSchema } from "typebox";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
 import type { EventRecorder } from "../kube/events.ts";
-import type { Resource, Secret } from "../kube/resource.ts";
+import type { ConfigMap, Resource, Secret } from "../kube/resource.ts";
 import type { Credentials } from "../reconcile/credentials.ts";
 import type { KindDefinition, ManagedObject } from "../reconcile/kind.ts";
 import type { ReconcilerSettings } from "../reconcile/reconciler.ts";
@@ -24,12 +24,16 @@ export interface CrdSource {
   /** CEL rules on the whole object, which see its old status. */
   rules: readonly object[];
   columns: readonly object[];
+  /** Where `kubectl scale` and autoscalers find the replicas; absent for kinds that have none. */
+  scale?: { specReplicasPath: string; statusReplicasPath: string; labelSelectorPath: string };
 }
 
 export interface KindEntry<O extends ManagedObject = ManagedObject> {
   readonly definition: KindDefinition;
   readonly crd: CrdSource;
   control(parts: ControlParts<O>): Controller;
+  /** Whether an object that records nothing has left something in the cloud all the same; absent where none ever does. */
+  owes?(object: O): boolean;
 }
 
 export interface ControlParts<O extends ManagedObject> {
@@ -42,6 +46,8 @@ export interface ControlParts<O extends ManagedObject> {
   secrets: SecretHold<PaperspaceAccount>;
   /** Secrets of the cluster, for kinds that write some themselves. */
   secretResource: Resource<Secret>;
+  /** ConfigMaps of the cluster, for kinds whose spec refers to some. */
+  configMapResource: Resource<ConfigMap>;
   recorder: Pick<EventRecorder, "record">;
   /** True only while our lease surely has not ended. */
   mayWrite(): boolean;
@@ -63,6 +69,7 @@ export function reconcilerSettings(config: Config): ReconcilerSettings {
   return {
     resyncMs: config.resyncInterval,
     recheckMs: config.credentialRecheck,
+    slowMs: config.slowRetry,
     sendWindowMs: config.sendWindow,
   };
 }

@@ -4,6 +4,7 @@
  */
 import { PaperspaceError } from "../paperspace/errors.ts";
 import type { Failure } from "../reconcile/kind.ts";
+import type { Trouble } from "../reconcile/outcome.ts";
 import { REASON } from "../reconcile/reasons.ts";
 
 /** A block page is not cured by asking again soon (observed-in-the-field.md 3). */
@@ -21,6 +22,17 @@ export interface Rechecks {
 export function failureOf(error: unknown, rechecks: Rechecks): Failure | undefined {
   if (!(error instanceof PaperspaceError)) return undefined;
   return { outcome: outcomeOf(error, rechecks), effect: error.effect };
+}
+
+/**
+ * What a failed read means: always a reason to look again, never a verdict. The reads of a team go by any of its keys,
+ * so a refused one says nothing of the object's own.
+ */
+export function troubleOf(error: unknown, rechecks: Rechecks): Trouble {
+  const outcome = failureOf(error, rechecks)?.outcome;
+  if (outcome?.kind === "Retry") return outcome;
+  const message = error instanceof Error ? error.message : String(error);
+  return { kind: "Retry", reason: REASON.ApiUnavailable, message };
 }
 
 function outcomeOf(error: PaperspaceError, { recheckMs, slowMs }: Rechecks): Failure["outcome"] {

@@ -139,6 +139,22 @@ describe("age", () => {
   });
 });
 
+describe("ageMs", () => {
+  it("counts from the beginning of the read, since what it says may be as old as that; of a write from its answer", async () => {
+    const { clock, lookup } = setUp();
+    expect(lookup.ageMs("x")).toBeUndefined();
+    lookup.ask("x", "ns/a");
+    await clock.advance(1_000);
+    expect(lookup.ageMs("x")).toBe(1_000);
+    await clock.advance(5_000);
+    expect(lookup.ageMs("x")).toBe(6_000);
+    lookup.note("x", "written", clock.monotonic());
+    expect(lookup.ageMs("x")).toBe(0);
+    lookup.drop("x");
+    expect(lookup.ageMs("x")).toBeUndefined();
+  });
+});
+
 describe("causality", () => {
   it("does not let a read replace the answer of a write that came after the read had begun", async () => {
     const { clock, source, queued, lookup, known } = setUp();

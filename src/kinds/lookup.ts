@@ -49,6 +49,12 @@ export class Lookup<T> {
     return this.#entries.get(id)?.known?.value;
   }
 
+  /** Milliseconds since the read began that brought what is known; undefined where nothing is. */
+  ageMs(id: string): number | undefined {
+    const known = this.#entries.get(id)?.known;
+    return known && this.#options.clock.monotonic() - known.at;
+  }
+
   /** What is known and not old. Nothing is read by this alone. */
   fresh(id: string): T | undefined {
     const known = this.#entries.get(id)?.known;

@@ -141,6 +141,13 @@ export interface Secret extends KubeObject {
   immutable?: boolean;
 }
 
+/** v1 ConfigMap; values of `binaryData` are base64. */
+export interface ConfigMap extends KubeObject {
+  data?: Record<string, string>;
+  binaryData?: Record<string, string>;
+  immutable?: boolean;
+}
+
 export interface Lease extends KubeObject {
   spec?: {
     holderIdentity?: string;
@@ -180,6 +187,14 @@ export const SECRETS: ResourceType = {
   namespaced: true,
 };
 
+export const CONFIG_MAPS: ResourceType = {
+  group: "",
+  version: "v1",
+  plural: "configmaps",
+  kind: "ConfigMap",
+  namespaced: true,
+};
+
 export const LEASES: ResourceType = {
   group: "coordination.k8s.io",
   version: "v1",
@@ -197,5 +212,6 @@ export const EVENTS: ResourceType = {
 };
 
 export const secrets = (connection: KubeConnection) => new Resource<Secret>(connection, SECRETS);
+export const configMaps = (connection: KubeConnection) => new Resource<ConfigMap>(connection, CONFIG_MAPS);
 export const leases = (connection: KubeConnection) => new Resource<Lease>(connection, LEASES);
 export const events = (connection: KubeConnection) => new Resource<KubeEvent>(connection, EVENTS);

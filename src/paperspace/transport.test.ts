@@ -50,6 +50,29 @@ describe("a request", () => {
     expect(server.received[1]).toMatchObject({ body: "{}", headers: { "content-type": "application/json" } });
   });
 
+  it("carries a caller's headers, and none that would replace its own: the key goes out as it is", async () => {
+    const { api, server } = setting;
+    server.script = [machine];
+    const own = { Authorization: "Bearer other", "User-Agent": "other", "content-type": "text/plain" };
+    const framing = { Host: "elsewhere", "Content-Length": "0", Connection: "close", "X-Client": "other" };
+    await api.request({ ...put(), headers: { "X-Git-Ref": "main", "x-git-sha": "abc", ...own, ...framing } });
+    await api.request({ ...get(), headers: own });
+    const ours = { authorization: `Bearer ${KEY}`, "user-agent": "paperspace-operator/1.2.3" };
+    expect(server.received[0]).toMatchObject({
+      body: '{"name":"a"}',
+      headers: {
+        ...ours,
+        "x-git-ref": "main",
+        "x-git-sha": "abc",
+        "content-type": "application/json",
+        "x-client": "paperspace-operator",
+        host: server.origin.replace("http://", ""),
+      },
+    });
+    expect(server.received[1]?.headers).toMatchObject(ours);
+    expect(server.received[1]?.headers["content-type"]).toBeUndefined();
+  });
+
   it("passes on what it knows nothing of", async () => {
     setting.server.script = [machine];
     expect((await setting.api.request(get())).body).toEqual({ id: "ps1", more: { kept: true } });

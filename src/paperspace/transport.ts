@@ -50,6 +50,8 @@ export interface ApiRequest<S extends TSchema> extends CallOptions {
   readonly path: string;
   /** Undefined values are left out. */
   readonly query?: Query | undefined;
+  /** Sent along where they are `x-...`, such as `x-git-ref`; what the transport says itself cannot be replaced. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Sent as JSON. Power calls need `{}`: the live API refuses an empty body. */
   readonly body?: unknown;
   /** What we rely on in the answer. Unknown keys pass through. */
@@ -211,7 +213,7 @@ export class Transport implements PaperspaceApi {
         origin: this.#origin,
         path: this.#prefix + request.path + queryString(request.query),
         method: request.method,
-        headers: this.#headers(request.body !== undefined),
+        headers: this.#headers(request),
         body: request.body === undefined ? undefined : JSON.stringify(request.body),
         timeoutMs: request.timeoutMs ?? timeoutMs,
         maxBytes,
@@ -231,15 +233,18 @@ export class Transport implements PaperspaceApi {
     }
   }
 
-  #headers(withBody: boolean): Record<string, string> {
+  #headers({ headers = {}, body }: ApiRequest<TSchema>): Record<string, string> {
     const { apiKey, version } = this.#options;
+    const given = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
     return {
+      // Neither the key nor the framing of the request is a caller's to change.
+      ...Object.fromEntries(given.filter(([name]) => name.startsWith("x-"))),
       authorization: `Bearer ${apiKey}`,
       accept: "application/json",
       "user-agent": `paperspace-operator/${version}`,
       "x-client": "paperspace-operator",
       "x-client-version": version,
-      ...(withBody ? { "content-type": "application/json" } : {}),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
     };
   }
 

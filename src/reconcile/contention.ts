@@ -3,6 +3,8 @@
  * counting begins anew (DESIGN section 5, "no wars").
  */
 import type { Clock } from "../base/clock.ts";
+import type { Outcome } from "./outcome.ts";
+import { REASON } from "./reasons.ts";
 
 /** So many times within this window is a war. */
 const TIMES = 5;
@@ -47,4 +49,10 @@ export class Contention {
     this.#puts.delete(key);
     this.#generations.set(key, generation);
   }
+}
+
+/** What is said instead of putting these fields back once more. */
+export function contended(fields: readonly string[], recheckMs: number): Outcome {
+  const message = `somebody keeps changing ${fields.join(", ")} back: five times within ten minutes. Take the field out of the spec, or stop the other side; tried again slowly`;
+  return { kind: "Terminal", reason: REASON.Contended, message, recheckMs };
 }

@@ -8,11 +8,18 @@ import type { CloudAccount, Gate, Kind, ManagedObject, Step, Subject } from "./k
 import type { Outcome } from "./outcome.ts";
 import type { OwnershipFacts } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
-import { ANNOTATION, type Attempt, cloudName, type OwnerRecord, requestsIn } from "./record.ts";
+import {
+  ANNOTATION,
+  type Attempt,
+  type AttemptName,
+  cloudName,
+  type OwnerRecord,
+  requestsIn,
+} from "./record.ts";
 import type { ObjectWriter } from "./writer.ts";
 
-export interface CreateParts<O extends ManagedObject, A extends CloudAccount, M> {
-  kind: Pick<Kind<O, A, OwnershipFacts, Step, M>, "expectation" | "create" | "failure">;
+export interface CreateParts<O extends ManagedObject, A extends CloudAccount, V extends OwnershipFacts, M> {
+  kind: Pick<Kind<O, A, V, Step, M>, "attemptName" | "expectation" | "create" | "failure">;
   writer: ObjectWriter<O>;
   clock: Clock;
   /** Mirrors `memory` into the status of `object`; the resource version is its precondition. */
@@ -31,23 +38,25 @@ export interface Created<O, M> {
   outcome: Outcome;
 }
 
-export async function create<O extends ManagedObject, A extends CloudAccount, M>(
+/** `view` is what the decision to create was taken on. */
+export async function create<O extends ManagedObject, A extends CloudAccount, V extends OwnershipFacts, M>(
+  view: V,
   subject: Subject<O, A> & { account: A },
-  parts: CreateParts<O, A, M>,
+  parts: CreateParts<O, A, V, M>,
 ): Promise<Created<O, M>> {
   const { kind, writer, clock } = parts;
-  const attempt = newAttempt(subject.object, subject.account.team, clock.now());
+  const attempt = newAttempt(subject, clock.now(), (unique) => kind.attemptName(view, subject, unique));
   // A stale cache loses here: the resource version is the precondition of the announcement.
   const announced = await writer.annotate(subject.object, {
     [ANNOTATION.createPending]: JSON.stringify(attempt),
   });
-  const memory = kind.expectation(announced, attempt);
+  const memory = kind.expectation(view, { ...subject, object: announced }, attempt);
   let object = announced;
   let answer: Awaited<ReturnType<typeof kind.create>>;
   try {
     object = await parts.remember(announced, memory);
     const gate = inTime(parts, parts.gate(object), Date.parse(attempt.time));
-    answer = await kind.create({ ...subject, object }, attempt, memory, gate);
+    answer = await kind.create(view, { ...subject, object }, attempt, memory, gate);
   } catch (error) {
     return failed(error, object, memory, parts);
   }
@@ -56,7 +65,7 @@ export async function create<O extends ManagedObject, A extends CloudAccount, M>
     team: attempt.team,
     name: attempt.name,
     uid: attempt.uid,
-    // What was asked of a machine that was not there yet is done by making it.
+    // What was asked of a thing that was not there yet is done by making it.
     ...requestsIn(object.metadata),
   };
   object = await writer.saveAnnotations(object, recorded(record));
@@ -68,10 +77,14 @@ export function recorded(record: OwnerRecord): Record<string, string | null> {
   return { [ANNOTATION.record]: JSON.stringify(record), [ANNOTATION.createPending]: null };
 }
 
-function newAttempt(object: ManagedObject, team: string, now: number): Attempt {
+function newAttempt(
+  { object, account }: { object: ManagedObject; account: CloudAccount },
+  now: number,
+  nameOf: (unique: string) => AttemptName,
+): Attempt {
   const { name, uid = "", resourceVersion = "" } = object.metadata;
   const time = toTime(now);
-  return { name: cloudName({ name, uid, resourceVersion }, time), team, uid, time };
+  return { ...nameOf(cloudName({ name, uid, resourceVersion }, time)), team: account.team, uid, time };
 }
 
 /** "Surely none" counts from the last possible send, so an attempt that waited too long is not sent at all. */
@@ -83,11 +96,11 @@ function inTime(parts: { clock: Clock; sendWindowMs: number }, gate: Gate, annou
   };
 }
 
-async function failed<O extends ManagedObject, A extends CloudAccount, M>(
+async function failed<O extends ManagedObject, A extends CloudAccount, V extends OwnershipFacts, M>(
   error: unknown,
   object: O,
   memory: M,
-  parts: CreateParts<O, A, M>,
+  parts: CreateParts<O, A, V, M>,
 ): Promise<Created<O, M>> {
   const failure = parts.kind.failure(error);
   // An error that is not the cloud's came before the send: the mirror could not be written.

@@ -37,6 +37,7 @@ export function ownershipFacts(object: ManagedObject, around: Surroundings): Own
   const claimedBy = identity.state === "adopt" ? around.ownerOf(identity.id, keyOf(object)) : undefined;
   const halted = haltOf(object);
   return {
+    noun: around.definition.noun,
     deleting: metadata.deletionTimestamp !== undefined,
     finalizer: metadata.finalizers?.includes(FINALIZER) ?? false,
     ...(halted ? { halted } : {}),
@@ -56,6 +57,7 @@ function identityOf(object: ManagedObject, definition: KindDefinition): Identity
   const order = parseAdopt(metadata);
   return judgeIdentity({
     uid: metadata.uid ?? "",
+    noun: definition.noun,
     reference: `${definition.shortName}/${metadata.name} -n ${metadata.namespace ?? "default"}`,
     record: parseRecord(metadata),
     attempt: parseAttempt(metadata),
@@ -80,9 +82,10 @@ export function attemptOf(object: ManagedObject, identity: Identity): Attempt | 
   const annotated = parseAttempt(metadata);
   if (annotated.state === "read" && annotated.value.uid === metadata.uid) return annotated.value;
   if (identity.state === "ours" || !status?.operation || status.uid !== metadata.uid) return undefined;
-  const { intent, name, requestedAt } = status.operation;
+  const { intent, name, mark, requestedAt } = status.operation;
   if (intent !== INTENT_CREATE || !name || !status.teamId || status.id) return undefined;
-  return { name, team: status.teamId, uid: metadata.uid ?? "", time: requestedAt };
+  const marked = mark === undefined ? {} : { mark };
+  return { name, ...marked, team: status.teamId, uid: metadata.uid ?? "", time: requestedAt };
 }
 
 function haltOf({ metadata }: ManagedObject): { reason: string; message: string } | undefined {

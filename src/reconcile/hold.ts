@@ -4,9 +4,22 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { backoffMs } from "../runtime/backoff.ts";
+import type { CloudAccount, ManagedObject } from "./kind.ts";
 import type { Outcome } from "./outcome.ts";
+import { ANNOTATION } from "./record.ts";
 
 export type Failed = Extract<Outcome, { kind: "Retry" | "Terminal" }>;
+
+export function isFailed(outcome: Outcome): outcome is Failed {
+  return outcome.kind === "Retry" || outcome.kind === "Terminal";
+}
+
+/** What a hold stands by: the spec, the credential, and the user's wish for another look. */
+export function signatureOf({ metadata }: ManagedObject, account: CloudAccount | undefined): string {
+  const { generation, annotations, deletionTimestamp } = metadata;
+  const asked = annotations?.[ANNOTATION.reconcileRequestedAt] ?? "";
+  return `${generation}/${deletionTimestamp !== undefined}/${account?.fingerprint ?? ""}/${asked}`;
+}
 
 interface Hold {
   /** What must stay the same for the hold to stand: a changed spec or credential is a new chance. */

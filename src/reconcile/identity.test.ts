@@ -13,6 +13,7 @@ const attempt = (uid: string): IdentityFacts["attempt"] => {
 };
 const facts = (over: Partial<IdentityFacts> = {}): IdentityFacts => ({
   uid: UID,
+  noun: "machine",
   reference: "psm/box -n default",
   record: { state: "absent" },
   attempt: { state: "absent" },

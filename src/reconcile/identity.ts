@@ -1,11 +1,13 @@
 /**
- * Whose machine is it? A pure verdict from the three memories (record annotation, status, metadata.uid) and the user's
+ * Whose thing in the cloud is it? A pure verdict from the three memories (record annotation, status, metadata.uid) and the user's
  * two wishes (spec.adoptId, the adopt annotation). Where the memories disagree the object must not touch the cloud.
  */
 import { ANNOTATION, type Attempt, type OwnerRecord, type Parsed, type Requests } from "./record.ts";
 
 export interface IdentityFacts {
   uid: string;
+  /** How people call the thing in the cloud. */
+  noun: string;
   /** How to name the object in a kubectl line: "psm/name -n namespace". */
   reference: string;
   record: Parsed<OwnerRecord>;
@@ -100,7 +102,7 @@ function conflict(facts: IdentityFacts, id: string | undefined, why: string): Me
   const order = `kubectl annotate ${facts.reference} --overwrite ${ANNOTATION.adopt}=${id ?? "<id>"}@${facts.uid}`;
   return {
     state: "conflict",
-    message: `${why}. Nothing is created, changed or deleted. If this object shall own ${id ?? "a machine"}: ${order}`,
+    message: `${why}. Nothing is created, changed or deleted. If this object shall own ${id ?? `a ${facts.noun}`}: ${order}`,
   };
 }
 

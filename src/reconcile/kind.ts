@@ -5,7 +5,7 @@
 import type { Condition, KubeObject } from "../kube/objects.ts";
 import type { Outcome, Telling } from "./outcome.ts";
 import type { OwnershipFacts, OwnershipStep, Resolution } from "./ownership.ts";
-import type { OwnerRecord, Requests } from "./record.ts";
+import type { AttemptName, OwnerRecord, Requests, Sought } from "./record.ts";
 import type { Announcement } from "./transitions.ts";
 
 /** The part of every custom resource of ours that the generic code reads. */
@@ -42,6 +42,8 @@ export interface Operation {
   eventId?: string;
   /** Cloud name that a create asked for. */
   name?: string;
+  /** What tells our create from another's of the same name. */
+  mark?: string;
   /** When its event was first seen to have failed. */
   failedAt?: string;
   /** What the operation leads to, where the intent alone does not say it. */
@@ -79,6 +81,8 @@ export interface Performed<M> {
   memory: M;
   /** What is worth a Kubernetes Event beyond the change of conditions. */
   news?: readonly Announcement[];
+  /** The cloud refused the write: nothing was put back. Retry and Terminal say so by themselves. */
+  refused?: true;
 }
 
 /** Asked after the throttle, immediately before a write goes out: a string is the reason not to send it. */
@@ -107,6 +111,8 @@ export interface KindDefinition {
   kind: string;
   plural: string;
   shortName: string;
+  /** How people call the thing in the cloud: "machine". */
+  noun: string;
 }
 
 /** A step of a kind: what is done, and what to, where one object has several such things. */
@@ -133,27 +139,38 @@ export interface Kind<
   view(facts: OwnershipFacts, subject: Subject<O, A>): V;
 
   /** What is known of an attempt's name. MUST say surelyNone only after two complete lists begun late enough. */
-  resolve(subject: Subject<O, A>, attempt: { name: string; time: string }): Resolution;
+  resolve(subject: Subject<O, A>, attempt: Sought): Resolution;
 
   /**
-   * MUST be pure. MUST return the generic step wherever `decideOwnership` gives one, refining only "adopt", and resting
-   * instead of "create" only where a create would be in vain.
+   * MUST be pure. MUST return the generic step wherever `decideOwnership` gives one, refining only "adopt", resting
+   * instead of "create" only where a create would be in vain, and putting steps of its own only before "create" (what
+   * must be made ready) and before "release" (what is left behind); those may find no record.
    */
   decide(view: V): Decision<S, M>;
 
   /** Listens for what the decision waits for, and looks up what it lacks. MUST NOT write or wait. */
   follow(subject: Subject<O, A>, decision: Decision<S, M>): void;
 
-  /** What is mirrored to status before the create is sent. */
-  expectation(object: O, attempt: { name: string; time: string }): M;
+  /**
+   * MUST be pure. By what the create that was decided on is found again: `unique` as its name, or, where the name is
+   * given, the name and a mark that no other create bears.
+   */
+  attemptName(view: V, subject: Subject<O, A>, unique: string): AttemptName;
+
+  /** What is mirrored to status before the create is sent. MUST hold, in its operation, the attempt's name and mark. */
+  expectation(view: V, subject: Subject<O, A>, attempt: Sought): M;
 
   /** Sends exactly one create, never again by itself, through the gate; returns the id of what was made. */
   create(
+    view: V,
     subject: Subject<O, A>,
-    attempt: { name: string; time: string },
+    attempt: Sought,
     memory: M,
     gate: Gate,
   ): Promise<{ id: string; memory: M; outcome: Outcome }>;
+
+  /** MUST be pure. What a step puts back, in the words in which a war over it is told; empty where nobody can undo it. */
+  fields(step: S): readonly string[];
 
   /** Does what decide chose: one cloud write at most. MUST remember the intent of a power change before sending it. */
   perform(step: S, view: V, memory: M, subject: Subject<O, A>, tools: Tools<M>): Promise<Performed<M>>;

@@ -25,6 +25,9 @@ export type Outcome =
 /** The outcomes that say something about the object, and so are shown in its status. */
 export type Telling = Exclude<Outcome, { kind: "Again" | "Unknown" | "Released" }>;
 
+/** Why a look failed: what to say instead of deciding on old knowledge. */
+export type Trouble = Extract<Outcome, { kind: "Retry" }>;
+
 export function isTelling(outcome: Outcome): outcome is Telling {
   return outcome.kind !== "Again" && outcome.kind !== "Unknown" && outcome.kind !== "Released";
 }

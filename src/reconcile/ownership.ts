@@ -22,6 +22,8 @@ export type AccountFact =
   | { state: "unreachable"; message: string; atLeastMs?: number };
 
 export interface OwnershipFacts {
+  /** How people call the thing in the cloud: "machine". */
+  noun: string;
   deleting: boolean;
   finalizer: boolean;
   /** Set when the user halted us (paused, dry-run). */
@@ -50,15 +52,32 @@ export type OwnershipStep =
   | { do: "restoreRecord" }
   /** Open an attempt and send the create. */
   | { do: "create" }
-  /** The attempt's machine was found: record it. */
+  /** What the attempt made was found: record it. */
   | { do: "take"; id: string }
   /** What it owned is gone for certain: forget it, so that another is made. */
   | { do: "disown" }
-  /** Nothing came of the attempt, or its machine is recorded: forget it. */
+  /** Nothing came of the attempt, or what it made is recorded: forget it. */
   | { do: "closeAttempt" }
   /** See that the thing exists and fits, then record it. */
   | { do: "adopt"; id: string }
   | { do: "rest"; outcome: Outcome };
+
+const STEPS: ReadonlySet<string> = new Set<OwnershipStep["do"]>([
+  "addFinalizer",
+  "release",
+  "restoreRecord",
+  "create",
+  "take",
+  "closeAttempt",
+  "disown",
+  "adopt",
+  "rest",
+]);
+
+/** Whether the generic code performs it; all other steps are the kind's own. */
+export function isOwnershipStep(step: { do: string }): step is OwnershipStep {
+  return STEPS.has(step.do);
+}
 
 export function decideOwnership(facts: OwnershipFacts): OwnershipStep | undefined {
   return facts.deleting ? whileDeleting(facts) : whileLiving(facts);
@@ -110,7 +129,7 @@ function foreignTeam(facts: OwnershipFacts, team: string, account: AccountFact):
   return stall(
     facts,
     REASON.CredentialsInvalid,
-    `the API key belongs to team ${account.team}, but this object's machine was made in team ${team}: give a key of team ${team}`,
+    `the API key belongs to team ${account.team}, but this object's ${facts.noun} was made in team ${team}: give a key of team ${team}`,
   );
 }
 
@@ -125,7 +144,7 @@ function resolve(facts: OwnershipFacts, attempt: Attempt): OwnershipStep {
     return stall(
       facts,
       REASON.CreateAmbiguous,
-      `more than one machine is named "${attempt.name}": ${resolution.ids.join(", ")}. Delete all but one in the Paperspace console`,
+      `more than one ${facts.noun} is named "${attempt.name}": ${resolution.ids.join(", ")}. Delete all but one in the Paperspace console`,
     );
   }
   const message = resolution?.message ?? "the outcome of the last create is not known yet";

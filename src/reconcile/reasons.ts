@@ -7,11 +7,11 @@ export const REASON = {
   CredentialsInvalid: "CredentialsInvalid",
   /** The key could not be checked just now: nothing to do. */
   CredentialsUnchecked: "CredentialsUnchecked",
-  /** A copy or a restored backup: say which object owns the machine with the adopt annotation. */
+  /** A copy or a restored backup: say which object owns the thing with the adopt annotation. */
   IdentityConflict: "IdentityConflict",
-  /** Two machines bear the name of one attempt: delete one by hand. */
+  /** Two things bear the name of one attempt: delete one by hand. */
   CreateAmbiguous: "CreateAmbiguous",
-  /** The machine to adopt belongs to another object. */
+  /** What is to be adopted belongs to another object. */
   AlreadyOwned: "AlreadyOwned",
   /** The answer of a create was lost; the account is being searched for it. */
   ResolvingCreate: "ResolvingCreate",
@@ -36,4 +36,17 @@ export const REASON = {
   Disowned: "Disowned",
   Adopted: "Adopted",
   Created: "Created",
+  /** Somebody keeps undoing what the spec says: take the field out of the spec, or stop the other side. */
+  Contended: "Contended",
+  /** A transition took longer than its deadline: look at the thing in the console, or ask Paperspace. */
+  TransitionTimedOut: "TransitionTimedOut",
+  /** Not found just now; that alone proves nothing yet. */
+  AbsenceUnconfirmed: "AbsenceUnconfirmed",
+  /** Deleted in the console: delete this object, or set onExternalDeletion to Recreate. */
+  ExternallyDeleted: "ExternallyDeleted",
+  /** spec.adoptId names nothing of this team. */
+  AdoptNotFound: "AdoptNotFound",
+  /** What is to be adopted differs in what cannot be changed: correct the spec. */
+  AdoptMismatch: "AdoptMismatch",
+  Deleted: "Deleted",
 } as const;

@@ -1,6 +1,6 @@
 /**
- * One pass: observe, decide, do one thing, say how things stand. Generic over the kind; what is particular to machines
- * or deployments comes through the seam in kind.ts, and this file must not learn it.
+ * One pass: observe, decide, do one thing, say how things stand. Generic over the kind; what is particular to one comes
+ * through the seam in kind.ts, and this file must not learn it.
  */
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
@@ -11,10 +11,11 @@ import { keyOf } from "../kube/objects.ts";
 import type { Secret } from "../kube/resource.ts";
 import type { Store } from "../runtime/store.ts";
 import type { Disposition } from "../runtime/workers.ts";
+import { Contention, contended } from "./contention.ts";
 import { create, recorded } from "./create.ts";
 import type { Credentials } from "./credentials.ts";
 import { ownerOf, ownershipFacts } from "./facts.ts";
-import { Holds } from "./hold.ts";
+import { Holds, isFailed, signatureOf } from "./hold.ts";
 import {
   type CloudAccount,
   type Gate,
@@ -25,7 +26,7 @@ import {
   stepName,
 } from "./kind.ts";
 import { dispositionOf, isTelling, type Outcome, type Telling } from "./outcome.ts";
-import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";
+import { isOwnershipStep, type OwnershipFacts, type OwnershipStep } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
 import { ANNOTATION, isOn, requestsIn } from "./record.ts";
 import type { SecretHold } from "./secret-hold.ts";
@@ -57,6 +58,8 @@ export interface ReconcilerSettings {
   resyncMs: number;
   /** Slow recheck of what only the user can mend. */
   recheckMs: number;
+  /** Slow recheck of what costs a write. */
+  slowMs: number;
   /** Longest time between announcing a create and sending it. */
   sendWindowMs: number;
 }
@@ -77,19 +80,6 @@ interface Pass<O, A, V, M> {
 /** Names of given-up creates that are kept on an object. */
 const ABANDONED = 5;
 
-type GenericStep = OwnershipStep["do"];
-const GENERIC: ReadonlySet<string> = new Set<GenericStep>([
-  "addFinalizer",
-  "release",
-  "restoreRecord",
-  "create",
-  "take",
-  "closeAttempt",
-  "disown",
-  "adopt",
-  "rest",
-]);
-
 export class Reconciler<
   O extends ManagedObject,
   A extends CloudAccount,
@@ -99,10 +89,12 @@ export class Reconciler<
 > {
   readonly #parts: ReconcilerParts<O, A, V, S, M>;
   readonly #holds: Holds;
+  readonly #contention: Contention;
 
   constructor(parts: ReconcilerParts<O, A, V, S, M>) {
     this.#parts = parts;
     this.#holds = new Holds(parts.clock);
+    this.#contention = new Contention(parts.clock);
   }
 
   /** Throws only what a later pass can mend: a failed Kubernetes call. */
@@ -111,7 +103,7 @@ export class Reconciler<
     if (!object) {
       this.#parts.kind.forget(key);
       this.#holds.forget(key);
-      this.#parts.secrets.forget(key);
+      this.#contention.forget(key);
       return { kind: "done" };
     }
     try {
@@ -160,22 +152,22 @@ export class Reconciler<
 
   async #act(pass: Pass<O, A, V, M>, step: OwnershipStep | S): Promise<Outcome> {
     await this.#holdSecret(pass, step);
-    if (step.do !== "create" && GENERIC.has(step.do)) return this.#bookkeeping(pass, step as OwnershipStep);
+    if (isOwnershipStep(step) && step.do !== "create") return this.#bookkeeping(pass, step);
     const name = stepName(step);
     const standing = pass.view.held[name];
     if (standing) return standing;
     const outcome = step.do === "create" ? await this.#create(pass) : await this.#perform(pass, step as S);
-    if (outcome.kind === "Retry" || outcome.kind === "Terminal")
-      return this.#holds.note(pass.key, name, pass.signature, outcome);
+    if (isFailed(outcome)) return this.#holds.note(pass.key, name, pass.signature, outcome);
     this.#holds.clear(pass.key, name);
     return outcome;
   }
 
   /** Before there is anything that only its key can delete. */
   async #holdSecret({ secret, view }: Pass<O, A, V, M>, step: OwnershipStep | S): Promise<void> {
-    const owning =
-      view.identity.state === "ours" || view.attempt || step.do === "create" || step.do === "take";
-    if (secret && owning) await this.#parts.secrets.take(secret);
+    // A kind's own step may leave something behind as well, before there is any record.
+    const making = !isOwnershipStep(step) || step.do === "create" || step.do === "take";
+    if (secret && (making || view.identity.state === "ours" || view.attempt))
+      await this.#parts.secrets.take(secret);
   }
 
   /** The steps that touch only the object, not the cloud. */
@@ -198,7 +190,7 @@ export class Reconciler<
         this.#event(pass, "Warning", REASON.Disowned, "Disown", "what it owned is gone; another is made");
         return { kind: "Again" };
       case "release":
-        await this.#release(pass);
+        if (!(await this.#release(pass))) return UNLISTED;
         this.#event(pass, "Normal", step.reason, "Release", RELEASED[step.reason] ?? "the object may go");
         return { kind: "Released" };
       case "rest":
@@ -209,13 +201,13 @@ export class Reconciler<
     }
   }
 
-  async #release(pass: Pass<O, A, V, M>): Promise<void> {
+  async #release(pass: Pass<O, A, V, M>): Promise<boolean> {
     const { secrets, writer } = this.#parts;
     const settle = async () => {
       // Noted on the object, so that it can go without a key from now on.
       if (pass.subject.record && pass.view.deletionPolicy !== "Orphan") await this.#disown(pass);
     };
-    await secrets.letGo(pass.object, settle, async () => {
+    return secrets.letGo(pass.object, settle, async () => {
       await writer.removeFinalizer(pass.object);
     });
   }
@@ -263,7 +255,8 @@ export class Reconciler<
     const { kind, writer, clock, settings } = this.#parts;
     const { account } = pass.subject;
     if (!account) throw new Error("a create without an account");
-    const { object, record, memory, outcome } = await create<O, A, M>(
+    const { object, record, memory, outcome } = await create<O, A, V, M>(
+      pass.view,
       { ...pass.subject, account },
       {
         kind,
@@ -292,10 +285,14 @@ export class Reconciler<
   }
 
   async #perform(pass: Pass<O, A, V, M>, step: S): Promise<Outcome> {
-    const { kind } = this.#parts;
+    const { kind, settings } = this.#parts;
+    const { generation = 0 } = pass.object.metadata;
+    const fields = kind.fields(step);
+    const contested = this.#contention.contested(pass.key, fields, generation);
+    if (contested.length > 0) return contended(contested, settings.slowMs);
     let intended = pass.memory;
     try {
-      const { outcome, memory, news } = await kind.perform(step, pass.view, pass.memory, pass.subject, {
+      const performed = await kind.perform(step, pass.view, pass.memory, pass.subject, {
         gate: this.#gate(pass.object, { deletion: pass.view.deleting }),
         remember: async (expected, telling) => {
           pass.object = await this.#tell(pass, expected, telling);
@@ -309,6 +306,8 @@ export class Reconciler<
           pass.subject = { ...pass.subject, record: noted };
         },
       });
+      const { outcome, memory, news, refused } = performed;
+      if (!refused && !isFailed(outcome)) this.#contention.note(pass.key, fields, generation);
       pass.memory = memory;
       for (const piece of news ?? []) this.#announce(pass, piece);
       this.#lookAgain(pass, pass.view);
@@ -384,14 +383,17 @@ export class Reconciler<
   }
 }
 
+/** Soon over, at the start of the process. */
+const UNLISTED: Outcome = {
+  kind: "Wait",
+  reason: REASON.Deleting,
+  message:
+    "its Secret is let go with the last object that needs it, and not all kinds of objects are listed yet",
+  afterMs: 1_000,
+};
+
 const RELEASED: Record<string, string> = {
   [REASON.IdentityConflict]: "the object goes; what its record names is another object's and stays untouched",
   [REASON.NothingToDelete]: "the object goes; it owned nothing in the cloud",
   [REASON.Orphaned]: "the object goes; what it owned stays in the cloud, as deletionPolicy Orphan says",
 };
-
-function signatureOf({ metadata }: ManagedObject, account: CloudAccount | undefined): string {
-  const { generation, annotations, deletionTimestamp } = metadata;
-  const asked = annotations?.[ANNOTATION.reconcileRequestedAt] ?? "";
-  return `${generation}/${deletionTimestamp !== undefined}/${account?.fingerprint ?? ""}/${asked}`;
-}

@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { ANNOTATION, cloudName, isOn, openRequests, parseAdopt, parseRecord, requestsIn } from "./record.ts";
+import {
+  ANNOTATION,
+  cloudName,
+  isOn,
+  openRequests,
+  parseAdopt,
+  parseAttempt,
+  parseRecord,
+  requestsIn,
+} from "./record.ts";
 
 const meta = (annotations: Record<string, string>) => ({ name: "box", uid: "uid-1", annotations });
 
@@ -20,6 +29,14 @@ describe("record", () => {
     expect(isOn(meta({ [ANNOTATION.paused]: "false" }), ANNOTATION.paused)).toBe(false);
     for (const value of ["true", "", "yes", "True"])
       expect(isOn(meta({ [ANNOTATION.paused]: value }), ANNOTATION.paused)).toBe(true);
+  });
+
+  it("reads the mark of an attempt where it has one; one that is no text must stop us like all else", () => {
+    const attempt = { name: "web", team: "te1", uid: "uid-1", time: "2026-06-01T00:00:00Z" };
+    const read = (value: object) => parseAttempt(meta({ [ANNOTATION.createPending]: JSON.stringify(value) }));
+    expect(read(attempt)).toEqual({ state: "read", value: attempt });
+    expect(read({ ...attempt, mark: "m1" })).toEqual({ state: "read", value: { ...attempt, mark: "m1" } });
+    for (const mark of [1, null, {}]) expect(read({ ...attempt, mark })).toEqual({ state: "unreadable" });
   });
 
   it("gives every attempt a name of its own, since the name alone finds it again", () => {

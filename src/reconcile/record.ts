@@ -38,27 +38,42 @@ export interface OwnerRecord extends Requests {
   uid: string;
 }
 
-/** A create that was announced and whose outcome is not saved yet. */
-export interface Attempt {
+/** By what an attempt is found again in the cloud. */
+export interface AttemptName {
   /** Exact cloud name the create asks for. */
   name: string;
+  /** What tells our create from another's of the same name. */
+  mark?: string;
+}
+
+/** A create that was announced and whose outcome is not saved yet. */
+export interface Attempt extends AttemptName {
   team: string;
   uid: string;
   /** When it was announced, RFC 3339, by this operator's wall clock. */
   time: string;
 }
 
+/** What a kind needs to know of an attempt to send it, or to find out what came of it. */
+export type Sought = Pick<Attempt, "name" | "mark" | "time">;
+
 /** An annotation that is there but cannot be read is kept apart from one that is absent: it must stop us. */
 export type Parsed<T> = { state: "absent" } | { state: "read"; value: T } | { state: "unreadable" };
 
-function parse<T>(meta: ObjectMeta, annotation: string, fields: readonly (keyof T & string)[]): Parsed<T> {
+function parse<T>(
+  meta: ObjectMeta,
+  annotation: string,
+  fields: readonly (keyof T & string)[],
+  optional: readonly (keyof T & string)[] = [],
+): Parsed<T> {
   const text = meta.annotations?.[annotation];
   if (text === undefined) return { state: "absent" };
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null) return { state: "unreadable" };
     const record = value as Record<string, unknown>;
-    const fits = fields.every((field) => typeof record[field] === "string");
+    const given = optional.filter((field) => record[field] !== undefined);
+    const fits = [...fields, ...given].every((field) => typeof record[field] === "string");
     return fits ? { state: "read", value: value as T } : { state: "unreadable" };
   } catch {
     return { state: "unreadable" };
@@ -70,7 +85,7 @@ export function parseRecord(meta: ObjectMeta): Parsed<OwnerRecord> {
 }
 
 export function parseAttempt(meta: ObjectMeta): Parsed<Attempt> {
-  return parse<Attempt>(meta, ANNOTATION.createPending, ["name", "team", "uid", "time"]);
+  return parse<Attempt>(meta, ANNOTATION.createPending, ["name", "team", "uid", "time"], ["mark"]);
 }
 
 export function requestsIn({ annotations = {} }: ObjectMeta): Requests {
@@ -88,7 +103,7 @@ export function openRequests(meta: ObjectMeta, handled: Requests): Requests {
   };
 }
 
-/** The user's word that this very object shall own that machine: `<id>@<uid>`. One for another uid is not ours. */
+/** The user's word that this very object shall own that thing: `<id>@<uid>`. One for another uid is not ours. */
 export function parseAdopt(meta: ObjectMeta): string | undefined {
   const [id, uid, ...rest] = meta.annotations?.[ANNOTATION.adopt]?.split("@") ?? [];
   return id && uid === meta.uid && rest.length === 0 ? id : undefined;

@@ -49,7 +49,8 @@ export const conditionsSchema = Type.Array(
     message: Type.String({ maxLength: 32768 }),
   }),
   {
-    description: "Ready, Synced, Running, Paused; Reconciling and Stalled only while true.",
+    description:
+      "Ready, Synced, Paused, and what the kind adds, such as Running or Healthy; Reconciling and Stalled only while true.",
     "x-kubernetes-list-type": "map",
     "x-kubernetes-list-map-keys": ["type"],
   },
@@ -59,12 +60,15 @@ export const operationSchema = Type.Object(
   {
     intent: Type.String({
       description:
-        "What was asked for: Create, Start, Stop, Restart, Resize, Update or Delete; Observe, for a change begun elsewhere; AwaitCapacity, while no hardware is free.",
+        "What was asked for, such as Create, Update or Delete; Observe, for a change begun elsewhere; AwaitCapacity, while no hardware is free.",
     }),
     requestedAt: Type.String({ format: "date-time", description: "When, by the operator's clock." }),
     deadline: Type.String({ format: "date-time", description: "When it counts as late." }),
     eventId: Type.Optional(Type.String({ description: "The API's event of it." })),
     name: Type.Optional(Type.String({ description: "Name that a create asked for." })),
+    mark: Type.Optional(
+      Type.String({ description: "What tells our create from another's of the same name." }),
+    ),
     failedAt: Type.Optional(
       Type.String({ format: "date-time", description: "When its event was first seen to have failed." }),
     ),

@@ -1,9 +1,8 @@
 /**
- * Keeps a Secret with an API key from going while an object still needs it: without the key no machine can be deleted,
- * and a namespace that is deleted whole would take the key first (DESIGN section 4).
+ * Keeps a Secret with an API key from going while an object of any kind still needs it: without the key nothing can be
+ * deleted, and a namespace that is deleted whole would take the key first (DESIGN section 4).
  */
 import { isForbidden, isNotFound } from "../kube/errors.ts";
-import { keyOf } from "../kube/objects.ts";
 import type { Resource, Secret } from "../kube/resource.ts";
 import type { Credentials } from "./credentials.ts";
 import { INTENT_CREATE } from "./facts.ts";
@@ -13,16 +12,18 @@ import { ANNOTATION, FINALIZER } from "./record.ts";
 export interface SecretHoldParts<A extends CloudAccount> {
   secrets: Pick<Resource<Secret>, "get" | "mergePatch">;
   credentials: Pick<Credentials<A>, "note" | "referenceOf">;
-  /** All objects of the kind. */
-  objects(): ManagedObject[];
+  /** The objects of all kinds that need their key (see `needsKey`). */
+  users(): readonly ManagedObject[];
+  /** Whether all kinds are listed: before that nobody can be said to be the last that needs a Secret. */
+  complete(): boolean;
 }
 
 export class SecretHold<A extends CloudAccount> {
   readonly #parts: SecretHoldParts<A>;
-  /** UIDs by key of objects whose finalizer is off, though the store may not know it yet. */
-  readonly #released = new Map<string, string>();
+  /** UIDs of objects whose finalizer is off, though the store may not know it yet. A key may be one in each kind. */
+  readonly #released = new Set<string>();
   /** Releases of one Secret's users go one after the other, so that one of them is the last. */
-  readonly #turns = new Map<string, Promise<void>>();
+  readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(parts: SecretHoldParts<A>) {
     this.#parts = parts;
@@ -40,45 +41,51 @@ export class SecretHold<A extends CloudAccount> {
 
   /**
    * Lets an object go by `release`, and its Secret before it where it is the last that needs it. `settle` is called
-   * before that: afterwards the object must be able to go without a key, whatever dies in between.
+   * before that: afterwards the object must be able to go without a key, whatever dies in between. False where nothing
+   * was done, since it is not known yet who needs the Secret.
    */
   async letGo(
     object: ManagedObject,
     settle: () => Promise<void>,
     release: () => Promise<void>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const reference = this.#parts.credentials.referenceOf(object);
     const before = this.#turns.get(reference) ?? Promise.resolve();
-    const turn = before
-      .catch(() => {})
-      .then(async () => {
-        const secret = this.#isLast(object, reference) ? await this.#held(reference) : undefined;
-        if (secret) {
-          await settle();
-          const others = (secret.metadata.finalizers ?? []).filter((name) => name !== FINALIZER);
-          await this.#patch(secret, others);
-        }
-        await release();
-        this.#released.set(keyOf(object), object.metadata.uid ?? "");
-      });
+    const turn = before.catch(() => {}).then(() => this.#turn(object, reference, settle, release));
     this.#turns.set(reference, turn);
     try {
-      await turn;
+      return await turn;
     } finally {
       if (this.#turns.get(reference) === turn) this.#turns.delete(reference);
     }
   }
 
-  /** The object is gone from the store. */
-  forget(key: string): void {
-    this.#released.delete(key);
+  async #turn(
+    object: ManagedObject,
+    reference: string,
+    settle: () => Promise<void>,
+    release: () => Promise<void>,
+  ): Promise<boolean> {
+    const secret = this.#isLast(object, reference) ? await this.#held(reference) : undefined;
+    if (secret) {
+      if (!this.#parts.complete()) return false;
+      await settle();
+      const others = (secret.metadata.finalizers ?? []).filter((name) => name !== FINALIZER);
+      await this.#patch(secret, others);
+    }
+    await release();
+    this.#released.add(uidOf(object));
+    return true;
   }
 
   #isLast(object: ManagedObject, reference: string): boolean {
-    return !this.#parts.objects().some((other) => {
-      if (other.metadata.uid === object.metadata.uid) return false;
-      if (this.#released.get(keyOf(other)) === other.metadata.uid) return false;
-      return ownsAnything(other) && this.#parts.credentials.referenceOf(other) === reference;
+    const users = this.#parts.users();
+    // Whom no store holds any more nobody asks about again.
+    const there = new Set(users.map(uidOf));
+    for (const uid of this.#released) if (!there.has(uid)) this.#released.delete(uid);
+    return !users.some((other) => {
+      if (uidOf(other) === uidOf(object) || this.#released.has(uidOf(other))) return false;
+      return this.#parts.credentials.referenceOf(other) === reference;
     });
   }
 
@@ -107,10 +114,14 @@ export class SecretHold<A extends CloudAccount> {
   }
 }
 
-/** An id, or a create that may have made one. */
-function ownsAnything({ metadata, status }: ManagedObject): boolean {
+/** Whether an object has an id, or a create that may have made one. What else it has made only its kind can tell. */
+export function needsKey({ metadata, status }: ManagedObject): boolean {
   const { annotations = {} } = metadata;
   if (annotations[ANNOTATION.record] !== undefined || annotations[ANNOTATION.createPending] !== undefined)
     return true;
   return status?.id !== undefined || status?.operation?.intent === INTENT_CREATE;
+}
+
+function uidOf({ metadata }: ManagedObject): string {
+  return metadata.uid ?? "";
 }

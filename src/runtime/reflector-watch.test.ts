@@ -105,9 +105,9 @@ test("401 reloads the credentials, then goes on", async () => {
   same();
 });
 
-for (const [status, why] of [
-  [403, "RBAC not yet there"],
-  [404, "the CRD not yet installed"],
+for (const [status, why, unserved] of [
+  [403, "RBAC not yet there", false],
+  [404, "the CRD not yet installed", true],
 ] as const) {
   test(`${status} (${why}) is not ready and tried again, at least every 30 s`, async () => {
     const { kube, create, start, clock, reflector, same } = world();
@@ -117,11 +117,14 @@ for (const [status, why] of [
     await start();
     await clock.advance(10 * 60_000);
     expect([reflector.synced, reflector.healthy]).toEqual([false, false]);
+    // Where the kind is not known there are surely no objects of it; where we may not look there may be some.
+    expect(reflector.unserved).toBe(unserved);
     expect(kube.calls.length).toBeGreaterThanOrEqual(20);
     expect(kube.calls.length).toBeLessThanOrEqual(32);
     allowed = true;
     await clock.advance(30_000);
     expect([reflector.synced, reflector.healthy]).toEqual([true, true]);
+    expect(reflector.unserved).toBe(false);
     same();
   });
 }

@@ -4,7 +4,7 @@
  */
 import type { Logger } from "pino";
 import { type Clock, deadline, sleep } from "../base/clock.ts";
-import { isGone, isKube, isUnauthorized, KubeError } from "../kube/errors.ts";
+import { isGone, isKube, isNotFound, isUnauthorized, KubeError } from "../kube/errors.ts";
 import { compareVersions, type KubeList, type KubeObject, keyOf } from "../kube/objects.ts";
 import type { CallOptions, ListQuery, WatchQuery } from "../kube/resource.ts";
 import { Backoff } from "./backoff.ts";
@@ -80,6 +80,7 @@ export class Reflector<T extends KubeObject> {
   #badLines = 0;
   #synced = false;
   #healthy = false;
+  #unserved = false;
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options;
@@ -90,6 +91,11 @@ export class Reflector<T extends KubeObject> {
   /** True once the first list is in. */
   get synced(): boolean {
     return this.#synced;
+  }
+
+  /** True while the server does not know the kind at all: then there are no objects of it. */
+  get unserved(): boolean {
+    return this.#unserved;
   }
 
   /** True while the last list or watch went well. */
@@ -209,6 +215,7 @@ export class Reflector<T extends KubeObject> {
     this.#badLines = 0;
     this.#synced = true;
     this.#healthy = true;
+    this.#unserved = false;
     this.#metrics.listed();
     this.#tell(store.replace(items, { initial, ...(namespace === undefined ? {} : { namespace }) }));
     this.#firstList.resolve();
@@ -241,6 +248,7 @@ export class Reflector<T extends KubeObject> {
       return;
     }
     this.#healthy = false;
+    this.#unserved = isNotFound(error);
     this.#metrics.failed();
     this.#state = this.#stateAfter(error);
     const waitMs = Math.max(this.#backoff.next(), isKube(error) ? (error.retryAfterMs ?? 0) : 0);

@@ -5,6 +5,7 @@
 import { type Static, Type } from "typebox";
 import type { ApiAnswer, CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
+import type { Source } from "../inventory.ts";
 
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
   Type.Optional(Type.Union([schema, Type.Null()]));
@@ -115,7 +116,7 @@ export interface MachineSettings {
 /** Waiting for the throttle, writes go before reads: a read serves a write that was made. */
 const WRITE: CallOptions = { priority: 1 };
 
-export class MachineApi {
+export class MachineApi implements Source<Machine> {
   readonly #api: PaperspaceApi;
 
   constructor(api: PaperspaceApi) {
@@ -142,6 +143,11 @@ export class MachineApi {
       answer: machineSchema,
       retry: "safe",
     });
+  }
+
+  /** Shown for a while longer, and yet no more. */
+  isGone({ dtDeleted }: Machine): boolean {
+    return Boolean(dtDeleted);
   }
 
   update(

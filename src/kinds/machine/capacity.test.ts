@@ -1,17 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { toTime } from "../../kube/objects.ts";
+import { OBSERVE } from "../../reconcile/choice.ts";
 import { capacityShort, preflight, typeOf, whenFree } from "./capacity.ts";
 import { LIMITS, MINUTE, NOW, RECHECK_MS, scene } from "./decide.fixture.ts";
 import { REASON } from "./reasons.ts";
-import {
-  type Around,
-  ASK,
-  AWAIT_CAPACITY,
-  act,
-  type MachineMemory,
-  type MachineView,
-  OBSERVE,
-} from "./view.ts";
+import { type Around, ASK, AWAIT_CAPACITY, act, type MachineMemory, type MachineView } from "./view.ts";
 
 const GOOD = { good: true, messages: [] };
 const SHORT = { hint: "short", retryMs: 20_000 } as const;

@@ -2,6 +2,7 @@
  * What must hold of every choice to rest, and of what is remembered, whatever is known; in the manner of
  * decide-laws.fixture.ts.
  */
+import { OBSERVE } from "../../reconcile/choice.ts";
 import { peopleDrift, scriptDrift } from "./belongings.ts";
 import {
   asksOf,
@@ -17,7 +18,7 @@ import {
 import { type Law, law, WRITES } from "./decide-laws.fixture.ts";
 import { hardwareDrift, settingsDrift } from "./diff.ts";
 import { REASON } from "./reasons.ts";
-import { ASK, AWAIT_CAPACITY, type MachineView, OBSERVE } from "./view.ts";
+import { ASK, AWAIT_CAPACITY, type MachineView } from "./view.ts";
 
 export const REST_LAWS: readonly Law[] = [
   law(

@@ -3,6 +3,7 @@
  * from each combination to the next: millions of fresh views would take minutes.
  */
 import { toTime } from "../../kube/objects.ts";
+import { OBSERVE } from "../../reconcile/choice.ts";
 import type { Operation } from "../../reconcile/kind.ts";
 import type { Requests } from "../../reconcile/record.ts";
 import type { Machine } from "./api.ts";
@@ -15,7 +16,6 @@ import {
   type MachineLimits,
   type MachineMemory,
   type MachineView,
-  OBSERVE,
   TO_DELETE,
   TO_RESIZE,
 } from "./view.ts";
@@ -92,6 +92,7 @@ export function scene(): Scene {
     troubles: {},
   };
   const view: MachineView = {
+    noun: "machine",
     deleting: false,
     finalizer: true,
     deletionPolicy: "Delete",

@@ -14,6 +14,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { toTime } from "../../kube/objects.ts";
+import { OBSERVE } from "../../reconcile/choice.ts";
 import type { Requests } from "../../reconcile/record.ts";
 import type { Machine } from "./api.ts";
 import {
@@ -68,7 +69,6 @@ import {
   AWAIT_CAPACITY,
   type Capacity,
   type MachineMemory,
-  OBSERVE,
   type Sighting,
   TO_DELETE,
   TO_RESIZE,

@@ -3,18 +3,19 @@
  * step; all behaviour of the kind is here, in the phases beside it (life, steady, deletion), or in the ownership rules
  * it begins with.
  */
+import { rest, without } from "../../reconcile/choice.ts";
+import { absence, adoption } from "../../reconcile/existence.ts";
 import { decideOwnership, type OwnershipStep } from "../../reconcile/ownership.ts";
 import { capacityShort, preflight } from "./capacity.ts";
 import { deletion, leavings } from "./deletion.ts";
-import { describe, immutableDrift } from "./diff.ts";
+import { immutableDrift } from "./diff.ts";
 import { life } from "./life.ts";
-import { REASON } from "./reasons.ts";
-import { type Choice, lacking, type MachineView, rest, stalled, wait, without } from "./view.ts";
+import { type Choice, lacking, type MachineView } from "./view.ts";
 
 export function decide(view: MachineView): Choice {
   const { memory, sighting } = view;
   const owned = decideOwnership(view);
-  if (owned?.do === "adopt") return { step: adoption(view, owned.id), memory };
+  if (owned?.do === "adopt") return { step: adopted(view, owned.id), memory };
   if (owned?.do === "create") return creation(view);
   if (owned) return { step: owned, memory };
   if (view.trouble) return rest(view.trouble, memory);
@@ -22,7 +23,7 @@ export function decide(view: MachineView): Choice {
     case "unknown":
       return rest({ kind: "Unknown" }, memory);
     case "absent":
-      return absence(view, sighting.certain);
+      return sighting.certain ? gone(view) : absence(view, false, memory);
     case "present":
       return view.deleting ? deletion(view, sighting.machine) : life(view, sighting.machine);
   }
@@ -40,40 +41,15 @@ function creation(view: MachineView): Choice {
   return { step: { do: "create" }, memory: without(memory) };
 }
 
-/** Adopting changes nothing in the cloud: it is seen, compared and recorded. */
-function adoption({ sighting, spec, recheckMs, trouble }: MachineView, id: string): OwnershipStep {
-  if (trouble) return { do: "rest", outcome: trouble };
-  if (sighting.state === "unknown") return { do: "rest", outcome: { kind: "Unknown" } };
-  if (sighting.state === "absent") {
-    const message = `there is no machine ${id} in this team: correct the id, or the credentials`;
-    return { do: "rest", outcome: { kind: "Terminal", reason: REASON.AdoptNotFound, message, recheckMs } };
-  }
-  const changes = immutableDrift(spec, sighting.machine);
-  if (changes.length === 0) return { do: "take", id };
-  const message = `machine ${id} differs in what cannot be changed (${describe(changes)}): correct the spec`;
-  return { do: "rest", outcome: { kind: "Terminal", reason: REASON.AdoptMismatch, message, recheckMs } };
+function adopted(view: MachineView, id: string): OwnershipStep {
+  const { sighting, spec, trouble } = view;
+  const changes = sighting.state === "present" ? immutableDrift(spec, sighting.machine) : [];
+  return adoption(id, { state: sighting.state, trouble, changes }, view);
 }
 
-function absence(view: MachineView, certain: boolean): Choice {
-  const { memory, limits, recheckMs, spec, halted } = view;
-  if (!certain)
-    return wait(
-      memory,
-      REASON.AbsenceUnconfirmed,
-      "the API does not show the machine just now",
-      limits.lookMs,
-    );
-  const left = halted ? { memory: without(memory) } : leavings(view, without(memory));
-  if (left.choice) return left.choice;
-  if (view.deleting) return { step: { do: "release", reason: REASON.Deleted }, memory };
-  if (spec.onExternalDeletion === "Recreate")
-    return halted
-      ? rest({ kind: "Halted", ...halted, recheckMs }, left.memory)
-      : { step: { do: "disown" }, memory: left.memory };
-  return stalled(
-    left.memory,
-    REASON.ExternallyDeleted,
-    "the machine was deleted outside Kubernetes. Set onExternalDeletion to Recreate, or delete this object and apply it again, to get a new machine; or delete this object",
-    recheckMs,
-  );
+/** What is left behind is put away before the object goes, or gets another machine. */
+function gone(view: MachineView): Choice {
+  const rested = without(view.memory);
+  const left = view.halted ? { memory: rested } : leavings(view, rested);
+  return left.choice ?? absence(view, true, left.memory);
 }

@@ -2,26 +2,13 @@
  * The end of a machine: how it is deleted, and what it leaves behind when it is gone. Pure.
  */
 import { toTime } from "../../kube/objects.ts";
+import { ageOf, isLate, rest, stalled, untilLook, wait } from "../../reconcile/choice.ts";
 import { millis } from "../../reconcile/conditions.ts";
 import type { Operation } from "../../reconcile/kind.ts";
 import type { Machine } from "./api.ts";
 import { powerOf, underWay } from "./operation.ts";
 import { REASON } from "./reasons.ts";
-import {
-  ASK,
-  act,
-  ageOf,
-  type Choice,
-  isLate,
-  lacking,
-  type MachineMemory,
-  type MachineView,
-  rest,
-  stalled,
-  TO_DELETE,
-  untilLook,
-  wait,
-} from "./view.ts";
+import { ASK, act, type Choice, lacking, type MachineMemory, type MachineView, TO_DELETE } from "./view.ts";
 
 /** A running machine may be deleted as it is (observed-in-the-field.md 10); it is stopped first only where that is refused. */
 export function deletion(view: MachineView, machine: Machine): Choice {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Machine } from "./api.ts";
-import { hardwareDrift, immutableDrift, describe as inWords, settingsDrift } from "./diff.ts";
+import { hardwareDrift, immutableDrift, settingsDrift } from "./diff.ts";
 import { SPEC } from "./spec.fixture.ts";
 import type { MachineSpec } from "./types.ts";
 
@@ -198,16 +198,5 @@ describe("immutableDrift", () => {
 
   it("knows nothing against a fresh machine whose region is still null", () => {
     expect(immutableDrift(spec(), machine({ machineType: "", region: null }))).toEqual([]);
-  });
-});
-
-describe("describe", () => {
-  it("says in one line what a condition or an event has room for, nothing being null and not a word", () => {
-    const changes = [
-      { field: "name", from: undefined, to: "new" },
-      { field: "diskSize", from: 50, to: 100 },
-    ];
-    expect(inWords(changes)).toBe('name: null → "new", diskSize: 50 → 100');
-    expect(inWords([])).toBe("");
   });
 });

@@ -2,15 +2,10 @@
  * What of the spec the machine does not have yet. Pure. Only what the API returns can be compared; a field that the
  * spec does not give is not managed, whatever the machine says.
  */
+import type { Change } from "../../reconcile/change.ts";
+import { sameLabel, sameRegion } from "../region.ts";
 import type { Machine, MachineHardware, MachineSettings } from "./api.ts";
 import type { MachineSpec } from "./types.ts";
-
-export interface Change {
-  /** Path below spec. */
-  field: string;
-  from: unknown;
-  to: unknown;
-}
 
 export interface Drift {
   changes: Change[];
@@ -98,7 +93,7 @@ function isSameDisk(actual: number, wanted: number): boolean {
   return Math.abs(actual - wanted) <= 0.08 * wanted;
 }
 
-/** What no update can mend; letter case differs between the vendor's own pages (machines.md section 9, rows 9 and 22). */
+/** What no update can mend. */
 export function immutableDrift(spec: MachineSpec, machine: Machine): Change[] {
   const changes: Change[] = [];
   if (machine.region && !sameRegion(machine.region, spec.region))
@@ -106,24 +101,4 @@ export function immutableDrift(spec: MachineSpec, machine: Machine): Change[] {
   const { tooLarge } = hardwareDrift(spec, machine);
   if (tooLarge) changes.push(tooLarge);
   return changes;
-}
-
-function sameLabel(a: string, b: string): boolean {
-  return a.toLowerCase() === b.toLowerCase();
-}
-
-/** "East Coast (NY2)" and "ny2" are one region (observed-in-the-field.md 12). */
-function sameRegion(a: string, b: string): boolean {
-  return regionCode(a) === regionCode(b);
-}
-
-export function regionCode(region: string): string {
-  return (/\(([^)]+)\)\s*$/.exec(region)?.[1] ?? region).toLowerCase();
-}
-
-/** "autoShutdown.enabled: false → true", for events and conditions. */
-export function describe(changes: readonly Change[]): string {
-  return changes
-    .map(({ field, from, to }) => `${field}: ${JSON.stringify(from ?? null)} → ${JSON.stringify(to)}`)
-    .join(", ");
 }

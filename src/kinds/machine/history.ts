@@ -2,8 +2,8 @@
  * The machine's events in Paperspace as status and Kubernetes Events show them, including what somebody did in the
  * console. Pure.
  */
-import { millis } from "../../reconcile/conditions.ts";
 import type { Announcement } from "../../reconcile/transitions.ts";
+import { apiTime } from "../time.ts";
 import type { MachineEvent } from "./api.ts";
 import { eventFact } from "./operation.ts";
 import type { MachineStatus } from "./types.ts";
@@ -88,16 +88,6 @@ function shown({ id, name, state, error, dtCreated, dtFinished }: MachineEvent):
     createdAt: apiTime(dtCreated) ?? dtCreated,
     ...(apiTime(dtFinished) && { finishedAt: apiTime(dtFinished) }),
   };
-}
-
-/** The only form in which the API server takes a time. */
-const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
-
-/** A date of the API, where it is one. */
-export function apiTime(date: string | null | undefined): string | undefined {
-  const ms = millis(date);
-  if (!date || ms === undefined) return undefined;
-  return RFC_3339.test(date) ? date : new Date(ms).toISOString();
 }
 
 function hasEnded(event: { id: string; name: string; state: string } | undefined): boolean {

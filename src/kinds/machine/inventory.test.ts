@@ -89,112 +89,6 @@ class Cloud {
   }
 }
 
-describe("MachineInventory", () => {
-  it("does many looks as one list, and a single one as a read: whichever is cheaper", async () => {
-    const cloud = new Cloud();
-    for (let n = 0; n < 30; n++) {
-      cloud.machines.set(`ps${n}`, machine(n));
-      cloud.inventory.follow(`ns/${n}`, `ps${n}`);
-      cloud.inventory.want(`ps${n}`);
-    }
-    await cloud.clock.advance(100);
-    expect(cloud.asked).toMatchObject({ lists: 1, reads: [] });
-    expect(new Set(cloud.queued).size).toBe(30);
-    cloud.inventory.want("ps3");
-    await cloud.clock.advance(100);
-    expect(cloud.asked).toMatchObject({ lists: 1, reads: ["ps3"] });
-  });
-
-  it("does not believe a read that began before our last write was answered", async () => {
-    const cloud = new Cloud();
-    cloud.machines.set("ps1", machine(1, "ready"));
-    cloud.inventory.follow("ns/a", "ps1");
-    cloud.delayMs = 1_000;
-    cloud.inventory.want("ps1");
-    await cloud.clock.advance(500);
-    cloud.machines.set("ps1", machine(1, "stopping"));
-    cloud.inventory.noteWrite("ps1", machine(1, "stopping"), cloud.clock.monotonic());
-    await cloud.clock.advance(600);
-    expect(cloud.inventory.seen("ps1")?.machine?.state).toBe("stopping");
-    // The look that came too early is done again.
-    await cloud.clock.advance(2_000);
-    expect(cloud.asked.reads).toEqual(["ps1", "ps1"]);
-  });
-
-  it("looks by id for what a list lacks, since absence from a list proves nothing", async () => {
-    const cloud = new Cloud();
-    for (const n of [1, 2, 3]) {
-      cloud.machines.set(`ps${n}`, machine(n));
-      cloud.inventory.follow(`ns/${n}`, `ps${n}`);
-      cloud.inventory.want(`ps${n}`);
-    }
-    await cloud.clock.advance(100);
-    cloud.machines.delete("ps2");
-    cloud.inventory.wantList("ns/x");
-    await cloud.clock.advance(200);
-    expect(cloud.asked.reads).toEqual(["ps2"]);
-    expect(cloud.inventory.seen("ps2")?.machine).toBeUndefined();
-    expect(cloud.inventory.seen("ps2")?.absentSince).toBeDefined();
-  });
-
-  it("reads once by id what was deleted, also when the list before it lacked it", async () => {
-    const cloud = new Cloud();
-    for (const n of [1, 2, 3]) {
-      cloud.machines.set(`ps${n}`, machine(n));
-      cloud.inventory.follow(`ns/${n}`, `ps${n}`);
-      cloud.inventory.want(`ps${n}`);
-    }
-    await cloud.clock.advance(100);
-    cloud.machines.clear();
-    for (const n of [1, 2, 3]) cloud.inventory.want(`ps${n}`);
-    await cloud.clock.advance(10_000);
-    expect(cloud.asked.reads).toEqual(["ps1", "ps2", "ps3"]);
-  });
-
-  it("remembers since when a machine is absent, and forgets it when the machine is back", async () => {
-    const cloud = new Cloud();
-    cloud.inventory.follow("ns/a", "ps1");
-    cloud.inventory.want("ps1");
-    await cloud.clock.advance(100);
-    const since = cloud.inventory.seen("ps1")?.absentSince;
-    cloud.inventory.want("ps1");
-    await cloud.clock.advance(10_000);
-    expect(cloud.inventory.seen("ps1")?.absentSince).toBe(since);
-    cloud.machines.set("ps1", machine(1));
-    cloud.inventory.want("ps1");
-    await cloud.clock.advance(100);
-    expect(cloud.inventory.seen("ps1")?.absentSince).toBeUndefined();
-  });
-
-  it("says what went wrong with a look, and asks ever more rarely while it goes on", async () => {
-    const cloud = new Cloud();
-    cloud.fail = new Error("503");
-    cloud.inventory.follow("ns/a", "ps1");
-    for (let i = 0; i < 60; i++) {
-      cloud.inventory.want("ps1");
-      await cloud.clock.advance(1_000);
-    }
-    expect(cloud.inventory.trouble("ps1")).toBe(cloud.fail);
-    expect(cloud.asked.reads.length).toBeLessThan(10);
-    cloud.fail = undefined;
-    cloud.machines.set("ps1", machine(1));
-    cloud.inventory.want("ps1");
-    await cloud.clock.advance(60_000);
-    expect(cloud.inventory.trouble("ps1")).toBeUndefined();
-  });
-
-  it("lists once in each resync while anybody follows, and never when nobody does", async () => {
-    const cloud = new Cloud();
-    cloud.machines.set("ps1", machine(1));
-    cloud.inventory.follow("ns/a", "ps1");
-    await cloud.clock.advance(3 * 600_000);
-    expect(cloud.asked.lists).toBe(3);
-    cloud.inventory.unfollow("ns/a");
-    await cloud.clock.advance(3 * 600_000);
-    expect(cloud.asked.lists).toBe(3);
-  });
-});
-
 describe("a change of an idle machine that the regular list shows", () => {
   it("costs one page of events, which may tell who did it, and no read of the machine", async () => {
     const cloud = new Cloud();
@@ -203,7 +97,7 @@ describe("a change of an idle machine that the regular list shows", () => {
     await cloud.clock.advance(600_000);
     expect(cloud.asked).toEqual({ lists: 1, reads: [], events: 1 });
     expect(cloud.queued).toEqual(["ns/7"]);
-    expect(cloud.inventory.seen("ps7")?.machine?.state).toBe("off");
+    expect(cloud.inventory.seen("ps7")?.item?.state).toBe("off");
     await cloud.clock.advance(3 * 600_000);
     expect(cloud.asked).toEqual({ lists: 4, reads: [], events: 1 });
   });
@@ -224,35 +118,6 @@ describe("a change of an idle machine that the regular list shows", () => {
     await cloud.clock.advance(600_000);
     expect(cloud.asked).toEqual({ lists: 2, reads: [], events: 1 });
     expect(new Set(cloud.queued).size).toBe(200);
-  });
-});
-
-describe("a list", () => {
-  it("that fails is not counted as complete, and who waits for it is queued to ask again", async () => {
-    const cloud = new Cloud();
-    cloud.fail = new Error("503");
-    cloud.inventory.wantList("ns/new");
-    await cloud.clock.advance(100);
-    expect(cloud.queued).toEqual(["ns/new"]);
-    expect(cloud.inventory.lists.count).toBeUndefined();
-    expect(cloud.inventory.lists.newest).toBe(0);
-    for (let i = 0; i < 60; i++) {
-      cloud.inventory.wantList("ns/new");
-      await cloud.clock.advance(1_000);
-    }
-    expect(cloud.asked.lists).toBeLessThan(10);
-    cloud.fail = undefined;
-    cloud.inventory.wantList("ns/new");
-    await cloud.clock.advance(60_000);
-    expect(cloud.inventory.lists.count).toBe(0);
-  });
-
-  it("is one for all that wait for it, and queues each of them once", async () => {
-    const cloud = new Cloud();
-    for (let n = 0; n < 50; n++) cloud.inventory.wantList(`ns/${n % 25}`);
-    await cloud.clock.advance(60_000);
-    expect(cloud.asked).toEqual({ lists: 1, reads: [], events: 0 });
-    expect(cloud.queued).toHaveLength(25);
   });
 });
 

@@ -5,13 +5,13 @@
 import { isForbidden } from "../../kube/errors.ts";
 import { toTime } from "../../kube/objects.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
-import { millis } from "../../reconcile/conditions.ts";
-import { Contention } from "../../reconcile/contention.ts";
 import type { Decision, Failure, Gate, Kind, Operation, Tools } from "../../reconcile/kind.ts";
-import type { Outcome, Telling } from "../../reconcile/outcome.ts";
+import type { Telling } from "../../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../../reconcile/ownership.ts";
+import type { AttemptName, Sought } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { failureOf } from "../failure.ts";
+import { resolveByName } from "../resolution.ts";
 import { MachineApi } from "./api.ts";
 import { AroundApi } from "./around-api.ts";
 import { createBody, createOperation } from "./creation.ts";
@@ -35,14 +35,13 @@ export class MachineKind
 {
   readonly definition = machineDefinition;
   readonly decide = decide;
+  readonly fields = fieldsOf;
   readonly #parts: MachineParts;
   readonly #observer: Observer;
-  readonly #contention: Contention;
 
   constructor(parts: MachineParts) {
     this.#parts = parts;
     this.#observer = new Observer(parts);
-    this.#contention = new Contention(parts.clock);
   }
 
   view(facts: OwnershipFacts, subject: Machines): MachineView {
@@ -53,32 +52,27 @@ export class MachineKind
     this.#observer.follow(subject, decision);
   }
 
-  resolve({ key, account }: Machines, attempt: { name: string; time: string }): Resolution {
+  resolve({ key, account }: Machines, attempt: Sought): Resolution {
     const { clock, settings } = this.#parts;
     if (!account) return { state: "open", message: "without credentials", lookAfterMs: settings.recheckMs };
+    const { settleMs, limits } = settings;
     const { inventory } = this.#observer.team(account);
-    const { lists } = inventory;
-    const sent = millis(attempt.time) ?? 0;
-    const ids = lists.named(attempt.name, sent);
-    if (ids.length > 0) return { state: "found", ids };
-    const settled = sent + settings.settleMs;
-    if (lists.lacking(attempt.name, settled) >= 2) return { state: "surelyNone" };
-    const left = Math.max(0, settled - clock.now());
-    const pace = Math.min(Math.max(settings.limits.lookMs, left / 4), left || settings.limits.lookMs);
-    // Each list queues the key again, so that without a pace the account would be listed without a pause.
-    const due = lists.newest < sent ? 0 : Math.min(pace, lists.newest + pace - clock.now());
-    if (due <= 0) inventory.wantList(key);
-    const message = `the outcome of the create of "${attempt.name}" is not known yet; the account is searched for it until it is sure`;
-    return { state: "open", message, lookAfterMs: due > 0 ? due : pace };
+    return resolveByName(inventory, key, attempt, { settleMs, lookMs: limits.lookMs, now: clock.now() });
   }
 
-  expectation(object: PaperspaceMachine, attempt: { name: string; time: string }): MachineMemory {
+  /** The API has no natural key for machines: a name is enough that nobody else has. */
+  attemptName(_view: MachineView, _subject: Machines, unique: string): AttemptName {
+    return { name: unique };
+  }
+
+  expectation(_view: MachineView, { object }: Machines, attempt: Sought): MachineMemory {
     return { operation: createOperation(object, attempt, this.#parts.settings.deadlines.createMs) };
   }
 
   async create(
+    _view: MachineView,
     { key, object, account }: Machines,
-    attempt: { name: string },
+    attempt: Sought,
     memory: MachineMemory,
     gate: Gate,
   ) {
@@ -97,19 +91,15 @@ export class MachineKind
     step: MachineStep,
     view: MachineView,
     memory: MachineMemory,
-    { key, account, record, object }: Machines,
+    { account, record, object }: Machines,
     tools: Tools<MachineMemory>,
   ) {
     if (!account || !record) throw new Error("a write needs an account and a record");
     const { inventory, surroundings } = this.#observer.team(account);
     const { clock, settings, desktops } = this.#parts;
     const { id } = record;
-    const fields = fieldsOf(step);
-    const { generation = 0 } = object.metadata;
-    const contested = this.#contention.contested(key, fields, generation);
-    if (contested.length > 0) return { outcome: this.#contended(contested), memory };
     try {
-      const performed = await perform(step, memory, tools, {
+      return await perform(step, memory, tools, {
         id,
         object,
         inventory,
@@ -120,8 +110,6 @@ export class MachineKind
         now: () => clock.now(),
         deadlines: settings.deadlines,
       });
-      this.#contention.note(key, fields, generation);
-      return performed;
     } catch (error) {
       // Whatever was said, the machine may not be what we took it for: a wrong state is answered in many ways.
       if (error instanceof PaperspaceError) {
@@ -144,6 +132,7 @@ export class MachineKind
       return {
         outcome: { kind: "Wait", reason: REASON.ResizeRefused, message, afterMs: 0 } as const,
         memory: { ...view.memory, ...refusalOf(view, message) },
+        refused: true as const,
       };
     const wrongState = code === "PS_CONFLICT" || code === "PS_REFUSED";
     if (step.do === "delete" && wrongState && isOn(view))
@@ -184,22 +173,11 @@ export class MachineKind
 
   forget(key: string): void {
     this.#observer.forget(key);
-    this.#contention.forget(key);
   }
 
   /** Forgets all that was seen, and stops all timers: others may have written meanwhile. */
   reset(): void {
     this.#observer.reset();
-  }
-
-  #contended(fields: readonly string[]): Outcome {
-    const message = `somebody keeps changing ${fields.join(", ")} back: five times within ten minutes. Take the field out of the spec, or stop the other side; tried again slowly`;
-    return {
-      kind: "Terminal",
-      reason: REASON.Contended,
-      message,
-      recheckMs: this.#parts.settings.limits.slowMs,
-    };
   }
 }
 

@@ -3,6 +3,7 @@
  * What to do about a machine at rest is in steady.ts. Pure.
  */
 import { toTime } from "../../kube/objects.ts";
+import { ageOf, OBSERVE, rest, stalled, untilLook, wait, without } from "../../reconcile/choice.ts";
 import { millis } from "../../reconcile/conditions.ts";
 import type { Operation } from "../../reconcile/kind.ts";
 import type { Outcome } from "../../reconcile/outcome.ts";
@@ -16,18 +17,11 @@ import { steady } from "./steady.ts";
 import {
   AWAIT_CAPACITY,
   act,
-  ageOf,
   type Choice,
   type MachineMemory,
   type MachineView,
-  OBSERVE,
   type Refusal,
-  rest,
-  stalled,
   TO_RESIZE,
-  untilLook,
-  wait,
-  without,
 } from "./view.ts";
 
 export function life(view: MachineView, machine: Machine): Choice {

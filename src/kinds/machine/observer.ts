@@ -4,18 +4,20 @@
  */
 import type { Logger } from "pino";
 import type { Clock } from "../../base/clock.ts";
+import { untilLook } from "../../reconcile/choice.ts";
 import type { Decision, Operation, Subject } from "../../reconcile/kind.ts";
+import type { Trouble } from "../../reconcile/outcome.ts";
 import type { OwnershipFacts } from "../../reconcile/ownership.ts";
 import { ANNOTATION } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
-import { failureOf, type Rechecks } from "../failure.ts";
+import { type Rechecks, troubleOf } from "../failure.ts";
+import type { Seen } from "../inventory.ts";
 import { type Machine, MachineApi } from "./api.ts";
 import { AroundApi } from "./around-api.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import { remembered } from "./history.ts";
-import { MachineInventory, type Seen } from "./inventory.ts";
+import { MachineInventory } from "./inventory.ts";
 import { eventFact } from "./operation.ts";
-import { REASON } from "./reasons.ts";
 import type { Deadlines } from "./steps.ts";
 import { Surroundings } from "./surroundings.ts";
 import type { PaperspaceMachine } from "./types.ts";
@@ -30,8 +32,6 @@ import {
   type MachineView,
   type Sighting,
   TO_RESIZE,
-  type Trouble,
-  untilLook,
 } from "./view.ts";
 
 /** All in milliseconds. */
@@ -246,15 +246,8 @@ export class Observer {
     if (clock.monotonic() - seen.beganAt >= this.#maxAge(view)) inventory.want(id);
   }
 
-  /**
-   * Always a reason to look again, never a verdict: the reads of a team go by any of its keys, so a refused one says
-   * nothing of this object's own.
-   */
   #troubled(error: unknown): Trouble {
-    const outcome = failureOf(error, rechecksOf(this.#parts.settings))?.outcome;
-    if (outcome?.kind === "Retry") return outcome;
-    const message = error instanceof Error ? error.message : String(error);
-    return { kind: "Retry", reason: REASON.ApiUnavailable, message };
+    return troubleOf(error, rechecksOf(this.#parts.settings));
   }
 
   /** How old the knowledge of a machine may be before it is looked at again. */
@@ -301,7 +294,11 @@ function idOf({ identity }: OwnershipFacts): string | undefined {
 }
 
 /** After a create the start follows as an event of its own (machines.md section 7): that one tells, once it is there. */
-function eventOf({ events }: MachineInventory, operation: Operation, seen: Seen | undefined): EventFact {
+function eventOf(
+  { events }: MachineInventory,
+  operation: Operation,
+  seen: Seen<Machine> | undefined,
+): EventFact {
   const { eventId, intent } = operation;
   if (eventId === undefined) return { state: "none" };
   const event = events.get(eventId);
@@ -314,12 +311,8 @@ function eventOf({ events }: MachineInventory, operation: Operation, seen: Seen 
 }
 
 /** A 404 by id is believed once the deletion that we asked for is over, or after it has lasted for the grace time. */
-function sightingOf(
-  seen: { machine?: Machine; beganAt: number; absentSince?: number },
-  { memory, event }: MachineView,
-  graceMs: number,
-): Sighting {
-  if (seen.machine) return { state: "present", machine: seen.machine };
+function sightingOf(seen: Seen<Machine>, { memory, event }: MachineView, graceMs: number): Sighting {
+  if (seen.item) return { state: "present", machine: seen.item };
   const over = event.state === "done" || event.state === "vanished";
   const lasted = seen.beganAt - (seen.absentSince ?? seen.beganAt);
   return { state: "absent", certain: (memory.operation?.intent === "Delete" && over) || lasted >= graceMs };

@@ -2,9 +2,10 @@
  * What would be done if the object were not under dry-run, all of it at once, for people to read. Pure; the order in
  * which it would be done is the decision's business.
  */
+import type { Change } from "../../reconcile/change.ts";
 import type { Machine } from "./api.ts";
 import { peopleDrift, scriptDrift, surelyExtra } from "./belongings.ts";
-import { type Change, hardwareDrift, settingsDrift } from "./diff.ts";
+import { hardwareDrift, settingsDrift } from "./diff.ts";
 import { powerOf } from "./operation.ts";
 import { shutItselfDown } from "./steady.ts";
 import type { MachineSpec, MachineStatus } from "./types.ts";

@@ -49,25 +49,12 @@ export const REASON = {
   RequestIgnored: "RequestIgnored",
   /** A machine that nobody records: delete it in the console, or adopt it. */
   MachineLeaked: "MachineLeaked",
-  /** Somebody keeps undoing what the spec says: take the field out of the spec, or stop the other side. */
-  Contended: "Contended",
   CreateFailed: "CreateFailed",
   StartFailed: "StartFailed",
   StopFailed: "StopFailed",
   RestartFailed: "RestartFailed",
   UpdateFailed: "UpdateFailed",
   DeleteFailed: "DeleteFailed",
-  /** A transition took longer than its deadline: look at the machine in the console, or ask Paperspace. */
-  TransitionTimedOut: "TransitionTimedOut",
   /** No hardware of this type was free in the region until the deadline; tried again slowly. */
   CapacityUnavailable: "CapacityUnavailable",
-  /** Not found just now; that alone proves nothing yet. */
-  AbsenceUnconfirmed: "AbsenceUnconfirmed",
-  /** Deleted in the console: delete this object, or set onExternalDeletion to Recreate. */
-  ExternallyDeleted: "ExternallyDeleted",
-  /** spec.adoptId names no machine of this team. */
-  AdoptNotFound: "AdoptNotFound",
-  /** The machine to adopt differs in what cannot be changed: correct the spec. */
-  AdoptMismatch: "AdoptMismatch",
-  Deleted: "Deleted",
 } as const;

@@ -45,7 +45,8 @@ export const machineRules = [
     fieldPath: ".spec.diskSize",
   },
   {
-    rule: `${NO_MACHINE_YET} || !has(self.spec.adoptId) || self.spec.adoptId == oldSelf.status.id`,
+    // One that was there before the id stays: a rule that it breaks would refuse every write, ours included.
+    rule: `${NO_MACHINE_YET} || !has(self.spec.adoptId) || self.spec.adoptId == oldSelf.status.id || (has(oldSelf.spec.adoptId) && self.spec.adoptId == oldSelf.spec.adoptId)`,
     message: "adoptId cannot name another machine than the one this object owns (status.id)",
     fieldPath: ".spec.adoptId",
   },

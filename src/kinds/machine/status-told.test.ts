@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { OBSERVE } from "../../reconcile/choice.ts";
 import type { Telling } from "../../reconcile/outcome.ts";
 import { ADA, EVE, GIB, scene } from "./decide.fixture.ts";
 import { REASON } from "./reasons.ts";
 import { condition, DONE, event, STALLED, START, status, WAITS } from "./status.fixture.ts";
 import { machineNews } from "./status.ts";
 import type { MachineStatus } from "./types.ts";
-import { AWAIT_CAPACITY, OBSERVE, TO_RESIZE } from "./view.ts";
+import { AWAIT_CAPACITY, TO_RESIZE } from "./view.ts";
 
 describe("the conditions of a machine", () => {
   it("names what differs, in the scripts and among the people, too", () => {

@@ -2,16 +2,17 @@
  * What the object says about its machine: the status and its conditions, from what is known. Pure: equal knowledge
  * gives an equal status, so that an idle machine costs no write.
  */
-import { type Condition, toTime } from "../../kube/objects.ts";
-import { type Claim, type ConditionFacts, conditions, progressClaims } from "../../reconcile/conditions.ts";
+import { type Change, describe } from "../../reconcile/change.ts";
+import type { Claim } from "../../reconcile/conditions.ts";
 import type { Operation, Subject } from "../../reconcile/kind.ts";
 import type { Telling } from "../../reconcile/outcome.ts";
-import type { OwnerRecord } from "../../reconcile/record.ts";
+import { managedStatus } from "../../reconcile/status.ts";
 import type { Announcement } from "../../reconcile/transitions.ts";
+import { apiTime } from "../time.ts";
 import type { Machine } from "./api.ts";
 import { peopleDrift, scriptDrift } from "./belongings.ts";
-import { type Change, describe, hardwareDrift, settingsDrift } from "./diff.ts";
-import { apiTime, eventNews, failedAnew, lastEvents } from "./history.ts";
+import { hardwareDrift, settingsDrift } from "./diff.ts";
+import { eventNews, failedAnew, lastEvents } from "./history.ts";
 import { powerOf } from "./operation.ts";
 import { planOf, unknownOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
@@ -24,37 +25,21 @@ export function machineStatus(
   view: MachineView,
   memory: MachineMemory,
   outcome: Telling,
-  { object, record, account }: Known,
+  subject: Known,
 ): MachineStatus {
-  const before = object.status;
-  const generation = object.metadata.generation ?? 0;
+  const { object, record } = subject;
   const seen = view.sighting.state === "present" && record ? view.sighting.machine : undefined;
   const gone = view.sighting.state === "absent" && view.sighting.certain;
-  const teamId = record?.team ?? account?.team ?? before?.teamId;
-  if (view.identity.state === "conflict" && before) {
-    // What is at odds stays as it is: written anew it would no longer be, and a second machine would be made.
-    const previous = before.conditions ?? [];
-    const conditions = conditionsOf(view, outcome, seen, { previous, generation, now: toTime(view.now) });
-    return { ...before, observedGeneration: generation, conditions };
-  }
-  return {
-    // A spec that we are kept from looking at has not been observed: nobody may take it for done.
-    observedGeneration: outcome.kind === "Halted" ? (before?.observedGeneration ?? -1) : generation,
-    ...(record && { id: record.id }),
-    ...(teamId !== undefined && { teamId }),
-    ...(object.metadata.uid !== undefined && { uid: object.metadata.uid }),
-    ...(gone || !record ? {} : factsOf(view, seen, memory, before)),
-    ...memory,
-    ...requestsOf(record),
-    ...(before?.abandoned && { abandoned: before.abandoned }),
-    ...(view.leaks.length > 0 && { leaks: [...view.leaks] }),
-    ...(view.halted?.reason === REASON.DryRun && { plan: planOf(view) }),
-    conditions: conditionsOf(view, outcome, seen, {
-      previous: before?.conditions ?? [],
-      generation,
-      now: toTime(view.now),
-    }),
-  };
+  return managedStatus(view, outcome, subject, {
+    facts: {
+      ...(gone || !record ? {} : factsOf(view, seen, memory, object.status)),
+      ...(view.leaks.length > 0 && { leaks: [...view.leaks] }),
+      ...(view.halted?.reason === REASON.DryRun && { plan: planOf(view) }),
+    },
+    memory,
+    claims: [...syncedClaim(view, seen), ...runningClaim(seen, outcome)],
+    saidAnew: ["Running"],
+  });
 }
 
 /**
@@ -76,12 +61,6 @@ function factsOf(
   // A failure is news at once.
   if (!seen || (sameState && !failedAnew(shown, events))) return before ? remembered(before) : {};
   return { ...described(seen), ...(events && { lastEvents: events }) };
-}
-
-function requestsOf(record: OwnerRecord | undefined): Pick<MachineStatus, "handled"> {
-  const { restart, start } = record ?? {};
-  if (restart === undefined && start === undefined) return {};
-  return { handled: { ...(restart !== undefined && { restart }), ...(start !== undefined && { start }) } };
 }
 
 /** Empty values of a fresh machine (null, 0, "") are left out rather than shown as facts (machines.md section 7). */
@@ -162,28 +141,6 @@ const FACTS = [
 function remembered(before: MachineStatus): Partial<MachineStatus> {
   const kept = FACTS.filter((fact) => before[fact] !== undefined).map((fact) => [fact, before[fact]]);
   return Object.fromEntries(kept) as Partial<MachineStatus>;
-}
-
-function conditionsOf(
-  view: MachineView,
-  outcome: Telling,
-  machine: Machine | undefined,
-  facts: ConditionFacts,
-): Condition[] {
-  const paused: Claim[] = view.halted ? [{ type: "Paused", status: "True", ...view.halted }] : [];
-  const running = runningClaim(machine, outcome);
-  if (outcome.kind === "Halted") {
-    // Only what can be seen without acting is said anew; the rest stands as it was when we were halted.
-    const kept = facts.previous.filter(({ type }) => type !== "Paused" && type !== "Running");
-    return [...kept, ...conditions([...running, ...paused], facts)];
-  }
-  const claims = [
-    ...progressClaims(outcome, view.deleting),
-    ...syncedClaim(view, machine),
-    ...running,
-    ...paused,
-  ];
-  return conditions(claims, facts);
 }
 
 function syncedClaim(view: MachineView, machine: Machine | undefined): Claim[] {

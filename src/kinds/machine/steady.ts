@@ -2,34 +2,37 @@
  * A machine with nothing of ours under way: what differs from the spec is put right, one thing at a time, settings
  * before hardware and hardware before power. What only the user can mend is told at the end. Pure.
  */
+import { describe } from "../../reconcile/change.ts";
+import {
+  ageOfTime,
+  done,
+  isLate,
+  OBSERVE,
+  rest,
+  stalled,
+  standing,
+  untilLook,
+  wait,
+  without,
+} from "../../reconcile/choice.ts";
 import type { Machine } from "./api.ts";
 import { people, script } from "./belongings.ts";
 import { typeOf, whenFree } from "./capacity.ts";
 import { leavings } from "./deletion.ts";
-import { describe, hardwareDrift, settingsDrift } from "./diff.ts";
+import { hardwareDrift, settingsDrift } from "./diff.ts";
 import { powerOf } from "./operation.ts";
 import { REASON } from "./reasons.ts";
 import {
   ASK,
   act,
-  ageOfTime,
   type Choice,
-  done,
-  isLate,
   lacking,
   type MachineMemory,
   type MachineView,
-  OBSERVE,
   type Round,
-  rest,
   rested,
-  stalled,
-  standing,
   TO_RESIZE,
   unlessHeld,
-  untilLook,
-  wait,
-  without,
 } from "./view.ts";
 
 export function steady(view: MachineView, machine: Machine, memory: MachineMemory): Choice {

@@ -4,13 +4,13 @@
  */
 import { toTime } from "../../kube/objects.ts";
 import type { ApiAnswer } from "../../paperspace/transport.ts";
+import { describe } from "../../reconcile/change.ts";
 import type { Operation, Performed, Tools } from "../../reconcile/kind.ts";
 import type { Outcome, Telling } from "../../reconcile/outcome.ts";
 import type { Announcement } from "../../reconcile/transitions.ts";
 import type { Machine, MachineApi, MachineEvent } from "./api.ts";
 import type { AroundApi } from "./around-api.ts";
 import type { DesktopSecrets } from "./desktop.ts";
-import { describe } from "./diff.ts";
 import type { MachineInventory } from "./inventory.ts";
 import { underWay } from "./operation.ts";
 import { REASON } from "./reasons.ts";

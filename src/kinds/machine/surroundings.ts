@@ -3,11 +3,12 @@
  * fact is read once for all objects that need it, in the background. It only reads, and only puts keys into the queue.
  */
 import type { Clock } from "../../base/clock.ts";
+import type { Trouble } from "../../reconcile/outcome.ts";
 import { Lookup } from "../lookup.ts";
+import { regionCode } from "../region.ts";
 import type { Address, AroundApi, Desktop, Person, Scripts, Standing } from "./around-api.ts";
-import { regionCode } from "./diff.ts";
 import type { MachineSpec } from "./types.ts";
-import { type Around, ASK, type Capacity, type Trouble } from "./view.ts";
+import { type Around, ASK, type Capacity } from "./view.ts";
 
 export interface SurroundingsParts {
   team: string;

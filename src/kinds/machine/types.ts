@@ -15,6 +15,7 @@ export const machineDefinition: KindDefinition = {
   kind: "PaperspaceMachine",
   plural: "paperspacemachines",
   shortName: "psm",
+  noun: "machine",
 };
 
 export type MachineSpec = Static<typeof machineSpecSchema>;

@@ -1,16 +1,15 @@
 /**
  * The terms in which a machine is decided about: what is known (the view), what is remembered, what can be done (the
- * steps), and how a choice is written down. No behaviour lives here.
+ * steps). No behaviour lives here, and what every kind says alike is in reconcile/choice.ts.
  */
-import { toTime } from "../../kube/objects.ts";
-import { millis } from "../../reconcile/conditions.ts";
+import type { Change } from "../../reconcile/change.ts";
+import { act as chosen, rest } from "../../reconcile/choice.ts";
 import { type Decision, type Operation, type Step, stepName } from "../../reconcile/kind.ts";
-import type { Outcome } from "../../reconcile/outcome.ts";
+import type { Trouble } from "../../reconcile/outcome.ts";
 import type { OwnershipFacts } from "../../reconcile/ownership.ts";
 import type { Requests } from "../../reconcile/record.ts";
 import type { Machine, MachineEvent, MachineHardware, MachineSettings } from "./api.ts";
 import type { Address, Person, Standing } from "./around-api.ts";
-import type { Change } from "./diff.ts";
 import type { MachineSpec, MachineStatus, PowerState } from "./types.ts";
 
 export type Sighting =
@@ -85,8 +84,6 @@ export interface Around {
   troubles: Readonly<Record<string, Trouble>>;
 }
 
-export type Trouble = Extract<Outcome, { kind: "Retry" }>;
-
 /** Names of what can be looked up; capacity also needs the machine type. */
 export const ASK = {
   scripts: "scripts",
@@ -136,8 +133,6 @@ export type MachineStep = Step &
     | { do: "handle"; requests: Requests; note?: string }
   );
 
-/** Intent of the operation that stands for a change begun elsewhere; nothing is sent for it. */
-export const OBSERVE = "Observe";
 /** Intent of the operation that stands for waiting until hardware is free. */
 export const AWAIT_CAPACITY = "AwaitCapacity";
 /** Targets of a stop that is a means to something else. */
@@ -145,6 +140,9 @@ export const TO_RESIZE = "Resized";
 export const TO_DELETE = "Deleted";
 
 export type Choice = Decision<MachineStep, MachineMemory>;
+
+/** Bound to the steps of a machine, so that a misspelt one does not compile. */
+export const act = chosen<MachineStep, MachineMemory>;
 
 /** What one look at a machine at rest gathers on its way. */
 export interface Round {
@@ -176,64 +174,8 @@ export function rested({ operation, ...memory }: MachineMemory): MachineMemory {
   return operation?.intent === AWAIT_CAPACITY ? { ...memory, operation } : memory;
 }
 
-/** The memory when something begins or is over. */
-export function without({ operation: _over, ...memory }: MachineMemory): MachineMemory {
-  return memory;
-}
-
-export function act(step: MachineStep, memory: MachineMemory): Choice {
-  return { step, memory };
-}
-
-export function rest(outcome: Outcome, memory: MachineMemory): Choice {
-  return { step: { do: "rest", outcome }, memory };
-}
-
-export function done(memory: MachineMemory, reason: string, message: string): Choice {
-  return rest({ kind: "Done", reason, message }, memory);
-}
-
-export function wait(memory: MachineMemory, reason: string, message: string, afterMs: number): Choice {
-  return rest({ kind: "Wait", reason, message, afterMs }, memory);
-}
-
-export function stalled(memory: MachineMemory, reason: string, message: string, recheckMs: number): Choice {
-  return rest({ kind: "Terminal", reason, message, recheckMs }, memory);
-}
-
 /** Facts are missing: whoever looks them up queues the key. One that cannot be had is said instead. */
 export function lacking(view: MachineView, memory: MachineMemory, asks: readonly string[]): Choice {
   const trouble = asks.map((ask) => view.around.troubles[ask]).find((found) => found !== undefined);
   return { ...rest(trouble ?? { kind: "Unknown" }, memory), asks };
-}
-
-/** Milliseconds since an operation was asked for. */
-export function ageOf(operation: Operation, now: number): number {
-  return ageOfTime(operation.requestedAt, now);
-}
-
-/** Milliseconds since a time as status holds it. */
-export function ageOfTime(time: string, now: number): number {
-  return now - (millis(time) ?? 0);
-}
-
-export function isLate(operation: Operation, now: number): boolean {
-  return now >= (millis(operation.deadline) ?? 0);
-}
-
-/** An operation for which nothing is sent, begun now unless it is under way already. */
-export function standing(view: MachineView, intent: string, ms: number): Operation {
-  const { operation } = view.memory;
-  if (operation?.intent === intent) return operation;
-  return { intent, requestedAt: toTime(view.now), deadline: toTime(view.now + ms) };
-}
-
-/** Waiting for an event costs shared pages; without one the machine itself is looked at, ever more rarely. */
-export function untilLook(
-  { now, limits }: Pick<MachineView, "now" | "limits">,
-  operation: Operation,
-): number {
-  const look = Math.min(Math.max(limits.lookMs, ageOf(operation, now) / 10), 10 * limits.lookMs);
-  const deadline = (millis(operation.deadline) ?? 0) - now;
-  return deadline > 0 ? Math.min(look, deadline) : look;
 }

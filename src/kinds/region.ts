@@ -1,0 +1,15 @@
+/** When two names in which Paperspace speaks of a region, a machine type and the like mean the same. No resource is known here. */
+
+/** "East Coast (NY2)" and "ny2" are one region (observed-in-the-field.md 12). */
+export function sameRegion(a: string, b: string): boolean {
+  return regionCode(a) === regionCode(b);
+}
+
+export function regionCode(region: string): string {
+  return (/\(([^)]+)\)\s*$/.exec(region)?.[1] ?? region).toLowerCase();
+}
+
+/** Letter case differs between the vendor's own pages (machines.md section 9, rows 9 and 22). */
+export function sameLabel(a: string, b: string): boolean {
+  return a.toLowerCase() === b.toLowerCase();
+}

@@ -1,0 +1,12 @@
+/** Dates as the Paperspace API gives them, in the form in which the Kubernetes API takes them. Pure. */
+import { millis } from "../reconcile/conditions.ts";
+
+/** The only form in which the API server takes a time. */
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
+
+/** A date of the API, where it is one. */
+export function apiTime(date: string | null | undefined): string | undefined {
+  const ms = millis(date);
+  if (!date || ms === undefined) return undefined;
+  return RFC_3339.test(date) ? date : new Date(ms).toISOString();
+}

@@ -1,0 +1,70 @@
+/**
+ * Whether the thing is there: what it means that the cloud does not show what an object owns, and when what it wishes
+ * to adopt may be taken. Pure, and the same for every kind; what is left behind, and what cannot be changed, is theirs.
+ */
+import { type Change, describe } from "./change.ts";
+import { act, rest, stalled, wait } from "./choice.ts";
+import type { Decision, Step } from "./kind.ts";
+import type { Trouble } from "./outcome.ts";
+import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";
+import { REASON } from "./reasons.ts";
+
+/** What a kind's view says of a thing that is not to be seen. */
+export interface AbsenceView<M> extends Pick<OwnershipFacts, "noun" | "deleting" | "halted" | "recheckMs"> {
+  memory: M;
+  spec: { onExternalDeletion?: "Stall" | "Recreate" };
+  limits: { lookMs: number };
+}
+
+/** `forgotten` is what is still remembered once the thing is gone for certain. */
+export function absence<S extends Step = never, M = unknown>(
+  view: AbsenceView<M>,
+  certain: boolean,
+  forgotten: M,
+): Decision<S, M> {
+  const { noun, memory, limits, recheckMs, halted } = view;
+  if (!certain)
+    return wait(
+      memory,
+      REASON.AbsenceUnconfirmed,
+      `the API does not show the ${noun} just now`,
+      limits.lookMs,
+    );
+  if (view.deleting) return act({ do: "release", reason: REASON.Deleted }, forgotten);
+  if (view.spec.onExternalDeletion === "Recreate")
+    return halted
+      ? rest({ kind: "Halted", ...halted, recheckMs }, forgotten)
+      : act({ do: "disown" }, forgotten);
+  return stalled(
+    forgotten,
+    REASON.ExternallyDeleted,
+    `the ${noun} was deleted outside Kubernetes. Set onExternalDeletion to Recreate, or delete this object and apply it again, to get a new ${noun}; or delete this object`,
+    recheckMs,
+  );
+}
+
+/** What is known of the thing that an object wishes to adopt. */
+export interface Candidate {
+  state: "unknown" | "absent" | "present";
+  /** Why the last look at it failed. */
+  trouble?: Trouble;
+  /** In what it differs from the spec that nothing can change. */
+  changes: readonly Change[];
+}
+
+/** Adopting changes nothing in the cloud: the thing is seen, compared and recorded. */
+export function adoption(
+  id: string,
+  { state, trouble, changes }: Candidate,
+  { noun, recheckMs }: Pick<OwnershipFacts, "noun" | "recheckMs">,
+): OwnershipStep {
+  if (trouble) return { do: "rest", outcome: trouble };
+  if (state === "unknown") return { do: "rest", outcome: { kind: "Unknown" } };
+  if (state === "absent") {
+    const message = `there is no ${noun} ${id} in this team: correct the id, or the credentials`;
+    return { do: "rest", outcome: { kind: "Terminal", reason: REASON.AdoptNotFound, message, recheckMs } };
+  }
+  if (changes.length === 0) return { do: "take", id };
+  const message = `${noun} ${id} differs in what cannot be changed (${describe(changes)}): correct the spec`;
+  return { do: "rest", outcome: { kind: "Terminal", reason: REASON.AdoptMismatch, message, recheckMs } };
+}

@@ -1,0 +1,36 @@
+import { Registry } from "prom-client";
+import { describe, expect, it } from "vitest";
+import { createObjectMetrics } from "./metrics.ts";
+
+const object = (...conditions: string[]) => ({
+  metadata: { name: "box" },
+  spec: {},
+  status: {
+    conditions: conditions.map((type) => ({
+      type,
+      status: "True" as const,
+      reason: "Because",
+      message: "",
+      lastTransitionTime: "2026-01-01T00:00:00Z",
+    })),
+  },
+});
+
+describe("paperspace_objects", () => {
+  it("counts each object once, as what somebody should know of it first: an alert rests on stalled", async () => {
+    const registry = new Registry();
+    const objects = [
+      object("Ready"),
+      object("Reconciling"),
+      object("Stalled"),
+      object("Ready", "Paused"),
+      object(),
+    ];
+    createObjectMetrics(registry).count("things", () => objects);
+    const text = await registry.metrics();
+    for (const state of ["ready", "reconciling", "stalled", "paused", "unknown"])
+      expect(text).toContain(`paperspace_objects{controller="things",state="${state}"} 1`);
+    objects.length = 1;
+    expect(await registry.metrics()).toContain(`paperspace_objects{controller="things",state="stalled"} 0`);
+  });
+});

@@ -1,0 +1,47 @@
+/** How the objects of each kind stand, counted when somebody asks. Only their conditions are read. */
+import { Gauge, type Registry } from "prom-client";
+import type { ManagedObject } from "./kind.ts";
+
+export interface ObjectMetrics {
+  /** `objects` are those of one kind; `controller` is its plural, as in the other metrics. */
+  count(controller: string, objects: () => readonly ManagedObject[]): void;
+}
+
+/** What one word says of an object; `unknown` before its first look. */
+const STATES = ["ready", "reconciling", "stalled", "paused", "unknown"] as const;
+type State = (typeof STATES)[number];
+
+export function createObjectMetrics(registry: Registry): ObjectMetrics {
+  const kinds = new Map<string, () => readonly ManagedObject[]>();
+  new Gauge({
+    name: "paperspace_objects",
+    help: "Objects by how they stand.",
+    labelNames: ["controller", "state"] as const,
+    registers: [registry],
+    collect() {
+      for (const [controller, objects] of kinds) {
+        const counts = new Map<State, number>(STATES.map((state) => [state, 0]));
+        for (const object of objects()) {
+          const state = stateOf(object);
+          counts.set(state, (counts.get(state) ?? 0) + 1);
+        }
+        for (const [state, count] of counts) this.set({ controller, state }, count);
+      }
+    },
+  });
+  return {
+    count(controller, objects) {
+      kinds.set(controller, objects);
+    },
+  };
+}
+
+/** The one that says most, in the order in which somebody should look. */
+export function stateOf({ status }: ManagedObject): State {
+  const isTrue = (type: string) =>
+    status?.conditions?.some((condition) => condition.type === type && condition.status === "True") ?? false;
+  if (isTrue("Paused")) return "paused";
+  if (isTrue("Stalled")) return "stalled";
+  if (isTrue("Reconciling")) return "reconciling";
+  return isTrue("Ready") ? "ready" : "unknown";
+}

@@ -1,0 +1,219 @@
+import pino from "pino";
+import { describe, expect, it } from "vitest";
+import { FakeKube } from "../../test/support/fake-kube.ts";
+import { VirtualClock } from "../../test/support/virtual-clock.ts";
+import { Resource, secrets } from "../kube/resource.ts";
+import { Store } from "../runtime/store.ts";
+import { Credentials } from "./credentials.ts";
+import type { CloudAccount, Kind, ManagedObject, Operation, Performed, Step } from "./kind.ts";
+import { decideOwnership, type OwnershipFacts } from "./ownership.ts";
+import { Reconciler } from "./reconciler.ts";
+import { ANNOTATION, FINALIZER, parseAttempt } from "./record.ts";
+import { needsKey, SecretHold } from "./secret-hold.ts";
+import { managedStatus } from "./status.ts";
+import { ObjectWriter } from "./writer.ts";
+
+const THINGS = { group: "test", version: "v1", plural: "things", kind: "Thing", namespaced: true };
+const KEY = "default/box";
+const NOW = Date.UTC(2026, 5, 1);
+
+interface Memory {
+  operation?: Operation;
+  ready?: string;
+  left?: boolean;
+}
+interface View extends OwnershipFacts {
+  memory: Memory;
+  now: number;
+}
+interface Thing extends ManagedObject {
+  status?: ManagedObject["status"] & Memory;
+}
+type ThingStep = Step & { do: "prepare" | "tidy" | "put" };
+
+/** A kind that makes something ready before its thing is made, and tidies up before the object goes. */
+class ThingKind implements Kind<Thing, CloudAccount, View, ThingStep, Memory> {
+  readonly definition = { ...THINGS, shortName: "th", noun: "thing" };
+  readonly done: string[] = [];
+  /** What a "put" comes to. */
+  performed: Pick<Performed<Memory>, "outcome" | "refused"> = {
+    outcome: { kind: "Done", reason: "Good", message: "" },
+  };
+  readonly seen: { attempt?: unknown; ready?: string | undefined } = {};
+
+  view(facts: OwnershipFacts, { object }: { object: Thing }): View {
+    const { operation, ready, left } = object.status ?? {};
+    return { ...facts, memory: { operation, ready, left }, now: NOW };
+  }
+  resolve() {
+    return { state: "surelyNone" } as const;
+  }
+  decide(view: View) {
+    const { memory } = view;
+    const owned = decideOwnership(view);
+    if (owned?.do === "create" && !memory.ready) return { step: { do: "prepare" } as const, memory };
+    if (owned?.do === "release" && memory.ready && !memory.left)
+      return { step: { do: "tidy" } as const, memory };
+    return { step: owned ?? ({ do: "put" } as const), memory };
+  }
+  follow() {}
+  attemptName(view: View, { object }: { object: Thing }, unique: string) {
+    return { name: object.metadata.name, mark: `${view.memory.ready}/${unique}` };
+  }
+  expectation({ memory }: View, _: unknown, attempt: { name: string; mark?: string; time: string }) {
+    this.seen.attempt = attempt;
+    const { name, mark, time } = attempt;
+    const operation = { intent: "Create", name, mark, requestedAt: time, deadline: time };
+    return { ...memory, operation };
+  }
+  async create(view: View, _subject: unknown, _attempt: unknown, memory: Memory) {
+    this.seen.ready = view.memory.ready;
+    this.done.push("create");
+    const outcome = { kind: "Wait", reason: "Creating", message: "", afterMs: 0 } as const;
+    return { id: "t1", memory, outcome };
+  }
+  fields({ do: what }: ThingStep) {
+    return what === "put" ? ["size"] : [];
+  }
+  async perform({ do: what }: ThingStep, _view: View, memory: Memory) {
+    this.done.push(what);
+    if (what === "put") return { ...this.performed, memory };
+    const news = what === "prepare" ? { ready: "r1" } : { left: true };
+    const outcome = { kind: "Wait", reason: "Working", message: what, afterMs: 0 } as const;
+    return { outcome, memory: { ...memory, ...news } };
+  }
+  status(
+    view: View,
+    memory: Memory,
+    outcome: Parameters<typeof managedStatus>[1],
+    subject: { object: Thing },
+  ) {
+    return managedStatus<Memory>(view, outcome, subject, { facts: {}, memory, claims: [] });
+  }
+  news() {
+    return [];
+  }
+  failure() {
+    return undefined;
+  }
+  forget() {}
+}
+
+async function setUp() {
+  const clock = new VirtualClock(NOW);
+  const kube = new FakeKube({ clock, types: [THINGS] });
+  const resource = new Resource<Thing>(kube, THINGS);
+  const store = new Store<Thing>();
+  const kind = new ThingKind();
+  const credentials = new Credentials<CloudAccount>({
+    secrets: secrets(kube),
+    checker: {
+      open: async () => ({ team: "te1", fingerprint: "f" }),
+      explain: () => ({ state: "invalid", message: "no" }),
+    },
+    clock,
+    secretTtlMs: 0,
+    operatorKeyNamespaces: [],
+  });
+  const hold = new SecretHold({
+    secrets: secrets(kube),
+    credentials,
+    users: () => store.list().filter(needsKey),
+    complete: () => true,
+  });
+  const settings = { resyncMs: 600_000, recheckMs: 30_000, slowMs: 600_000, sendWindowMs: 60_000 };
+  const reconciler = new Reconciler<Thing, CloudAccount, View, ThingStep, Memory>({
+    kind,
+    store,
+    writer: new ObjectWriter(resource, store),
+    credentials,
+    secrets: hold,
+    recorder: { record() {} },
+    mayWrite: () => true,
+    clock,
+    logger: pino({ level: "silent" }),
+    settings,
+  });
+  const data = { apiKey: Buffer.from("key").toString("base64") };
+  await secrets(kube).create("default", { metadata: { name: "paperspace-credentials" }, data });
+  await resource.create("default", { metadata: { name: "box" }, spec: {} });
+  /** One pass over the object as the server has it. */
+  const pass = async () => {
+    store.replace([await resource.get("default", "box")]);
+    return reconciler.reconcile(KEY);
+  };
+  const object = () => resource.get("default", "box");
+  const secret = () => secrets(kube).get("default", "paperspace-credentials");
+  return { clock, kind, pass, object, secret, resource };
+}
+
+describe("a kind's own step before the create", () => {
+  it("is performed though there is no record, and the Secret is held before it: it may leave something behind", async () => {
+    const { kind, pass, object, secret } = await setUp();
+    await pass();
+    expect((await secret()).metadata.finalizers ?? []).toEqual([]);
+    await pass();
+    expect(kind.done).toEqual(["prepare"]);
+    expect((await secret()).metadata.finalizers).toEqual([FINALIZER]);
+    expect((await object()).status).toMatchObject({ ready: "r1" });
+    expect((await object()).metadata.annotations ?? {}).toEqual({});
+  });
+
+  it("is what the create rests on: name, mark, expectation and create get the view of the decision", async () => {
+    const { kind, pass, object } = await setUp();
+    for (let passes = 0; passes < 3; passes++) await pass();
+    expect(kind.done).toEqual(["prepare", "create"]);
+    expect(kind.seen).toMatchObject({
+      ready: "r1",
+      attempt: { name: "box", mark: expect.stringMatching(/^r1\/box-[0-9a-f]{12}$/) },
+    });
+    const { metadata, status } = await object();
+    expect(parseAttempt(metadata)).toEqual({ state: "absent" });
+    expect(metadata.annotations?.[ANNOTATION.record]).toContain('"name":"box"');
+    expect(status?.operation?.mark).toBe((kind.seen.attempt as { mark: string }).mark);
+  });
+});
+
+describe("a kind's own step before the release", () => {
+  it("is performed though there is no record, before the object goes", async () => {
+    const { kind, pass, resource, object } = await setUp();
+    for (let passes = 0; passes < 2; passes++) await pass();
+    await resource.delete("default", "box");
+    await pass();
+    expect(kind.done).toEqual(["prepare", "tidy"]);
+    expect((await object()).metadata.finalizers).toEqual([FINALIZER]);
+    await pass();
+    await expect(object()).rejects.toMatchObject({ code: "KUBE_NOT_FOUND" });
+  });
+});
+
+describe("a field that is put back again and again", () => {
+  async function owning() {
+    const world = await setUp();
+    for (let passes = 0; passes < 3; passes++) await world.pass();
+    world.kind.done.length = 0;
+    const stalled = async () =>
+      (await world.object()).status?.conditions?.find(({ type }) => type === "Stalled")?.reason;
+    return { ...world, stalled };
+  }
+
+  it("is left alone for a while after five times, and said to be contended", async () => {
+    const { kind, pass, stalled } = await owning();
+    for (let times = 0; times < 5; times++) await pass();
+    expect(kind.done).toHaveLength(5);
+    expect(await stalled()).toBeUndefined();
+    const disposition = await pass();
+    expect(kind.done).toHaveLength(5);
+    expect(await stalled()).toBe("Contended");
+    expect(disposition).toEqual({ kind: "after", ms: 600_000 });
+  });
+
+  it("does not count what was refused: nothing was put back, and the refusal is what is to be said", async () => {
+    const { kind, pass, stalled } = await owning();
+    const outcome = { kind: "Wait", reason: "No", message: "refused", afterMs: 0 } as const;
+    kind.performed = { outcome, refused: true };
+    for (let times = 0; times < 9; times++) await pass();
+    expect(kind.done).toHaveLength(9);
+    expect(await stalled()).toBeUndefined();
+  });
+});
