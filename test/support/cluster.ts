@@ -3,6 +3,9 @@
  * the check of all traffic at the end.
  */
 import { afterAll, test as base, beforeAll, beforeEach, expect } from "vitest";
+import { deploymentDefinition, type PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
+import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
+import type { ManagedObject } from "../../src/reconcile/kind.ts";
 import { Place, type PlaceOptions, type StartOptions } from "./place.ts";
 import { conformanceReports } from "./simulator.ts";
 
@@ -16,11 +19,26 @@ export const test = base.extend("place", async ({ onTestFailed }, { onCleanup })
   return place;
 });
 
+/** The same, about deployments. */
+export const deploymentTest = base.extend("place", async ({ onTestFailed }, { onCleanup }) => {
+  const place = await deploymentPlace();
+  onTestFailed(() => console.log(place.report()));
+  onCleanup(() => place.close());
+  return place;
+});
+
+/** A place whose objects are deployments. */
+export function deploymentPlace(options: PlaceOptions = {}): Promise<Place<PaperspaceDeployment>> {
+  return Place.open<PaperspaceDeployment>({ ...options, kind: deploymentDefinition });
+}
+
 /** One place for a whole file, with one operator that serves it all: as a user's cluster has it. */
-export function sharedPlace(options: PlaceOptions & StartOptions = {}): () => Place {
-  let place: Place;
+export function sharedPlace<T extends ManagedObject = PaperspaceMachine>(
+  options: PlaceOptions & StartOptions = {},
+): () => Place<T> {
+  let place: Place<T>;
   beforeAll(async () => {
-    place = await Place.open(options);
+    place = await Place.open<T>(options);
     await place.daemon(options);
   });
   beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(place.report())));

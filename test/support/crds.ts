@@ -23,7 +23,7 @@ export async function installCrds(kubectl: string, env: Record<string, string>):
       // Not only `kubectl wait`: Established comes a moment before the first request is served, and a CRD that has no
       // conditions yet is an error to it.
       await run(kubectl, ["wait", "--for=condition=Established", "-f", CRDS], options);
-      await run(kubectl, ["get", "psm", "--all-namespaces"], options);
+      await run(kubectl, ["get", "psm,psd", "--all-namespaces"], options);
       return;
     } catch (error) {
       if (systemClock.monotonic() > over) throw error;

@@ -23,3 +23,18 @@ export function manifest(
     ),
   };
 }
+
+/** A PaperspaceDeployment of the project that the simulator's team begins with. Undefined takes a field away. */
+export function deployed(
+  name: string,
+  spec: Record<string, unknown> = {},
+  metadata: Partial<ObjectMeta> = {},
+): Manifest {
+  const needed = { projectId: "p-alpha", image: "nginx:1.27", machineType: "C5", ports: [80] };
+  return {
+    apiVersion: "paperspace.com/v1alpha1",
+    kind: "PaperspaceDeployment",
+    metadata: { name, ...metadata },
+    spec: JSON.parse(JSON.stringify({ ...needed, ...spec })),
+  };
+}

@@ -18,6 +18,7 @@ import { connect, type KubeConnection } from "../../src/kube/connection.ts";
 import { isAlreadyExists, isNotFound } from "../../src/kube/errors.ts";
 import { type Condition, compareVersions, type KubeObject } from "../../src/kube/objects.ts";
 import { events, type KubeEvent, Resource, secrets } from "../../src/kube/resource.ts";
+import type { KindDefinition, ManagedObject } from "../../src/reconcile/kind.ts";
 import { Reflector } from "../../src/runtime/reflector.ts";
 import { Store } from "../../src/runtime/store.ts";
 import { Daemon } from "./daemon.ts";
@@ -32,6 +33,8 @@ export interface Cluster {
 }
 
 export interface PlaceOptions {
+  /** Whose objects are followed and waited for. Absent: machines. */
+  kind?: KindDefinition;
   /** Absent: the control plane of the whole run. */
   cluster?: Cluster;
   /** Absent: one of its own. */
@@ -79,23 +82,23 @@ export const QUICK_FLAGS = [
 ];
 
 const NAMESPACES = { group: "", version: "v1", plural: "namespaces", kind: "Namespace", namespaced: false };
-const MACHINES = { ...machineDefinition, namespaced: true };
 
-export class Place {
+/** `T`: the objects that are followed and waited for. */
+export class Place<T extends ManagedObject = PaperspaceMachine> {
   readonly cluster: Cluster;
   readonly namespace: string;
   readonly sim: Simulator;
-  readonly machinesOf: Resource<PaperspaceMachine>;
+  readonly objectsOf: Resource<T>;
   /** A kubeconfig in which this namespace is the current one. */
   readonly kubeconfig: string;
   readonly daemons: Daemon[] = [];
   readonly kube: KubeConnection;
   readonly #ownsSim: boolean;
-  readonly #store = new Store<PaperspaceMachine>();
+  readonly #store = new Store<T>();
   readonly #stop = new AbortController();
   readonly #waiting = new Set<() => void>();
   /** All that the watch told, oldest first. */
-  readonly #history: PaperspaceMachine[] = [];
+  readonly #history: T[] = [];
   #watching: Promise<void> = Promise.resolve();
 
   private constructor(parts: {
@@ -104,24 +107,28 @@ export class Place {
     sim: Simulator;
     ownsSim: boolean;
     kube: KubeConnection;
+    kind: KindDefinition;
   }) {
     this.cluster = parts.cluster;
     this.namespace = parts.namespace;
     this.sim = parts.sim;
     this.#ownsSim = parts.ownsSim;
     this.kube = parts.kube;
-    this.machinesOf = new Resource<PaperspaceMachine>(parts.kube, MACHINES);
+    this.objectsOf = new Resource<T>(parts.kube, { ...parts.kind, namespaced: true });
     this.kubeconfig = writeKubeconfig(parts.cluster.kubeconfig, parts.namespace);
   }
 
-  static async open(options: PlaceOptions = {}): Promise<Place> {
+  static async open<T extends ManagedObject = PaperspaceMachine>(
+    options: PlaceOptions = {},
+  ): Promise<Place<T>> {
     const cluster = options.cluster ?? sharedCluster();
     const kube = await connect({ kubeconfig: cluster.kubeconfig, clock: systemClock });
     const namespace = `t-${randomBytes(4).toString("hex")}`;
     await new Resource<KubeObject>(kube, NAMESPACES).create("", { metadata: { name: namespace } });
-    let place: Place | undefined;
+    let place: Place<T> | undefined;
     const sim = options.sim ?? (await newSimulator(options.simulation, () => place?.news()));
-    place = new Place({ cluster, namespace, sim, ownsSim: options.sim === undefined, kube });
+    const { kind = machineDefinition } = options;
+    place = new Place<T>({ cluster, namespace, sim, ownsSim: options.sim === undefined, kube, kind });
     if (options.key !== null) await place.secret(options.key ?? DEMO_KEY);
     await place.#watch();
     return place;
@@ -213,7 +220,7 @@ export class Place {
 
   /** Changes the object as an editor would; resolves once the watch has told of it, so that nothing older is taken for it. */
   async edit(name: string, change: { spec?: object; metadata?: object }): Promise<void> {
-    const { metadata } = await this.machinesOf.mergePatch(this.namespace, name, change);
+    const { metadata } = await this.objectsOf.mergePatch(this.namespace, name, change);
     await this.until(`the change of ${name} is told`, () => {
       const told = this.get(name)?.metadata.resourceVersion;
       return compareVersions(told, metadata.resourceVersion) >= 0;
@@ -221,7 +228,7 @@ export class Place {
   }
 
   /** The object as the watch told it last. */
-  get(name: string): PaperspaceMachine | undefined {
+  get(name: string): T | undefined {
     return this.#store.get(`${this.namespace}/${name}`);
   }
 
@@ -250,9 +257,9 @@ export class Place {
   }
 
   /** Ready, for the present generation. */
-  async ready(name: string): Promise<PaperspaceMachine> {
+  async ready(name: string): Promise<T> {
     await this.until(`${name} is Ready`, () => this.condition(name, "Ready")?.status === "True");
-    return this.get(name) as PaperspaceMachine;
+    return this.get(name) as T;
   }
 
   /** A condition of this type stands with this reason, for the present generation. */
@@ -266,7 +273,7 @@ export class Place {
   async gone(name: string): Promise<void> {
     await this.until(`${name} is gone`, () => this.get(name) === undefined);
     // The watch may lag behind what a fresh read says, never the other way round.
-    await expect(this.machinesOf.get(this.namespace, name)).rejects.toSatisfy(isNotFound);
+    await expect(this.objectsOf.get(this.namespace, name)).rejects.toSatisfy(isNotFound);
   }
 
   /** Machines of all teams that are not deleted. */
@@ -293,6 +300,16 @@ export class Place {
     }
   }
 
+  /** Deployments of all teams that are not deleted. */
+  deployments() {
+    return this.everDeployed().filter((deployment) => deployment.dtDeleted === null);
+  }
+
+  /** Every deployment that was ever made. */
+  everDeployed() {
+    return [...this.sim.world.deployments.values()];
+  }
+
   /** Wakes up whoever waits. */
   news(): void {
     for (const wake of [...this.#waiting]) wake();
@@ -303,6 +320,10 @@ export class Place {
     const machines = this.everMade().map(
       ({ id, settings, state, dtDeleted }) => `${id} ${settings.name} ${state} ${dtDeleted ?? ""}`,
     );
+    const deployments = this.everDeployed().map(
+      ({ id, name, specs, dtDeleted }) =>
+        `${id} ${name} ${specs.length} specs, now ${specs.at(-1)?.data.image} ${dtDeleted ?? ""}`,
+    );
     const calls = this.sim.calls.list().slice(-60);
     return [
       `namespace ${this.namespace}`,
@@ -311,6 +332,8 @@ export class Place {
       ...objects,
       "machines:",
       ...machines,
+      "deployments:",
+      ...deployments,
       "calls of Paperspace:",
       ...calls.map(({ time, method, path, status, outcome }) =>
         [time, method, path, status, outcome].join(" "),
@@ -335,8 +358,8 @@ export class Place {
   }
 
   async #watch(): Promise<void> {
-    const reflector = new Reflector<PaperspaceMachine>({
-      source: this.machinesOf,
+    const reflector = new Reflector<T>({
+      source: this.objectsOf,
       store: this.#store,
       namespace: this.namespace,
       clock: systemClock,
@@ -354,14 +377,14 @@ export class Place {
 
   /** So that the namespace can go. */
   async #release(name: string): Promise<void> {
-    await this.machinesOf
+    await this.objectsOf
       .mergePatch(this.namespace, name, { metadata: { finalizers: null } })
       .catch(() => undefined);
   }
 }
 
 /** One line of the story of an object. */
-function inShort({ metadata, status }: PaperspaceMachine): string {
+function inShort({ metadata, status }: ManagedObject): string {
   const { name, resourceVersion, finalizers = [], annotations = {}, deletionTimestamp = "" } = metadata;
   const conditions = status?.conditions?.map(({ type, status, reason }) => `${type}=${status}/${reason}`);
   const words = [name, `v${resourceVersion}`, ...finalizers, deletionTimestamp, ...Object.keys(annotations)];

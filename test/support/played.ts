@@ -3,9 +3,13 @@
  * schema at the end of its test, where that is at hand.
  */
 import { afterEach, expect } from "vitest";
-import { VirtualWorld } from "./virtual-world.ts";
+import { VendorSchema } from "../../dev/simulator/conformance.ts";
+import { DEFAULT_VENDOR_OPENAPI } from "../../dev/simulator/simulation.ts";
+import { VirtualWorld, type WorldOptions } from "./virtual-world.ts";
 
 const worlds: VirtualWorld[] = [];
+/** What takes long in it is done once in a file. */
+const vendorOpenapi = VendorSchema.load(DEFAULT_VENDOR_OPENAPI) ?? false;
 
 /** To be called once in a file. */
 export function checkPlayed(): void {
@@ -15,16 +19,15 @@ export function checkPlayed(): void {
 }
 
 /** A world whose operators the test starts itself. */
-export function played(): VirtualWorld {
-  const world = new VirtualWorld();
+export function played(options: WorldOptions = {}): VirtualWorld {
+  const world = new VirtualWorld({ ...options, simulation: { vendorOpenapi, ...options.simulation } });
   worlds.push(world);
   return world;
 }
 
 /** A world with an operator. */
-export function running(flags: string[] = []): VirtualWorld {
-  const world = new VirtualWorld({ flags });
-  worlds.push(world);
+export function running(flags: string[] = [], options: WorldOptions = {}): VirtualWorld {
+  const world = played({ flags, ...options });
   world.start();
   return world;
 }
@@ -38,4 +41,12 @@ export function onlyMachine(world: VirtualWorld) {
   expect(more).toEqual([]);
   if (!machine) throw new Error("there is no machine");
   return machine;
+}
+
+/** The only deployment there is. */
+export function onlyDeployment(world: VirtualWorld) {
+  const [deployment, ...more] = world.deployed();
+  expect(more).toEqual([]);
+  if (!deployment) throw new Error("there is no deployment");
+  return deployment;
 }

@@ -81,18 +81,18 @@ export class RealStage implements Stage {
   }
 
   async apply(name: string, spec: Partial<MachineSpec>): Promise<void> {
-    const { namespace, machinesOf } = this.#place;
-    await machinesOf.create(namespace, manifest(name, spec) as unknown as PaperspaceMachine);
+    const { namespace, objectsOf } = this.#place;
+    await objectsOf.create(namespace, manifest(name, spec) as unknown as PaperspaceMachine);
     await this.#place.until(`${name} is told`, () => this.get(name));
   }
 
   /** An object that went meanwhile cannot be edited any more, and that is no fault. */
   async edit(name: string, patch: object): Promise<void> {
-    await this.#place.machinesOf.mergePatch(this.#place.namespace, name, patch).catch(unlessGone);
+    await this.#place.objectsOf.mergePatch(this.#place.namespace, name, patch).catch(unlessGone);
   }
 
   async delete(name: string): Promise<void> {
-    await this.#place.machinesOf.delete(this.#place.namespace, name).catch(unlessGone);
+    await this.#place.objectsOf.delete(this.#place.namespace, name).catch(unlessGone);
   }
 
   pass(ms: number): Promise<void> {

@@ -10,6 +10,9 @@ export interface Schema {
   maxLength?: number;
   minimum?: number;
   maximum?: number;
+  pattern?: string;
+  format?: string;
+  minItems?: number;
   maxItems?: number;
   items?: Schema;
   required?: string[];
@@ -17,6 +20,7 @@ export interface Schema {
   description?: string;
   default?: unknown;
   "x-kubernetes-list-type"?: string;
+  "x-kubernetes-list-map-keys"?: string[];
   "x-kubernetes-validations"?: { rule: string; message: string }[];
 }
 
@@ -40,6 +44,8 @@ const KNOWN = new Set<string>([
   "maxLength",
   "minimum",
   "maximum",
+  "pattern",
+  "minItems",
   "maxItems",
   "items",
   "required",
@@ -47,8 +53,11 @@ const KNOWN = new Set<string>([
   "description",
   "default",
   "x-kubernetes-list-type",
+  "x-kubernetes-list-map-keys",
   "x-kubernetes-validations",
 ] satisfies (keyof Schema)[]);
+
+const LIST_TYPES = ["set", "map", "atomic"];
 
 /** As the API server writes it. */
 export function shown(path: Path): string {
@@ -70,8 +79,11 @@ function below(schema: Schema, path: Path): [Schema, Path][] {
 /** Keywords that would go untested. */
 export function unknownKeywords(schema: Schema, path: Path = []): string[] {
   const own = Object.keys(schema).filter((keyword) => !KNOWN.has(keyword));
-  const listType = schema["x-kubernetes-list-type"];
-  if (schema.items && listType !== "set") own.push(`x-kubernetes-list-type ${listType}`);
+  const { "x-kubernetes-list-type": listType, format, minimum, maximum } = schema;
+  if (schema.items && !LIST_TYPES.includes(listType ?? "")) own.push(`x-kubernetes-list-type ${listType}`);
+  // Its bounds say more, and they have cases.
+  if (format === "int32" && minimum !== undefined && maximum !== undefined)
+    own.splice(own.indexOf("format"), 1);
   return [
     ...own.map((keyword) => `${shown(path)}: ${keyword}`),
     ...below(schema, path).flatMap(([inner, at]) => unknownKeywords(inner, at)),
@@ -86,10 +98,14 @@ export function messagesOf(schema: Schema): string[] {
   ];
 }
 
+/** An object that a list may hold, for lists of objects: all others of the list are made from it. */
+export type SampleOf = (list: Path) => object;
+
 /** The constraints of a schema and of all below it. */
-export function casesOf(schema: Schema, path: Path = []): Case[] {
+export function casesOf(schema: Schema, sampleOf: SampleOf = () => ({}), path: Path = []): Case[] {
   return [
     ...(path.length > 0 ? ownCases(schema, path) : []),
+    ...(schema.items ? listCases(schema, schema.items, path, sampleOf) : []),
     ...(schema.required ?? []).map((field) => ({
       rule: "required",
       path: [...path, field],
@@ -97,7 +113,7 @@ export function casesOf(schema: Schema, path: Path = []): Case[] {
       accepted: [],
       says: "Required value",
     })),
-    ...below(schema, path).flatMap(([inner, at]) => casesOf(inner, at)),
+    ...below(schema, path).flatMap(([inner, at]) => casesOf(inner, sampleOf, at)),
   ];
 }
 
@@ -105,7 +121,7 @@ function ownCases(schema: Schema, path: Path): Case[] {
   const cases: Case[] = [];
   const add = (rule: string, says: Case["says"], refused: unknown[], accepted: unknown[]) =>
     cases.push({ rule, path, refused, accepted, says });
-  const { type, minLength, maxLength, minimum, maximum, maxItems } = schema;
+  const { type, minLength, maxLength, minimum, maximum } = schema;
   // What YAML makes of a number without quotes, and of anything else with them.
   const wrong = type === "string" ? [7, true] : ["7", "true"];
   add(`type ${type}`, `must be of type ${type}`, wrong, type === "boolean" ? [true, false] : []);
@@ -122,18 +138,30 @@ function ownCases(schema: Schema, path: Path): Case[] {
   if (minimum !== undefined) add("minimum", `greater than or equal to ${minimum}`, [minimum - 1], [minimum]);
   if (maximum !== undefined) add("maximum", `less than or equal to ${maximum}`, [maximum + 1], [maximum]);
   if (type === "integer") add("whole numbers", /integer/, [1.5], []);
-  if (maxItems !== undefined)
-    add(
-      "maxItems, and an empty list is one",
-      `must have at most ${maxItems} items`,
-      [distinct(maxItems + 1)],
-      [distinct(maxItems), []],
-    );
-  if (schema["x-kubernetes-list-type"] === "set")
-    add("a set: nobody stands in it twice", 'Duplicate value: "x1"', [["x0", "x1", "x1"]], [distinct(3)]);
+  if (schema.pattern) add("pattern", "should match", [" x", "x\ny", "\u00e4"], ["x", "x-1_A"]);
   return cases;
 }
 
-function distinct(count: number): string[] {
-  return Array.from({ length: count }, (_, index) => `x${index}`);
+function listCases(schema: Schema, items: Schema, path: Path, sampleOf: SampleOf): Case[] {
+  const { minItems = 0, maxItems, "x-kubernetes-list-type": listType } = schema;
+  const [key = ""] = schema["x-kubernetes-list-map-keys"] ?? [];
+  const distinct = (count: number) =>
+    Array.from({ length: count }, (_, i) =>
+      items.type === "object"
+        ? { ...sampleOf(path), [key]: items.properties?.[key]?.enum?.[i] ?? `x${i}` }
+        : items.type === "integer"
+          ? i + 1
+          : `x${i}`,
+    );
+  const [one, two] = distinct(2);
+  const cases: Case[] = [];
+  const add = (rule: string, says: Case["says"], refused: unknown[], accepted: unknown[]) =>
+    cases.push({ rule, path, refused, accepted, says });
+  if (minItems > 0) add("minItems", `at least ${minItems} items`, [[]], [distinct(minItems)]);
+  else add("an empty list is one", "", [], [[]]);
+  if (maxItems !== undefined)
+    add("maxItems", `must have at most ${maxItems} items`, [distinct(maxItems + 1)], [distinct(maxItems)]);
+  if (listType === "atomic") add("atomic: may say a thing twice", "", [], [[one, one]]);
+  else add(`a ${listType}: nothing is in it twice`, "Duplicate value: ", [[one, two, two]], [distinct(2)]);
+  return cases;
 }

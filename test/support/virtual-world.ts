@@ -8,34 +8,25 @@ import { createScript } from "../../dev/simulator/world/scripts.ts";
 import { DEMO_KEY } from "../../dev/simulator/world/teams.ts";
 import { assembleOperator } from "../../src/app.ts";
 import { type Config, loadConfig } from "../../src/base/config.ts";
-import { createLogger } from "../../src/base/logger.ts";
+import { createLogger, type LoggerOptions } from "../../src/base/logger.ts";
+import { SPEC as DEPLOYMENT_SPEC } from "../../src/kinds/deployment/spec.fixture.ts";
+import { deploymentDefinition, type PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
 import { SPEC } from "../../src/kinds/machine/spec.fixture.ts";
-import {
-  type MachineSpec,
-  machineDefinition,
-  type PaperspaceMachine,
-} from "../../src/kinds/machine/types.ts";
+import { machineDefinition, type PaperspaceMachine } from "../../src/kinds/machine/types.ts";
 import type { KubeConnection } from "../../src/kube/connection.ts";
 import { SECRETS, type Secret } from "../../src/kube/resource.ts";
 import { DEFAULT_SECRET } from "../../src/reconcile/credentials.ts";
 import { FakeKube, type FakeType } from "./fake-kube.ts";
 import { type Edge, simSockets } from "./sim-sockets.ts";
 import { VirtualClock } from "./virtual-clock.ts";
+import { NAMESPACE, typeOf, VirtualObjects } from "./virtual-objects.ts";
 
-export const MACHINES: FakeType = {
-  group: machineDefinition.group,
-  version: machineDefinition.version,
-  plural: machineDefinition.plural,
-  kind: machineDefinition.kind,
-  namespaced: true,
-  defaultStatus: { observedGeneration: -1 },
-};
+export const MACHINES: FakeType = typeOf(machineDefinition);
+export const DEPLOYMENTS: FakeType = typeOf(deploymentDefinition);
 
 const SECRET_TYPE: FakeType = { ...SECRETS, status: false, generation: false };
 
-export const NAMESPACE = "default";
-
-export { SPEC };
+export { NAMESPACE, SPEC };
 
 export interface WorldOptions {
   simulation?: SimulationOptions;
@@ -43,6 +34,8 @@ export interface WorldOptions {
   flags?: string[];
   random?: () => number;
   logLevel?: string;
+  /** Takes the lines that the operators log. */
+  onLog?: (line: string) => void;
 }
 
 /** An operator process. */
@@ -59,12 +52,15 @@ export class VirtualWorld {
   readonly kube: FakeKube;
   readonly sim: Simulation;
   readonly config: Config;
-  readonly #logLevel: string;
+  readonly #logging: LoggerOptions;
   readonly #processes = new Set<Process>();
+  readonly #machines = new VirtualObjects<PaperspaceMachine>(() => this, MACHINES, SPEC);
+  /** PaperspaceDeployments; the methods of the world itself are about PaperspaceMachines. */
+  readonly deployments = new VirtualObjects<PaperspaceDeployment>(() => this, DEPLOYMENTS, DEPLOYMENT_SPEC);
 
   constructor(options: WorldOptions = {}) {
     this.clock = new VirtualClock(undefined, options.random);
-    this.kube = new FakeKube({ clock: this.clock, types: [MACHINES] });
+    this.kube = new FakeKube({ clock: this.clock, types: [MACHINES, DEPLOYMENTS] });
     this.sim = createSimulation({ clock: this.clock, ...options.simulation });
     const loaded = loadConfig(
       ["--paperspace-api-url=http://sim.invalid/v1", ...(options.flags ?? [])],
@@ -73,7 +69,8 @@ export class VirtualWorld {
     );
     if (loaded.action !== "run") throw new Error("no configuration");
     this.config = loaded.config;
-    this.#logLevel = options.logLevel ?? "silent";
+    const { onLog, logLevel = "silent" } = options;
+    this.#logging = { level: logLevel, ...(onLog && { destination: { write: onLog } }) };
     this.secret(DEMO_KEY);
   }
 
@@ -121,7 +118,7 @@ export class VirtualWorld {
     };
     const abort = new AbortController();
     const operator = assembleOperator(
-      { config: this.config, clock: this.clock, logger: createLogger({ level: this.#logLevel }) },
+      { config: this.config, clock: this.clock, logger: createLogger(this.#logging) },
       {
         connection: connectionOver(kube, edge),
         sockets: simSockets(this.sim, edge),
@@ -143,37 +140,24 @@ export class VirtualWorld {
     return process;
   }
 
-  apply(
-    name: string,
-    spec: Partial<MachineSpec> = {},
-    metadata: Partial<PaperspaceMachine["metadata"]> = {},
-    kube = this.kube,
-  ): void {
-    const namespace = metadata.namespace ?? NAMESPACE;
-    kube.storage.create(MACHINES, namespace, {
-      metadata: { name, namespace, ...metadata },
-      spec: { ...SPEC, ...spec },
-    });
+  apply(...asked: Parameters<VirtualObjects<PaperspaceMachine>["apply"]>): void {
+    this.#machines.apply(...asked);
   }
 
-  edit(name: string, patch: object, kube = this.kube, namespace = NAMESPACE): void {
-    kube.storage.patch(MACHINES, namespace, name, patch as never, "");
+  edit(...asked: Parameters<VirtualObjects<PaperspaceMachine>["edit"]>): void {
+    this.#machines.edit(...asked);
   }
 
-  delete(name: string, kube = this.kube, namespace = NAMESPACE): void {
-    kube.storage.delete(MACHINES, namespace, name);
+  delete(...asked: Parameters<VirtualObjects<PaperspaceMachine>["delete"]>): void {
+    this.#machines.delete(...asked);
   }
 
-  get(name: string, kube = this.kube, namespace = NAMESPACE): PaperspaceMachine | undefined {
-    try {
-      return kube.storage.get(MACHINES, namespace, name) as PaperspaceMachine;
-    } catch {
-      return undefined;
-    }
+  get(...asked: Parameters<VirtualObjects<PaperspaceMachine>["get"]>): PaperspaceMachine | undefined {
+    return this.#machines.get(...asked);
   }
 
-  condition(name: string, type: string, kube = this.kube, namespace = NAMESPACE) {
-    return this.get(name, kube, namespace)?.status?.conditions?.find((condition) => condition.type === type);
+  condition(...asked: Parameters<VirtualObjects<PaperspaceMachine>["condition"]>) {
+    return this.#machines.condition(...asked);
   }
 
   /** Moves time on until `done`, at most `limitMs`; throws with `what` and the object when it never comes. */
@@ -190,8 +174,8 @@ export class VirtualWorld {
   describe(): string {
     const objects = new Map(
       this.kube.storage.events
-        .filter(({ of }) => of.plural === MACHINES.plural)
-        .map(({ object }) => [object.metadata.name, object]),
+        .filter(({ of }) => of.group === MACHINES.group)
+        .map(({ of, object }) => [`${of.plural}/${object.metadata.name}`, object]),
     );
     const machines = [...this.sim.world.machines.values()].map((machine) => ({
       id: machine.id,
@@ -200,19 +184,22 @@ export class VirtualWorld {
       deleting: machine.deleting?.state,
       dtDeleted: machine.dtDeleted,
     }));
-    return `at ${this.clock.monotonic() / 1000} s\n${JSON.stringify([...objects.values(), machines], null, 1)}`;
+    const { deployments } = this.sim.console.state();
+    const all = [...objects.values(), machines, deployments];
+    return `at ${this.clock.monotonic() / 1000} s\n${JSON.stringify(all, null, 1)}`;
   }
 
   ready(name: string): Promise<void> {
-    return this.until(`${name} is Ready`, () => {
-      const object = this.get(name);
-      const ready = this.condition(name, "Ready");
-      return ready?.status === "True" && ready.observedGeneration === object?.metadata.generation;
-    });
+    return this.#machines.ready(name);
   }
 
   gone(name: string): Promise<void> {
-    return this.until(`${name} is gone`, () => this.get(name) === undefined);
+    return this.#machines.gone(name);
+  }
+
+  /** Deployments of the simulator that are not deleted. */
+  deployed() {
+    return [...this.sim.world.deployments.values()].filter((deployment) => deployment.dtDeleted === null);
   }
 
   /** Machines of all teams that are not deleted. */

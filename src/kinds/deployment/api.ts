@@ -1,0 +1,217 @@
+/**
+ * The REST calls of deployments and of the secrets of their projects (deployments.md sections 1 to 8,
+ * other-resources.md, secrets), and the part of their answers that we rely on. No decisions here.
+ */
+import { type Static, Type } from "typebox";
+import type { CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
+import { apiPath } from "../../paperspace/transport.ts";
+import type { Config } from "./config.ts";
+
+const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
+  Type.Optional(Type.Union([schema, Type.Null()]));
+
+/** deployments.md section 6.1. `data` is read by stored.ts, whatever its version. */
+const specSchema = Type.Object({
+  id: Type.String({ minLength: 1 }),
+  data: Type.Optional(Type.Unknown()),
+  externalApplied: nullable(Type.String()),
+  dtHealthy: nullable(Type.String()),
+  error: nullable(Type.String()),
+});
+
+/** deployments.md section 6. Only id and name are relied on. `basicAuthKey` is secret and left unread. */
+const deploymentSchema = Type.Object({
+  id: Type.String({ minLength: 1 }),
+  name: Type.String(),
+  projectId: nullable(Type.String()),
+  endpoint: nullable(Type.String()),
+  dtCreated: nullable(Type.String()),
+  latestSpec: nullable(specSchema),
+});
+
+/** deployments.md section 8. */
+const instanceSchema = Type.Object({
+  id: Type.String(),
+  instanceId: nullable(Type.String()),
+  state: nullable(Type.String()),
+  stateMessage: nullable(Type.String()),
+  dtCreated: nullable(Type.String()),
+  dtFinished: nullable(Type.String()),
+});
+const runSchema = Type.Object({
+  id: Type.String(),
+  replicas: nullable(Type.Number()),
+  readyReplicas: nullable(Type.Number()),
+  availableReplicas: nullable(Type.Number()),
+  instances: nullable(Type.Array(instanceSchema)),
+});
+
+export type StoredSpec = Static<typeof specSchema>;
+export type Deployment = Static<typeof deploymentSchema>;
+
+export interface Instance {
+  id: string;
+  state: string;
+  message?: string;
+  createdAt?: string;
+}
+
+/** One active run; `instances` that have ended are left out. */
+export interface Run {
+  replicas: number;
+  ready: number;
+  available: number;
+  instances: readonly Instance[];
+}
+
+/** Waiting for the throttle, writes go before reads: a read serves a write that was made. */
+const WRITE: CallOptions = { priority: 1 };
+
+export class DeploymentApi {
+  readonly #api: PaperspaceApi;
+
+  constructor(api: PaperspaceApi) {
+    this.#api = api;
+  }
+
+  /** Of a project, oldest first, so that one made while we read comes at the end and is not missed. */
+  list(projectId: string) {
+    return this.#api.pages({
+      path: apiPath`/projects/${projectId}/deployments`,
+      query: { orderBy: "dtCreated", order: "asc" },
+      item: deploymentSchema,
+    });
+  }
+
+  /** Those of exactly this name; what the API's filter does with others is not documented (deployments.md section 11). */
+  async named(projectId: string, name: string): Promise<Deployment[]> {
+    const found: Deployment[] = [];
+    const path = apiPath`/projects/${projectId}/deployments`;
+    for await (const { items } of this.#api.pages({ path, query: { name }, item: deploymentSchema }))
+      found.push(...items.filter((one) => one.name === name));
+    return found;
+  }
+
+  get(id: string) {
+    return this.#api.request({
+      method: "GET",
+      path: apiPath`/deployments/${id}`,
+      answer: deploymentSchema,
+      retry: "safe",
+    });
+  }
+
+  /** The whole configuration; `headers` say where it comes from (deployments.md sections 2 and 6.2). */
+  upsert(
+    body: { projectId: string; config: Config; deploymentId?: string },
+    options: CallOptions & { headers: Readonly<Record<string, string>> },
+  ) {
+    return this.#api.request({
+      ...WRITE,
+      ...options,
+      method: "POST",
+      path: "/deployments",
+      body,
+      answer: Type.Object({ deploymentId: Type.String({ minLength: 1 }) }),
+      retry: "never",
+    });
+  }
+
+  delete(id: string, options: CallOptions) {
+    return this.#api.request({
+      ...WRITE,
+      ...options,
+      method: "DELETE",
+      path: apiPath`/deployments/${id}`,
+      answer: Type.Unknown(),
+      retry: "safe",
+      reserve: true,
+    });
+  }
+
+  /** The active runs, newest first. */
+  async runs(id: string): Promise<Run[]> {
+    const { body } = await this.#api.request({
+      method: "GET",
+      path: apiPath`/deployments/${id}/runs`,
+      answer: Type.Array(runSchema),
+      retry: "safe",
+      class: "poll",
+    });
+    return body.map(runOf);
+  }
+
+  /** Every spec that the deployment ever had, newest first: read to its end only as far as the reader goes on. */
+  async *history(id: string, order: "asc" | "desc", limit: number) {
+    const path = apiPath`/deployments/${id}/history`;
+    const query = { orderBy: "dtCreated", order };
+    for await (const { items } of this.#api.pages({ path, query, item: specSchema, limit })) yield* items;
+  }
+
+  /** Names only; no value is ever returned. */
+  async secrets(projectId: string): Promise<string[]> {
+    const path = apiPath`/projects/${projectId}/secrets`;
+    const names: string[] = [];
+    for await (const { items } of this.#api.pages({ path, item: Type.Object({ name: Type.String() }) }))
+      names.push(...items.map(({ name }) => name));
+    return names;
+  }
+
+  putSecret(projectId: string, body: { name: string; value: string }, options: CallOptions) {
+    return this.#api.request({
+      ...WRITE,
+      ...options,
+      method: "POST",
+      path: apiPath`/projects/${projectId}/secrets`,
+      body,
+      answer: Type.Unknown(),
+      retry: "safe",
+    });
+  }
+
+  removeSecret(projectId: string, name: string, options: CallOptions) {
+    return this.#api.request({
+      ...WRITE,
+      ...options,
+      method: "DELETE",
+      path: apiPath`/projects/${projectId}/secrets/${name}`,
+      answer: Type.Unknown(),
+      retry: "safe",
+    });
+  }
+}
+
+function runOf({ replicas, readyReplicas, availableReplicas, instances }: Static<typeof runSchema>): Run {
+  return {
+    replicas: replicas ?? 0,
+    ready: readyReplicas ?? 0,
+    available: availableReplicas ?? 0,
+    instances: (instances ?? []).filter(({ dtFinished }) => !dtFinished).map(instanceOf),
+  };
+}
+
+/** Logs and metrics know an instance by instanceId (deployments.md section 8). */
+function instanceOf({
+  id,
+  instanceId,
+  state,
+  stateMessage,
+  dtCreated,
+}: Static<typeof instanceSchema>): Instance {
+  return {
+    id: instanceId || id,
+    state: state ?? "unknown",
+    ...(stateMessage && { message: stateMessage }),
+    ...(dtCreated && { createdAt: dtCreated }),
+  };
+}
+
+/** The first so many. */
+export async function taken<T>(items: AsyncIterable<T>, most: number): Promise<readonly T[]> {
+  const first: T[] = [];
+  for await (const item of items) {
+    first.push(item);
+    if (first.length >= most) break;
+  }
+  return first;
+}

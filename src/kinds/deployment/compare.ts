@@ -1,0 +1,114 @@
+/**
+ * Whether two configurations mean the same. Both are taken apart into leaves, with defaults filled in and without what
+ * has no meaning (the order of env, of ports, the spelling of a machine type); then leaf is compared to leaf. Pure.
+ */
+import { createHash } from "node:crypto";
+import type { Change } from "../../reconcile/change.ts";
+import { regionCode } from "../region.ts";
+import { PROBES, type Probe } from "./config.ts";
+import type { StoredConfig } from "./stored.ts";
+
+/** By path, in the words of the API. */
+export type Leaves = ReadonlyMap<string, unknown>;
+
+/** deployments.md section 3.2. */
+const PROBE_DEFAULTS = { initialDelaySeconds: 0, periodSeconds: 10, timeoutSeconds: 1, failureThreshold: 3 };
+/** deployments.md section 3.3. */
+const MODEL_PATH = "/opt/models";
+
+export function leavesOf(config: StoredConfig): Leaves {
+  const leaves = new Map<string, unknown>();
+  const set = (path: string, value: unknown) => {
+    if (value !== undefined) leaves.set(path, value);
+  };
+  const { resources, env = [], integrations = [], healthChecks = {} } = config;
+  for (const field of ["name", "image", "enabled", "command", "containerRegistry", "basicAuthKey"] as const)
+    set(field, config[field]);
+  set("region", config.region && regionCode(config.region));
+  set("machineType", resources.machineType.toLowerCase());
+  set(
+    "ports",
+    [...new Set(resources.ports)].sort((a, b) => a - b),
+  );
+  set("replicas", resources.replicas);
+  const { autoscaling } = resources;
+  // Switched off it means as much as not there.
+  if (autoscaling?.enabled) {
+    set("autoscaling.maxReplicas", autoscaling.maxReplicas);
+    for (const { metric, value } of autoscaling.metrics) set(`autoscaling.metrics.${metric}`, value);
+  }
+  for (const { name, value } of env) set(`env.${name}`, value);
+  for (const probe of PROBES) {
+    const check = healthChecks[probe];
+    if (check) for (const [path, value] of probeLeaves(check)) set(`healthChecks.${probe}.${path}`, value);
+  }
+  for (const { name, type, ...parts } of integrations) {
+    const whole = { type, ...(type === "model" && { path: MODEL_PATH }), ...parts };
+    for (const [part, value] of Object.entries(whole)) set(`integrations.${name}.${part}`, value);
+  }
+  set("models", config.models);
+  set("repositories", config.repositories);
+  return leaves;
+}
+
+function probeLeaves({ headers = [], exec, ...probe }: Probe): [string, unknown][] {
+  return [
+    ...Object.entries({ ...PROBE_DEFAULTS, ...probe }),
+    ...(exec ? [["exec", exec.command] as [string, unknown]] : []),
+    ...headers.map(({ name, value }): [string, unknown] => [`headers.${name.toLowerCase()}`, value]),
+  ];
+}
+
+/** Where no region is asked for, the API chooses one. */
+const CHOSEN_BY_API: ReadonlySet<string> = new Set(["region"]);
+
+/**
+ * What of `wanted` is not so in `stored`. Leaves in `filled` are what the API is known to fill in by itself: they are no
+ * difference, as long as nothing else is wanted there.
+ */
+export function differences(wanted: Leaves, stored: Leaves, filled: readonly string[] = []): Change[] {
+  const changes: Change[] = [];
+  for (const [field, to] of wanted) {
+    const from = stored.get(field);
+    if (!isSame(from, to)) changes.push({ field, from, to });
+  }
+  for (const field of additions(wanted, stored))
+    if (!filled.includes(field)) changes.push({ field, from: stored.get(field), to: undefined });
+  return changes;
+}
+
+/** Leaves of `stored` that `wanted` says nothing of. */
+export function additions(wanted: Leaves, stored: Leaves): string[] {
+  return [...stored.keys()].filter((field) => !wanted.has(field) && !CHOSEN_BY_API.has(field));
+}
+
+/** Equal for configurations that mean the same; the name is no part of it, since a rename is no other configuration. */
+export function hashOf(leaves: Leaves): string {
+  const sorted = [...leaves].filter(([field]) => field !== "name").sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash("sha256").update(JSON.stringify(sorted)).digest("hex").slice(0, 16);
+}
+
+/**
+ * Fields whose values may be secret: they are shown to nobody who may only see the object. Of an integration only what
+ * surely is none is shown: what is stored may have parts that nobody here knows.
+ */
+const PRIVATE =
+  /^(env\.|basicAuthKey$|command$|repositories$|integrations\..*\.(?!(type|id|region|endpoint|path)$)[^.]*$|healthChecks\.[a-z]+\.(exec$|headers\.))/;
+
+/** For people: what may be secret is left out. */
+export function shown(changes: readonly Change[]): Change[] {
+  return changes.map(({ field, from, to }) => ({
+    field,
+    from: visible(field, from),
+    to: visible(field, to),
+  }));
+}
+
+function visible(field: string, value: unknown): unknown {
+  const isName = typeof value === "string" && value.startsWith("secret:");
+  return value === undefined || isName || !PRIVATE.test(field) ? value : "(not shown)";
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return a === b || (typeof a === "object" && JSON.stringify(a) === JSON.stringify(b));
+}

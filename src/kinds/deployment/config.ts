@@ -1,0 +1,146 @@
+/**
+ * The configuration of a deployment as the API takes it (deployments.md section 3), and how it is made of a spec. Pure;
+ * what references lead to is handed in.
+ */
+import type { DeploymentSpec } from "./types.ts";
+
+export interface NamedValue {
+  name: string;
+  value: string;
+}
+
+export interface Probe {
+  path?: string;
+  port?: number;
+  host?: string;
+  headers?: NamedValue[];
+  exec?: { command: string[] };
+  initialDelaySeconds?: number;
+  periodSeconds?: number;
+  timeoutSeconds?: number;
+  failureThreshold?: number;
+}
+
+export const PROBES = ["liveness", "readiness", "startup"] as const;
+
+export interface Integration {
+  type: string;
+  name: string;
+  [part: string]: string;
+}
+
+export interface Autoscaling {
+  enabled: boolean;
+  maxReplicas: number;
+  metrics: { metric: string; summary: string; value: number }[];
+}
+
+/** Whole, as an upsert sends it: `enabled` and `replicas` always stand in it (deployments.md section 5). */
+export interface Config {
+  apiVersion: "v1";
+  name: string;
+  image: string;
+  enabled: boolean;
+  resources: { machineType: string; ports: number[]; replicas: number; autoscaling?: Autoscaling };
+  command?: string[];
+  region?: string;
+  containerRegistry?: string;
+  basicAuthKey?: string;
+  env?: NamedValue[];
+  healthChecks?: Partial<Record<(typeof PROBES)[number], Probe>>;
+  integrations?: Integration[];
+}
+
+/** A key of a Secret or ConfigMap of the object's namespace, and the field that names it. */
+export interface Reference {
+  source: "Secret" | "ConfigMap";
+  name: string;
+  key: string;
+  field: string;
+}
+
+/** All that the spec refers to. */
+export function referencesOf({
+  env = [],
+  integrations = [],
+  basicAuthSecretRef,
+}: DeploymentSpec): Reference[] {
+  const references: Reference[] = [];
+  for (const { name: variable, valueFrom } of env) {
+    const field = `env.${variable}`;
+    if (valueFrom?.secretKeyRef) references.push({ source: "Secret", ...valueFrom.secretKeyRef, field });
+    if (valueFrom?.configMapKeyRef)
+      references.push({ source: "ConfigMap", ...valueFrom.configMapKeyRef, field });
+  }
+  for (const { name: integration, secretAccessKeyRef } of integrations)
+    if (secretAccessKeyRef)
+      references.push({
+        source: "Secret",
+        ...secretAccessKeyRef,
+        field: `integrations.${integration}.secretAccessKeyRef`,
+      });
+  if (basicAuthSecretRef)
+    references.push({ source: "Secret", ...basicAuthSecretRef, field: "basicAuthSecretRef" });
+  return references;
+}
+
+/** What stands in the configuration for a reference: a ConfigMap's value, or the name of a project secret. */
+export type Resolve = (reference: Pick<Reference, "source" | "name" | "key">) => string;
+
+/** How the API names a secret of the project where a value could stand (deployments.md section 3). */
+export function secretValue(projectSecret: string): string {
+  return `secret:${projectSecret}`;
+}
+
+export function configOf(spec: DeploymentSpec, name: string, resolve: Resolve): Config {
+  const { machineType, ports, replicas, autoscaling, image, enabled } = spec;
+  const { command, region, containerRegistry, healthChecks, basicAuthSecretRef } = spec;
+  const env = envOf(spec, resolve);
+  const integrations = integrationsOf(spec, resolve);
+  return {
+    apiVersion: "v1",
+    name,
+    image,
+    enabled,
+    resources: {
+      machineType,
+      ports,
+      replicas,
+      ...(autoscaling && {
+        autoscaling: {
+          ...autoscaling,
+          metrics: autoscaling.metrics.map(({ metric, value }) => ({ metric, summary: "average", value })),
+        },
+      }),
+    },
+    ...(command?.length && { command }),
+    ...(region !== undefined && { region }),
+    ...(containerRegistry !== undefined && { containerRegistry }),
+    ...(basicAuthSecretRef && { basicAuthKey: resolve({ source: "Secret", ...basicAuthSecretRef }) }),
+    ...(env.length > 0 && { env }),
+    ...(healthChecks && Object.keys(healthChecks).length > 0 && { healthChecks }),
+    ...(integrations.length > 0 && { integrations }),
+  };
+}
+
+function envOf({ env = [] }: DeploymentSpec, resolve: Resolve): NamedValue[] {
+  return env.map(({ name, value, valueFrom }) => {
+    if (valueFrom?.secretKeyRef)
+      return { name, value: resolve({ source: "Secret", ...valueFrom.secretKeyRef }) };
+    if (valueFrom?.configMapKeyRef)
+      return { name, value: resolve({ source: "ConfigMap", ...valueFrom.configMapKeyRef }) };
+    return { name, value: value ?? "" };
+  });
+}
+
+function integrationsOf({ integrations = [] }: DeploymentSpec, resolve: Resolve): Integration[] {
+  return integrations.map(({ secretAccessKeyRef, ...parts }) => ({
+    ...parts,
+    ...(secretAccessKeyRef && { secretAccessKey: resolve({ source: "Secret", ...secretAccessKeyRef }) }),
+  }));
+}
+
+/** The x-git headers that go along with it (deployments.md section 6.2): all six, or none. */
+export function headersOf(git: object | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(git ?? {}).map(([key, value]) => [`x-git-${key}`, String(value)]));
+}

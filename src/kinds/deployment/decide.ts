@@ -1,0 +1,105 @@
+/**
+ * What to do about one deployment: a pure function of what is wished, what is known and what was sent. It returns one
+ * step; the ownership rules come first, then the life of a deployment (life.ts), and its end here.
+ */
+import { ageOf, isLate, rest, stalled, untilLook, wait, without } from "../../reconcile/choice.ts";
+import { absence, adoption } from "../../reconcile/existence.ts";
+import { decideOwnership, type OwnershipStep } from "../../reconcile/ownership.ts";
+import { life } from "./life.ts";
+import { occupied, preparation } from "./preparation.ts";
+import { REASON } from "./reasons.ts";
+import { act, type Choice, type DeploymentMemory, type DeploymentView } from "./view.ts";
+
+export function decide(view: DeploymentView): Choice {
+  const { memory, sighting } = view;
+  const owned = decideOwnership(view);
+  if (owned) return owning(view, owned);
+  if (view.trouble) return rest(view.trouble, memory);
+  switch (sighting.state) {
+    case "unknown":
+      return rest({ kind: "Unknown" }, memory);
+    case "absent":
+      return gone(view, sighting.certain);
+    case "present":
+      return view.deleting ? deletion(view) : life(view, sighting.deployment);
+  }
+}
+
+function owning(view: DeploymentView, owned: OwnershipStep): Choice {
+  const { memory, recheckMs } = view;
+  switch (owned.do) {
+    case "adopt":
+      return adopted(view, owned.id);
+    case "create":
+      return creation(view);
+    case "release": {
+      const left = owned.reason === REASON.NothingToDelete ? leftSecrets(view, memory) : undefined;
+      if (left && view.halted) return rest({ kind: "Terminal", ...view.halted, recheckMs }, memory);
+      return left ?? act(owned, memory);
+    }
+    default:
+      return act(owned, memory);
+  }
+}
+
+/** Seen to be free just before: an upsert by name would change whatever bears it (deployments.md section 2). */
+function creation(view: DeploymentView): Choice {
+  const { memory, wanted, rival, limits, recheckMs } = view;
+  if (view.blocked) return stalled(memory, view.blocked.reason, view.blocked.message, recheckMs);
+  if (wanted.state === "unknown") return rest(wanted.trouble ?? { kind: "Unknown" }, memory);
+  if (wanted.state === "missing") return stalled(memory, wanted.reason, wanted.message, recheckMs);
+  if (rival?.owns) {
+    const message = `${rival.key} has a deployment named "${view.name}" in project ${view.spec.projectId} already: choose another spec.name, or delete that object with deletionPolicy Orphan and adopt its deployment`;
+    return stalled(memory, REASON.AlreadyExists, message, limits.slowMs);
+  }
+  const choice = occupied(view, memory) ?? preparation(view, wanted, memory);
+  return choice ?? act({ do: "create" }, without(memory));
+}
+
+function adopted(view: DeploymentView, id: string): Choice {
+  const { memory, sighting, spec, trouble, recheckMs } = view;
+  const deployment = sighting.state === "present" ? sighting.deployment : undefined;
+  const elsewhere = deployment?.projectId && deployment.projectId !== spec.projectId;
+  const changes = elsewhere ? [{ field: "projectId", from: deployment.projectId, to: spec.projectId }] : [];
+  const seen = { state: sighting.state, ...(trouble && { trouble }), changes };
+  return act(adoption(id, seen, { noun: "deployment", recheckMs }), memory);
+}
+
+function gone(view: DeploymentView, certain: boolean): Choice {
+  const { memory, halted } = view;
+  const left = certain && !halted ? leftSecrets(view, memory) : undefined;
+  return left ?? absence(view, certain, { ...without(memory), history: [] });
+}
+
+/** What was put into the project for this object goes with it; without credentials it has to stay. */
+function leftSecrets({ memory, account, held }: DeploymentView, kept: DeploymentMemory): Choice | undefined {
+  if (account.state !== "valid") return undefined;
+  const [of] = memory.secrets.filter((name) => !isGivenUp(held[`dropSecret/${name}`]));
+  if (of === undefined) return undefined;
+  const telling = {
+    kind: "Wait",
+    reason: REASON.Deleting,
+    message: `removed the project secret ${of}`,
+    afterMs: 0,
+  } as const;
+  return act({ do: "dropSecret", of, telling }, kept);
+}
+
+/** What cannot be removed must not keep the object for ever. */
+function isGivenUp(held: DeploymentView["held"][string] | undefined): boolean {
+  return held?.kind === "Terminal";
+}
+
+function deletion(view: DeploymentView): Choice {
+  const { memory, now, limits } = view;
+  const { operation } = memory;
+  if (operation?.intent !== "Delete") return act({ do: "delete" }, memory);
+  if (!isLate(operation, now)) {
+    const message = `deleting it was asked for at ${operation.requestedAt}; Paperspace still shows it`;
+    return wait(memory, REASON.Deleting, message, untilLook(view, operation));
+  }
+  const age = ageOf(operation, now);
+  if (age >= limits.slowMs) return act({ do: "delete", deadline: operation.deadline }, memory);
+  const message = `the deployment is still there after ${operation.deadline}; deleting it is tried again`;
+  return stalled(memory, REASON.TransitionTimedOut, message, limits.slowMs - age);
+}

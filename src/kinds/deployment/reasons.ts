@@ -1,0 +1,45 @@
+/** Reasons of PaperspaceDeployment conditions and events, beside those that every kind shares. */
+import { REASON as SHARED } from "../../reconcile/reasons.ts";
+
+export const REASON = {
+  ...SHARED,
+  /** The rollout is healthy and its instances are ready. */
+  Available: "Available",
+  /** Switched off, as asked (enabled, or replicas 0). */
+  Disabled: "Disabled",
+  Disabling: "Disabling",
+  /** A configuration is being sent. */
+  Deploying: "Deploying",
+  /** Paperspace has the configuration, its cluster has not taken it yet. */
+  Pending: "Pending",
+  /** The cluster has it, instances are coming up. */
+  Progressing: "Progressing",
+  /** Healthy once, and now fewer instances are ready than asked for. */
+  Degraded: "Degraded",
+  /** The configuration could not be applied: see the message, correct the spec. */
+  ConfigurationRejected: "ConfigurationRejected",
+  /** The rollout missed progressDeadlineSeconds: see its instances and logs. */
+  ProgressDeadlineExceeded: "ProgressDeadlineExceeded",
+  /** The spec's configuration failed; the last healthy one runs. Correct the spec. */
+  RolledBack: "RolledBack",
+  /** Going back was asked for, and is not possible. */
+  RollbackFailed: "RollbackFailed",
+  /** The configuration was changed outside Kubernetes, and was put back. */
+  DriftCorrected: "DriftCorrected",
+  /** A Secret or a key in it that the spec names is missing: make it. */
+  SecretNotFound: "SecretNotFound",
+  /** A ConfigMap or a key in it that the spec names is missing: make it. */
+  ConfigMapNotFound: "ConfigMapNotFound",
+  /** A value that Paperspace cannot take: see the message. */
+  ValueInvalid: "ValueInvalid",
+  /** The project already has a deployment of this name: adopt it, or choose another name. */
+  AlreadyExists: "AlreadyExists",
+  /** There is no such project in this team: correct projectId. */
+  ProjectNotFound: "ProjectNotFound",
+  /** An instance came to grief. */
+  InstanceFailed: "InstanceFailed",
+  SecretStored: "SecretStored",
+  SecretRemoved: "SecretRemoved",
+  RequestIgnored: "RequestIgnored",
+  DeleteFailed: "DeleteFailed",
+} as const;

@@ -1,0 +1,149 @@
+/**
+ * What is shown of a deployment, and what the operator must remember across restarts. Nothing secret, and nothing that
+ * changes by itself while a deployment idles: each change of it is a write to the API server.
+ */
+import { Type } from "typebox";
+import { conditionsSchema, operationSchema, requestsSchema, stringEnum } from "../../reconcile/schema.ts";
+
+const time = (description: string) => Type.String({ format: "date-time", description });
+const count = (description: string) => Type.Integer({ format: "int32", description });
+
+export const OUTCOMES = ["Progressing", "Healthy", "Disabled", "Failed", "TimedOut", "Superseded"] as const;
+
+const gitOrigin = Type.Object(
+  {
+    host: Type.String(),
+    actor: Type.String(),
+    owner: Type.String(),
+    repo: Type.String(),
+    ref: Type.String(),
+    sha: Type.String(),
+  },
+  { description: "Where it came from." },
+);
+
+const rollout = Type.Object({
+  hash: Type.String({ description: "Hash of the configuration that was sent." }),
+  specId: Type.Optional(Type.String({ description: "Id of the spec in Paperspace, once it is seen." })),
+  replaces: Type.Optional(Type.String({ description: "Id of the spec that was there when it was sent." })),
+  generation: Type.Integer({ format: "int64", description: "Generation of the object that asked for it." }),
+  sentAt: time("When, by the operator's clock."),
+  outcome: stringEnum([...OUTCOMES], { description: "What became of it." }),
+  finishedAt: Type.Optional(time("When its outcome was seen, by the operator's clock.")),
+  message: Type.Optional(Type.String({ maxLength: 1024, description: "Why it failed." })),
+  rollback: Type.Optional(Type.Boolean({ description: "Sent by the operator to go back." })),
+  git: Type.Optional(gitOrigin),
+  secrets: Type.Optional(
+    Type.Array(Type.String(), {
+      "x-kubernetes-list-type": "atomic",
+      description: "Names of the project secrets that it uses.",
+    }),
+  ),
+  filled: Type.Optional(
+    Type.Array(Type.String(), {
+      "x-kubernetes-list-type": "atomic",
+      description: "Fields that Paperspace filled in by itself.",
+    }),
+  ),
+});
+
+const instance = Type.Object({
+  id: Type.String({ description: "Id, as logs and metrics know it." }),
+  state: Type.String({ description: "As Paperspace reports it; there is no closed set of states." }),
+  message: Type.Optional(Type.String({ maxLength: 1024 })),
+  createdAt: Type.Optional(time("By Paperspace's clock.")),
+});
+
+const memory = {
+  operation: Type.Optional(operationSchema),
+  history: Type.Optional(
+    Type.Array(rollout, {
+      "x-kubernetes-list-type": "atomic",
+      description:
+        "The last ten configurations that this object sent, newest first. The configurations themselves stay in Paperspace.",
+    }),
+  ),
+  rolledBack: Type.Optional(
+    Type.Object(
+      {
+        hash: Type.String({ description: "Hash of the configuration that was asked for." }),
+        to: Type.String({ description: "Id of the healthy spec whose configuration was sent again." }),
+        message: Type.String({ maxLength: 1024, description: "Why." }),
+        at: time("When, by the operator's clock."),
+      },
+      { description: "The spec's configuration failed, and the last healthy one runs instead." },
+    ),
+  ),
+  secrets: Type.Optional(
+    Type.Array(Type.String(), {
+      "x-kubernetes-list-type": "atomic",
+      description: "Names of the secrets that were put into the project for this object.",
+    }),
+  ),
+  handled: Type.Optional(requestsSchema("Requests by annotation that were carried out.")),
+  abandoned: Type.Optional(
+    Type.Array(Type.String(), {
+      "x-kubernetes-list-type": "atomic",
+      description: "Creates that were given up.",
+    }),
+  ),
+};
+
+const planned = Type.Object({
+  action: Type.String({ description: "Create, Deploy or Delete." }),
+  field: Type.Optional(Type.String({ description: "Path below spec." })),
+  from: Type.Optional(Type.String({ description: "As it is, as JSON; left out where it may be secret." })),
+  to: Type.Optional(
+    Type.String({ description: "As it would be, as JSON; left out where it may be secret." }),
+  ),
+});
+
+export const deploymentStatusSchema = Type.Object(
+  {
+    observedGeneration: Type.Integer({ description: "Generation of the spec this status is about." }),
+    id: Type.Optional(Type.String({ description: "Id of the deployment in Paperspace." })),
+    teamId: Type.Optional(Type.String({ description: "Paperspace team the deployment belongs to." })),
+    uid: Type.Optional(Type.String({ description: "UID of the object this status was written for." })),
+    name: Type.Optional(Type.String({ description: "Name in Paperspace." })),
+    endpoint: Type.Optional(Type.String({ description: "Host name of the endpoint." })),
+    url: Type.Optional(Type.String({ description: "Address of the endpoint." })),
+    spec: Type.Optional(
+      Type.Object(
+        {
+          id: Type.String({ description: "Id in Paperspace." }),
+          hash: Type.Optional(
+            Type.String({ description: "Hash of the configuration, where this object sent it." }),
+          ),
+          appliedAt: Type.Optional(time("When the cluster took it, by Paperspace's clock.")),
+          healthyAt: Type.Optional(time("When its rollout was healthy, by Paperspace's clock.")),
+          error: Type.Optional(Type.String({ maxLength: 4096, description: "As Paperspace reports it." })),
+        },
+        { description: "The configuration that Paperspace has now." },
+      ),
+    ),
+    replicas: Type.Optional(count("Instances that shall run now.")),
+    readyReplicas: Type.Optional(count("Instances that serve.")),
+    availableReplicas: Type.Optional(
+      count("Instances that are up but not ready: the API's meaning of the word, not Kubernetes'."),
+    ),
+    selector: Type.Optional(
+      Type.String({ description: "For the scale subresource. There are no pods: it matches none." }),
+    ),
+    instances: Type.Optional(
+      Type.Array(instance, {
+        "x-kubernetes-list-type": "atomic",
+        description: "Instances of the newest run, the troubled ones first, fifty at most.",
+      }),
+    ),
+    createdAt: Type.Optional(time("By Paperspace's clock.")),
+    ...memory,
+    plan: Type.Optional(
+      Type.Array(planned, {
+        "x-kubernetes-list-type": "atomic",
+        description: "What would be done, under the annotation dry-run.",
+      }),
+    ),
+    conditions: Type.Optional(conditionsSchema),
+  },
+  { description: "The deployment as it is." },
+);

@@ -1,0 +1,193 @@
+/**
+ * Does what decide chose: one cloud write each. What an upsert sends is in status before it goes out, so that whatever
+ * dies, its spec is known for ours when it shows up.
+ */
+import { toTime } from "../../kube/objects.ts";
+import { PaperspaceError } from "../../paperspace/errors.ts";
+import { describe } from "../../reconcile/change.ts";
+import type { Performed, Tools } from "../../reconcile/kind.ts";
+import type { Telling } from "../../reconcile/outcome.ts";
+import type { Announcement } from "../../reconcile/transitions.ts";
+import type { Inventory } from "../inventory.ts";
+import type { Lookup } from "../lookup.ts";
+import type { Deployment, DeploymentApi } from "./api.ts";
+import { shown } from "./compare.ts";
+import { headersOf } from "./config.ts";
+import { used } from "./life.ts";
+import { REASON } from "./reasons.ts";
+import type { References } from "./references.ts";
+import { pushed } from "./rollout.ts";
+import type { PaperspaceDeployment, Rollout } from "./types.ts";
+import type { Deploy, DeploymentMemory, DeploymentStep } from "./view.ts";
+
+export interface StepParts {
+  /** Undefined before there is a deployment. */
+  id: string | undefined;
+  object: PaperspaceDeployment;
+  api: DeploymentApi;
+  inventory: Inventory<Deployment>;
+  projectSecrets: Lookup<readonly string[]>;
+  references: References;
+  now: () => number;
+  deleteMs: number;
+}
+
+type Step<D extends DeploymentStep["do"]> = Extract<DeploymentStep, { do: D }>;
+type Done = Promise<Performed<DeploymentMemory>>;
+type DeploymentTools = Tools<DeploymentMemory>;
+
+export async function perform(
+  step: DeploymentStep,
+  memory: DeploymentMemory,
+  tools: DeploymentTools,
+  parts: StepParts,
+): Done {
+  switch (step.do) {
+    case "deploy":
+      return deploy(step, memory, tools, parts);
+    case "delete":
+      return remove(step, memory, tools, parts);
+    case "putSecret":
+      return putSecret(step, memory, tools, parts);
+    case "dropSecret":
+      return dropSecret(step, memory, tools, parts);
+    case "handle":
+      return handle(step, memory, tools);
+  }
+}
+
+/** What is remembered of a configuration that is about to be sent. */
+export function entryOf(
+  { target, replaces, rollback, git }: Pick<Deploy, "target" | "replaces" | "rollback" | "git">,
+  generation: number,
+  sentAt: number,
+): Rollout {
+  return {
+    hash: target.hash,
+    generation,
+    sentAt: toTime(sentAt),
+    outcome: "Progressing",
+    ...(replaces !== undefined && { replaces }),
+    ...(rollback && { rollback }),
+    ...(git && { git }),
+    ...used(target.secrets),
+  };
+}
+
+async function deploy(
+  step: Deploy,
+  memory: DeploymentMemory,
+  { gate, remember }: DeploymentTools,
+  { id, object, api, inventory, now }: StepParts,
+): Done {
+  if (id === undefined) throw new Error("an upsert of what is there needs its id");
+  const { target, changes, deployment } = step;
+  const said = describe(shown(changes));
+  const [before] = memory.history;
+  const entry = entryOf(step, object.metadata.generation ?? 0, now());
+  const sent: DeploymentMemory = { ...memory, history: pushed(memory.history, entry) };
+  const outcome = waiting(REASON.Deploying, `the configuration is being sent: ${said}`);
+  await remember(sent, outcome);
+  const body = { projectId: object.spec.projectId, config: target.config, deploymentId: id };
+  const { answeredAt } = await api.upsert(body, { gate, headers: headersOf(step.git) });
+  // The answer names only the id: what was seen before it is old from now on.
+  inventory.noteWrite(id, deployment, answeredAt);
+  const news: Announcement[] = [];
+  // The same configuration as before: somebody else has changed it.
+  if (before?.specId !== undefined && before.hash === target.hash)
+    news.push({ type: "Normal", reason: REASON.DriftCorrected, note: `put back what was changed: ${said}` });
+  return { outcome, memory: sent, news };
+}
+
+async function remove(
+  step: Step<"delete">,
+  memory: DeploymentMemory,
+  { gate }: DeploymentTools,
+  { id, api, inventory, now, deleteMs }: StepParts,
+): Done {
+  if (id === undefined) throw new Error("there is nothing to delete without an id");
+  await api.delete(id, { gate });
+  inventory.want(id);
+  const at = now();
+  const deadline = step.deadline ?? toTime(at + deleteMs);
+  const operation = { intent: "Delete", requestedAt: toTime(at), deadline };
+  return { outcome: waiting(REASON.Deleting, "deleting it was asked for"), memory: { ...memory, operation } };
+}
+
+/** Its name is remembered first: whatever dies, it is removed some day. */
+async function putSecret(
+  { of: name }: Step<"putSecret">,
+  memory: DeploymentMemory,
+  { gate, remember }: DeploymentTools,
+  { object, api, references, projectSecrets }: StepParts,
+): Done {
+  const { projectId } = object.spec;
+  const value = references.valueOf(object, name);
+  if (value === undefined) return { outcome: { kind: "Again" }, memory };
+  const secrets = [...memory.secrets.filter((other) => other !== name), name];
+  const noted = { ...memory, secrets };
+  const outcome = waiting(REASON.Deploying, `the project secret ${name} is being stored`);
+  if (!memory.secrets.includes(name)) await remember(noted, outcome);
+  try {
+    const { answeredAt } = await api.putSecret(projectId, { name, value }, { gate });
+    // Others may have been stored meanwhile.
+    const known = projectSecrets.last(projectId);
+    if (known) projectSecrets.note(projectId, [...known.filter((other) => other !== name), name], answeredAt);
+  } catch (error) {
+    projectSecrets.drop(projectId);
+    // Its name holds the hash of its value: one that is there already is the right one, and the next look shows it.
+    if (!(error instanceof PaperspaceError) || error.code !== "PS_CONFLICT") throw error;
+    return { outcome: { kind: "Retry", reason: REASON.Declined, message: error.message }, memory: noted };
+  }
+  return { outcome, memory: noted };
+}
+
+async function dropSecret(
+  { of: name, telling }: Step<"dropSecret">,
+  memory: DeploymentMemory,
+  { gate }: DeploymentTools,
+  { object, api, projectSecrets, now, deleteMs }: StepParts,
+): Done {
+  const { projectId } = object.spec;
+  projectSecrets.drop(projectId);
+  try {
+    await api.removeSecret(projectId, name, { gate });
+  } catch (error) {
+    if (!(error instanceof PaperspaceError)) throw error;
+    const { code, message } = error;
+    if (code === "PS_CONFLICT") {
+      // Somebody else's deployment may have come to need it. What is left over is no flaw of this one.
+      const { deletionTimestamp } = object.metadata;
+      if (!deletionTimestamp) return { outcome: telling, memory, refused: true };
+      const said = { reason: REASON.Declined, message: `the project secret ${name} stays: ${message}` };
+      const isLate = now() - Date.parse(deletionTimestamp) >= deleteMs;
+      const outcome = isLate
+        ? ({ kind: "Terminal", ...said, recheckMs: deleteMs } as const)
+        : ({ kind: "Retry", ...said } as const);
+      return { outcome, memory };
+    }
+    if (code !== "PS_NOT_FOUND") throw error;
+  }
+  return {
+    outcome: telling,
+    memory: { ...memory, secrets: memory.secrets.filter((other) => other !== name) },
+  };
+}
+
+async function handle(
+  { requests, note }: Step<"handle">,
+  memory: DeploymentMemory,
+  { handled }: DeploymentTools,
+): Done {
+  await handled(requests);
+  return {
+    outcome: { kind: "Again" },
+    memory,
+    news: [{ type: "Normal", reason: REASON.RequestIgnored, note }],
+  };
+}
+
+/** At once again: the next pass begins to wait, on what the inventory knows. */
+export function waiting(reason: string, message: string): Extract<Telling, { kind: "Wait" }> {
+  return { kind: "Wait", reason, message, afterMs: 0 };
+}

@@ -1,0 +1,64 @@
+/**
+ * PaperspaceDeployment as the Kubernetes API sees it: its names, its static types, and what the CRD is generated from
+ * (`npm run generate`). The schemas themselves are in spec-schema.ts and status-schema.ts, the CEL rules in rules.ts.
+ */
+import type { Static } from "typebox";
+import type { Condition, ObjectMeta } from "../../kube/objects.ts";
+import type { KindDefinition, ManagedObject } from "../../reconcile/kind.ts";
+import { deploymentRules } from "./rules.ts";
+import { deploymentSpecSchema } from "./spec-schema.ts";
+import { deploymentStatusSchema } from "./status-schema.ts";
+
+export const deploymentDefinition: KindDefinition = {
+  group: "paperspace.com",
+  version: "v1alpha1",
+  kind: "PaperspaceDeployment",
+  plural: "paperspacedeployments",
+  shortName: "psd",
+  noun: "deployment",
+};
+
+export type DeploymentSpec = Static<typeof deploymentSpecSchema>;
+export type DeploymentStatus = Static<typeof deploymentStatusSchema> & { conditions?: Condition[] };
+export type Rollout = NonNullable<DeploymentStatus["history"]>[number];
+
+export interface PaperspaceDeployment extends ManagedObject {
+  metadata: ObjectMeta;
+  spec: DeploymentSpec;
+  status?: DeploymentStatus;
+}
+
+export const deploymentColumns = [
+  { name: "Ready", type: "string", jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
+  { name: "Replicas", type: "integer", jsonPath: ".status.replicas" },
+  {
+    name: "Available",
+    type: "integer",
+    jsonPath: ".status.readyReplicas",
+    description: "Instances that serve",
+  },
+  { name: "Type", type: "string", jsonPath: ".spec.machineType" },
+  { name: "URL", type: "string", jsonPath: ".status.url" },
+  { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
+  {
+    name: "Reason",
+    type: "string",
+    jsonPath: '.status.conditions[?(@.type=="Ready")].reason',
+    priority: 1,
+  },
+  { name: "Image", type: "string", jsonPath: ".spec.image", priority: 1 },
+  { name: "ID", type: "string", jsonPath: ".status.id", priority: 1 },
+];
+
+export const deploymentCrd = {
+  description: "A deployment of Paperspace: a container behind an endpoint.",
+  spec: deploymentSpecSchema,
+  status: deploymentStatusSchema,
+  rules: deploymentRules,
+  columns: deploymentColumns,
+  scale: {
+    specReplicasPath: ".spec.replicas",
+    statusReplicasPath: ".status.replicas",
+    labelSelectorPath: ".status.selector",
+  },
+};

@@ -1,0 +1,74 @@
+/** The objects of one kind in a cluster in memory, as kubectl would handle them. */
+import type { KindDefinition, ManagedObject } from "../../src/reconcile/kind.ts";
+import type { FakeKube, FakeType } from "./fake-kube.ts";
+import type { VirtualWorld } from "./virtual-world.ts";
+
+export const NAMESPACE = "default";
+
+export function typeOf({ group, version, plural, kind }: KindDefinition): FakeType {
+  return { group, version, plural, kind, namespaced: true, defaultStatus: { observedGeneration: -1 } };
+}
+
+export class VirtualObjects<O extends ManagedObject> {
+  readonly #world: () => Pick<VirtualWorld, "kube" | "until">;
+  readonly #type: FakeType;
+  readonly #spec: O["spec"];
+
+  /** `spec` is what an applied one has beside what is said. */
+  constructor(world: () => Pick<VirtualWorld, "kube" | "until">, type: FakeType, spec: O["spec"]) {
+    this.#world = world;
+    this.#type = type;
+    this.#spec = spec;
+  }
+
+  apply(
+    name: string,
+    spec: Partial<O["spec"]> = {},
+    metadata: Partial<O["metadata"]> = {},
+    kube = this.#world().kube,
+  ): void {
+    const namespace = metadata.namespace ?? NAMESPACE;
+    const object = { metadata: { name, namespace, ...metadata }, spec: { ...this.#spec, ...spec } };
+    kube.storage.create(this.#type, namespace, object);
+  }
+
+  edit(name: string, patch: object, kube = this.#world().kube, namespace = NAMESPACE): void {
+    kube.storage.patch(this.#type, namespace, name, patch as never, "");
+  }
+
+  delete(name: string, kube = this.#world().kube, namespace = NAMESPACE): void {
+    kube.storage.delete(this.#type, namespace, name);
+  }
+
+  get(name: string, kube: FakeKube = this.#world().kube, namespace = NAMESPACE): O | undefined {
+    try {
+      return kube.storage.get(this.#type, namespace, name) as O;
+    } catch {
+      return undefined;
+    }
+  }
+
+  condition(name: string, type: string, kube = this.#world().kube, namespace = NAMESPACE) {
+    return this.get(name, kube, namespace)?.status?.conditions?.find((condition) => condition.type === type);
+  }
+
+  ready(name: string): Promise<void> {
+    return this.#world().until(`${name} is Ready`, () => {
+      const object = this.get(name);
+      const ready = this.condition(name, "Ready");
+      return ready?.status === "True" && ready.observedGeneration === object?.metadata.generation;
+    });
+  }
+
+  /** Ready says this for the spec as it is now. */
+  says(name: string, reason: string): Promise<void> {
+    return this.#world().until(`${name} says ${reason}`, () => {
+      const ready = this.condition(name, "Ready");
+      return ready?.reason === reason && ready.observedGeneration === this.get(name)?.metadata.generation;
+    });
+  }
+
+  gone(name: string): Promise<void> {
+    return this.#world().until(`${name} is gone`, () => this.get(name) === undefined);
+  }
+}
