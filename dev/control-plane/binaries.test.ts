@@ -1,16 +1,17 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { type BinaryOptions, findBinaries } from "./binaries.ts";
+import { script, fakeGo as writeFakeGo } from "./go.fixture.ts";
 import { cacheFolder, cacheRoot, PROGRAMS, readRelease } from "./release.ts";
 
 const release = readRelease();
@@ -37,12 +38,6 @@ afterEach(() => {
   }
   rmSync(dir, { recursive: true, force: true });
 });
-
-function script(path: string, body: string): string {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
-  return path;
-}
 
 async function serve(listener: RequestListener): Promise<string> {
   const server = createServer(listener).listen(0, "127.0.0.1");
@@ -99,11 +94,8 @@ async function nowhere() {
   return { envtestIndex: `${base}/index.yaml`, kubernetesReleases: base };
 }
 
-/** Compiles everything into a script that prints its package. */
-function fakeGo(body = 'printf "#!/bin/sh\\necho $pkg\\n" > "$out"; chmod +x "$out"', version = "go1.99.0") {
-  const loop = 'while [ $# -gt 1 ]; do [ "$1" = -o ] && out=$2; shift; done; pkg=$1';
-  script(join(dir, "bin/go"), `[ "$1" = env ] && { echo ${version}; exit; }\n${loop}\n${body}`);
-  env.PATH = `${join(dir, "bin")}:/usr/bin:/bin`;
+function fakeGo(body?: string, version?: string) {
+  env.PATH = writeFakeGo(join(dir, "bin"), body, version);
 }
 
 function find(options: BinaryOptions): Promise<Awaited<ReturnType<typeof findBinaries>>> {

@@ -1,50 +1,56 @@
 /**
- * Compiles programs from the pinned Go module in `go/`. Knows nothing of caches or downloads.
+ * Compiles programs from a pinned Go module. Knows nothing of caches or downloads.
  */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Clock } from "../../src/base/clock.ts";
+import { type GoModule, goVersion } from "./go-module.ts";
 import type { Guard } from "./guard.ts";
 import { elapsed, every, PROGRESS_MS } from "./progress.ts";
-import { PACKAGES, type Program, type Release } from "./release.ts";
 
-export interface BuildTask {
-  release: Release;
-  programs: readonly Program[];
+export interface BuildTask<P extends string> {
+  module: GoModule;
+  programs: readonly P[];
+  /** Where each program's main package lives. */
+  packages: Readonly<Record<P, string>>;
+  /** How long all of them take on two cores with nothing prepared, such as "seven minutes". */
+  takes: string;
   /** Owns the scratch folder, and ends the compiler when this process dies. */
   guard: Guard;
   /** Called with every program that is complete: `path` is in the scratch folder and may be renamed away. */
-  onReady: (program: Program, path: string) => Promise<void>;
+  onReady: (program: P, path: string) => Promise<void>;
   log: (line: string) => void;
   clock: Clock;
   env: NodeJS.ProcessEnv;
   signal?: AbortSignal;
 }
 
+type Surroundings = Pick<BuildTask<string>, "module" | "guard" | "env" | "signal">;
+
 /** Builds one program after the other; throws with a message made to be shown. */
-export async function build(task: BuildTask): Promise<void> {
+export async function build<P extends string>(task: BuildTask<P>): Promise<void> {
   const env = goEnvironment(task);
   await checkGo(task, env);
-  task.log("Compiling from source, this once: up to seven minutes on two cores");
+  task.log(`Compiling from source, this once: up to ${task.takes} on two cores`);
   for (const [index, program] of task.programs.entries()) {
     await buildOne(task, env, program, `${program} (${index + 1} of ${task.programs.length})`);
   }
 }
 
-async function buildOne(
-  task: BuildTask,
+async function buildOne<P extends string>(
+  task: BuildTask<P>,
   env: NodeJS.ProcessEnv,
-  program: Program,
+  program: P,
   title: string,
 ): Promise<void> {
-  const { release, clock, log, signal } = task;
+  const { module, packages, clock, log, signal } = task;
   signal?.throwIfAborted();
   const output = join(task.guard.dir, program);
   const start = clock.monotonic();
   log(`Compiling ${title}`);
   const progress = every(clock, PROGRESS_MS, () => log(`Compiling ${title}: ${elapsed(clock, start)}`));
-  const args = ["build", ...release.buildFlags, "-o", output, PACKAGES[program]];
-  const go = task.guard.spawn(`go-${program}`, "go", args, { cwd: release.moduleDir, env });
+  const args = ["build", ...module.buildFlags, "-o", output, packages[program]];
+  const go = task.guard.spawn(`go-${program}`, "go", args, { cwd: module.moduleDir, env });
   const onAbort = () => void go.kill();
   signal?.addEventListener("abort", onAbort, { once: true });
   const ending = await go.ended;
@@ -57,12 +63,12 @@ async function buildOne(
 }
 
 /** What the host sets for its own Go work must not change what comes out, so all that matters is set here. */
-function goEnvironment({ release, guard, env }: BuildTask): NodeJS.ProcessEnv {
+function goEnvironment({ module, guard, env }: Surroundings): NodeJS.ProcessEnv {
   return {
     ...env,
     CGO_ENABLED: "0",
-    GOOS: release.os,
-    GOARCH: release.arch,
+    GOOS: module.os,
+    GOARCH: module.arch,
     // Not empty: an empty value would let the defaults saved by `go env -w` in.
     GOFLAGS: "-buildvcs=false",
     GOWORK: "off",
@@ -75,14 +81,13 @@ function goEnvironment({ release, guard, env }: BuildTask): NodeJS.ProcessEnv {
  * GOTOOLCHAIN stays as the host has it: with the default, `auto`, an older Go (from 1.21 on) fetches the one that go.mod
  * asks for, from where the modules come from anyway; a host that says `local` means it, and gets a clear error.
  */
-async function checkGo({ release, signal }: BuildTask, env: NodeJS.ProcessEnv): Promise<void> {
-  const wanted = release.go.split(".").slice(0, 2).join(".");
-  const go = await run("go", ["env", "GOVERSION"], release.moduleDir, env, signal);
+async function checkGo({ module, signal }: Surroundings, env: NodeJS.ProcessEnv): Promise<void> {
+  const go = await run("go", ["env", "GOVERSION"], module.moduleDir, env, signal);
   if (go.missing) throw new Error("there is no `go` on the PATH");
   if (go.code !== 0) throw new Error(`go env GOVERSION fails: ${go.stderr.trim()}`);
   const version = go.stdout.trim().replace(/^go/, "");
-  if (older(version, release.go)) {
-    throw new Error(`Go ${wanted} or newer is needed; the go on the PATH is ${version}`);
+  if (older(version, module.go)) {
+    throw new Error(`Go ${goVersion(module)} or newer is needed; the go on the PATH is ${version}`);
   }
 }
 
