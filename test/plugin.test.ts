@@ -97,7 +97,7 @@ describe("kubectl", () => {
     expect(await type("paperspace lsit")).toEqual({
       code: 2,
       out: "",
-      err: 'error: there is no command "lsit"; there are list, logs, metrics\n',
+      err: 'error: there is no command "lsit"; there are list, logs, metrics, release\n',
     });
   });
 });

@@ -8,8 +8,8 @@ import { dirname, join, normalize, relative, sep } from "node:path";
 /** What each floor may import besides itself: floors, or single files of them. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   main: ["app", "base"],
-  // The kubectl plugin stands beside the operator: it finds keys as that does, and has no kinds.
-  plugin: ["reconcile/credentials", "kube", "paperspace", "base"],
+  // The kubectl plugin stands beside the operator: it finds keys and reads records as that does, and has no kinds.
+  plugin: ["reconcile/credentials", "reconcile/record", "kube", "paperspace", "base"],
   app: ["registry", "kinds", "reconcile", "runtime", "kube", "paperspace", "base"],
   registry: ["kinds"],
   kinds: ["reconcile", "runtime", "kube", "paperspace", "base"],

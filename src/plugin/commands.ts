@@ -3,11 +3,13 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { Access } from "./access.ts";
+import type { Edges } from "./edges.ts";
 import { FAMILIES } from "./families.ts";
 import type { FlagName, Flags } from "./flags.ts";
 import { LIST_FORMATS, list } from "./list.ts";
 import { logs } from "./logs.ts";
 import { METRICS, METRICS_FORMATS, metrics } from "./metrics.ts";
+import { release } from "./release.ts";
 import type { Screen } from "./screen.ts";
 
 /** What every command works with. */
@@ -16,6 +18,8 @@ export interface Context {
   readonly screen: Screen;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** See Edges. */
+  readonly ask?: Edges["ask"];
 }
 
 export interface Command {
@@ -73,5 +77,13 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       "metrics psd/api gpu -o json",
     ],
     run: metrics,
+  },
+  release: {
+    about:
+      "Let objects go without an operator, before it is uninstalled: what they own stays, and goes on costing",
+    usage: "psm/NAME|psd/NAME… | --all [flags]",
+    flags: ["all", "all-namespaces", "yes", "operator-namespace", "force"],
+    examples: ["release psm/trainer psd/api", "release --all -n team-a", "release --all -A --yes"],
+    run: release,
   },
 };

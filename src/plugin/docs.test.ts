@@ -7,7 +7,10 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createSimulation } from "../../dev/simulator/simulation.ts";
 import { DEMO_KEY } from "../../dev/simulator/world/teams.ts";
+import { Resource, secrets } from "../kube/resource.ts";
+import { FINALIZER } from "../reconcile/record.ts";
 import { COMMANDS } from "./commands.ts";
+import { DEPLOYMENTS } from "./deployment.ts";
 import { FAMILIES } from "./families.ts";
 import { FLAGS } from "./flags.ts";
 import { METRICS } from "./metrics.ts";
@@ -23,9 +26,10 @@ const examples = [...page.matchAll(BLOCK)].map(([, line = "", output = ""]) => (
 }));
 
 const TEAM = "te-alpha";
+const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
-/** A cluster with psd/api, an hour after it was made, and an account with something of everything. */
+/** A cluster with psm/trainer and psd/api, an hour after they were made, and an account with something of everything. */
 async function world(): Promise<Stage> {
   const options: StageOptions = { env: { COLUMNS: "80" } };
   const stage = new Stage(options);
@@ -33,6 +37,7 @@ async function world(): Promise<Stage> {
   const simulation = createSimulation({ clock, vendorOpenapi: false });
   Object.assign(options, { simulation });
   await stage.secret("paperspace-credentials", { apiKey: DEMO_KEY });
+  stage.owner("psm", "trainer", { id: "ps8k2wq1z" });
   const { console } = simulation;
   console.createRegistry(TEAM, { name: "ghcr", kind: "ghcr", url: "https://ghcr.io", namespace: "acme" });
   const headers = { authorization: `Bearer ${DEMO_KEY}`, "content-type": "application/json" };
@@ -40,7 +45,10 @@ async function world(): Promise<Stage> {
   await simulation.handle({ method: "POST", path: "/v1/startup-scripts", headers, body });
   const resources = { machineType: "A4000", replicas: 2 };
   const { id, runs } = console.deployments.create("p-alpha", { name: "api", resources }, { settled: true });
-  stage.deployment({}, { id });
+  stage.deployment({}, { id, conditions: [{ type: "Ready", status: "True", reason: "Healthy" }] });
+  const held = { metadata: { finalizers: [FINALIZER] } };
+  await new Resource(stage.kube, DEPLOYMENTS).mergePatch("team-a", "api", held);
+  await secrets(stage.kube).mergePatch("team-a", "paperspace-credentials", held);
   const load = (i: number) => (i > 34 && i < 40 ? "NaN" : (0.5 + 0.3 * Math.sin(i / 7)).toFixed(3));
   console.deployments.setMetric(
     id,
@@ -65,7 +73,8 @@ const masked = (text: string) =>
 
 async function typed(line: string): Promise<string> {
   const stage = await world();
-  await stage.run(line);
+  // Most commands are over at once; release waits to see whether an operator takes back what it let go.
+  await stage.runThrough(line, line.startsWith("release") ? MINUTE_MS : 0);
   return stage.out + stage.err;
 }
 

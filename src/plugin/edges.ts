@@ -23,6 +23,8 @@ export interface Edges {
   readonly clock: Clock;
   readonly stdout: Sink;
   readonly stderr: Sink;
+  /** Puts a question to the user and gives the line that is typed, without its end; absent where nobody can be asked. */
+  readonly ask?: ((question: string) => Promise<string>) | undefined;
   /** Aborts when the user wants an end (Ctrl-C), or nobody reads any more. */
   readonly signal: AbortSignal;
   /** Throws KUBE_CONFIG where no cluster is configured. */

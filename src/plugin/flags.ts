@@ -87,6 +87,13 @@ export const FLAGS = {
   timeframe: flag(oneOf(...TIMEFRAMES), `one of ${TIMEFRAMES.join(", ")}; the API's own default`, {
     value: "FRAME",
   }),
+  all: flag(bool, "all objects of both kinds in the namespace"),
+  "all-namespaces": flag(bool, "with --all: in all namespaces", { short: "A" }),
+  yes: flag(bool, "do not ask; needed where there is no terminal", { short: "y" }),
+  "operator-namespace": flag(label, "namespace of the operator's lease; all are looked through by default", {
+    value: "NAME",
+  }),
+  force: flag(bool, "also while an operator leads, or where that cannot be seen"),
 } as const;
 
 export type FlagName = keyof typeof FLAGS;

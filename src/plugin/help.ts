@@ -13,7 +13,7 @@ export function helpText(command?: string): string {
 function generalHelp(): string[] {
   return [
     "What the Paperspace console shows, in the terminal: the ids that specs need, and the logs and metrics of",
-    "deployments.",
+    "deployments. And one thing for the day on which the operator is uninstalled: release.",
     "",
     "Usage:",
     `  ${PROGRAM} COMMAND [flags]`,

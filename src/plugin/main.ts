@@ -19,11 +19,31 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+/** Standard error takes the question: standard output may be a file. End of input is an empty answer. */
+async function ask(question: string): Promise<string> {
+  const { createInterface } = await import("node:readline");
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
+  return new Promise((resolve, reject) => {
+    const give = (answer: string) => {
+      resolve(answer);
+      lines.close();
+    };
+    const end = () => {
+      reject(stop.signal.reason);
+      lines.close();
+    };
+    stop.signal.addEventListener("abort", end, { once: true });
+    lines.once("close", () => give(""));
+    lines.question(question, give);
+  });
+}
+
 process.exitCode = await runPlugin(process.argv.slice(2), {
   env: process.env,
   clock: systemClock,
   stdout: process.stdout,
   stderr: process.stderr,
+  ask: process.stdin.isTTY ? ask : undefined,
   signal: stop.signal,
   sockets: createSockets,
   connect: async (cluster) => {

@@ -10,7 +10,7 @@ async function said(line: string) {
 
 describe("what is typed wrongly is named, with what is valid, before anybody is asked", () => {
   it.each([
-    ["lsit", 'there is no command "lsit"; there are list, logs, metrics'],
+    ["lsit", 'there is no command "lsit"; there are list, logs, metrics, release'],
     ["constructor", 'there is no command "constructor"'],
     ["list", "list what? Give one of templates, types, users, networks, scripts, projects, registries"],
     ["list machines", '"machines" cannot be listed; give one of templates,'],
@@ -43,6 +43,13 @@ describe("what is typed wrongly is named, with what is valid, before anybody is 
     ["metrics psd/api ram", 'there is no metric "ram"; give one of requests_total,'],
     ["metrics psd/api cpu gpu", 'metrics takes one metric, but "gpu" came as well'],
     ["metrics psd/api cpu --timeframe month", "one of hour, 12_hours, day, 1_week, 2_weeks"],
+    ["release", "release what? Give psm/NAME or psd/NAME"],
+    ["release trainer", "trainer: give psm/NAME or psd/NAME"],
+    ["release pod/x", "pod/x: give psm/NAME or psd/NAME"],
+    ["release psm/Not_A_Name", "psm/Not_A_Name: give psm/NAME or psd/NAME"],
+    ["release psm/a --all", '--all means every object, but "psm/a" came as well'],
+    ["release psm/a -A", "-A goes with --all only"],
+    ["release --all -A -n team-a", "-A means all namespaces, but -n names one"],
     ["metrics psd/api cpu -o yaml", '"yaml" is not allowed; give one of chart, table, json'],
   ])("%s", async (line, error) => {
     const { code, out, err, asked, calls } = await said(line);

@@ -39,8 +39,8 @@ async function run({ words, flags }: CommandLine, edges: Edges, screen: Screen):
   checkFlags(name, command, Object.keys(flags) as FlagName[]);
   const access = new Access(edges, screen, flags);
   try {
-    const { clock, signal } = edges;
-    await command.run(rest, flags, { access, screen, clock, signal });
+    const { clock, signal, ask } = edges;
+    await command.run(rest, flags, { access, screen, clock, signal, ask });
   } finally {
     await access.close();
   }

@@ -8,8 +8,11 @@ import { FakeKube } from "../../test/support/fake-kube.ts";
 import { simSockets } from "../../test/support/sim-sockets.ts";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { KubeError } from "../kube/errors.ts";
-import { secrets } from "../kube/resource.ts";
+import { toMicroTime } from "../kube/objects.ts";
+import { leases, secrets } from "../kube/resource.ts";
+import { ANNOTATION, FINALIZER } from "../reconcile/record.ts";
 import { DEPLOYMENTS } from "./deployment.ts";
+import { MACHINES } from "./managed.ts";
 import { runPlugin } from "./run.ts";
 
 export const KEY = "key-of-the-namespace";
@@ -34,17 +37,34 @@ export interface StageOptions {
   readonly handle?: Handler;
   /** The simulator in the place of `handle`. */
   simulation?: Pick<Simulation, "handle">;
+  /** What the user answers to a question; without it there is nobody to be asked. */
+  readonly answer?: string | (() => Promise<string>);
   /** No kubeconfig at all. */
   readonly noCluster?: boolean;
 }
 
+export interface OwnerOptions {
+  readonly namespace?: string;
+  /** At Paperspace; absent: it owns nothing. */
+  readonly id?: string;
+  /** Whose record it is, where it is not its own. */
+  readonly uid?: string;
+  /** With the API key; absent: the usual one. */
+  readonly secret?: string;
+  readonly state?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly deleting?: boolean;
+}
+
 export class Stage {
   readonly clock = new VirtualClock(Date.UTC(2026, 0, 31, 8, 0));
-  readonly kube = new FakeKube({ clock: this.clock, types: [DEPLOYMENTS], namespace: "team-a" });
+  readonly kube = new FakeKube({ clock: this.clock, types: [DEPLOYMENTS, MACHINES], namespace: "team-a" });
   readonly asked: Asked[] = [];
   /** Ctrl-C. */
   readonly stop = new AbortController();
   handle: Handler;
+  /** What the user was asked. */
+  readonly questions: string[] = [];
   out = "";
   err = "";
   readonly #options: StageOptions;
@@ -66,17 +86,51 @@ export class Stage {
     this.kube.storage.patch(DEPLOYMENTS, "team-a", "api", { metadata, status }, "status");
   }
 
-  /** Lets the API server refuse what matches. */
-  forbid(path: RegExp) {
+  /** An object as the operator leaves it: with its finalizer, and with what it owns in its record. */
+  owner(short: "psm" | "psd", name: string, more: OwnerOptions = {}) {
+    const { namespace = "team-a", id, secret, state = "ready", uid } = more;
+    const type = short === "psm" ? MACHINES : DEPLOYMENTS;
+    const spec = secret === undefined ? {} : { credentialsSecretRef: { name: secret } };
+    const metadata = { name, namespace, finalizers: [FINALIZER] };
+    const made = this.kube.storage.create(type, namespace, { metadata, spec });
+    const record = { id, team: "te1", name: "", uid: uid ?? made.metadata.uid };
+    const annotations = { ...(id && { [ANNOTATION.record]: JSON.stringify(record) }), ...more.annotations };
+    this.kube.storage.patch(type, namespace, name, { metadata: { name, annotations } });
+    this.kube.storage.patch(type, namespace, name, { metadata: { name }, status: { state } }, "status");
+    if (more.deleting) this.kube.storage.delete(type, namespace, name);
+  }
+
+  /** A Secret that the operator holds. */
+  heldSecret(name = "paperspace-credentials", namespace = "team-a") {
+    const metadata = { name, namespace, finalizers: ["example.com/other", FINALIZER] };
+    return secrets(this.kube).create(namespace, { metadata });
+  }
+
+  /** The lease of an operator, renewed so long ago. */
+  lease(holderIdentity: string, agoMs = 0, name = "paperspace-operator") {
+    const renewTime = toMicroTime(this.clock.now() - agoMs);
+    const spec = { holderIdentity, leaseDurationSeconds: 15, renewTime };
+    return leases(this.kube).create("system", { metadata: { name, namespace: "system" }, spec });
+  }
+
+  /** Runs a line that waits for time to pass. */
+  async runThrough(line: string, ms: number): Promise<number> {
+    const run = this.run(line);
+    await this.clock.advance(ms);
+    return run;
+  }
+
+  /** Lets the API server refuse what matches, of this method or any. */
+  forbid(path: RegExp, method?: string) {
     this.kube.intercept = (request) => {
-      if (!path.test(request.path)) return undefined;
+      if (!path.test(request.path) || (method && request.method !== method)) return undefined;
       throw new KubeError({ code: "KUBE_FORBIDDEN", message: "forbidden", status: 403, reason: "Forbidden" });
     };
   }
 
   /** Runs a line as it stands behind `kubectl paperspace`; resolves with the exit code. */
   run(line: string): Promise<number> {
-    const { env = {}, terminal = false, noCluster = false, simulation } = this.#options;
+    const { env = {}, terminal = false, noCluster = false, simulation, answer } = this.#options;
     const paperspace = simulation ?? { handle: async (request: SimRequest) => this.#answer(request) };
     return runPlugin(
       line.split(" ").filter((word) => word !== ""),
@@ -96,6 +150,12 @@ export class Stage {
             this.err += text;
           },
         },
+        ...(answer !== undefined && {
+          ask: async (question: string) => {
+            this.questions.push(question);
+            return typeof answer === "string" ? answer : answer();
+          },
+        }),
         sockets: () => simSockets(paperspace, { dead: false, passed: () => undefined }),
         connect: async () => {
           if (noCluster) throw new KubeError({ code: "KUBE_CONFIG", message: "no cluster is configured" });

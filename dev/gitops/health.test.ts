@@ -1,0 +1,157 @@
+/**
+ * What Argo CD and Flux say of our objects is what docs/gitops/README.md says they say: for everything that the status code
+ * can come to, and whichever of the tools is asked.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import type { Condition } from "../../src/kube/objects.ts";
+import { ARGOCD_CONFIG, argocdConfig, healthScript } from "./argocd.ts";
+import { kstatus } from "./kstatus.fixture.ts";
+import { luaHealth } from "./lua.fixture.ts";
+import { type Case, everyCase } from "./objects.fixture.ts";
+import { FUNCTIONS, promised } from "./table.fixture.ts";
+
+const script = healthScript();
+const health = luaHealth(script, FUNCTIONS);
+
+/** The row of the page, from what is the case and not from what the object says. */
+function rowOf({ object, told, observed, deleting, halted }: Case): string {
+  const blocked = told?.kind === "Terminal";
+  if (deleting) return blocked ? "being deleted, and blocked" : "being deleted";
+  if (halted) return "paused, or dry-run";
+  if (!told || observed !== object.metadata.generation) return "not looked at yet, or changed since";
+  if (told.kind === "Done") return "as declared";
+  return blocked ? "cannot go on without you, or is late" : "at work, or will try again by itself";
+}
+
+const conditionsOf = ({ object }: Case) => (object.status as { conditions?: Condition[] }).conditions ?? [];
+const wordOf = (found: readonly Condition[], type: string) =>
+  found.find((one) => one.type === type)?.status ?? "-";
+
+const cases = [...everyCase()].map((one) => ({
+  ...one,
+  argo: health(one.object),
+  flux: kstatus(one.object),
+}));
+
+describe("every combination of outcome, deletion, halt, generation and knowledge", {
+  timeout: 60_000,
+}, () => {
+  it("is as many as it should be, and reaches every row of the page", () => {
+    expect(cases.length).toBeGreaterThan(2_000);
+    expect(new Set(cases.map(rowOf))).toEqual(new Set(promised.keys()));
+  });
+
+  it("has the health in Argo CD that the page promises", () => {
+    const wrong = cases
+      .map((one) => ({ ...one, row: rowOf(one), said: one.argo }))
+      .filter(({ row, said }) => said.status !== promised.get(row)?.argo);
+    expect(wrong.slice(0, 3)).toEqual([]);
+  });
+
+  it("has the status in Flux that the page promises; what is paused has that from before", () => {
+    const wrong = cases
+      .map((one) => ({ ...one, row: rowOf(one), said: one.flux }))
+      .filter(({ row, said, ...one }) => {
+        const { flux } = promised.get(row) ?? {};
+        return said !== (flux === "as before" ? promised.get(rowOf({ ...one, halted: false }))?.flux : flux);
+      });
+    expect(wrong.slice(0, 3)).toEqual([]);
+  });
+
+  it("has the conditions that the page promises", () => {
+    const wrong = cases.filter((one) => {
+      const { told, observed, deleting, object } = one;
+      // What was said before the object was told to go, or of a spec that is no more, stands until the next pass.
+      if (!told || observed !== object.metadata.generation || (deleting && told.kind === "Done"))
+        return false;
+      const { conditions = [] } = promised.get(rowOf(one)) ?? {};
+      return conditions.some(
+        ([type, word]) => word !== "as before" && wordOf(conditionsOf(one), type) !== word,
+      );
+    });
+    expect(wrong.slice(0, 3)).toEqual([]);
+  });
+
+  it("is never both Reconciling and Stalled, and one of them wherever Ready is False: kstatus needs that", () => {
+    const wrong = cases.filter((one) => {
+      const found = conditionsOf(one);
+      const [ready, reconciling, stalled] = ["Ready", "Reconciling", "Stalled"].map((type) =>
+        wordOf(found, type),
+      );
+      const progress = [reconciling, stalled].filter((word) => word === "True").length;
+      return progress > 1 || (ready === "False" && progress === 0) || (ready === "True" && progress > 0);
+    });
+    expect(wrong.slice(0, 3)).toEqual([]);
+  });
+
+  it("is Healthy for the one exactly where it is Current for the other and Ready, unless paused or deleted", () => {
+    for (const one of cases) {
+      if (one.halted || one.deleting) continue;
+      const { metadata } = one.object;
+      const ready = conditionsOf(one).some(
+        ({ type, status, observedGeneration }) =>
+          type === "Ready" && status === "True" && observedGeneration === metadata.generation,
+      );
+      expect([one.argo.status === "Healthy", one.flux === "Current"]).toEqual([ready, ready]);
+    }
+  });
+
+  it("is told with the words of the condition, where there is one", () => {
+    for (const one of cases) {
+      const { status, message } = one.argo;
+      const words = conditionsOf(one).map((condition) => condition.message);
+      const own = ["waiting for the operator to look at it", "being deleted"];
+      expect([...words, ...own]).toContain(message);
+      if (status === "Healthy" || status === "Degraded") expect(message).toBe("why it is so");
+    }
+  });
+});
+
+describe("the script", () => {
+  it("stands on Lua 5.1, with nothing that came later and no library: Argo CD has neither", () => {
+    const code = script.replace(/--.*$/gm, "").replace(/"[^"]*"/g, '""');
+    expect(code).not.toMatch(/\bgoto\b|::|\/\/|<<|>>|[&|]|~(?!=)|<(const|close)>/);
+    expect(code).not.toMatch(/\b(string|table|math|os|io|utf8)\b|:\w+\(/);
+    expect(() =>
+      luaHealth('return { status = string.upper("x"), message = "x" }', FUNCTIONS)({} as never),
+    ).toThrow();
+  });
+
+  it("gets along with an object that has no status, no conditions or no metadata at all", () => {
+    const metadata = { name: "box", generation: 1 };
+    for (const object of [
+      { metadata },
+      { metadata, status: {} },
+      { metadata, status: { observedGeneration: 1 } },
+      {},
+    ])
+      expect(health(object as never).status).toBe("Progressing");
+  });
+
+  it("believes Ready only of the generation for which it was said", () => {
+    const ready = { type: "Ready", status: "True", message: "well" };
+    const said = (observedGeneration: number) =>
+      health({
+        metadata: { name: "box", generation: 2 },
+        status: { observedGeneration: 2, conditions: [{ ...ready, observedGeneration }] },
+      }).status;
+    expect([said(1), said(2)]).toEqual(["Progressing", "Healthy"]);
+  });
+
+  it("is in the ConfigMap, whole, for each kind: `npm run generate` renews it", () => {
+    const text = readFileSync(join(import.meta.dirname, "..", "..", ARGOCD_CONFIG), "utf8");
+    expect(text).toBe(argocdConfig(script));
+    expect(parse(text)).toEqual({
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { name: "argocd-cm" },
+      data: {
+        "resource.customizations.health.paperspace.com_PaperspaceMachine": script,
+        "resource.customizations.health.paperspace.com_PaperspaceDeployment": script,
+      },
+    });
+  });
+});

@@ -1,0 +1,147 @@
+/**
+ * The operator's objects as `release` needs them, of both kinds: how they are named on a command line, how they are read,
+ * and what they own. Nothing is written here.
+ */
+import { isForbidden, isNotFound } from "../kube/errors.ts";
+import type { Condition, KubeObject } from "../kube/objects.ts";
+import { Resource, type ResourceType } from "../kube/resource.ts";
+import { FINALIZER, parseAttempt, parseRecord } from "../reconcile/record.ts";
+import type { Access } from "./access.ts";
+import { DEPLOYMENTS } from "./deployment.ts";
+import { PluginError, UsageError } from "./failure.ts";
+
+export const MACHINES: ResourceType = {
+  group: "paperspace.com",
+  version: "v1alpha1",
+  plural: "paperspacemachines",
+  kind: "PaperspaceMachine",
+  namespaced: true,
+};
+
+/** The fields that matter here, which both kinds have. */
+export interface HeldObject extends KubeObject {
+  spec: { credentialsSecretRef?: { name: string } };
+  status?: { id?: string; uid?: string; state?: string; conditions?: Condition[] };
+}
+
+/** By their short names. */
+export const TYPES = { psm: MACHINES, psd: DEPLOYMENTS } as const;
+export type Short = keyof typeof TYPES;
+
+const NOUNS = { psm: "machine", psd: "deployment" } as const;
+const WORD =
+  /^(?:(psm|paperspacemachines?)|(psd|paperspacedeployments?))(?:\.(?:v1alpha1\.)?paperspace\.com)?\/(.+)$/i;
+const NAME = /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/;
+/** Objects that are read with one call. */
+const PAGE = 500;
+
+/** Of one object; `namespace/psm/name` tells it from all others. */
+export interface Managed {
+  readonly short: Short;
+  readonly namespace: string;
+  /** As it is typed: psm/trainer. */
+  readonly reference: string;
+  readonly object: HeldObject;
+}
+
+/** Throws UsageError. */
+export function parseWord(word: string): { short: Short; name: string } {
+  const [, machine, , name = ""] = WORD.exec(word) ?? [];
+  if (!NAME.test(name)) throw new UsageError(`${word}: give psm/NAME or psd/NAME`);
+  return { short: machine === undefined ? "psd" : "psm", name };
+}
+
+export function managed(short: Short, object: HeldObject): Managed {
+  const { name, namespace = "" } = object.metadata;
+  return { short, namespace, reference: `${short}/${name}`, object };
+}
+
+export function nounOf({ short }: Managed): string {
+  return NOUNS[short];
+}
+
+export function isHeld({ metadata }: KubeObject): boolean {
+  return metadata.finalizers?.includes(FINALIZER) ?? false;
+}
+
+/** Its finalizers but ours. */
+export function without({ metadata }: KubeObject): string[] {
+  return (metadata.finalizers ?? []).filter((name) => name !== FINALIZER);
+}
+
+/** What the object owns at Paperspace. A record that came with a copied manifest is another's. */
+export function ownedId({ object: { metadata, status } }: Managed): string | undefined {
+  const record = parseRecord(metadata);
+  if (record.state === "read") return record.value.uid === metadata.uid ? record.value.id : undefined;
+  const foreign = status?.uid !== undefined && status.uid !== metadata.uid;
+  return foreign ? undefined : status?.id;
+}
+
+/** Name of what a create may have made whose outcome nobody knows. */
+export function openAttempt({ object: { metadata } }: Managed): string | undefined {
+  const attempt = parseAttempt(metadata);
+  return attempt.state === "read" && attempt.value.uid === metadata.uid ? attempt.value.name : undefined;
+}
+
+export function stateOf({ object: { status } }: Managed): string | undefined {
+  return status?.state ?? status?.conditions?.find(({ type }) => type === "Ready")?.reason;
+}
+
+/** Throws PluginError where it is not there or may not be read. */
+export async function readOne(
+  access: Access,
+  short: Short,
+  namespace: string,
+  name: string,
+): Promise<Managed> {
+  try {
+    const object = await (await resourceOf(access, short)).get(namespace, name, { signal: access.signal });
+    return managed(short, object);
+  } catch (error) {
+    if (isForbidden(error)) throw forbidden("get", TYPES[short], namespace);
+    if (!isNotFound(error)) throw error;
+    throw new PluginError(`there is no ${TYPES[short].kind} "${name}" in namespace ${namespace}`);
+  }
+}
+
+/** All objects of both kinds, in one namespace or all. A kind that the cluster does not know has none. */
+export async function readAll(access: Access, namespace: string | undefined): Promise<Managed[]> {
+  const found: Managed[] = [];
+  for (const short of Object.keys(TYPES) as Short[])
+    for (const object of await list(access, short, namespace)) found.push(managed(short, object));
+  return found.sort((a, b) => (order(a) < order(b) ? -1 : 1));
+}
+
+const order = ({ namespace, reference }: Managed) => `${namespace}/${reference}`;
+
+export async function resourceOf(access: Access, short: Short): Promise<Resource<HeldObject>> {
+  return new Resource<HeldObject>(await access.connection(), TYPES[short]);
+}
+
+async function list(access: Access, short: Short, namespace: string | undefined): Promise<HeldObject[]> {
+  const resource = await resourceOf(access, short);
+  const all: HeldObject[] = [];
+  let next: string | undefined;
+  try {
+    do {
+      const place = {
+        limit: PAGE,
+        ...(namespace !== undefined && { namespace }),
+        ...(next && { continue: next }),
+      };
+      const { items, metadata } = await resource.list(place, { signal: access.signal });
+      all.push(...items);
+      next = metadata.continue || undefined;
+    } while (next);
+    return all;
+  } catch (error) {
+    if (isForbidden(error)) throw forbidden("list", TYPES[short], namespace);
+    if (isNotFound(error)) return [];
+    throw error;
+  }
+}
+
+export function forbidden(verb: string, { plural, group }: ResourceType, namespace?: string): PluginError {
+  const where = namespace === undefined ? "in all namespaces" : `in namespace ${namespace}`;
+  return new PluginError(`you may not ${verb} ${group ? `${plural}.${group}` : plural} ${where}`);
+}

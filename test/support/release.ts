@@ -1,0 +1,125 @@
+/**
+ * A release of the chart in a cluster of a test's own, and the operator as this release would run it: with the flags and
+ * variables of the Deployment that the API server holds, and with the rights of the release's ServiceAccount alone.
+ */
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
+import { Daemon } from "./daemon.ts";
+import { CHART, type Helm, type Rendered, type Values } from "./helm.ts";
+import { QUICK_FLAGS } from "./place.ts";
+
+const run = promisify(execFile);
+
+/** What a test's operator needs beside its values: short waits, as everywhere in the suites. */
+export const QUICK: Values = {
+  reconcile: { resyncInterval: "2s" },
+  extraArgs: [
+    ...QUICK_FLAGS.filter((flag) => !flag.startsWith("--health-address")),
+    // So that on a busy host, too, nobody loses the lease who is alive.
+    "--lease-duration=6s",
+    "--renew-deadline=5s",
+    // Some answers are held back on purpose.
+    "--request-timeout=60s",
+  ],
+};
+
+export interface ReleaseParts {
+  helm: Helm;
+  plane: ControlPlane;
+  name: string;
+  namespace: string;
+}
+
+interface Variable {
+  name: string;
+  value?: string;
+  valueFrom?: { secretKeyRef: { name: string; key: string } };
+}
+
+export class Release {
+  readonly name: string;
+  readonly namespace: string;
+  readonly #helm: Helm;
+  readonly #plane: ControlPlane;
+  #started = 0;
+
+  constructor({ helm, plane, name, namespace }: ReleaseParts) {
+    this.name = name;
+    this.namespace = namespace;
+    this.#helm = helm;
+    this.#plane = plane;
+  }
+
+  /** What a release of a name that does not hold the chart's calls its objects. */
+  get fullname(): string {
+    return `${this.name}-paperspace-operator`;
+  }
+
+  /** Whom the API server sees. */
+  get user(): string {
+    return `system:serviceaccount:${this.namespace}:${this.fullname}`;
+  }
+
+  install(values: Values, { chart = CHART, flags = [] as string[] } = {}): Promise<string> {
+    return this.helm(["install", this.name, chart, "--create-namespace", "--values=-", ...flags], values);
+  }
+
+  /** What helm says against it. */
+  async refused(values: Values): Promise<string> {
+    const args = ["install", this.name, CHART, `--namespace=${this.namespace}`, "--create-namespace"];
+    const { code, err } = await this.#helm.say([...args, "--values=-"], values);
+    if (code === 0) throw new Error("not refused");
+    return err;
+  }
+
+  upgrade(values: Values, { chart = CHART } = {}): Promise<string> {
+    return this.helm(["upgrade", this.name, chart, "--values=-"], values);
+  }
+
+  helm(args: readonly string[], values: Values = {}): Promise<string> {
+    return this.#helm.run([...args, `--namespace=${this.namespace}`], values);
+  }
+
+  /** As the API server holds it. */
+  deployment(): Promise<Rendered> {
+    return this.get("deployment", this.fullname);
+  }
+
+  async get(kind: string, name: string): Promise<Rendered> {
+    const args = ["get", kind, name, `--namespace=${this.namespace}`, "--output=json"];
+    const { stdout } = await run(this.#plane.kubectl, args, { env: { ...process.env, ...this.#plane.env } });
+    return JSON.parse(stdout);
+  }
+
+  /** One of its pods, ready. It differs from a real one in where its health port is, and how it got the account's token. */
+  async daemon(onNews: () => void): Promise<Daemon> {
+    const { spec } = await this.deployment();
+    const [{ args, env = [] }] = spec.template.spec.containers;
+    const daemon = new Daemon({
+      name: `${this.name} ${++this.#started}`,
+      flags: [...args, "--health-address=127.0.0.1:0"],
+      env: {
+        NODE_COMPILE_CACHE: join(this.#plane.dir, "compile-cache"),
+        KUBECONFIG: await this.#plane.kubeconfigFor(this.user),
+        ...(await this.#variables(env)),
+      },
+      onNews,
+    });
+    return daemon.ready();
+  }
+
+  /** As kubelet would fill them in. */
+  async #variables(env: readonly Variable[]): Promise<Record<string, string>> {
+    const values: Record<string, string> = {};
+    for (const { name, value = "", valueFrom } of env) {
+      if (!valueFrom) values[name] = value;
+      else {
+        const { data } = await this.get("secret", valueFrom.secretKeyRef.name);
+        values[name] = Buffer.from(data[valueFrom.secretKeyRef.key], "base64").toString();
+      }
+    }
+    return values;
+  }
+}
