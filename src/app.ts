@@ -12,7 +12,7 @@ import type { Logger } from "./base/logger.ts";
 import { createRegistry } from "./base/metrics.ts";
 import { version } from "./base/version.ts";
 import { credentialChecker, type PaperspaceAccount } from "./kinds/account.ts";
-import type { Controller, ControlParts, KindEntry } from "./kinds/entry.ts";
+import type { Controller, ControlParts, ServedKind } from "./kinds/entry.ts";
 import { connect, type KubeConnection } from "./kube/connection.ts";
 import { EventRecorder } from "./kube/events.ts";
 import { keyOf } from "./kube/objects.ts";
@@ -51,6 +51,8 @@ export interface Edges {
   connection: KubeConnection;
   sockets: Sockets;
   registry: Registry;
+  /** Default: those of the registry. */
+  kinds?: readonly ServedKind<never>[];
 }
 
 export interface Operator {
@@ -88,7 +90,8 @@ export async function runOperator(parts: AppParts, signal: AbortSignal): Promise
 }
 
 /** Puts the parts together over the given edges; nothing runs yet. */
-export function assembleOperator(parts: AppParts, { connection, sockets, registry }: Edges): Operator {
+export function assembleOperator(parts: AppParts, edges: Edges): Operator {
+  const { connection, sockets, registry, kinds = KINDS } = edges;
   const { config, clock, logger } = parts;
   const metrics = createRuntimeMetrics(registry);
   const leadership = leadershipOf(parts, connection);
@@ -133,7 +136,7 @@ export function assembleOperator(parts: AppParts, { connection, sockets, registr
   });
   const shared: Shared = { ...parts, connection, recorder, metrics, mayWrite, credentials, secrets: hold };
   const objects = createObjectMetrics(registry);
-  const rooms: RunningKind[] = servedKinds(config).map((entry) => {
+  const rooms: RunningKind[] = servedKinds(config, kinds).map((entry) => {
     const room = new RunningKind(entry, shared);
     objects.count(room.name, () => room.objects());
     return room;
@@ -148,8 +151,8 @@ export function assembleOperator(parts: AppParts, { connection, sockets, registr
 }
 
 /** Throws where one that is asked for is none of ours. */
-function servedKinds({ enabledKinds }: Config): KindEntry[] {
-  const all = KINDS as readonly unknown[] as readonly KindEntry[];
+function servedKinds({ enabledKinds }: Config, kinds: readonly ServedKind<never>[]): ServedKind[] {
+  const all = kinds as readonly unknown[] as readonly ServedKind[];
   const names = all.map(({ definition }) => definition.kind);
   const unknown = enabledKinds.filter((name) => !names.includes(name));
   if (unknown.length > 0)
@@ -229,13 +232,13 @@ interface Shared extends AppParts {
 class RunningKind {
   readonly name: string;
   readonly workers: Workers;
-  readonly #entry: KindEntry;
+  readonly #entry: ServedKind;
   readonly #store = new Store<ManagedObject>();
   readonly #queue: WorkQueue;
   readonly #reflectors: Reflector<ManagedObject>[];
   readonly #controller: Controller;
 
-  constructor(entry: KindEntry, shared: Shared) {
+  constructor(entry: ServedKind, shared: Shared) {
     const { config, clock, connection, metrics } = shared;
     const { group, version: apiVersion, kind, plural } = entry.definition;
     this.name = plural;

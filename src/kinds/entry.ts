@@ -8,13 +8,15 @@ import type { Config } from "../base/config.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import type { ConfigMap, Resource, Secret } from "../kube/resource.ts";
 import type { Credentials } from "../reconcile/credentials.ts";
-import type { KindDefinition, ManagedObject } from "../reconcile/kind.ts";
-import type { ReconcilerSettings } from "../reconcile/reconciler.ts";
+import type { Kind, KindDefinition, ManagedObject, Step } from "../reconcile/kind.ts";
+import type { OwnershipFacts } from "../reconcile/ownership.ts";
+import { Reconciler } from "../reconcile/reconciler.ts";
 import type { SecretHold } from "../reconcile/secret-hold.ts";
 import type { ObjectWriter } from "../reconcile/writer.ts";
 import type { Store } from "../runtime/store.ts";
 import type { Disposition } from "../runtime/workers.ts";
 import type { PaperspaceAccount } from "./account.ts";
+import type { WatchSettings } from "./watch.ts";
 
 /** What the CRD of a kind is generated from (`npm run generate`). */
 export interface CrdSource {
@@ -28,12 +30,16 @@ export interface CrdSource {
   scale?: { specReplicasPath: string; statusReplicasPath: string; labelSelectorPath: string };
 }
 
-export interface KindEntry<O extends ManagedObject = ManagedObject> {
+/** What the composition root runs. */
+export interface ServedKind<O extends ManagedObject = ManagedObject> {
   readonly definition: KindDefinition;
-  readonly crd: CrdSource;
   control(parts: ControlParts<O>): Controller;
   /** Whether an object that records nothing has left something in the cloud all the same; absent where none ever does. */
   owes?(object: O): boolean;
+}
+
+export interface KindEntry<O extends ManagedObject = ManagedObject> extends ServedKind<O> {
+  readonly crd: CrdSource;
 }
 
 export interface ControlParts<O extends ManagedObject> {
@@ -65,12 +71,39 @@ export interface Controller {
   reset(): void;
 }
 
-export function reconcilerSettings(config: Config): ReconcilerSettings {
+/** Looks that come within this are done together. */
+const GATHER_MS = 50;
+
+export function watchSettings(config: Config): WatchSettings {
+  const { slowRetry: slowMs, credentialRecheck: recheckMs } = config;
   return {
+    resyncMs: config.resyncInterval,
+    gatherMs: GATHER_MS,
+    settleMs: settleMs(config),
+    rechecks: { recheckMs, slowMs },
+    limits: { slowMs, lookMs: config.eventPollInterval, absenceGraceMs: config.absenceGrace },
+  };
+}
+
+/** A kind at work under the generic reconciler. */
+export function controllerOf<O extends ManagedObject, V extends OwnershipFacts, S extends Step, M>(
+  parts: ControlParts<O>,
+  kind: Kind<O, PaperspaceAccount, V, S, M> & { reset(): void },
+): Controller {
+  const { config } = parts;
+  const settings = {
     resyncMs: config.resyncInterval,
     recheckMs: config.credentialRecheck,
     slowMs: config.slowRetry,
     sendWindowMs: config.sendWindow,
+  };
+  const reconciler = new Reconciler({ ...parts, kind, settings });
+  return {
+    reconcile: (key) => reconciler.reconcile(key),
+    reset() {
+      kind.reset();
+      reconciler.reset();
+    },
   };
 }
 
@@ -78,6 +111,6 @@ export function reconcilerSettings(config: Config): ReconcilerSettings {
  * From the announcement of a create on, when it can surely have no effect any more: last possible send, the request's
  * own time, the lease of whoever sent it, and a margin (DESIGN section 5).
  */
-export function settleMs(config: Config): number {
+function settleMs(config: Config): number {
   return config.sendWindow + config.requestTimeout + config.leaseDuration + config.attemptSettle;
 }

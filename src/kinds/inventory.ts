@@ -52,6 +52,8 @@ export interface Seen<T> {
   beganAt: number;
   /** Since when it has been seen absent without a break. */
   absentSince?: number;
+  /** Since when it has been seen exactly so without a break. */
+  sameSince: number;
 }
 
 /** Most items a page holds (machines.md section 2). */
@@ -150,7 +152,7 @@ export class Inventory<T extends Item> {
 
   /** The answer of a write: nothing that was asked before it came is believed from now on. */
   noteWrite(id: string, item: T, answeredAt: number): void {
-    this.#seen.set(id, { item, beganAt: answeredAt });
+    this.#seen.set(id, { item, beganAt: answeredAt, sameSince: answeredAt });
   }
 
   /** Stops all timers, for good. */
@@ -279,7 +281,9 @@ export class Inventory<T extends Item> {
       return;
     }
     this.#troubles.delete(id);
-    this.#seen.set(id, item ? { item, beganAt } : { beganAt, absentSince: before?.absentSince ?? beganAt });
+    const isSame = before !== undefined && JSON.stringify(before.item) === JSON.stringify(item);
+    const seen = { beganAt, sameSince: isSame ? before.sameSince : beganAt };
+    this.#seen.set(id, item ? { item, ...seen } : { ...seen, absentSince: before?.absentSince ?? beganAt });
     if (JSON.stringify(before?.item) === JSON.stringify(item)) return;
     this.#hooks.changed?.(id);
     this.#tell(id);

@@ -5,7 +5,7 @@
 import { toTime } from "../kube/objects.ts";
 import { millis } from "./conditions.ts";
 import type { Decision, Operation, Step } from "./kind.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Outcome, Trouble } from "./outcome.ts";
 import type { OwnershipStep } from "./ownership.ts";
 
 /** Intent of the operation that stands for a change begun elsewhere; nothing is sent for it. */
@@ -49,6 +49,16 @@ export function stalled<S extends Step = never, M = unknown>(
   return rest({ kind: "Terminal", reason, message, recheckMs }, memory);
 }
 
+/** Facts are missing: whoever looks them up queues the key. One that cannot be had (by its name) is said instead. */
+export function lacking<S extends Step = never, M = unknown>(
+  { troubles }: { troubles: Readonly<Record<string, Trouble>> },
+  memory: M,
+  asks: readonly string[],
+): Decision<S, M> {
+  const trouble = asks.map((ask) => troubles[ask]).find((found) => found !== undefined);
+  return { ...rest(trouble ?? { kind: "Unknown" }, memory), asks };
+}
+
 /** The memory when something begins or is over. */
 export function without<M extends { operation?: Operation }>({ operation: _over, ...others }: M): M {
   return others as M;
@@ -68,6 +78,11 @@ export function isLate({ deadline }: Pick<Operation, "deadline">, now: number): 
   return now >= (millis(deadline) ?? 0);
 }
 
+/** An operation that is asked for at `now` and late after `ms`. */
+export function begun(now: number, intent: string, ms: number): Operation {
+  return { intent, requestedAt: toTime(now), deadline: toTime(now + ms) };
+}
+
 /** An operation for which nothing is sent, begun now unless it is under way already. */
 export function standing(
   { memory, now }: { memory: { operation?: Operation }; now: number },
@@ -75,8 +90,7 @@ export function standing(
   ms: number,
 ): Operation {
   const { operation } = memory;
-  if (operation?.intent === intent) return operation;
-  return { intent, requestedAt: toTime(now), deadline: toTime(now + ms) };
+  return operation?.intent === intent ? operation : begun(now, intent, ms);
 }
 
 /** Waiting for news costs shared reads; without any the thing itself is looked at, ever more rarely. */

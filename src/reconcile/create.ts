@@ -4,8 +4,9 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { toTime } from "../kube/objects.ts";
-import type { CloudAccount, Gate, Kind, ManagedObject, Step, Subject } from "./kind.ts";
-import type { Outcome } from "./outcome.ts";
+import { INTENT_CREATE } from "./facts.ts";
+import type { CloudAccount, Gate, Kind, ManagedObject, Operation, Signed, Step } from "./kind.ts";
+import { type Outcome, waiting } from "./outcome.ts";
 import type { OwnershipFacts } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
 import {
@@ -15,6 +16,7 @@ import {
   cloudName,
   type OwnerRecord,
   requestsIn,
+  type Sought,
 } from "./record.ts";
 import type { ObjectWriter } from "./writer.ts";
 
@@ -41,20 +43,20 @@ export interface Created<O, M> {
 /** `view` is what the decision to create was taken on. */
 export async function create<O extends ManagedObject, A extends CloudAccount, V extends OwnershipFacts, M>(
   view: V,
-  subject: Subject<O, A> & { account: A },
+  subject: Signed<O, A>,
   parts: CreateParts<O, A, V, M>,
 ): Promise<Created<O, M>> {
   const { kind, writer, clock } = parts;
   const attempt = newAttempt(subject, clock.now(), (unique) => kind.attemptName(view, subject, unique));
   // A stale cache loses here: the resource version is the precondition of the announcement.
-  const announced = await writer.annotate(subject.object, {
+  const pending = await writer.annotate(subject.object, {
     [ANNOTATION.createPending]: JSON.stringify(attempt),
   });
-  const memory = kind.expectation(view, { ...subject, object: announced }, attempt);
-  let object = announced;
+  const memory = kind.expectation(view, { ...subject, object: pending }, attempt);
+  let object = pending;
   let answer: Awaited<ReturnType<typeof kind.create>>;
   try {
-    object = await parts.remember(announced, memory);
+    object = await parts.remember(pending, memory);
     const gate = inTime(parts, parts.gate(object), Date.parse(attempt.time));
     answer = await kind.create(view, { ...subject, object }, attempt, memory, gate);
   } catch (error) {
@@ -70,6 +72,12 @@ export async function create<O extends ManagedObject, A extends CloudAccount, V 
   };
   object = await writer.saveAnnotations(object, recorded(record));
   return { object, record, memory: answer.memory, outcome: answer.outcome };
+}
+
+/** The operation that stands for a create from its announcement on: it may have been sent from then on. */
+export function announced({ name, mark, time }: Sought, deadlineMs: number): Operation {
+  const deadline = toTime(Date.parse(time) + deadlineMs);
+  return { intent: INTENT_CREATE, requestedAt: time, deadline, name, ...(mark !== undefined && { mark }) };
 }
 
 /** The annotations of an object that owns something: its record, and no attempt. */
@@ -108,10 +116,10 @@ async function failed<O extends ManagedObject, A extends CloudAccount, V extends
     const closed = await parts.writer.saveAnnotations(object, { [ANNOTATION.createPending]: null });
     if (!failure) throw error;
     // The mirror in status must go as well, or it would be searched for as an attempt of its own.
-    const unsent: Outcome = { kind: "Wait", reason: REASON.Creating, message: "not sent yet", afterMs: 0 };
+    const unsent = waiting(REASON.Creating, "not sent yet");
     return { object: closed, outcome: failure.outcome.kind === "Again" ? unsent : failure.outcome };
   }
   const said = "message" in failure.outcome ? failure.outcome.message : "the answer was lost";
   const message = `${said}. Whether the create took effect is not known; the account is searched for it before anything else is done`;
-  return { object, memory, outcome: { kind: "Wait", reason: REASON.ResolvingCreate, message, afterMs: 0 } };
+  return { object, memory, outcome: waiting(REASON.ResolvingCreate, message) };
 }

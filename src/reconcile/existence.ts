@@ -1,18 +1,26 @@
 /**
- * Whether the thing is there: what it means that the cloud does not show what an object owns, and when what it wishes
- * to adopt may be taken. Pure, and the same for every kind; what is left behind, and what cannot be changed, is theirs.
+ * Whether the thing is there: what it means that the cloud does not show what an object owns, when what it wishes to
+ * adopt may be taken, and how it is deleted. Pure, and the same for every kind; what is left behind, and what cannot be
+ * changed, is theirs.
  */
 import { type Change, describe } from "./change.ts";
-import { act, rest, stalled, wait } from "./choice.ts";
-import type { Decision, Step } from "./kind.ts";
-import type { Trouble } from "./outcome.ts";
+import { act, ageOf, begun, isLate, rest, stalled, untilLook, wait } from "./choice.ts";
+import type { Decision, ManagedObject, Operation, Performed, Step } from "./kind.ts";
+import { type Trouble, waiting } from "./outcome.ts";
 import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
+
+/** What is known of the thing; `P` is what it is like. */
+export type Sighted<P> =
+  | { state: "unknown" }
+  | ({ state: "present" } & P)
+  /** `certain`: gone for good; else the API may only not show it yet. */
+  | { state: "absent"; certain: boolean };
 
 /** What a kind's view says of a thing that is not to be seen. */
 export interface AbsenceView<M> extends Pick<OwnershipFacts, "noun" | "deleting" | "halted" | "recheckMs"> {
   memory: M;
-  spec: { onExternalDeletion?: "Stall" | "Recreate" };
+  spec: Pick<ManagedObject["spec"], "onExternalDeletion">;
   limits: { lookMs: number };
 }
 
@@ -67,4 +75,44 @@ export function adoption(
   if (changes.length === 0) return { do: "take", id };
   const message = `${noun} ${id} differs in what cannot be changed (${describe(changes)}): correct the spec`;
   return { do: "rest", outcome: { kind: "Terminal", reason: REASON.AdoptMismatch, message, recheckMs } };
+}
+
+export type DeleteStep = Step & { do: "delete"; deadline?: string };
+
+/** What a kind's view says of a thing that is to be deleted. */
+export interface EndView<M> extends Pick<OwnershipFacts, "noun"> {
+  memory: M;
+  now: number;
+  limits: { lookMs: number; slowMs: number };
+}
+
+/** Sent once, waited for, and past its deadline sent again slowly. `underWay` is what is said meanwhile. */
+export function deletion<M extends { operation?: Operation }>(
+  view: EndView<M>,
+  underWay: (operation: Operation) => string = underWayOf,
+): Decision<DeleteStep, M> {
+  const { noun, memory, now, limits } = view;
+  const { operation } = memory;
+  if (operation?.intent !== "Delete") return act({ do: "delete" }, memory);
+  if (!isLate(operation, now))
+    return wait(memory, REASON.Deleting, underWay(operation), untilLook(view, operation));
+  const age = ageOf(operation, now);
+  if (age >= limits.slowMs) return act({ do: "delete", deadline: operation.deadline }, memory);
+  const message = `the ${noun} is still there after ${operation.deadline}; deleting it is tried again`;
+  return stalled(memory, REASON.TransitionTimedOut, message, limits.slowMs - age);
+}
+
+function underWayOf({ requestedAt }: Operation): string {
+  return `deleting it was asked for at ${requestedAt}; Paperspace still shows it`;
+}
+
+/** The cloud took the delete, and answers nothing more of it: the looks tell when it is over. */
+export function deleting<M extends { operation?: Operation }>(
+  { deadline }: DeleteStep,
+  memory: M,
+  now: number,
+  ms: number,
+): Performed<M> {
+  const operation = { ...begun(now, "Delete", ms), ...(deadline !== undefined && { deadline }) };
+  return { outcome: waiting(REASON.Deleting, "deleting it was asked for"), memory: { ...memory, operation } };
 }

@@ -32,6 +32,12 @@ export type Identity =
   | { state: "adopt"; id: string }
   | { state: "conflict"; message: string };
 
+/** What it owns, or shall own. */
+export function idOf(identity: Identity): string | undefined {
+  if (identity.state === "ours") return identity.record.id;
+  return identity.state === "adopt" ? identity.id : undefined;
+}
+
 export function judgeIdentity(facts: IdentityFacts): Identity {
   const own = ownMemory(facts);
   const wish = facts.order ?? facts.wish;

@@ -12,6 +12,7 @@ import type { Announcement } from "./transitions.ts";
 export interface ManagedObject extends KubeObject {
   spec: {
     deletionPolicy?: "Delete" | "Orphan";
+    onExternalDeletion?: "Stall" | "Recreate";
     adoptId?: string;
     credentialsSecretRef?: { name: string; key?: string };
   };
@@ -66,6 +67,15 @@ export interface Subject<O, A> {
   account?: A;
   /** What the object owns. */
   record?: OwnerRecord;
+}
+
+/** One whose credential is valid: nothing is read or written without. */
+export type Signed<O, A> = Subject<O, A> & { account: A };
+
+export function signed<O, A>(subject: Subject<O, A>): Signed<O, A> {
+  const { account } = subject;
+  if (account === undefined) throw new Error("a write needs an account");
+  return { ...subject, account };
 }
 
 /** `M` is what the kind must remember across passes; the generic code keeps it in status. */
@@ -139,12 +149,13 @@ export interface Kind<
   view(facts: OwnershipFacts, subject: Subject<O, A>): V;
 
   /** What is known of an attempt's name. MUST say surelyNone only after two complete lists begun late enough. */
-  resolve(subject: Subject<O, A>, attempt: Sought): Resolution;
+  resolve(subject: Signed<O, A>, attempt: Sought): Resolution;
 
   /**
    * MUST be pure. MUST return the generic step wherever `decideOwnership` gives one, refining only "adopt", resting
    * instead of "create" only where a create would be in vain, and putting steps of its own only before "create" (what
-   * must be made ready) and before "release" (what is left behind); those may find no record.
+   * must be made ready) and before "release" (what is left behind), where it rests while halted; those may find no
+   * record.
    */
   decide(view: V): Decision<S, M>;
 
@@ -163,7 +174,7 @@ export interface Kind<
   /** Sends exactly one create, never again by itself, through the gate; returns the id of what was made. */
   create(
     view: V,
-    subject: Subject<O, A>,
+    subject: Signed<O, A>,
     attempt: Sought,
     memory: M,
     gate: Gate,
@@ -173,7 +184,7 @@ export interface Kind<
   fields(step: S): readonly string[];
 
   /** Does what decide chose: one cloud write at most. MUST remember the intent of a power change before sending it. */
-  perform(step: S, view: V, memory: M, subject: Subject<O, A>, tools: Tools<M>): Promise<Performed<M>>;
+  perform(step: S, view: V, memory: M, subject: Signed<O, A>, tools: Tools<M>): Promise<Performed<M>>;
 
   /** MUST be pure. The whole new status; equal knowledge gives an equal status, so that nothing is written. */
   status(view: V, memory: M, outcome: Telling, subject: Subject<O, A>): NonNullable<O["status"]>;

@@ -25,6 +25,11 @@ export type Outcome =
 /** The outcomes that say something about the object, and so are shown in its status. */
 export type Telling = Exclude<Outcome, { kind: "Again" | "Unknown" | "Released" }>;
 
+/** At once again: what was just done is told, and the next pass begins to wait on what is known then. */
+export function waiting(reason: string, message: string): Extract<Outcome, { kind: "Wait" }> {
+  return { kind: "Wait", reason, message, afterMs: 0 };
+}
+
 /** Why a look failed: what to say instead of deciding on old knowledge. */
 export type Trouble = Extract<Outcome, { kind: "Retry" }>;
 

@@ -23,9 +23,10 @@ import {
   type ManagedObject,
   type Step,
   type Subject,
+  signed,
   stepName,
 } from "./kind.ts";
-import { dispositionOf, isTelling, type Outcome, type Telling } from "./outcome.ts";
+import { dispositionOf, isTelling, type Outcome, type Telling, waiting } from "./outcome.ts";
 import { isOwnershipStep, type OwnershipFacts, type OwnershipStep } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
 import { ANNOTATION, isOn, requestsIn } from "./record.ts";
@@ -141,7 +142,7 @@ export class Reconciler<
       ...(facts.identity.state === "ours" ? { record: facts.identity.record } : {}),
     };
     if (facts.attempt && account?.team === facts.attempt.team)
-      facts.resolution = kind.resolve(subject, facts.attempt);
+      facts.resolution = kind.resolve({ ...subject, account }, facts.attempt);
     const view = kind.view(facts, subject);
     const decision = kind.decide(view);
     const { step, memory } = decision;
@@ -237,12 +238,7 @@ export class Reconciler<
     const { writer, kind } = this.#parts;
     pass.object = await writer.annotate(pass.object, { [ANNOTATION.createPending]: null });
     if (pass.subject.record) return { kind: "Again" };
-    const outcome: Telling = {
-      kind: "Wait",
-      reason: REASON.Creating,
-      message: "nothing came of the last create",
-      afterMs: 0,
-    };
+    const outcome = waiting(REASON.Creating, "nothing came of the last create");
     const status = kind.status(pass.view, pass.memory, outcome, pass.subject);
     delete status.operation;
     const given = pass.view.attempt?.name;
@@ -253,26 +249,19 @@ export class Reconciler<
 
   async #create(pass: Pass<O, A, V, M>): Promise<Outcome> {
     const { kind, writer, clock, settings } = this.#parts;
-    const { account } = pass.subject;
-    if (!account) throw new Error("a create without an account");
-    const { object, record, memory, outcome } = await create<O, A, V, M>(
-      pass.view,
-      { ...pass.subject, account },
-      {
-        kind,
-        writer,
-        clock,
-        sendWindowMs: settings.sendWindowMs,
-        gate: (latest) => this.#gate(latest, { deletion: false }),
-        remember: (latest, expected) =>
-          this.#tell({ ...pass, object: latest }, expected, {
-            kind: "Wait",
-            reason: REASON.Creating,
-            message: "the create is being sent",
-            afterMs: 0,
-          }),
-      },
-    );
+    const { object, record, memory, outcome } = await create<O, A, V, M>(pass.view, signed(pass.subject), {
+      kind,
+      writer,
+      clock,
+      sendWindowMs: settings.sendWindowMs,
+      gate: (latest) => this.#gate(latest, { deletion: false }),
+      remember: (latest, expected) =>
+        this.#tell(
+          { ...pass, object: latest },
+          expected,
+          waiting(REASON.Creating, "the create is being sent"),
+        ),
+    });
     pass.object = object;
     if (memory !== undefined) pass.memory = memory;
     if (record) {
@@ -292,7 +281,7 @@ export class Reconciler<
     if (contested.length > 0) return contended(contested, settings.slowMs);
     let intended = pass.memory;
     try {
-      const performed = await kind.perform(step, pass.view, pass.memory, pass.subject, {
+      const performed = await kind.perform(step, pass.view, pass.memory, signed(pass.subject), {
         gate: this.#gate(pass.object, { deletion: pass.view.deleting }),
         remember: async (expected, telling) => {
           pass.object = await this.#tell(pass, expected, telling);

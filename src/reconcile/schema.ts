@@ -3,6 +3,13 @@
  * and the CRD; Kubernetes' own keywords (x-kubernetes-...) ride along as options.
  */
 import { type TSchemaOptions, type TUnsafe, Type } from "typebox";
+import type { KindDefinition } from "./kind.ts";
+import { GROUP } from "./record.ts";
+
+/** `noun` is how people call the thing in the cloud. */
+export function defined(kind: string, shortName: string, noun: string): KindDefinition {
+  return { group: GROUP, version: "v1alpha1", kind, plural: `${kind.toLowerCase()}s`, shortName, noun };
+}
 
 /** A string of a closed set, as `enum`, which structural schemas want, not as a union of constants. */
 export function stringEnum<const T extends string>(

@@ -3,6 +3,7 @@
  * own. Pure. What the thing in the cloud is like comes from the kind.
  */
 import { type ObjectMeta, toTime } from "../kube/objects.ts";
+import { type Change, describe } from "./change.ts";
 import { type Claim, type ConditionFacts, conditions, progressClaims } from "./conditions.ts";
 import type { CloudAccount, ManagedStatus } from "./kind.ts";
 import type { Telling } from "./outcome.ts";
@@ -56,6 +57,19 @@ export function managedStatus<T extends ManagedStatus>(
     conditions: said,
   };
   return status as Observed<T>;
+}
+
+/** `wellSaid` is said where nothing differs. */
+export function syncedClaim(changes: readonly Change[], wellSaid: string): Claim {
+  return changes.length > 0
+    ? { type: "Synced", status: "False", reason: "Drifted", message: describe(changes) }
+    : { type: "Synced", status: "True", reason: "Synced", message: wellSaid };
+}
+
+/** While the thing cannot be seen, what was last known of it stays: it is all there is. */
+export function kept<T extends object>(before: T | undefined, fields: readonly (keyof T)[]): Partial<T> {
+  const known = fields.filter((field) => before?.[field] !== undefined);
+  return Object.fromEntries(known.map((field) => [field, before?.[field]])) as Partial<T>;
 }
 
 function handledOf({ restart, start }: Partial<OwnerRecord> = {}): Pick<ManagedStatus, "handled"> {

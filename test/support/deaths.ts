@@ -3,7 +3,7 @@
  * time; test/ does a sample of it with a real process and a real API server.
  */
 import { describe, expect, it } from "vitest";
-import { type Process, VirtualWorld } from "./virtual-world.ts";
+import { type Process, VirtualWorld, type WorldOptions } from "./virtual-world.ts";
 
 export interface Scenario {
   /** How many objects there are in all. */
@@ -19,10 +19,14 @@ const EVERY = Number(process.env.DEATHS_EVERY ?? 3);
 const counts = (call: string) => !call.includes("/leases") && !call.includes("GET");
 
 /** Runs the scenario with a death at the `at`-th call, and a fresh process after each. Returns the calls seen. */
-async function run(scenario: Scenario, at: number): Promise<{ world: VirtualWorld; calls: number }> {
+async function run(
+  scenario: Scenario,
+  at: number,
+  options: WorldOptions,
+): Promise<{ world: VirtualWorld; calls: number }> {
   // Elections that come round rarely: what is played here is the rest.
   const flags = ["--lease-duration=60s", "--renew-deadline=40s", "--retry-period=20s"];
-  const world = new VirtualWorld({ flags });
+  const world = new VirtualWorld({ flags, simulation: { vendorOpenapi: false }, ...options });
   let calls = 0;
   let current: Process;
   const launch = () => {
@@ -40,22 +44,32 @@ async function run(scenario: Scenario, at: number): Promise<{ world: VirtualWorl
   return { world, calls };
 }
 
-export function dieEverywhere(scenarios: Record<string, Scenario>): void {
+/** What must hold in the end, whichever call was the last. */
+export type Judge = (world: VirtualWorld, scenario: Scenario, at: number) => void;
+
+export function dieEverywhere(
+  scenarios: Record<string, Scenario>,
+  judge: Judge = oneMachine,
+  options: WorldOptions = {},
+): void {
   describe.each(Object.entries(scenarios))("when the process dies during %s", (_, scenario) => {
-    it("there is never a second machine, and none is lost, whichever call was the last", async () => {
-      const { calls } = await run(scenario, -1);
+    it("there is never a second one, and none is lost, whichever call was the last", async () => {
+      const { world, calls } = await run(scenario, -1, options);
+      judge(world, scenario, -1);
       expect(calls).toBeGreaterThan(8);
-      for (let at = EVERY === 1 ? 0 : calls % EVERY; at < calls; at += EVERY) {
-        const { world } = await run(scenario, at);
-        const expected = world.get("box") === undefined ? 0 : 1;
-        const ever = [...world.sim.world.machines.values()];
-        expect({ at, alive: world.machines().length, ever: ever.length }).toEqual({
-          at,
-          alive: expected,
-          ever: expect.toSatisfy((made: number) => made <= scenario.objects),
-        });
-        if (expected === 1) expect(world.get("box")?.status?.id).toBe(world.machines()[0]?.id);
-      }
+      for (let at = EVERY === 1 ? 0 : calls % EVERY; at < calls; at += EVERY)
+        judge((await run(scenario, at, options)).world, scenario, at);
     }, 120_000);
   });
+}
+
+function oneMachine(world: VirtualWorld, { objects }: Scenario, at: number): void {
+  const expected = world.get("box") === undefined ? 0 : 1;
+  const ever = [...world.sim.world.machines.values()];
+  expect({ at, alive: world.machines().length, ever: ever.length }).toEqual({
+    at,
+    alive: expected,
+    ever: expect.toSatisfy((made: number) => made <= objects),
+  });
+  if (expected === 1) expect(world.get("box")?.status?.id).toBe(world.machines()[0]?.id);
 }

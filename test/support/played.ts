@@ -2,7 +2,7 @@
  * Worlds of a file of stories: whatever was played in one, each request and each answer is held against the vendor's own
  * schema at the end of its test, where that is at hand.
  */
-import { afterEach, expect } from "vitest";
+import { afterEach, expect, vi } from "vitest";
 import { VendorSchema } from "../../dev/simulator/conformance.ts";
 import { DEFAULT_VENDOR_OPENAPI } from "../../dev/simulator/simulation.ts";
 import { VirtualWorld, type WorldOptions } from "./virtual-world.ts";
@@ -13,6 +13,8 @@ const vendorOpenapi = VendorSchema.load(DEFAULT_VENDOR_OPENAPI) ?? false;
 
 /** To be called once in a file. */
 export function checkPlayed(): void {
+  // The first one of a file has the vendor's schema compiled.
+  vi.setConfig({ testTimeout: 30_000 });
   afterEach(() => {
     for (const world of worlds.splice(0)) expect(world.sim.conformance.report().violations).toEqual([]);
   });

@@ -32,7 +32,7 @@ function ofKubernetes({ method, path, query, body }: Crossing): string {
   if (path.includes("/secrets/")) return ofSecret(method, body as Patch);
   if (path.endsWith("/events"))
     return `writes the Event ${(body as { reason?: string }).reason ?? "without a reason"}`;
-  if (method === "PATCH" && path.includes("/paperspacemachines/")) return ofObject(body as Patch);
+  if (method === "PATCH" && /\/paperspace(machines|deployments)\//.test(path)) return ofObject(body as Patch);
   return `${method} ${path}`;
 }
 
@@ -57,14 +57,16 @@ function ofObject({ metadata, status }: Patch): string {
   return status ? "says how far it is" : `changes ${JSON.stringify(metadata)}`;
 }
 
-function ofPaperspace({ method, path }: Crossing): string {
+function ofPaperspace({ method, path, body }: Crossing): string {
   const call = `${method} ${path.replace(/^\/v1/, "")}`;
   if (call === "GET /auth/session") return "checks the key";
   if (call === "GET /billing/account-standing" || call === "GET /machine-availability")
     return "asks what speaks against a create";
   if (call === "POST /machines") return "sends the create";
+  if (call === "POST /deployments")
+    return (body as { deploymentId?: string }).deploymentId ? "sends the configuration" : "sends the create";
   if (call === "GET /machines") return "lists the machines";
-  if (/^DELETE \/machines\/[^/]+$/.test(call)) return "sends the delete";
+  if (/^DELETE \/(machines|deployments)\/[^/]+$/.test(call)) return "sends the delete";
   if (/^GET \/machines\/[^/]+$/.test(call)) return "looks at the machine";
   if (call.startsWith("GET /machine-events")) return "reads the events";
   return call;

@@ -12,15 +12,16 @@ import { seeded } from "../../dev/simulator/world/random.ts";
 import type { MachineRecord } from "../../dev/simulator/world/records.ts";
 import { assignScript, createScript, scriptsOf, unassignScript } from "../../dev/simulator/world/scripts.ts";
 import type { MachineSpec, PaperspaceMachine } from "../../src/kinds/machine/types.ts";
+import type { ManagedObject } from "../../src/reconcile/kind.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 
 /** Where a story takes place. Times are the cloud's, in milliseconds. */
-export interface Stage {
+export interface Stage<O extends ManagedObject = PaperspaceMachine> {
   readonly sim: Simulation;
   /** Real time is too dear for the long pauses that a 429 brings. */
   readonly isReal: boolean;
-  get(name: string): PaperspaceMachine | undefined;
-  apply(name: string, spec: Partial<MachineSpec>): Promise<void>;
+  get(name: string): O | undefined;
+  apply(name: string, spec: Partial<O["spec"]>): Promise<void>;
   /** A merge patch. */
   edit(name: string, patch: object): Promise<void>;
   delete(name: string): Promise<void>;
@@ -138,6 +139,26 @@ export class Dice {
   }
 }
 
+/** The next requests of some method fare badly. */
+export function cloudFault({ sim: { faults }, isReal }: Pick<Stage, "sim" | "isReal">, dice: Dice): void {
+  const action = dice.of<Parameters<typeof faults.add>[0]["do"]>(
+    { cut: "before" },
+    { cut: "after" },
+    { cut: "during" },
+    { status: 500 },
+    { status: 502, takesEffect: true },
+    isReal ? { status: 503 } : { status: 429 },
+    { html: true },
+    { html: true, takesEffect: true },
+    { hang: true },
+    { hang: true, takesEffect: true },
+    { truncate: true },
+    { omitFromList: "newest" },
+  );
+  const method = dice.of("POST", "PATCH", "PUT", "DELETE", "GET", undefined);
+  faults.add({ match: { ...(method && { method }), times: dice.of(1, 2, 5) }, do: action });
+}
+
 export class Story {
   readonly #stage: Stage;
   readonly #happenings: readonly Happening[];
@@ -184,7 +205,7 @@ export class Story {
       case "an event will fail":
         return void stage.sim.console.failNext({ event: dice.of(...FAILING) });
       case "cloud fault":
-        return this.#cloudFault(dice);
+        return cloudFault(stage, dice);
       case "hardware comes and goes":
         return stage.sim.world.setCapacity(dice.of(...TYPES), "ny2", dice.of(0, 1, null));
       case "account standing":
@@ -282,26 +303,6 @@ export class Story {
       case "auto shutdown":
         return machine.state === "ready" ? console.autoShutdown(id) : undefined;
     }
-  }
-
-  async #cloudFault(dice: Dice): Promise<void> {
-    const { faults } = this.#stage.sim;
-    const action = dice.of<Parameters<typeof faults.add>[0]["do"]>(
-      { cut: "before" },
-      { cut: "after" },
-      { cut: "during" },
-      { status: 500 },
-      { status: 502, takesEffect: true },
-      this.#stage.isReal ? { status: 503 } : { status: 429 },
-      { html: true },
-      { html: true, takesEffect: true },
-      { hang: true },
-      { hang: true, takesEffect: true },
-      { truncate: true },
-      { omitFromList: "newest" },
-    );
-    const method = dice.of("POST", "PATCH", "PUT", "DELETE", "GET", undefined);
-    faults.add({ match: { ...(method && { method }), times: dice.of(1, 2, 5) }, do: action });
   }
 
   #machines(): MachineRecord[] {

@@ -11,11 +11,14 @@ import { type Config, loadConfig } from "../../src/base/config.ts";
 import { createLogger, type LoggerOptions } from "../../src/base/logger.ts";
 import { SPEC as DEPLOYMENT_SPEC } from "../../src/kinds/deployment/spec.fixture.ts";
 import { deploymentDefinition, type PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
+import type { ServedKind } from "../../src/kinds/entry.ts";
 import { SPEC } from "../../src/kinds/machine/spec.fixture.ts";
 import { machineDefinition, type PaperspaceMachine } from "../../src/kinds/machine/types.ts";
 import type { KubeConnection } from "../../src/kube/connection.ts";
 import { SECRETS, type Secret } from "../../src/kube/resource.ts";
 import { DEFAULT_SECRET } from "../../src/reconcile/credentials.ts";
+import type { ManagedObject } from "../../src/reconcile/kind.ts";
+import { KINDS } from "../../src/registry.ts";
 import { FakeKube, type FakeType } from "./fake-kube.ts";
 import { type Edge, simSockets } from "./sim-sockets.ts";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -30,6 +33,8 @@ export { NAMESPACE, SPEC };
 
 export interface WorldOptions {
   simulation?: SimulationOptions;
+  /** Kinds that the operators serve beside those of the registry. */
+  kinds?: readonly ServedKind<never>[];
   /** Flags of the operators. */
   flags?: string[];
   random?: () => number;
@@ -52,6 +57,8 @@ export class VirtualWorld {
   readonly kube: FakeKube;
   readonly sim: Simulation;
   readonly config: Config;
+  readonly #kinds: readonly ServedKind<never>[];
+  readonly #types: readonly FakeType[];
   readonly #logging: LoggerOptions;
   readonly #processes = new Set<Process>();
   readonly #machines = new VirtualObjects<PaperspaceMachine>(() => this, MACHINES, SPEC);
@@ -60,7 +67,10 @@ export class VirtualWorld {
 
   constructor(options: WorldOptions = {}) {
     this.clock = new VirtualClock(undefined, options.random);
-    this.kube = new FakeKube({ clock: this.clock, types: [MACHINES, DEPLOYMENTS] });
+    const { kinds = [] } = options;
+    this.#kinds = [...KINDS, ...kinds];
+    this.#types = [MACHINES, DEPLOYMENTS, ...kinds.map(({ definition }) => typeOf(definition))];
+    this.kube = new FakeKube({ clock: this.clock, types: this.#types });
     this.sim = createSimulation({ clock: this.clock, ...options.simulation });
     const loaded = loadConfig(
       ["--paperspace-api-url=http://sim.invalid/v1", ...(options.flags ?? [])],
@@ -72,6 +82,13 @@ export class VirtualWorld {
     const { onLog, logLevel = "silent" } = options;
     this.#logging = { level: logLevel, ...(onLog && { destination: { write: onLog } }) };
     this.secret(DEMO_KEY);
+  }
+
+  /** The objects of a kind that this world was made with; `spec` is what an applied one has beside what is said. */
+  objects<O extends ManagedObject>({ definition }: ServedKind<O>, spec: O["spec"]): VirtualObjects<O> {
+    const type = this.#types.find(({ kind }) => kind === definition.kind);
+    if (!type) throw new Error(`this world has no ${definition.kind}`);
+    return new VirtualObjects<O>(() => this, type, spec);
   }
 
   /** Puts the API key into the Secret of the namespace, making or changing it. */
@@ -123,6 +140,7 @@ export class VirtualWorld {
         connection: connectionOver(kube, edge),
         sockets: simSockets(this.sim, edge),
         registry: new Registry(),
+        kinds: this.#kinds,
       },
     );
     const run = operator.run(abort.signal);

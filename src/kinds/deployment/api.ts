@@ -5,6 +5,7 @@
 import { type Static, Type } from "typebox";
 import type { CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
+import { creating, OLDEST_FIRST, reading, removing, WRITE } from "../calls.ts";
 import type { Config } from "./config.ts";
 
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
@@ -64,9 +65,6 @@ export interface Run {
   instances: readonly Instance[];
 }
 
-/** Waiting for the throttle, writes go before reads: a read serves a write that was made. */
-const WRITE: CallOptions = { priority: 1 };
-
 export class DeploymentApi {
   readonly #api: PaperspaceApi;
 
@@ -74,13 +72,9 @@ export class DeploymentApi {
     this.#api = api;
   }
 
-  /** Of a project, oldest first, so that one made while we read comes at the end and is not missed. */
   list(projectId: string) {
-    return this.#api.pages({
-      path: apiPath`/projects/${projectId}/deployments`,
-      query: { orderBy: "dtCreated", order: "asc" },
-      item: deploymentSchema,
-    });
+    const path = apiPath`/projects/${projectId}/deployments`;
+    return this.#api.pages({ path, query: OLDEST_FIRST, item: deploymentSchema });
   }
 
   /** Those of exactly this name; what the API's filter does with others is not documented (deployments.md section 11). */
@@ -93,12 +87,7 @@ export class DeploymentApi {
   }
 
   get(id: string) {
-    return this.#api.request({
-      method: "GET",
-      path: apiPath`/deployments/${id}`,
-      answer: deploymentSchema,
-      retry: "safe",
-    });
+    return this.#api.request(reading(apiPath`/deployments/${id}`, deploymentSchema));
   }
 
   /** The whole configuration; `headers` say where it comes from (deployments.md sections 2 and 6.2). */
@@ -106,27 +95,12 @@ export class DeploymentApi {
     body: { projectId: string; config: Config; deploymentId?: string },
     options: CallOptions & { headers: Readonly<Record<string, string>> },
   ) {
-    return this.#api.request({
-      ...WRITE,
-      ...options,
-      method: "POST",
-      path: "/deployments",
-      body,
-      answer: Type.Object({ deploymentId: Type.String({ minLength: 1 }) }),
-      retry: "never",
-    });
+    const answer = Type.Object({ deploymentId: Type.String({ minLength: 1 }) });
+    return this.#api.request(creating("/deployments", body, answer, options));
   }
 
   delete(id: string, options: CallOptions) {
-    return this.#api.request({
-      ...WRITE,
-      ...options,
-      method: "DELETE",
-      path: apiPath`/deployments/${id}`,
-      answer: Type.Unknown(),
-      retry: "safe",
-      reserve: true,
-    });
+    return this.#api.request(removing(apiPath`/deployments/${id}`, Type.Unknown(), options));
   }
 
   /** The active runs, newest first. */

@@ -247,8 +247,15 @@ const RIVALS: readonly DeploymentView["rival"][] = [
 export const RIVAL = axis(RIVALS, ({ view }, rival) => {
   view.rival = rival;
 });
-export const PROJECT_SECRETS = axis([undefined, [], [TOKEN]], ({ view }, names) => {
-  view.projectSecrets = names;
+/** Not known, and it is time to look or not; or known. */
+const PROJECT: readonly Pick<DeploymentView, "projectSecrets" | "secretsDue">[] = [
+  {},
+  { secretsDue: true },
+  { projectSecrets: [] },
+  { projectSecrets: [TOKEN] },
+];
+export const PROJECT_SECRETS = axis(PROJECT, ({ view }, { projectSecrets, secretsDue }) => {
+  Object.assign(view, { projectSecrets, secretsDue });
 });
 export const OWN_SECRETS = axis([[], [TOKEN], ["k8s_old", TOKEN]], ({ memory }, secrets) => {
   memory.secrets = secrets;

@@ -86,6 +86,7 @@ export const LAWS: Readonly<Record<string, Holds>> = {
 
   "never an upsert of what is shown already, under the name that it has": deploys((view, { target }) => {
     const latest = latestOf(view);
+    if (wantedSecret(view)) return true;
     return (
       !latest ||
       nameOf(view) !== view.name ||
@@ -96,7 +97,7 @@ export const LAWS: Readonly<Record<string, Holds>> = {
   "never an upsert when the shown spec is the one we sent and means the same": deploys((view, { target }) => {
     const [head] = view.memory.history;
     const latest = latestOf(view);
-    if (!latest || !head || nameOf(view) !== view.name) return true;
+    if (!latest || !head || nameOf(view) !== view.name || wantedSecret(view)) return true;
     return !(
       head.specId === latest.id &&
       head.hash === target.hash &&
@@ -216,6 +217,14 @@ function known({ wanted }: DeploymentView): Known {
 
 function latestOf({ sighting }: DeploymentView) {
   return sighting.state === "present" ? sighting.deployment.latestSpec : undefined;
+}
+
+/** It was rejected, and a project secret that it names was put back since: that is a reason to send it once more. */
+function wantedSecret(view: DeploymentView): boolean {
+  const latest = latestOf(view);
+  const [head] = view.memory.history;
+  const isRejected = !!latest?.error && !latest.externalApplied;
+  return isRejected && head?.outcome === "Superseded" && known(view).secrets.length > 0;
 }
 
 function nameOf({ sighting }: DeploymentView): string | undefined {

@@ -2,44 +2,31 @@
  * What to do about one deployment: a pure function of what is wished, what is known and what was sent. It returns one
  * step; the ownership rules come first, then the life of a deployment (life.ts), and its end here.
  */
-import { ageOf, isLate, rest, stalled, untilLook, wait, without } from "../../reconcile/choice.ts";
+import { rest, stalled, without } from "../../reconcile/choice.ts";
 import { absence, adoption } from "../../reconcile/existence.ts";
-import { decideOwnership, type OwnershipStep } from "../../reconcile/ownership.ts";
+import { choose } from "../../reconcile/frame.ts";
+import type { OwnershipStep } from "../../reconcile/ownership.ts";
 import { life } from "./life.ts";
 import { occupied, preparation } from "./preparation.ts";
 import { REASON } from "./reasons.ts";
 import { act, type Choice, type DeploymentMemory, type DeploymentView } from "./view.ts";
 
 export function decide(view: DeploymentView): Choice {
-  const { memory, sighting } = view;
-  const owned = decideOwnership(view);
-  if (owned) return owning(view, owned);
-  if (view.trouble) return rest(view.trouble, memory);
-  switch (sighting.state) {
-    case "unknown":
-      return rest({ kind: "Unknown" }, memory);
-    case "absent":
-      return gone(view, sighting.certain);
-    case "present":
-      return view.deleting ? deletion(view) : life(view, sighting.deployment);
-  }
+  return choose(view, {
+    adopt: adopted,
+    create: creation,
+    release: letGo,
+    gone,
+    life: (_, { deployment }) => life(view, deployment),
+  });
 }
 
-function owning(view: DeploymentView, owned: OwnershipStep): Choice {
-  const { memory, recheckMs } = view;
-  switch (owned.do) {
-    case "adopt":
-      return adopted(view, owned.id);
-    case "create":
-      return creation(view);
-    case "release": {
-      const left = owned.reason === REASON.NothingToDelete ? leftSecrets(view, memory) : undefined;
-      if (left && view.halted) return rest({ kind: "Terminal", ...view.halted, recheckMs }, memory);
-      return left ?? act(owned, memory);
-    }
-    default:
-      return act(owned, memory);
-  }
+/** One that owned nothing may have left secrets all the same. */
+function letGo(view: DeploymentView, step: OwnershipStep & { do: "release" }): Choice {
+  const { memory, halted, recheckMs } = view;
+  const left = step.reason === REASON.NothingToDelete ? leftSecrets(view, memory) : undefined;
+  if (left && halted) return rest({ kind: "Terminal", ...halted, recheckMs }, memory);
+  return left ?? act(step, memory);
 }
 
 /** Seen to be free just before: an upsert by name would change whatever bears it (deployments.md section 2). */
@@ -56,13 +43,13 @@ function creation(view: DeploymentView): Choice {
   return choice ?? act({ do: "create" }, without(memory));
 }
 
-function adopted(view: DeploymentView, id: string): Choice {
-  const { memory, sighting, spec, trouble, recheckMs } = view;
+function adopted(view: DeploymentView, id: string): OwnershipStep {
+  const { sighting, spec, trouble } = view;
   const deployment = sighting.state === "present" ? sighting.deployment : undefined;
   const elsewhere = deployment?.projectId && deployment.projectId !== spec.projectId;
   const changes = elsewhere ? [{ field: "projectId", from: deployment.projectId, to: spec.projectId }] : [];
   const seen = { state: sighting.state, ...(trouble && { trouble }), changes };
-  return act(adoption(id, seen, { noun: "deployment", recheckMs }), memory);
+  return adoption(id, seen, view);
 }
 
 function gone(view: DeploymentView, certain: boolean): Choice {
@@ -88,18 +75,4 @@ function leftSecrets({ memory, account, held }: DeploymentView, kept: Deployment
 /** What cannot be removed must not keep the object for ever. */
 function isGivenUp(held: DeploymentView["held"][string] | undefined): boolean {
   return held?.kind === "Terminal";
-}
-
-function deletion(view: DeploymentView): Choice {
-  const { memory, now, limits } = view;
-  const { operation } = memory;
-  if (operation?.intent !== "Delete") return act({ do: "delete" }, memory);
-  if (!isLate(operation, now)) {
-    const message = `deleting it was asked for at ${operation.requestedAt}; Paperspace still shows it`;
-    return wait(memory, REASON.Deleting, message, untilLook(view, operation));
-  }
-  const age = ageOf(operation, now);
-  if (age >= limits.slowMs) return act({ do: "delete", deadline: operation.deadline }, memory);
-  const message = `the deployment is still there after ${operation.deadline}; deleting it is tried again`;
-  return stalled(memory, REASON.TransitionTimedOut, message, limits.slowMs - age);
 }

@@ -2,8 +2,7 @@
  * The door of this room: what the registry gets, and how the configuration becomes the settings of this kind.
  */
 import type { Config } from "../../base/config.ts";
-import { Reconciler } from "../../reconcile/reconciler.ts";
-import { type KindEntry, reconcilerSettings, settleMs } from "../entry.ts";
+import { controllerOf, type KindEntry, watchSettings } from "../entry.ts";
 import { troubleOf } from "../failure.ts";
 import { DeploymentKind } from "./kind.ts";
 import type { DeploymentSettings } from "./observer.ts";
@@ -29,32 +28,17 @@ export const deployment: KindEntry<PaperspaceDeployment> = {
       troubled: (error) => troubleOf(error, settings.rechecks),
     });
     const objects = () => store.list();
-    const kind = new DeploymentKind({ clock, logger, enqueue, settings, references, objects });
-    const reconciler = new Reconciler({ ...parts, kind, settings: reconcilerSettings(config) });
-    return {
-      reconcile: (key) => reconciler.reconcile(key),
-      reset() {
-        kind.reset();
-        reconciler.reset();
-      },
-    };
+    return controllerOf(parts, new DeploymentKind({ clock, logger, enqueue, settings, references, objects }));
   },
 };
 
-/** Looks that come within this are done together. */
-const GATHER_MS = 50;
-
 function settingsOf(config: Config): DeploymentSettings {
+  const shared = watchSettings(config);
   return {
-    resyncMs: config.resyncInterval,
-    gatherMs: GATHER_MS,
-    settleMs: settleMs(config),
-    rechecks: { recheckMs: config.credentialRecheck, slowMs: config.slowRetry },
+    ...shared,
     limits: {
+      ...shared.limits,
       resendMs: config.resendAfter,
-      slowMs: config.slowRetry,
-      lookMs: config.eventPollInterval,
-      absenceGraceMs: config.absenceGrace,
       deleteMs: config.deleteDeadline,
       freshMs: FRESH_MS,
     },

@@ -2,30 +2,29 @@
  * Fulfils the seam of reconcile/kind.ts with the parts of this room: knowledge comes from the observer, the choices from
  * decide.ts, and steps.ts does them. Here is how a deployment is made, by a name that it may have to share.
  */
-import { toTime } from "../../kube/objects.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
-import type { Decision, Failure, Gate, Kind, Tools } from "../../reconcile/kind.ts";
-import type { Telling } from "../../reconcile/outcome.ts";
+import { announced } from "../../reconcile/create.ts";
+import type { Decision, Failure, Gate, Signed, Tools } from "../../reconcile/kind.ts";
+import { type Telling, waiting } from "../../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../../reconcile/ownership.ts";
 import type { AttemptName, Sought } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
-import { failureOf } from "../failure.ts";
-import { resolveByName } from "../resolution.ts";
-import { DeploymentApi, type StoredSpec } from "./api.ts";
+import { PaperspaceKind } from "../paperspace-kind.ts";
+import { DeploymentApi } from "./api.ts";
 import { Claims } from "./claims.ts";
-import { additions, differences, hashOf, leavesOf } from "./compare.ts";
 import { headersOf } from "./config.ts";
 import { decide } from "./decide.ts";
 import { firstSpecs } from "./knowledge.ts";
 import { origin } from "./life.ts";
 import { type Deployments, nameOf, Observer, type ObserverParts } from "./observer.ts";
+import { taken } from "./preparation.ts";
 import { REASON } from "./reasons.ts";
 import { pushed } from "./rollout.ts";
+import { originOf } from "./sender.ts";
 import { deploymentNews, deploymentStatus } from "./status.ts";
-import { entryOf, perform, waiting } from "./steps.ts";
-import { readConfig } from "./stored.ts";
+import { entryOf, perform } from "./steps.ts";
 import { type DeploymentStatus, deploymentDefinition, type PaperspaceDeployment } from "./types.ts";
-import type { DeploymentMemory, DeploymentStep, DeploymentView, Wanted } from "./view.ts";
+import type { DeploymentMemory, DeploymentStep, DeploymentView } from "./view.ts";
 
 export interface DeploymentParts extends Omit<ObserverParts, "rivalOf"> {
   objects(): readonly PaperspaceDeployment[];
@@ -34,54 +33,60 @@ export interface DeploymentParts extends Omit<ObserverParts, "rivalOf"> {
 /** The name turned out to be taken, right before or after an upsert. */
 class NameTaken extends Error {}
 
-export class DeploymentKind
-  implements Kind<PaperspaceDeployment, PaperspaceAccount, DeploymentView, DeploymentStep, DeploymentMemory>
-{
+type SignedDeployment = Signed<PaperspaceDeployment, PaperspaceAccount>;
+
+export class DeploymentKind extends PaperspaceKind<
+  PaperspaceDeployment,
+  DeploymentView,
+  DeploymentStep,
+  DeploymentMemory,
+  Observer,
+  DeploymentParts
+> {
   readonly definition = deploymentDefinition;
-  readonly decide = decide;
-  readonly #parts: DeploymentParts;
-  readonly #observer: Observer;
   readonly #claims: Claims;
 
   constructor(parts: DeploymentParts) {
-    this.#parts = parts;
-    this.#claims = new Claims(parts.objects);
-    const rivalOf: ObserverParts["rivalOf"] = (...asked) => this.#claims.rivalOf(...asked);
-    this.#observer = new Observer({ ...parts, rivalOf });
+    const claims = new Claims(parts.objects);
+    super(parts, new Observer({ ...parts, rivalOf: (...asked) => claims.rivalOf(...asked) }));
+    this.#claims = claims;
   }
 
   view(facts: OwnershipFacts, subject: Deployments): DeploymentView {
-    if (facts.identity.state === "ours") this.#claims.release(subject.key);
-    return this.#observer.view(facts, subject);
+    // Made, or given up: whoever makes one has an attempt.
+    if (facts.identity.state === "ours" || !facts.attempt) this.#claims.release(subject.key);
+    return this.watch.view(facts, subject);
   }
 
-  follow(subject: Deployments, decision: Decision<DeploymentStep, DeploymentMemory>): void {
-    this.#observer.follow(subject, decision);
+  decide(view: DeploymentView) {
+    return decide(view);
+  }
+
+  override follow(subject: Deployments, decision: Decision<DeploymentStep, DeploymentMemory>): void {
+    this.watch.follow(subject, decision);
   }
 
   /**
    * One that bears the attempt's name is ours where its very first spec is what the attempt sent. Else somebody else was
    * faster, and it stays his.
    */
-  resolve(subject: Deployments, attempt: Sought): Resolution {
-    const { clock, settings, references } = this.#parts;
+  override resolve(subject: SignedDeployment, attempt: Sought): Resolution {
+    const { clock, settings, references } = this.parts;
     const { key, object, account } = subject;
     const { lookMs } = settings.limits;
     const open = (message: string): Resolution => ({ state: "open", message, lookAfterMs: lookMs });
-    if (!account) return open("without credentials");
     const { projectId, name } = nameIn(attempt.name);
     const rival = this.#claims.rivalOf(key, projectId, name);
     if (rival && !rival.owns && !this.#claims.take(key, projectId, name))
       return open(`${rival.key} is making a deployment named "${name}" just now`);
-    const { inventory, origins } = this.#observer.project(account, projectId);
-    const now = clock.now();
-    const found = resolveByName(inventory, key, attempt, { settleMs: settings.settleMs, lookMs, now }, name);
+    const { inventory, origins } = this.watch.at(account, projectId);
+    const found = this.search(inventory, key, attempt, name);
     if (found.state !== "found") return found;
     const [id, ...more] = found.ids;
     if (id === undefined || more.length > 0) return found;
     const specs = origins.get(id, key);
     if (!specs) origins.ask(id, key);
-    const settled = now - Date.parse(attempt.time) >= settings.settleMs;
+    const settled = clock.now() - Date.parse(attempt.time) >= settings.settleMs;
     const verdict = rival?.owns
       ? "foreign"
       : originOf(specs, attempt.mark, references.wanted(key, object, nameOf(object)));
@@ -95,7 +100,7 @@ export class DeploymentKind
     );
   }
 
-  attemptName({ wanted, name, spec }: DeploymentView): AttemptName {
+  override attemptName({ wanted, name, spec }: DeploymentView): AttemptName {
     return {
       name: `${spec.projectId}/${name}`,
       ...(wanted.state === "known" && { mark: wanted.hash }),
@@ -111,26 +116,20 @@ export class DeploymentKind
       object.metadata.generation ?? 0,
       requestedAt,
     );
-    const operation = {
-      intent: "Create",
-      requestedAt: attempt.time,
-      deadline: toTime(requestedAt + spec.progressDeadlineSeconds * 1000),
-      name: attempt.name,
-      ...(attempt.mark !== undefined && { mark: attempt.mark }),
-    };
+    const operation = announced(attempt, spec.progressDeadlineSeconds * 1000);
     return { ...memory, history: pushed(memory.history, entry), operation };
   }
 
   /** Looks once more right before the upsert: what bears the name then would be changed by it, whoever's it is. */
   async create(
-    { wanted, name, spec }: DeploymentView,
-    { key, account }: Deployments,
+    view: DeploymentView,
+    { key, account }: SignedDeployment,
     _attempt: Sought,
     memory: DeploymentMemory,
     gate: Gate,
   ): Promise<{ id: string; memory: DeploymentMemory; outcome: Telling }> {
-    if (!account || wanted.state !== "known")
-      throw new Error("a create needs an account and a configuration");
+    const { wanted, name, spec } = view;
+    if (wanted.state !== "known") throw new Error("a create needs its configuration");
     const { projectId, git } = spec;
     const api = new DeploymentApi(account.api);
     if (!this.#claims.take(key, projectId, name))
@@ -139,11 +138,11 @@ export class DeploymentKind
       });
     try {
       const [there] = await api.named(projectId, name);
-      if (there) throw new NameTaken(takenBy(there.id, name));
+      if (there) throw new NameTaken(taken(view, [there.id]));
       const body = { projectId, config: wanted.config };
       const { deploymentId: id } = (await api.upsert(body, { gate, headers: headersOf(git) })).body;
-      await this.#verified(api, id, wanted, name);
-      this.#observer.project(account, projectId).inventory.follow(key, id);
+      await this.#verified(api, id, view);
+      this.watch.at(account, projectId).inventory.follow(key, id);
       const { operation: _made, ...made } = memory;
       const outcome = waiting(REASON.Deploying, `the configuration was sent at ${memory.history[0]?.sentAt}`);
       return { id, memory: made, outcome };
@@ -153,56 +152,40 @@ export class DeploymentKind
     }
   }
 
-  async perform(
+  protected async send(
     step: DeploymentStep,
-    { memory: before, limits }: DeploymentView,
+    { limits }: DeploymentView,
     memory: DeploymentMemory,
-    { account, record, object }: Deployments,
+    { account, record, object }: SignedDeployment,
     tools: Tools<DeploymentMemory>,
   ) {
-    if (!account) throw new Error("a write needs an account");
-    const { clock, references } = this.#parts;
-    const { inventory, secrets } = this.#observer.project(account, object.spec.projectId);
+    const { clock, references } = this.parts;
+    const { inventory, secrets, specs } = this.watch.of(account, object);
     const id = record?.id;
-    try {
-      return await perform(step, memory, tools, {
-        id,
-        object,
-        api: new DeploymentApi(account.api),
-        inventory,
-        projectSecrets: secrets,
-        references,
-        now: () => clock.now(),
-        deleteMs: limits.deleteMs,
-      });
-    } catch (error) {
-      // Whatever was said, the deployment may not be what we took it for.
-      if (error instanceof PaperspaceError && id !== undefined) inventory.want(id);
-      if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND" || step.do !== "delete")
-        throw error;
-      // Gone already, or not shown just now: the look tells.
-      const message = "the API does not know the deployment just now";
-      return {
-        outcome: { kind: "Retry", reason: REASON.AbsenceUnconfirmed, message } as const,
-        memory: before,
-      };
-    }
-  }
-
-  fields(step: DeploymentStep): readonly string[] {
-    return step.do === "deploy" ? step.changes.map(({ field }) => field) : [];
+    // From now on there is one more.
+    if (id !== undefined && step.do === "deploy") specs.drop(id);
+    return perform(step, memory, tools, {
+      id,
+      object,
+      api: new DeploymentApi(account.api),
+      inventory,
+      projectSecrets: secrets,
+      references,
+      now: () => clock.now(),
+      deleteMs: limits.deleteMs,
+    });
   }
 
   status(view: DeploymentView, memory: DeploymentMemory, outcome: Telling, subject: Deployments) {
     return deploymentStatus(view, memory, outcome, subject);
   }
 
-  news(before: DeploymentStatus, after: DeploymentStatus) {
+  override news(before: DeploymentStatus, after: DeploymentStatus) {
     return deploymentNews(before, after);
   }
 
-  failure(error: unknown): Failure | undefined {
-    const { rechecks } = this.#parts.settings;
+  override failure(error: unknown): Failure | undefined {
+    const { rechecks } = this.parts.settings;
     if (error instanceof NameTaken) {
       const { message } = error;
       const outcome = {
@@ -213,67 +196,37 @@ export class DeploymentKind
       } as const;
       return { outcome, effect: "none" };
     }
-    return failureOf(error, rechecks);
+    return super.failure(error);
   }
 
-  forget(key: string): void {
-    this.#observer.forget(key);
+  override forget(key: string): void {
+    super.forget(key);
     this.#claims.release(key);
   }
 
-  /** Forgets all that was seen, and stops all timers: others may have written meanwhile. */
-  reset(): void {
-    this.#observer.reset();
-  }
-
   /** The answer of an upsert does not say whether it made one: its first spec does (deployments.md section 2). */
-  async #verified(api: DeploymentApi, id: string, wanted: Wanted, name: string): Promise<void> {
+  async #verified(api: DeploymentApi, id: string, view: DeploymentView): Promise<void> {
+    const { wanted } = view;
     const specs = await firstSpecs(api, id).catch((error: unknown) => {
-      // Then the look that came right before the upsert has to do: the id must not be lost over it.
-      if (error instanceof PaperspaceError) return [];
-      throw error;
+      if (!(error instanceof PaperspaceError)) throw error;
+      return [];
     });
     const mark = wanted.state === "known" ? wanted.hash : undefined;
-    if (originOf(specs, mark, wanted) !== "foreign") return;
+    const verdict = originOf(specs, mark, wanted);
+    if (verdict === "ours") return;
+    // It is there, and may be anybody's, since lists lack what is new: it is found by its name when more can be seen.
+    if (verdict === "unknown") {
+      const message = `the upsert was answered with ${id}, whose first configuration cannot be read just now`;
+      throw new PaperspaceError("PS_UNEXPECTED", message, { effect: "unknown" });
+    }
     throw new NameTaken(
-      `${takenBy(id, name)} It was made at the same moment, and this object's configuration has replaced its first one (spec ${specs[0]?.id})`,
+      `somebody else made it at the same moment, and this object's configuration has replaced the first one (spec ${specs[0]?.id}): ${taken(view, [id])}`,
     );
   }
-}
-
-function takenBy(id: string, name: string): string {
-  return `somebody else has made a deployment named "${name}" (${id}).`;
 }
 
 /** An attempt's name is "project/name"; no project id has a slash in it. */
 function nameIn(attempt: string): { projectId: string; name: string } {
   const slash = attempt.indexOf("/");
   return { projectId: attempt.slice(0, slash), name: attempt.slice(slash + 1) };
-}
-
-type Origin = "ours" | "foreign" | "unknown";
-
-/**
- * Who made a deployment, by its very first spec. An attempt is sent once: where the next spec is the same once more,
- * somebody else has sent it, too, and which of the two made it cannot be told. Then it is nobody's until a user says so.
- */
-function originOf(
-  specs: readonly StoredSpec[] | undefined,
-  mark: string | undefined,
-  wanted: Wanted,
-): Origin {
-  const [first, second] = (specs ?? []).map((spec) => senderOf(spec, mark, wanted));
-  return first === "ours" && second === "ours" ? "foreign" : (first ?? "unknown");
-}
-
-function senderOf({ data }: StoredSpec, mark: string | undefined, wanted: Wanted): Origin {
-  const stored = readConfig(data);
-  if (!stored || mark === undefined) return "unknown";
-  const leaves = leavesOf(stored);
-  if (hashOf(leaves) === mark) return "ours";
-  // What was filled in makes it another hash: then all that was sent must be in it.
-  if (wanted.state !== "known") return "unknown";
-  if (wanted.hash !== mark) return "foreign";
-  const sent = wanted.leaves;
-  return differences(sent, leaves, additions(sent, leaves)).length === 0 ? "ours" : "foreign";
 }

@@ -2,29 +2,17 @@
  * What is known of one project: its deployments from one list for all objects, their runs and former specs, and the
  * names of the project's secrets. It only reads, and only puts keys into the queue.
  */
-import type { Logger } from "pino";
-import type { Clock } from "../../base/clock.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
-import type { Rechecks } from "../failure.ts";
 import { Inventory } from "../inventory.ts";
 import { Lookup } from "../lookup.ts";
+import { Known, type WatchParts, type WatchSettings } from "../watch.ts";
 import { type Deployment, DeploymentApi, type Run, type StoredSpec, taken } from "./api.ts";
 
-/** All in milliseconds. */
-export interface ProjectSettings {
-  resyncMs: number;
-  gatherMs: number;
-  rechecks: Rechecks;
-}
-
-export interface ProjectParts {
+export interface ProjectParts extends Omit<WatchParts, "settings"> {
+  settings: Pick<WatchSettings, "resyncMs" | "gatherMs" | "rechecks">;
   team: string;
   projectId: string;
-  clock: Clock;
-  logger: Logger;
-  settings: ProjectSettings;
-  enqueue(key: string): void;
 }
 
 const MINUTE_MS = 60_000;
@@ -33,8 +21,7 @@ const SLOW_TURNS = 6;
 /** Former specs that are searched for one to go back to; a few at the newest end are ours. */
 const SPECS = 120;
 
-export class ProjectKnowledge {
-  readonly inventory: Inventory<Deployment>;
+export class ProjectKnowledge extends Known<Deployment> {
   readonly runs: Lookup<readonly Run[]>;
   /** Specs that Paperspace keeps of a deployment, newest first. */
   readonly specs: Lookup<readonly StoredSpec[]>;
@@ -48,16 +35,17 @@ export class ProjectKnowledge {
   readonly #firstRuns = new Map<string, number>();
 
   constructor(parts: ProjectParts, api: PaperspaceApi) {
-    this.#parts = parts;
-    this.#api = new DeploymentApi(api);
     const { clock, enqueue, settings, projectId, team } = parts;
     const { resyncMs, gatherMs } = settings;
-    const source = { list: () => this.#api.list(projectId), get: (id: string) => this.#api.get(id) };
     const name = `deployments of team ${team}, project ${projectId}`;
-    this.inventory = new Inventory<Deployment>(
-      { name, clock, logger: parts.logger, settings: { resyncMs, gatherMs }, enqueue },
-      source,
-    );
+    const sourceOf = (any: PaperspaceApi) => {
+      const calls = new DeploymentApi(any);
+      return { list: () => calls.list(projectId), get: (id: string) => calls.get(id) };
+    };
+    const inventory = { name, clock, logger: parts.logger, settings: { resyncMs, gatherMs }, enqueue };
+    super(new Inventory<Deployment>(inventory, sourceOf(api)), sourceOf);
+    this.#parts = parts;
+    this.#api = new DeploymentApi(api);
     const lookup = <T>(read: (id: string) => Promise<T>, maxAgeMs: (value: T, repeats: number) => number) =>
       new Lookup<T>({ clock, enqueue, read, maxAgeMs });
     this.runs = lookup<readonly Run[]>(
@@ -79,8 +67,8 @@ export class ProjectKnowledge {
     );
   }
 
-  /** The newest valid credential of the team serves all reads. */
-  use(api: PaperspaceApi): void {
+  override use(api: PaperspaceApi): void {
+    super.use(api);
     this.#api = new DeploymentApi(api);
   }
 
@@ -117,16 +105,11 @@ export class ProjectKnowledge {
     this.inventory.want(id);
   }
 
-  /** The object is gone from the cluster. */
-  forget(key: string): void {
+  override forget(key: string): void {
     const id = this.inventory.unfollow(key);
     if (id === undefined) return;
     for (const lookup of [this.runs, this.specs, this.origins]) lookup.drop(id);
     this.#firstRuns.delete(id);
-  }
-
-  stop(): void {
-    this.inventory.stop();
   }
 
   #spread(ms: number): number {

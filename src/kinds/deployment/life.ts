@@ -3,9 +3,10 @@
  * is it time to go back to the last healthy one. Pure.
  */
 import { toTime } from "../../kube/objects.ts";
-import { ageOfTime, OBSERVE, rest, stalled, wait } from "../../reconcile/choice.ts";
+import { ageOfTime, lacking, OBSERVE, rest, stalled, wait } from "../../reconcile/choice.ts";
 import type { Deployment, StoredSpec } from "./api.ts";
 import { hashOf, leavesOf } from "./compare.ts";
+import { extraOf } from "./filled.ts";
 import { occupied, preparation } from "./preparation.ts";
 import { REASON } from "./reasons.ts";
 import { concluded, pushed, type Relation, relate } from "./rollout.ts";
@@ -19,14 +20,12 @@ import {
   type DeploymentMemory,
   type DeploymentView,
   type Known,
-  lacking,
   type Target,
 } from "./view.ts";
 
 export function life(view: DeploymentView, deployment: Deployment): Choice {
-  const { halted, recheckMs, requests, wanted } = view;
+  const { recheckMs, requests, wanted } = view;
   const memory = awake(view.memory);
-  if (halted) return rest({ kind: "Halted", ...halted, recheckMs }, view.memory);
   if (requests.restart !== undefined || requests.start !== undefined)
     return act(
       { do: "handle", requests, note: "a deployment is not started or restarted by annotation" },
@@ -64,8 +63,15 @@ function onTarget(
   const target = former(view, rolledBack.to, wanted);
   if (target === "unknown") return lacking(view, memory, [ASK.specs]);
   if (target !== "lost") return compared(view, deployment, target, wanted, memory);
+  // What failed is what runs then, and it may come about late.
+  const late = compared(view, deployment, wanted, wanted, others);
+  const { step } = late;
+  if (step.do === "rest" ? step.outcome.kind === "Done" : step.do === "dropSecret") return late;
   const message = `${rolledBack.message}. Paperspace does not know the last healthy configuration (spec ${rolledBack.to}) any more, so there is no going back: correct the spec`;
-  return stalled(memory, REASON.RollbackFailed, message, view.recheckMs);
+  return {
+    ...(stalled(memory, REASON.RollbackFailed, message, view.recheckMs) as Choice),
+    asks: late.asks ?? [],
+  };
 }
 
 /** The configuration of a former spec, under the name that is declared now. */
@@ -112,6 +118,14 @@ function compared(
     return refused(view, target, wanted, memory, INVALID);
   if (relation.kind === "other" || !latestSpec || deployment.name !== view.name)
     return deploying(view, deployment, target, memory, relation);
+  if (relation.kind === "ours" && head?.specId === undefined) {
+    const extra = extraOf(memory.history, latestSpec, relation.filled, target, view.specs);
+    if (extra.state === "unlooked") return lacking(view, memory, [ASK.specs]);
+    if (extra.state === "stale")
+      return wait(memory, REASON.Deploying, "its former specs are being looked at", limits.lookMs);
+    if (extra.state === "changed")
+      return deploying(view, deployment, target, memory, { kind: "other", changes: extra.changes });
+  }
   const seen = { ...memory, history: bound(view, latestSpec, target, relation) };
   return complete(view, deployment, latestSpec, target, wanted, seen);
 }

@@ -3,6 +3,7 @@
  * which it would be done is the decision's business.
  */
 import type { Change } from "../../reconcile/change.ts";
+import { planned } from "../../reconcile/plan.ts";
 import { differences, leavesOf, shown } from "./compare.ts";
 import { filledIn } from "./rollout.ts";
 import { readConfig } from "./stored.ts";
@@ -13,17 +14,18 @@ export type Plan = NonNullable<DeploymentStatus["plan"]>;
 
 /** Empty: nothing would be done. */
 export function planOf(view: DeploymentView): Plan {
-  const { identity, sighting, deleting, deletionPolicy, wanted, spec } = view;
-  if (identity.state === "conflict") return [];
-  const gone = sighting.state === "absent" && sighting.certain;
-  if (deleting)
-    return identity.state === "ours" && deletionPolicy === "Delete" && !gone ? [{ action: "Delete" }] : [];
+  return planned(
+    view,
+    { action: "Delete" },
+    () => creation(view),
+    () => (wentBack(view) ? [] : entries("Deploy", driftOf(view))),
+  );
+}
+
+function creation({ wanted }: DeploymentView): Plan {
   if (wanted.state !== "known") return [];
   const all = [...wanted.leaves].map(([field, to]) => ({ field, from: undefined, to }));
-  if (identity.state === "none") return [{ action: "Create" }, ...entries("Create", all)];
-  if (gone)
-    return spec.onExternalDeletion === "Recreate" ? [{ action: "Create" }, ...entries("Create", all)] : [];
-  return wentBack(view) ? [] : entries("Deploy", driftOf(view));
+  return [{ action: "Create" }, ...entries("Create", all)];
 }
 
 /** The last healthy configuration runs instead, and that stays so until the spec changes. */

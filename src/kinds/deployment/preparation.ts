@@ -2,17 +2,9 @@
  * What a configuration needs before it can be sent: the project secrets that it names, and a name that nobody else has.
  * Pure.
  */
-import { stalled, wait } from "../../reconcile/choice.ts";
+import { lacking, stalled, wait } from "../../reconcile/choice.ts";
 import { REASON } from "./reasons.ts";
-import {
-  ASK,
-  act,
-  type Choice,
-  type DeploymentMemory,
-  type DeploymentView,
-  lacking,
-  type Target,
-} from "./view.ts";
+import { ASK, act, type Choice, type DeploymentMemory, type DeploymentView, type Target } from "./view.ts";
 
 /** Undefined where all is ready. */
 export function preparation(
@@ -50,7 +42,7 @@ export function occupied(view: DeploymentView, memory: DeploymentMemory, own?: s
 }
 
 /** What to do about a name that is taken. */
-function taken({ name, spec, reference, uid }: DeploymentView, ids: readonly string[]): string {
+export function taken({ name, spec, reference, uid }: DeploymentView, ids: readonly string[]): string {
   const [id = "<id>"] = ids;
   return `project ${spec.projectId} has a deployment named "${name}" already (${ids.join(", ")}), and it is not this object's. Choose another spec.name; or let this object take it over and replace its configuration: kubectl annotate ${reference} --overwrite paperspace.com/adopt=${id}@${uid}`;
 }

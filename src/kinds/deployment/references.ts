@@ -204,7 +204,8 @@ function decoded(data: Record<string, string> = {}): Record<string, string | und
   return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, text(value)]));
 }
 
-const UTF8 = new TextDecoder("utf-8", { fatal: true });
+/** Takes nothing away, a byte order mark neither. */
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 function text(base64: string): string | undefined {
   try {

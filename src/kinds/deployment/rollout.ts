@@ -138,7 +138,7 @@ export function pushed(history: readonly Rollout[], entry: Rollout): Rollout[] {
 /** The last healthy one stays, however many have failed since: it is what is gone back to. */
 function newest(history: readonly Rollout[]): Rollout[] {
   const kept = history.slice(0, KEPT);
-  const healthy = history.find(({ outcome, specId }) => outcome === "Healthy" && specId !== undefined);
+  const healthy = history.find(({ outcome }) => outcome === "Healthy");
   return healthy && !kept.includes(healthy) ? [...kept.slice(0, -1), healthy] : kept;
 }
 

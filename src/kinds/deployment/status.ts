@@ -2,12 +2,11 @@
  * What the object says about its deployment: the status and its conditions, from what is known. Pure: equal knowledge
  * gives an equal status, so that an idle deployment costs no write.
  */
-import { describe } from "../../reconcile/change.ts";
 import type { Claim } from "../../reconcile/conditions.ts";
 import type { Subject } from "../../reconcile/kind.ts";
 import type { Telling } from "../../reconcile/outcome.ts";
 import { REASON as SHARED } from "../../reconcile/reasons.ts";
-import { managedStatus } from "../../reconcile/status.ts";
+import { kept, managedStatus, syncedClaim } from "../../reconcile/status.ts";
 import type { Announcement } from "../../reconcile/transitions.ts";
 import { apiTime } from "../time.ts";
 import type { Deployment, Instance, Run } from "./api.ts";
@@ -43,7 +42,7 @@ export function deploymentStatus(
       ...(halted?.reason === SHARED.DryRun && { plan: planOf(view) }),
     },
     memory: remembering(memory),
-    claims: [...syncedClaim(view, seen), ...healthyClaim(memory, outcome, seen)],
+    claims: [...synced(view, seen), ...healthyClaim(memory, outcome, seen)],
     saidAnew: ["Synced", "Healthy"],
   });
 }
@@ -128,18 +127,7 @@ function shownInstance({ id, state, message, createdAt }: Instance) {
 const SEEN = ["name", "endpoint", "url", "createdAt", "spec"] as const;
 const COUNTED = ["replicas", "readyReplicas", "availableReplicas", "instances"] as const;
 
-/** While it cannot be seen, what was last known stays: it is all there is. */
-function kept(
-  before: DeploymentStatus | undefined,
-  fields: readonly (keyof DeploymentStatus)[],
-): Partial<DeploymentStatus> {
-  const known = fields
-    .filter((field) => before?.[field] !== undefined)
-    .map((field) => [field, before?.[field]]);
-  return Object.fromEntries(known) as Partial<DeploymentStatus>;
-}
-
-function syncedClaim(view: DeploymentView, seen: Deployment | undefined): Claim[] {
+function synced(view: DeploymentView, seen: Deployment | undefined): Claim[] {
   if (!seen) return [];
   const { wanted } = view;
   if (wanted.state === "missing") {
@@ -150,10 +138,7 @@ function syncedClaim(view: DeploymentView, seen: Deployment | undefined): Claim[
     const message = "what the spec refers to is not known yet";
     return [{ type: "Synced", status: "Unknown", reason: "NotLookedAt", message }];
   }
-  const changes = driftOf(view);
-  if (changes.length > 0)
-    return [{ type: "Synced", status: "False", reason: "Drifted", message: describe(shown(changes)) }];
-  return [{ type: "Synced", status: "True", reason: "Synced", message: "the configuration is as declared" }];
+  return [syncedClaim(shown(driftOf(view)), "the configuration is as declared")];
 }
 
 /** Of what this object sent last, and nothing else: whatever runs besides is no news of it. */

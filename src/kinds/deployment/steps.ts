@@ -5,20 +5,23 @@
 import { toTime } from "../../kube/objects.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { describe } from "../../reconcile/change.ts";
-import type { Performed, Tools } from "../../reconcile/kind.ts";
-import type { Telling } from "../../reconcile/outcome.ts";
+import { deleting } from "../../reconcile/existence.ts";
+import type { Gate, Performed, Tools } from "../../reconcile/kind.ts";
+import { type Outcome, waiting } from "../../reconcile/outcome.ts";
 import type { Announcement } from "../../reconcile/transitions.ts";
 import type { Inventory } from "../inventory.ts";
 import type { Lookup } from "../lookup.ts";
 import type { Deployment, DeploymentApi } from "./api.ts";
 import { shown } from "./compare.ts";
 import { headersOf } from "./config.ts";
+import { firstSpecs } from "./knowledge.ts";
 import { used } from "./life.ts";
 import { REASON } from "./reasons.ts";
 import type { References } from "./references.ts";
 import { pushed } from "./rollout.ts";
+import { originOf } from "./sender.ts";
 import type { PaperspaceDeployment, Rollout } from "./types.ts";
-import type { Deploy, DeploymentMemory, DeploymentStep } from "./view.ts";
+import type { Deploy, DeploymentMemory, DeploymentStep, Target } from "./view.ts";
 
 export interface StepParts {
   /** Undefined before there is a deployment. */
@@ -87,17 +90,62 @@ async function deploy(
   const entry = entryOf(step, object.metadata.generation ?? 0, now());
   const sent: DeploymentMemory = { ...memory, history: pushed(memory.history, entry) };
   const outcome = waiting(REASON.Deploying, `the configuration is being sent: ${said}`);
+  if (!(await isThere(id, api))) {
+    inventory.want(id);
+    const message = "the API does not know the deployment just now, so that nothing is sent to it";
+    return { outcome: { kind: "Retry", reason: REASON.AbsenceUnconfirmed, message }, memory };
+  }
   await remember(sent, outcome);
   const body = { projectId: object.spec.projectId, config: target.config, deploymentId: id };
-  const { answeredAt } = await api.upsert(body, { gate, headers: headersOf(step.git) });
+  const { body: answer, answeredAt } = await api.upsert(body, { gate, headers: headersOf(step.git) });
+  if (answer.deploymentId !== id) {
+    inventory.want(id);
+    return { outcome: await strayed(answer.deploymentId, target, api, gate), memory };
+  }
   // The answer names only the id: what was seen before it is old from now on.
   inventory.noteWrite(id, deployment, answeredAt);
   const news: Announcement[] = [];
-  // The same configuration as before: somebody else has changed it.
-  if (before?.specId !== undefined && before.hash === target.hash)
+  const isRenamed = entry.generation !== before?.generation && changes.every(({ field }) => field === "name");
+  // The same configuration as before, and no new name for it: somebody else has changed it.
+  if (before?.specId !== undefined && before.hash === target.hash && !isRenamed)
     news.push({ type: "Normal", reason: REASON.DriftCorrected, note: `put back what was changed: ${said}` });
-  return { outcome, memory: sent, news };
+  // It may have waited for its turn, or for the answer: how long the one before it may still be read counts from now.
+  const [head = entry, ...older] = sent.history;
+  const answered = { ...sent, history: [{ ...head, sentAt: toTime(now()) }, ...older] };
+  return { outcome, memory: answered, news };
 }
+
+/** Looked at right before: what is long since gone may be made anew by an upsert (deployments.md section 2). */
+async function isThere(id: string, api: DeploymentApi): Promise<boolean> {
+  try {
+    await api.get(id);
+    return true;
+  } catch (error) {
+    if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND") throw error;
+    return false;
+  }
+}
+
+/**
+ * What an upsert does whose deployment is gone is not documented (deployments.md section 2): it may go by the name then.
+ * What it made is unmade, since nobody would know of it.
+ */
+async function strayed(id: string, target: Target, api: DeploymentApi, gate: Gate): Promise<Outcome> {
+  const specs = await firstSpecs(api, id).catch((error: unknown) => {
+    if (!(error instanceof PaperspaceError)) throw error;
+    return [];
+  });
+  const isMade = originOf(specs, target.hash, { state: "known", ...target }) === "ours";
+  if (isMade) await api.delete(id, { gate });
+  const what = isMade
+    ? "made another one, which is deleted again"
+    : `sent it to ${id}, which has that name now`;
+  const message = `the API does not know the deployment any more, and ${what}`;
+  return { kind: "Retry", reason: REASON.AbsenceUnconfirmed, message, atLeastMs: STRAYED_MS };
+}
+
+/** The deployment that is gone is not shown any more soon. */
+const STRAYED_MS = 30_000;
 
 async function remove(
   step: Step<"delete">,
@@ -108,10 +156,7 @@ async function remove(
   if (id === undefined) throw new Error("there is nothing to delete without an id");
   await api.delete(id, { gate });
   inventory.want(id);
-  const at = now();
-  const deadline = step.deadline ?? toTime(at + deleteMs);
-  const operation = { intent: "Delete", requestedAt: toTime(at), deadline };
-  return { outcome: waiting(REASON.Deleting, "deleting it was asked for"), memory: { ...memory, operation } };
+  return deleting(step, memory, now(), deleteMs);
 }
 
 /** Its name is remembered first: whatever dies, it is removed some day. */
@@ -185,9 +230,4 @@ async function handle(
     memory,
     news: [{ type: "Normal", reason: REASON.RequestIgnored, note }],
   };
-}
-
-/** At once again: the next pass begins to wait, on what the inventory knows. */
-export function waiting(reason: string, message: string): Extract<Telling, { kind: "Wait" }> {
-  return { kind: "Wait", reason, message, afterMs: 0 };
 }

@@ -4,19 +4,13 @@
  */
 import type { Static } from "typebox";
 import type { Condition, ObjectMeta } from "../../kube/objects.ts";
-import type { KindDefinition, ManagedObject } from "../../reconcile/kind.ts";
+import type { ManagedObject } from "../../reconcile/kind.ts";
+import { defined } from "../../reconcile/schema.ts";
 import { deploymentRules } from "./rules.ts";
 import { deploymentSpecSchema } from "./spec-schema.ts";
 import { deploymentStatusSchema } from "./status-schema.ts";
 
-export const deploymentDefinition: KindDefinition = {
-  group: "paperspace.com",
-  version: "v1alpha1",
-  kind: "PaperspaceDeployment",
-  plural: "paperspacedeployments",
-  shortName: "psd",
-  noun: "deployment",
-};
+export const deploymentDefinition = defined("PaperspaceDeployment", "psd", "deployment");
 
 export type DeploymentSpec = Static<typeof deploymentSpecSchema>;
 export type DeploymentStatus = Static<typeof deploymentStatusSchema> & { conditions?: Condition[] };

@@ -5,6 +5,7 @@
 import { toTime } from "../../kube/objects.ts";
 import {
   isLate,
+  lacking,
   OBSERVE,
   rest,
   stalled,
@@ -25,7 +26,6 @@ import {
   type DeploymentMemory,
   type DeploymentView,
   type Known,
-  lacking,
   type Target,
 } from "./view.ts";
 
@@ -93,7 +93,10 @@ interface At {
 /** Runs cost a read for each deployment: they are read while something is under way, and else slowly (see observer.ts). */
 function needsRuns({ runs, limits }: DeploymentView, { state }: Progress, trusted: boolean): boolean {
   if (state === "pending" || state === "rejected") return false;
-  if (trusted && (state === "healthy" || state === "disabled")) return false;
+  const isWell = state === "healthy" || state === "disabled";
+  if (trusted && isWell) return false;
+  // Where reads have to queue none is ever young: then it will do that it came after what it is to confirm.
+  if (isWell && runs?.isNewer) return false;
   return !runs || runs.ageMs >= limits.lookMs * 0.9;
 }
 

@@ -3,21 +3,18 @@
  * (the steps). No behaviour lives here.
  */
 import type { Change } from "../../reconcile/change.ts";
-import { act as chosen, rest } from "../../reconcile/choice.ts";
+import { act as chosen } from "../../reconcile/choice.ts";
+import type { Sighted } from "../../reconcile/existence.ts";
+import type { ThingView } from "../../reconcile/frame.ts";
 import type { Decision, Operation, Step } from "../../reconcile/kind.ts";
 import type { Telling, Trouble } from "../../reconcile/outcome.ts";
-import type { OwnershipFacts } from "../../reconcile/ownership.ts";
 import type { Requests } from "../../reconcile/record.ts";
 import type { Deployment, Run, StoredSpec } from "./api.ts";
 import type { Leaves } from "./compare.ts";
 import type { Config } from "./config.ts";
 import type { DeploymentSpec, DeploymentStatus, Rollout } from "./types.ts";
 
-export type Sighting =
-  | { state: "unknown" }
-  | { state: "present"; deployment: Deployment }
-  /** `certain`: gone for good; else the API may only not show it yet. */
-  | { state: "absent"; certain: boolean };
+export type Sighting = Sighted<{ deployment: Deployment }>;
 
 /** A configuration that is to run. */
 export interface Target {
@@ -70,7 +67,7 @@ export const ASK = {
   siblings: "siblings",
 } as const;
 
-export interface DeploymentView extends OwnershipFacts {
+export interface DeploymentView extends ThingView<DeploymentMemory, { deployment: Deployment }> {
   spec: DeploymentSpec;
   generation: number;
   /** How people name the object on the command line: "psd/name -n namespace". */
@@ -79,9 +76,8 @@ export interface DeploymentView extends OwnershipFacts {
   /** The name in Paperspace that is declared. */
   name: string;
   wanted: Wanted;
-  sighting: Sighting;
-  /** Active runs, newest first. */
-  runs?: { list: readonly Run[]; ageMs: number };
+  /** Active runs, newest first. `isNewer`: looked at after the deployment was first seen to be as it is. */
+  runs?: { list: readonly Run[]; ageMs: number; isNewer?: boolean };
   specs?: readonly StoredSpec[];
   /** Names of the secrets that the project has. */
   projectSecrets?: readonly string[];
@@ -91,14 +87,10 @@ export interface DeploymentView extends OwnershipFacts {
   siblings?: { ids: readonly string[]; ageMs: number };
   /** Another object that has a deployment of this name, or is making one just now. */
   rival?: { key: string; owns: boolean };
-  trouble?: Trouble;
   /** Only the user can mend why nothing can be seen. */
   blocked?: { reason: string; message: string };
   /** By the name of the ask: why the last look failed. */
   troubles: Readonly<Record<string, Trouble>>;
-  memory: DeploymentMemory;
-  /** Wall clock. */
-  now: number;
   limits: DeploymentLimits;
 }
 
@@ -131,13 +123,3 @@ export type DeploymentStep = Step &
 export type Choice = Decision<DeploymentStep, DeploymentMemory>;
 
 export const act = chosen<DeploymentStep, DeploymentMemory>;
-
-/** Facts are missing: whoever looks them up queues the key. One that cannot be had is said instead. */
-export function lacking(
-  { troubles }: Pick<DeploymentView, "troubles">,
-  memory: DeploymentMemory,
-  asks: readonly string[],
-): Choice {
-  const trouble = asks.map((ask) => troubles[ask]).find((found) => found !== undefined);
-  return { ...rest(trouble ?? { kind: "Unknown" }, memory), asks };
-}

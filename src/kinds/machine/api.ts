@@ -5,6 +5,7 @@
 import { type Static, Type } from "typebox";
 import type { ApiAnswer, CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
+import { changing, creating, OLDEST_FIRST, reading, removing, WRITE } from "../calls.ts";
 import type { Source } from "../inventory.ts";
 
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
@@ -113,9 +114,6 @@ export interface MachineSettings {
   restorePointSnapshotId?: string;
 }
 
-/** Waiting for the throttle, writes go before reads: a read serves a write that was made. */
-const WRITE: CallOptions = { priority: 1 };
-
 export class MachineApi implements Source<Machine> {
   readonly #api: PaperspaceApi;
 
@@ -123,26 +121,12 @@ export class MachineApi implements Source<Machine> {
     this.#api = api;
   }
 
-  /** Not safe to send twice (errors-and-limits.md section 6). */
   create(body: CreateMachine, options: CallOptions): Promise<ApiAnswer<Started>> {
-    return this.#api.request({
-      ...WRITE,
-      ...options,
-      method: "POST",
-      path: "/machines",
-      body,
-      answer: started,
-      retry: "never",
-    });
+    return this.#api.request(creating("/machines", body, started, options));
   }
 
   get(id: string): Promise<ApiAnswer<Machine>> {
-    return this.#api.request({
-      method: "GET",
-      path: apiPath`/machines/${id}`,
-      answer: machineSchema,
-      retry: "safe",
-    });
+    return this.#api.request(reading(apiPath`/machines/${id}`, machineSchema));
   }
 
   /** Shown for a while longer, and yet no more. */
@@ -155,15 +139,7 @@ export class MachineApi implements Source<Machine> {
     body: MachineSettings | MachineHardware,
     options: CallOptions,
   ): Promise<ApiAnswer<Static<typeof updated>>> {
-    return this.#api.request({
-      ...WRITE,
-      ...options,
-      method: "PUT",
-      path: apiPath`/machines/${id}`,
-      body,
-      answer: updated,
-      retry: "safe",
-    });
+    return this.#api.request(changing(apiPath`/machines/${id}`, body, updated, options));
   }
 
   /** The live API refuses an empty body (observed-in-the-field.md 4), so `{}` is sent. */
@@ -180,24 +156,11 @@ export class MachineApi implements Source<Machine> {
   }
 
   delete(id: string, options: CallOptions): Promise<ApiAnswer<Started>> {
-    return this.#api.request({
-      ...WRITE,
-      ...options,
-      method: "DELETE",
-      path: apiPath`/machines/${id}`,
-      answer: started,
-      retry: "safe",
-      reserve: true,
-    });
+    return this.#api.request(removing(apiPath`/machines/${id}`, started, options));
   }
 
-  /** Oldest first, so that a machine made while we read comes at the end and is not missed. */
   list() {
-    return this.#api.pages({
-      path: "/machines",
-      query: { orderBy: "dtCreated", order: "asc" },
-      item: machineSchema,
-    });
+    return this.#api.pages({ path: "/machines", query: OLDEST_FIRST, item: machineSchema });
   }
 
   /** Newest first; the reader stops where it knows enough. */

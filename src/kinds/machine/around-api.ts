@@ -10,6 +10,7 @@ import {
   type PagesRequest,
   type PaperspaceApi,
 } from "../../paperspace/transport.ts";
+import { WRITE } from "../calls.ts";
 
 const nullable = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]));
 
@@ -66,8 +67,6 @@ export interface Address {
   ip: string;
   machineId: string | null;
 }
-
-const WRITE = { priority: 1 } as const;
 
 export class AroundApi {
   readonly #api: PaperspaceApi;

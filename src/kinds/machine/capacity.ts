@@ -2,12 +2,12 @@
  * Whether it makes sense to ask for hardware just now: the account's standing, its quota, and what is free of a machine
  * type. All of it are hints; where the API does not say, the attempt decides. Pure.
  */
-import { isLate, rest, stalled, standing, wait, without } from "../../reconcile/choice.ts";
+import { isLate, lacking, rest, stalled, standing, wait, without } from "../../reconcile/choice.ts";
 import type { Outcome } from "../../reconcile/outcome.ts";
 import type { Machine } from "./api.ts";
 import { REASON } from "./reasons.ts";
 import type { MachineSpec } from "./types.ts";
-import { ASK, AWAIT_CAPACITY, type Choice, lacking, type MachineMemory, type MachineView } from "./view.ts";
+import { ASK, AWAIT_CAPACITY, type Choice, type MachineMemory, type MachineView } from "./view.ts";
 
 interface Need {
   /** Machine type that is going to be on; undefined where none is. */
@@ -55,7 +55,7 @@ export function whenFree(
   go: (memory: MachineMemory) => Choice,
 ): Choice {
   const { asks, outcome } = preflight(view, { type, creates: false });
-  if (asks.length > 0) return lacking(view, memory, asks);
+  if (asks.length > 0) return lacking(view.around, memory, asks);
   if (outcome) return rest(outcome, memory);
   if (view.around.capacity[type]?.hint === "short") return capacityShort(view, type, memory);
   return go(without(memory));

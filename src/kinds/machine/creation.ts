@@ -1,8 +1,9 @@
 /**
  * How a machine is made of a spec: the body of the create, and the operation that stands for it before it is sent.
  */
-import { toTime } from "../../kube/objects.ts";
+import { announced } from "../../reconcile/create.ts";
 import type { Operation } from "../../reconcile/kind.ts";
+import type { Sought } from "../../reconcile/record.ts";
 import type { CreateMachine } from "./api.ts";
 import type { MachineSpec, PaperspaceMachine } from "./types.ts";
 
@@ -48,16 +49,6 @@ function given<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]
 }
 
 /** What a create leads to, written down before it is sent. */
-export function createOperation(
-  object: PaperspaceMachine,
-  attempt: { name: string; time: string },
-  deadlineMs: number,
-): Operation {
-  return {
-    intent: "Create",
-    requestedAt: attempt.time,
-    deadline: toTime(Date.parse(attempt.time) + deadlineMs),
-    name: attempt.name,
-    target: object.spec.powerState,
-  };
+export function createOperation(object: PaperspaceMachine, attempt: Sought, deadlineMs: number): Operation {
+  return { ...announced(attempt, deadlineMs), target: object.spec.powerState };
 }

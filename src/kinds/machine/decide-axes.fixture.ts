@@ -279,7 +279,14 @@ export const HOLDS = axis(HELD, ({ view }, steps) => {
   view.held = steps;
 });
 
-const DESKTOPS: readonly (DesktopFact | undefined)[] = [undefined, "current", "stale", "none", "taken"];
+const DESKTOPS: readonly (DesktopFact | undefined)[] = [
+  undefined,
+  "current",
+  "stale",
+  "none",
+  "taken",
+  "forbidden",
+];
 export const DESKTOP: readonly Axis[] = [
   axis([undefined, { name: "mine" }], ({ spec }, ref) => {
     spec.desktopSecretRef = ref;

@@ -43,7 +43,7 @@ export interface Manners {
   /** How long the old state is read after a write (observed-in-the-field.md 6). */
   staleMs: number;
   /** What the machine and its Secret allow of a desktop. */
-  desktop: "some" | Extract<DesktopFact, "none" | "taken">;
+  desktop: "some" | Extract<DesktopFact, "none" | "taken" | "forbidden">;
 }
 
 const GOOD: Manners = {

@@ -159,6 +159,7 @@ function excusesOf({ view, machine, manners, accessors }: World): Map<string, re
     [strangers && accessors !== undefined, REASON.AccessorNotFound, []],
     [manners.desktop === "none", REASON.NoDesktop, ["desktop"]],
     [manners.desktop === "taken", REASON.DesktopSecretTaken, ["desktop"]],
+    [manners.desktop === "forbidden", REASON.DesktopSecretForbidden, ["desktop"]],
     [manners.shortages === Number.POSITIVE_INFINITY && on, REASON.CapacityUnavailable, unhad],
     [!manners.goodStanding && on, REASON.AccountNotInGoodStanding, unhad],
     [!manners.agent && on, REASON.TransitionTimedOut, ["power", "desktop"]],

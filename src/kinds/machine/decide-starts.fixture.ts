@@ -173,6 +173,7 @@ export function* beside(): Generator<World> {
       { spec: {}, secret: "former" },
       { spec: mine, desktop: "none" },
       { spec: mine, desktop: "taken" },
+      { spec: mine, desktop: "forbidden" },
     ],
     address: [
       { spec: {} },

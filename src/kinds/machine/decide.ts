@@ -3,30 +3,26 @@
  * step; all behaviour of the kind is here, in the phases beside it (life, steady, deletion), or in the ownership rules
  * it begins with.
  */
-import { rest, without } from "../../reconcile/choice.ts";
+import { act, lacking, rest, without } from "../../reconcile/choice.ts";
 import { absence, adoption } from "../../reconcile/existence.ts";
-import { decideOwnership, type OwnershipStep } from "../../reconcile/ownership.ts";
+import { choose } from "../../reconcile/frame.ts";
+import type { OwnershipStep } from "../../reconcile/ownership.ts";
 import { capacityShort, preflight } from "./capacity.ts";
 import { deletion, leavings } from "./deletion.ts";
 import { immutableDrift } from "./diff.ts";
 import { life } from "./life.ts";
-import { type Choice, lacking, type MachineView } from "./view.ts";
+import { unknownOf } from "./plan.ts";
+import type { Choice, MachineView } from "./view.ts";
 
 export function decide(view: MachineView): Choice {
-  const { memory, sighting } = view;
-  const owned = decideOwnership(view);
-  if (owned?.do === "adopt") return { step: adopted(view, owned.id), memory };
-  if (owned?.do === "create") return creation(view);
-  if (owned) return { step: owned, memory };
-  if (view.trouble) return rest(view.trouble, memory);
-  switch (sighting.state) {
-    case "unknown":
-      return rest({ kind: "Unknown" }, memory);
-    case "absent":
-      return sighting.certain ? gone(view) : absence(view, false, memory);
-    case "present":
-      return view.deleting ? deletion(view, sighting.machine) : life(view, sighting.machine);
-  }
+  return choose(view, {
+    adopt: adopted,
+    create: creation,
+    gone,
+    lacks: unknownOf,
+    end: (_, { machine }) => deletion(view, machine),
+    life: (_, { machine }) => life(view, machine),
+  });
 }
 
 /** A create that would be in vain is not sent: a machine without hardware is made all the same, and billed for its disk. */
@@ -34,11 +30,11 @@ function creation(view: MachineView): Choice {
   const { spec, memory } = view;
   const type = spec.powerState === "Running" ? spec.machineType : undefined;
   const { asks, outcome } = preflight(view, { type, creates: true });
-  if (asks.length > 0) return lacking(view, memory, asks);
+  if (asks.length > 0) return lacking(view.around, memory, asks);
   if (outcome) return rest(outcome, memory);
   if (type !== undefined && view.around.capacity[type]?.hint === "short")
     return capacityShort(view, type, memory);
-  return { step: { do: "create" }, memory: without(memory) };
+  return act({ do: "create" }, without(memory));
 }
 
 function adopted(view: MachineView, id: string): OwnershipStep {
@@ -48,7 +44,8 @@ function adopted(view: MachineView, id: string): OwnershipStep {
 }
 
 /** What is left behind is put away before the object goes, or gets another machine. */
-function gone(view: MachineView): Choice {
+function gone(view: MachineView, certain: boolean): Choice {
+  if (!certain) return absence(view, false, view.memory);
   const rested = without(view.memory);
   const left = view.halted ? { memory: rested } : leavings(view, rested);
   return left.choice ?? absence(view, true, left.memory);

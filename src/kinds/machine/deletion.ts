@@ -2,22 +2,21 @@
  * The end of a machine: how it is deleted, and what it leaves behind when it is gone. Pure.
  */
 import { toTime } from "../../kube/objects.ts";
-import { ageOf, isLate, rest, stalled, untilLook, wait } from "../../reconcile/choice.ts";
+import { isLate, lacking, rest, untilLook, wait } from "../../reconcile/choice.ts";
 import { millis } from "../../reconcile/conditions.ts";
+import { deletion as generic } from "../../reconcile/existence.ts";
 import type { Operation } from "../../reconcile/kind.ts";
 import type { Machine } from "./api.ts";
 import { powerOf, underWay } from "./operation.ts";
 import { REASON } from "./reasons.ts";
-import { ASK, act, type Choice, lacking, type MachineMemory, type MachineView, TO_DELETE } from "./view.ts";
+import { ASK, act, type Choice, type MachineMemory, type MachineView, TO_DELETE } from "./view.ts";
 
 /** A running machine may be deleted as it is (observed-in-the-field.md 10); it is stopped first only where that is refused. */
 export function deletion(view: MachineView, machine: Machine): Choice {
   const { memory, event, now, limits } = view;
   const { operation } = memory;
   if (operation?.target === TO_DELETE) return stopFirst(view, machine, operation);
-  if (operation?.intent !== "Delete") return act({ do: "delete" }, memory);
-  const late = isLate(operation, now);
-  if (event.state === "failed" && !late) {
+  if (operation?.intent === "Delete" && event.state === "failed" && !isLate(operation, now)) {
     const failed = { failedAt: toTime(now), ...operation };
     const since = now - (millis(failed.failedAt) ?? 0);
     if (since >= limits.resendMs) return act({ do: "delete" }, memory);
@@ -25,16 +24,7 @@ export function deletion(view: MachineView, machine: Machine): Choice {
     const outcome = { kind: "Retry", reason: REASON.DeleteFailed, message } as const;
     return rest({ ...outcome, atLeastMs: limits.resendMs - since }, { ...memory, operation: failed });
   }
-  if (!late)
-    return wait(memory, REASON.Deleting, underWay(operation, machine.state), untilLook(view, operation));
-  const age = ageOf(operation, now);
-  if (age >= limits.slowMs) return act({ do: "delete", deadline: operation.deadline }, memory);
-  return stalled(
-    memory,
-    REASON.TransitionTimedOut,
-    `the machine is still there after ${operation.deadline}; deleting it is tried again`,
-    limits.slowMs - age,
-  );
+  return generic(view, (sent) => underWay(sent, machine.state));
 }
 
 /**
@@ -71,7 +61,7 @@ export function leavings(view: MachineView, memory: MachineMemory, machine?: Mac
   const forgotten = { ...others, ...(desktopSecret !== undefined && { desktopSecret }) };
   if (view.spec.publicIpReleasePolicy !== "Release") return { memory: forgotten };
   const { addresses } = view.around;
-  if (!addresses) return { memory, choice: lacking(view, memory, [ASK.addresses]) };
+  if (!addresses) return { memory, choice: lacking(view.around, memory, [ASK.addresses]) };
   // Only what nobody else has taken meanwhile is ours to release.
   const own = view.identity.state === "ours" ? view.identity.record.id : undefined;
   const ours = addresses.some(

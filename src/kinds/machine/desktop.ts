@@ -3,7 +3,7 @@
  * it goes nowhere else, neither into status nor into logs or events.
  */
 import type { Clock } from "../../base/clock.ts";
-import { isNotFound } from "../../kube/errors.ts";
+import { isForbidden, isNotFound } from "../../kube/errors.ts";
 import type { Resource, Secret } from "../../kube/resource.ts";
 import { Lookup } from "../lookup.ts";
 import type { Desktop } from "./around-api.ts";
@@ -17,11 +17,13 @@ export interface DesktopSecretsParts {
   enqueue(key: string): void;
 }
 
-/** What a Secret holds of interest; null where there is none. */
-type Held = { owner: string | undefined; data: Record<string, string> } | null;
+/** What a Secret holds of interest; null where there is none, a word where we may not look. */
+type Held = { owner: string | undefined; data: Record<string, string> } | "forbidden" | null;
 
 /** A Secret that somebody else changed or deleted is noticed after so many resyncs. */
 const SLOW_TURNS = 6;
+/** What a pass waits for must be due when the pass comes. */
+const DUE = 0.9;
 
 export class DesktopSecrets {
   readonly #parts: DesktopSecretsParts;
@@ -34,7 +36,7 @@ export class DesktopSecrets {
       clock: parts.clock,
       enqueue: parts.enqueue,
       read: (id) => this.#read(id),
-      maxAgeMs: () => SLOW_TURNS * parts.resyncMs,
+      maxAgeMs: (held) => (held === "forbidden" ? DUE : SLOW_TURNS) * parts.resyncMs,
     });
   }
 
@@ -47,7 +49,7 @@ export class DesktopSecrets {
     if (desktop === undefined) return undefined;
     if (desktop === null) return "none";
     const held = this.#held.get(idOf(object), key);
-    if (held === undefined) return undefined;
+    if (held === undefined || held === "forbidden") return held;
     if (held === null) return "stale";
     if (held.owner !== object.metadata.uid) return "taken";
     return sameData(held.data, dataOf(desktop)) ? "current" : "stale";
@@ -104,8 +106,13 @@ export class DesktopSecrets {
 
   async #read(id: string): Promise<Held> {
     const [namespace = "", name = ""] = id.split("/");
-    const secret = await this.#get(namespace, name);
-    return secret ? { owner: ownerOf(secret), data: decoded(secret.data ?? {}) } : null;
+    try {
+      const secret = await this.#get(namespace, name);
+      return secret ? { owner: ownerOf(secret), data: decoded(secret.data ?? {}) } : null;
+    } catch (error) {
+      if (isForbidden(error)) return "forbidden";
+      throw error;
+    }
   }
 
   async #get(namespace: string, name: string): Promise<Secret | undefined> {

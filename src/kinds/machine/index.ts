@@ -2,8 +2,7 @@
  * The door of this room: what the registry gets, and how the configuration becomes the settings of this kind.
  */
 import type { Config } from "../../base/config.ts";
-import { Reconciler } from "../../reconcile/reconciler.ts";
-import { type KindEntry, reconcilerSettings, settleMs } from "../entry.ts";
+import { controllerOf, type KindEntry, watchSettings } from "../entry.ts";
 import { DesktopSecrets } from "./desktop.ts";
 import { MachineKind } from "./kind.ts";
 import type { MachineSettings } from "./observer.ts";
@@ -23,33 +22,18 @@ export const machine: KindEntry<PaperspaceMachine> = {
     });
     const isRecorded = (id: string) => store.list().some(({ status }) => status?.id === id);
     const settings = settingsOf(config);
-    const kind = new MachineKind({ clock, logger, enqueue, settings, desktops, isRecorded });
-    const reconciler = new Reconciler({ ...parts, kind, settings: reconcilerSettings(config) });
-    return {
-      reconcile: (key) => reconciler.reconcile(key),
-      reset() {
-        kind.reset();
-        reconciler.reset();
-      },
-    };
+    return controllerOf(parts, new MachineKind({ clock, logger, enqueue, settings, desktops, isRecorded }));
   },
 };
 
-/** Looks that come within this are done together. */
-const GATHER_MS = 50;
-
 function settingsOf(config: Config): MachineSettings {
+  const shared = watchSettings(config);
   return {
-    resyncMs: config.resyncInterval,
+    ...shared,
     eventPollMs: config.eventPollInterval,
-    gatherMs: GATHER_MS,
-    recheckMs: config.credentialRecheck,
-    settleMs: settleMs(config),
     limits: {
+      ...shared.limits,
       resendMs: config.resendAfter,
-      slowMs: config.slowRetry,
-      lookMs: config.eventPollInterval,
-      absenceGraceMs: config.absenceGrace,
       observeMs: config.startDeadline,
       capacityMs: config.capacityDeadline,
     },

@@ -3,22 +3,21 @@
  * decide.ts, and steps.ts does them. Here is what a failed write comes to.
  */
 import { isForbidden } from "../../kube/errors.ts";
-import { toTime } from "../../kube/objects.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
-import type { Decision, Failure, Gate, Kind, Operation, Tools } from "../../reconcile/kind.ts";
+import { begun } from "../../reconcile/choice.ts";
+import type { Decision, Gate, Operation, Performed, Signed, Tools } from "../../reconcile/kind.ts";
 import type { Telling } from "../../reconcile/outcome.ts";
-import type { OwnershipFacts, Resolution } from "../../reconcile/ownership.ts";
-import type { AttemptName, Sought } from "../../reconcile/record.ts";
+import type { OwnershipFacts } from "../../reconcile/ownership.ts";
+import type { Sought } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
-import { failureOf } from "../failure.ts";
-import { resolveByName } from "../resolution.ts";
+import { PaperspaceKind } from "../paperspace-kind.ts";
 import { MachineApi } from "./api.ts";
 import { AroundApi } from "./around-api.ts";
 import { createBody, createOperation } from "./creation.ts";
 import { decide } from "./decide.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import { refusalOf } from "./life.ts";
-import { type Machines, Observer, type ObserverParts, rechecksOf } from "./observer.ts";
+import { type Machines, Observer, type ObserverParts } from "./observer.ts";
 import { powerOf } from "./operation.ts";
 import { REASON } from "./reasons.ts";
 import { machineNews, machineStatus } from "./status.ts";
@@ -30,98 +29,87 @@ export interface MachineParts extends ObserverParts {
   desktops: DesktopSecrets;
 }
 
-export class MachineKind
-  implements Kind<PaperspaceMachine, PaperspaceAccount, MachineView, MachineStep, MachineMemory>
-{
+type SignedMachine = Signed<PaperspaceMachine, PaperspaceAccount>;
+
+export class MachineKind extends PaperspaceKind<
+  PaperspaceMachine,
+  MachineView,
+  MachineStep,
+  MachineMemory,
+  Observer,
+  MachineParts
+> {
   readonly definition = machineDefinition;
-  readonly decide = decide;
-  readonly fields = fieldsOf;
-  readonly #parts: MachineParts;
-  readonly #observer: Observer;
 
   constructor(parts: MachineParts) {
-    this.#parts = parts;
-    this.#observer = new Observer(parts);
+    super(parts, new Observer(parts));
   }
 
   view(facts: OwnershipFacts, subject: Machines): MachineView {
-    return this.#observer.view(facts, subject);
+    return this.watch.view(facts, subject);
   }
 
-  follow(subject: Machines, decision: Decision<MachineStep, MachineMemory>): void {
-    this.#observer.follow(subject, decision);
+  decide(view: MachineView) {
+    return decide(view);
   }
 
-  resolve({ key, account }: Machines, attempt: Sought): Resolution {
-    const { clock, settings } = this.#parts;
-    if (!account) return { state: "open", message: "without credentials", lookAfterMs: settings.recheckMs };
-    const { settleMs, limits } = settings;
-    const { inventory } = this.#observer.team(account);
-    return resolveByName(inventory, key, attempt, { settleMs, lookMs: limits.lookMs, now: clock.now() });
-  }
-
-  /** The API has no natural key for machines: a name is enough that nobody else has. */
-  attemptName(_view: MachineView, _subject: Machines, unique: string): AttemptName {
-    return { name: unique };
+  override follow(subject: Machines, decision: Decision<MachineStep, MachineMemory>): void {
+    this.watch.follow(subject, decision);
   }
 
   expectation(_view: MachineView, { object }: Machines, attempt: Sought): MachineMemory {
-    return { operation: createOperation(object, attempt, this.#parts.settings.deadlines.createMs) };
+    return { operation: createOperation(object, attempt, this.parts.settings.deadlines.createMs) };
   }
 
   async create(
     _view: MachineView,
-    { key, object, account }: Machines,
+    { key, object, account }: SignedMachine,
     attempt: Sought,
     memory: MachineMemory,
     gate: Gate,
   ) {
-    if (!account || !memory.operation) throw new Error("a create needs an account and its expectation");
-    const { inventory } = this.#observer.team(account);
+    if (!memory.operation) throw new Error("a create needs its expectation");
+    const { inventory } = this.watch.at(account);
     const { spec } = object;
     const answer = await new MachineApi(account.api).create(createBody(spec, attempt.name), { gate });
     const { id } = answer.body.data;
     inventory.follow(key, id);
-    inventory.lists.made(id, this.#parts.clock.now());
+    inventory.lists.made(id, this.parts.clock.now());
     const { operation } = memory;
     return { id, ...accepted(answer, { ...memory, operation }, REASON.Creating, { inventory }) };
   }
 
-  async perform(
+  protected async send(
     step: MachineStep,
-    view: MachineView,
+    _view: MachineView,
     memory: MachineMemory,
-    { account, record, object }: Machines,
+    { account, record, object }: SignedMachine,
     tools: Tools<MachineMemory>,
   ) {
-    if (!account || !record) throw new Error("a write needs an account and a record");
-    const { inventory, surroundings } = this.#observer.team(account);
-    const { clock, settings, desktops } = this.#parts;
-    const { id } = record;
-    try {
-      return await perform(step, memory, tools, {
-        id,
-        object,
-        inventory,
-        surroundings,
-        desktops,
-        api: new MachineApi(account.api),
-        aroundApi: new AroundApi(account.api),
-        now: () => clock.now(),
-        deadlines: settings.deadlines,
-      });
-    } catch (error) {
-      // Whatever was said, the machine may not be what we took it for: a wrong state is answered in many ways.
-      if (error instanceof PaperspaceError) {
-        inventory.want(id);
-        if (step.of !== undefined) surroundings.lookAnew(id);
-      }
-      return this.#refused(error, step, view);
-    }
+    if (!record) throw new Error("a write needs a record");
+    const { inventory, surroundings } = this.watch.at(account);
+    const { clock, settings, desktops } = this.parts;
+    return perform(step, memory, tools, {
+      id: record.id,
+      object,
+      inventory,
+      surroundings,
+      desktops,
+      api: new MachineApi(account.api),
+      aroundApi: new AroundApi(account.api),
+      now: () => clock.now(),
+      deadlines: settings.deadlines,
+    });
   }
 
-  /** What a write that failed comes to; throws on what is not a matter of this kind. */
-  #refused(error: unknown, step: MachineStep, view: MachineView) {
+  protected override refused(
+    error: unknown,
+    step: MachineStep,
+    view: MachineView,
+    { account, record }: SignedMachine,
+  ): Performed<MachineMemory> {
+    if (error instanceof PaperspaceError && step.of !== undefined)
+      this.watch.at(account).surroundings.lookAnew(record?.id);
     if (step.do === "writeDesktop" || step.do === "removeDesktop") return this.#withoutRights(error, view);
     if (!(error instanceof PaperspaceError)) throw error;
     const { code, message } = error;
@@ -145,16 +133,14 @@ export class MachineKind
 
   /** The API wants a machine off before it deletes it: that is written down, and done next. */
   #stopFirst(): Operation {
-    const { clock, settings } = this.#parts;
-    const now = clock.now();
-    const deadline = toTime(now + settings.deadlines.deleteMs);
-    return { intent: "Delete", requestedAt: toTime(now), deadline, target: TO_DELETE };
+    const { clock, settings } = this.parts;
+    return { ...begun(clock.now(), "Delete", settings.deadlines.deleteMs), target: TO_DELETE };
   }
 
   #withoutRights(error: unknown, view: MachineView) {
     if (!isForbidden(error)) throw error;
     const message = `the operator may not write the Secret with the desktop access: ${error.message}`;
-    const recheckMs = this.#parts.settings.limits.slowMs;
+    const recheckMs = this.parts.settings.limits.slowMs;
     const outcome = { kind: "Terminal", reason: REASON.DesktopSecretForbidden, message, recheckMs } as const;
     return { outcome, memory: view.memory };
   }
@@ -163,21 +149,12 @@ export class MachineKind
     return machineStatus(view, memory, outcome, subject);
   }
 
-  news(before: MachineStatus, after: MachineStatus) {
+  override news(before: MachineStatus, after: MachineStatus) {
     return machineNews(before, after);
   }
 
-  failure(error: unknown): Failure | undefined {
-    return failureOf(error, rechecksOf(this.#parts.settings));
-  }
-
-  forget(key: string): void {
-    this.#observer.forget(key);
-  }
-
-  /** Forgets all that was seen, and stops all timers: others may have written meanwhile. */
-  reset(): void {
-    this.#observer.reset();
+  override fields(step: MachineStep): readonly string[] {
+    return namesOf(step) ?? super.fields(step);
   }
 }
 
@@ -191,12 +168,9 @@ function isOn({ sighting }: MachineView): boolean {
   return power === "ready" || power === "serviceready";
 }
 
-/** What a step puts back, in the words in which a war over it is told. */
-function fieldsOf(step: MachineStep): string[] {
+/** What a step puts back that is no setting, in the words in which a war over it is told. */
+function namesOf(step: MachineStep): string[] | undefined {
   switch (step.do) {
-    case "update":
-    case "resize":
-      return step.changes.map(({ field }) => field);
     case "assign":
     case "unassign":
       return [`startupScriptId ${step.of}`];
@@ -206,6 +180,6 @@ function fieldsOf(step: MachineStep): string[] {
     case "writeDesktop":
       return ["desktopSecretRef"];
     default:
-      return [];
+      return undefined;
   }
 }

@@ -11,7 +11,6 @@ import type { Requests } from "../../reconcile/record.ts";
 import type { Machine } from "./api.ts";
 import { typeOf, whenFree } from "./capacity.ts";
 import { isBelieved, judge, leadsToOff, powerOf, underWay } from "./operation.ts";
-import { unknownOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import { steady } from "./steady.ts";
 import {
@@ -25,9 +24,7 @@ import {
 } from "./view.ts";
 
 export function life(view: MachineView, machine: Machine): Choice {
-  const { memory, halted, recheckMs } = view;
-  // What a plan needs to know is looked up all the same.
-  if (halted) return { ...rest({ kind: "Halted", ...halted, recheckMs }, memory), asks: unknownOf(view) };
+  const { memory } = view;
   const { operation } = memory;
   if (!operation || operation.intent === "Delete" || operation.intent === AWAIT_CAPACITY)
     return steady(view, machine, memory);

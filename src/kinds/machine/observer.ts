@@ -1,17 +1,16 @@
 /**
- * Turns what is known into views: of the machine itself, of its events, and of what lies around it. It keeps the
- * knowledge of each team and asks for a look where too little is known; it never writes and never decides.
+ * Turns what is known into views: of the machine itself, of its events, and of what lies around it. It asks for a look
+ * where too little is known; it never writes and never decides.
  */
-import type { Logger } from "pino";
-import type { Clock } from "../../base/clock.ts";
-import { untilLook } from "../../reconcile/choice.ts";
+import type { PaperspaceApi } from "../../paperspace/transport.ts";
+import { idOf } from "../../reconcile/identity.ts";
 import type { Decision, Operation, Subject } from "../../reconcile/kind.ts";
-import type { Trouble } from "../../reconcile/outcome.ts";
 import type { OwnershipFacts } from "../../reconcile/ownership.ts";
 import { ANNOTATION } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
-import { type Rechecks, troubleOf } from "../failure.ts";
+import { troubleOf } from "../failure.ts";
 import type { Seen } from "../inventory.ts";
+import { Known, Watch, type WatchParts, type WatchSettings } from "../watch.ts";
 import { type Machine, MachineApi } from "./api.ts";
 import { AroundApi } from "./around-api.ts";
 import type { DesktopSecrets } from "./desktop.ts";
@@ -30,55 +29,59 @@ import {
   type MachineMemory,
   type MachineStep,
   type MachineView,
-  type Sighting,
   TO_RESIZE,
 } from "./view.ts";
 
 /** All in milliseconds. */
-export interface MachineSettings {
-  resyncMs: number;
+export interface MachineSettings extends WatchSettings {
   eventPollMs: number;
-  gatherMs: number;
-  recheckMs: number;
-  /** From an attempt's time on, when it can surely have no effect any more. */
-  settleMs: number;
   limits: MachineLimits;
   deadlines: Deadlines;
 }
 
-export interface ObserverParts {
-  clock: Clock;
-  logger: Logger;
+export interface ObserverParts extends WatchParts {
   settings: MachineSettings;
   desktops: DesktopSecrets;
-  enqueue(key: string): void;
   /** Whether any object records this machine. */
   isRecorded(id: string): boolean;
 }
 
 /** What is known of one team. */
-export interface Team {
-  inventory: MachineInventory;
-  surroundings: Surroundings;
-}
+class Team extends Known<Machine, MachineInventory> {
+  readonly surroundings: Surroundings;
 
-/** What a pass waits for must be due when the pass comes, though the look before it took a moment, too. */
-const DUE = 0.9;
+  constructor({ team, api }: PaperspaceAccount, { clock, logger, settings, enqueue }: ObserverParts) {
+    super(
+      new MachineInventory({ team, clock, logger, settings, enqueue }, new MachineApi(api)),
+      (newest) => new MachineApi(newest),
+    );
+    const { resyncMs, rechecks } = settings;
+    const troubled = (error: unknown) => troubleOf(error, rechecks);
+    this.surroundings = new Surroundings(
+      { team, clock, resyncMs, recheckMs: rechecks.recheckMs, enqueue, troubled },
+      new AroundApi(api),
+    );
+  }
 
-/** How soon what only the user can mend is looked at again. */
-export function rechecksOf({ recheckMs, limits }: MachineSettings): Rechecks {
-  return { recheckMs, slowMs: limits.slowMs };
+  override use(api: PaperspaceApi): void {
+    super.use(api);
+    this.surroundings.use(new AroundApi(api));
+  }
+
+  override forget(key: string): void {
+    this.surroundings.release(key);
+    const id = this.inventory.unfollow(key);
+    if (id !== undefined) this.surroundings.forget(id);
+  }
 }
 
 export type Machines = Subject<PaperspaceMachine, PaperspaceAccount>;
 
-export class Observer {
+export class Observer extends Watch<PaperspaceMachine, MachineView, Team> {
   readonly #parts: ObserverParts;
-  readonly #teams = new Map<string, Team>();
-  /** Values of reconcile-requested-at that were acted on, by key. */
-  readonly #asked = new Map<string, string>();
 
   constructor(parts: ObserverParts) {
+    super(parts, (account) => new Team(account, parts));
     this.#parts = parts;
   }
 
@@ -100,24 +103,19 @@ export class Observer {
       now: clock.now(),
       limits: settings.limits,
     };
-    const id = idOf(facts);
-    const team = facts.identity.state === "ours" ? facts.identity.record.team : account?.team;
-    if (!account || account.team !== team) return view;
-    const { inventory, surroundings } = this.team(account);
-    if (this.#askedAnew(subject)) {
-      surroundings.lookAnew(id);
-      if (id !== undefined) inventory.want(id);
-    }
-    if (id !== undefined) this.#watch(view, id, subject, inventory);
+    const team = this.knownFor(facts, subject);
+    if (!account || !team) return view;
+    const id = idOf(facts.identity);
+    if (id !== undefined) this.#watch(view, id, subject, team);
     view.around = this.#around(view, id, subject, account);
-    view.leaks = this.#leaks(view, id, subject, inventory);
+    view.leaks = this.#leaks(view, id, subject, team.inventory);
     return view;
   }
 
   follow({ key, account, record, object }: Machines, decision: Decision<MachineStep, MachineMemory>): void {
-    for (const { inventory } of this.#teams.values()) inventory.events.untrack(key);
+    for (const { inventory } of this.all()) inventory.events.untrack(key);
     if (!account) return;
-    const { inventory, surroundings } = this.team(account);
+    const { inventory, surroundings } = this.at(account);
     const { operation } = decision.memory;
     // What is still under way: after this pass none may come for long, and events would be polled.
     const awaited = operation && operation.intent !== AWAIT_CAPACITY;
@@ -133,50 +131,19 @@ export class Observer {
     if (asks.includes(ASK.desktop)) this.#parts.desktops.ask(key, object);
   }
 
-  team(account: PaperspaceAccount): Team {
-    const { clock, logger, settings, enqueue } = this.#parts;
-    const { team, api } = account;
-    const known = this.#teams.get(team);
-    if (known) {
-      known.inventory.use(new MachineApi(api));
-      known.surroundings.use(new AroundApi(api));
-      return known;
-    }
-    const { resyncMs, recheckMs } = settings;
-    const troubled = (error: unknown) => this.#troubled(error);
-    const made = {
-      inventory: new MachineInventory({ team, clock, logger, settings, enqueue }, new MachineApi(api)),
-      surroundings: new Surroundings(
-        { team, clock, resyncMs, recheckMs, enqueue, troubled },
-        new AroundApi(api),
-      ),
-    };
-    this.#teams.set(team, made);
-    return made;
-  }
-
-  /** The object is gone from the cluster. */
-  forget(key: string): void {
-    for (const { inventory, surroundings } of this.#teams.values()) {
-      surroundings.release(key);
-      const id = inventory.unfollow(key);
-      if (id !== undefined) surroundings.forget(id);
-    }
-    this.#asked.delete(key);
-  }
-
-  /** Forgets all that was seen, and stops all timers: others may have written meanwhile. */
-  reset(): void {
-    for (const { inventory } of this.#teams.values()) inventory.stop();
-    this.#teams.clear();
+  protected override lookAnew(team: Team, id: string | undefined, subject: Machines): void {
+    team.surroundings.lookAnew(id);
+    super.lookAnew(team, id, subject);
   }
 
   /** What is known of the machine itself, and of what happens to it. */
-  #watch(view: MachineView, id: string, { key, object }: Machines, inventory: MachineInventory): void {
+  #watch(view: MachineView, id: string, { key, object }: Machines, team: Team): void {
+    const { inventory } = team;
     const shown = object.status?.lastEvents;
     if (inventory.follow(key, id) && shown) inventory.events.seed(remembered(shown, id));
     if (view.memory.operation) view.event = eventOf(inventory, view.memory.operation, inventory.seen(id));
-    this.#look(view, inventory, id);
+    const sighting = this.look(view, key, team);
+    view.sighting = sighting.state === "present" ? { state: "present", machine: sighting.item } : sighting;
     view.history = inventory.events.of(id);
     const recorded = view.identity.state === "ours";
     if (recorded && !shown && view.history.length === 0)
@@ -189,7 +156,7 @@ export class Observer {
     { key, object }: Machines,
     account: PaperspaceAccount,
   ): Around {
-    const { inventory, surroundings } = this.team(account);
+    const { inventory, surroundings } = this.at(account);
     const { desktops, clock, settings } = this.#parts;
     const { spec } = object;
     const type = view.sighting.state === "present" ? view.sighting.machine.machineType : undefined;
@@ -198,7 +165,7 @@ export class Observer {
     const { count, newest } = inventory.lists;
     const most = account.maxMachines;
     // What speaks against a create must be of now; what does not, may be old: the API has the last word.
-    const isNew = count !== undefined && (count < most || clock.now() - newest < settings.recheckMs);
+    const isNew = count !== undefined && (count < most || clock.now() - newest < settings.rechecks.recheckMs);
     // A quota is a hint like the others: where it cannot be told, the attempt decides.
     const open =
       most === Number.POSITIVE_INFINITY || (count === undefined && inventory.listTrouble !== undefined);
@@ -206,7 +173,8 @@ export class Observer {
     if (id === undefined || !spec.desktopSecretRef) return { ...around, ...(machines && { machines }) };
     const desktop = desktops.judge(key, object, surroundings.desktops.get(id, key));
     const error = desktops.trouble(object);
-    const troubles: Around["troubles"] = error === undefined ? {} : { [ASK.desktop]: this.#troubled(error) };
+    const troubles: Around["troubles"] =
+      error === undefined ? {} : { [ASK.desktop]: troubleOf(error, settings.rechecks) };
     return {
       ...around,
       ...(machines && { machines }),
@@ -228,47 +196,17 @@ export class Observer {
     return named.filter((other) => other !== id && !this.#parts.isRecorded(other)).sort();
   }
 
-  /** Asks for a look where too little is known, and says what is known. */
-  #look(view: MachineView, inventory: MachineInventory, id: string): void {
-    const { clock, settings } = this.#parts;
-    const seen = inventory.seen(id);
-    const trouble = inventory.trouble(id);
-    if (trouble !== undefined) {
-      view.trouble = this.#troubled(trouble);
-      // Nothing is decided before a look succeeds, so that one is needed now, not at the next regular list.
-      inventory.want(id);
-    }
-    if (!seen) {
-      inventory.want(id);
-      return;
-    }
-    view.sighting = sightingOf(seen, view, settings.limits.absenceGraceMs);
-    if (clock.monotonic() - seen.beganAt >= this.#maxAge(view)) inventory.want(id);
-  }
-
-  #troubled(error: unknown): Trouble {
-    return troubleOf(error, rechecksOf(this.#parts.settings));
-  }
-
-  /** How old the knowledge of a machine may be before it is looked at again. */
-  #maxAge(view: MachineView): number {
-    const { settings } = this.#parts;
+  protected override maxAgeMs(view: MachineView): number {
+    const { resyncMs, limits } = this.#parts.settings;
     const { operation } = view.memory;
-    if (view.sighting.state === "absent")
-      return view.sighting.certain ? settings.resyncMs : settings.limits.lookMs;
     // News comes as events then; now and then the state is read all the same, should events be lost.
-    if (operation && view.event.state === "pending")
-      return Math.max(settings.limits.resendMs, settings.limits.lookMs);
-    const moving = operation && operation.intent !== AWAIT_CAPACITY;
-    return moving ? untilLook(view, operation) * DUE : 2 * settings.resyncMs;
+    if (operation && view.event.state === "pending") return Math.max(limits.resendMs, limits.lookMs);
+    return operation?.intent === AWAIT_CAPACITY ? 2 * resyncMs : super.maxAgeMs(view);
   }
 
-  /** Whether the user asks for a look right now (annotation reconcile-requested-at), told once for each value. */
-  #askedAnew({ key, object }: Machines): boolean {
-    const asked = object.metadata.annotations?.[ANNOTATION.reconcileRequestedAt];
-    if (asked === undefined || asked === this.#asked.get(key)) return false;
-    this.#asked.set(key, asked);
-    return true;
+  /** Once the deletion that we asked for is over. */
+  protected override isEnd(view: MachineView): boolean {
+    return super.isEnd(view) && (view.event.state === "done" || view.event.state === "vanished");
   }
 }
 
@@ -288,11 +226,6 @@ function takesHardware(step: { do: string; target?: string }): boolean {
   return ["create", "start", "resize"].includes(step.do) || (step.do === "stop" && step.target === TO_RESIZE);
 }
 
-function idOf({ identity }: OwnershipFacts): string | undefined {
-  if (identity.state === "ours") return identity.record.id;
-  return identity.state === "adopt" ? identity.id : undefined;
-}
-
 /** After a create the start follows as an event of its own (machines.md section 7): that one tells, once it is there. */
 function eventOf(
   { events }: MachineInventory,
@@ -308,12 +241,4 @@ function eventOf(
   if (intent !== "Create" || fact.state !== "done") return fact;
   const start = events.after(event, "start");
   return start ? eventFact(start) : fact;
-}
-
-/** A 404 by id is believed once the deletion that we asked for is over, or after it has lasted for the grace time. */
-function sightingOf(seen: Seen<Machine>, { memory, event }: MachineView, graceMs: number): Sighting {
-  if (seen.item) return { state: "present", machine: seen.item };
-  const over = event.state === "done" || event.state === "vanished";
-  const lasted = seen.beganAt - (seen.absentSince ?? seen.beganAt);
-  return { state: "absent", certain: (memory.operation?.intent === "Delete" && over) || lasted >= graceMs };
 }

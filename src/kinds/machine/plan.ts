@@ -3,6 +3,7 @@
  * which it would be done is the decision's business.
  */
 import type { Change } from "../../reconcile/change.ts";
+import { planned } from "../../reconcile/plan.ts";
 import type { Machine } from "./api.ts";
 import { peopleDrift, scriptDrift, surelyExtra } from "./belongings.ts";
 import { hardwareDrift, settingsDrift } from "./diff.ts";
@@ -26,14 +27,9 @@ export function unknownOf({ spec, around }: MachineView): string[] {
 
 /** Empty: nothing would be done. */
 export function planOf(view: MachineView): Plan {
-  const { identity, sighting, deleting, deletionPolicy } = view;
-  if (identity.state === "conflict") return [];
-  const gone = sighting.state === "absent" && sighting.certain;
-  if (deleting)
-    return identity.state === "ours" && deletionPolicy === "Delete" && !gone ? [step("Delete", true)] : [];
-  if (identity.state === "none") return creation(view.spec);
-  if (gone) return view.spec.onExternalDeletion === "Recreate" ? creation(view.spec) : [];
-  return sighting.state === "present" ? changes(view, sighting.machine) : [];
+  const { sighting, spec } = view;
+  const toChange = () => (sighting.state === "present" ? changes(view, sighting.machine) : []);
+  return planned(view, step("Delete", true), () => creation(spec), toChange);
 }
 
 function creation(spec: MachineSpec): Plan {

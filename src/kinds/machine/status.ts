@@ -2,11 +2,11 @@
  * What the object says about its machine: the status and its conditions, from what is known. Pure: equal knowledge
  * gives an equal status, so that an idle machine costs no write.
  */
-import { type Change, describe } from "../../reconcile/change.ts";
+import type { Change } from "../../reconcile/change.ts";
 import type { Claim } from "../../reconcile/conditions.ts";
 import type { Operation, Subject } from "../../reconcile/kind.ts";
 import type { Telling } from "../../reconcile/outcome.ts";
-import { managedStatus } from "../../reconcile/status.ts";
+import { kept, managedStatus, syncedClaim } from "../../reconcile/status.ts";
 import type { Announcement } from "../../reconcile/transitions.ts";
 import { apiTime } from "../time.ts";
 import type { Machine } from "./api.ts";
@@ -37,7 +37,7 @@ export function machineStatus(
       ...(view.halted?.reason === REASON.DryRun && { plan: planOf(view) }),
     },
     memory,
-    claims: [...syncedClaim(view, seen), ...runningClaim(seen, outcome)],
+    claims: [...synced(view, seen), ...runningClaim(seen, outcome)],
     saidAnew: ["Running"],
   });
 }
@@ -59,7 +59,7 @@ function factsOf(
   const shown = before?.lastEvents ?? (history.length > 0 ? [] : undefined);
   const events = shown && lastEvents(shown, history);
   // A failure is news at once.
-  if (!seen || (sameState && !failedAnew(shown, events))) return before ? remembered(before) : {};
+  if (!seen || (sameState && !failedAnew(shown, events))) return kept(before, FACTS);
   return { ...described(seen), ...(events && { lastEvents: events }) };
 }
 
@@ -137,20 +137,12 @@ const FACTS = [
   "lastEvents",
 ] as const satisfies readonly (keyof MachineStatus)[];
 
-/** While the machine cannot be seen, what was last known stays: it is all there is. */
-function remembered(before: MachineStatus): Partial<MachineStatus> {
-  const kept = FACTS.filter((fact) => before[fact] !== undefined).map((fact) => [fact, before[fact]]);
-  return Object.fromEntries(kept) as Partial<MachineStatus>;
-}
-
-function syncedClaim(view: MachineView, machine: Machine | undefined): Claim[] {
+function synced(view: MachineView, machine: Machine | undefined): Claim[] {
   if (!machine) return [];
   const changes = driftOf(view, machine);
-  if (changes.length > 0)
-    return [{ type: "Synced", status: "False", reason: "Drifted", message: describe(changes) }];
   const unknown = unknownOf(view);
-  if (unknown.length === 0)
-    return [{ type: "Synced", status: "True", reason: "Synced", message: "the settings are as declared" }];
+  if (changes.length > 0 || unknown.length === 0)
+    return [syncedClaim(changes, "the settings are as declared")];
   const message = `not looked at yet: ${unknown.join(", ")}; all else is as declared`;
   return [{ type: "Synced", status: "Unknown", reason: "NotLookedAt", message }];
 }

@@ -7,6 +7,7 @@ import {
   ageOfTime,
   done,
   isLate,
+  lacking,
   OBSERVE,
   rest,
   stalled,
@@ -26,7 +27,6 @@ import {
   ASK,
   act,
   type Choice,
-  lacking,
   type MachineMemory,
   type MachineView,
   type Round,
@@ -214,6 +214,12 @@ function remains(round: Round): Choice | undefined {
         message: `the Secret ${wanted.name} exists and is not this object's: choose another name in desktopSecretRef, or delete it`,
       });
       return undefined;
+    case "forbidden":
+      round.complaints.push({
+        reason: REASON.DesktopSecretForbidden,
+        message: `the operator may not read the Secret ${wanted.name}, so it does not write the desktop access into it: give it the right, choose a name for which it has it, or remove desktopSecretRef`,
+      });
+      return undefined;
   }
 }
 
@@ -229,7 +235,7 @@ function conclusion(round: Round): Choice {
   const [delay] = delays;
   if (delay) return { ...rest(delay, memory), asks };
   if (waiting) return { ...waiting, memory };
-  if (asks.length > 0) return lacking(view, memory, asks);
+  if (asks.length > 0) return lacking(view.around, memory, asks);
   if (shutItselfDown(round))
     return done(
       memory,

@@ -2,11 +2,11 @@
  * Does what decide chose: one cloud write each. The intent of a power change is in status before it is sent; the answer
  * of every write is the newest thing that the inventory knows.
  */
-import { toTime } from "../../kube/objects.ts";
 import type { ApiAnswer } from "../../paperspace/transport.ts";
 import { describe } from "../../reconcile/change.ts";
+import { begun } from "../../reconcile/choice.ts";
 import type { Operation, Performed, Tools } from "../../reconcile/kind.ts";
-import type { Outcome, Telling } from "../../reconcile/outcome.ts";
+import { waiting } from "../../reconcile/outcome.ts";
 import type { Announcement } from "../../reconcile/transitions.ts";
 import type { Machine, MachineApi, MachineEvent } from "./api.ts";
 import type { AroundApi } from "./around-api.ts";
@@ -69,7 +69,7 @@ export async function perform(
     case "releaseAddress":
       return releaseAddress(step, memory, tools, parts);
     case "writeDesktop":
-      return writeDesktop(memory, parts);
+      return writeDesktop(memory, tools, parts);
     case "removeDesktop":
       return removeDesktop(step, memory, parts);
     case "handle":
@@ -199,11 +199,20 @@ async function releaseAddress(
   return { ...told(REASON.Updating, note, memory), news };
 }
 
-async function writeDesktop(memory: MachineMemory, parts: StepParts): Done {
+async function writeDesktop(memory: MachineMemory, { remember }: MachineTools, parts: StepParts): Done {
   const { object, desktops, surroundings, id } = parts;
   const desktop = surroundings.desktopOf(id);
-  if (desktop) await desktops.write(object, desktop);
-  return { outcome: { kind: "Again" }, memory };
+  const name = object.spec.desktopSecretRef?.name;
+  if (!desktop || name === undefined) return { outcome: { kind: "Again" }, memory };
+  const noted = { ...memory, desktopSecret: name };
+  // Before it is there: or nobody would know of it where the spec changes right after, and it would stay.
+  if (memory.desktopSecret !== name)
+    await remember(
+      noted,
+      waiting(REASON.Updating, `the Secret ${name} with the desktop access is being written`),
+    );
+  await desktops.write(object, desktop);
+  return { outcome: { kind: "Again" }, memory: noted };
 }
 
 async function removeDesktop(
@@ -240,17 +249,11 @@ export function accepted(
   return { outcome: waiting(reason, message), memory: { ...memory, operation } };
 }
 
-/** At once again: the next pass begins to wait, on what the inventory knows. */
-function waiting(reason: string, message: string): Telling & Outcome {
-  return { kind: "Wait", reason, message, afterMs: 0 };
-}
-
 /** Done, and what is remembered is to be written down. */
 function told(reason: string, message: string, memory: MachineMemory): Performed<MachineMemory> {
   return { outcome: waiting(reason, message), memory };
 }
 
 function begin({ now }: Pick<StepParts, "now">, intent: string, deadlineMs: number): Operation {
-  const at = now();
-  return { intent, requestedAt: toTime(at), deadline: toTime(at + deadlineMs) };
+  return begun(now(), intent, deadlineMs);
 }

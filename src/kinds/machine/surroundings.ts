@@ -203,7 +203,9 @@ export class Surroundings {
       case ASK.accessors:
         return machineId === undefined ? undefined : this.accessors.ask(machineId, key);
       case ASK.desktop:
-        return machineId === undefined ? undefined : this.desktops.ask(machineId, key);
+        // The Secret may be all that is lacking: what the API says is not read anew for that.
+        if (machineId === undefined || this.desktops.last(machineId) !== undefined) return undefined;
+        return this.desktops.ask(machineId, key);
       default: {
         const type = typeAsked(ask);
         if (type !== undefined) this.#capacity.ask(placeOf(type, spec.region), key);

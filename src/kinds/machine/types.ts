@@ -4,19 +4,13 @@
  */
 import type { Static } from "typebox";
 import type { Condition, ObjectMeta } from "../../kube/objects.ts";
-import type { KindDefinition, ManagedObject } from "../../reconcile/kind.ts";
+import type { ManagedObject } from "../../reconcile/kind.ts";
+import { defined } from "../../reconcile/schema.ts";
 import { machineRules } from "./rules.ts";
 import { machineSpecSchema } from "./spec-schema.ts";
 import { machineStatusSchema } from "./status-schema.ts";
 
-export const machineDefinition: KindDefinition = {
-  group: "paperspace.com",
-  version: "v1alpha1",
-  kind: "PaperspaceMachine",
-  plural: "paperspacemachines",
-  shortName: "psm",
-  noun: "machine",
-};
+export const machineDefinition = defined("PaperspaceMachine", "psm", "machine");
 
 export type MachineSpec = Static<typeof machineSpecSchema>;
 export type MachineStatus = Static<typeof machineStatusSchema> & { conditions?: Condition[] };

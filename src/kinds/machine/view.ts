@@ -3,20 +3,17 @@
  * steps). No behaviour lives here, and what every kind says alike is in reconcile/choice.ts.
  */
 import type { Change } from "../../reconcile/change.ts";
-import { act as chosen, rest } from "../../reconcile/choice.ts";
+import { act as chosen } from "../../reconcile/choice.ts";
+import type { Sighted } from "../../reconcile/existence.ts";
+import type { ThingView } from "../../reconcile/frame.ts";
 import { type Decision, type Operation, type Step, stepName } from "../../reconcile/kind.ts";
 import type { Trouble } from "../../reconcile/outcome.ts";
-import type { OwnershipFacts } from "../../reconcile/ownership.ts";
 import type { Requests } from "../../reconcile/record.ts";
 import type { Machine, MachineEvent, MachineHardware, MachineSettings } from "./api.ts";
 import type { Address, Person, Standing } from "./around-api.ts";
 import type { MachineSpec, MachineStatus, PowerState } from "./types.ts";
 
-export type Sighting =
-  | { state: "unknown" }
-  | { state: "present"; machine: Machine }
-  /** `certain`: gone for good; else the API may only not show it yet. */
-  | { state: "absent"; certain: boolean };
+export type Sighting = Sighted<{ machine: Machine }>;
 
 /** What is known of the event that tells how an operation goes. */
 export type EventFact =
@@ -63,7 +60,7 @@ export interface MachineLimits {
 export type Capacity = { hint: "free" | "unknown" } | { hint: "short"; retryMs: number };
 
 /** What a desktop Secret is like, beside what it should be. */
-export type DesktopFact = "current" | "stale" | "none" | "taken";
+export type DesktopFact = "current" | "stale" | "none" | "taken" | "forbidden";
 
 /** What is known around the machine. A fact that is absent has not been looked up. */
 export interface Around {
@@ -96,23 +93,17 @@ export const ASK = {
   capacity: (machineType: string) => `capacity/${machineType}`,
 } as const;
 
-export interface MachineView extends OwnershipFacts {
+export interface MachineView extends ThingView<MachineMemory, { machine: Machine }> {
   spec: MachineSpec;
-  sighting: Sighting;
   /** Of the operation in flight. */
   event: EventFact;
   /** Of this machine, newest first, as far as they are known. */
   history: readonly MachineEvent[];
-  /** The last look at the machine failed: what to say instead of deciding on old knowledge. */
-  trouble?: Trouble;
-  memory: MachineMemory;
   around: Around;
   /** Ids of machines that bear the name of a create that was given up. */
   leaks: readonly string[];
   /** Value of the annotation reconcile-requested-at. */
   asked?: string;
-  /** Wall clock. */
-  now: number;
   limits: MachineLimits;
 }
 
@@ -172,10 +163,4 @@ export function unlessHeld(round: Round, step: MachineStep): Choice | undefined 
 /** The memory at rest: no operation, or only the waiting for hardware. */
 export function rested({ operation, ...memory }: MachineMemory): MachineMemory {
   return operation?.intent === AWAIT_CAPACITY ? { ...memory, operation } : memory;
-}
-
-/** Facts are missing: whoever looks them up queues the key. One that cannot be had is said instead. */
-export function lacking(view: MachineView, memory: MachineMemory, asks: readonly string[]): Choice {
-  const trouble = asks.map((ask) => view.around.troubles[ask]).find((found) => found !== undefined);
-  return { ...rest(trouble ?? { kind: "Unknown" }, memory), asks };
 }

@@ -1,0 +1,39 @@
+/**
+ * How the calls that every family of the API has are sent: which go first, which may be repeated, which may use the
+ * reserve of the budget. Paths and bodies are the kinds' own.
+ */
+import type { TSchema } from "typebox";
+import type { ApiRequest, CallOptions } from "../paperspace/transport.ts";
+
+/** Waiting for the throttle, writes go before reads: a read serves a write that was made. */
+export const WRITE: CallOptions = { priority: 1 };
+
+/** Oldest first, so that what is made while a list is read comes at its end and is not missed. */
+export const OLDEST_FIRST = { orderBy: "dtCreated", order: "asc" } as const;
+
+export function reading<S extends TSchema>(path: string, answer: S): ApiRequest<S> {
+  return { method: "GET", path, answer, retry: "safe" };
+}
+
+/** Not safe to send twice (errors-and-limits.md section 6). */
+export function creating<S extends TSchema>(
+  path: string,
+  body: object,
+  answer: S,
+  options: CallOptions & Pick<ApiRequest<S>, "headers">,
+): ApiRequest<S> {
+  return { ...WRITE, ...options, method: "POST", path, body, answer, retry: "never" };
+}
+
+export function changing<S extends TSchema>(
+  path: string,
+  body: object,
+  answer: S,
+  options: CallOptions,
+): ApiRequest<S> {
+  return { ...WRITE, ...options, method: "PUT", path, body, answer, retry: "safe" };
+}
+
+export function removing<S extends TSchema>(path: string, answer: S, options: CallOptions): ApiRequest<S> {
+  return { ...WRITE, ...options, method: "DELETE", path, answer, retry: "safe", reserve: true };
+}

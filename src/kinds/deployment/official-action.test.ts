@@ -1,0 +1,22 @@
+/** The rules of the official tools, each played through decide and the status. */
+import { describe, expect, it } from "vitest";
+import { said, situation } from "./decide.fixture.ts";
+import { SECTIONS } from "./official-action.fixture.ts";
+
+describe.each(SECTIONS)("$heading (section $section)", ({ rules }) => {
+  it.each(rules)(
+    "$rule: $ours.reason, so that people see what they know",
+    ({ facts, ours, message = "" }) => {
+      const { message: words, ...status } = said(situation(facts));
+      expect(status).toEqual(ours);
+      expect(words).toContain(message);
+    },
+  );
+});
+
+it("has every rule once in its section, since the documentation shows them as a table", () => {
+  for (const { rules } of SECTIONS) {
+    const all = rules.map(({ rule }) => rule);
+    expect(new Set(all).size).toBe(all.length);
+  }
+});

@@ -1,0 +1,355 @@
+import { describe, expect, it } from "vitest";
+import { KubeError } from "../../kube/errors.ts";
+import { REASON } from "./reasons.ts";
+import {
+  BACK_OFF_MS,
+  DUE,
+  fromConfigMap,
+  fromSecret,
+  KEY,
+  object,
+  RECHECK_MS,
+  RESYNC_MS,
+  setUp,
+} from "./references.fixture.ts";
+import { ownerMark } from "./references.ts";
+
+const VALUE = "hunter2";
+/** other-resources.md, secrets. */
+const API_NAME = /^[A-Za-z][A-Za-z0-9_]{0,127}$/;
+
+describe("the value of a Secret", () => {
+  it("becomes a project secret that the configuration only names: everybody can read a configuration", async () => {
+    const { secret, known, references } = setUp();
+    await secret({ token: VALUE });
+    const found = await known(object(fromSecret()));
+    const [name] = found.secrets;
+    expect(found.config.env).toEqual([{ name: "TOKEN", value: `secret:${name}` }]);
+    expect(found.secrets).toHaveLength(1);
+    expect(references.valueOf(object(fromSecret()), name ?? "")).toBe(VALUE);
+  });
+
+  it("stands in nothing that leaves here: no configuration, no leaf, no hash, no message", async () => {
+    const { secret, wanted, known } = setUp();
+    await secret({ token: VALUE, binary: new Uint8Array([0xff, 0xfe]) });
+    const refs = { ...fromSecret(), basicAuthSecretRef: { name: "hub", key: "token" } };
+    const found = await known(object(refs));
+    const all = JSON.stringify({ ...found, leaves: [...found.leaves] });
+    for (const telling of [VALUE, Buffer.from(VALUE).toString("base64")]) expect(all).not.toContain(telling);
+    for (const key of ["missing", "binary"])
+      expect(JSON.stringify(await wanted(object(fromSecret(key))))).not.toContain(VALUE);
+  });
+
+  it("is found by the name of its project secret, and not by any other: it must not land in a wrong one", async () => {
+    const { secret, known, references } = setUp();
+    await secret({ token: VALUE, other: "else" });
+    const of = object({
+      env: ["token", "other"].map((key) => ({
+        name: key,
+        valueFrom: { secretKeyRef: { name: "hub", key } },
+      })),
+    });
+    const { secrets } = await known(of);
+    expect(secrets.map((name) => references.valueOf(of, name))).toEqual([VALUE, "else"]);
+    expect(references.valueOf(of, `${secrets[0]}x`)).toBeUndefined();
+    expect(references.valueOf(object({}), secrets[0] ?? "")).toBeUndefined();
+    expect(references.valueOf(object(fromSecret(), { uid: "uid-2" }), secrets[0] ?? "")).toBeUndefined();
+  });
+
+  it("goes to Paperspace as it is, whatever stands around it: a key with another line end is another key", async () => {
+    for (const value of [" padded ", "line\r\n", "\uFEFFmarked", "größe ✓ 🚀"]) {
+      const { secret, known, references } = setUp();
+      await secret({ token: value });
+      const { secrets } = await known(object(fromSecret()));
+      expect(references.valueOf(object(fromSecret()), secrets[0] ?? "")).toBe(value);
+    }
+  });
+
+  it("serves env, integrations and the key of the endpoint alike, and one project secret serves them all", async () => {
+    const { secret, known } = setUp();
+    await secret({ token: VALUE });
+    const ref = { name: "hub", key: "token" };
+    const integrations = [
+      { type: "s3", name: "data", url: "s3://b/p", accessKeyId: "A", secretAccessKeyRef: ref } as const,
+    ];
+    const found = await known(object({ ...fromSecret(), integrations, basicAuthSecretRef: ref }));
+    const reference = `secret:${found.secrets[0]}`;
+    expect(found.secrets).toHaveLength(1);
+    expect(found.config.basicAuthKey).toBe(reference);
+    expect(found.config.integrations?.[0]?.secretAccessKey).toBe(reference);
+    expect(found.config.env?.[0]?.value).toBe(reference);
+  });
+});
+
+describe("the name of a project secret", () => {
+  const nameOf = async (
+    value: string,
+    { key = "token", secret = "hub", uid = "uid-1", namespace = "ns" } = {},
+  ): Promise<string> => {
+    const parts = setUp();
+    await parts.secret({ [key]: value }, secret, namespace);
+    const { secrets } = await parts.known(object(fromSecret(key, secret), { uid, namespace }));
+    return secrets[0] ?? "";
+  };
+
+  it("is another one for another value: so a rotation is a rollout, and going back finds the old value", async () => {
+    const { clock, secret, rotate, known } = setUp();
+    await secret({ token: VALUE });
+    const before = await known(object(fromSecret()));
+    await rotate({ token: "hunter3" });
+    await clock.advance(RESYNC_MS);
+    const after = await known(object(fromSecret()));
+    expect(after.secrets).not.toEqual(before.secrets);
+    expect(after.hash).not.toBe(before.hash);
+    await rotate({ token: VALUE });
+    await clock.advance(RESYNC_MS);
+    expect(await known(object(fromSecret()))).toEqual(before);
+  });
+
+  it("is the same for the same value, also after a restart: else every restart would roll everything out", async () => {
+    const { secret, known, make } = setUp();
+    await secret({ token: VALUE });
+    const before = await known(object(fromSecret()));
+    expect(await known(object(fromSecret()), make())).toEqual(before);
+  });
+
+  it("is never shared by two objects: each puts its own in place, and takes it away when it goes", async () => {
+    const [one, two] = [await nameOf(VALUE), await nameOf(VALUE, { uid: "uid-2" })];
+    expect(one).not.toBe(two);
+    expect(one).toContain(ownerMark("uid-1"));
+    expect(two).toContain(ownerMark("uid-2"));
+    expect(ownerMark("uid-1")).not.toBe(ownerMark("uid-2"));
+    expect(one).not.toContain(ownerMark("uid-2"));
+    // Nor does what was worked out for one depend on another that came before.
+    const parts = setUp();
+    await parts.secret({ token: VALUE });
+    for (const [uid, name] of [
+      ["uid-1", one],
+      ["uid-2", two],
+    ] as const)
+      expect((await parts.known(object(fromSecret(), { uid }))).secrets).toEqual([name]);
+  });
+
+  it("fits the rule of the API, whatever Secret and key are called", async () => {
+    const awkward = [
+      { secret: "hub.example-1", key: ".dockerconfigjson" },
+      { secret: "x".repeat(253), key: "y".repeat(253) },
+      { secret: "0", key: "_-." },
+    ];
+    for (const names of awkward) expect(await nameOf(VALUE, names)).toMatch(API_NAME);
+  });
+
+  it("says whose value it is, for whoever looks at the project; and does not say the value", async () => {
+    const name = await nameOf("abc", { secret: "hub-token", key: "api.key" });
+    expect(name).toMatch(/^k8s_hub_token_api_key_/);
+    expect(await nameOf("abc", { key: "constant" })).not.toContain("abc");
+  });
+});
+
+describe("the value of a ConfigMap", () => {
+  it("stands in the configuration as it is: it is no secret", async () => {
+    const { configMap, known, references } = setUp();
+    await configMap({ data: { level: "debug" } });
+    const found = await known(object(fromConfigMap()));
+    expect(found.config.env).toEqual([{ name: "LEVEL", value: "debug" }]);
+    expect(found.secrets).toEqual([]);
+    expect(references.valueOf(object(fromConfigMap()), "debug")).toBeUndefined();
+  });
+
+  it("may stand under binaryData, as kubectl puts there what it does not take for text", async () => {
+    const { configMap, known } = setUp();
+    const binary = Buffer.from("größe\n").toString("base64");
+    await configMap({ binaryData: { level: binary } });
+    expect((await known(object(fromConfigMap()))).config.env?.[0]?.value).toBe("größe\n");
+  });
+
+  it("is not that of a Secret of the same name", async () => {
+    const { secret, configMap, known } = setUp();
+    await secret({ level: VALUE }, "settings");
+    await configMap({ data: { level: "debug" } });
+    expect((await known(object(fromConfigMap()))).config.env?.[0]?.value).toBe("debug");
+  });
+});
+
+describe("what Paperspace cannot take", () => {
+  const fault = async (
+    spec: Parameters<typeof object>[0],
+    data: Parameters<ReturnType<typeof setUp>["secret"]>[0],
+  ) => {
+    const { secret, wanted } = setUp();
+    await secret(data);
+    return wanted(object(spec));
+  };
+
+  it("is a Secret that is not there; the message names the field, so that the user finds it", async () => {
+    const { wanted } = setUp();
+    expect(await wanted(object(fromSecret()))).toEqual({
+      state: "missing",
+      reason: REASON.SecretNotFound,
+      message: 'env.TOKEN: there is no Secret "hub" in this namespace: make it, or correct the name',
+    });
+    expect(await wanted(object(fromConfigMap()))).toMatchObject({
+      reason: REASON.ConfigMapNotFound,
+      message: expect.stringContaining('there is no ConfigMap "settings"'),
+    });
+  });
+
+  it("is a key that is not in it; the message names those that are", async () => {
+    expect(await fault(fromSecret("tokem"), { token: VALUE, user: "ada" })).toMatchObject({
+      state: "missing",
+      reason: REASON.SecretNotFound,
+      message: 'env.TOKEN: the Secret "hub" has no key "tokem" (it has: token, user)',
+    });
+    expect(await fault(fromSecret("token"), {})).toMatchObject({
+      message: expect.stringContaining("(it has: nothing)"),
+    });
+  });
+
+  it("is a key of that name in every object there is: what no user put there is no value", async () => {
+    for (const key of ["constructor", "toString", "valueOf"])
+      expect(await fault(fromSecret(key), { token: VALUE })).toMatchObject({
+        state: "missing",
+        message: expect.stringContaining(`no key "${key}"`),
+      });
+    const { secret, known, references } = setUp();
+    await secret({ constructor: VALUE });
+    await known(object(fromSecret("constructor")));
+    expect(references.valueOf(object(fromSecret("toString")), "k8s_x")).toBeUndefined();
+    expect((await known(object(fromSecret("constructor")))).secrets).toHaveLength(1);
+  });
+
+  it("is an empty value, one that is no text, and one that is too long: the API would refuse all three", async () => {
+    for (const [value, why] of [
+      ["", "is empty"],
+      [new Uint8Array([0xff, 0xfe, 0x00]), "is not UTF-8 text"],
+      ["x".repeat(8193), "has 8193 characters"],
+    ] as const)
+      expect(await fault(fromSecret(), { token: value })).toMatchObject({
+        state: "missing",
+        reason: REASON.ValueInvalid,
+        message: expect.stringContaining(why),
+      });
+    expect(await fault(fromSecret(), { token: "x".repeat(8192) })).toMatchObject({ state: "known" });
+    expect(await fault(fromSecret(), { token: "größe ✓" })).toMatchObject({ state: "known" });
+  });
+
+  it("is told all at once, so that it need not be mended one by one; the first one gives the reason", async () => {
+    const both = {
+      env: [...(fromSecret("none").env ?? []), ...(fromConfigMap().env ?? [])],
+    };
+    const found = await fault(both, { token: VALUE });
+    expect(found).toMatchObject({ reason: REASON.SecretNotFound });
+    expect(found).toMatchObject({
+      message: expect.stringMatching(/no key "none".*; env.LEVEL: there is no/),
+    });
+  });
+
+  it("is said also while something else cannot be read: it is known, and can be mended", async () => {
+    const { kube, secret, wanted, clock } = setUp();
+    await secret({ token: VALUE });
+    kube.intercept = ({ path }) => (path.includes("configmaps") ? { fail: "before" } : undefined);
+    const both = { env: [...(fromConfigMap().env ?? []), ...(fromSecret("none").env ?? [])] };
+    await wanted(object(both));
+    await clock.advance(BACK_OFF_MS);
+    expect(await wanted(object(both))).toMatchObject({ state: "missing", reason: REASON.SecretNotFound });
+  });
+});
+
+describe("reading", () => {
+  it("is done once for all references of a Secret and all objects of a namespace: a pass never waits for it", async () => {
+    const { secret, ask, clock, references, reads, queued } = setUp();
+    await secret({ token: VALUE, other: "else" });
+    const two = { ...fromSecret(), basicAuthSecretRef: { name: "hub", key: "other" } };
+    expect(ask(object(two))).toEqual({ state: "unknown" });
+    references.wanted("ns/b", object(fromSecret(), { uid: "uid-2" }), "b");
+    await clock.settle();
+    expect(queued.sort()).toEqual(["ns/b", KEY]);
+    expect(ask(object(two)).state).toBe("known");
+    expect(reads()).toEqual(["/api/v1/namespaces/ns/secrets/hub"]);
+  });
+
+  it("stays within the object's own namespace: a Secret of another one is nobody's to use", async () => {
+    const { secret, wanted, known } = setUp();
+    await secret({ token: VALUE }, "hub", "theirs");
+    expect(await wanted(object(fromSecret()))).toMatchObject({ state: "missing" });
+    expect((await known(object(fromSecret(), { namespace: "theirs" }))).secrets).toHaveLength(1);
+  });
+
+  it("is done again within a resync, so that a rotation is noticed; and not sooner, since an idle fleet costs little", async () => {
+    const { clock, secret, ask, known, reads, queued } = setUp();
+    await secret({ token: VALUE });
+    await known(object(fromSecret()));
+    queued.length = 0;
+    await clock.advance(RESYNC_MS * DUE - 1);
+    ask(object(fromSecret()));
+    await clock.settle();
+    expect(reads()).toHaveLength(1);
+    await clock.advance(1);
+    expect(ask(object(fromSecret())).state).toBe("known");
+    await clock.settle();
+    expect(reads()).toHaveLength(2);
+    expect(queued).toEqual([KEY]);
+  });
+
+  it("looks sooner for what is missing: somebody is just about to make it", async () => {
+    const { clock, secret, wanted, ask } = setUp();
+    await wanted(object(fromSecret()));
+    await secret({ token: VALUE });
+    await clock.advance(RECHECK_MS * DUE - 1);
+    expect((await wanted(object(fromSecret()))).state).toBe("missing");
+    await clock.advance(1);
+    ask(object(fromSecret()));
+    await clock.settle();
+    expect(ask(object(fromSecret())).state).toBe("known");
+  });
+
+  it("is done at once where the user says so", async () => {
+    const { secret, known, rotate, references, ask } = setUp();
+    await secret({ token: VALUE });
+    const before = await known(object(fromSecret()));
+    await rotate({ token: "hunter3" });
+    references.lookAnew(object(fromSecret()));
+    expect(ask(object(fromSecret())).state).toBe("unknown");
+    expect((await known(object(fromSecret()))).hash).not.toBe(before.hash);
+  });
+
+  it("that fails is said, with the field and the time of the next try; what was known stays good", async () => {
+    const { clock, kube, secret, wanted, known } = setUp();
+    await secret({ token: VALUE });
+    kube.intercept = () => ({ fail: "before" });
+    const found = await wanted(object(fromSecret()));
+    expect(found).toMatchObject({
+      state: "unknown",
+      trouble: {
+        kind: "Retry",
+        reason: REASON.ApiUnavailable,
+        message: expect.stringMatching(/^env.TOKEN: the Secret hub cannot be read: .+/),
+        atLeastMs: expect.any(Number),
+      },
+    });
+    const { atLeastMs = 0 } = (found.state === "unknown" && found.trouble) || {};
+    expect(atLeastMs).toBeGreaterThan(0);
+    kube.intercept = () => undefined;
+    await clock.advance(atLeastMs);
+    const before = await known(object(fromSecret()));
+    kube.intercept = () => ({ fail: "before" });
+    await clock.advance(RESYNC_MS);
+    expect(await known(object(fromSecret()))).toEqual(before);
+  });
+
+  it("that is refused is no missing Secret: what cannot be seen may be there", async () => {
+    const { kube, wanted } = setUp();
+    const error = new KubeError({ code: "KUBE_FORBIDDEN", status: 403, message: "secrets is forbidden" });
+    kube.intercept = () => ({ fail: "before", error });
+    expect(await wanted(object(fromSecret()))).toMatchObject({
+      state: "unknown",
+      trouble: { message: expect.stringContaining("secrets is forbidden") },
+    });
+  });
+
+  it("needs none where nothing is referred to", async () => {
+    const { ask, reads } = setUp();
+    expect(ask(object({}))).toMatchObject({ state: "known", secrets: [] });
+    expect(reads()).toEqual([]);
+  });
+});

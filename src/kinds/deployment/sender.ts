@@ -1,0 +1,35 @@
+/** Who sent a configuration: by it a deployment is known for the one that this object made. Pure. */
+import type { StoredSpec } from "./api.ts";
+import { additions, differences, hashOf, leavesOf } from "./compare.ts";
+import { readConfig } from "./stored.ts";
+import type { Target, Wanted } from "./view.ts";
+
+/** What is wanted now, where that is known. */
+type Sent = Wanted | ({ state: "known" } & Target);
+
+type Origin = "ours" | "foreign" | "unknown";
+
+/**
+ * Who made a deployment, by its very first spec. An attempt is sent once: where the next spec is the same once more,
+ * somebody else has sent it, too, and which of the two made it cannot be told. Then it is nobody's until a user says so.
+ */
+export function originOf(
+  specs: readonly StoredSpec[] | undefined,
+  mark: string | undefined,
+  wanted: Sent,
+): Origin {
+  const [first, second] = (specs ?? []).map((spec) => senderOf(spec, mark, wanted));
+  return first === "ours" && second === "ours" ? "foreign" : (first ?? "unknown");
+}
+
+function senderOf({ data }: StoredSpec, mark: string | undefined, wanted: Sent): Origin {
+  const stored = readConfig(data);
+  if (!stored || mark === undefined) return "unknown";
+  const leaves = leavesOf(stored);
+  if (hashOf(leaves) === mark) return "ours";
+  // What was filled in makes it another hash: then all that was sent must be in it.
+  if (wanted.state !== "known") return "unknown";
+  if (wanted.hash !== mark) return "foreign";
+  const sent = wanted.leaves;
+  return differences(sent, leaves, additions(sent, leaves)).length === 0 ? "ours" : "foreign";
+}
