@@ -7,6 +7,7 @@ import type { FaultInput } from "../dev/simulator/faults.ts";
 import { checkConformance, Place, sharedPlace, test } from "./support/cluster.ts";
 import { KillProxy } from "./support/kill-proxy.ts";
 import { manifest } from "./support/manifest.ts";
+import { STORMS } from "./support/storms.ts";
 
 const NAME = "one";
 /** Its passes come around often, so that a Secret that was mended is seen. */
@@ -92,7 +93,7 @@ describe.concurrent("API keys", () => {
     const { message } = await place.reason(NAME, "Stalled", "CredentialsInvalid");
     expect(message).toMatch(/te-beta.*te-alpha/);
     await place.eventOf(NAME, "Warning", "CredentialsInvalid");
-    await place.machinesOf.delete(place.namespace, NAME);
+    await place.objectsOf.delete(place.namespace, NAME);
     await place.until("the deletion is seen", () => {
       const stalled = place.condition(NAME, "Stalled");
       return place.get(NAME)?.metadata.deletionTimestamp && stalled?.reason === "CredentialsInvalid";
@@ -152,32 +153,6 @@ describe("specs that the API refuses", () => {
     },
   );
 });
-
-/** How an answer can fail to come, by what the status has to say about it. */
-const STORMS: Record<string, { fault: FaultInput["do"]; says: RegExp; made: boolean }> = {
-  "a block page": { fault: { html: true }, says: /HTML page/, made: false },
-  "a block page over a create that went through": {
-    fault: { html: true, takesEffect: true },
-    says: /HTML page/,
-    made: true,
-  },
-  "half an answer": { fault: { truncate: true }, says: /breaks off/, made: true },
-  "a 500": { fault: { status: 500 }, says: /500/, made: false },
-  "a 502 over a create that went through": {
-    fault: { status: 502, takesEffect: true },
-    says: /502/,
-    made: true,
-  },
-  "a connection cut before": { fault: { cut: "before" }, says: /POST/, made: false },
-  "a connection cut after": { fault: { cut: "after" }, says: /POST/, made: true },
-  "a connection cut in mid-answer": { fault: { cut: "during" }, says: /POST/, made: true },
-  "no answer at all": { fault: { hang: true }, says: /POST/, made: false },
-  "no answer to a create that went through": {
-    fault: { hang: true, takesEffect: true },
-    says: /POST/,
-    made: true,
-  },
-};
 
 describe("a create that is answered by", () => {
   const shared = sharedPlace();

@@ -5,8 +5,7 @@
  */
 import { describe, expect } from "vitest";
 import { checkConformance, type Place, test } from "./support/cluster.ts";
-import type { Daemon } from "./support/daemon.ts";
-import { KillProxy, type Moment } from "./support/kill-proxy.ts";
+import { type Death, deathsOf, type Life, live, told } from "./support/life.ts";
 import { manifest } from "./support/manifest.ts";
 import { isStep, stepOf } from "./support/steps.ts";
 
@@ -51,63 +50,12 @@ const SOMETIMES = [
   ...TOLD_ON,
 ];
 
-interface Death {
-  step: string;
-  moment: Moment;
-}
-
-/** A process and the proxy it lives behind. */
-interface Life {
-  daemon: Daemon;
-  proxy: KillProxy;
-  /** From now on the first request of this step is the last. */
-  doom(death: Death): void;
-  /** Resolves once it died of it. */
-  dead(): Promise<void>;
-}
-
-async function live(place: Place, death?: Death): Promise<Life> {
-  let doom = death;
-  let killed: Promise<void> | undefined;
-  let daemon: Daemon | undefined;
-  const proxy = await KillProxy.open({
-    kubeconfig: place.cluster.kubeconfig,
-    paperspaceUrl: place.sim.url,
-    strike: (crossing) => (doom?.step === stepOf(crossing) ? doom.moment : undefined),
-    kill: () => {
-      killed = daemon?.kill();
-    },
-  });
-  daemon = place.start({ kubeconfig: proxy.kubeconfig, paperspaceUrl: proxy.paperspaceUrl });
-  return {
-    daemon,
-    proxy,
-    doom: (later) => {
-      doom = later;
-    },
-    async dead() {
-      await place.until(`it ${doom?.step} and dies`, () => proxy.struck);
-      await killed;
-    },
-  };
-}
-
 /** In the order of their first appearance. */
 function stepsOf(life: Life): string[] {
   return [...new Set(life.proxy.crossings.map(stepOf))].filter(isStep);
 }
 
 const NAME = "mortal";
-
-/** Before the step arrives, and after it took effect. */
-function deathsOf(steps: readonly string[]): Death[] {
-  const moments: readonly Moment[] = ["before", "after"];
-  return steps.flatMap((step) => moments.map((moment) => ({ step, moment })));
-}
-
-function told({ step, moment }: Death): string {
-  return moment === "before" ? `before it ${step}` : `right after it ${step}`;
-}
 
 async function oneMachine(place: Place): Promise<void> {
   const object = await place.ready(NAME);
@@ -139,7 +87,7 @@ test("a life without accident takes the steps at which this suite kills, and no 
   expect(created).toEqual(expect.arrayContaining(CREATE));
   expect(created.filter((step) => ![...CREATE, ...CREATE_EVENTS, ...SOMETIMES].includes(step))).toEqual([]);
   life.proxy.crossings.length = 0;
-  await place.machinesOf.delete(place.namespace, NAME);
+  await place.objectsOf.delete(place.namespace, NAME);
   await noMachine(place);
   const deleted = stepsOf(life);
   expect(inOrder(deleted, DELETE)).toEqual(inOrder(DELETE, DELETE));
@@ -191,7 +139,7 @@ describe.concurrent("exactly one machine, then none", () => {
       const second = await live(place);
       await oneMachine(place);
       second.doom(remove);
-      await place.machinesOf.delete(place.namespace, NAME);
+      await place.objectsOf.delete(place.namespace, NAME);
       await second.dead();
       const third = await live(place);
       await noMachine(place);

@@ -126,7 +126,7 @@ describe.concurrent("an object and its machine", () => {
     await lose(place);
     const since = lastCall(place);
     await place.kubectl("create -f -", manifest(NAME));
-    await place.machinesOf.patchStatus(place.namespace, NAME, { status: saved.status });
+    await place.objectsOf.patchStatus(place.namespace, NAME, { status: saved.status });
     const daemon = await place.daemon({ flags: ["--resync-interval=1s"] });
     const { message } = await place.reason(NAME, "Stalled", "IdentityConflict");
     const passes = () => daemon.logged().filter(({ msg }) => msg === "decided").length;

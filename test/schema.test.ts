@@ -147,7 +147,7 @@ test("kubectl shows the same words to the user", async () => {
 
 test("what is left out is defaulted, and a fresh object counts as not looked at yet", async () => {
   await place.apply(manifest("fresh"));
-  const { spec, status } = await place.machinesOf.get(place.namespace, "fresh");
+  const { spec, status } = await place.objectsOf.get(place.namespace, "fresh");
   expect(spec).toEqual({
     machineType: "A4000",
     region: "ny2",
@@ -281,18 +281,24 @@ const RULES: Record<string, () => Promise<void>> = {
     expect(await refusal(owner, { adoptId: "psother" })).toContain(rule);
     await change(owner, { adoptId: "psowned" });
     await change(owner, { adoptId: null });
+    // Written in the moment before the id was: it contradicts, and status and finalizers can be written all the same.
+    const late = await object("adopt-late", { adoptId: "psother" }, { id: "psowned" });
+    await place.objectsOf.patchStatus(place.namespace, late, { status: { state: "ready" } });
+    await place.objectsOf.mergePatch(place.namespace, late, { metadata: { finalizers: ["x.example/y"] } });
+    await change(late, { adoptId: "psowned" });
+    expect(await refusal(late, { adoptId: "psother" })).toContain(rule);
   },
 };
 
 /** An object; with a machine where the status has an id. */
 async function object(name: string, spec: Spec = {}, status?: Spec): Promise<string> {
-  await place.machinesOf.create(place.namespace, manifest(name, spec) as unknown as PaperspaceMachine);
-  if (status) await place.machinesOf.patchStatus(place.namespace, name, { status });
+  await place.objectsOf.create(place.namespace, manifest(name, spec) as unknown as PaperspaceMachine);
+  if (status) await place.objectsOf.patchStatus(place.namespace, name, { status });
   return name;
 }
 
 function change(name: string, spec: Spec): Promise<PaperspaceMachine> {
-  return place.machinesOf.mergePatch(place.namespace, name, { spec });
+  return place.objectsOf.mergePatch(place.namespace, name, { spec });
 }
 
 async function refusal(name: string, spec: Spec): Promise<string> {
@@ -341,7 +347,7 @@ test("machineType can be changed while there is a machine, alone or with the dis
 
 test("the status of an object with a machine can be written whatever the spec says: rules bind users, not us", async () => {
   const name = await object("status-writes", {}, { id: "ps1" });
-  const { status } = await place.machinesOf.patchStatus(place.namespace, name, {
+  const { status } = await place.objectsOf.patchStatus(place.namespace, name, {
     status: { state: "ready" },
   });
   expect(status).toMatchObject({ id: "ps1", state: "ready" });

@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
-import { isReady } from "../demo/machines.ts";
 import { type Narrator, type Stage, startStage } from "../demo/stage.ts";
+import { isReady } from "../demo/tables.ts";
 
 /** The idle time that is watched, in resyncs of this length. */
 const RESYNC_MS = 30_000;

@@ -1,8 +1,8 @@
 /** The course of the demo: set the stage, apply the examples, watch them become Ready, then hand over or clean up. */
 import { sleep, systemClock } from "../../src/base/clock.ts";
-import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
-import { isReady, table } from "./machines.ts";
+import type { ManagedObject } from "../../src/reconcile/kind.ts";
 import { type Narrator, type Stage, startStage } from "./stage.ts";
+import { isReady, type Shown, tables } from "./tables.ts";
 import type { LiveLine, Terminal } from "./terminal.ts";
 import { invitation, TITLE } from "./words.ts";
 
@@ -28,12 +28,12 @@ export async function runDemo(options: DemoOptions, terminal: Terminal, signal: 
   const stage = await startStage({ speed: options.speed, flags: FLAGS }, narrator, signal);
   try {
     await narrator.step("kubectl apply -f examples/", () => stage.kubectl("apply", "-f", "examples/"));
-    const machines = await untilReady(stage, terminal);
+    const shown = await untilReady(stage, terminal);
     const seconds = ((systemClock.monotonic() - started) / 1000).toFixed(1);
-    const said = `All ${machines.length} machines are as declared, ${seconds} s after the start.`;
+    const said = `All ${counted(shown)} are as declared, ${seconds} s after the start.`;
     if (options.once) {
       terminal.print("", terminal.style("green", said));
-      await cleanUp(stage, terminal, machines.length);
+      await cleanUp(stage, terminal, shown);
     } else {
       terminal.print("", terminal.style("green", said), ...invitation(stage, RESYNC, terminal.style));
       await follow(stage, terminal);
@@ -72,26 +72,32 @@ function narratorOf(terminal: Terminal): Narrator {
   };
 }
 
-async function look(stage: Stage, terminal: Terminal): Promise<PaperspaceMachine[]> {
-  const machines = await stage.machines();
-  terminal.show(table(machines, systemClock.now(), terminal.style));
-  return machines;
+function counted({ machines, deployments }: Shown): string {
+  return `${machines.length} machines and ${deployments.length} deployments`;
 }
 
-async function untilReady(stage: Stage, terminal: Terminal): Promise<PaperspaceMachine[]> {
+async function look(stage: Stage, terminal: Terminal): Promise<Shown> {
+  const [machines, deployments] = await Promise.all([stage.machines(), stage.deployments()]);
+  const shown = { machines, deployments };
+  terminal.show(tables(shown, systemClock.now(), terminal.style));
+  return shown;
+}
+
+async function untilReady(stage: Stage, terminal: Terminal): Promise<Shown> {
   const end = systemClock.monotonic() + READY_WITHIN_MS;
   for (;;) {
-    const machines = await look(stage, terminal);
-    if (machines.length > 0 && machines.every(isReady)) return machines;
+    const shown = await look(stage, terminal);
+    const objects: ManagedObject[] = [...shown.machines, ...shown.deployments];
+    if (objects.length > 0 && objects.every(isReady)) return shown;
     if (systemClock.monotonic() > end) {
-      const late = machines.filter((machine) => !isReady(machine)).map(complaint);
+      const late = objects.filter((object) => !isReady(object)).map(complaint);
       throw new Error(`After ${READY_WITHIN_MS / 1000} s not everything is Ready:\n${late.join("\n")}`);
     }
     await sleep(systemClock, LOOK_AGAIN_MS, stage.signal);
   }
 }
 
-function complaint({ metadata, status }: PaperspaceMachine): string {
+function complaint({ metadata, status }: ManagedObject): string {
   const ready = status?.conditions?.find(({ type }) => type === "Ready");
   return `    ${metadata.name}: ${ready ? `${ready.reason}: ${ready.message}` : "the operator has not said anything about it"}`;
 }
@@ -104,7 +110,7 @@ async function follow(stage: Stage, terminal: Terminal): Promise<never> {
   }
 }
 
-async function cleanUp(stage: Stage, terminal: Terminal, expected: number): Promise<void> {
+async function cleanUp(stage: Stage, terminal: Terminal, declared: Shown): Promise<void> {
   terminal.print("", "kubectl delete -f examples/");
   let gone = false;
   const deleting = stage.kubectl("delete", "-f", "examples/", `--timeout=${GONE_WITHIN}`).finally(() => {
@@ -118,12 +124,14 @@ async function cleanUp(stage: Stage, terminal: Terminal, expected: number): Prom
   })();
   await Promise.all([deleting, watching]);
   terminal.show([]);
-  const { world, calls } = stage.simulator;
-  const left = [...world.machines.values()].filter(({ dtDeleted }) => !dtDeleted).map(({ id }) => id);
-  const made = calls.list({ method: "POST", path: "/v1/machines" }).length;
+  const { world } = stage.simulator;
+  const all = [...world.machines.values(), ...world.deployments.values()];
+  const left = all.filter(({ dtDeleted }) => !dtDeleted).map(({ id }) => id);
   if (left.length > 0) throw new Error(`The objects are gone, but Paperspace still has ${left.join(", ")}.`);
-  if (made !== expected) throw new Error(`${expected} machines were declared, but ${made} were created.`);
+  const declaredNow = declared.machines.length + declared.deployments.length;
+  if (all.length !== declaredNow)
+    throw new Error(`${counted(declared)} were declared, but ${all.length} things were made.`);
   terminal.print(
-    terminal.style("green", `${made} machines were created and deleted; none is left in Paperspace.`),
+    terminal.style("green", `${counted(declared)} were made and deleted; nothing is left in Paperspace.`),
   );
 }

@@ -5,6 +5,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
 import { type ControlPlane, startControlPlane } from "../control-plane/control-plane.ts";
 import { type Simulator, startSimulator } from "../simulator/simulator.ts";
@@ -38,6 +39,7 @@ export interface Stage {
   /** Runs kubectl in the checkout, as a user would; gives what it printed. */
   kubectl(...args: string[]): Promise<string>;
   machines(): Promise<PaperspaceMachine[]>;
+  deployments(): Promise<PaperspaceDeployment[]>;
   close(): Promise<void>;
 }
 
@@ -63,7 +65,7 @@ export async function startStage(
     await kubectl("apply", "-f", "crds/");
     await kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", "crds/");
     // Established comes a second before the first request is served; kubectl waits for that as the server asks it to.
-    await kubectl("get", "psm");
+    await kubectl("get", "psm,psd");
   });
   await narrator.step("kubectl create secret generic paperspace-credentials …", () =>
     kubectl("create", "secret", "generic", "paperspace-credentials", `--from-literal=apiKey=${DEMO_KEY}`),
@@ -85,6 +87,7 @@ export async function startStage(
     signal: alive,
     kubectl: run,
     machines: async () => JSON.parse(await run("get", "psm", "-o", "json")).items,
+    deployments: async () => JSON.parse(await run("get", "psd", "-o", "json")).items,
     close: () => kept.disposeAsync(),
   };
 }

@@ -1,54 +1,87 @@
-/** The machines as `kubectl get psm` shows them, with the reason added. Pure: objects in, lines out. */
+/** The objects as `kubectl get psm,psd` shows them, with the reason added. Pure: objects in, lines out. */
+import type { PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
+import type { ManagedObject } from "../../src/reconcile/kind.ts";
 import type { LiveLine, Style, Terminal } from "./terminal.ts";
-
-const HEADER = ["NAME", "STATE", "READY", "TYPE", "REGION", "IP", "AGE", "REASON"];
-/** Enough for what a machine goes through, so that the columns stand still. */
-const WIDTHS = [8, 12, 5, 5, 6, 14, 4, 0];
-const AGE = HEADER.indexOf("AGE");
 
 interface Cell {
   text: string;
   style?: Style;
 }
 
-/** The table, a blank line and the header first; empty without machines. `now` is the wall clock, in milliseconds. */
-export function table(
-  machines: readonly PaperspaceMachine[],
+interface Layout<O> {
+  header: readonly string[];
+  /** Enough for what an object goes through, so that the columns stand still. */
+  widths: readonly number[];
+  /** One for each column but the first and the last three, which are the same for all: name, ready, age, reason. */
+  middle(object: O, style: Style): readonly Cell[];
+}
+
+const MACHINES: Layout<PaperspaceMachine> = {
+  header: ["NAME", "STATE", "TYPE", "REGION", "IP", "READY", "AGE", "REASON"],
+  widths: [8, 12, 5, 6, 14, 5, 4, 0],
+  middle: ({ spec, status }, style) => [
+    { text: status?.state ?? "-", style },
+    { text: spec.machineType },
+    { text: spec.region },
+    { text: status?.publicIp ?? "-" },
+  ],
+};
+
+const DEPLOYMENTS: Layout<PaperspaceDeployment> = {
+  header: ["NAME", "REPLICAS", "TYPE", "URL", "READY", "AGE", "REASON"],
+  widths: [8, 12, 5, 22, 5, 4, 0],
+  middle: ({ spec, status }, style) => [
+    { text: `${status?.readyReplicas ?? 0}/${spec.replicas}`, style },
+    { text: spec.machineType },
+    { text: status?.endpoint ?? "-" },
+  ],
+};
+
+export interface Shown {
+  machines: readonly PaperspaceMachine[];
+  deployments: readonly PaperspaceDeployment[];
+}
+
+/** The tables, each with a blank line and its header first; nothing of what there is none of. `now`: wall clock, ms. */
+export function tables({ machines, deployments }: Shown, now: number, style: Terminal["style"]): LiveLine[] {
+  return [...table(MACHINES, machines, now, style), ...table(DEPLOYMENTS, deployments, now, style)];
+}
+
+function table<O extends ManagedObject>(
+  { header, widths, middle }: Layout<O>,
+  objects: readonly O[],
   now: number,
   style: Terminal["style"],
 ): LiveLine[] {
-  if (machines.length === 0) return [];
-  const rows = machines.map((machine) => cellsOf(machine, now));
-  const widths = HEADER.map((_, i) =>
-    Math.max(WIDTHS[i] ?? 0, ...rows.map((row) => row[i]?.text.length ?? 0)),
-  );
+  if (objects.length === 0) return [];
+  const rows = objects.map((object) => cellsOf(object, middle, now));
+  const wide = header.map((_, i) => Math.max(widths[i] ?? 0, ...rows.map((row) => row[i]?.text.length ?? 0)));
+  const age = header.indexOf("AGE");
   const line = (cells: readonly Cell[]): LiveLine => ({
-    text: `  ${cells.map((cell, i) => shown(cell, widths[i] ?? 0, style)).join("  ")}`.trimEnd(),
-    news: cells.map(({ text }, i) => (i === AGE ? "" : text)).join("|"),
+    text: `  ${cells.map((cell, i) => shown(cell, wide[i] ?? 0, style)).join("  ")}`.trimEnd(),
+    news: cells.map(({ text }, i) => (i === age ? "" : text)).join("|"),
   });
-  const header = HEADER.map((text): Cell => ({ text, style: "bold" }));
-  return [{ text: "", news: "blank" }, ...[header, ...rows].map(line)];
+  const titles = header.map((text): Cell => ({ text, style: "bold" }));
+  return [{ text: "", news: `blank ${header[1]}` }, ...[titles, ...rows].map(line)];
 }
 
 /** As declared, and said of the newest spec. */
-export function isReady({ metadata, status }: PaperspaceMachine): boolean {
+export function isReady({ metadata, status }: ManagedObject): boolean {
   const ready = status?.conditions?.find(({ type }) => type === "Ready");
   return ready?.status === "True" && ready.observedGeneration === metadata.generation;
 }
 
-function cellsOf({ metadata, spec, status }: PaperspaceMachine, now: number): Cell[] {
+function cellsOf<O extends ManagedObject>(object: O, middle: Layout<O>["middle"], now: number): Cell[] {
+  const { metadata, status } = object;
   const ready = status?.conditions?.find(({ type }) => type === "Ready");
   const stalled = status?.conditions?.some(({ type }) => type === "Stalled");
   const style: Style = ready?.status === "True" ? "green" : stalled ? "red" : "yellow";
   const age = now - Date.parse(metadata.creationTimestamp ?? "");
   return [
     { text: metadata.name },
-    { text: status?.state ?? "-", style },
+    ...middle(object, style),
     { text: ready?.status ?? "-", style },
-    { text: spec.machineType },
-    { text: spec.region },
-    { text: status?.publicIp ?? "-" },
     { text: ageOf(age) },
     { text: ready?.reason ?? "-", style },
   ];

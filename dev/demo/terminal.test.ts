@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { SPEC } from "../../src/kinds/machine/spec.fixture.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
-import { ageOf, isReady, table } from "./machines.ts";
+import { ageOf, isReady, tables } from "./tables.ts";
 import { appending, redrawing } from "./terminal.ts";
 
 const plain = (_: string, text: string) => text;
@@ -43,11 +43,17 @@ function machine(ready: "True" | "False", observedGeneration: number): Paperspac
 test("where nothing can be redrawn only news are printed, so a log does not fill with clocks", () => {
   const out = recording();
   const terminal = appending(out, plain);
-  terminal.show(table([machine("False", 2)], Date.parse("2026-01-01T00:00:01Z"), plain));
-  terminal.show(table([machine("False", 2)], Date.parse("2026-01-01T00:00:09Z"), plain));
-  terminal.show(table([machine("True", 2)], Date.parse("2026-01-01T00:00:10Z"), plain));
+  terminal.show(
+    tables({ machines: [machine("False", 2)], deployments: [] }, Date.parse("2026-01-01T00:00:01Z"), plain),
+  );
+  terminal.show(
+    tables({ machines: [machine("False", 2)], deployments: [] }, Date.parse("2026-01-01T00:00:09Z"), plain),
+  );
+  terminal.show(
+    tables({ machines: [machine("True", 2)], deployments: [] }, Date.parse("2026-01-01T00:00:10Z"), plain),
+  );
   const rows = out.text.split("\n").filter((line) => line.includes("one"));
-  expect(rows.map((row) => row.trim().split(/\s+/).slice(1, 3))).toEqual([
+  expect(rows.map((row) => row.trim().split(/\s+/)).map((words) => [words[1], words[5]])).toEqual([
     ["ready", "False"],
     ["ready", "True"],
   ]);

@@ -16,7 +16,7 @@ export const USAGE = `Usage: npm run demo [-- flags]
 
 export const TITLE = "paperspace-operator: real Kubernetes, simulated Paperspace; no account, no cost";
 
-/** The ways in and five things to try. `resync` is how often the operator looks by itself. */
+/** The ways in and seven things to try. `resync` is how often the operator looks by itself. */
 export function invitation(
   { controlPlane, simulator, daemon }: Stage,
   resync: string,
@@ -31,7 +31,7 @@ export function invitation(
     "",
     ...access(controlPlane).map((line) => `  ${style("cyan", line)}`),
     "",
-    ...thing(1, "Look closer.", "kubectl get psm -o wide", "kubectl describe psm trainer"),
+    ...thing(1, "Look closer.", "kubectl get paperspace -o wide", "kubectl describe psm trainer"),
     ...thing(
       2,
       "Start the machine that is declared Stopped.",
@@ -51,6 +51,13 @@ export function invitation(
     ),
     ...thing(
       5,
+      "Roll out an image that does not exist: it says why, and goes back to the one that ran.",
+      `kubectl patch psd model-server --type=merge -p '{"spec":{"image":"does-not-exist:1","progressDeadlineSeconds":60}}'`,
+      "kubectl describe psd model-server",
+    ),
+    ...thing(6, "Scale the other one.", "kubectl scale psd web --replicas=3"),
+    ...thing(
+      7,
       "Delete one: it leaves Kubernetes only once it has left Paperspace.",
       "kubectl delete psm trainer",
     ),

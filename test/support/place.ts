@@ -40,6 +40,8 @@ export interface PlaceOptions {
   /** Absent: one of its own. */
   sim?: Simulator;
   simulation?: SimulationOptions;
+  /** One that is there already. Absent: a fresh one. */
+  namespace?: string;
   /** The API key in the Secret paperspace-credentials; null: no Secret. Absent: the simulator's demo key. */
   key?: string | null;
 }
@@ -123,8 +125,9 @@ export class Place<T extends ManagedObject = PaperspaceMachine> {
   ): Promise<Place<T>> {
     const cluster = options.cluster ?? sharedCluster();
     const kube = await connect({ kubeconfig: cluster.kubeconfig, clock: systemClock });
-    const namespace = `t-${randomBytes(4).toString("hex")}`;
-    await new Resource<KubeObject>(kube, NAMESPACES).create("", { metadata: { name: namespace } });
+    const namespace = options.namespace ?? `t-${randomBytes(4).toString("hex")}`;
+    if (!options.namespace)
+      await new Resource<KubeObject>(kube, NAMESPACES).create("", { metadata: { name: namespace } });
     let place: Place<T> | undefined;
     const sim = options.sim ?? (await newSimulator(options.simulation, () => place?.news()));
     const { kind = machineDefinition } = options;
