@@ -21,6 +21,8 @@ export interface ControlPlaneOptions {
   signal?: AbortSignal;
   /** Writes every request to `auditLog`: the objects of paperspace.com in full, all others without their content. */
   audit?: boolean;
+  /** More flags of the API server, such as one that takes a feature away which older ones do not have. */
+  apiServerFlags?: readonly string[];
   /** Where to look for programs; the environment of this process unless told otherwise. */
   env?: NodeJS.ProcessEnv;
 }
@@ -59,7 +61,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const dir = mkdtempSync(join(tmpdir(), "paperspace-control-plane-"));
   const guard = new Guard(dir);
   try {
-    const starting = new Starting(guard, binaries, await freePort(), options.audit ?? false, log);
+    const starting = new Starting(guard, binaries, await freePort(), options, log);
     await starting.run(signal);
     const seconds = ((systemClock.monotonic() - started) / 1000).toFixed(1);
     log(`Kubernetes is ready on ${starting.server} after ${seconds} s`);
@@ -99,6 +101,7 @@ class Starting {
   readonly server: string;
   readonly kubeconfig: string;
   readonly audit: boolean;
+  readonly #flags: readonly string[];
   /** From here on the end of a program is no surprise. */
   stopping = false;
   #guard: Guard;
@@ -110,11 +113,18 @@ class Starting {
   #access: Access | undefined;
   #restarting = false;
 
-  constructor(guard: Guard, binaries: Binaries, port: number, audit: boolean, log: (line: string) => void) {
+  constructor(
+    guard: Guard,
+    binaries: Binaries,
+    port: number,
+    { audit = false, apiServerFlags = [] }: ControlPlaneOptions,
+    log: (line: string) => void,
+  ) {
     this.#guard = guard;
     this.#binaries = binaries;
     this.#port = port;
     this.audit = audit;
+    this.#flags = apiServerFlags;
     this.#log = log;
     this.server = `https://127.0.0.1:${port}`;
     this.kubeconfig = join(guard.dir, "admin.kubeconfig");
@@ -157,7 +167,8 @@ class Starting {
   }
 
   #startApiServer(): GuardedChild {
-    this.#apiServer = this.#spawn("kube-apiserver", args.apiServerArguments(this.#port, this.audit));
+    const argv = [...args.apiServerArguments(this.#port, this.audit), ...this.#flags];
+    this.#apiServer = this.#spawn("kube-apiserver", argv);
     return this.#apiServer;
   }
 

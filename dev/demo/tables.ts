@@ -29,12 +29,12 @@ const MACHINES: Layout<PaperspaceMachine> = {
 };
 
 const DEPLOYMENTS: Layout<PaperspaceDeployment> = {
-  header: ["NAME", "REPLICAS", "TYPE", "URL", "READY", "AGE", "REASON"],
-  widths: [8, 12, 5, 22, 5, 4, 0],
+  header: ["NAME", "REPLICAS", "TYPE", "ENDPOINT", "READY", "AGE", "REASON"],
+  widths: [8, 12, 5, 13, 5, 4, 0],
   middle: ({ spec, status }, style) => [
     { text: `${status?.readyReplicas ?? 0}/${spec.replicas}`, style },
     { text: spec.machineType },
-    { text: status?.endpoint ?? "-" },
+    { text: shortened(status?.endpoint) },
   ],
 };
 
@@ -90,6 +90,11 @@ function cellsOf<O extends ManagedObject>(object: O, middle: Layout<O>["middle"]
 function shown({ text, style }: Cell, width: number, paint: Terminal["style"]): string {
   const padded = text.padEnd(width);
   return style ? paint(style, padded) : padded;
+}
+
+/** The host name of an endpoint is too long for a table, and says nothing to people. */
+function shortened(endpoint: string | undefined): string {
+  return endpoint === undefined ? "-" : `${endpoint.slice(0, 12)}…`;
 }
 
 /** As kubectl writes ages. */
