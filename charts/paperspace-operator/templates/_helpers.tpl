@@ -1,0 +1,143 @@
+{{/* Names, labels and the few computations that several templates share. */}}
+
+{{- define "operator.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "operator.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}
+{{- else }}
+{{- $name := include "operator.name" . }}
+{{- if contains $name .Release.Name }}
+{{- .Release.Name | trunc 63 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Names of objects that are not in a namespace hold the release's, so that two releases do not share one. */}}
+{{- define "operator.clusterName" -}}
+{{- printf "%s-%s" .Release.Namespace (include "operator.fullname" .) }}
+{{- end }}
+
+{{/* The name of a Service must be a label, so it is cut shorter than that of any other object. */}}
+{{- define "operator.metricsName" -}}
+{{- printf "%s-metrics" (include "operator.fullname" . | trunc 55 | trimSuffix "-") }}
+{{- end }}
+
+{{- define "operator.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "operator.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "operator.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "operator.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{/* metadata.labels and metadata.annotations of an object: (dict "root" $ "annotations" (list …) "labels" (list …)) */}}
+{{- define "operator.metadata" -}}
+{{- $labels := deepCopy (default dict .root.Values.commonLabels) }}
+{{- range .labels }}{{- $labels = mergeOverwrite $labels (deepCopy (default dict .)) }}{{- end }}
+{{- /* Ours win: by them the pods are found. */}}
+{{- $labels = mergeOverwrite $labels (include "operator.labels" .root | fromYaml) -}}
+labels:
+  {{- toYaml $labels | nindent 2 }}
+{{- $annotations := deepCopy (default dict .root.Values.commonAnnotations) }}
+{{- range .annotations }}{{- $annotations = mergeOverwrite $annotations (deepCopy (default dict .)) }}{{- end }}
+{{- with $annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "operator.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "operator.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "operator.image" -}}
+{{- $repository := .Values.image.repository }}
+{{- if .Values.image.digest }}
+{{- printf "%s@%s" $repository .Values.image.digest }}
+{{- else }}
+{{- printf "%s:%s" $repository (default .Chart.AppVersion .Values.image.tag) }}
+{{- end }}
+{{- end }}
+
+{{/* Namespaces that are served, as JSON; an empty list is all of them. */}}
+{{- define "operator.namespaces" -}}
+{{- if .Values.watchNamespaces }}
+{{- .Values.watchNamespaces | uniq | sortAlpha | toJson }}
+{{- else if .Values.rbac.scoped }}
+{{- list .Release.Namespace | toJson }}
+{{- else }}
+{{- list | toJson }}
+{{- end }}
+{{- end }}
+
+{{/* Three quarters of the memory limit, in MiB, for Node's heap; empty without a limit that can be read. */}}
+{{- define "operator.heap" -}}
+{{- $given := dig "limits" "memory" "" .Values.resources }}
+{{- $limit := toString $given }}
+{{- $bytes := 0.0 }}
+{{- if not (kindIs "string" $given) }}{{- $bytes = float64 $given }}
+{{- else if regexMatch "^[0-9.]+Gi$" $limit }}{{- $bytes = mulf (trimSuffix "Gi" $limit | float64) 1073741824 }}
+{{- else if regexMatch "^[0-9.]+Mi$" $limit }}{{- $bytes = mulf (trimSuffix "Mi" $limit | float64) 1048576 }}
+{{- else if regexMatch "^[0-9.]+Ki$" $limit }}{{- $bytes = mulf (trimSuffix "Ki" $limit | float64) 1024 }}
+{{- else if regexMatch "^[0-9.]+G$" $limit }}{{- $bytes = mulf (trimSuffix "G" $limit | float64) 1000000000 }}
+{{- else if regexMatch "^[0-9.]+M$" $limit }}{{- $bytes = mulf (trimSuffix "M" $limit | float64) 1000000 }}
+{{- else if regexMatch "^[0-9]+$" $limit }}{{- $bytes = float64 $limit }}
+{{- end }}
+{{- if gt $bytes 0.0 }}{{- divf (mulf $bytes 0.75) 1048576 | floor | int }}{{- end }}
+{{- end }}
+
+{{/* The container's variables, as a list. One that extraEnv gives is the user's alone: none may stand there twice. */}}
+{{- define "operator.env" -}}
+{{- $given := list }}
+{{- range .Values.extraEnv }}{{- $given = append $given .name }}{{- end }}
+{{- $own := list }}
+{{- with .Values.credentials }}
+{{- if .existingSecret }}
+{{- $from := dict "secretKeyRef" (dict "name" .existingSecret "key" .key) }}
+{{- $own = append $own (dict "name" "PAPERSPACE_API_KEY" "valueFrom" $from) }}
+{{- end }}
+{{- end }}
+{{- with include "operator.heap" . }}
+{{- $own = append $own (dict "name" "NODE_OPTIONS" "value" (printf "--max-old-space-size=%s" .)) }}
+{{- end }}
+{{- if or .Values.extraCA.configMap .Values.extraCA.secret }}
+{{- $path := printf "/etc/paperspace-operator/ca/%s" .Values.extraCA.key }}
+{{- $own = append $own (dict "name" "NODE_EXTRA_CA_CERTS" "value" $path) }}
+{{- end }}
+{{- $proxy := .Values.proxy }}
+{{- range $name, $value := dict "HTTP_PROXY" $proxy.httpProxy "HTTPS_PROXY" $proxy.httpsProxy "NO_PROXY" $proxy.noProxy }}
+{{- if $value }}{{- $own = append $own (dict "name" $name "value" $value) }}{{- end }}
+{{- end }}
+{{- $env := list }}
+{{- range $own }}{{- if not (has .name $given) }}{{- $env = append $env . }}{{- end }}{{- end }}
+{{- concat $env .Values.extraEnv | toYaml }}
+{{- end }}
+
+{{/* Refuses what the schema cannot see, because it is between two values. */}}
+{{- define "operator.check" -}}
+{{- if and .Values.credentials.namespaces (not .Values.credentials.existingSecret) }}
+{{- fail "credentials.namespaces is given, but credentials.existingSecret is not: name the Secret that holds the key" }}
+{{- end }}
+{{- if and (gt (int .Values.replicaCount) 1) (not .Values.leaderElection.enabled) }}
+{{- fail "replicaCount is more than 1, but leaderElection.enabled is false: two processes would work on the same machines" }}
+{{- end }}
+{{- if and .Values.extraCA.configMap .Values.extraCA.secret }}
+{{- fail "extraCA.configMap and extraCA.secret are both given: give one of them" }}
+{{- end }}
+{{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.service.enabled) }}
+{{- fail "metrics.serviceMonitor.enabled is true, but metrics.service.enabled is false: it finds the pods by that Service" }}
+{{- end }}
+{{- end }}

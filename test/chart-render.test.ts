@@ -1,0 +1,389 @@
+/**
+ * What the chart renders, for sets of values that people would install: objects that the API server takes, pods that the
+ * restricted standard admits, flags that the operator knows, and no right beyond its own.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pino from "pino";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { kubeconformArguments, writeSchemas } from "../dev/chart-tools/schemas.ts";
+import { findChartTools } from "../dev/chart-tools/tools.ts";
+import { assembleOperator } from "../src/app.ts";
+import { systemClock } from "../src/base/clock.ts";
+import { type Config, loadConfig } from "../src/base/config.ts";
+import { createRegistry } from "../src/base/metrics.ts";
+import { connect } from "../src/kube/connection.ts";
+import { createSockets } from "../src/paperspace/wire.ts";
+import { EVERYTHING, VALUE_SETS } from "./support/chart-values.ts";
+import { CHART, COMPILE_MS, Helm, objectsIn, only, type Rendered, type Values } from "./support/helm.ts";
+import { Place } from "./support/place.ts";
+
+const NAMESPACE = "ns";
+const CLUSTER_WIDE = [
+  "CustomResourceDefinition",
+  "ClusterRole",
+  "ClusterRoleBinding",
+  "ValidatingAdmissionPolicy",
+  "ValidatingAdmissionPolicyBinding",
+];
+const SETS = Object.keys(VALUE_SETS);
+
+let helm: Helm;
+let kubeconform: string;
+let schemas: string;
+/** What helm printed for each set, and the objects in it. */
+const texts: Record<string, string> = {};
+const parsed: Record<string, Rendered[]> = {};
+
+const objects = (set: string) => parsed[set] ?? [];
+/** Without those that the values bring as they are. */
+const ours = (set: string) => objects(set).filter(({ metadata }) => !metadata.name.startsWith("extra-"));
+/** Without the CRDs, which are long. */
+const render = async (values: Values, of = {}) =>
+  objectsIn(await helm.template({ ...values, crds: { enabled: false } }, of));
+const podOf = (all: readonly Rendered[]) => only(all, "Deployment").spec.template;
+
+beforeAll(async () => {
+  helm = await Helm.find();
+  ({ kubeconform } = await findChartTools());
+  schemas = mkdtempSync(join(tmpdir(), "schemas-"));
+  await writeSchemas(schemas, inject("kubectl"), inject("kubeEnv"));
+  for (const set of SETS) {
+    const text = await helm.template(VALUE_SETS[set] ?? {});
+    texts[set] = text;
+    parsed[set] = objectsIn(text);
+  }
+}, COMPILE_MS);
+afterAll(() => rmSync(schemas, { recursive: true, force: true }));
+
+test("helm lint --strict finds nothing, with no value and with every one", async () => {
+  for (const values of [{}, EVERYTHING]) {
+    const said = await helm.run(["lint", "--strict", CHART, "--values=-"], values);
+    expect(said).toContain("1 chart(s) linted, 0 chart(s) failed");
+    expect(said).not.toMatch(/WARNING|ERROR/);
+  }
+});
+
+describe.each(SETS)("with %s", (set) => {
+  test("every object is one that the API server takes, without a field that it does not know", () => {
+    const args = [...kubeconformArguments(schemas), "-output", "json", "-verbose"];
+    const { stdout, stderr } = spawnSync(kubeconform, args, { input: texts[set], encoding: "utf8" });
+    expect(stderr).toBe("");
+    const verdicts: { kind: string; name: string; status: string; msg: string }[] =
+      JSON.parse(stdout).resources;
+    const complaints = verdicts.filter(({ status }) => status !== "statusValid" && status !== "statusEmpty");
+    expect(complaints).toEqual([]);
+    expect(verdicts.filter(({ status }) => status === "statusValid")).toHaveLength(objects(set).length);
+  });
+
+  test("the same values give the same bytes, and no hook", async () => {
+    expect(await helm.template(VALUE_SETS[set] ?? {})).toBe(texts[set]);
+    expect(texts[set]).not.toContain("helm.sh/hook");
+  });
+
+  test("every object has the common labels, and the namespace where it can have one", () => {
+    const { commonAnnotations = {} } = VALUE_SETS[set] as Record<string, object>;
+    const served = (VALUE_SETS[set]?.watchNamespaces ?? []) as string[];
+    for (const { kind, metadata } of ours(set)) {
+      const what = `${kind} ${metadata.name}`;
+      expect(metadata.labels, what).toMatchObject({
+        "app.kubernetes.io/name": set === "everything on" ? "machines" : "paperspace-operator",
+        "app.kubernetes.io/instance": "r",
+        "app.kubernetes.io/managed-by": "Helm",
+        "app.kubernetes.io/version": expect.any(String),
+        "helm.sh/chart": expect.stringMatching(/^paperspace-operator-\d/),
+        ...(set === "everything on" && { team: "ml" }),
+      });
+      expect(metadata.annotations ?? {}, what).toMatchObject(commonAnnotations);
+      if (CLUSTER_WIDE.includes(kind)) expect(metadata.namespace, what).toBeUndefined();
+      else expect([NAMESPACE, ...served], what).toContain(metadata.namespace);
+    }
+  });
+
+  test("no role lists or watches Secrets, and none has a wildcard", () => {
+    for (const { metadata, rules } of objects(set).filter(({ kind }) => /^(Cluster)?Role$/.test(kind))) {
+      for (const rule of rules as { apiGroups: string[]; resources: string[]; verbs: string[] }[]) {
+        const { apiGroups, resources, verbs } = rule;
+        expect([...apiGroups, ...resources, ...verbs], metadata.name).not.toContain("*");
+        if (!resources.includes("secrets")) continue;
+        expect(["get", "patch", "create", "delete"]).toEqual(expect.arrayContaining(verbs));
+      }
+    }
+  });
+
+  test("the operator knows every flag and variable, so that no pod dies of its own chart", () => {
+    expect(configOf(objects(set))).toBeDefined();
+  });
+
+  test("the pod keeps to the restricted standard, rule by rule", () => {
+    checkRestricted(podOf(objects(set)).spec);
+  });
+
+  test("the pods are found by labels that no upgrade changes", () => {
+    const all = objects(set);
+    const name = set === "everything on" ? "machines" : "paperspace-operator";
+    const found = { "app.kubernetes.io/name": name, "app.kubernetes.io/instance": "r" };
+    expect(only(all, "Deployment").spec.selector.matchLabels).toEqual(found);
+    expect(podOf(all).metadata.labels).toMatchObject(found);
+    for (const kind of ["Service", "PodDisruptionBudget", "NetworkPolicy"])
+      for (const { spec } of all.filter((object) => object.kind === kind)) {
+        const selector = spec.selector?.matchLabels ?? spec.selector ?? spec.podSelector.matchLabels;
+        expect(selector).toEqual(found);
+      }
+  });
+});
+
+/** As the process would read it: flags and variables of the container, the key as if its Secret had one. */
+function configOf(all: readonly Rendered[]): Config {
+  const [{ args, env = [] }] = podOf(all).spec.containers;
+  const variables = (env as { name: string; value?: string }[]).map(({ name, value }) => [
+    name,
+    value ?? "x",
+  ]);
+  const loaded = loadConfig(args, Object.fromEntries(variables), "test");
+  if (loaded.action !== "run") throw new Error(`it would only print: ${loaded.text}`);
+  return loaded.config;
+}
+
+/** The Pod Security Standard "restricted" as its table has it, and a root file system that is read-only. */
+function checkRestricted(spec: Rendered["spec"]): void {
+  expect(spec).not.toMatchObject({ hostNetwork: true });
+  expect(spec).not.toMatchObject({ hostPID: true });
+  expect(spec).not.toMatchObject({ hostIPC: true });
+  expect(spec.securityContext).toMatchObject({
+    runAsNonRoot: true,
+    seccompProfile: { type: "RuntimeDefault" },
+  });
+  expect(spec.securityContext.sysctls).toBeUndefined();
+  const harmless = ["configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "projected", "secret"];
+  for (const { name: _, ...volume } of spec.volumes ?? [])
+    expect(harmless).toEqual(expect.arrayContaining(Object.keys(volume)));
+  for (const { securityContext: own, ports } of spec.containers) {
+    expect(own).toMatchObject({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true });
+    expect(own.capabilities).toEqual({ drop: ["ALL"] });
+    expect(own.privileged).toBeUndefined();
+    expect(own.runAsUser ?? spec.securityContext.runAsUser).toBeGreaterThan(0);
+    for (const port of ports) expect(port.hostPort).toBeUndefined();
+  }
+}
+
+test("a namespace that enforces the restricted standard admits the pod of every set", async () => {
+  const place = await Place.open({ key: null });
+  try {
+    const level = "pod-security.kubernetes.io/enforce=restricted";
+    await place.kubectl(`label namespace ${place.namespace} ${level}`);
+    const pods = SETS.map((set, index) => {
+      const { metadata, spec } = structuredClone(podOf(objects(set)));
+      // Its account is the release's, which is not there.
+      const here = { ...spec, serviceAccountName: "default" };
+      return { apiVersion: "v1", kind: "Pod", metadata: { ...metadata, name: `pod-${index}` }, spec: here };
+    });
+    const list = (items: object[]) => ({ apiVersion: "v1", kind: "List", items });
+    const said = await place.kubectl("create --dry-run=server -f -", list(pods));
+    expect(said.match(/created/g)).toHaveLength(SETS.length);
+    // And it would refuse another.
+    const [{ spec: bad }] = structuredClone(pods) as [(typeof pods)[0]];
+    delete bad.containers[0].securityContext.allowPrivilegeEscalation;
+    const refusal = await place.refused(
+      "create --dry-run=server -f -",
+      list([{ ...pods[0], spec: bad, metadata: { name: "bad" } }]),
+    );
+    expect(refusal).toContain('violates PodSecurity "restricted:latest"');
+  } finally {
+    await place.close();
+  }
+});
+
+test("every value that speaks of the operator gets to it as it was meant", () => {
+  expect(configOf(objects("everything on"))).toMatchObject({
+    paperspaceApiKey: "x",
+    apiKeyNamespaces: ["*", "ml"],
+    paperspaceApiUrl: "https://paperspace.example.com/v1",
+    requestsPerSecond: 2.5,
+    burst: 7,
+    httpProxy: "http://proxy:3128/",
+    httpsProxy: "http://proxy:3128/",
+    noProxy: "10.0.0.0/8,.svc",
+    watchNamespaces: ["ml", "research"],
+    enabledKinds: ["PaperspaceDeployment", "PaperspaceMachine"],
+    concurrency: 3,
+    resyncInterval: 5_400_000,
+    slowRetry: 300_000,
+    eventPollInterval: 5_000,
+    createDeadline: 3_600_000,
+    leaderElect: true,
+    leaderElectNamespace: NAMESPACE,
+    leaderElectName: "r-machines",
+    leaseDuration: 30_000,
+    renewDeadline: 20_000,
+    retryPeriod: 500,
+    healthAddress: { host: "0.0.0.0", port: 8080 },
+    logLevel: "debug",
+  });
+  expect(configOf(objects("scoped")).watchNamespaces).toEqual([NAMESPACE]);
+  expect(configOf(objects("nothing given")).watchNamespaces).toEqual([]);
+  expect(configOf(objects("one process without an election")).leaderElect).toBe(false);
+});
+
+test("the image is of the chart's version, of the tag, or of the digest, which wins", () => {
+  const image = (set: string) => podOf(objects(set)).spec.containers[0].image;
+  const { version } = JSON.parse(readFileSync(join(CHART, "..", "..", "package.json"), "utf8"));
+  expect(image("nothing given")).toBe(`ghcr.io/paperspace-operator/paperspace-operator:${version}`);
+  expect(image("everything on")).toBe("registry.example.com/tools/operator:1.2.3");
+  expect(image("a digest in a private registry")).toMatch(/^registry\.example\.com:5000\/operator@sha256:/);
+});
+
+const MI = 1024 * 1024;
+
+test.each([
+  ["512Mi", 384],
+  ["1Gi", 768],
+  ["0.5Gi", 384],
+  ["1.5Gi", 1152],
+  ["262144Ki", 192],
+  ["1G", 715],
+  ["600M", 429],
+  [String(512 * MI), 384],
+  [512 * MI, 384],
+  [undefined, undefined],
+])("of a memory limit of %s the heap gets three quarters, %s MiB", async (memory, heap) => {
+  const limits = memory === undefined ? { memory: null, cpu: 1 } : { memory };
+  const [{ env = [] }] = podOf(await render({ resources: { limits } })).spec.containers;
+  const value = heap === undefined ? undefined : `--max-old-space-size=${heap}`;
+  expect((env as { name: string }[]).find(({ name }) => name === "NODE_OPTIONS")).toEqual(
+    value && { name: "NODE_OPTIONS", value },
+  );
+});
+
+test("a variable that the user gives stands once, because a server-side apply takes none twice", () => {
+  const [{ env }] = podOf(objects("everything on")).spec.containers as [{ env: { name: string }[] }];
+  const names = env.map(({ name }) => name);
+  expect(names).toEqual([...new Set(names)]);
+  expect(env).toContainEqual({ name: "NODE_OPTIONS", value: "--max-old-space-size=1000" });
+});
+
+test("scoped, nothing is cluster-wide but the CRDs, and without those nothing at all", () => {
+  const wide = (set: string) =>
+    objects(set)
+      .filter(({ kind }) => CLUSTER_WIDE.includes(kind))
+      .map(({ kind }) => kind);
+  const crds = ["CustomResourceDefinition", "CustomResourceDefinition"];
+  expect(wide("scoped")).toEqual(crds);
+  expect(wide("scoped to several namespaces")).toEqual(crds);
+  expect(wide("scoped, without CRDs")).toEqual([]);
+  const roles = (set: string) => objects(set).filter(({ kind }) => kind === "Role");
+  expect(roles("scoped to several namespaces").map(({ metadata }) => metadata.namespace)).toEqual([
+    "ml",
+    "ml-2",
+    "research",
+    NAMESPACE,
+  ]);
+});
+
+test("the rights of a kind that is not served are not there", () => {
+  const told = (set: string) =>
+    JSON.stringify(objects(set).flatMap(({ kind, rules }) => (/Role$/.test(kind) ? (rules ?? []) : [])));
+  expect(told("machines only")).not.toMatch(/paperspacedeployments|configmaps/);
+  expect(told("deployments only")).not.toMatch(/paperspacemachines|"delete"/);
+  expect(told("rights by somebody else")).toBe("[]");
+});
+
+test("CRDs are those of crds/, and stay when the release goes, unless that is switched off", () => {
+  const crdsOf = (set: string) => objects(set).filter(({ kind }) => kind === "CustomResourceDefinition");
+  const file = (name: string) => objectsIn(readFileSync(join(CHART, "..", "..", "crds", name), "utf8"))[0];
+  for (const { metadata, ...crd } of crdsOf("nothing given")) {
+    const { metadata: _, ...made } = file(`paperspace.com_${metadata.name.split(".")[0]}.yaml`) ?? {};
+    expect(crd).toEqual(made);
+    // Argo CD does not prune them either.
+    expect(metadata.annotations).toEqual({
+      "helm.sh/resource-policy": "keep",
+      "argocd.argoproj.io/sync-options": "Prune=false",
+    });
+  }
+  expect(crdsOf("nothing given")).toHaveLength(2);
+  expect(crdsOf("CRDs not kept").map(({ metadata }) => metadata.annotations)).toEqual([undefined, undefined]);
+  expect(crdsOf("CRDs by somebody else")).toEqual([]);
+});
+
+test("names and labels fit, however long those of the release are", async () => {
+  const name = "r".repeat(53);
+  const namespace = "n".repeat(63);
+  const all = await render({ ...EVERYTHING, nameOverride: "", serviceAccount: {} }, { name, namespace });
+  const longest = await render({ ...EVERYTHING, fullnameOverride: "f".repeat(63) }, { name, namespace });
+  for (const { kind, metadata, spec } of [...all, ...longest]) {
+    const labels = { ...metadata.labels, ...spec?.template?.metadata.labels };
+    for (const value of Object.values(labels)) expect(String(value).length).toBeLessThanOrEqual(63);
+    const most = kind === "Service" || kind === "Deployment" ? 63 : 253;
+    expect(metadata.name.length, `${kind} ${metadata.name}`).toBeLessThanOrEqual(most);
+    expect(metadata.name).toMatch(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
+  }
+  expect(configOf(all).leaderElectName).toHaveLength(63);
+});
+
+test("two releases share no cluster-wide object but the CRDs, however alike their long names begin", async () => {
+  const namespace = "n".repeat(63);
+  const releases = await Promise.all(["a", "b"].map((name) => render(EVERYTHING, { name, namespace })));
+  const names = releases
+    .flat()
+    .filter(({ kind }) => CLUSTER_WIDE.includes(kind))
+    .map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+  expect(names).toEqual([...new Set(names)]);
+});
+
+test("dashboard and alerts speak of metrics that the operator exports, and of its own job", async () => {
+  const all = objects("metrics, alerts and dashboard");
+  const dashboard = JSON.parse(
+    only(
+      all.filter(({ metadata }) => metadata.name.endsWith("-dashboard")),
+      "ConfigMap",
+    ).data["paperspace-operator.json"],
+  );
+  expect(dashboard).toEqual(JSON.parse(readFileSync(join(CHART, "files", "dashboard.json"), "utf8")));
+  const alerts = only(all, "PrometheusRule").spec.groups.flatMap(({ rules }: Rendered) => rules);
+  const shown = expressionsIn(dashboard);
+  const exported = await exportedMetrics(configOf(all));
+  expect(shown.length).toBeGreaterThan(10);
+  for (const expr of [...shown, ...alerts.slice(0, -1).map(({ expr }: Rendered) => expr)]) {
+    const used = metricsIn(expr);
+    expect(used, expr).not.toEqual([]);
+    for (const name of used) expect(exported, expr).toContain(name);
+  }
+  const service = only(all, "Service").metadata.name;
+  for (const { expr, alert } of alerts.slice(0, -1))
+    expect(expr, alert).toContain(`job="${service}", namespace="${NAMESPACE}"`);
+  expect(only(all, "ServiceMonitor").spec.endpoints[0].port).toBe(only(all, "Service").spec.ports[0].name);
+});
+
+function expressionsIn(node: unknown): string[] {
+  if (typeof node !== "object" || node === null) return [];
+  return Object.entries(node).flatMap(([key, value]) =>
+    key === "expr" && typeof value === "string" ? [value] : expressionsIn(value),
+  );
+}
+
+/** Whatever stands before braces; `up` is Prometheus' own. */
+function metricsIn(expr: string): string[] {
+  const names = expr.replaceAll(/"[^"]*"/g, "").match(/[a-zA-Z_:][\w:]*(?=\{)/g) ?? [];
+  return names.map((name) => (name === "up" ? "process_cpu_seconds_total" : name));
+}
+
+/** Names as Prometheus stores them, of an operator that is put together and does not run. */
+async function exportedMetrics(config: Config): Promise<string[]> {
+  const kubeconfig = inject("kubeconfig");
+  const connection = await connect({ kubeconfig, clock: systemClock });
+  const sockets = createSockets(config);
+  const registry = createRegistry({ version: "test" });
+  try {
+    const parts = { config, clock: systemClock, logger: pino({ level: "silent" }) };
+    assembleOperator(parts, { connection, sockets, registry });
+    const metrics = await registry.getMetricsAsJSON();
+    return metrics.flatMap(({ name, type }) =>
+      String(type) === "histogram" ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+    );
+  } finally {
+    await sockets.close();
+    await connection.close();
+  }
+}

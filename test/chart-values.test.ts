@@ -1,0 +1,135 @@
+/**
+ * The values of the chart: each is described, each has its default in values.yaml, and a wrong one is refused by its
+ * name before anything is installed.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { loadConfig } from "../src/base/config.ts";
+import { CHART, COMPILE_MS, Helm, type Values } from "./support/helm.ts";
+
+let helm: Helm;
+
+beforeAll(async () => {
+  helm = await Helm.find();
+}, COMPILE_MS);
+
+interface Schema {
+  description?: string;
+  pattern?: string;
+  properties?: Record<string, Schema>;
+}
+
+const schema: Schema = JSON.parse(readFileSync(join(CHART, "values.schema.json"), "utf8"));
+const defaults: Values = parse(readFileSync(join(CHART, "values.yaml"), "utf8"));
+
+/** Paths of all values that the schema has by name; those under an object that it leaves open are the user's. */
+function described({ properties = {} }: Schema, above = ""): [path: string, schema: Schema][] {
+  return Object.entries(properties).flatMap(([name, child]) => {
+    const path = `${above}/${name}`;
+    return [[path, child] as [string, Schema], ...described(child, path)];
+  });
+}
+
+function given(values: Values, { properties = {} }: Schema, above = ""): string[] {
+  return Object.entries(values).flatMap(([name, value]) => {
+    const path = `${above}/${name}`;
+    const child = properties[name];
+    return child?.properties ? [path, ...given(value as Values, child, path)] : [path];
+  });
+}
+
+test("values.yaml and the schema hold the same values, so that none is forgotten in either", () => {
+  const named = described(schema).map(([path]) => path);
+  // Helm puts it there for every chart.
+  const expected = named.filter((path) => path !== "/global");
+  expect(given(defaults, schema).toSorted()).toEqual(expected.toSorted());
+});
+
+test("every value says what it is for", () => {
+  for (const [path, { description = "" }] of described(schema)) expect(description, path).toMatch(/.\.$/);
+});
+
+test("a duration that the schema takes is one that the operator can read", () => {
+  for (const [path, { pattern = "" }] of described(schema).filter(([, one]) => one.pattern?.includes("ms"))) {
+    for (const text of ["10m", "1h30m", "1.5h", "90s"]) {
+      expect(text, path).toMatch(new RegExp(pattern));
+      expect(loadConfig([`--resync-interval=${text}`], {}, "test").action).toBe("run");
+    }
+    for (const text of ["", "10", "10 m", "1d", "-1s", "PT1M"]) {
+      expect(text, path).not.toMatch(new RegExp(pattern));
+      expect(() => loadConfig([`--resync-interval=${text}`], {}, "test")).toThrow();
+    }
+  }
+});
+
+/** Wrong values, and what the refusal has to name. */
+const WRONG: [what: string, values: Values, named: string][] = [
+  ["a number as text", { replicaCount: "2" }, "/replicaCount"],
+  ["too many", { replicaCount: 11 }, "/replicaCount"],
+  ["less than none", { replicaCount: -1 }, "/replicaCount"],
+  ["a value that does not exist", { replicas: 2 }, "'replicas'"],
+  ["one that does not exist further in", { image: { registry: "x" } }, "'registry'"],
+  ["text where there is an object", { image: "operator:1" }, "/image"],
+  ["no repository", { image: { repository: "" } }, "/image/repository"],
+  ["a tag that YAML takes for a number", { image: { tag: 1.2 } }, "/image/tag"],
+  ["a digest without its algorithm", { image: { digest: "0".repeat(64) } }, "/image/digest"],
+  ["a digest that is too short", { image: { digest: "sha256:abc" } }, "/image/digest"],
+  ["a policy in lower case", { image: { pullPolicy: "always" } }, "/image/pullPolicy"],
+  ["a pull secret that is only a name", { imagePullSecrets: ["registry"] }, "/imagePullSecrets/0"],
+  ["a name with a dot", { nameOverride: "a.b" }, "/nameOverride"],
+  ["a name that begins with a digit", { fullnameOverride: "1st" }, "/fullnameOverride"],
+  ["a label that is a number", { commonLabels: { year: 2026 } }, "/commonLabels/year"],
+  ["yes as text", { crds: { enabled: "yes" } }, "/crds/enabled"],
+  ["a kind that is none", { enabledKinds: ["PaperspaceSnapshot"] }, "/enabledKinds/0"],
+  ["no kind", { enabledKinds: [] }, "/enabledKinds"],
+  ["a kind twice", { enabledKinds: ["PaperspaceMachine", "PaperspaceMachine"] }, "/enabledKinds"],
+  ["a namespace that cannot be", { watchNamespaces: ["ML"] }, "/watchNamespaces/0"],
+  ["a star among the served namespaces", { watchNamespaces: ["*"] }, "/watchNamespaces/0"],
+  ["a key in clear", { credentials: { apiKey: "k" } }, "'apiKey'"],
+  ["a Secret that cannot be", { credentials: { existingSecret: "My Key" } }, "/credentials/existingSecret"],
+  ["an API that is no URL", { apiUrl: "api.paperspace.com" }, "/apiUrl"],
+  ["a duration without a unit", { reconcile: { resyncInterval: "600" } }, "/reconcile/resyncInterval"],
+  ["a duration that is a number", { reconcile: { slowRetry: 600 } }, "/reconcile/slowRetry"],
+  ["no worker", { reconcile: { concurrency: 0 } }, "/reconcile/concurrency"],
+  ["a rate of zero", { rateLimit: { requestsPerSecond: 0 } }, "/rateLimit/requestsPerSecond"],
+  ["a burst too small", { rateLimit: { burst: 1 } }, "/rateLimit/burst"],
+  ["days", { leaderElection: { leaseDuration: "1d" } }, "/leaderElection/leaseDuration"],
+  ["a level that is none", { logLevel: "verbose" }, "/logLevel"],
+  ["a list that is text", { rbac: { secretNames: "tokens" } }, "/rbac/secretNames"],
+  ["an account that cannot be", { serviceAccount: { name: "-a" } }, "/serviceAccount/name"],
+  ["a port too high", { metrics: { service: { port: 70000 } } }, "/metrics/service/port"],
+  ["an interval", { metrics: { serviceMonitor: { interval: "often" } } }, "/metrics/serviceMonitor/interval"],
+  ["no way out", { networkPolicy: { egressPorts: [] } }, "/networkPolicy/egressPorts"],
+  ["a port by name", { networkPolicy: { egressPorts: ["https"] } }, "/networkPolicy/egressPorts/0"],
+  ["flags in one text", { extraArgs: "--log-level=debug" }, "/extraArgs"],
+  ["variables as a map", { extraEnv: { A: "b" } }, "/extraEnv"],
+  ["a user without a name", { admissionPolicy: { exemptUsers: [""] } }, "/admissionPolicy/exemptUsers/0"],
+  [
+    "a key for namespaces, but no key",
+    { credentials: { namespaces: ["ml"] } },
+    "credentials.namespaces is given, but credentials.existingSecret is not",
+  ],
+  [
+    "two processes without an election",
+    { replicaCount: 2, leaderElection: { enabled: false } },
+    "replicaCount is more than 1, but leaderElection.enabled is false",
+  ],
+  [
+    "both sources of a CA",
+    { extraCA: { configMap: "a", secret: "b" } },
+    "extraCA.configMap and extraCA.secret are both given",
+  ],
+  [
+    "a monitor of a Service that is not there",
+    { metrics: { service: { enabled: false }, serviceMonitor: { enabled: true } } },
+    "metrics.serviceMonitor.enabled is true, but metrics.service.enabled is false",
+  ],
+];
+
+describe.concurrent("a wrong value is refused by its name:", () => {
+  test.each(WRONG)("%s", async (_, values, named) => {
+    expect(await helm.refusal(values)).toContain(named);
+  });
+});

@@ -1,0 +1,134 @@
+/** What users give the chart: each set is something that somebody would install. */
+import type { Values } from "./helm.ts";
+
+const DIGEST = `sha256:${"0123456789abcdef".repeat(4)}`;
+const peer = { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "monitoring" } } };
+
+const METRICS = {
+  service: { port: 9090, annotations: { "prometheus.io/scrape": "true" } },
+  serviceMonitor: {
+    enabled: true,
+    interval: "15s",
+    labels: { release: "prometheus" },
+    honorLabels: true,
+    relabelings: [{ action: "labeldrop", regex: "endpoint" }],
+    metricRelabelings: [{ sourceLabels: ["__name__"], regex: "nodejs_gc_.*", action: "drop" }],
+  },
+  prometheusRule: {
+    enabled: true,
+    labels: { release: "prometheus" },
+    rules: [{ alert: "Mine", expr: "paperspace_objects > 100", labels: { severity: "none" } }],
+  },
+  dashboard: { enabled: true, annotations: { grafana_folder: "Clouds" } },
+};
+
+const EXTRA = {
+  extraArgs: ["--event-poll-interval=5s", "--create-deadline=1h"],
+  extraEnv: [
+    { name: "NODE_EXTRA", value: "yes: {a: 1}" },
+    { name: "NODE_OPTIONS", value: "--max-old-space-size=1000" },
+  ],
+  extraEnvFrom: [{ secretRef: { name: "more", optional: true } }],
+  extraVolumes: [{ name: "scratch", emptyDir: {} }],
+  extraVolumeMounts: [{ name: "scratch", mountPath: "/scratch" }],
+  extraObjects: [
+    { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "extra-plain" }, data: { a: "{{ 1 }}" } },
+    "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: extra-{{ .Release.Name }}\n",
+  ],
+};
+
+const SCHEDULING = {
+  affinity: {
+    podAntiAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [
+        { topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels: { noisy: "yes" } } },
+      ],
+    },
+  },
+  nodeSelector: { "kubernetes.io/os": "linux" },
+  tolerations: [{ key: "control", operator: "Exists", effect: "NoSchedule" }],
+  topologySpreadConstraints: [
+    { maxSkew: 1, topologyKey: "kubernetes.io/hostname", whenUnsatisfiable: "ScheduleAnyway" },
+  ],
+  priorityClassName: "system-cluster-critical",
+  updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0 } },
+};
+
+/** No value stands at its default. */
+export const EVERYTHING: Values = {
+  replicaCount: 2,
+  image: { repository: "registry.example.com/tools/operator", tag: "1.2.3", pullPolicy: "Always" },
+  imagePullSecrets: [{ name: "registry" }],
+  nameOverride: "machines",
+  // What finds the pods stays as it is.
+  commonLabels: { team: "ml", "app.kubernetes.io/instance": "not-this" },
+  commonAnnotations: { note: "with: a colon" },
+  enabledKinds: ["PaperspaceMachine", "PaperspaceDeployment"],
+  watchNamespaces: ["research", "ml"],
+  credentials: { existingSecret: "own-key", key: "key", namespaces: ["ml", "*"] },
+  apiUrl: "https://paperspace.example.com/v1",
+  reconcile: { concurrency: 3, resyncInterval: "1h30m", slowRetry: "5m" },
+  rateLimit: { requestsPerSecond: 2.5, burst: 7 },
+  leaderElection: { leaseDuration: "30s", renewDeadline: "20s", retryPeriod: "500ms" },
+  logLevel: "debug",
+  serviceAccount: { name: "its-own", annotations: { role: "a" } },
+  podAnnotations: { scrape: "no" },
+  podLabels: { sidecar: "none", "app.kubernetes.io/name": "not-this" },
+  deploymentAnnotations: { owner: "platform" },
+  resources: { limits: { memory: "1Gi", cpu: 1 } },
+  livenessProbe: { periodSeconds: 60 },
+  readinessProbe: { periodSeconds: 10 },
+  terminationGracePeriodSeconds: 60,
+  podDisruptionBudget: { enabled: true },
+  metrics: METRICS,
+  networkPolicy: {
+    enabled: true,
+    metricsFrom: [peer],
+    egressTo: [{ ipBlock: { cidr: "10.0.0.0/8" } }],
+    egressPorts: [443],
+  },
+  proxy: {
+    httpProxy: "http://proxy:3128",
+    httpsProxy: "http://proxy:3128",
+    noProxy: "10.0.0.0/8,.svc",
+  },
+  extraCA: { configMap: "ca", key: "bundle.pem" },
+  admissionPolicy: { enabled: true, exemptUsers: ["system:serviceaccount:velero:velero", `it's "me"`] },
+  ...SCHEDULING,
+  ...EXTRA,
+};
+
+export const VALUE_SETS: Readonly<Record<string, Values>> = {
+  "nothing given": {},
+  "everything on": EVERYTHING,
+  scoped: { rbac: { scoped: true } },
+  "scoped to several namespaces": { rbac: { scoped: true }, watchNamespaces: ["ml", "research", "ml-2"] },
+  "scoped, without CRDs": { rbac: { scoped: true }, crds: { enabled: false } },
+  "machines only": { enabledKinds: ["PaperspaceMachine"] },
+  "deployments only": { enabledKinds: ["PaperspaceDeployment"], rbac: { scoped: true } },
+  "a digest in a private registry": {
+    image: { repository: "registry.example.com:5000/operator", tag: "not-this", digest: DIGEST },
+    imagePullSecrets: [{ name: "registry" }],
+  },
+  "metrics, alerts and dashboard": { metrics: METRICS },
+  "a closed network, a proxy and a CA in a Secret": {
+    networkPolicy: { enabled: true },
+    proxy: { httpsProxy: "http://user:p%40ss@proxy:3128" },
+    extraCA: { secret: "ca" },
+  },
+  "CRDs by somebody else": { crds: { enabled: false } },
+  "CRDs not kept": { crds: { keep: false } },
+  "one process without an election": { leaderElection: { enabled: false } },
+  "two processes on two nodes": {
+    replicaCount: 2,
+    podDisruptionBudget: { enabled: true, maxUnavailable: 1 },
+    ...SCHEDULING,
+  },
+  "extra everything": { ...EXTRA, extraCA: { configMap: "ca" } },
+  "an admission policy": { admissionPolicy: { enabled: true } },
+  "few Secrets, and none written": {
+    rbac: { secretNames: ["paperspace-credentials", "tokens"], desktopSecrets: false },
+  },
+  "rights by somebody else": { rbac: { create: false }, serviceAccount: { create: false } },
+  "no limit of memory": { resources: { limits: null } },
+};

@@ -1,0 +1,102 @@
+/**
+ * helm as a user calls it. Values go in on its standard input, so that nothing has to be written for them.
+ */
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { parseAllDocuments } from "yaml";
+import { findChartTools } from "../../dev/chart-tools/tools.ts";
+
+export const CHART = fileURLToPath(new URL("../../charts/paperspace-operator", import.meta.url));
+/** For the hook that calls `Helm.find`: the first time compiles helm. */
+export const COMPILE_MS = 20 * 60_000;
+
+export type Values = Readonly<Record<string, unknown>>;
+
+export interface Rendered {
+  apiVersion: string;
+  kind: string;
+  metadata: {
+    name: string;
+    namespace?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+  };
+  // biome-ignore lint/suspicious/noExplicitAny: objects of all kinds, looked into by tests.
+  [field: string]: any;
+}
+
+export interface Said {
+  code: number;
+  out: string;
+  err: string;
+}
+
+export class Helm {
+  readonly #path: string;
+  readonly #env: NodeJS.ProcessEnv;
+
+  private constructor(path: string, env: Readonly<Record<string, string>>) {
+    this.#path = path;
+    // No setting of the host's user may have a say.
+    this.#env = { PATH: process.env.PATH, HOME: process.env.HOME, ...env };
+  }
+
+  /** `env` leads it to a cluster. */
+  static async find(env: Readonly<Record<string, string>> = {}): Promise<Helm> {
+    const { helm } = await findChartTools({ log: (line) => console.log(line) });
+    return new Helm(helm, env);
+  }
+
+  /** Whatever comes of it. */
+  say(args: readonly string[], values: Values = {}): Promise<Said> {
+    const child = spawn(this.#path, args, { env: this.#env, stdio: ["pipe", "pipe", "pipe"] });
+    child.stdin.on("error", () => {});
+    child.stdin.end(JSON.stringify(values));
+    const said: Said = { code: -1, out: "", err: "" };
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      said.out += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      said.err += text;
+    });
+    return new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code) => resolve({ ...said, code: code ?? -1 }));
+    });
+  }
+
+  /** Gives what it printed; throws what it complained of. */
+  async run(args: readonly string[], values: Values = {}): Promise<string> {
+    const { code, out, err } = await this.say(args, values);
+    if (code !== 0) throw new Error(`helm ${args.join(" ")} ended with ${code}:\n${err}${out}`);
+    return out;
+  }
+
+  /** What it says against these values. */
+  async refusal(values: Values): Promise<string> {
+    const { code, err } = await this.say(["template", "r", CHART, "--values=-"], values);
+    if (code === 0) throw new Error(`not refused: ${JSON.stringify(values)}`);
+    return err;
+  }
+
+  template(values: Values, { name = "r", namespace = "ns" } = {}): Promise<string> {
+    return this.run(["template", name, CHART, `--namespace=${namespace}`, "--values=-"], values);
+  }
+}
+
+/** The objects of a text that `template` gave. */
+export function objectsIn(text: string): Rendered[] {
+  return parseAllDocuments(text)
+    .map((document) => {
+      const [error] = document.errors;
+      if (error) throw error;
+      return document.toJS() as Rendered | null;
+    })
+    .filter((object) => object !== null);
+}
+
+export function only(objects: readonly Rendered[], kind: string): Rendered {
+  const [found, ...more] = objects.filter((object) => object.kind === kind);
+  if (!found || more.length > 0) throw new Error(`${more.length + (found ? 1 : 0)} objects are a ${kind}`);
+  return found;
+}
