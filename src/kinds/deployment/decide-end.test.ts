@@ -40,6 +40,15 @@ describe("instances that fail", () => {
       },
     });
 
+  it("cannot make a rollout fail that was healthy an hour ago, where its mark is taken away: it would be gone back from", () => {
+    const history = [sent(GOOD, { specId: "s1", outcome: "Healthy", ageMs: 60 * MINUTE })];
+    const latest = { ...stored("s1", GOOD), dtHealthy: null };
+    const view = (ready: number) =>
+      situation({ spec: { ...GOOD, rollback: "OnFailure" }, latest, history, runs: seen([run(ready)]) });
+    expect(chosen(view(1))).toBe("Done/Available");
+    expect(chosen(view(0))).toBe("Wait/Degraded");
+  });
+
   it("after a healthy rollout make it degraded, from when it was first seen", () => {
     const { step, memory } = decide(situation({ runs: seen([run(0)]) }));
     expect(step).toMatchObject({ outcome: { kind: "Wait", reason: "Degraded" } });

@@ -92,9 +92,9 @@ const memory = {
 const planned = Type.Object({
   action: Type.String({ description: "Create, Deploy or Delete." }),
   field: Type.Optional(Type.String({ description: "Path below spec." })),
-  from: Type.Optional(Type.String({ description: "As it is, as JSON; left out where it may be secret." })),
+  from: Type.Optional(Type.String({ description: "As it is, as JSON; hidden where it may be secret." })),
   to: Type.Optional(
-    Type.String({ description: "As it would be, as JSON; left out where it may be secret." }),
+    Type.String({ description: "As it would be, as JSON; hidden where it may be secret." }),
   ),
 });
 
