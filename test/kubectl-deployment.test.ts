@@ -260,7 +260,7 @@ base(
     });
     expect(await place.kubectl("get hpa autoscaled")).toContain("PaperspaceDeployment/autoscaled");
     await place.kubectl("scale psd/autoscaled --current-replicas=2 --replicas=1");
-    await place.ready("autoscaled");
+    await place.kubectl("wait --for=condition=Ready psd/autoscaled --timeout=60s");
     expect(configOf("autoscaled")?.resources.replicas).toBe(1);
   },
 );

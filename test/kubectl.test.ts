@@ -34,28 +34,37 @@ function createsOf(name: string) {
     .filter(({ body }) => isOurs(body));
 }
 
-base("the examples become machines, are listed with what matters, and go away again", async () => {
-  const place = shared();
-  await place.kubectl(`apply -f ${EXAMPLES}`);
-  await place.kubectl("wait --for=condition=Ready psm --all --timeout=60s");
-  const table = await place.kubectl("get psm");
-  expect(table.split("\n")[0]?.trim().split(/\s+/)).toEqual("NAME STATE READY TYPE REGION IP AGE".split(" "));
-  expect(rowOf(table, "notebook").slice(0, 5)).toEqual(["notebook", "ready", "True", "C5", "ny2"]);
-  expect(rowOf(table, "spare").slice(0, 5)).toEqual(["spare", "off", "True", "C3", "ca1"]);
-  const wide = rowOf(await place.kubectl("get psm trainer -o wide"), "trainer");
-  const trainer = place.get("trainer")?.status;
-  expect(wide).toEqual(expect.arrayContaining([trainer?.id, trainer?.publicIp, "0.76", "Available"]));
-  for (const word of ["paperspace", "paperspacemachines", "paperspacemachine", "psm"])
-    expect(await place.kubectl(`get ${word} -o name`)).toContain(
-      "paperspacemachine.paperspace.com/notebook\n",
+base(
+  "the examples become machines and deployments, are listed with what matters, and go away again",
+  async () => {
+    const place = shared();
+    await place.kubectl(`apply -f ${EXAMPLES}`);
+    await place.kubectl("wait --for=condition=Ready psm,psd --all --timeout=60s");
+    const table = await place.kubectl("get psm");
+    expect(table.split("\n")[0]?.trim().split(/\s+/)).toEqual(
+      "NAME STATE READY TYPE REGION IP AGE".split(" "),
     );
-  expect(place.machines().map(({ machineType, state }) => `${machineType} ${state}`)).toEqual(
-    expect.arrayContaining(["C5 ready", "A4000 ready", "C3 off"]),
-  );
-  expect(await place.kubectl(`apply -f ${EXAMPLES}`)).toMatch(/^(.*unchanged\n){3}$/);
-  await place.kubectl(`delete -f ${EXAMPLES}`);
-  expect(place.machines()).toEqual([]);
-});
+    expect(rowOf(table, "notebook").slice(0, 5)).toEqual(["notebook", "ready", "True", "C5", "ny2"]);
+    expect(rowOf(table, "spare").slice(0, 5)).toEqual(["spare", "off", "True", "C3", "ca1"]);
+    const wide = rowOf(await place.kubectl("get psm trainer -o wide"), "trainer");
+    const trainer = place.get("trainer")?.status;
+    expect(wide).toEqual(expect.arrayContaining([trainer?.id, trainer?.publicIp, "0.76", "Available"]));
+    for (const word of ["paperspace", "paperspacemachines", "paperspacemachine", "psm"])
+      expect(await place.kubectl(`get ${word} -o name`)).toContain(
+        "paperspacemachine.paperspace.com/notebook\n",
+      );
+    expect(place.machines().map(({ machineType, state }) => `${machineType} ${state}`)).toEqual(
+      expect.arrayContaining(["C5 ready", "A4000 ready", "C3 off"]),
+    );
+    // Nothing was written into any of them. A Secret given as stringData never looks unchanged to kubectl.
+    const again = (await place.kubectl(`apply -f ${EXAMPLES}`)).trimEnd().split("\n");
+    expect(again.filter((line) => !line.startsWith("secret/") && !line.endsWith(" unchanged"))).toEqual([]);
+    await place.kubectl(`delete -f ${EXAMPLES}`);
+    expect(place.machines()).toEqual([]);
+    const { deployments } = place.sim.console.state();
+    expect(deployments.filter(({ dtDeleted }) => dtDeleted === null)).toEqual([]);
+  },
+);
 
 base("explain shows what a field does, and what it may be", async () => {
   const text = (await shared().kubectl("explain psm.spec.powerState")).replaceAll(/\s+/g, " ");

@@ -207,7 +207,7 @@ describe("what is gone and yet shown", () => {
     cloud.inventory.follow("ns/a", "ps1");
     cloud.inventory.want("ps1");
     await cloud.clock.advance(100);
-    expect(cloud.inventory.seen("ps1")).toEqual({ beganAt: 50, absentSince: 50 });
+    expect(cloud.inventory.seen("ps1")).toEqual({ beganAt: 50, absentSince: 50, sameSince: 50 });
     cloud.inventory.wantList("ns/b");
     await cloud.clock.advance(100);
     expect(cloud.inventory.lists.named("box-1", 0)).toEqual([]);

@@ -38,8 +38,6 @@ export const REASON = {
   ProjectNotFound: "ProjectNotFound",
   /** An instance came to grief. */
   InstanceFailed: "InstanceFailed",
-  SecretStored: "SecretStored",
-  SecretRemoved: "SecretRemoved",
   RequestIgnored: "RequestIgnored",
   DeleteFailed: "DeleteFailed",
 } as const;

@@ -93,9 +93,7 @@ const planned = Type.Object({
   action: Type.String({ description: "Create, Deploy or Delete." }),
   field: Type.Optional(Type.String({ description: "Path below spec." })),
   from: Type.Optional(Type.String({ description: "As it is, as JSON; hidden where it may be secret." })),
-  to: Type.Optional(
-    Type.String({ description: "As it would be, as JSON; hidden where it may be secret." }),
-  ),
+  to: Type.Optional(Type.String({ description: "As it would be, as JSON; hidden where it may be secret." })),
 });
 
 export const deploymentStatusSchema = Type.Object(
