@@ -3,6 +3,7 @@
  * takes a namespace of its own.
  */
 import type { TestProject } from "vitest/node";
+import { findChartTools } from "../../dev/chart-tools/tools.ts";
 import { startControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { installCrds } from "./crds.ts";
 
@@ -20,7 +21,10 @@ declare module "vitest" {
 }
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const controlPlane = await startControlPlane({ log: (line) => console.log(line) });
+  const log = (line: string) => console.log(line);
+  // Every suite needs helm: its operators have the rights that the chart grants. The first time it is compiled.
+  await findChartTools({ log });
+  const controlPlane = await startControlPlane({ log });
   try {
     await installCrds(controlPlane.kubectl, controlPlane.env);
   } catch (error) {

@@ -23,6 +23,7 @@ import { Reflector } from "../../src/runtime/reflector.ts";
 import { Store } from "../../src/runtime/store.ts";
 import { Daemon } from "./daemon.ts";
 import type { Manifest } from "./manifest.ts";
+import { operatorKubeconfig } from "./operator-rights.ts";
 import { newSimulator } from "./simulator.ts";
 
 /** A cluster as its users reach it. */
@@ -93,6 +94,8 @@ export class Place<T extends ManagedObject = PaperspaceMachine> {
   readonly objectsOf: Resource<T>;
   /** A kubeconfig in which this namespace is the current one. */
   readonly kubeconfig: string;
+  /** That of the operators, who may do what the chart lets them. */
+  readonly operatorKubeconfig: string;
   readonly daemons: Daemon[] = [];
   readonly kube: KubeConnection;
   readonly #ownsSim: boolean;
@@ -110,6 +113,7 @@ export class Place<T extends ManagedObject = PaperspaceMachine> {
     ownsSim: boolean;
     kube: KubeConnection;
     kind: KindDefinition;
+    operatorKubeconfig: string;
   }) {
     this.cluster = parts.cluster;
     this.namespace = parts.namespace;
@@ -118,6 +122,7 @@ export class Place<T extends ManagedObject = PaperspaceMachine> {
     this.kube = parts.kube;
     this.objectsOf = new Resource<T>(parts.kube, { ...parts.kind, namespaced: true });
     this.kubeconfig = writeKubeconfig(parts.cluster.kubeconfig, parts.namespace);
+    this.operatorKubeconfig = parts.operatorKubeconfig;
   }
 
   static async open<T extends ManagedObject = PaperspaceMachine>(
@@ -131,7 +136,12 @@ export class Place<T extends ManagedObject = PaperspaceMachine> {
     let place: Place<T> | undefined;
     const sim = options.sim ?? (await newSimulator(options.simulation, () => place?.news()));
     const { kind = machineDefinition } = options;
-    place = new Place<T>({ cluster, namespace, sim, ownsSim: options.sim === undefined, kube, kind });
+    // Who brings a namespace brings operators of his own.
+    const operator = options.namespace
+      ? cluster.kubeconfig
+      : await operatorKubeconfig(cluster.kubeconfig, kube, namespace);
+    const ownsSim = options.sim === undefined;
+    place = new Place<T>({ cluster, namespace, sim, ownsSim, kube, kind, operatorKubeconfig: operator });
     if (options.key !== null) await place.secret(options.key ?? DEMO_KEY);
     await place.#watch();
     return place;
@@ -159,7 +169,7 @@ export class Place<T extends ManagedObject = PaperspaceMachine> {
       name: `daemon ${this.daemons.length + 1}`,
       flags: [
         ...QUICK_FLAGS,
-        `--kubeconfig=${kubeconfig ?? this.cluster.kubeconfig}`,
+        `--kubeconfig=${kubeconfig ?? this.operatorKubeconfig}`,
         `--paperspace-api-url=${paperspaceUrl ?? this.sim.url}`,
         `--watch-namespaces=${this.namespace}`,
         // Not in the namespace that it serves: that one may be deleted by a test.

@@ -39,5 +39,4 @@ export const REASON = {
   /** An instance came to grief. */
   InstanceFailed: "InstanceFailed",
   RequestIgnored: "RequestIgnored",
-  DeleteFailed: "DeleteFailed",
 } as const;

@@ -1,0 +1,46 @@
+/**
+ * The rights under which the suites run their operators: those that the chart grants, and no others. So every right that
+ * is missing shows. CHART_RIGHTS=scoped takes them by a Role in the served namespace instead of a ClusterRole.
+ */
+import { kubeconfigFor } from "../../dev/control-plane/kubeconfig.ts";
+import type { KubeConnection } from "../../src/kube/connection.ts";
+import type { KubeObject } from "../../src/kube/objects.ts";
+import { Resource, type ResourceType } from "../../src/kube/resource.ts";
+import { Helm, objectsIn, type Rendered } from "./helm.ts";
+
+/** Roles of one namespace go with it, before what is in it: an operator that is scoped cannot end it then. */
+export const SCOPED = process.env.CHART_RIGHTS === "scoped";
+
+/** Stands for the served namespace while the chart is rendered, which is done once. */
+const SERVED = "served-namespace";
+/** Where the operator would be installed: its account and its lease are there. */
+const RELEASE_NAMESPACE = "default";
+const KINDS = ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"];
+
+let rendered: Promise<string> | undefined;
+
+/** A kubeconfig of an account that may do in `namespace` what the chart says, with the lease of that name. */
+export async function operatorKubeconfig(
+  admin: string,
+  kube: KubeConnection,
+  namespace: string,
+): Promise<string> {
+  rendered ??= render();
+  const objects = objectsIn((await rendered).replaceAll(SERVED, namespace));
+  for (const object of objects.filter(({ kind }) => KINDS.includes(kind)))
+    await new Resource<KubeObject>(kube, typeOf(object)).create(object.metadata.namespace ?? "", object);
+  return kubeconfigFor(admin, `system:serviceaccount:${RELEASE_NAMESPACE}:${namespace}`);
+}
+
+async function render(): Promise<string> {
+  const helm = await Helm.find();
+  const rbac = { scoped: SCOPED, aggregateRoles: false };
+  const values = { fullnameOverride: SERVED, watchNamespaces: [SERVED], rbac, crds: { enabled: false } };
+  return helm.template(values, { namespace: RELEASE_NAMESPACE });
+}
+
+function typeOf({ apiVersion, kind, metadata }: Rendered): ResourceType {
+  const [version = "", group = ""] = apiVersion.split("/").reverse();
+  const plural = `${kind.toLowerCase()}s`;
+  return { group, version, plural, kind, namespaced: metadata.namespace !== undefined };
+}
