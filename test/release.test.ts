@@ -29,9 +29,15 @@ beforeAll(() => {
 
 afterAll(() => rmSync(bin, { recursive: true, force: true }));
 
-/** An operator whose lease has the name that the chart gives it, in the namespace where tests have their leases. */
+/**
+ * An operator whose lease has the name that the chart gives it, in the namespace where tests have their leases. Others'
+ * have another, or they would be taken for this one's; so it is none of the account that a place has for its operators.
+ */
 const operator = (place: Place) =>
-  place.daemon({ flags: [`--leader-elect-name=paperspace-operator-${place.namespace}`] });
+  place.daemon({
+    flags: [`--leader-elect-name=paperspace-operator-${place.namespace}`],
+    kubeconfig: place.cluster.kubeconfig,
+  });
 
 /** A line behind `kubectl paperspace`. Nobody sits at a terminal. */
 function release(place: Place, line: string): Promise<Said> {

@@ -45,7 +45,7 @@ describe("instances that fail", () => {
     const latest = { ...stored("s1", GOOD), dtHealthy: null };
     const view = (ready: number) =>
       situation({ spec: { ...GOOD, rollback: "OnFailure" }, latest, history, runs: seen([run(ready)]) });
-    expect(chosen(view(1))).toBe("Done/Available");
+    expect(chosen(view(1))).toBe("Wait/Degraded");
     expect(chosen(view(0))).toBe("Wait/Degraded");
   });
 

@@ -55,7 +55,7 @@ export function judged(
   if (!head) return rest({ kind: "Unknown" }, memory);
   const wasWell = head.outcome === "Healthy" || head.outcome === "Disabled";
   const trusted = wasWell && memory.operation === undefined;
-  const known = progress(onceHealthy(latest, head), target, view.runs?.list, trusted);
+  const known = progress(latest, target, view.runs?.list, trusted);
   // The first time that it looks well, only a look of now can confirm it.
   const asks = needsRuns(view, known, trusted) ? [ASK.runs] : [];
   const at = { view, target, wanted, memory, head, asks };
@@ -67,8 +67,10 @@ export function judged(
         REASON.ConfigurationRejected,
         `Paperspace could not apply it: ${known.message}`,
       );
-    case "pending":
     case "progressing":
+      // What was seen to be healthy is no rollout under way any more, though the mark of it be taken away.
+      return head.outcome === "Healthy" ? degraded(at, { ...known, state: "degraded" }) : underWay(at, known);
+    case "pending":
     case "disabling":
       return underWay(at, known);
     case "unlooked":
@@ -79,11 +81,6 @@ export function judged(
     case "degraded":
       return degraded(at, known);
   }
-}
-
-/** What was seen to be healthy is no rollout under way any more, whatever becomes of the mark: its runs tell. */
-function onceHealthy(latest: StoredSpec, { outcome, sentAt }: Rollout): StoredSpec {
-  return outcome === "Healthy" && !latest.dtHealthy ? { ...latest, dtHealthy: sentAt } : latest;
 }
 
 interface At {
