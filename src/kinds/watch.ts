@@ -5,7 +5,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { PaperspaceApi } from "../paperspace/transport.ts";
-import { untilLook } from "../reconcile/choice.ts";
+import { DUE, untilLook } from "../reconcile/choice.ts";
 import type { Sighted } from "../reconcile/existence.ts";
 import type { ThingView } from "../reconcile/frame.ts";
 import { idOf } from "../reconcile/identity.ts";
@@ -69,9 +69,6 @@ export class Known<T extends Item, I extends Inventory<T> = Inventory<T>> {
     this.inventory.stop();
   }
 }
-
-/** What a pass waits for must be due when the pass comes, though the look before it took a moment, too. */
-const DUE = 0.9;
 
 export class Watch<O extends ManagedObject, V extends ThingView, K extends Known<Item>> {
   readonly #parts: WatchParts;

@@ -119,26 +119,34 @@ export async function resourceOf(access: Access, short: Short): Promise<Resource
 }
 
 async function list(access: Access, short: Short, namespace: string | undefined): Promise<HeldObject[]> {
-  const resource = await resourceOf(access, short);
-  const all: HeldObject[] = [];
-  let next: string | undefined;
   try {
-    do {
-      const place = {
-        limit: PAGE,
-        ...(namespace !== undefined && { namespace }),
-        ...(next && { continue: next }),
-      };
-      const { items, metadata } = await resource.list(place, { signal: access.signal });
-      all.push(...items);
-      next = metadata.continue || undefined;
-    } while (next);
-    return all;
+    return await listAll(await resourceOf(access, short), namespace, access);
   } catch (error) {
     if (isForbidden(error)) throw forbidden("list", TYPES[short], namespace);
     if (isNotFound(error)) return [];
     throw error;
   }
+}
+
+/** All there is of a resource, page after page; `namespace` undefined: in all of them. */
+export async function listAll<T extends KubeObject>(
+  resource: Resource<T>,
+  namespace: string | undefined,
+  { signal }: Pick<Access, "signal">,
+): Promise<T[]> {
+  const all: T[] = [];
+  let next: string | undefined;
+  do {
+    const place = {
+      limit: PAGE,
+      ...(namespace !== undefined && { namespace }),
+      ...(next && { continue: next }),
+    };
+    const { items, metadata } = await resource.list(place, { signal });
+    all.push(...items);
+    next = metadata.continue || undefined;
+  } while (next);
+  return all;
 }
 
 export function forbidden(verb: string, { plural, group }: ResourceType, namespace?: string): PluginError {

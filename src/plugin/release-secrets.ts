@@ -6,11 +6,10 @@ import { isConflict, isForbidden, isNotFound } from "../kube/errors.ts";
 import { SECRETS, type Secret, secrets } from "../kube/resource.ts";
 import { DEFAULT_SECRET } from "../reconcile/credentials.ts";
 import type { Access } from "./access.ts";
-import { forbidden, isHeld, type Managed, readAll, without } from "./managed.ts";
+import { forbidden, isHeld, listAll, type Managed, readAll, without } from "./managed.ts";
 import type { Screen } from "./screen.ts";
 
 const TRIES = 5;
-const PAGE = 500;
 
 interface Options {
   readonly access: Access;
@@ -48,21 +47,10 @@ function splitKey(key: string): { namespace: string; name: string } {
 
 /** An object that is gone may have left its Secret held. Where Secrets may not be listed, those of the objects must do. */
 async function heldSecrets(namespace: string | undefined, { access, screen }: Options): Promise<string[]> {
-  const resource = secrets(await access.connection());
   const found: string[] = [];
-  let next: string | undefined;
   try {
-    do {
-      const place = {
-        limit: PAGE,
-        ...(namespace !== undefined && { namespace }),
-        ...(next && { continue: next }),
-      };
-      const { items, metadata } = await resource.list(place, { signal: access.signal });
-      for (const secret of items)
-        if (isHeld(secret)) found.push(`${secret.metadata.namespace}/${secret.metadata.name}`);
-      next = metadata.continue || undefined;
-    } while (next);
+    for (const secret of await listAll(secrets(await access.connection()), namespace, access))
+      if (isHeld(secret)) found.push(`${secret.metadata.namespace}/${secret.metadata.name}`);
   } catch (error) {
     if (!isForbidden(error)) throw error;
     screen.note("note: you may not list Secrets; only those that objects name are looked at");

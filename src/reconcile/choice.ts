@@ -93,6 +93,9 @@ export function standing(
   return operation?.intent === intent ? operation : begun(now, intent, ms);
 }
 
+/** What a pass waits for must be due when the pass comes, though the look before it took a moment, too. */
+export const DUE = 0.9;
+
 /** Waiting for news costs shared reads; without any the thing itself is looked at, ever more rarely. */
 export function untilLook(
   { now, limits }: { now: number; limits: { lookMs: number } },

@@ -93,8 +93,9 @@ export class StoryTruth {
       case "ConfigurationRejected":
         return !!latest?.error && latest.externalApplied === null;
       case "RolledBack":
+        // Not the image alone: what failed may be a rotated value of the same one.
         return (
-          spec.rollback === "OnFailure" && latest?.dtHealthy !== null && latest?.data.image !== spec.image
+          spec.rollback === "OnFailure" && latest?.dtHealthy !== null && this.#differences(object).length > 0
         );
       case "RollbackFailed":
         return spec.rollback === "OnFailure" && latest?.dtHealthy === null;

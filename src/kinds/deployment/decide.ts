@@ -5,6 +5,7 @@
 import { rest, stalled, without } from "../../reconcile/choice.ts";
 import { absence, adoption } from "../../reconcile/existence.ts";
 import { choose } from "../../reconcile/frame.ts";
+import { waiting } from "../../reconcile/outcome.ts";
 import type { OwnershipStep } from "../../reconcile/ownership.ts";
 import { life } from "./life.ts";
 import { occupied, preparation } from "./preparation.ts";
@@ -61,14 +62,9 @@ function gone(view: DeploymentView, certain: boolean): Choice {
 /** What was put into the project for this object goes with it; without credentials it has to stay. */
 function leftSecrets({ memory, account, held }: DeploymentView, kept: DeploymentMemory): Choice | undefined {
   if (account.state !== "valid") return undefined;
-  const [of] = memory.secrets.filter((name) => !isGivenUp(held[`dropSecret/${name}`]));
+  const of = memory.secrets.find((name) => !isGivenUp(held[`dropSecret/${name}`]));
   if (of === undefined) return undefined;
-  const telling = {
-    kind: "Wait",
-    reason: REASON.Deleting,
-    message: `removed the project secret ${of}`,
-    afterMs: 0,
-  } as const;
+  const telling = waiting(REASON.Deleting, `removed the project secret ${of}`);
   return act({ do: "dropSecret", of, telling }, kept);
 }
 

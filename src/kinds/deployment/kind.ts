@@ -14,7 +14,7 @@ import { DeploymentApi } from "./api.ts";
 import { Claims } from "./claims.ts";
 import { headersOf } from "./config.ts";
 import { decide } from "./decide.ts";
-import { firstSpecs } from "./knowledge.ts";
+import { firstSpecsIfAny } from "./knowledge.ts";
 import { origin } from "./life.ts";
 import { type Deployments, nameOf, Observer, type ObserverParts } from "./observer.ts";
 import { taken } from "./preparation.ts";
@@ -207,10 +207,7 @@ export class DeploymentKind extends PaperspaceKind<
   /** The answer of an upsert does not say whether it made one: its first spec does (deployments.md section 2). */
   async #verified(api: DeploymentApi, id: string, view: DeploymentView): Promise<void> {
     const { wanted } = view;
-    const specs = await firstSpecs(api, id).catch((error: unknown) => {
-      if (!(error instanceof PaperspaceError)) throw error;
-      return [];
-    });
+    const specs = await firstSpecsIfAny(api, id);
     const mark = wanted.state === "known" ? wanted.hash : undefined;
     const verdict = originOf(specs, mark, wanted);
     if (verdict === "ours") return;

@@ -121,3 +121,13 @@ export class ProjectKnowledge extends Known<Deployment> {
 export function firstSpecs(api: DeploymentApi, id: string): Promise<readonly StoredSpec[]> {
   return taken(api.history(id, "asc", 2), 2);
 }
+
+/** The same right after an upsert: what cannot be read then is as good as not there, for the write is done. */
+export async function firstSpecsIfAny(api: DeploymentApi, id: string): Promise<readonly StoredSpec[]> {
+  try {
+    return await firstSpecs(api, id);
+  } catch (error) {
+    if (!(error instanceof PaperspaceError)) throw error;
+    return [];
+  }
+}

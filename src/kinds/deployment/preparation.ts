@@ -2,7 +2,7 @@
  * What a configuration needs before it can be sent: the project secrets that it names, and a name that nobody else has.
  * Pure.
  */
-import { lacking, stalled, wait } from "../../reconcile/choice.ts";
+import { DUE, lacking, stalled, wait } from "../../reconcile/choice.ts";
 import { REASON } from "./reasons.ts";
 import { ASK, act, type Choice, type DeploymentMemory, type DeploymentView, type Target } from "./view.ts";
 
@@ -18,9 +18,6 @@ export function preparation(
   const of = target.secrets.find((name) => !projectSecrets.includes(name));
   return of === undefined ? undefined : act({ do: "putSecret", of }, memory);
 }
-
-/** What is due must not be missed by a moment. */
-const DUE = 0.9;
 
 /**
  * The declared name must have been seen free just before: what bears it is changed by an upsert, or refuses it. `own` is

@@ -7,6 +7,7 @@ import { createHash, scryptSync } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import { isNotFound } from "../../kube/errors.ts";
 import type { ConfigMap, Resource, Secret } from "../../kube/resource.ts";
+import { DUE } from "../../reconcile/choice.ts";
 import type { Trouble } from "../../reconcile/outcome.ts";
 import { Lookup } from "../lookup.ts";
 import { hashOf, leavesOf } from "./compare.ts";
@@ -49,7 +50,7 @@ export class References {
       clock: parts.clock,
       enqueue: parts.enqueue,
       read: (id) => this.#read(id),
-      maxAgeMs: (held) => (held === null ? parts.recheckMs : parts.resyncMs) * 0.9,
+      maxAgeMs: (held) => (held === null ? parts.recheckMs : parts.resyncMs) * DUE,
     });
   }
 

@@ -14,7 +14,7 @@ import type { Lookup } from "../lookup.ts";
 import type { Deployment, DeploymentApi } from "./api.ts";
 import { shown } from "./compare.ts";
 import { headersOf } from "./config.ts";
-import { firstSpecs } from "./knowledge.ts";
+import { firstSpecsIfAny } from "./knowledge.ts";
 import { used } from "./life.ts";
 import { REASON } from "./reasons.ts";
 import type { References } from "./references.ts";
@@ -131,10 +131,7 @@ async function isThere(id: string, api: DeploymentApi): Promise<boolean> {
  * What it made is unmade, since nobody would know of it.
  */
 async function strayed(id: string, target: Target, api: DeploymentApi, gate: Gate): Promise<Outcome> {
-  const specs = await firstSpecs(api, id).catch((error: unknown) => {
-    if (!(error instanceof PaperspaceError)) throw error;
-    return [];
-  });
+  const specs = await firstSpecsIfAny(api, id);
   const isMade = originOf(specs, target.hash, { state: "known", ...target }) === "ours";
   if (isMade) await api.delete(id, { gate });
   const what = isMade

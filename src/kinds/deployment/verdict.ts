@@ -4,6 +4,7 @@
  */
 import { toTime } from "../../kube/objects.ts";
 import {
+  DUE,
   isLate,
   lacking,
   OBSERVE,
@@ -99,7 +100,7 @@ function needsRuns({ runs, limits }: DeploymentView, { state }: Progress, truste
   if (trusted && isWell) return false;
   // Where reads have to queue none is ever young: then it will do that it came after what it is to confirm.
   if (isWell && runs?.isNewer) return false;
-  return !runs || runs.ageMs >= limits.lookMs * 0.9;
+  return !runs || runs.ageMs >= limits.lookMs * DUE;
 }
 
 /** When the rollout counts as late; in the words of an operation, for the pace of looks. */

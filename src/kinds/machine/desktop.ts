@@ -5,6 +5,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { isForbidden, isNotFound } from "../../kube/errors.ts";
 import type { Resource, Secret } from "../../kube/resource.ts";
+import { DUE } from "../../reconcile/choice.ts";
 import { Lookup } from "../lookup.ts";
 import type { Desktop } from "./around-api.ts";
 import { machineDefinition, type PaperspaceMachine } from "./types.ts";
@@ -22,8 +23,6 @@ type Held = { owner: string | undefined; data: Record<string, string> } | "forbi
 
 /** A Secret that somebody else changed or deleted is noticed after so many resyncs. */
 const SLOW_TURNS = 6;
-/** What a pass waits for must be due when the pass comes. */
-const DUE = 0.9;
 
 export class DesktopSecrets {
   readonly #parts: DesktopSecretsParts;
