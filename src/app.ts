@@ -312,9 +312,10 @@ class RunningKind {
     return this.#reflectors.every((reflector) => reflector.healthy) ? undefined : "the watch is broken";
   }
 
-  /** A new term of leadership. */
+  /** A new term of leadership: what was seen in the last one is forgotten, and with it who waits for a look. */
   resume(): void {
     this.#controller.reset();
+    for (const object of this.#store.list()) this.#queue.add(keyOf(object), { priority: PRIORITY.low });
     this.workers.resume();
   }
 
