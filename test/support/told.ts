@@ -1,0 +1,21 @@
+/**
+ * How random stories are told in virtual time, whatever they are of. `npm test` and CI tell the same ones each time, so
+ * that a failure speaks of the change; STORY_SEED=new, as in `npm run stories`, looks for others. What a failure prints
+ * as seed and path plays that one again, as STORY_SEED and STORY_PATH.
+ */
+import fc from "fast-check";
+
+const { STORY_SEED: seed = "1", STORY_PATH: path } = process.env;
+
+/** Rejects with the shortest story found that `play` rejects. */
+export async function everyStory<S>(
+  stories: fc.Arbitrary<S>,
+  count: number,
+  play: (story: S) => Promise<void>,
+): Promise<void> {
+  await fc.assert(fc.asyncProperty(stories, play), {
+    numRuns: count,
+    ...(seed !== "new" && { seed: Number(seed) }),
+    ...(path && { path }),
+  });
+}
