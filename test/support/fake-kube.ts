@@ -157,11 +157,14 @@ export class FakeKube implements KubeConnection {
       new KubeError({ code: "KUBE_TIMEOUT", message: `${method} ${path}: no answer in time` });
     const limit = deadline(this.#clock, request.timeoutMs ?? 30_000, late, request.signal);
     const { promise: givenUp, reject } = Promise.withResolvers<never>();
-    limit.signal.addEventListener("abort", () => reject(limit.signal.reason), { once: true });
+    // Taken off again: a signal made of several is kept alive by whoever listens to it.
+    const onAbort = () => reject(limit.signal.reason);
+    limit.signal.addEventListener("abort", onAbort, { once: true });
     try {
       return await Promise.race([givenUp, this.#carry(this.intercept(request, call) ?? {}, serve)]);
     } finally {
       limit.cancel();
+      limit.signal.removeEventListener("abort", onAbort);
     }
   }
 

@@ -41,7 +41,11 @@ export class StoryTruth {
         ({ of, type, object }) =>
           of.plural === "paperspacedeployments" && type === "DELETED" && uids.has(object.metadata.uid ?? ""),
       )
-      .flatMap(({ object }) => JSON.parse(object.metadata.annotations?.[ANNOTATION.record] ?? "{}").id ?? []);
+      .flatMap(({ object }) => {
+        const { id } = JSON.parse(object.metadata.annotations?.[ANNOTATION.record] ?? "{}");
+        // Somebody may have taken the annotations off just before.
+        return id ?? (object as Object_).status?.id ?? [];
+      });
     return this.alive().filter(({ id }) => released.includes(id));
   }
 
