@@ -16,6 +16,7 @@ import {
   reason,
   status,
   stored,
+  told,
   upserts,
 } from "../test/support/played-deployments.ts";
 import type { VirtualWorld } from "../test/support/virtual-world.ts";
@@ -27,13 +28,6 @@ const BACK = { rollback: "OnFailure", progressDeadlineSeconds: 120 } as const;
 const outcomes = (world: VirtualWorld) => status(world)?.history?.map(({ outcome }) => outcome);
 const images = (world: VirtualWorld) => deployment(world).specs.map(({ data }) => data.image);
 const console_ = (world: VirtualWorld) => world.sim.console.deployments;
-const told = (world: VirtualWorld, type: string, name = "web") =>
-  world.kube.storage.events.flatMap(({ of, object }) => {
-    const event = object as { reason?: string; note?: string; regarding?: { name: string } };
-    return of.plural === "events" && event.regarding?.name === name && event.reason === type
-      ? [event.note ?? ""]
-      : [];
-  });
 
 describe("an image that cannot be pulled", () => {
   it("is Progressing with the instance's own words, then past its deadline, and well after all when it comes", async () => {

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import type { SimRequest } from "../dev/simulator/api/handle.ts";
-import { checkPlayed, onlyDeployment as deployment, played, running } from "../test/support/played.ts";
+import { calls, checkPlayed, onlyDeployment as deployment, played, running } from "../test/support/played.ts";
 import {
   annotate,
   BAD_IMAGE,
@@ -20,6 +20,7 @@ import {
   reason,
   status,
   stored,
+  told,
   upserts,
 } from "../test/support/played-deployments.ts";
 import type { VirtualWorld } from "../test/support/virtual-world.ts";
@@ -288,14 +289,33 @@ describe("the end", () => {
     expect(projectSecrets(world)).toEqual([]);
   });
 
-  it("is not kept up for ever by a project secret that somebody else's deployment has come to need", async () => {
-    const world = await using();
+  /** A deployment of somebody else comes to need the secret, and Paperspace keeps what is needed. */
+  async function leeched(more: Partial<DeploymentSpec> = {}) {
+    const world = await using(more);
     world.sim.world.setBehaviour({ deleteUsedSecret: "refuse" });
     const env = stored(world)?.env ?? [];
     world.sim.console.deployments.create(PROJECT, { name: "leech", env }, { settled: true });
+    return world;
+  }
+
+  it("is not kept up for ever by a project secret that somebody else's deployment has come to need", async () => {
+    const world = await leeched();
     world.deployments.delete("web");
+    const deletedAt = world.clock.monotonic();
     await world.deployments.gone("web");
+    expect(world.clock.monotonic() - deletedAt).toBeLessThan(world.config.deleteDeadline + 10 * MINUTE);
     expect(world.deployed().map(({ name }) => name)).toEqual(["leech"]);
+    expect(projectSecrets(world)).toHaveLength(1);
+    expect(told(world, "Declined").at(-1)).toContain(`the project secret ${projectSecrets(world)[0]} stays`);
+  });
+
+  it("in the console is made good without a word about the secret: the next deployment needs it as well", async () => {
+    const world = await leeched({ onExternalDeletion: "Recreate" });
+    const id = status(world)?.id ?? "";
+    world.sim.console.deployments.delete(id);
+    look(world, "now");
+    await world.until("another is ready", () => status(world)?.id !== id && reason(world) === "Available");
+    expect(calls(world, "DELETE", /\/secrets\//)).toHaveLength(0);
     expect(projectSecrets(world)).toHaveLength(1);
   });
 

@@ -87,9 +87,9 @@ describe("a deployment that is not to be seen", () => {
     expect(memory.history).toEqual([]);
   });
 
-  it("takes its project secrets with it, before it is let go", () => {
+  it("leaves its project secrets to the next one, and takes them along where there is none to come", () => {
     const gone = { sighting: ABSENT, memory: { secrets: [TOKEN] } };
-    expect(chosen(situation(gone))).toBe(`dropSecret/${TOKEN}`);
+    expect(chosen(situation(gone))).toBe("Terminal/ExternallyDeleted");
     expect(chosen(situation({ ...gone, deleting: true }))).toBe(`dropSecret/${TOKEN}`);
   });
 });
@@ -139,9 +139,16 @@ describe("a deletion", () => {
     });
   });
 
-  it("is not held up by a secret that Paperspace refuses to remove, or that no key opens", () => {
+  it("removes the other secrets while one may not be asked for just now, and waits for that one", () => {
     const refused = { kind: "Terminal", reason: "Refused", message: "no", recheckMs: 1 } as const;
-    expect(chosen(beginning({ ...left, held: { [`dropSecret/${TOKEN}`]: refused } }))).toBe("release");
+    const held = { [`dropSecret/${TOKEN}`]: refused };
+    expect(chosen(beginning({ ...left, memory: { secrets: [TOKEN, "k8s_other"] }, held }))).toBe(
+      "dropSecret/k8s_other",
+    );
+    expect(chosen(beginning({ ...left, held }))).toBe(`dropSecret/${TOKEN}`);
+  });
+
+  it("leaves secrets that no key opens", () => {
     expect(chosen(beginning({ ...left, account: { state: "invalid", message: "no key" } }))).toBe("release");
   });
 

@@ -54,21 +54,17 @@ function adopted(view: DeploymentView, id: string): OwnershipStep {
 }
 
 function gone(view: DeploymentView, certain: boolean): Choice {
-  const { memory, halted } = view;
-  const left = certain && !halted ? leftSecrets(view, memory) : undefined;
+  const { memory, halted, deleting } = view;
+  // The next deployment uses them again, or removes them once it is well.
+  const left = certain && deleting && !halted ? leftSecrets(view, memory) : undefined;
   return left ?? absence(view, certain, { ...without(memory), history: [] });
 }
 
 /** What was put into the project for this object goes with it; without credentials it has to stay. */
 function leftSecrets({ memory, account, held }: DeploymentView, kept: DeploymentMemory): Choice | undefined {
   if (account.state !== "valid") return undefined;
-  const of = memory.secrets.find((name) => !isGivenUp(held[`dropSecret/${name}`]));
+  const of = memory.secrets.find((name) => !held[`dropSecret/${name}`]) ?? memory.secrets[0];
   if (of === undefined) return undefined;
   const telling = waiting(REASON.Deleting, `removed the project secret ${of}`);
   return act({ do: "dropSecret", of, telling }, kept);
-}
-
-/** What cannot be removed must not keep the object for ever. */
-function isGivenUp(held: DeploymentView["held"][string] | undefined): boolean {
-  return held?.kind === "Terminal";
 }

@@ -3,7 +3,7 @@
  * dies, its spec is known for ours when it shows up.
  */
 import { toTime } from "../../kube/objects.ts";
-import { PaperspaceError } from "../../paperspace/errors.ts";
+import { PaperspaceError, type PaperspaceErrorCode } from "../../paperspace/errors.ts";
 import { describe } from "../../reconcile/change.ts";
 import { deleting } from "../../reconcile/existence.ts";
 import type { Gate, Performed, Tools } from "../../reconcile/kind.ts";
@@ -184,6 +184,9 @@ async function putSecret(
   return { outcome, memory: noted };
 }
 
+/** The API has understood, and will not. */
+const REFUSALS: ReadonlySet<PaperspaceErrorCode> = new Set(["PS_CONFLICT", "PS_REFUSED", "PS_FORBIDDEN"]);
+
 async function dropSecret(
   { of: name, telling }: Step<"dropSecret">,
   memory: DeploymentMemory,
@@ -191,29 +194,26 @@ async function dropSecret(
   { object, api, projectSecrets, now, deleteMs }: StepParts,
 ): Done {
   const { projectId } = object.spec;
+  const secrets = memory.secrets.filter((other) => other !== name);
+  const dropped = { outcome: telling, memory: { ...memory, secrets } };
   projectSecrets.drop(projectId);
   try {
     await api.removeSecret(projectId, name, { gate });
   } catch (error) {
     if (!(error instanceof PaperspaceError)) throw error;
     const { code, message } = error;
-    if (code === "PS_CONFLICT") {
-      // Somebody else's deployment may have come to need it. What is left over is no flaw of this one.
-      const { deletionTimestamp } = object.metadata;
-      if (!deletionTimestamp) return { outcome: telling, memory, refused: true };
-      const said = { reason: REASON.Declined, message: `the project secret ${name} stays: ${message}` };
-      const isLate = now() - Date.parse(deletionTimestamp) >= deleteMs;
-      const outcome = isLate
-        ? ({ kind: "Terminal", ...said, recheckMs: deleteMs } as const)
-        : ({ kind: "Retry", ...said } as const);
-      return { outcome, memory };
-    }
+    const { deletionTimestamp } = object.metadata;
+    // Somebody else's deployment may have come to need it. What is left over is no flaw of this one.
+    if (code === "PS_CONFLICT" && !deletionTimestamp) return { outcome: telling, memory, refused: true };
+    const note = `the project secret ${name} stays: ${message}`;
+    // What cannot be removed must not keep the object for ever.
+    if (REFUSALS.has(code) && now() - Date.parse(deletionTimestamp ?? "") >= deleteMs)
+      return { ...dropped, news: [{ type: "Warning", reason: REASON.Declined, note }] };
+    if (code === "PS_CONFLICT")
+      return { outcome: { kind: "Retry", reason: REASON.Declined, message: note }, memory };
     if (code !== "PS_NOT_FOUND") throw error;
   }
-  return {
-    outcome: telling,
-    memory: { ...memory, secrets: memory.secrets.filter((other) => other !== name) },
-  };
+  return dropped;
 }
 
 async function handle(
