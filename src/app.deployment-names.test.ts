@@ -127,6 +127,19 @@ describe("a create whose answer is lost", () => {
     expect(world.deployed()).toHaveLength(1);
   });
 
+  it("is found though an object that owns another one has come to wish for its name", async () => {
+    const world = running();
+    world.deployments.apply("other");
+    await world.deployments.ready("other");
+    world.sim.faults.add({ match: { method: "POST", path: "/deployments$" }, do: { cut: "after" } });
+    world.deployments.apply("web");
+    await world.until("it was sent", () => world.deployed().length === 2);
+    edit(world, { name: "web" }, "other");
+    await world.deployments.ready("web");
+    await world.deployments.says("other", "AlreadyExists");
+    expect(world.deployed()).toHaveLength(2);
+  });
+
   it("leaves nothing behind where the object is deleted meanwhile", async () => {
     const world = running();
     world.sim.faults.add({ match: { method: "POST", path: "/deployments$" }, do: { cut: "after" } });

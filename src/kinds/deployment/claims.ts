@@ -4,6 +4,7 @@
  * seen in the objects themselves.
  */
 import { keyOf } from "../../kube/objects.ts";
+import { ownerOf } from "../../reconcile/facts.ts";
 import { parseAttempt, parseRecord } from "../../reconcile/record.ts";
 import { nameOf } from "./observer.ts";
 import type { PaperspaceDeployment } from "./types.ts";
@@ -30,6 +31,11 @@ export class Claims {
   /** Made, or given up. */
   release(key: string): void {
     for (const [claim, holder] of this.#making) if (holder === key) this.#making.delete(claim);
+  }
+
+  /** The key of an object but this one that owns the deployment, whatever either of them calls it. */
+  ownerOf(id: string, key: string): string | undefined {
+    return ownerOf(this.#objects(), id, key);
   }
 
   rivalOf(key: string, projectId: string, name: string): DeploymentView["rival"] {

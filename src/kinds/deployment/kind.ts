@@ -87,7 +87,7 @@ export class DeploymentKind extends PaperspaceKind<
     const specs = origins.get(id, key);
     if (!specs) origins.ask(id, key);
     const settled = clock.now() - Date.parse(attempt.time) >= settings.settleMs;
-    const verdict = rival?.owns
+    const verdict = this.#claims.ownerOf(id, key)
       ? "foreign"
       : originOf(specs, attempt.mark, references.wanted(key, object, nameOf(object)));
     if (verdict === "ours" || (verdict === "unknown" && settled && specs)) {
