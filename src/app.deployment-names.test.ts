@@ -8,7 +8,9 @@ import { checkPlayed, onlyDeployment as deployment, played, running } from "../t
 import {
   allObjects,
   beforeFirst,
+  configMap,
   deletes,
+  drop,
   edit,
   isReady,
   keep,
@@ -138,6 +140,26 @@ describe("a create whose answer is lost", () => {
     await world.deployments.ready("web");
     await world.deployments.says("other", "AlreadyExists");
     expect(world.deployed()).toHaveLength(2);
+  });
+
+  it("does not become another's of its name, while what it would be compared by is missing", async () => {
+    const world = running();
+    configMap(world, "settings", { level: "info" });
+    const env = [{ name: "LEVEL", valueFrom: { configMapKeyRef: { name: "settings", key: "level" } } }];
+    world.sim.faults.add({ match: { method: "POST", path: "/deployments$" }, do: { cut: "before" } });
+    beforeFirst(world, "POST", /\/deployments$/, () => {
+      world.sim.console.deployments.create(PROJECT, { name: "web" });
+      drop(world, "settings", "ConfigMap");
+    });
+    world.deployments.apply("web", { env });
+    await world.until("it says why", () => message(world).includes('no ConfigMap "settings"'));
+    await world.clock.advance(30 * MINUTE);
+    expect(owned(world.kube)).toEqual([]);
+    expect(specsOf(world)).toBe(1);
+    configMap(world, "settings", { level: "info" });
+    await world.deployments.says("web", "AlreadyExists");
+    expect(owned(world.kube)).toEqual([]);
+    expect(specsOf(world)).toBe(1);
   });
 
   it("leaves nothing behind where the object is deleted meanwhile", async () => {

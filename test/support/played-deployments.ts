@@ -77,8 +77,8 @@ export function configMap(world: VirtualWorld, name: string, data: Record<string
   put(world.kube, CONFIG_MAP, NAMESPACE, name, { data });
 }
 
-export function drop(world: VirtualWorld, name: string): void {
-  world.kube.storage.delete(SECRET, NAMESPACE, name);
+export function drop(world: VirtualWorld, name: string, source: "Secret" | "ConfigMap" = "Secret"): void {
+  world.kube.storage.delete(source === "Secret" ? SECRET : CONFIG_MAP, NAMESPACE, name);
 }
 
 function put(kube: FakeKube, of: FakeType, namespace: string, name: string, content: object): void {

@@ -16,19 +16,15 @@ import {
   stored,
   TEAM,
   targetOf,
+  WITH_SECRET,
 } from "./decide.fixture.ts";
 import { decide } from "./decide.ts";
-import type { DeploymentSpec } from "./types.ts";
 import { ASK } from "./view.ts";
 
 const PAUSED = { reason: "Paused", message: "the annotation stops every change" };
 const DRY_RUN = { reason: "DryRun", message: "the annotation stops every change" };
 const TROUBLE = { kind: "Retry", reason: "ApiUnavailable", message: "503" } as const;
 const ABSENT = { state: "absent", certain: true } as const;
-const WITH_SECRET: DeploymentSpec = {
-  ...GOOD,
-  env: [{ name: "TOKEN", valueFrom: { secretKeyRef: { name: "hub", key: "token" } } }],
-};
 const TOKEN = secretName("hub", "token");
 
 describe("instances that fail", () => {

@@ -42,6 +42,10 @@ export const GOOD: DeploymentSpec = { ...SPEC, image: "ghcr.io/acme/model:1" };
 export const NEW: DeploymentSpec = { ...SPEC, image: "ghcr.io/acme/model:2" };
 export const FOREIGN: DeploymentSpec = { ...SPEC, image: "ghcr.io/somebody/else:1" };
 export const OFF: DeploymentSpec = { ...NEW, enabled: false };
+export const WITH_SECRET: DeploymentSpec = {
+  ...GOOD,
+  env: [{ name: "TOKEN", valueFrom: { secretKeyRef: { name: "hub", key: "token" } } }],
+};
 
 export function secretName(name: string, key: string): string {
   return `k8s_${name}_${key}`;

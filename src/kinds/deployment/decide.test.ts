@@ -24,6 +24,7 @@ import {
   situation,
   stored,
   UID,
+  WITH_SECRET,
 } from "./decide.fixture.ts";
 import { decide } from "./decide.ts";
 import type { DeploymentSpec } from "./types.ts";
@@ -31,10 +32,6 @@ import { ASK, type DeploymentView } from "./view.ts";
 
 const TROUBLE = { kind: "Retry", reason: "ApiUnavailable", message: "503" } as const;
 const ABSENT = { state: "absent", certain: true } as const;
-const WITH_SECRET: DeploymentSpec = {
-  ...GOOD,
-  env: [{ name: "TOKEN", valueFrom: { secretKeyRef: { name: "hub", key: "token" } } }],
-};
 const TOKEN = secretName("hub", "token");
 
 describe("a deployment that is well", () => {

@@ -86,17 +86,23 @@ export class DeploymentKind extends PaperspaceKind<
     if (id === undefined || more.length > 0) return found;
     const specs = origins.get(id, key);
     if (!specs) origins.ask(id, key);
-    const settled = clock.now() - Date.parse(attempt.time) >= settings.settleMs;
-    const verdict = this.#claims.ownerOf(id, key)
-      ? "foreign"
-      : originOf(specs, attempt.mark, references.wanted(key, object, nameOf(object)));
-    if (verdict === "ours" || (verdict === "unknown" && settled && specs)) {
+    const { mark } = attempt;
+    const { secrets } = object.status?.history?.find(({ hash }) => hash === mark) ?? {};
+    const wanted = references.wanted(key, object, nameOf(object));
+    const verdict = this.#claims.ownerOf(id, key) ? "foreign" : originOf(specs, { mark, secrets }, wanted);
+    if (verdict === "ours") {
       this.#claims.take(key, projectId, name);
       return found;
     }
+    const settled = clock.now() - Date.parse(attempt.time) >= settings.settleMs;
     if (verdict === "foreign" && settled) return { state: "surelyNone" };
+    const there = `project ${projectId} has a deployment named "${name}" (${id})`;
+    if (verdict === "foreign" || !settled || !specs)
+      return open(`${there}; whether this object made it is being looked up`);
+    // Neither taken nor left to itself: the one could be another's, the other a deployment that nobody pays attention to.
+    const why = wanted.state === "missing" ? wanted.message : "its first configuration cannot be read";
     return open(
-      `project ${projectId} has a deployment named "${name}" (${id}); whether this object made it is being looked up`,
+      `${there}, and whether this object made it cannot be told: ${why}. Nothing is done until it can, or until that deployment is gone or has another name`,
     );
   }
 
@@ -209,7 +215,7 @@ export class DeploymentKind extends PaperspaceKind<
     const { wanted } = view;
     const specs = await firstSpecsIfAny(api, id);
     const mark = wanted.state === "known" ? wanted.hash : undefined;
-    const verdict = originOf(specs, mark, wanted);
+    const verdict = originOf(specs, { mark }, wanted);
     if (verdict === "ours") return;
     // It is there, and may be anybody's, since lists lack what is new: it is found by its name when more can be seen.
     if (verdict === "unknown") {

@@ -26,6 +26,7 @@ import {
   situation,
   stored,
   targetOf,
+  WITH_SECRET,
 } from "./decide.fixture.ts";
 import { decide } from "./decide.ts";
 import { pushed } from "./rollout.ts";
@@ -37,10 +38,6 @@ const BACK: DeploymentSpec = { ...NEW, rollback: "OnFailure" };
 const WELL = sent(GOOD, { specId: "s1", outcome: "Healthy", ageMs: 24 * 60 * MINUTE });
 const SPECS = [stored("s2", NEW, "rejected"), stored("s1", GOOD)];
 const TOKEN = secretName("hub", "token");
-const WITH_SECRET: DeploymentSpec = {
-  ...GOOD,
-  env: [{ name: "TOKEN", valueFrom: { secretKeyRef: { name: "hub", key: "token" } } }],
-};
 
 /** The declared configuration was sent a while ago and is shown. */
 function rolling(latest: StoredSpec, { ageMs = MINUTE, ...more }: Particulars & { ageMs?: number } = {}) {

@@ -132,7 +132,7 @@ async function isThere(id: string, api: DeploymentApi): Promise<boolean> {
  */
 async function strayed(id: string, target: Target, api: DeploymentApi, gate: Gate): Promise<Outcome> {
   const specs = await firstSpecsIfAny(api, id);
-  const isMade = originOf(specs, target.hash, { state: "known", ...target }) === "ours";
+  const isMade = originOf(specs, { mark: target.hash }, { state: "known", ...target }) === "ours";
   if (isMade) await api.delete(id, { gate });
   const what = isMade
     ? "made another one, which is deleted again"
