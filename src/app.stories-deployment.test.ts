@@ -12,8 +12,11 @@ const STORIES = Math.ceil(Number(process.env.STORIES ?? 200) / 4);
 
 describe("whatever happens to deployments", () => {
   it(`each object has its own and says the truth of it in the end, in ${STORIES} stories`, async () => {
-    await everyStory(deploymentScenarios, STORIES, (scenario) =>
-      new DeploymentStory(new VirtualStage(scenario, ({ deployments }) => deployments), scenario).play(),
+    await everyStory(
+      deploymentScenarios,
+      STORIES,
+      (scenario) => new VirtualStage(scenario, ({ deployments }) => deployments),
+      (stage, scenario) => new DeploymentStory(stage, scenario).play(),
     );
   }, 3_600_000);
 });

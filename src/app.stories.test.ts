@@ -11,8 +11,11 @@ const STORIES = Number(process.env.STORIES ?? 150);
 
 describe("whatever happens", () => {
   it(`the account ends as the objects say, in ${STORIES} stories`, async () => {
-    await everyStory(scenarios, STORIES, (scenario) =>
-      new Story(new VirtualStage(scenario, (world) => world), scenario).play(),
+    await everyStory(
+      scenarios,
+      STORIES,
+      (scenario) => new VirtualStage(scenario, (world) => world),
+      (stage, scenario) => new Story(stage, scenario).play(),
     );
   }, 3_600_000);
 });

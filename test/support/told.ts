@@ -7,13 +7,22 @@ import fc from "fast-check";
 
 const { STORY_SEED: seed = "1", STORY_PATH: path } = process.env;
 
-/** Rejects with the shortest story found that `play` rejects. */
-export async function everyStory<S>(
+/** Rejects with the shortest story found that does not end well; each has its own stage, from `open`. */
+export async function everyStory<S, T extends { close(): Promise<void> }>(
   stories: fc.Arbitrary<S>,
   count: number,
-  play: (story: S) => Promise<void>,
+  open: (story: S) => T,
+  play: (stage: T, story: S) => Promise<void>,
 ): Promise<void> {
-  await fc.assert(fc.asyncProperty(stories, play), {
+  const told = fc.asyncProperty(stories, async (story) => {
+    const stage = open(story);
+    try {
+      await play(stage, story);
+    } finally {
+      await stage.close();
+    }
+  });
+  await fc.assert(told, {
     numRuns: count,
     ...(seed !== "new" && { seed: Number(seed) }),
     ...(path && { path }),

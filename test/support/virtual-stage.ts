@@ -67,6 +67,10 @@ export class VirtualStage<O extends ManagedObject> implements Stage<O> {
     return this.world.until(what, done, LIMIT_MS);
   }
 
+  close() {
+    return this.world.end();
+  }
+
   replaceOperator() {
     this.#process.kill();
     this.#process = this.world.start();

@@ -60,7 +60,7 @@ export class VirtualWorld {
   readonly #kinds: readonly ServedKind<never>[];
   readonly #types: readonly FakeType[];
   readonly #logging: LoggerOptions;
-  readonly #processes = new Set<Process>();
+  readonly #ends: (() => void)[] = [];
   readonly #machines = new VirtualObjects<PaperspaceMachine>(() => this, MACHINES, SPEC);
   /** PaperspaceDeployments; the methods of the world itself are about PaperspaceMachines. */
   readonly deployments = new VirtualObjects<PaperspaceDeployment>(() => this, DEPLOYMENTS, DEPLOYMENT_SPEC);
@@ -154,8 +154,14 @@ export class VirtualWorld {
         await run;
       },
     };
-    this.#processes.add(process);
+    this.#ends.push(() => abort.abort());
     return process;
+  }
+
+  /** The end of the world: no process goes on, dead ones neither, and nothing is kept of it. */
+  async end(): Promise<void> {
+    for (const end of this.#ends) end();
+    await this.clock.settle();
   }
 
   apply(...asked: Parameters<VirtualObjects<PaperspaceMachine>["apply"]>): void {
