@@ -40,7 +40,7 @@ async function run(
     };
   };
   launch();
-  await scenario.play(world);
+  await scenario.play(world).finally(() => world.end());
   return { world, calls };
 }
 

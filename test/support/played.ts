@@ -15,8 +15,11 @@ const vendorOpenapi = VendorSchema.load(DEFAULT_VENDOR_OPENAPI) ?? false;
 export function checkPlayed(): void {
   // The first one of a file has the vendor's schema compiled.
   vi.setConfig({ testTimeout: 30_000 });
-  afterEach(() => {
-    for (const world of worlds.splice(0)) expect(world.sim.conformance.report().violations).toEqual([]);
+  afterEach(async () => {
+    for (const world of worlds.splice(0)) {
+      await world.end();
+      expect(world.sim.conformance.report().violations).toEqual([]);
+    }
   });
 }
 

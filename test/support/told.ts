@@ -8,7 +8,7 @@ import fc from "fast-check";
 const { STORY_SEED: seed = "1", STORY_PATH: path } = process.env;
 
 /** Rejects with the shortest story found that does not end well; each has its own stage, from `open`. */
-export async function everyStory<S, T extends { close(): Promise<void> }>(
+export async function everyStory<S, T extends { judge(): void; close(): Promise<void> }>(
   stories: fc.Arbitrary<S>,
   count: number,
   open: (story: S) => T,
@@ -18,6 +18,7 @@ export async function everyStory<S, T extends { close(): Promise<void> }>(
     const stage = open(story);
     try {
       await play(stage, story);
+      stage.judge();
     } finally {
       await stage.close();
     }

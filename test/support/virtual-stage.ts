@@ -6,6 +6,8 @@ import { Dice, type Scenario, type Stage } from "./story.ts";
 import { type Process, VirtualWorld } from "./virtual-world.ts";
 
 const LIMIT_MS = 6 * 60 * 60_000;
+/** Tries that fail come ever more slowly: even hours of them are fewer. */
+const MOST_OF_ONE_WRITE = 200;
 
 /** What users do to the objects of one kind. */
 export interface Hands<O extends ManagedObject> {
@@ -65,6 +67,13 @@ export class VirtualStage<O extends ManagedObject> implements Stage<O> {
 
   until(what: string, done: () => boolean) {
     return this.world.until(what, done, LIMIT_MS);
+  }
+
+  /** Throws where a write was sent over and over, though all ended well: it costs what all objects share. */
+  judge(): void {
+    const writes = this.sim.calls.list().filter(({ method }) => method !== "GET");
+    for (const [write, sent] of Map.groupBy(writes, ({ method, path }) => `${method} ${path}`))
+      if (sent.length > MOST_OF_ONE_WRITE) throw new Error(`${write} was sent ${sent.length} times`);
   }
 
   close() {
