@@ -61,6 +61,32 @@ test("each way a pass may end: done rests, after comes at its time, retry and a 
   await running;
 });
 
+test("a key that asks for its next turn at once without end is slowed down, and leaves the others their turns", async () => {
+  const atOnce: Disposition = { kind: "after", ms: 0 };
+  let caught = true;
+  const { clock, queue, passes, stop, running } = world(async (key) =>
+    key === "a" && caught ? atOnce : done,
+  );
+  const turnsOf = (key: string) => passes.filter((pass) => pass.endsWith(key)).length;
+  queue.add("a");
+  await clock.advance(0);
+  expect(turnsOf("a")).toBe(100);
+  await clock.advance(60 * 60_000);
+  expect(turnsOf("a")).toBeLessThan(140);
+  queue.add("b");
+  await clock.advance(0);
+  expect(turnsOf("b")).toBe(1);
+  caught = false;
+  await clock.advance(60 * 60_000);
+  caught = true;
+  queue.add("a");
+  const before = turnsOf("a");
+  await clock.advance(0);
+  expect(turnsOf("a") - before).toBe(100);
+  stop();
+  await running;
+});
+
 test("a key keeps its priority when it comes again by itself", async () => {
   const seen: number[] = [];
   const ends: Disposition[] = [{ kind: "after", ms: 1 }, { kind: "retry" }, done];

@@ -41,6 +41,13 @@ export interface WorkersOptions {
   graceMs?: number;
 }
 
+/**
+ * So many turns in a row may ask for the next one at once; each small step of a pass takes one. A key that goes on is
+ * caught in a circle, which is a bug of ours: it is slowed down, so that it takes the others' budget neither of the
+ * cloud nor of the workers.
+ */
+const MOST_AT_ONCE = 100;
+
 /** A stretch of time between two pauses. */
 interface Term {
   /** Aborts when no further key may be taken. */
@@ -56,6 +63,8 @@ export class Workers {
   readonly #metrics: WorkerMetrics;
   /** Holds one turn per worker: take a key, run its pass. */
   readonly #pool: PQueue;
+  /** By key, how many turns in a row asked for the next one at once. */
+  readonly #eager = new Map<string, number>();
   #term = newTerm();
   #active = 0;
   #stopped = false;
@@ -146,14 +155,28 @@ export class Workers {
 
   #requeue({ key, priority }: QueueItem, disposition: Disposition): PassResult {
     const { queue } = this.#options;
-    if (disposition.kind === "retry") {
-      queue.retry(key, { priority, atLeastMs: disposition.atLeastMs ?? 0 });
+    const next: Disposition = this.#isCaught(key, disposition) ? { kind: "retry" } : disposition;
+    if (next.kind === "retry") {
+      queue.retry(key, { priority, atLeastMs: next.atLeastMs ?? 0 });
       return "requeue";
     }
     queue.forget(key);
-    if (disposition.kind === "done") return "success";
-    queue.add(key, { priority, afterMs: disposition.ms });
+    if (next.kind === "done") return "success";
+    queue.add(key, { priority, afterMs: next.ms });
     return "requeue_after";
+  }
+
+  /** Whether one more turn at once is one too many. */
+  #isCaught(key: string, disposition: Disposition): boolean {
+    if (disposition.kind !== "after" || disposition.ms > 0) {
+      this.#eager.delete(key);
+      return false;
+    }
+    const turns = (this.#eager.get(key) ?? 0) + 1;
+    this.#eager.set(key, turns);
+    if (turns === MOST_AT_ONCE)
+      this.#options.logger.error({ key }, "the key asks for its next turn at once, without end: slowed down");
+    return turns >= MOST_AT_ONCE;
   }
 
   #failed({ key, priority }: QueueItem, error: unknown, signal: AbortSignal): PassResult {

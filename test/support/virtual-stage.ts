@@ -7,7 +7,7 @@ import { type Process, VirtualWorld } from "./virtual-world.ts";
 
 const LIMIT_MS = 6 * 60 * 60_000;
 /** Tries that fail come ever more slowly: even hours of them are fewer. */
-const MOST_OF_ONE_WRITE = 200;
+const MOST_OF_ONE_WRITE = 60;
 
 /** What users do to the objects of one kind. */
 export interface Hands<O extends ManagedObject> {
