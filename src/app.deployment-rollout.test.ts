@@ -3,7 +3,7 @@
  * becomes of a deployment that was well once.
  */
 import { describe, expect, it } from "vitest";
-import { checkPlayed, onlyDeployment as deployment, running } from "../test/support/played.ts";
+import { checkPlayed, onlyDeployment as deployment, running, told } from "../test/support/played.ts";
 import {
   BAD_IMAGE,
   condition,
@@ -16,7 +16,6 @@ import {
   reason,
   status,
   stored,
-  told,
   upserts,
 } from "../test/support/played-deployments.ts";
 import type { VirtualWorld } from "../test/support/virtual-world.ts";

@@ -4,7 +4,14 @@
  */
 import { describe, expect, it } from "vitest";
 import type { SimRequest } from "../dev/simulator/api/handle.ts";
-import { calls, checkPlayed, onlyDeployment as deployment, played, running } from "../test/support/played.ts";
+import {
+  calls,
+  checkPlayed,
+  onlyDeployment as deployment,
+  played,
+  running,
+  told,
+} from "../test/support/played.ts";
 import {
   annotate,
   BAD_IMAGE,
@@ -20,7 +27,6 @@ import {
   reason,
   status,
   stored,
-  told,
   upserts,
 } from "../test/support/played-deployments.ts";
 import type { VirtualWorld } from "../test/support/virtual-world.ts";

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { FakeKube } from "../test/support/fake-kube.ts";
-import { calls, checkPlayed, onlyMachine, running } from "../test/support/played.ts";
+import { calls, checkPlayed, onlyMachine, running, told } from "../test/support/played.ts";
 import { MACHINES, SPEC, VirtualWorld } from "../test/support/virtual-world.ts";
 import { KubeError } from "./kube/errors.ts";
 import { ANNOTATION } from "./reconcile/record.ts";
@@ -335,6 +335,46 @@ describe("the lease", () => {
       const { metadata, status } = world.get("box") ?? {};
       return metadata !== undefined && status?.observedGeneration === metadata.generation;
     });
+  });
+});
+
+describe("an end that nobody saw to", () => {
+  const metric = async (world: VirtualWorld) =>
+    /paperspace_leaked_objects_total\{controller="paperspacemachines"\} (\d+)/.exec(
+      await world.metrics(),
+    )?.[1];
+
+  it("is told, with what goes on costing, where somebody took the finalizer off", async () => {
+    const world = running();
+    world.apply("box");
+    await world.ready("box");
+    world.edit("box", { metadata: { finalizers: null } });
+    world.delete("box");
+    await world.until("it is told", () => told(world, "LeftBehind", "box").length > 0);
+    expect(told(world, "LeftBehind", "box")[0]).toContain(`machine ${onlyMachine(world).id}`);
+    expect(await metric(world)).toBe("1");
+  });
+
+  it("is told of a create whose outcome was still open", async () => {
+    const world = running();
+    world.sim.faults.add({ match: { method: "POST", path: "/machines$" }, do: { cut: "after" } });
+    world.apply("box");
+    await world.until("it was sent", () => world.machines().length === 1);
+    world.edit("box", { metadata: { finalizers: null } });
+    world.delete("box");
+    await world.until("it is told", () => told(world, "LeftBehind", "box").length > 0);
+    expect(told(world, "LeftBehind", "box")[0]).toContain("whatever came of the create");
+  });
+
+  it.each(["Delete", "Orphan"] as const)("is not what a deletion by %s is", async (deletionPolicy) => {
+    const world = running();
+    world.apply("box", { deletionPolicy });
+    await world.ready("box");
+    world.delete("box");
+    await world.gone("box");
+    await world.clock.advance(MINUTE);
+    expect(told(world, "LeftBehind", "box")).toEqual([]);
+    expect(await metric(world)).toBe("0");
   });
 });
 

@@ -22,7 +22,7 @@ import { createApiMetrics } from "./paperspace/metrics.ts";
 import { createSockets, type Sockets } from "./paperspace/wire.ts";
 import { Credentials } from "./reconcile/credentials.ts";
 import type { ManagedObject } from "./reconcile/kind.ts";
-import { createObjectMetrics } from "./reconcile/metrics.ts";
+import { createObjectMetrics, type ObjectMetrics } from "./reconcile/metrics.ts";
 import { needsKey, SecretHold } from "./reconcile/secret-hold.ts";
 import { ObjectWriter } from "./reconcile/writer.ts";
 import { KINDS } from "./registry.ts";
@@ -134,8 +134,17 @@ export function assembleOperator(parts: AppParts, edges: Edges): Operator {
     users: () => rooms.flatMap((room) => room.keyUsers()),
     complete: () => rooms.every((room) => room.listed),
   });
-  const shared: Shared = { ...parts, connection, recorder, metrics, mayWrite, credentials, secrets: hold };
   const objects = createObjectMetrics(registry);
+  const shared: Shared = {
+    ...parts,
+    connection,
+    recorder,
+    metrics,
+    objects,
+    mayWrite,
+    credentials,
+    secrets: hold,
+  };
   const rooms: RunningKind[] = servedKinds(config, kinds).map((entry) => {
     const room = new RunningKind(entry, shared);
     objects.count(room.name, () => room.objects());
@@ -223,6 +232,7 @@ interface Shared extends AppParts {
   connection: KubeConnection;
   recorder: EventRecorder;
   metrics: RuntimeMetrics;
+  objects: ObjectMetrics;
   mayWrite: () => boolean;
   credentials: Credentials<PaperspaceAccount>;
   secrets: SecretHold<PaperspaceAccount>;
@@ -266,6 +276,7 @@ class RunningKind {
           ...(namespace === undefined ? {} : { namespace }),
           handlers: [
             (change) => {
+              if (change.type === "deleted") this.#controller.gone(change.object);
               const initial = change.type === "added" && change.initial;
               queue.add(keyOf(change.object), { priority: initial ? PRIORITY.low : PRIORITY.normal });
             },
@@ -280,6 +291,7 @@ class RunningKind {
       secretResource: secrets(connection),
       configMapResource: configMaps(connection),
       enqueue: (key) => queue.add(key),
+      leaked: () => shared.objects.leaked(plural),
     };
     this.#controller = entry.control(parts);
     this.workers = new Workers({

@@ -6,6 +6,7 @@
 import { describe, expect } from "vitest";
 import { parse, stringify } from "yaml";
 import { startControlPlane } from "../dev/control-plane/control-plane.ts";
+import { compareVersions } from "../src/kube/objects.ts";
 import { checkConformance, Place, test } from "./support/cluster.ts";
 import { installCrds } from "./support/crds.ts";
 import { type Manifest, manifest } from "./support/manifest.ts";
@@ -146,9 +147,11 @@ describe.concurrent("an object and its machine", () => {
     await place.apply(manifest(NAME));
     const before = await place.ready(NAME);
     const since = lastCall(place);
-    await place.kubectl("replace -f -", manifest(NAME));
+    const replaced = JSON.parse(await place.kubectl("replace -o json -f -", manifest(NAME)));
     await place.until("its marks are back", () => {
-      const { annotations, finalizers } = place.get(NAME)?.metadata ?? {};
+      const { annotations, finalizers, resourceVersion } = place.get(NAME)?.metadata ?? {};
+      // What is seen here may still be from before the replace.
+      if (compareVersions(resourceVersion, replaced.metadata.resourceVersion) <= 0) return false;
       return annotations?.["paperspace.com/record"] && finalizers?.includes("paperspace.com/finalizer");
     });
     const after = await place.ready(NAME);

@@ -59,11 +59,15 @@ export interface ControlParts<O extends ManagedObject> {
   mayWrite(): boolean;
   /** Puts a key of this kind into its work queue. */
   enqueue(key: string): void;
+  /** Counts an object that went without anybody seeing to what it owned. */
+  leaked(): void;
 }
 
 export interface Controller {
   /** The signal aborts when the pass has lost its right to write, or the grace of a shutdown is over. */
   reconcile(key: string, signal: AbortSignal): Promise<Disposition>;
+  /** The object has gone from the cluster; `last` is how it was then. */
+  gone(last: ManagedObject): void;
   /**
    * Forgets what was seen and stops all timers, while no pass runs: at the end, and at the beginning of a term of
    * leadership, since another process may have written in between.
@@ -100,6 +104,7 @@ export function controllerOf<O extends ManagedObject, V extends OwnershipFacts, 
   const reconciler = new Reconciler({ ...parts, kind, settings });
   return {
     reconcile: (key) => reconciler.reconcile(key),
+    gone: (last) => reconciler.gone(last as O),
     reset() {
       kind.reset();
       reconciler.reset();

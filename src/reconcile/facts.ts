@@ -52,6 +52,20 @@ export function ownershipFacts(object: ManagedObject, around: Surroundings): Own
   };
 }
 
+/**
+ * What an object that is gone has left in the cloud without anybody seeing to it, since its finalizer was taken off by
+ * somebody else. `last` is how it was at its end; undefined where it left nothing, or where its end was not seen.
+ */
+export function leftBehind(last: ManagedObject, definition: KindDefinition): string | undefined {
+  const { metadata, spec } = last;
+  if (metadata.finalizers?.includes(FINALIZER) || isOn(metadata, ANNOTATION.released)) return undefined;
+  if (spec.deletionPolicy === "Orphan") return undefined;
+  const identity = identityOf(last, definition);
+  if (identity.state === "ours") return `${definition.noun} ${identity.record.id}`;
+  const attempt = attemptOf(last, identity);
+  return attempt && `whatever came of the create of "${attempt.name}"`;
+}
+
 function identityOf(object: ManagedObject, definition: KindDefinition): Identity {
   const { metadata, status = {}, spec } = object;
   const order = parseAdopt(metadata);

@@ -34,3 +34,14 @@ describe("paperspace_objects", () => {
     expect(await registry.metrics()).toContain(`paperspace_objects{controller="things",state="stalled"} 0`);
   });
 });
+
+describe("paperspace_leaked_objects_total", () => {
+  it("is there before the first one, so that an alert sees it rise", async () => {
+    const registry = new Registry();
+    const metrics = createObjectMetrics(registry);
+    metrics.count("things", () => []);
+    expect(await registry.metrics()).toContain(`paperspace_leaked_objects_total{controller="things"} 0`);
+    metrics.leaked("things");
+    expect(await registry.metrics()).toContain(`paperspace_leaked_objects_total{controller="things"} 1`);
+  });
+});

@@ -1,10 +1,12 @@
-/** How the objects of each kind stand, counted when somebody asks. Only their conditions are read. */
-import { Gauge, type Registry } from "prom-client";
+/** How the objects of each kind stand, counted when somebody asks, and those that went unseen. */
+import { Counter, Gauge, type Registry } from "prom-client";
 import type { ManagedObject } from "./kind.ts";
 
 export interface ObjectMetrics {
   /** `objects` are those of one kind; `controller` is its plural, as in the other metrics. */
   count(controller: string, objects: () => readonly ManagedObject[]): void;
+  /** One went without anybody seeing to what it owned. */
+  leaked(controller: string): void;
 }
 
 /** What one word says of an object; `unknown` before its first look. */
@@ -29,9 +31,20 @@ export function createObjectMetrics(registry: Registry): ObjectMetrics {
       }
     },
   });
+  const leaks = new Counter({
+    name: "paperspace_leaked_objects_total",
+    help: "Objects that went after somebody took their finalizer off: what they owned goes on costing.",
+    labelNames: ["controller"] as const,
+    registers: [registry],
+  });
   return {
     count(controller, objects) {
       kinds.set(controller, objects);
+      // There from the start, so that the first one is seen to be a rise.
+      leaks.inc({ controller }, 0);
+    },
+    leaked(controller) {
+      leaks.inc({ controller });
     },
   };
 }

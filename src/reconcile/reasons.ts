@@ -49,4 +49,6 @@ export const REASON = {
   /** What is to be adopted differs in what cannot be changed: correct the spec. */
   AdoptMismatch: "AdoptMismatch",
   Deleted: "Deleted",
+  /** Somebody took the finalizer off, and the object went before what it owned: see to that in the console. */
+  LeftBehind: "LeftBehind",
 } as const;

@@ -130,6 +130,7 @@ async function setUp() {
     secrets: hold,
     recorder: { record() {} },
     mayWrite: () => true,
+    leaked() {},
     clock,
     logger: pino({ level: "silent" }),
     settings,

@@ -14,7 +14,7 @@ import type { Disposition } from "../runtime/workers.ts";
 import { Contention, contended } from "./contention.ts";
 import { create, recorded } from "./create.ts";
 import type { Credentials } from "./credentials.ts";
-import { ownerOf, ownershipFacts } from "./facts.ts";
+import { leftBehind, ownerOf, ownershipFacts } from "./facts.ts";
 import { Holds, isFailed, signatureOf } from "./hold.ts";
 import {
   type CloudAccount,
@@ -49,6 +49,8 @@ export interface ReconcilerParts<
   recorder: Pick<EventRecorder, "record">;
   /** True only while our lease surely has not ended. */
   mayWrite: () => boolean;
+  /** Counts an object that went without anybody seeing to what it owned. */
+  leaked: () => void;
   clock: Clock;
   logger: Logger;
   settings: ReconcilerSettings;
@@ -117,6 +119,19 @@ export class Reconciler<
       if (isConflict(error) || isNotFound(error)) return { kind: "retry" };
       throw error;
     }
+  }
+
+  /** The object has gone from the cluster; `last` is how it was then. */
+  gone(last: O): void {
+    const { kind, logger, mayWrite, recorder, leaked } = this.#parts;
+    const left = mayWrite() ? leftBehind(last, kind.definition) : undefined;
+    if (left === undefined) return;
+    const note = `its finalizer was taken off, so that nobody saw to ${left}: it goes on costing. Delete it in the Paperspace console, or adopt it (spec.adoptId)`;
+    logger.error({ key: keyOf(last), left }, "an object went without its finalizer");
+    leaked();
+    const id = `${REASON.LeftBehind}/${last.metadata.uid}`;
+    const news = { type: "Warning", reason: REASON.LeftBehind, action: "Reconcile", note, id } as const;
+    recorder.record({ regarding: this.#regarding(last), ...news });
   }
 
   /** A new term: what failed under another leader may be tried again. */

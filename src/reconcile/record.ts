@@ -12,6 +12,8 @@ export const FINALIZER = `${GROUP}/finalizer`;
 export const ANNOTATION = {
   record: `${GROUP}/record`,
   createPending: `${GROUP}/create-pending`,
+  /** Written with the release of the object, so that its end tells from one that nobody saw to. */
+  released: `${GROUP}/released`,
   paused: `${GROUP}/paused`,
   dryRun: `${GROUP}/dry-run`,
   adopt: `${GROUP}/adopt`,

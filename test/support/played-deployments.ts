@@ -28,15 +28,6 @@ export const status = (world: VirtualWorld, name = "web") => world.deployments.g
 export const uidOf = (world: VirtualWorld, name = "web", kube = world.kube, namespace = NAMESPACE) =>
   world.deployments.get(name, kube, namespace)?.metadata.uid ?? "";
 
-/** The notes of the Events of this reason. */
-export const told = (world: VirtualWorld, type: string, name = "web") =>
-  world.kube.storage.events.flatMap(({ of, object }) => {
-    const event = object as { reason?: string; note?: string; regarding?: { name: string } };
-    return of.plural === "events" && event.regarding?.name === name && event.reason === type
-      ? [event.note ?? ""]
-      : [];
-  });
-
 /** As `kubectl edit` of the spec; null takes a field out. */
 export const edit = (world: VirtualWorld, spec: object, name = "web") =>
   world.deployments.edit(name, { spec });

@@ -55,3 +55,12 @@ export function onlyDeployment(world: VirtualWorld) {
   if (!deployment) throw new Error("there is no deployment");
   return deployment;
 }
+
+/** The notes of the Events of this reason. */
+export const told = (world: VirtualWorld, type: string, name = "web") =>
+  world.kube.storage.events.flatMap(({ of, object }) => {
+    const event = object as { reason?: string; note?: string; regarding?: { name: string } };
+    return of.plural === "events" && event.regarding?.name === name && event.reason === type
+      ? [event.note ?? ""]
+      : [];
+  });

@@ -61,6 +61,7 @@ export class VirtualWorld {
   readonly #types: readonly FakeType[];
   readonly #logging: LoggerOptions;
   readonly #ends: (() => void)[] = [];
+  #registry = new Registry();
   readonly #machines = new VirtualObjects<PaperspaceMachine>(() => this, MACHINES, SPEC);
   /** PaperspaceDeployments; the methods of the world itself are about PaperspaceMachines. */
   readonly deployments = new VirtualObjects<PaperspaceDeployment>(() => this, DEPLOYMENTS, DEPLOYMENT_SPEC);
@@ -134,12 +135,13 @@ export class VirtualWorld {
       },
     };
     const abort = new AbortController();
+    this.#registry = new Registry();
     const operator = assembleOperator(
       { config: this.config, clock: this.clock, logger: createLogger(this.#logging) },
       {
         connection: connectionOver(kube, edge),
         sockets: simSockets(this.sim, edge),
-        registry: new Registry(),
+        registry: this.#registry,
         kinds: this.#kinds,
       },
     );
@@ -156,6 +158,11 @@ export class VirtualWorld {
     };
     this.#ends.push(() => abort.abort());
     return process;
+  }
+
+  /** What the newest process tells on /metrics. */
+  metrics(): Promise<string> {
+    return this.#registry.metrics();
   }
 
   /** The end of the world: no process goes on, dead ones neither, and nothing is kept of it. */
