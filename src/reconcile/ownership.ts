@@ -112,7 +112,8 @@ function whileDeleting(facts: OwnershipFacts): OwnershipStep | undefined {
   return withoutAccount(facts) ?? foreignTeam(facts, identity.record.team, facts.account);
 }
 
-function withoutAccount({ account, recheckMs }: OwnershipFacts): OwnershipStep | undefined {
+/** Nothing can be asked or done in the cloud without a key that is known to be good. */
+export function withoutAccount({ account, recheckMs }: OwnershipFacts): OwnershipStep | undefined {
   if (account.state === "invalid")
     return rest({ kind: "Terminal", reason: REASON.CredentialsInvalid, message: account.message, recheckMs });
   if (account.state === "unreachable") {

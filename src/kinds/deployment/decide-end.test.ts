@@ -5,6 +5,7 @@ import {
   beginning,
   chosen,
   GOOD,
+  LIMITS,
   MINUTE,
   NEW,
   type Particulars,
@@ -144,8 +145,14 @@ describe("a deletion", () => {
     expect(chosen(beginning({ ...left, held }))).toBe(`dropSecret/${TOKEN}`);
   });
 
-  it("leaves secrets that no key opens", () => {
-    expect(chosen(beginning({ ...left, account: { state: "invalid", message: "no key" } }))).toBe("release");
+  it("waits a while for a key that opens its secrets, and then leaves them", () => {
+    const early = { ...left, deletedAt: ago(MINUTE) };
+    const invalid = { state: "invalid", message: "no key" } as const;
+    const unreachable = { state: "unreachable", message: "no route" } as const;
+    expect(chosen(beginning({ ...early, account: invalid }))).toBe("Terminal/CredentialsInvalid");
+    expect(chosen(beginning({ ...early, account: unreachable }))).toBe("Retry/CredentialsUnchecked");
+    expect(chosen(beginning({ ...left, deletedAt: ago(LIMITS.deleteMs), account: invalid }))).toBe("release");
+    expect(chosen(beginning({ deleting: true, account: invalid }))).toBe("release");
   });
 
   it("waits for a pause to end, also where only secrets are left: a pause stops every write", () => {

@@ -2,11 +2,11 @@
  * What to do about one deployment: a pure function of what is wished, what is known and what was sent. It returns one
  * step; the ownership rules come first, then the life of a deployment (life.ts), and its end here.
  */
-import { rest, stalled, without } from "../../reconcile/choice.ts";
+import { ageOfTime, rest, stalled, without } from "../../reconcile/choice.ts";
 import { absence, adoption } from "../../reconcile/existence.ts";
 import { choose } from "../../reconcile/frame.ts";
 import { waiting } from "../../reconcile/outcome.ts";
-import type { OwnershipStep } from "../../reconcile/ownership.ts";
+import { type OwnershipStep, withoutAccount } from "../../reconcile/ownership.ts";
 import { life } from "./life.ts";
 import { occupied, preparation } from "./preparation.ts";
 import { REASON } from "./reasons.ts";
@@ -22,12 +22,17 @@ export function decide(view: DeploymentView): Choice {
   });
 }
 
-/** One that owned nothing may have left secrets all the same. */
+/** One that owned nothing may have left secrets all the same. What no key removes must not keep the object for ever. */
 function letGo(view: DeploymentView, step: OwnershipStep & { do: "release" }): Choice {
-  const { memory, halted, recheckMs } = view;
+  const { memory, halted, recheckMs, now, deletedAt, limits } = view;
   const left = step.reason === REASON.NothingToDelete ? leftSecrets(view, memory) : undefined;
-  if (left && halted) return rest({ kind: "Terminal", ...halted, recheckMs }, memory);
-  return left ?? act(step, memory);
+  if (!left) return act(step, memory);
+  if (halted) return rest({ kind: "Terminal", ...halted, recheckMs }, memory);
+  const keyless = withoutAccount(view);
+  if (!keyless) return left;
+  return deletedAt !== undefined && ageOfTime(deletedAt, now) >= limits.deleteMs
+    ? act(step, memory)
+    : act(keyless, memory);
 }
 
 /** Seen to be free just before: an upsert by name would change whatever bears it (deployments.md section 2). */
@@ -60,9 +65,8 @@ function gone(view: DeploymentView, certain: boolean): Choice {
   return left ?? absence(view, certain, { ...without(memory), history: [] });
 }
 
-/** What was put into the project for this object goes with it; without credentials it has to stay. */
-function leftSecrets({ memory, account, held }: DeploymentView, kept: DeploymentMemory): Choice | undefined {
-  if (account.state !== "valid") return undefined;
+/** What was put into the project for this object goes with it. */
+function leftSecrets({ memory, held }: DeploymentView, kept: DeploymentMemory): Choice | undefined {
   const of = memory.secrets.find((name) => !held[`dropSecret/${name}`]) ?? memory.secrets[0];
   if (of === undefined) return undefined;
   const telling = waiting(REASON.Deleting, `removed the project secret ${of}`);

@@ -54,6 +54,7 @@ export class Observer extends Watch<PaperspaceDeployment, DeploymentView, Projec
       generation: metadata.generation ?? 0,
       reference: `${deploymentDefinition.shortName}/${metadata.name} -n ${metadata.namespace ?? "default"}`,
       uid: metadata.uid ?? "",
+      ...(metadata.deletionTimestamp && { deletedAt: metadata.deletionTimestamp }),
       name,
       wanted: { state: "unknown" },
       sighting: { state: "unknown" },

@@ -73,6 +73,8 @@ export interface DeploymentView extends ThingView<DeploymentMemory, { deployment
   /** How people name the object on the command line: "psd/name -n namespace". */
   reference: string;
   uid: string;
+  /** When the object was asked to go. */
+  deletedAt?: string;
   /** The name in Paperspace that is declared. */
   name: string;
   wanted: Wanted;
