@@ -7,6 +7,7 @@ import { FakeKube } from "../test/support/fake-kube.ts";
 import { checkPlayed, onlyDeployment as deployment, played, running } from "../test/support/played.ts";
 import {
   allObjects,
+  annotate,
   beforeFirst,
   configMap,
   deletes,
@@ -26,6 +27,7 @@ import {
   upserts,
 } from "../test/support/played-deployments.ts";
 import { DEPLOYMENTS, type VirtualWorld } from "../test/support/virtual-world.ts";
+import { ANNOTATION } from "./reconcile/record.ts";
 
 checkPlayed();
 
@@ -160,6 +162,29 @@ describe("a create whose answer is lost", () => {
     await world.deployments.says("web", "AlreadyExists");
     expect(owned(world.kube)).toEqual([]);
     expect(specsOf(world)).toBe(1);
+  });
+
+  it.each([
+    ["and the object lives", false],
+    ["and the object is being deleted", true],
+  ])("is taken at the user's word where it cannot be told otherwise, %s", async (_, deleting) => {
+    const world = running();
+    world.sim.faults.add({
+      match: { method: "GET", path: "/history$", times: "always" },
+      do: { status: 404 },
+    });
+    world.deployments.apply("web");
+    await world.until("it was sent", () => world.deployed().length === 1);
+    if (deleting) world.deployments.delete("web");
+    await world.until("it says so", () => message(world).includes("cannot be told"));
+    await world.clock.advance(30 * MINUTE);
+    expect(world.deployed()).toHaveLength(1);
+    const order = /paperspace.com\/adopt=(\S+)/.exec(message(world))?.[1] ?? "";
+    annotate(world, { [ANNOTATION.adopt]: order });
+    if (deleting) await world.deployments.gone("web");
+    else await world.deployments.ready("web");
+    expect(world.deployed()).toHaveLength(deleting ? 0 : 1);
+    expect(upserts(world)).toHaveLength(1);
   });
 
   it("leaves nothing behind where the object is deleted meanwhile", async () => {

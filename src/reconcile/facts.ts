@@ -66,13 +66,18 @@ export function leftBehind(last: ManagedObject, definition: KindDefinition): str
   return attempt && `whatever came of the create of "${attempt.name}"`;
 }
 
+/** How people name the object on the command line. */
+export function referenceOf({ metadata }: ManagedObject, { shortName }: KindDefinition): string {
+  return `${shortName}/${metadata.name} -n ${metadata.namespace ?? "default"}`;
+}
+
 function identityOf(object: ManagedObject, definition: KindDefinition): Identity {
   const { metadata, status = {}, spec } = object;
   const order = parseAdopt(metadata);
   return judgeIdentity({
     uid: metadata.uid ?? "",
     noun: definition.noun,
-    reference: `${definition.shortName}/${metadata.name} -n ${metadata.namespace ?? "default"}`,
+    reference: referenceOf(object, definition),
     record: parseRecord(metadata),
     attempt: parseAttempt(metadata),
     status: {

@@ -2,7 +2,14 @@
  * Whose thing in the cloud is it? A pure verdict from the three memories (record annotation, status, metadata.uid) and the user's
  * two wishes (spec.adoptId, the adopt annotation). Where the memories disagree the object must not touch the cloud.
  */
-import { ANNOTATION, type Attempt, type OwnerRecord, type Parsed, type Requests } from "./record.ts";
+import {
+  ANNOTATION,
+  type Attempt,
+  adoptOrder,
+  type OwnerRecord,
+  type Parsed,
+  type Requests,
+} from "./record.ts";
 
 export interface IdentityFacts {
   uid: string;
@@ -105,7 +112,7 @@ function fromRecord(facts: IdentityFacts, record: OwnerRecord): Memory {
 }
 
 function conflict(facts: IdentityFacts, id: string | undefined, why: string): Memory {
-  const order = `kubectl annotate ${facts.reference} --overwrite ${ANNOTATION.adopt}=${id ?? "<id>"}@${facts.uid}`;
+  const order = adoptOrder(facts.reference, id ?? "<id>", facts.uid);
   return {
     state: "conflict",
     message: `${why}. Nothing is created, changed or deleted. If this object shall own ${id ?? `a ${facts.noun}`}: ${order}`,

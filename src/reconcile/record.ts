@@ -111,6 +111,11 @@ export function parseAdopt(meta: ObjectMeta): string | undefined {
   return id && uid === meta.uid && rest.length === 0 ? id : undefined;
 }
 
+/** The line to paste for that word. `reference`: how people name the object, "psm/name -n namespace". */
+export function adoptOrder(reference: string, id: string, uid: string): string {
+  return `kubectl annotate ${reference} --overwrite ${ANNOTATION.adopt}=${id}@${uid}`;
+}
+
 /** An annotation that switches something on: present and not "false". */
 export function isOn(meta: ObjectMeta, annotation: string): boolean {
   const value = meta.annotations?.[annotation];

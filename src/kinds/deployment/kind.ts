@@ -4,13 +4,14 @@
  */
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { announced } from "../../reconcile/create.ts";
+import { referenceOf } from "../../reconcile/facts.ts";
 import type { Decision, Failure, Gate, Signed, Tools } from "../../reconcile/kind.ts";
 import { type Telling, waiting } from "../../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../../reconcile/ownership.ts";
-import type { AttemptName, Sought } from "../../reconcile/record.ts";
+import { type AttemptName, adoptOrder, parseAdopt, type Sought } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { PaperspaceKind } from "../paperspace-kind.ts";
-import { DeploymentApi } from "./api.ts";
+import { DeploymentApi, type StoredSpec } from "./api.ts";
 import { Claims } from "./claims.ts";
 import { headersOf } from "./config.ts";
 import { decide } from "./decide.ts";
@@ -24,7 +25,7 @@ import { originOf } from "./sender.ts";
 import { deploymentNews, deploymentStatus } from "./status.ts";
 import { entryOf, perform } from "./steps.ts";
 import { type DeploymentStatus, deploymentDefinition, type PaperspaceDeployment } from "./types.ts";
-import type { DeploymentMemory, DeploymentStep, DeploymentView } from "./view.ts";
+import type { DeploymentMemory, DeploymentStep, DeploymentView, Wanted } from "./view.ts";
 
 export interface DeploymentParts extends Omit<ObserverParts, "rivalOf"> {
   objects(): readonly PaperspaceDeployment[];
@@ -90,19 +91,19 @@ export class DeploymentKind extends PaperspaceKind<
     const { secrets } = object.status?.history?.find(({ hash }) => hash === mark) ?? {};
     const wanted = references.wanted(key, object, nameOf(object));
     const verdict = this.#claims.ownerOf(id, key) ? "foreign" : originOf(specs, { mark, secrets }, wanted);
-    if (verdict === "ours") {
+    const settled = clock.now() - Date.parse(attempt.time) >= settings.settleMs;
+    if (verdict === "foreign" && settled) return { state: "surelyNone" };
+    const why = settled ? untold(specs, origins.trouble(id), wanted) : undefined;
+    if (verdict === "ours" || (why !== undefined && parseAdopt(object.metadata) === id)) {
       this.#claims.take(key, projectId, name);
       return found;
     }
-    const settled = clock.now() - Date.parse(attempt.time) >= settings.settleMs;
-    if (verdict === "foreign" && settled) return { state: "surelyNone" };
     const there = `project ${projectId} has a deployment named "${name}" (${id})`;
-    if (verdict === "foreign" || !settled || !specs)
-      return open(`${there}; whether this object made it is being looked up`);
+    if (why === undefined) return open(`${there}; whether this object made it is being looked up`);
     // Neither taken nor left to itself: the one could be another's, the other a deployment that nobody pays attention to.
-    const why = wanted.state === "missing" ? wanted.message : "its first configuration cannot be read";
+    const order = adoptOrder(referenceOf(object, this.definition), id, object.metadata.uid ?? "");
     return open(
-      `${there}, and whether this object made it cannot be told: ${why}. Nothing is done until it can, or until that deployment is gone or has another name`,
+      `${there}, and whether this object made it cannot be told: ${why}. Nothing is done until it can, or until that deployment is gone or has another name. If it is this object's: ${order}`,
     );
   }
 
@@ -226,6 +227,17 @@ export class DeploymentKind extends PaperspaceKind<
       `somebody else made it at the same moment, and this object's configuration has replaced the first one (spec ${specs[0]?.id}): ${taken(view, [id])}`,
     );
   }
+}
+
+/** Why it cannot be told who made a deployment; undefined while it is still being looked up. */
+function untold(
+  specs: readonly StoredSpec[] | undefined,
+  trouble: unknown,
+  wanted: Wanted,
+): string | undefined {
+  if (!specs) return trouble instanceof Error ? trouble.message : undefined;
+  if (wanted.state === "missing") return wanted.message;
+  return wanted.state === "unknown" ? wanted.trouble?.message : "its first configuration cannot be read";
 }
 
 /** An attempt's name is "project/name"; no project id has a slash in it. */

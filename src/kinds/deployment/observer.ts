@@ -2,6 +2,8 @@
  * Turns what is known into views: of the deployment, its runs, and what its configuration needs. It asks for a look where
  * too little is known; it never writes and never decides.
  */
+
+import { referenceOf } from "../../reconcile/facts.ts";
 import { idOf } from "../../reconcile/identity.ts";
 import type { Decision, Subject } from "../../reconcile/kind.ts";
 import type { OwnershipFacts } from "../../reconcile/ownership.ts";
@@ -52,7 +54,7 @@ export class Observer extends Watch<PaperspaceDeployment, DeploymentView, Projec
       ...facts,
       spec,
       generation: metadata.generation ?? 0,
-      reference: `${deploymentDefinition.shortName}/${metadata.name} -n ${metadata.namespace ?? "default"}`,
+      reference: referenceOf(object, deploymentDefinition),
       uid: metadata.uid ?? "",
       ...(metadata.deletionTimestamp && { deletedAt: metadata.deletionTimestamp }),
       name,

@@ -3,6 +3,7 @@
  * Pure.
  */
 import { DUE, lacking, stalled, wait } from "../../reconcile/choice.ts";
+import { adoptOrder } from "../../reconcile/record.ts";
 import { REASON } from "./reasons.ts";
 import { ASK, act, type Choice, type DeploymentMemory, type DeploymentView, type Target } from "./view.ts";
 
@@ -41,5 +42,5 @@ export function occupied(view: DeploymentView, memory: DeploymentMemory, own?: s
 /** What to do about a name that is taken. */
 export function taken({ name, spec, reference, uid }: DeploymentView, ids: readonly string[]): string {
   const [id = "<id>"] = ids;
-  return `project ${spec.projectId} has a deployment named "${name}" already (${ids.join(", ")}), and it is not this object's. Choose another spec.name; or let this object take it over and replace its configuration: kubectl annotate ${reference} --overwrite paperspace.com/adopt=${id}@${uid}`;
+  return `project ${spec.projectId} has a deployment named "${name}" already (${ids.join(", ")}), and it is not this object's. Choose another spec.name; or let this object take it over and replace its configuration: ${adoptOrder(reference, id, uid)}`;
 }
