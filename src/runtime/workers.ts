@@ -42,11 +42,12 @@ export interface WorkersOptions {
 }
 
 /**
- * So many turns in a row may ask for the next one at once; each small step of a pass takes one. A key that goes on is
- * caught in a circle, which is a bug of ours: it is slowed down, so that it takes the others' budget neither of the
- * cloud nor of the workers.
+ * So many turns in a row may ask for the next one at once; each small step of a pass takes one, such as each secret of an
+ * object with many. A key that goes on may be caught in a circle, which is a bug of ours: from then on it gets a turn a
+ * second, so that it takes the others' budget neither of the cloud nor of the workers.
  */
-const MOST_AT_ONCE = 100;
+const MOST_AT_ONCE = 200;
+const SLOWED_MS = 1_000;
 
 /** A stretch of time between two pauses. */
 interface Term {
@@ -155,28 +156,32 @@ export class Workers {
 
   #requeue({ key, priority }: QueueItem, disposition: Disposition): PassResult {
     const { queue } = this.#options;
-    const next: Disposition = this.#isCaught(key, disposition) ? { kind: "retry" } : disposition;
-    if (next.kind === "retry") {
-      queue.retry(key, { priority, atLeastMs: next.atLeastMs ?? 0 });
+    const afterMs = this.#afterMs(key, disposition);
+    if (disposition.kind === "retry") {
+      queue.retry(key, { priority, atLeastMs: disposition.atLeastMs ?? 0 });
       return "requeue";
     }
     queue.forget(key);
-    if (next.kind === "done") return "success";
-    queue.add(key, { priority, afterMs: next.ms });
+    if (afterMs === undefined) return "success";
+    queue.add(key, { priority, afterMs });
     return "requeue_after";
   }
 
-  /** Whether one more turn at once is one too many. */
-  #isCaught(key: string, disposition: Disposition): boolean {
-    if (disposition.kind !== "after" || disposition.ms > 0) {
+  /** When the key comes again by itself, unless after a back-off. */
+  #afterMs(key: string, disposition: Disposition): number | undefined {
+    const ms = disposition.kind === "after" ? disposition.ms : undefined;
+    if (ms !== 0) {
       this.#eager.delete(key);
-      return false;
+      return ms;
     }
     const turns = (this.#eager.get(key) ?? 0) + 1;
     this.#eager.set(key, turns);
     if (turns === MOST_AT_ONCE)
-      this.#options.logger.error({ key }, "the key asks for its next turn at once, without end: slowed down");
-    return turns >= MOST_AT_ONCE;
+      this.#options.logger.warn(
+        { key, turns },
+        "the key asks for its next turn at once again and again: slowed down",
+      );
+    return turns < MOST_AT_ONCE ? 0 : SLOWED_MS;
   }
 
   #failed({ key, priority }: QueueItem, error: unknown, signal: AbortSignal): PassResult {
