@@ -27,7 +27,7 @@ const GIT = {
     "kubectl.kubernetes.io/last-applied-configuration": '{"spec":{}}',
   },
 };
-const OWN = [ANNOTATION.record, ANNOTATION.createPending] as string[];
+const OWN = [ANNOTATION.record, ANNOTATION.createPending, ANNOTATION.released] as string[];
 
 /** Everything that ever was of this kind, oldest first. */
 function told(world: VirtualWorld, kind: string): KubeObject[] {
