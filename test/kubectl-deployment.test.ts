@@ -88,8 +88,12 @@ base("scale changes the number of instances, and status.replicas follows", async
   });
   await place.kubectl("scale psd/scaled --replicas=0");
   await place.kubectl("wait --for=condition=Ready psd/scaled --timeout=60s");
-  expect(place.get("scaled")?.status).toMatchObject({ replicas: 0, readyReplicas: 0 });
-  expect(place.condition("scaled", "Ready")?.reason).toBe("Disabled");
+  // Asked anew: what is seen here may be a moment behind kubectl.
+  expect((await place.objectsOf.get(place.namespace, "scaled")).status).toMatchObject({
+    replicas: 0,
+    readyReplicas: 0,
+    conditions: expect.arrayContaining([expect.objectContaining({ type: "Ready", reason: "Disabled" })]),
+  });
   const runs = inAccount("scaled")[0]?.runs.filter(({ dtFinished }) => !dtFinished);
   expect(runs).toEqual([]);
   expect(inAccount("scaled")).toHaveLength(1);
