@@ -5,6 +5,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
 import { findChartTools } from "../../dev/chart-tools/tools.ts";
+import { type Said, whatSays } from "./said.ts";
 
 export const CHART = fileURLToPath(new URL("../../charts/paperspace-operator", import.meta.url));
 /** For the hook that calls `Helm.find`: the first time compiles helm. */
@@ -23,12 +24,6 @@ export interface Rendered {
   };
   // biome-ignore lint/suspicious/noExplicitAny: objects of all kinds, looked into by tests.
   [field: string]: any;
-}
-
-export interface Said {
-  code: number;
-  out: string;
-  err: string;
 }
 
 export class Helm {
@@ -50,19 +45,7 @@ export class Helm {
   /** Whatever comes of it. */
   say(args: readonly string[], values: Values = {}): Promise<Said> {
     const child = spawn(this.#path, args, { env: this.#env, stdio: ["pipe", "pipe", "pipe"] });
-    child.stdin.on("error", () => {});
-    child.stdin.end(JSON.stringify(values));
-    const said: Said = { code: -1, out: "", err: "" };
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      said.out += text;
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      said.err += text;
-    });
-    return new Promise((resolve, reject) => {
-      child.once("error", reject);
-      child.once("close", (code) => resolve({ ...said, code: code ?? -1 }));
-    });
+    return whatSays(child, JSON.stringify(values));
   }
 
   /** Gives what it printed; throws what it complained of. */

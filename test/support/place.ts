@@ -24,6 +24,7 @@ import { Store } from "../../src/runtime/store.ts";
 import { Daemon } from "./daemon.ts";
 import type { Manifest } from "./manifest.ts";
 import { operatorKubeconfig } from "./operator-rights.ts";
+import { type Said, whatSays } from "./said.ts";
 import { newSimulator } from "./simulator.ts";
 
 /** A cluster as its users reach it. */
@@ -53,12 +54,6 @@ export interface StartOptions {
   /** Another way to the API server, such as through a proxy. */
   kubeconfig?: string;
   paperspaceUrl?: string;
-}
-
-export interface Said {
-  code: number;
-  out: string;
-  err: string;
 }
 
 /** A hang, not a slow host: nothing that is waited for takes a tenth of it. */
@@ -212,19 +207,8 @@ export class Place<T extends ManagedObject = PaperspaceMachine> {
   shell(line: string, input?: string | object): Promise<Said> {
     const env = { ...process.env, ...this.cluster.env, KUBECONFIG: this.kubeconfig };
     const child = spawn("/bin/sh", ["-c", line], { env, stdio: ["pipe", "pipe", "pipe"] });
-    child.stdin.on("error", () => {});
-    child.stdin.end(input === undefined ? "" : typeof input === "string" ? input : JSON.stringify(input));
-    const said: Said = { code: -1, out: "", err: "" };
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      said.out += text;
-    });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      said.err += text;
-    });
-    return new Promise((resolve, reject) => {
-      child.once("error", reject);
-      child.once("close", (code) => resolve({ ...said, code: code ?? -1 }));
-    });
+    const given = typeof input === "string" ? input : JSON.stringify(input);
+    return whatSays(child, given ?? "");
   }
 
   async apply(...objects: Manifest[]): Promise<void> {
