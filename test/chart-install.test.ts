@@ -15,7 +15,7 @@ import type { Simulator } from "../dev/simulator/simulator.ts";
 import { DEMO_KEY } from "../dev/simulator/world/teams.ts";
 import type { PaperspaceDeployment } from "../src/kinds/deployment/types.ts";
 import { compareVersions } from "../src/kube/objects.ts";
-import { useEveryRight } from "./support/chart-story.ts";
+import { useEveryRight } from "./support/chart-scenario.ts";
 import { checkConformance, deploymentPlace, Place } from "./support/cluster.ts";
 import type { Daemon } from "./support/daemon.ts";
 import { CHART, COMPILE_MS, Helm, type Values } from "./support/helm.ts";

@@ -18,7 +18,7 @@ import { connect } from "../src/kube/connection.ts";
 import { createSockets } from "../src/paperspace/wire.ts";
 import { EVERYTHING, VALUE_SETS } from "./support/chart-values.ts";
 import { CHART, COMPILE_MS, Helm, objectsIn, only, type Rendered, type Values } from "./support/helm.ts";
-import { Place } from "./support/place.ts";
+import { Place } from "./support/test-env.ts";
 
 const NAMESPACE = "ns";
 const CLUSTER_WIDE = [

@@ -1,7 +1,7 @@
 /**
  * The operator of a deployment is killed (SIGKILL) around the writes where it could be lost or made twice, and where its
  * configuration could be sent twice: then there is exactly one, with just the configurations that were asked for. Every
- * moment of all lives is played in virtual time by src/app.crash*.test.ts; here are real processes.
+ * moment of all lives is played in virtual time by test/app/crash*.test.ts; here are real processes.
  */
 import { describe, expect } from "vitest";
 import type { PaperspaceDeployment } from "../src/kinds/deployment/types.ts";

@@ -97,7 +97,7 @@ test("a life without accident takes the steps at which this suite kills, and no 
   life.proxy.close();
 });
 
-/** What changes nothing is no worse a moment than the write before it; src/app.crash.test.ts dies there as well. */
+/** What changes nothing is no worse a moment than the write before it; test/app/crash.test.ts dies there as well. */
 const READS = [
   "reads the Secret",
   "checks the key",

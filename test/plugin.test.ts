@@ -12,7 +12,7 @@ import { afterAll, test as base, beforeAll, describe, expect, inject } from "vit
 import { kubeconfigFor } from "../dev/control-plane/kubeconfig.ts";
 import { DEMO_KEY } from "../dev/simulator/world/teams.ts";
 import { checkConformance, Place } from "./support/cluster.ts";
-import type { Said } from "./support/said.ts";
+import type { Said } from "./support/run-command.ts";
 
 const PLUGIN = fileURLToPath(new URL("../bin/kubectl-paperspace.js", import.meta.url));
 const TEAM = "te-alpha";

@@ -14,7 +14,7 @@ import { FINALIZER } from "../src/reconcile/record.ts";
 import { checkConformance, Place, test } from "./support/cluster.ts";
 import { installCrds } from "./support/crds.ts";
 import { manifest } from "./support/manifest.ts";
-import type { Said } from "./support/said.ts";
+import type { Said } from "./support/run-command.ts";
 import { newSimulator } from "./support/simulator.ts";
 
 const PLUGIN = fileURLToPath(new URL("../bin/kubectl-paperspace.js", import.meta.url));

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
-import { type Narrator, type Stage, startStage } from "../demo/stage.ts";
+import { type Narrator, type Stage, startStage } from "../demo/demo-env.ts";
 import { isReady } from "../demo/tables.ts";
 
 /** The idle time that is watched, in resyncs of this length. */

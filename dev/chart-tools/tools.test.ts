@@ -3,8 +3,8 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { script, fakeGo as writeFakeGo } from "../../test/control-plane/go.ts";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
-import { script, fakeGo as writeFakeGo } from "../control-plane/go.fixture.ts";
 import { cacheRootOf } from "../control-plane/go-module.ts";
 import { type ChartToolOptions, findChartTools, TOOLS, toolFolder } from "./tools.ts";
 

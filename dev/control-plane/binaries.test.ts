@@ -9,9 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { script, fakeGo as writeFakeGo } from "../../test/control-plane/go.ts";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { type BinaryOptions, findBinaries } from "./binaries.ts";
-import { script, fakeGo as writeFakeGo } from "./go.fixture.ts";
 import { cacheFolder, cacheRoot, PROGRAMS, readRelease } from "./release.ts";
 
 const release = readRelease();

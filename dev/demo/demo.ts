@@ -1,7 +1,7 @@
 /** The course of the demo: set the stage, apply the examples, watch them become Ready, then hand over or clean up. */
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import type { ManagedObject } from "../../src/reconcile/kind.ts";
-import { type Narrator, type Stage, startStage } from "./stage.ts";
+import { type Narrator, type Stage, startStage } from "./demo-env.ts";
 import { isReady, type Shown, tables } from "./tables.ts";
 import type { LiveLine, Terminal } from "./terminal.ts";
 import { invitation, TITLE } from "./words.ts";

@@ -5,7 +5,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { runDemo } from "./demo.ts";
-import { ROOT } from "./stage.ts";
+import { ROOT } from "./demo-env.ts";
 import { appending, type Style, type Terminal } from "./terminal.ts";
 
 const SPEED = 15;

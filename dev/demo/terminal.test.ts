@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { SPEC } from "../../src/kinds/machine/spec.fixture.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
+import { SPEC } from "../../test/decide/machine/spec.ts";
 import { ageOf, isReady, tables } from "./tables.ts";
 import { appending, redrawing } from "./terminal.ts";
 

@@ -1,7 +1,7 @@
 /** What the demo says to a person. Commands must work as they stand: they are there to be pasted. */
 import { accessSync, constants } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import type { Stage } from "./stage.ts";
+import type { Stage } from "./demo-env.ts";
 import type { Terminal } from "./terminal.ts";
 
 export const USAGE = `Usage: npm run demo [-- flags]

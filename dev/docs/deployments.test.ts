@@ -7,9 +7,9 @@ import { fileURLToPath } from "node:url";
 import { Default, Errors } from "typebox/value";
 import { describe, expect, it } from "vitest";
 import { parseAllDocuments } from "yaml";
-import { SECTIONS } from "../../src/kinds/deployment/official-action.fixture.ts";
 import { REASON } from "../../src/kinds/deployment/reasons.ts";
 import { deploymentSpecSchema } from "../../src/kinds/deployment/spec-schema.ts";
+import { SECTIONS } from "../../test/decide/deployment/official-action.ts";
 import { CONFIGS } from "../simulator/api/schemas-deployments.ts";
 
 const root = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -132,7 +132,7 @@ describe("the reasons", () => {
   /** Every reason that the room or what all rooms share gives. */
   const sources = ["src/kinds/deployment", "src/reconcile", "src/kinds"].flatMap((folder) =>
     readdirSync(root(folder))
-      .filter((file) => file.endsWith(".ts") && !/\.(test|fixture)\.ts$|^reasons\.ts$/.test(file))
+      .filter((file) => file.endsWith(".ts") && !/\.test\.ts$|^reasons\.ts$/.test(file))
       .map((file) => readFileSync(root(`${folder}/${file}`), "utf8")),
   );
   const used = Object.values(REASON).filter((reason) =>

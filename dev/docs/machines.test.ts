@@ -12,8 +12,8 @@ const page = readFileSync(root("docs/machines.md"), "utf8");
 
 /** The short names that the page explains. */
 const FILES: Record<string, string> = {
-  machine: "src/app.machine.test.ts",
-  life: "src/app.test.ts",
+  machine: "test/app/machine.test.ts",
+  life: "test/app/operator.test.ts",
   schema: "test/schema.test.ts",
   diff: "src/kinds/machine/diff.test.ts",
   status: "src/kinds/machine/status-facts.test.ts",

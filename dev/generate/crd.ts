@@ -3,7 +3,7 @@
  * word, and what the fields mean stands in each kind's types.ts.
  */
 import { stringify } from "yaml";
-import type { CrdSource } from "../../src/kinds/entry.ts";
+import type { CrdSource } from "../../src/kinds/registration.ts";
 import type { KindDefinition } from "../../src/reconcile/kind.ts";
 
 const HEADER = "# Generated from src/kinds/*/types.ts by `npm run generate`. Do not edit.\n";

@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { Condition } from "../../src/kube/objects.ts";
+import { kstatus } from "../../test/gitops/kstatus.ts";
+import { luaHealth } from "../../test/gitops/lua.ts";
+import { type Case, everyCase } from "../../test/gitops/objects.ts";
+import { FUNCTIONS, promised } from "../../test/gitops/table.ts";
 import { ARGOCD_CONFIG, argocdConfig, healthScript } from "./argocd.ts";
-import { kstatus } from "./kstatus.fixture.ts";
-import { luaHealth } from "./lua.fixture.ts";
-import { type Case, everyCase } from "./objects.fixture.ts";
-import { FUNCTIONS, promised } from "./table.fixture.ts";
 
 const script = healthScript();
 const health = luaHealth(script, FUNCTIONS);

@@ -5,13 +5,13 @@
 import { describe, expect, it } from "vitest";
 import type { Condition, KubeObject } from "../../src/kube/objects.ts";
 import { ANNOTATION, FINALIZER, GROUP } from "../../src/reconcile/record.ts";
-import { checkPlayed, onlyDeployment, onlyMachine, running } from "../../test/support/played.ts";
+import { kstatus } from "../../test/gitops/kstatus.ts";
+import { luaHealth } from "../../test/gitops/lua.ts";
+import { FUNCTIONS, promised } from "../../test/gitops/table.ts";
+import { checkPlayed, onlyDeployment, onlyMachine, running } from "../../test/support/scenario-world.ts";
 import type { VirtualWorld } from "../../test/support/virtual-world.ts";
 import { DEMO_KEY } from "../simulator/world/teams.ts";
 import { healthScript } from "./argocd.ts";
-import { kstatus } from "./kstatus.fixture.ts";
-import { luaHealth } from "./lua.fixture.ts";
-import { FUNCTIONS, promised } from "./table.fixture.ts";
 
 checkPlayed();
 

@@ -105,7 +105,7 @@ test("nothing reaches the build but sources, manifests and the licence, so that 
   const files = context();
   const others = files.filter((path) => !/^src\/.+\.ts$/.test(path));
   expect(others.sort()).toEqual(["LICENSE", "package-lock.json", "package.json"]);
-  expect(files.filter((path) => /\.(test|fixture)\.ts$|^src\/plugin/.test(path))).toEqual([]);
+  expect(files.filter((path) => /\.test\.ts$|^src\/plugin/.test(path))).toEqual([]);
   for (const path of ["dev/main.ts", "test/a.test.ts", ".git/config", ".env", ".npmrc"]) {
     expect(ignored(path), path).toBe(true);
   }

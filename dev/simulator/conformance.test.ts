@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { DEPLOYMENT, PROJECT } from "../../test/simulator/deployments.ts";
+import { MACHINE, setUp, vendor } from "../../test/simulator/simulation.ts";
 import { OPERATIONS } from "./api/operations.ts";
 import { ALLOWED_DEVIATIONS, VendorSchema } from "./conformance.ts";
-import { DEPLOYMENT, PROJECT } from "./deployments.fixture.ts";
 import { toJsonSchema } from "./openapi.ts";
-import { MACHINE, setUp, vendor } from "./simulation.fixture.ts";
 import type { Behaviour } from "./world/behaviour.ts";
 import { METRICS } from "./world/metrics.ts";
 

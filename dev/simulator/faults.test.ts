@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { MACHINE, setUp } from "../../test/simulator/simulation.ts";
 import { type Answer, ConnectionCut } from "./api/handle.ts";
 import type { Page } from "./api/paging.ts";
 import type { FaultAction } from "./faults.ts";
-import { MACHINE, setUp } from "./simulation.fixture.ts";
 import type { EventView, MachineView } from "./world/records.ts";
 
 /** What becomes of a create under a fault: what the client saw, and how many machines there are. */

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
+import { ALPHA, MACHINE, type Written } from "../../test/simulator/simulation.ts";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
-import { ALPHA, MACHINE, type Written } from "./simulation.fixture.ts";
 import { type Simulator, startSimulator } from "./simulator.ts";
 
 let running: Simulator | undefined;

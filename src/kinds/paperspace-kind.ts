@@ -3,7 +3,8 @@
  * failed write comes to, what is forgotten when. A kind says otherwise where it has reason to.
  */
 import { PaperspaceError } from "../paperspace/errors.ts";
-import type { ThingView } from "../reconcile/frame.ts";
+import type { ThingView } from "../reconcile/decide.ts";
+import type { Announcement } from "../reconcile/event-notes.ts";
 import type {
   Decision,
   Failure,
@@ -21,12 +22,11 @@ import type { Outcome, Telling } from "../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../reconcile/ownership.ts";
 import { REASON } from "../reconcile/reasons.ts";
 import type { AttemptName, Sought } from "../reconcile/record.ts";
-import type { Announcement } from "../reconcile/transitions.ts";
 import type { PaperspaceAccount as Account } from "./account.ts";
 import { failureOf } from "./failure.ts";
 import type { Inventory, Item } from "./inventory.ts";
+import type { Known, Watch, WatchParts } from "./observer.ts";
 import { resolveByName } from "./resolution.ts";
-import type { Known, Watch, WatchParts } from "./watch.ts";
 
 export abstract class PaperspaceKind<
   O extends ManagedObject,

@@ -1,10 +1,10 @@
 import { Registry } from "prom-client";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { html, json, type Received, ScriptedServer } from "../../test/paperspace/scripted-server.ts";
+import { failure, get, KEY, until } from "../../test/paperspace/transport.ts";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { type Account, Accounts, keyFingerprint } from "./accounts.ts";
 import { createApiMetrics } from "./metrics.ts";
-import { html, json, type Received, ScriptedServer } from "./scripted-server.fixture.ts";
-import { failure, get, KEY, until } from "./transport.fixture.ts";
 import { createSockets, type Sockets } from "./wire.ts";
 
 const RECHECK_MS = 300_000;

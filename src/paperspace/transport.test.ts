@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { Type } from "typebox";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { apiPath } from "./route.ts";
-import { cutAtOnce, html, json } from "./scripted-server.fixture.ts";
+import { cutAtOnce, html, json } from "../../test/paperspace/scripted-server.ts";
 import {
   failure,
   get,
@@ -13,7 +12,8 @@ import {
   type Setting,
   setUp,
   until,
-} from "./transport.fixture.ts";
+} from "../../test/paperspace/transport.ts";
+import { apiPath } from "./route.ts";
 
 let setting: Setting;
 beforeEach(async () => {

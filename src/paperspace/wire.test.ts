@@ -1,8 +1,15 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { cutAnswer, cutAtOnce, html, json, ScriptedServer, silence } from "./scripted-server.fixture.ts";
-import { failure, get, KEY, post, put, type Setting, setUp, until } from "./transport.fixture.ts";
+import {
+  cutAnswer,
+  cutAtOnce,
+  html,
+  json,
+  ScriptedServer,
+  silence,
+} from "../../test/paperspace/scripted-server.ts";
+import { failure, get, KEY, post, put, type Setting, setUp, until } from "../../test/paperspace/transport.ts";
 
 let setting: Setting;
 beforeEach(async () => {

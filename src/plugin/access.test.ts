@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { type Handler, ID, KEY, OWN_KEY, page, Stage } from "../../test/plugin/plugin-env.ts";
 import { KubeError } from "../kube/errors.ts";
-import { type Handler, ID, KEY, OWN_KEY, page, Stage } from "./stage.fixture.ts";
 
 const empty: Handler = ({ path }) => (path === "/auth/session" ? undefined : page());
 const own = { PAPERSPACE_API_KEY: ` ${OWN_KEY}\n` };

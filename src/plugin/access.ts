@@ -10,10 +10,10 @@ import { secrets } from "../kube/resource.ts";
 import { type Account, Accounts } from "../paperspace/accounts.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
 import { DEFAULT_KEY, DEFAULT_SECRET } from "../reconcile/credentials.ts";
-import type { Edges } from "./edges.ts";
 import { PluginError } from "./failure.ts";
 import type { Flags } from "./flags.ts";
-import type { Screen } from "./screen.ts";
+import type { Screen } from "./output.ts";
+import type { Edges } from "./process-io.ts";
 
 const DEFAULT_URL = "https://api.paperspace.com/v1";
 const VARIABLE = "PAPERSPACE_API_KEY";

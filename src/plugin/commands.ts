@@ -3,14 +3,14 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { Access } from "./access.ts";
-import type { Edges } from "./edges.ts";
-import { FAMILIES } from "./families.ts";
 import type { FlagName, Flags } from "./flags.ts";
 import { LIST_FORMATS, list } from "./list.ts";
+import { FAMILIES } from "./listables.ts";
 import { logs } from "./logs.ts";
 import { METRICS, METRICS_FORMATS, metrics } from "./metrics.ts";
+import type { Screen } from "./output.ts";
+import type { Edges } from "./process-io.ts";
 import { release } from "./release.ts";
-import type { Screen } from "./screen.ts";
 
 /** What every command works with. */
 export interface Context {

@@ -7,14 +7,14 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createSimulation } from "../../dev/simulator/simulation.ts";
 import { DEMO_KEY } from "../../dev/simulator/world/teams.ts";
+import { Stage, type StageOptions } from "../../test/plugin/plugin-env.ts";
 import { Resource, secrets } from "../kube/resource.ts";
 import { FINALIZER } from "../reconcile/record.ts";
 import { COMMANDS } from "./commands.ts";
 import { DEPLOYMENTS } from "./deployment.ts";
-import { FAMILIES } from "./families.ts";
 import { FLAGS } from "./flags.ts";
+import { FAMILIES } from "./listables.ts";
 import { METRICS } from "./metrics.ts";
-import { Stage, type StageOptions } from "./stage.fixture.ts";
 
 const PAGE = fileURLToPath(new URL("../../docs/kubectl-plugin.md", import.meta.url));
 const page = readFileSync(PAGE, "utf8");

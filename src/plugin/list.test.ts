@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Handler, page, Stage } from "./stage.fixture.ts";
+import { type Handler, page, Stage } from "../../test/plugin/plugin-env.ts";
 
 const types = (...labels: string[]) =>
   labels.map((label) => ({ machineTypeLabel: label.replace("!", ""), isAvailable: !label.endsWith("!") }));

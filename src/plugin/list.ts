@@ -4,9 +4,9 @@ import { clip } from "../paperspace/errors.ts";
 import type { Access } from "./access.ts";
 import type { Context } from "./commands.ts";
 import { UsageError } from "./failure.ts";
-import { FAMILIES, type Family, type Item } from "./families.ts";
 import type { FlagName, Flags } from "./flags.ts";
 import { chosen } from "./format.ts";
+import { FAMILIES, type Family, type Item } from "./listables.ts";
 import { printableJson } from "./plain-text.ts";
 import { table } from "./table.ts";
 

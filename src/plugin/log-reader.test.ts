@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FakeLog, logStage, printed } from "./log.fixture.ts";
+import { FakeLog, logStage, printed } from "../../test/plugin/log.ts";
 import { LATE_MS } from "./log-reader.ts";
 
 interface Turn {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FakeLog, logStage, printed, time } from "./log.fixture.ts";
+import { FakeLog, logStage, printed, time } from "../../test/plugin/log.ts";
 
 const MINUTE = 60_000;
 

@@ -6,8 +6,8 @@ import { deploymentName, openDeployment } from "./deployment.ts";
 import { UsageError } from "./failure.ts";
 import type { Flags } from "./flags.ts";
 import { type LogLine, LogReader } from "./log-reader.ts";
+import type { Screen } from "./output.ts";
 import { linesOf, terminalLine } from "./plain-text.ts";
-import type { Screen } from "./screen.ts";
 
 const POLL_MS = 3_000;
 const DEFAULT_TAIL = 100;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { ID, Stage } from "../../test/plugin/plugin-env.ts";
 import { numberText } from "./metrics.ts";
-import { ID, Stage } from "./stage.fixture.ts";
 
 const START = Date.UTC(2026, 0, 31, 8, 0);
 const at = (minute: number) => new Date(START + minute * 60_000).toISOString();

@@ -7,7 +7,7 @@ import { isForbidden, isNotFound } from "../kube/errors.ts";
 import { type Lease, leases } from "../kube/resource.ts";
 import type { Access } from "./access.ts";
 import { PluginError } from "./failure.ts";
-import type { Screen } from "./screen.ts";
+import type { Screen } from "./output.ts";
 import { age } from "./table.ts";
 
 /** The chart names lease and Deployment alike: after the release, with this in it. */

@@ -7,7 +7,7 @@ import { SECRETS, type Secret, secrets } from "../kube/resource.ts";
 import { DEFAULT_SECRET } from "../reconcile/credentials.ts";
 import type { Access } from "./access.ts";
 import { forbidden, isHeld, listAll, type Managed, readAll, without } from "./managed.ts";
-import type { Screen } from "./screen.ts";
+import type { Screen } from "./output.ts";
 
 const TRIES = 5;
 

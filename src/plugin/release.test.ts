@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { Stage, type StageOptions } from "../../test/plugin/plugin-env.ts";
 import type { KubeObject } from "../kube/objects.ts";
 import { leases, SECRETS } from "../kube/resource.ts";
 import { ANNOTATION, FINALIZER } from "../reconcile/record.ts";
 import { DEPLOYMENTS } from "./deployment.ts";
 import { MACHINES } from "./managed.ts";
-import { Stage, type StageOptions } from "./stage.fixture.ts";
 
 const MACHINE = "psabc123";
 const DEPLOYMENT = "0b7e3d5e-0000-4000-8000-000000000001";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { Stage } from "../../test/plugin/plugin-env.ts";
 import { COMMANDS } from "./commands.ts";
-import { Stage } from "./stage.fixture.ts";
 
 async function said(line: string) {
   const stage = new Stage();

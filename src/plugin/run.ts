@@ -5,11 +5,11 @@
 import { version } from "../base/version.ts";
 import { Access } from "./access.ts";
 import { COMMANDS, type Command } from "./commands.ts";
-import type { Edges } from "./edges.ts";
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, PluginError, UsageError } from "./failure.ts";
 import { COMMON, type CommandLine, type FlagName, parseCommandLine } from "./flags.ts";
 import { helpText } from "./help.ts";
-import { Screen } from "./screen.ts";
+import { Screen } from "./output.ts";
+import type { Edges } from "./process-io.ts";
 
 /** Resolves with the exit code; never rejects. `argv` is what stands behind `kubectl paperspace`. */
 export async function runPlugin(argv: readonly string[], edges: Edges): Promise<number> {

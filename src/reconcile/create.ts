@@ -4,10 +4,10 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { toTime } from "../kube/objects.ts";
-import { INTENT_CREATE } from "./facts.ts";
 import type { CloudAccount, Gate, Kind, ManagedObject, Operation, Signed, Step } from "./kind.ts";
 import { type Outcome, waiting } from "./outcome.ts";
 import type { OwnershipFacts } from "./ownership.ts";
+import { INTENT_CREATE } from "./ownership-facts.ts";
 import { REASON } from "./reasons.ts";
 import {
   ANNOTATION,

@@ -4,7 +4,7 @@
  * changed, is theirs.
  */
 import { type Change, describe } from "./change.ts";
-import { act, ageOf, begun, isLate, rest, stalled, untilLook, wait } from "./choice.ts";
+import { act, ageOf, begun, isLate, rest, stalled, untilLook, wait } from "./decision.ts";
 import type { Decision, ManagedObject, Operation, Performed, Step } from "./kind.ts";
 import { type Trouble, waiting } from "./outcome.ts";
 import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";

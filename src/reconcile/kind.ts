@@ -3,10 +3,10 @@
  * sentences with MUST are its contract. Nothing here knows Paperspace.
  */
 import type { Condition, KubeObject } from "../kube/objects.ts";
+import type { Announcement } from "./event-notes.ts";
 import type { Outcome, Telling } from "./outcome.ts";
 import type { OwnershipFacts, OwnershipStep, Resolution } from "./ownership.ts";
 import type { AttemptName, OwnerRecord, Requests, Sought } from "./record.ts";
-import type { Announcement } from "./transitions.ts";
 
 /** The part of every custom resource of ours that the generic code reads. */
 export interface ManagedObject extends KubeObject {

@@ -3,11 +3,12 @@
  * an object may go. Pure. It returns a step, or undefined once an object owns a known thing of the right team and the
  * kind may look at what it is like.
  */
-import type { Failed } from "./hold.ts";
+
 import type { Identity } from "./identity.ts";
 import type { Outcome } from "./outcome.ts";
 import { REASON } from "./reasons.ts";
 import type { Attempt, Requests } from "./record.ts";
+import type { Failed } from "./step-backoff.ts";
 
 /** What the lists say about an attempt's name (DESIGN section 5, "an unknown outcome"). */
 export type Resolution =

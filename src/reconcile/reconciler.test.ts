@@ -4,12 +4,12 @@ import { FakeKube } from "../../test/support/fake-kube.ts";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { Resource, secrets } from "../kube/resource.ts";
 import { Store } from "../runtime/store.ts";
+import { needsKey, SecretHold } from "./credential-guard.ts";
 import { Credentials } from "./credentials.ts";
 import type { CloudAccount, Kind, ManagedObject, Operation, Performed, Step } from "./kind.ts";
 import { decideOwnership, type OwnershipFacts } from "./ownership.ts";
 import { Reconciler } from "./reconciler.ts";
 import { ANNOTATION, FINALIZER, parseAttempt } from "./record.ts";
-import { needsKey, SecretHold } from "./secret-hold.ts";
 import { managedStatus } from "./status.ts";
 import { ObjectWriter } from "./writer.ts";
 

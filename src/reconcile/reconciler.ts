@@ -13,9 +13,9 @@ import type { Store } from "../runtime/store.ts";
 import type { Disposition } from "../runtime/workers.ts";
 import { Contention, contended } from "./contention.ts";
 import { create, recorded } from "./create.ts";
+import type { SecretHold } from "./credential-guard.ts";
 import type { Credentials } from "./credentials.ts";
-import { leftBehind, ownerOf, ownershipFacts } from "./facts.ts";
-import { Holds, isFailed, signatureOf } from "./hold.ts";
+import { type Announcement, announce } from "./event-notes.ts";
 import {
   type CloudAccount,
   type Gate,
@@ -28,10 +28,10 @@ import {
 } from "./kind.ts";
 import { dispositionOf, isTelling, type Outcome, type Telling, waiting } from "./outcome.ts";
 import { isOwnershipStep, type OwnershipFacts, type OwnershipStep } from "./ownership.ts";
+import { leftBehind, ownerOf, ownershipFacts } from "./ownership-facts.ts";
 import { REASON } from "./reasons.ts";
 import { ANNOTATION, isOn, requestsIn } from "./record.ts";
-import type { SecretHold } from "./secret-hold.ts";
-import { type Announcement, announce } from "./transitions.ts";
+import { Holds, isFailed, signatureOf } from "./step-backoff.ts";
 import type { ObjectWriter } from "./writer.ts";
 
 export interface ReconcilerParts<

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { stopAll, WIDGETS, type Widget, world } from "../../test/runtime/reflector.ts";
 import { compareVersions, type KubeObject, keyOf } from "../kube/objects.ts";
-import { stopAll, WIDGETS, type Widget, world } from "./reflector.fixture.ts";
 
 test("whatever the network does, the store ends equal to the server, and handlers heard of every stranger's write", async () => {
   const step = fc.oneof(

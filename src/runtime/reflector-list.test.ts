@@ -1,7 +1,7 @@
 import pino from "pino";
 import { expect, test } from "vitest";
+import { reads, WIDGETS, world } from "../../test/runtime/reflector.ts";
 import { keyOf } from "../kube/objects.ts";
-import { reads, WIDGETS, world } from "./reflector.fixture.ts";
 import { Reflector } from "./reflector.ts";
 import { lines } from "./watch-stream.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { reads, world } from "../../test/runtime/reflector.ts";
 import { answer } from "../../test/support/fake-storage.ts";
-import { reads, world } from "./reflector.fixture.ts";
 
 test("a cut watch resumes from the last version: nothing lost, nothing told twice, no list", async () => {
   const { kube, create, start, clock, told, resize, same } = world();

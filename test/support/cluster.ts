@@ -6,10 +6,10 @@ import { afterAll, test as base, beforeAll, beforeEach, expect } from "vitest";
 import { deploymentDefinition, type PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
 import type { ManagedObject } from "../../src/reconcile/kind.ts";
-import { Place, type PlaceOptions, type StartOptions } from "./place.ts";
 import { conformanceReports } from "./simulator.ts";
+import { Place, type PlaceOptions, type StartOptions } from "./test-env.ts";
 
-export { Place } from "./place.ts";
+export { Place } from "./test-env.ts";
 
 /** Each test gets a place of its own, and tells its story when it fails. */
 export const test = base.extend("place", async ({ onTestFailed }, { onCleanup }) => {

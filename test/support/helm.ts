@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
 import { findChartTools } from "../../dev/chart-tools/tools.ts";
-import { type Said, whatSays } from "./said.ts";
+import { type Said, whatSays } from "./run-command.ts";
 
 export const CHART = fileURLToPath(new URL("../../charts/paperspace-operator", import.meta.url));
 /** For the hook that calls `Helm.find`: the first time compiles helm. */

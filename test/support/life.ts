@@ -6,8 +6,8 @@ import type { ManagedObject } from "../../src/reconcile/kind.ts";
 import type { Place } from "./cluster.ts";
 import type { Daemon } from "./daemon.ts";
 import { KillProxy, type Moment } from "./kill-proxy.ts";
-import type { StartOptions } from "./place.ts";
 import { stepOf } from "./steps.ts";
+import type { StartOptions } from "./test-env.ts";
 
 export interface Death {
   step: string;

@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { Daemon } from "./daemon.ts";
 import { CHART, type Helm, type Rendered, type Values } from "./helm.ts";
-import { QUICK_FLAGS } from "./place.ts";
+import { QUICK_FLAGS } from "./test-env.ts";
 
 const run = promisify(execFile);
 

@@ -5,16 +5,16 @@
 import { Type } from "typebox";
 import type { PaperspaceAccount } from "../../src/kinds/account.ts";
 import { changing, creating, OLDEST_FIRST, reading, removing } from "../../src/kinds/calls.ts";
-import { controllerOf, type ServedKind, watchSettings } from "../../src/kinds/entry.ts";
 import { Inventory, type Item } from "../../src/kinds/inventory.ts";
+import { Known, Watch } from "../../src/kinds/observer.ts";
 import { PaperspaceKind } from "../../src/kinds/paperspace-kind.ts";
-import { Known, Watch } from "../../src/kinds/watch.ts";
+import { controllerOf, type ServedKind, watchSettings } from "../../src/kinds/registration.ts";
 import { apiPath, type PaperspaceApi } from "../../src/paperspace/transport.ts";
 import { type Change, describe } from "../../src/reconcile/change.ts";
-import { act, done, without } from "../../src/reconcile/choice.ts";
 import { announced } from "../../src/reconcile/create.ts";
+import { choose, type ThingView } from "../../src/reconcile/decide.ts";
+import { act, done, without } from "../../src/reconcile/decision.ts";
 import { type DeleteStep, deleting } from "../../src/reconcile/existence.ts";
-import { choose, type ThingView } from "../../src/reconcile/frame.ts";
 import type {
   Gate,
   ManagedObject,

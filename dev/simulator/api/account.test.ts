@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { refusal, setUpConforming } from "../simulation.fixture.ts";
+import { refusal, setUpConforming } from "../../../test/simulator/simulation.ts";
 import type { Accessor } from "../world/records.ts";
 import type { Page } from "./paging.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { DEPLOYMENT, PROJECT, setUpDeployments } from "../deployments.fixture.ts";
+import { DEPLOYMENT, PROJECT, setUpDeployments } from "../../../test/simulator/deployments.ts";
 import type { DeploymentView } from "../world/deployment-records.ts";
 import type { Page } from "./paging.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { refusal, setUpConforming, type Written } from "../simulation.fixture.ts";
+import { refusal, setUpConforming, type Written } from "../../../test/simulator/simulation.ts";
 import type { Behaviour } from "../world/behaviour.ts";
 import type { MachineState } from "../world/records.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BETA, MACHINE, refusal, setUp } from "../simulation.fixture.ts";
+import { BETA, MACHINE, refusal, setUp } from "../../../test/simulator/simulation.ts";
 import type { Behaviour } from "../world/behaviour.ts";
 import type { EventView, MachineView } from "../world/records.ts";
 import type { Page } from "./paging.ts";

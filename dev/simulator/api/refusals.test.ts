@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ALPHA, MACHINE, refusal, setUp } from "../simulation.fixture.ts";
+import { ALPHA, MACHINE, refusal, setUp } from "../../../test/simulator/simulation.ts";
 import type { Behaviour } from "../world/behaviour.ts";
 
 const auth = { authorization: `Bearer ${ALPHA}` };

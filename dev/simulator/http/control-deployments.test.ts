@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { DEPLOYMENT, PROJECT, ROLLOUT_MS } from "../../../test/simulator/deployments.ts";
+import { ALPHA } from "../../../test/simulator/simulation.ts";
 import { VirtualClock } from "../../../test/support/virtual-clock.ts";
-import { DEPLOYMENT, PROJECT, ROLLOUT_MS } from "../deployments.fixture.ts";
-import { ALPHA } from "../simulation.fixture.ts";
 import { type Simulator, startSimulator } from "../simulator.ts";
 import type { DeploymentView, RunView } from "../world/deployment-records.ts";
 

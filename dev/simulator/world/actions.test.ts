@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { MACHINE, refusal, setUp, type Written } from "../simulation.fixture.ts";
+import { MACHINE, refusal, setUp, type Written } from "../../../test/simulator/simulation.ts";
 import { type Behaviour, behaviourWith, DEFAULT_BEHAVIOUR } from "./behaviour.ts";
 import type { EventView, MachineState, MachineView } from "./records.ts";
 

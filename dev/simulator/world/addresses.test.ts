@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { BETA, refusal, setUp, setUpConforming } from "../../../test/simulator/simulation.ts";
 import type { Page } from "../api/paging.ts";
-import { BETA, refusal, setUp, setUpConforming } from "../simulation.fixture.ts";
 import type { Behaviour } from "./behaviour.ts";
 import type { addressView } from "./views.ts";
 

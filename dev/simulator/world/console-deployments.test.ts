@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PROJECT, ROLLOUT_MS, setUpDeployments } from "../deployments.fixture.ts";
+import { PROJECT, ROLLOUT_MS, setUpDeployments } from "../../../test/simulator/deployments.ts";
 import { ApiError } from "./errors.ts";
 
 const setUp = (...args: Parameters<typeof setUpDeployments>) => {

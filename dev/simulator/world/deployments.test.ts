@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { DEPLOYMENT, PROJECT, setUpDeployments } from "../../../test/simulator/deployments.ts";
+import { BETA, refusal } from "../../../test/simulator/simulation.ts";
 import type { Page } from "../api/paging.ts";
-import { DEPLOYMENT, PROJECT, setUpDeployments } from "../deployments.fixture.ts";
-import { BETA, refusal } from "../simulation.fixture.ts";
 import type { DeploymentView } from "./deployment-records.ts";
 
 const otherProject = (sim: ReturnType<typeof setUpDeployments>["sim"]) =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { setUp, type Written } from "../simulation.fixture.ts";
+import { setUp, type Written } from "../../../test/simulator/simulation.ts";
 import type { EventView, MachineView } from "./records.ts";
 
 const START = Date.UTC(2026, 0, 1);

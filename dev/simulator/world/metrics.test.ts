@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { setUpDeployments } from "../deployments.fixture.ts";
+import { setUpDeployments } from "../../../test/simulator/deployments.ts";
 import { METRICS, type Metric, TIMEFRAMES } from "./metrics.ts";
 
 interface Point {

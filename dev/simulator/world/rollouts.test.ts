@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PROJECT, ROLLOUT_MS, setUpDeployments } from "../deployments.fixture.ts";
+import { PROJECT, ROLLOUT_MS, setUpDeployments } from "../../../test/simulator/deployments.ts";
 import type { RunView } from "./deployment-records.ts";
 
 const ready = (runs: RunView[]) => runs.map((r) => [r.replicas, r.readyReplicas]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { setUpDeployments } from "../../../test/simulator/deployments.ts";
+import { BETA, refusal, setUp, setUpConforming } from "../../../test/simulator/simulation.ts";
 import type { Page } from "../api/paging.ts";
-import { setUpDeployments } from "../deployments.fixture.ts";
-import { BETA, refusal, setUp, setUpConforming } from "../simulation.fixture.ts";
 import type { Behaviour } from "./behaviour.ts";
 
 interface Secret {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { BETA, MACHINE, refusal, setUpConforming, type Written } from "../../../test/simulator/simulation.ts";
 import type { Page } from "../api/paging.ts";
-import { BETA, MACHINE, refusal, setUpConforming, type Written } from "../simulation.fixture.ts";
 import type { Behaviour } from "./behaviour.ts";
 import type { EventView } from "./records.ts";
 import type { templateView } from "./views.ts";

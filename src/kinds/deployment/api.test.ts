@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { all, answering, MAY, PROJECT, simulated } from "./api.fixture.ts";
+import { all, answering, MAY, PROJECT, simulated } from "../../../test/decide/deployment/api.ts";
+import { configured, EVERYTHING } from "../../../test/decide/deployment/config.ts";
 import { taken } from "./api.ts";
-import { configured, EVERYTHING } from "./config.fixture.ts";
 
 const DATE = "2026-06-01T00:00:00Z";
 const GIT = { "x-git-host": "github", "x-git-sha": "abc" };

@@ -1,8 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import {
+  anySpec,
+  configured,
+  EVERYTHING,
+  leaves,
+  resolve,
+  storedLeaves,
+} from "../../../test/decide/deployment/config.ts";
 import { describe as words } from "../../reconcile/change.ts";
 import { additions, differences, hashOf, leavesOf, shown } from "./compare.ts";
-import { anySpec, configured, EVERYTHING, leaves, resolve, storedLeaves } from "./config.fixture.ts";
 import { configOf } from "./config.ts";
 import type { DeploymentSpec } from "./types.ts";
 

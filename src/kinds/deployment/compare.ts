@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import type { Change } from "../../reconcile/change.ts";
 import { regionCode } from "../region.ts";
 import { PROBES, type Probe } from "./config.ts";
-import type { StoredConfig } from "./stored.ts";
+import type { StoredConfig } from "./stored-config.ts";
 
 /** By path, in the words of the API. */
 export type Leaves = ReadonlyMap<string, unknown>;

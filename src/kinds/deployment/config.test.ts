@@ -2,12 +2,18 @@ import fc from "fast-check";
 import { Value } from "typebox/value";
 import { describe, expect, it } from "vitest";
 import { CONFIGS } from "../../../dev/simulator/api/schemas-deployments.ts";
-import { ALPHA, setUpConforming, vendor } from "../../../dev/simulator/simulation.fixture.ts";
 import { issuesOf } from "../../../dev/simulator/validate.ts";
 import { GIT_HEADERS } from "../../../dev/simulator/world/deployment-records.ts";
-import { anySpec, configured, EVERYTHING, INTEGRATIONS, resolve } from "./config.fixture.ts";
+import {
+  anySpec,
+  configured,
+  EVERYTHING,
+  INTEGRATIONS,
+  resolve,
+} from "../../../test/decide/deployment/config.ts";
+import { SPEC } from "../../../test/decide/deployment/spec.ts";
+import { ALPHA, setUpConforming, vendor } from "../../../test/simulator/simulation.ts";
 import { configOf, headersOf, referencesOf } from "./config.ts";
-import { SPEC } from "./spec.fixture.ts";
 import { deploymentSpecSchema } from "./spec-schema.ts";
 
 const PROJECT = "p-alpha";

@@ -2,15 +2,16 @@
  * What to do about one deployment: a pure function of what is wished, what is known and what was sent. It returns one
  * step; the ownership rules come first, then the life of a deployment (life.ts), and its end here.
  */
-import { ageOfTime, rest, stalled, without } from "../../reconcile/choice.ts";
+
+import { choose } from "../../reconcile/decide.ts";
+import { ageOfTime, rest, stalled, without } from "../../reconcile/decision.ts";
 import { absence, adoption } from "../../reconcile/existence.ts";
-import { choose } from "../../reconcile/frame.ts";
 import { waiting } from "../../reconcile/outcome.ts";
 import { type OwnershipStep, withoutAccount } from "../../reconcile/ownership.ts";
 import { life } from "./life.ts";
+import { act, type Choice, type DeploymentMemory, type DeploymentView } from "./observation.ts";
 import { occupied, preparation } from "./preparation.ts";
 import { REASON } from "./reasons.ts";
-import { act, type Choice, type DeploymentMemory, type DeploymentView } from "./view.ts";
 
 export function decide(view: DeploymentView): Choice {
   return choose(view, {

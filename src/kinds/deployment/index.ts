@@ -2,8 +2,8 @@
  * The door of this room: what the registry gets, and how the configuration becomes the settings of this kind.
  */
 import type { Config } from "../../base/config.ts";
-import { controllerOf, type KindEntry, watchSettings } from "../entry.ts";
 import { troubleOf } from "../failure.ts";
+import { controllerOf, type KindEntry, watchSettings } from "../registration.ts";
 import { DeploymentKind } from "./kind.ts";
 import type { DeploymentSettings } from "./observer.ts";
 import { References } from "./references.ts";

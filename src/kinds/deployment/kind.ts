@@ -4,28 +4,28 @@
  */
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { announced } from "../../reconcile/create.ts";
-import { referenceOf } from "../../reconcile/facts.ts";
 import type { Decision, Failure, Gate, Signed, Tools } from "../../reconcile/kind.ts";
 import { type Telling, waiting } from "../../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../../reconcile/ownership.ts";
+import { referenceOf } from "../../reconcile/ownership-facts.ts";
 import { type AttemptName, adoptOrder, parseAdopt, type Sought } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { PaperspaceKind } from "../paperspace-kind.ts";
 import { DeploymentApi, type StoredSpec } from "./api.ts";
-import { Claims } from "./claims.ts";
 import { headersOf } from "./config.ts";
 import { decide } from "./decide.ts";
-import { firstSpecsIfAny } from "./knowledge.ts";
 import { origin } from "./life.ts";
+import { Claims } from "./name-reservations.ts";
+import type { DeploymentMemory, DeploymentStep, DeploymentView, Wanted } from "./observation.ts";
 import { type Deployments, nameOf, Observer, type ObserverParts } from "./observer.ts";
 import { taken } from "./preparation.ts";
+import { firstSpecsIfAny } from "./project-cache.ts";
+import { originOf } from "./provenance.ts";
 import { REASON } from "./reasons.ts";
 import { pushed } from "./rollout.ts";
-import { originOf } from "./sender.ts";
 import { deploymentNews, deploymentStatus } from "./status.ts";
 import { entryOf, perform } from "./steps.ts";
 import { type DeploymentStatus, deploymentDefinition, type PaperspaceDeployment } from "./types.ts";
-import type { DeploymentMemory, DeploymentStep, DeploymentView, Wanted } from "./view.ts";
 
 export interface DeploymentParts extends Omit<ObserverParts, "rivalOf"> {
   objects(): readonly PaperspaceDeployment[];

@@ -3,16 +3,9 @@
  * is it time to go back to the last healthy one. Pure.
  */
 import { toTime } from "../../kube/objects.ts";
-import { ageOfTime, lacking, OBSERVE, rest, stalled, wait } from "../../reconcile/choice.ts";
+import { ageOfTime, lacking, OBSERVE, rest, stalled, wait } from "../../reconcile/decision.ts";
 import type { Deployment, StoredSpec } from "./api.ts";
 import { hashOf, leavesOf } from "./compare.ts";
-import { extraOf } from "./filled.ts";
-import { occupied, preparation } from "./preparation.ts";
-import { REASON } from "./reasons.ts";
-import { concluded, pushed, type Relation, relate } from "./rollout.ts";
-import { asV1, readConfig } from "./stored.ts";
-import type { Rollout } from "./types.ts";
-import { judged, refused } from "./verdict.ts";
 import {
   ASK,
   act,
@@ -21,7 +14,14 @@ import {
   type DeploymentView,
   type Known,
   type Target,
-} from "./view.ts";
+} from "./observation.ts";
+import { occupied, preparation } from "./preparation.ts";
+import { REASON } from "./reasons.ts";
+import { concluded, pushed, type Relation, relate } from "./rollout.ts";
+import { judged, refused } from "./rollout-health.ts";
+import { extraOf } from "./server-defaults.ts";
+import { asV1, readConfig } from "./stored-config.ts";
+import type { Rollout } from "./types.ts";
 
 export function life(view: DeploymentView, deployment: Deployment): Choice {
   const { recheckMs, requests, wanted } = view;

@@ -3,24 +3,24 @@
  * too little is known; it never writes and never decides.
  */
 
-import { referenceOf } from "../../reconcile/facts.ts";
 import { idOf } from "../../reconcile/identity.ts";
 import type { Decision, Subject } from "../../reconcile/kind.ts";
 import type { OwnershipFacts } from "../../reconcile/ownership.ts";
+import { referenceOf } from "../../reconcile/ownership-facts.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { troubleOf } from "../failure.ts";
-import { Watch, type WatchParts, type WatchSettings } from "../watch.ts";
-import { ProjectKnowledge } from "./knowledge.ts";
-import { REASON } from "./reasons.ts";
-import type { References } from "./references.ts";
-import { deploymentDefinition, type PaperspaceDeployment } from "./types.ts";
+import { Watch, type WatchParts, type WatchSettings } from "../observer.ts";
 import {
   ASK,
   type DeploymentLimits,
   type DeploymentMemory,
   type DeploymentStep,
   type DeploymentView,
-} from "./view.ts";
+} from "./observation.ts";
+import { ProjectKnowledge } from "./project-cache.ts";
+import { REASON } from "./reasons.ts";
+import type { References } from "./references.ts";
+import { deploymentDefinition, type PaperspaceDeployment } from "./types.ts";
 
 /** All in milliseconds. */
 export interface DeploymentSettings extends WatchSettings {

@@ -1,7 +1,7 @@
 /** The rules of the official tools, each played through decide and the status. */
 import { describe, expect, it } from "vitest";
-import { said, situation } from "./decide.fixture.ts";
-import { SECTIONS } from "./official-action.fixture.ts";
+import { SECTIONS } from "../../../test/decide/deployment/official-action.ts";
+import { said, situation } from "../../../test/decide/deployment/situations.ts";
 
 describe.each(SECTIONS)("$heading (section $section)", ({ rules }) => {
   it.each(rules)(

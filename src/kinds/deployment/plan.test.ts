@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { OBSERVE } from "../../reconcile/choice.ts";
-import { configured, EVERYTHING } from "./config.fixture.ts";
+import { configured, EVERYTHING } from "../../../test/decide/deployment/config.ts";
 import {
   ago,
   beginning,
@@ -14,7 +13,8 @@ import {
   situation,
   stored,
   targetOf,
-} from "./decide.fixture.ts";
+} from "../../../test/decide/deployment/situations.ts";
+import { OBSERVE } from "../../reconcile/decision.ts";
 import { driftOf, planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 

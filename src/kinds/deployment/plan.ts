@@ -5,10 +5,10 @@
 import type { Change } from "../../reconcile/change.ts";
 import { planned } from "../../reconcile/plan.ts";
 import { differences, leavesOf, shown } from "./compare.ts";
+import type { DeploymentView } from "./observation.ts";
 import { filledIn } from "./rollout.ts";
-import { readConfig } from "./stored.ts";
+import { readConfig } from "./stored-config.ts";
 import type { DeploymentStatus } from "./types.ts";
-import type { DeploymentView } from "./view.ts";
 
 export type Plan = NonNullable<DeploymentStatus["plan"]>;
 

@@ -2,10 +2,17 @@
  * What a configuration needs before it can be sent: the project secrets that it names, and a name that nobody else has.
  * Pure.
  */
-import { DUE, lacking, stalled, wait } from "../../reconcile/choice.ts";
+import { DUE, lacking, stalled, wait } from "../../reconcile/decision.ts";
 import { adoptOrder } from "../../reconcile/record.ts";
+import {
+  ASK,
+  act,
+  type Choice,
+  type DeploymentMemory,
+  type DeploymentView,
+  type Target,
+} from "./observation.ts";
 import { REASON } from "./reasons.ts";
-import { ASK, act, type Choice, type DeploymentMemory, type DeploymentView, type Target } from "./view.ts";
 
 /** Undefined where all is ready. */
 export function preparation(

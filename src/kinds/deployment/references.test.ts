@@ -1,6 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { KubeError } from "../../kube/errors.ts";
-import { REASON } from "./reasons.ts";
 import {
   BACK_OFF_MS,
   DUE,
@@ -11,7 +9,9 @@ import {
   RECHECK_MS,
   RESYNC_MS,
   setUp,
-} from "./references.fixture.ts";
+} from "../../../test/decide/deployment/references.ts";
+import { KubeError } from "../../kube/errors.ts";
+import { REASON } from "./reasons.ts";
 import { ownerMark } from "./references.ts";
 
 const VALUE = "hunter2";

@@ -7,14 +7,14 @@ import { createHash, scryptSync } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import { isNotFound } from "../../kube/errors.ts";
 import type { ConfigMap, Resource, Secret } from "../../kube/resource.ts";
-import { DUE } from "../../reconcile/choice.ts";
+import { DUE } from "../../reconcile/decision.ts";
 import type { Trouble } from "../../reconcile/outcome.ts";
 import { Lookup } from "../lookup.ts";
 import { hashOf, leavesOf } from "./compare.ts";
 import { configOf, type Reference, referencesOf, secretValue } from "./config.ts";
+import type { Wanted } from "./observation.ts";
 import { REASON } from "./reasons.ts";
 import type { PaperspaceDeployment } from "./types.ts";
-import type { Wanted } from "./view.ts";
 
 export interface ReferencesParts {
   secrets: Pick<Resource<Secret>, "get">;

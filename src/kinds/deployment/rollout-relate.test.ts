@@ -1,6 +1,16 @@
 import { describe, expect, it } from "vitest";
+import {
+  FOREIGN,
+  GOOD,
+  LIMITS,
+  NEW,
+  NOW,
+  SECOND,
+  sent,
+  stored,
+  targetOf,
+} from "../../../test/decide/deployment/situations.ts";
 import type { StoredSpec } from "./api.ts";
-import { FOREIGN, GOOD, LIMITS, NEW, NOW, SECOND, sent, stored, targetOf } from "./decide.fixture.ts";
 import { relate } from "./rollout.ts";
 import type { DeploymentSpec, Rollout } from "./types.ts";
 

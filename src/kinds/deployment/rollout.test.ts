@@ -1,9 +1,20 @@
 import fc from "fast-check";
 import { Value } from "typebox/value";
 import { describe, expect, it } from "vitest";
+import {
+  GOOD,
+  MINUTE,
+  NEW,
+  NOW,
+  OFF,
+  run,
+  SECOND,
+  sent,
+  stored,
+  targetOf,
+} from "../../../test/decide/deployment/situations.ts";
 import { toTime } from "../../kube/objects.ts";
 import type { Instance, Run, StoredSpec } from "./api.ts";
-import { GOOD, MINUTE, NEW, NOW, OFF, run, SECOND, sent, stored, targetOf } from "./decide.fixture.ts";
 import { concluded, isBad, progress, pushed, runWords } from "./rollout.ts";
 import { deploymentStatusSchema, OUTCOMES } from "./status-schema.ts";
 import type { DeploymentSpec, Rollout } from "./types.ts";

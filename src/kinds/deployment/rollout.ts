@@ -5,12 +5,12 @@
  */
 import { toTime } from "../../kube/objects.ts";
 import type { Change } from "../../reconcile/change.ts";
-import { ageOfTime } from "../../reconcile/choice.ts";
+import { ageOfTime } from "../../reconcile/decision.ts";
 import type { Instance, Run, StoredSpec } from "./api.ts";
 import { additions, differences, type Leaves, leavesOf } from "./compare.ts";
-import { readConfig } from "./stored.ts";
+import type { Target } from "./observation.ts";
+import { readConfig } from "./stored-config.ts";
 import type { Rollout } from "./types.ts";
-import type { Target } from "./view.ts";
 
 /** What the shown spec is to us. */
 export type Relation =

@@ -1,6 +1,5 @@
 import { Value } from "typebox/value";
 import { describe, expect, it } from "vitest";
-import { isTelling, type Telling } from "../../reconcile/outcome.ts";
 import {
   ago,
   FOREIGN,
@@ -18,10 +17,20 @@ import {
   TEAM,
   targetOf,
   UID,
-} from "./decide.fixture.ts";
+} from "../../../test/decide/deployment/situations.ts";
+import {
+  condition,
+  DONE,
+  HALT,
+  HALTS,
+  instance,
+  STALLED,
+  status,
+  WAITS,
+} from "../../../test/decide/deployment/status.ts";
+import { isTelling, type Telling } from "../../reconcile/outcome.ts";
 import { decide } from "./decide.ts";
 import { REASON } from "./reasons.ts";
-import { condition, DONE, HALT, HALTS, instance, STALLED, status, WAITS } from "./status.fixture.ts";
 import { deploymentNews } from "./status.ts";
 import { deploymentStatusSchema } from "./status-schema.ts";
 import type { DeploymentStatus, Rollout } from "./types.ts";

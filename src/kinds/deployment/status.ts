@@ -3,19 +3,19 @@
  * gives an equal status, so that an idle deployment costs no write.
  */
 import type { Claim } from "../../reconcile/conditions.ts";
+import type { Announcement } from "../../reconcile/event-notes.ts";
 import type { Subject } from "../../reconcile/kind.ts";
 import type { Telling } from "../../reconcile/outcome.ts";
 import { REASON as SHARED } from "../../reconcile/reasons.ts";
 import { kept, managedStatus, syncedClaim } from "../../reconcile/status.ts";
-import type { Announcement } from "../../reconcile/transitions.ts";
 import { apiTime } from "../time.ts";
 import type { Deployment, Instance, Run } from "./api.ts";
 import { shown } from "./compare.ts";
+import type { DeploymentMemory, DeploymentView } from "./observation.ts";
 import { driftOf, planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import { isBad } from "./rollout.ts";
 import type { DeploymentStatus, PaperspaceDeployment } from "./types.ts";
-import type { DeploymentMemory, DeploymentView } from "./view.ts";
 
 type Known = Subject<PaperspaceDeployment, { team: string }>;
 

@@ -5,23 +5,23 @@
 import { toTime } from "../../kube/objects.ts";
 import { PaperspaceError, type PaperspaceErrorCode } from "../../paperspace/errors.ts";
 import { describe } from "../../reconcile/change.ts";
+import type { Announcement } from "../../reconcile/event-notes.ts";
 import { deleting } from "../../reconcile/existence.ts";
 import type { Gate, Performed, Tools } from "../../reconcile/kind.ts";
 import { type Outcome, waiting } from "../../reconcile/outcome.ts";
-import type { Announcement } from "../../reconcile/transitions.ts";
 import type { Inventory } from "../inventory.ts";
 import type { Lookup } from "../lookup.ts";
 import type { Deployment, DeploymentApi } from "./api.ts";
 import { shown } from "./compare.ts";
 import { headersOf } from "./config.ts";
-import { firstSpecsIfAny } from "./knowledge.ts";
 import { used } from "./life.ts";
+import type { Deploy, DeploymentMemory, DeploymentStep, Target } from "./observation.ts";
+import { firstSpecsIfAny } from "./project-cache.ts";
+import { originOf } from "./provenance.ts";
 import { REASON } from "./reasons.ts";
 import type { References } from "./references.ts";
 import { pushed } from "./rollout.ts";
-import { originOf } from "./sender.ts";
 import type { PaperspaceDeployment, Rollout } from "./types.ts";
-import type { Deploy, DeploymentMemory, DeploymentStep, Target } from "./view.ts";
 
 export interface StepParts {
   /** Undefined before there is a deployment. */

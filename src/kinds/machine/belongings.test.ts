@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { Failed } from "../../reconcile/hold.ts";
-import type { Person } from "./around-api.ts";
+import { ADA, BOB, EVE, scene } from "../../../test/decide/machine/situations.ts";
+import { SPEC } from "../../../test/decide/machine/spec.ts";
+import type { Failed } from "../../reconcile/step-backoff.ts";
 import { people, peopleDrift, script, scriptDrift, surelyExtra } from "./belongings.ts";
-import { ADA, BOB, EVE, scene } from "./decide.fixture.ts";
+import { type Around, ASK, type Round } from "./observation.ts";
 import { REASON } from "./reasons.ts";
-import { SPEC } from "./spec.fixture.ts";
+import type { Person } from "./related-api.ts";
 import type { MachineSpec } from "./types.ts";
-import { type Around, ASK, type Round } from "./view.ts";
 
 const around = (over: Partial<Around> = {}): Around => ({ capacity: {}, troubles: {}, ...over });
 const spec = (over: Partial<MachineSpec>): MachineSpec => ({ ...SPEC, ...over });

@@ -2,10 +2,11 @@
  * What a machine has beside itself: its startup script, and the people who may access it. Pure. Neither is shown on the
  * machine; each has its own witness (other-resources.md, startup-scripts; machines.md section 5.3).
  */
-import type { Person } from "./around-api.ts";
+
+import { type Around, ASK, type Choice, type Round, unlessHeld } from "./observation.ts";
 import { REASON } from "./reasons.ts";
+import type { Person } from "./related-api.ts";
 import type { MachineSpec } from "./types.ts";
-import { type Around, ASK, type Choice, type Round, unlessHeld } from "./view.ts";
 
 export interface ScriptDrift {
   missing: string | undefined;

@@ -1,10 +1,17 @@
 import { describe, expect, it } from "vitest";
+import { LIMITS, MINUTE, NOW, RECHECK_MS, scene } from "../../../test/decide/machine/situations.ts";
 import { toTime } from "../../kube/objects.ts";
-import { OBSERVE } from "../../reconcile/choice.ts";
+import { OBSERVE } from "../../reconcile/decision.ts";
 import { capacityShort, preflight, typeOf, whenFree } from "./capacity.ts";
-import { LIMITS, MINUTE, NOW, RECHECK_MS, scene } from "./decide.fixture.ts";
+import {
+  type Around,
+  ASK,
+  AWAIT_CAPACITY,
+  act,
+  type MachineMemory,
+  type MachineView,
+} from "./observation.ts";
 import { REASON } from "./reasons.ts";
-import { type Around, ASK, AWAIT_CAPACITY, act, type MachineMemory, type MachineView } from "./view.ts";
 
 const GOOD = { good: true, messages: [] };
 const SHORT = { hint: "short", retryMs: 20_000 } as const;

@@ -2,12 +2,12 @@
  * Whether it makes sense to ask for hardware just now: the account's standing, its quota, and what is free of a machine
  * type. All of it are hints; where the API does not say, the attempt decides. Pure.
  */
-import { isLate, lacking, rest, stalled, standing, wait, without } from "../../reconcile/choice.ts";
+import { isLate, lacking, rest, stalled, standing, wait, without } from "../../reconcile/decision.ts";
 import type { Outcome } from "../../reconcile/outcome.ts";
 import type { Machine } from "./api.ts";
+import { ASK, AWAIT_CAPACITY, type Choice, type MachineMemory, type MachineView } from "./observation.ts";
 import { REASON } from "./reasons.ts";
 import type { MachineSpec } from "./types.ts";
-import { ASK, AWAIT_CAPACITY, type Choice, type MachineMemory, type MachineView } from "./view.ts";
 
 interface Need {
   /** Machine type that is going to be on; undefined where none is. */

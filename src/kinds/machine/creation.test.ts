@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { SPEC } from "../../../test/decide/machine/spec.ts";
 import { createBody, createOperation } from "./creation.ts";
-import { SPEC } from "./spec.fixture.ts";
 import type { MachineSpec, PaperspaceMachine } from "./types.ts";
 
 const body = (over: Partial<MachineSpec> = {}) => createBody({ ...SPEC, ...over }, "box-1-abc");

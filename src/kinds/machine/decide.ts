@@ -3,16 +3,17 @@
  * step; all behaviour of the kind is here, in the phases beside it (life, steady, deletion), or in the ownership rules
  * it begins with.
  */
-import { act, lacking, rest, without } from "../../reconcile/choice.ts";
+
+import { choose } from "../../reconcile/decide.ts";
+import { act, lacking, rest, without } from "../../reconcile/decision.ts";
 import { absence, adoption } from "../../reconcile/existence.ts";
-import { choose } from "../../reconcile/frame.ts";
 import type { OwnershipStep } from "../../reconcile/ownership.ts";
 import { capacityShort, preflight } from "./capacity.ts";
 import { deletion, leavings } from "./deletion.ts";
 import { immutableDrift } from "./diff.ts";
-import { life } from "./life.ts";
+import { life } from "./in-flight.ts";
+import type { Choice, MachineView } from "./observation.ts";
 import { unknownOf } from "./plan.ts";
-import type { Choice, MachineView } from "./view.ts";
 
 export function decide(view: MachineView): Choice {
   return choose(view, {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
+import { DEADLINE_MS, ID, IP, LIMITS, MINUTE, NOW, scene } from "../../../test/decide/machine/situations.ts";
 import { toTime } from "../../kube/objects.ts";
 import type { Operation } from "../../reconcile/kind.ts";
 import type { Machine } from "./api.ts";
-import type { Address } from "./around-api.ts";
-import { DEADLINE_MS, ID, IP, LIMITS, MINUTE, NOW, scene } from "./decide.fixture.ts";
 import { deletion, leavings } from "./deletion.ts";
+import { ASK, type EventFact, type MachineMemory, type MachineView, TO_DELETE } from "./observation.ts";
 import { REASON } from "./reasons.ts";
+import type { Address } from "./related-api.ts";
 import type { MachineSpec } from "./types.ts";
-import { ASK, type EventFact, type MachineMemory, type MachineView, TO_DELETE } from "./view.ts";
 
 const machine = (over: Partial<Machine> = {}): Machine => ({ ...scene().machine, ...over });
 

@@ -2,14 +2,14 @@
  * The end of a machine: how it is deleted, and what it leaves behind when it is gone. Pure.
  */
 import { toTime } from "../../kube/objects.ts";
-import { isLate, lacking, rest, untilLook, wait } from "../../reconcile/choice.ts";
 import { millis } from "../../reconcile/conditions.ts";
+import { isLate, lacking, rest, untilLook, wait } from "../../reconcile/decision.ts";
 import { deletion as generic } from "../../reconcile/existence.ts";
 import type { Operation } from "../../reconcile/kind.ts";
 import type { Machine } from "./api.ts";
+import { ASK, act, type Choice, type MachineMemory, type MachineView, TO_DELETE } from "./observation.ts";
 import { powerOf, underWay } from "./operation.ts";
 import { REASON } from "./reasons.ts";
-import { ASK, act, type Choice, type MachineMemory, type MachineView, TO_DELETE } from "./view.ts";
 
 /** A running machine may be deleted as it is (observed-in-the-field.md 10); it is stopped first only where that is refused. */
 export function deletion(view: MachineView, machine: Machine): Choice {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { SPEC } from "../../../test/decide/machine/spec.ts";
 import { FakeKube } from "../../../test/support/fake-kube.ts";
 import { VirtualClock } from "../../../test/support/virtual-clock.ts";
 import { secrets as secretsOf } from "../../kube/resource.ts";
-import type { Desktop } from "./around-api.ts";
 import { DesktopSecrets } from "./desktop.ts";
-import { SPEC } from "./spec.fixture.ts";
+import type { Desktop } from "./related-api.ts";
 import type { PaperspaceMachine } from "./types.ts";
 
 const RESYNC_MS = 600_000;

@@ -5,11 +5,11 @@
 import type { Clock } from "../../base/clock.ts";
 import { isForbidden, isNotFound } from "../../kube/errors.ts";
 import type { Resource, Secret } from "../../kube/resource.ts";
-import { DUE } from "../../reconcile/choice.ts";
+import { DUE } from "../../reconcile/decision.ts";
 import { Lookup } from "../lookup.ts";
-import type { Desktop } from "./around-api.ts";
+import type { DesktopFact } from "./observation.ts";
+import type { Desktop } from "./related-api.ts";
 import { machineDefinition, type PaperspaceMachine } from "./types.ts";
-import type { DesktopFact } from "./view.ts";
 
 export interface DesktopSecretsParts {
   secrets: Pick<Resource<Secret>, "get" | "create" | "mergePatch" | "delete">;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { SPEC } from "../../../test/decide/machine/spec.ts";
 import type { Machine } from "./api.ts";
 import { hardwareDrift, immutableDrift, settingsDrift } from "./diff.ts";
-import { SPEC } from "./spec.fixture.ts";
 import type { MachineSpec } from "./types.ts";
 
 const spec = (over: Partial<MachineSpec> = {}): MachineSpec => ({

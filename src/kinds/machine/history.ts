@@ -2,7 +2,7 @@
  * The machine's events in Paperspace as status and Kubernetes Events show them, including what somebody did in the
  * console. Pure.
  */
-import type { Announcement } from "../../reconcile/transitions.ts";
+import type { Announcement } from "../../reconcile/event-notes.ts";
 import { apiTime } from "../time.ts";
 import type { MachineEvent } from "./api.ts";
 import { eventFact } from "./operation.ts";

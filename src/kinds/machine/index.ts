@@ -2,7 +2,7 @@
  * The door of this room: what the registry gets, and how the configuration becomes the settings of this kind.
  */
 import type { Config } from "../../base/config.ts";
-import { controllerOf, type KindEntry, watchSettings } from "../entry.ts";
+import { controllerOf, type KindEntry, watchSettings } from "../registration.ts";
 import { DesktopSecrets } from "./desktop.ts";
 import { MachineKind } from "./kind.ts";
 import type { MachineSettings } from "./observer.ts";

@@ -4,7 +4,7 @@
  */
 import { isForbidden } from "../../kube/errors.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
-import { begun } from "../../reconcile/choice.ts";
+import { begun } from "../../reconcile/decision.ts";
 import type { Decision, Gate, Operation, Performed, Signed, Tools } from "../../reconcile/kind.ts";
 import type { Telling } from "../../reconcile/outcome.ts";
 import type { OwnershipFacts } from "../../reconcile/ownership.ts";
@@ -12,18 +12,18 @@ import type { Sought } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { PaperspaceKind } from "../paperspace-kind.ts";
 import { MachineApi } from "./api.ts";
-import { AroundApi } from "./around-api.ts";
 import { createBody, createOperation } from "./creation.ts";
 import { decide } from "./decide.ts";
 import type { DesktopSecrets } from "./desktop.ts";
-import { refusalOf } from "./life.ts";
+import { refusalOf } from "./in-flight.ts";
+import { type MachineMemory, type MachineStep, type MachineView, TO_DELETE } from "./observation.ts";
 import { type Machines, Observer, type ObserverParts } from "./observer.ts";
 import { powerOf } from "./operation.ts";
 import { REASON } from "./reasons.ts";
+import { AroundApi } from "./related-api.ts";
 import { machineNews, machineStatus } from "./status.ts";
 import { accepted, perform } from "./steps.ts";
 import { type MachineStatus, machineDefinition, type PaperspaceMachine } from "./types.ts";
-import { type MachineMemory, type MachineStep, type MachineView, TO_DELETE } from "./view.ts";
 
 export interface MachineParts extends ObserverParts {
   desktops: DesktopSecrets;

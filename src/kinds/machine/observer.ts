@@ -10,16 +10,11 @@ import { ANNOTATION } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { troubleOf } from "../failure.ts";
 import type { Seen } from "../inventory.ts";
-import { Known, Watch, type WatchParts, type WatchSettings } from "../watch.ts";
+import { Known, Watch, type WatchParts, type WatchSettings } from "../observer.ts";
 import { type Machine, MachineApi } from "./api.ts";
-import { AroundApi } from "./around-api.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import { remembered } from "./history.ts";
 import { MachineInventory } from "./inventory.ts";
-import { eventFact } from "./operation.ts";
-import type { Deadlines } from "./steps.ts";
-import { Surroundings } from "./surroundings.ts";
-import type { PaperspaceMachine } from "./types.ts";
 import {
   type Around,
   ASK,
@@ -30,7 +25,12 @@ import {
   type MachineStep,
   type MachineView,
   TO_RESIZE,
-} from "./view.ts";
+} from "./observation.ts";
+import { eventFact } from "./operation.ts";
+import { Surroundings } from "./related.ts";
+import { AroundApi } from "./related-api.ts";
+import type { Deadlines } from "./steps.ts";
+import type { PaperspaceMachine } from "./types.ts";
 
 /** All in milliseconds. */
 export interface MachineSettings extends WatchSettings {

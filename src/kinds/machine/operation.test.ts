@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { DEADLINE_MS, LIMITS, MINUTE, NOW, STATES } from "../../../test/decide/machine/situations.ts";
 import { toTime } from "../../kube/objects.ts";
 import type { Operation } from "../../reconcile/kind.ts";
-import { DEADLINE_MS, LIMITS, MINUTE, NOW, STATES } from "./decide.fixture.ts";
+import { type EventFact, TO_DELETE, TO_RESIZE } from "./observation.ts";
 import { eventFact, isBelieved, judge, leadsToOff, powerOf, underWay } from "./operation.ts";
-import { type EventFact, TO_DELETE, TO_RESIZE } from "./view.ts";
 
 const YOUNG = 1_000;
 const OLD = MINUTE;

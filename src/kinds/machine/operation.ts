@@ -2,10 +2,10 @@
  * How far an operation in flight has come: by the event of its write first, then by the machine's state, since for
  * seconds after a write the old state is still read (observed-in-the-field.md 6). Pure.
  */
-import { ageOf, isLate } from "../../reconcile/choice.ts";
+import { ageOf, isLate } from "../../reconcile/decision.ts";
 import type { Operation } from "../../reconcile/kind.ts";
 import type { MachineEvent } from "./api.ts";
-import { type EventFact, type Power, TO_DELETE, TO_RESIZE } from "./view.ts";
+import { type EventFact, type Power, TO_DELETE, TO_RESIZE } from "./observation.ts";
 
 /** Groups the states of machines.md section 7; an unknown one counts as changing: nothing is done to it. */
 export function powerOf(state: string): Power {

@@ -1,6 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { ADA, EVE, every, GIB, scene } from "./decide.fixture.ts";
-import { decide } from "./decide.ts";
 import {
   DELETING,
   hardware,
@@ -13,10 +11,12 @@ import {
   states,
   UNSEEN,
   WISH,
-} from "./decide-axes.fixture.ts";
+} from "../../../test/decide/machine/axes.ts";
+import { ADA, EVE, every, GIB, scene } from "../../../test/decide/machine/situations.ts";
+import { decide } from "./decide.ts";
+import { type Around, ASK, type MachineView, TO_RESIZE } from "./observation.ts";
 import { planOf, unknownOf } from "./plan.ts";
 import type { MachineSpec } from "./types.ts";
-import { type Around, ASK, type MachineView, TO_RESIZE } from "./view.ts";
 
 function view(
   spec: Partial<MachineSpec>,

@@ -6,11 +6,11 @@ import type { Change } from "../../reconcile/change.ts";
 import { planned } from "../../reconcile/plan.ts";
 import type { Machine } from "./api.ts";
 import { peopleDrift, scriptDrift, surelyExtra } from "./belongings.ts";
+import { shutItselfDown } from "./converge.ts";
 import { hardwareDrift, settingsDrift } from "./diff.ts";
+import { ASK, type MachineView } from "./observation.ts";
 import { powerOf } from "./operation.ts";
-import { shutItselfDown } from "./steady.ts";
 import type { MachineSpec, MachineStatus } from "./types.ts";
-import { ASK, type MachineView } from "./view.ts";
 
 export type Plan = NonNullable<MachineStatus["plan"]>;
 type Entry = Plan[number];

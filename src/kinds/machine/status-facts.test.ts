@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { status } from "../../../test/decide/machine/status.ts";
 import type { Machine } from "./api.ts";
-import { status } from "./status.fixture.ts";
 
 const GIB = 1024 ** 3;
 

@@ -1,9 +1,5 @@
 import { Value } from "typebox/value";
 import { describe, expect, it } from "vitest";
-import { isTelling } from "../../reconcile/outcome.ts";
-import type { Machine } from "./api.ts";
-import { every, GIB, MINUTE, NOW, RECORD, TEAM, UID } from "./decide.fixture.ts";
-import { decide } from "./decide.ts";
 import {
   CHANCES,
   DELETING,
@@ -15,8 +11,8 @@ import {
   SETTINGS,
   UNSEEN,
   WISH,
-} from "./decide-axes.fixture.ts";
-import { REASON } from "./reasons.ts";
+} from "../../../test/decide/machine/axes.ts";
+import { every, GIB, MINUTE, NOW, RECORD, TEAM, UID } from "../../../test/decide/machine/situations.ts";
 import {
   condition,
   DONE,
@@ -28,10 +24,14 @@ import {
   status,
   viewOf,
   WAITS,
-} from "./status.fixture.ts";
+} from "../../../test/decide/machine/status.ts";
+import { isTelling } from "../../reconcile/outcome.ts";
+import type { Machine } from "./api.ts";
+import { decide } from "./decide.ts";
+import { AWAIT_CAPACITY, type MachineMemory } from "./observation.ts";
+import { REASON } from "./reasons.ts";
 import { machineStatus } from "./status.ts";
 import { machineStatusSchema } from "./status-schema.ts";
-import { AWAIT_CAPACITY, type MachineMemory } from "./view.ts";
 
 describe("machineStatus", () => {
   it("is equal for equal knowledge, however often and whenever it is written: an idle machine costs no write", () => {

@@ -4,20 +4,20 @@
  */
 import type { Change } from "../../reconcile/change.ts";
 import type { Claim } from "../../reconcile/conditions.ts";
+import type { Announcement } from "../../reconcile/event-notes.ts";
 import type { Operation, Subject } from "../../reconcile/kind.ts";
 import type { Telling } from "../../reconcile/outcome.ts";
 import { kept, managedStatus, syncedClaim } from "../../reconcile/status.ts";
-import type { Announcement } from "../../reconcile/transitions.ts";
 import { apiTime } from "../time.ts";
 import type { Machine } from "./api.ts";
 import { peopleDrift, scriptDrift } from "./belongings.ts";
 import { hardwareDrift, settingsDrift } from "./diff.ts";
 import { eventNews, failedAnew, lastEvents } from "./history.ts";
+import { AWAIT_CAPACITY, type MachineMemory, type MachineView, TO_RESIZE } from "./observation.ts";
 import { powerOf } from "./operation.ts";
 import { planOf, unknownOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import type { MachineStatus, PaperspaceMachine } from "./types.ts";
-import { AWAIT_CAPACITY, type MachineMemory, type MachineView, TO_RESIZE } from "./view.ts";
 
 type Known = Subject<PaperspaceMachine, { team: string }>;
 

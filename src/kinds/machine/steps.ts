@@ -4,19 +4,19 @@
  */
 import type { ApiAnswer } from "../../paperspace/transport.ts";
 import { describe } from "../../reconcile/change.ts";
-import { begun } from "../../reconcile/choice.ts";
+import { begun } from "../../reconcile/decision.ts";
+import type { Announcement } from "../../reconcile/event-notes.ts";
 import type { Operation, Performed, Tools } from "../../reconcile/kind.ts";
 import { waiting } from "../../reconcile/outcome.ts";
-import type { Announcement } from "../../reconcile/transitions.ts";
 import type { Machine, MachineApi, MachineEvent } from "./api.ts";
-import type { AroundApi } from "./around-api.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import type { MachineInventory } from "./inventory.ts";
+import type { MachineMemory, MachineStep } from "./observation.ts";
 import { underWay } from "./operation.ts";
 import { REASON } from "./reasons.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { Surroundings } from "./related.ts";
+import type { AroundApi } from "./related-api.ts";
 import type { PaperspaceMachine } from "./types.ts";
-import type { MachineMemory, MachineStep } from "./view.ts";
 
 /** All in milliseconds. */
 export interface Deadlines {

@@ -1,0 +1,64 @@
+/**
+ * Which object is just making the deployment of a name. An upsert goes by name, so that two at once would both get the
+ * same deployment: within this process only one at a time may try. Names that are owned, or being searched for, are
+ * seen in the objects themselves.
+ */
+import { keyOf } from "../../kube/objects.ts";
+import { ownerOf } from "../../reconcile/ownership-facts.ts";
+import { parseAttempt, parseRecord } from "../../reconcile/record.ts";
+import type { DeploymentView } from "./observation.ts";
+import { nameOf } from "./observer.ts";
+import type { PaperspaceDeployment } from "./types.ts";
+
+export class Claims {
+  readonly #objects: () => readonly PaperspaceDeployment[];
+  /** Keys of objects by project and name. */
+  readonly #making = new Map<string, string>();
+
+  constructor(objects: () => readonly PaperspaceDeployment[]) {
+    this.#objects = objects;
+  }
+
+  /** False where another object is at it. */
+  take(key: string, projectId: string, name: string): boolean {
+    const claim = claimOf(projectId, name);
+    const holder = this.#making.get(claim);
+    if (holder !== undefined && holder !== key) return false;
+    this.#making.set(claim, key);
+    return true;
+  }
+
+  /** Made, or given up. */
+  release(key: string): void {
+    for (const [claim, holder] of this.#making) if (holder === key) this.#making.delete(claim);
+  }
+
+  /** The key of an object but this one that owns the deployment, whatever either of them calls it. */
+  ownerOf(id: string, key: string): string | undefined {
+    return ownerOf(this.#objects(), id, key);
+  }
+
+  rivalOf(key: string, projectId: string, name: string): DeploymentView["rival"] {
+    const holder = this.#making.get(claimOf(projectId, name));
+    if (holder !== undefined && holder !== key) return { key: holder, owns: false };
+    for (const other of this.#objects()) {
+      if (keyOf(other) === key || other.spec.projectId !== projectId) continue;
+      if (nameOf(other) !== name && other.status?.name !== name) continue;
+      const record = parseRecord(other.metadata);
+      if (record.state === "read" && record.value.uid === other.metadata.uid)
+        return { key: keyOf(other), owns: true };
+      if (isMaking(other)) return { key: keyOf(other), owns: false };
+    }
+    return undefined;
+  }
+}
+
+/** An attempt of another object came along with a copied manifest: nothing is made by it. */
+function isMaking({ metadata }: PaperspaceDeployment): boolean {
+  const attempt = parseAttempt(metadata);
+  return attempt.state === "unreadable" || (attempt.state === "read" && attempt.value.uid === metadata.uid);
+}
+
+function claimOf(projectId: string, name: string): string {
+  return `${projectId}/${name}`;
+}

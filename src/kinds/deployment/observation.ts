@@ -1,0 +1,127 @@
+/**
+ * The terms in which a deployment is decided about: what is known (the view), what is remembered, and what can be done
+ * (the steps). No behaviour lives here.
+ */
+import type { Change } from "../../reconcile/change.ts";
+import type { ThingView } from "../../reconcile/decide.ts";
+import { act as chosen } from "../../reconcile/decision.ts";
+import type { Sighted } from "../../reconcile/existence.ts";
+import type { Decision, Operation, Step } from "../../reconcile/kind.ts";
+import type { Telling, Trouble } from "../../reconcile/outcome.ts";
+import type { Requests } from "../../reconcile/record.ts";
+import type { Deployment, Run, StoredSpec } from "./api.ts";
+import type { Leaves } from "./compare.ts";
+import type { Config } from "./config.ts";
+import type { DeploymentSpec, DeploymentStatus, Rollout } from "./types.ts";
+
+export type Sighting = Sighted<{ deployment: Deployment }>;
+
+/** A configuration that is to run. */
+export interface Target {
+  config: Config;
+  leaves: Leaves;
+  hash: string;
+  /** Names of the project secrets of this object that it uses. */
+  secrets: readonly string[];
+}
+
+/** The spec's configuration, with all that it refers to. */
+export type Wanted =
+  /** Not looked up yet. */
+  | { state: "unknown"; trouble?: Trouble }
+  | { state: "missing"; reason: string; message: string }
+  | ({ state: "known" } & Target);
+
+export type Known = Extract<Wanted, { state: "known" }>;
+
+/** What must be remembered across passes; kept in status. */
+export interface DeploymentMemory {
+  operation?: Operation;
+  /** Configurations that this object sent, newest first. */
+  history: readonly Rollout[];
+  rolledBack?: NonNullable<DeploymentStatus["rolledBack"]>;
+  /** Project secrets that were made for this object. */
+  secrets: readonly string[];
+}
+
+/** All in milliseconds. */
+export interface DeploymentLimits {
+  /** How long an older spec may be read after an upsert until that counts as lost. */
+  resendMs: number;
+  slowMs: number;
+  /** How often to look while something is under way, at least. */
+  lookMs: number;
+  absenceGraceMs: number;
+  deleteMs: number;
+  /** How old the look may be on which a create rests. */
+  freshMs: number;
+}
+
+/** Names of what can be looked up. */
+export const ASK = {
+  runs: "runs",
+  /** The specs that Paperspace keeps. */
+  specs: "specs",
+  projectSecrets: "projectSecrets",
+  /** Which deployments the project has. */
+  siblings: "siblings",
+} as const;
+
+export interface DeploymentView extends ThingView<DeploymentMemory, { deployment: Deployment }> {
+  spec: DeploymentSpec;
+  generation: number;
+  /** How people name the object on the command line: "psd/name -n namespace". */
+  reference: string;
+  uid: string;
+  /** When the object was asked to go. */
+  deletedAt?: string;
+  /** The name in Paperspace that is declared. */
+  name: string;
+  wanted: Wanted;
+  /** Active runs, newest first. `isNewer`: looked at after the deployment was first seen to be as it is. */
+  runs?: { list: readonly Run[]; ageMs: number; isNewer?: boolean };
+  specs?: readonly StoredSpec[];
+  /** Names of the secrets that the project has. */
+  projectSecrets?: readonly string[];
+  /** They have not been looked at for so long that it is time to see whether they are all still there. */
+  secretsDue?: boolean;
+  /** Ids of the deployments of the declared name. */
+  siblings?: { ids: readonly string[]; ageMs: number };
+  /** Another object that has a deployment of this name, or is making one just now. */
+  rival?: { key: string; owns: boolean };
+  /** Only the user can mend why nothing can be seen. */
+  blocked?: { reason: string; message: string };
+  /** By the name of the ask: why the last look failed. */
+  troubles: Readonly<Record<string, Trouble>>;
+  limits: DeploymentLimits;
+}
+
+export interface Deploy {
+  do: "deploy";
+  /** Hash of the configuration: another one is another try. */
+  of: string;
+  target: Target;
+  changes: readonly Change[];
+  /** As it is seen now. */
+  deployment: Deployment;
+  /** Id of the spec that is shown now. */
+  replaces?: string;
+  rollback: boolean;
+  git?: NonNullable<Rollout["git"]>;
+}
+
+export type DeploymentStep = Step &
+  (
+    | Deploy
+    | { do: "delete"; deadline?: string }
+    /** `of`: name of the project secret. */
+    | { do: "putSecret"; of: string }
+    /** `telling`: what is to be told when it is done. */
+    | { do: "dropSecret"; of: string; telling: Telling }
+    /** Nothing is to be done for these requests; `note` says why. */
+    | { do: "handle"; requests: Requests; note: string }
+  );
+
+export type Choice = Decision<DeploymentStep, DeploymentMemory>;
+
+export const act = chosen<DeploymentStep, DeploymentMemory>;

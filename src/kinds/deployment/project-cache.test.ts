@@ -1,0 +1,282 @@
+import pino from "pino";
+import { describe, expect, it } from "vitest";
+import { MAY, PROJECT, simulated, TEAM } from "../../../test/decide/deployment/api.ts";
+import { VirtualClock } from "../../../test/support/virtual-clock.ts";
+import type { PaperspaceApi } from "../../paperspace/transport.ts";
+import type { Run } from "./api.ts";
+import { ProjectKnowledge } from "./project-cache.ts";
+
+const MINUTE = 60_000;
+const RESYNC_MS = 10 * MINUTE;
+const KEY = "ns/web";
+
+function knowledge(clock: VirtualClock, api: PaperspaceApi, projectId = PROJECT) {
+  const queued: string[] = [];
+  const known = new ProjectKnowledge(
+    {
+      team: TEAM,
+      projectId,
+      clock,
+      logger: pino({ level: "silent" }),
+      settings: { resyncMs: RESYNC_MS, gatherMs: 50, rechecks: { recheckMs: 30_000, slowMs: RESYNC_MS } },
+      enqueue: (key) => queued.push(key),
+    },
+    api,
+  );
+  return { known, queued };
+}
+
+/** A project with one deployment that has been healthy for long. */
+function setUp() {
+  const parts = simulated();
+  const { sim, clock, paperspace } = parts;
+  const web = sim.console.deployments.create(PROJECT, { name: "web" }, { settled: true });
+  sim.calls.clear();
+  return { ...parts, web, ...knowledge(clock, paperspace) };
+}
+
+const RUNS = /\/runs$/;
+
+/** Passes that come every minute, as of an object that has other reasons to be looked at; the minutes of the reads. */
+async function reads(
+  { clock, known, web, calls }: ReturnType<typeof setUp>,
+  minutes: number,
+): Promise<number[]> {
+  const at: number[] = [];
+  for (let minute = 0; minute <= minutes; minute++) {
+    const before = calls("GET", RUNS).length;
+    known.runsOf(web.id, KEY);
+    await clock.settle();
+    if (calls("GET", RUNS).length > before) at.push(minute);
+    await clock.advance(MINUTE);
+  }
+  return at;
+}
+
+const gaps = (times: readonly number[]) => times.slice(1).map((time, n) => time - (times[n] ?? 0));
+
+describe("runs of what is at rest", () => {
+  it("are read ever more rarely, and at least each hour: an idle fleet must not cost a read each in every resync", async () => {
+    const parts = setUp();
+    parts.known.lookAnew(parts.web.id, KEY);
+    expect(gaps(await reads(parts, 300))).toEqual([5, 10, 20, 40, 60, 60, 60]);
+  });
+
+  it("are read more often again once they have changed: what has just moved may move again", async () => {
+    const parts = setUp();
+    parts.known.lookAnew(parts.web.id, KEY);
+    await reads(parts, 140);
+    parts.sim.console.deployments.scale(parts.web.id, 2);
+    const again = await reads(parts, 90);
+    expect(gaps(again).slice(0, 2)).toEqual([5, 10]);
+    expect(parts.known.runsOf(parts.web.id, KEY)).toMatchObject([{ replicas: 2, ready: 2 }]);
+  });
+
+  it("are given as they were last known while they are read anew, and the key is queued when they are there", async () => {
+    const { known, web, clock, queued, sim } = setUp();
+    known.lookAnew(web.id, KEY);
+    expect(known.runsOf(web.id, KEY)).toBeUndefined();
+    await clock.settle();
+    expect(queued).toContain(KEY);
+    sim.console.deployments.scale(web.id, 3);
+    await clock.advance(RESYNC_MS);
+    queued.length = 0;
+    expect(known.runsOf(web.id, KEY)).toMatchObject([{ replicas: 1 }]);
+    await clock.settle();
+    expect(queued).toEqual([KEY]);
+    expect(known.runsOf(web.id, KEY)).toMatchObject([{ replicas: 3 }]);
+  });
+});
+
+describe("after a start", () => {
+  const FLEET = 200;
+
+  /** An API without a world: what is asked, and when. */
+  async function fleet(minutes: number) {
+    let drawn = 0;
+    // Even steps through the whole range, in the order of nothing.
+    const clock = new VirtualClock(0, () => (drawn++ * 0.618) % 1);
+    const minutesOfReads = new Map<string, number[]>();
+    const request = async ({ path }: { path: string }) => {
+      const minute = Math.floor(clock.monotonic() / MINUTE);
+      minutesOfReads.set(path, [...(minutesOfReads.get(path) ?? []), minute]);
+      return { body: [], status: 200, beganAt: clock.monotonic(), answeredAt: clock.monotonic() };
+    };
+    const { known } = knowledge(clock, { request } as unknown as PaperspaceApi);
+    for (let minute = 0; minute < minutes; minute++) {
+      for (let n = 0; n < FLEET; n++) known.runsOf(`d${n}`, `ns/${n}`);
+      await clock.advance(MINUTE);
+    }
+    return [...minutesOfReads.values()];
+  }
+
+  it("the first reads of a whole fleet are spread over an hour: else a restart would empty the budget", async () => {
+    const first = (await fleet(61)).map(([minute = -1]) => minute);
+    expect(first).toHaveLength(FLEET);
+    const most = Math.max(...first.map((minute) => first.filter((other) => other === minute).length));
+    expect(most).toBeLessThanOrEqual(10);
+    expect(Math.max(...first)).toBeGreaterThan(50);
+  });
+
+  it("and they stay spread: what is read at the same moment once must not be so for ever", async () => {
+    const perMinute = new Map<number, number>();
+    for (const times of await fleet(360))
+      for (const minute of times) perMinute.set(minute, (perMinute.get(minute) ?? 0) + 1);
+    const late = [...perMinute].filter(([minute]) => minute > 180).map(([, count]) => count);
+    expect(Math.max(...late)).toBeLessThanOrEqual(15);
+    const spans = new Set((await fleet(120)).map(([first = 0, second = 0]) => second - first));
+    expect(spans.size).toBeGreaterThan(1);
+  });
+});
+
+describe("when the user asks for a look", () => {
+  it("everything is read at once, without its turn: the runs, the project's list and the names of its secrets", async () => {
+    const { known, web, clock, api, sim, calls } = setUp();
+    known.inventory.follow(KEY, web.id);
+    known.lookAnew(web.id, KEY);
+    known.runsOf(web.id, KEY);
+    known.secrets.ask(PROJECT, KEY);
+    known.specs.ask(web.id, KEY);
+    await clock.advance(1_000);
+    await api.putSecret(PROJECT, { name: "new", value: "v" }, MAY);
+    sim.console.deployments.edit(web.id, { image: "nginx:2" });
+    sim.calls.clear();
+    known.lookAnew(web.id, KEY);
+    // What counts as known is not asked for.
+    expect(known.runsOf(web.id, KEY)).toBeUndefined();
+    expect(known.secrets.fresh(PROJECT)).toBeUndefined();
+    expect(known.specs.fresh(web.id)).toBeUndefined();
+    known.secrets.ask(PROJECT, KEY);
+    known.specs.ask(web.id, KEY);
+    await clock.advance(1_000);
+    expect(known.secrets.fresh(PROJECT)).toEqual(["new"]);
+    expect(known.specs.fresh(web.id)).toHaveLength(2);
+    expect(calls("GET", RUNS)).toHaveLength(1);
+    expect(known.inventory.seen(web.id)?.item?.latestSpec?.data).toMatchObject({ image: "nginx:2" });
+    expect(calls("GET", /projects\/p-alpha\/deployments$/).length).toBeGreaterThan(0);
+  });
+
+  it("costs nothing of a deployment where there is none yet", async () => {
+    const { known, clock, calls } = setUp();
+    known.lookAnew(undefined, KEY);
+    await clock.advance(1_000);
+    expect(calls("GET", RUNS)).toEqual([]);
+    expect(calls("GET", /projects\/p-alpha\/deployments$/)).toHaveLength(1);
+  });
+});
+
+describe("a project", () => {
+  it("that does not exist is told from one that cannot be read: only the first is the user's to mend", async () => {
+    const { clock, paperspace, sim } = setUp();
+    const { known: nowhere } = knowledge(clock, paperspace, "p-nowhere");
+    nowhere.inventory.wantList(KEY);
+    await clock.advance(MINUTE);
+    expect(nowhere.isMissing).toBe(true);
+    const { known } = knowledge(clock, paperspace);
+    expect(known.isMissing).toBe(false);
+    sim.faults.add({ match: { times: "always" }, do: { status: 503 } });
+    known.inventory.wantList(KEY);
+    await clock.advance(10 * MINUTE);
+    expect(known.inventory.listTrouble).toBeDefined();
+    expect(known.isMissing).toBe(false);
+  });
+
+  it("is read with the newest valid key of its team: one that was withdrawn must not blind us", async () => {
+    const { clock, paperspace, web } = setUp();
+    const dead = { request: () => Promise.reject(new Error("401")) } as unknown as PaperspaceApi;
+    const { known } = knowledge(clock, dead);
+    known.use(paperspace);
+    known.inventory.follow(KEY, web.id);
+    known.inventory.want(web.id);
+    known.runs.ask(web.id, KEY);
+    await clock.advance(1_000);
+    expect(known.inventory.seen(web.id)?.item?.name).toBe("web");
+    expect(known.runs.last(web.id)).toHaveLength(1);
+  });
+
+  it("has one list for all of its objects, however many there are", async () => {
+    const { known, clock, sim, calls } = setUp();
+    for (let n = 0; n < 50; n++) {
+      const { id } = sim.console.deployments.create(PROJECT, { name: `w${n}` }, { settled: true });
+      known.inventory.follow(`ns/w${n}`, id);
+      known.inventory.want(id);
+    }
+    await clock.advance(MINUTE);
+    sim.calls.clear();
+    await clock.advance(RESYNC_MS);
+    expect(calls("GET", /./).map(({ path }) => path)).toEqual(["/v1/projects/p-alpha/deployments"]);
+  });
+});
+
+describe("former specs", () => {
+  const images = (specs: readonly { data?: unknown }[] | undefined) =>
+    specs?.map(({ data }) => (data as { image: string }).image);
+
+  it("are known newest first, as what is gone back to is near; the first ones tell who made it", async () => {
+    const { known, web, clock, sim } = setUp();
+    for (const image of ["two", "three"]) {
+      await clock.advance(1_000);
+      sim.console.deployments.edit(web.id, { image });
+    }
+    known.specs.ask(web.id, KEY);
+    known.origins.ask(web.id, KEY);
+    await clock.settle();
+    expect(images(known.specs.last(web.id))).toEqual(["three", "two", "nginx:1.27"]);
+    expect(images(known.origins.last(web.id))).toEqual(["nginx:1.27", "two"]);
+  });
+
+  it("of a deployment that shows none yet are asked for anew each time: it may be just being made", async () => {
+    const clock = new VirtualClock();
+    let asked = 0;
+    async function* pages() {
+      asked++;
+      yield { items: [], beganAt: 0, answeredAt: 0 };
+    }
+    const { known } = knowledge(clock, { pages } as unknown as PaperspaceApi);
+    known.origins.ask("d1", KEY);
+    await clock.settle();
+    known.origins.get("d1", KEY);
+    await clock.settle();
+    expect(asked).toBe(2);
+  });
+});
+
+describe("an object that is gone", () => {
+  it("takes with it what was known of its deployment: another object's may be looked at by nobody", async () => {
+    const { known, web, clock, calls } = setUp();
+    known.inventory.follow(KEY, web.id);
+    known.lookAnew(web.id, KEY);
+    known.runsOf(web.id, KEY);
+    known.specs.ask(web.id, KEY);
+    await clock.advance(1_000);
+    known.forget(KEY);
+    expect(known.runs.last(web.id)).toBeUndefined();
+    expect(known.specs.last(web.id)).toBeUndefined();
+    expect(known.inventory.seen(web.id)).toBeUndefined();
+    const before = calls("GET", RUNS).length;
+    // Its turn is a new one as well.
+    known.runsOf(web.id, KEY);
+    await clock.settle();
+    expect(calls("GET", RUNS)).toHaveLength(before);
+  });
+
+  it("leaves what another object follows, too", async () => {
+    const { known, web, clock } = setUp();
+    known.lookAnew(web.id, KEY);
+    known.runsOf(web.id, KEY);
+    await clock.advance(1_000);
+    known.inventory.follow(KEY, web.id);
+    known.inventory.follow("ns/other", web.id);
+    known.forget(KEY);
+    expect(known.runs.last(web.id) as readonly Run[]).toHaveLength(1);
+  });
+
+  it("leaves no timer behind where all is stopped", async () => {
+    const { known, web, clock } = setUp();
+    known.inventory.follow(KEY, web.id);
+    known.inventory.want(web.id);
+    const before = clock.pending;
+    known.stop();
+    expect(clock.pending).toBe(before - 2);
+  });
+});

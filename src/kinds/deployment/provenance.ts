@@ -1,0 +1,48 @@
+/** Who sent a configuration: by it a deployment is known for the one that this object made. Pure. */
+import type { StoredSpec } from "./api.ts";
+import { additions, differences, hashOf, leavesOf } from "./compare.ts";
+import { secretValue } from "./config.ts";
+import type { Target, Wanted } from "./observation.ts";
+import { readConfig } from "./stored-config.ts";
+
+/** What is wanted now, where that is known. */
+type Sent = Wanted | ({ state: "known" } & Target);
+
+type Origin = "ours" | "foreign" | "unknown";
+
+/** What an attempt put into what it sent. */
+export interface Attempted {
+  /** Hash of the configuration. */
+  mark: string | undefined;
+  /** Project secrets that the configuration uses. Their names tell whose they are: no other object sends them. */
+  secrets?: readonly string[] | undefined;
+}
+
+/**
+ * Who made a deployment, by its very first spec. An attempt is sent once: where the next spec is the same once more,
+ * somebody else has sent it, too, and which of the two made it cannot be told. Then it is nobody's until a user says so.
+ */
+export function originOf(
+  specs: readonly StoredSpec[] | undefined,
+  attempted: Attempted,
+  wanted: Sent,
+): Origin {
+  const [first, second] = (specs ?? []).map((spec) => senderOf(spec, attempted, wanted));
+  return first === "ours" && second === "ours" ? "foreign" : (first ?? "unknown");
+}
+
+function senderOf({ data }: StoredSpec, { mark, secrets = [] }: Attempted, wanted: Sent): Origin {
+  const stored = readConfig(data);
+  if (!stored || mark === undefined) return "unknown";
+  const leaves = leavesOf(stored);
+  if (hashOf(leaves) === mark) return "ours";
+  if (secrets.length > 0) {
+    const values = new Set(leaves.values());
+    return secrets.every((name) => values.has(secretValue(name))) ? "ours" : "foreign";
+  }
+  // What was filled in makes it another hash: then all that was sent must be in it.
+  if (wanted.state !== "known") return "unknown";
+  if (wanted.hash !== mark) return "foreign";
+  const sent = wanted.leaves;
+  return differences(sent, leaves, additions(sent, leaves)).length === 0 ? "ours" : "foreign";
+}

@@ -1,0 +1,229 @@
+/**
+ * What comes of a rollout of ours that Paperspace shows: it is waited for, it is well, it has failed and the last healthy
+ * one is gone back to. Pure; which spec is ours is life.ts's matter.
+ */
+import { toTime } from "../../kube/objects.ts";
+import {
+  DUE,
+  isLate,
+  lacking,
+  OBSERVE,
+  rest,
+  stalled,
+  standing,
+  untilLook,
+  wait,
+  without,
+} from "../../reconcile/decision.ts";
+import type { Telling } from "../../reconcile/outcome.ts";
+import type { StoredSpec } from "./api.ts";
+import {
+  ASK,
+  act,
+  type Choice,
+  type DeploymentMemory,
+  type DeploymentView,
+  type Known,
+  type Target,
+} from "./observation.ts";
+import { REASON } from "./reasons.ts";
+import { concluded, isOff, type Progress, progress, runWords } from "./rollout.ts";
+import type { Rollout } from "./types.ts";
+
+/** Sent, and nothing that is valid is shown: there is no spec to judge by. */
+export function refused(
+  view: DeploymentView,
+  target: Target,
+  wanted: Known,
+  memory: DeploymentMemory,
+  why: string,
+): Choice {
+  const [head] = memory.history;
+  if (!head) return rest({ kind: "Unknown" }, memory);
+  const at = { view, target, wanted, memory, head, asks: [] };
+  return failed(at, "Failed", REASON.ConfigurationRejected, why);
+}
+
+/** The shown spec is ours: what has become of it. */
+export function judged(
+  view: DeploymentView,
+  latest: StoredSpec,
+  target: Target,
+  wanted: Known,
+  memory: DeploymentMemory,
+): Choice {
+  const [head] = memory.history;
+  if (!head) return rest({ kind: "Unknown" }, memory);
+  const wasWell = head.outcome === "Healthy" || head.outcome === "Disabled";
+  const trusted = wasWell && memory.operation === undefined;
+  const known = progress(latest, target, view.runs?.list, trusted);
+  // The first time that it looks well, only a look of now can confirm it.
+  const asks = needsRuns(view, known, trusted) ? [ASK.runs] : [];
+  const at = { view, target, wanted, memory, head, asks };
+  switch (known.state) {
+    case "rejected":
+      return failed(
+        at,
+        "Failed",
+        REASON.ConfigurationRejected,
+        `Paperspace could not apply it: ${known.message}`,
+      );
+    case "progressing":
+      // What was seen to be healthy is no rollout under way any more, though the mark of it be taken away.
+      return head.outcome === "Healthy" ? degraded(at, { ...known, state: "degraded" }) : underWay(at, known);
+    case "pending":
+    case "disabling":
+      return underWay(at, known);
+    case "unlooked":
+      return lacking(view, memory, [ASK.runs]);
+    case "disabled":
+    case "healthy":
+      return asks.length > 0 && !trusted ? lacking(view, memory, asks) : well(at, known.state);
+    case "degraded":
+      return degraded(at, known);
+  }
+}
+
+interface At {
+  view: DeploymentView;
+  target: Target;
+  wanted: Known;
+  memory: DeploymentMemory;
+  head: Rollout;
+  asks: readonly string[];
+}
+
+/** Runs cost a read for each deployment: they are read while something is under way, and else slowly (see observer.ts). */
+function needsRuns({ runs, limits }: DeploymentView, { state }: Progress, trusted: boolean): boolean {
+  if (state === "pending" || state === "rejected") return false;
+  const isWell = state === "healthy" || state === "disabled";
+  if (trusted && isWell) return false;
+  // Where reads have to queue none is ever young: then it will do that it came after what it is to confirm.
+  if (isWell && runs?.isNewer) return false;
+  return !runs || runs.ageMs >= limits.lookMs * DUE;
+}
+
+/** When the rollout counts as late; in the words of an operation, for the pace of looks. */
+function clockOf({ head, view }: At): { requestedAt: string; deadline: string } {
+  const deadline = Date.parse(head.sentAt) + view.spec.progressDeadlineSeconds * 1000;
+  return { requestedAt: head.sentAt, deadline: toTime(deadline) };
+}
+
+function underWay(at: At, known: Progress): Choice {
+  const { view, memory, head, asks } = at;
+  const times = clockOf(at);
+  const words = wordsOf(known);
+  const reason =
+    { pending: REASON.Pending, disabling: REASON.Disabling }[known.state as string] ?? REASON.Progressing;
+  if (isLate(times, view.now)) {
+    // Where only the runs speak against it, they must be of now: it may have come about since they were read.
+    if (asks.length > 0 && (known.state === "degraded" || known.state === "disabling"))
+      return lacking(view, memory, asks);
+    return {
+      ...failed(at, "TimedOut", REASON.ProgressDeadlineExceeded, `not done by ${times.deadline}: ${words}`),
+      asks,
+    };
+  }
+  const history = concluded(memory.history, "Progressing", view.now);
+  const message = `sent at ${head.sentAt}: ${words}`;
+  return {
+    ...wait({ ...without(memory), history }, reason, message, untilLook(view, times)),
+    asks,
+  };
+}
+
+function wordsOf(known: Progress): string {
+  switch (known.state) {
+    case "pending":
+      return "Paperspace has not applied it yet";
+    case "disabling":
+      return "its instances are still running";
+    case "progressing":
+    case "degraded":
+      return runWords(known.run);
+    default:
+      return "";
+  }
+}
+
+function failed(at: At, outcome: "Failed" | "TimedOut", reason: string, why: string): Choice {
+  const { view, memory, head, wanted, target } = at;
+  const { spec, now, limits } = view;
+  const history = concluded(memory.history, outcome, now, why);
+  // It may still come about, and then everything mends itself.
+  const pace = outcome === "TimedOut" ? 10 * limits.lookMs : limits.slowMs;
+  if (memory.rolledBack) {
+    const message = `${memory.rolledBack.message}. Going back to spec ${memory.rolledBack.to} failed, too: ${why}. Correct the spec`;
+    return stalled({ ...memory, history }, REASON.RollbackFailed, message, pace);
+  }
+  // What shall be off is not answered with something that runs.
+  if (spec.rollback !== "OnFailure" || target.hash !== wanted.hash || isOff(target))
+    return stalled({ ...memory, history }, reason, `${why}. ${ADVICE}`, pace);
+  const good = history
+    .slice(1)
+    .find((one) => one.outcome === "Healthy" && one.specId && one.hash !== head.hash);
+  if (!good?.specId) {
+    const message = `${why}. There is no healthy configuration to go back to. ${ADVICE}`;
+    return stalled({ ...memory, history }, reason, message, pace);
+  }
+  const message = why.slice(0, 1000);
+  const rolledBack = { hash: wanted.hash, to: good.specId, message, at: toTime(now) };
+  const words = `${why}; going back to the last healthy configuration (spec ${good.specId})`;
+  return wait({ ...memory, history, rolledBack }, REASON.RolledBack, words, 0);
+}
+
+const ADVICE = "Correct the spec; `kubectl paperspace logs` shows what the instances say";
+
+function degraded(at: At, known: Extract<Progress, { state: "degraded" }>): Choice {
+  const { view, memory, head, asks } = at;
+  // Never well yet: then it is still on its way.
+  if (head.outcome !== "Healthy") return underWay(at, known);
+  const operation = standing({ ...view, memory }, OBSERVE, view.spec.progressDeadlineSeconds * 1000);
+  const seen = { ...memory, operation };
+  const message = `it was healthy, and now ${runWords(known.run)}`;
+  const choice = isLate(operation, view.now)
+    ? stalled(
+        seen,
+        REASON.Degraded,
+        `${message}, since ${operation.requestedAt}. ${ADVICE}`,
+        10 * view.limits.lookMs,
+      )
+    : wait(seen, REASON.Degraded, message, untilLook(view, operation));
+  return { ...choice, asks } as Choice;
+}
+
+function well(at: At, state: "healthy" | "disabled"): Choice {
+  const { view, head, wanted } = at;
+  const outcome = state === "healthy" ? "Healthy" : "Disabled";
+  const history = concluded(at.memory.history, outcome, view.now);
+  const memory = { ...without(at.memory), history };
+  const conclusion = conclusionOf(view, memory, head, state);
+  const unused = unusedSecrets(view, memory, wanted);
+  if (unused === undefined) return rest(conclusion, memory);
+  return act({ do: "dropSecret", of: unused, telling: conclusion }, memory);
+}
+
+function conclusionOf(
+  { limits }: DeploymentView,
+  { rolledBack }: DeploymentMemory,
+  { specId }: Rollout,
+  state: "healthy" | "disabled",
+): Telling {
+  if (rolledBack) {
+    const message = `${rolledBack.message}. The last healthy configuration runs instead (spec ${rolledBack.to}, sent again as ${specId}). The one of this object is tried again when its spec changes`;
+    return { kind: "Terminal", reason: REASON.RolledBack, message, recheckMs: limits.slowMs };
+  }
+  return state === "healthy"
+    ? { kind: "Done", reason: REASON.Available, message: `the rollout of spec ${specId} is healthy` }
+    : {
+        kind: "Done",
+        reason: REASON.Disabled,
+        message: "the deployment is switched off, as asked: no instance runs",
+      };
+}
+
+/** A project secret of ours that neither the spec nor any kept configuration uses. */
+function unusedSecrets({ held }: DeploymentView, { secrets, history }: DeploymentMemory, wanted: Known) {
+  const inUse = new Set([...wanted.secrets, ...history.flatMap((rollout) => rollout.secrets ?? [])]);
+  return secrets.find((name) => !inUse.has(name) && !held[`dropSecret/${name}`]);
+}

@@ -1,0 +1,69 @@
+import { describe, expect, it } from "vitest";
+import { storedLeaves } from "../../../test/decide/deployment/config.ts";
+import { FOREIGN, GOOD, NEW, sent, stored, targetOf } from "../../../test/decide/deployment/situations.ts";
+import type { StoredSpec } from "./api.ts";
+import { additions } from "./compare.ts";
+import { extraOf } from "./server-defaults.ts";
+import type { Rollout } from "./types.ts";
+
+const HISTORY = [sent(NEW, { replaces: "a" }), sent(GOOD, { specId: "a", outcome: "Healthy" })];
+const FILLED = { command: ["entry"] };
+const EDITED = { ...FILLED, containerRegistry: "theirs" };
+
+/** NEW as it is stored, with more in it. */
+function more(id: string, parts: object = {}): StoredSpec {
+  const { data, ...rest } = stored(id, NEW);
+  return { ...rest, data: { ...(data as object), ...parts } };
+}
+
+function extra(latest: StoredSpec, specs?: readonly StoredSpec[], history: readonly Rollout[] = HISTORY) {
+  const target = targetOf(NEW);
+  return extraOf(history, latest, additions(target.leaves, storedLeaves(latest.data)), target, specs);
+}
+
+describe("what stands in a new spec beside what was sent", () => {
+  it("costs no look where there is nothing, or only what the API is known to fill in", () => {
+    expect(extra(more("b"))).toEqual({ state: "filled" });
+    const known = [...HISTORY, sent(FOREIGN, { specId: "z", filled: ["command"] })];
+    expect(extra(more("b", FILLED), undefined, known)).toEqual({ state: "filled" });
+    expect(extra(more("b", EDITED), undefined, known)).toEqual({ state: "unlooked" });
+  });
+
+  it("is looked up in the former specs, as they were when this one was there", () => {
+    const latest = more("b", FILLED);
+    expect(extra(latest)).toEqual({ state: "unlooked" });
+    expect(extra(latest, [stored("a", GOOD)])).toEqual({ state: "stale" });
+    expect(extra(latest, [])).toEqual({ state: "stale" });
+  });
+
+  it("is the API's own where no other spec came between: nobody else can have put it there", () => {
+    const latest = more("b", FILLED);
+    expect(extra(latest, [latest, stored("a", GOOD)])).toEqual({ state: "filled" });
+    // Of a create there is nothing before it.
+    expect(extra(latest, [latest], [sent(NEW)])).toEqual({ state: "filled" });
+  });
+
+  it("is somebody's where our own spec came without it: else their edit would stay for ever", () => {
+    const latest = more("c", EDITED);
+    expect(extra(latest, [latest, more("b", FILLED), stored("a", GOOD)])).toEqual({
+      state: "changed",
+      changes: [{ field: "containerRegistry", from: "theirs", to: undefined }],
+    });
+    expect(extra(latest, [latest, more("b"), stored("a", GOOD)])).toMatchObject({
+      changes: [{ field: "command" }, { field: "containerRegistry" }],
+    });
+  });
+
+  it("is judged by the first spec since our upsert that holds what was sent, not by one of before it", () => {
+    const latest = more("c", EDITED);
+    // One of old that looks like ours, and one of somebody's in between.
+    const specs = [latest, stored("x", FOREIGN), more("b", EDITED), stored("a", GOOD), more("0")];
+    expect(extra(latest, specs)).toEqual({ state: "filled" });
+  });
+
+  it("is let be where nothing can be compared: what cannot be read cannot be held against anybody", () => {
+    const latest = { ...more("b", FILLED), data: { apiVersion: "v7" } };
+    const target = targetOf(NEW);
+    expect(extraOf(HISTORY, latest, ["command"], target, [latest])).toEqual({ state: "filled" });
+  });
+});

@@ -1,0 +1,195 @@
+/**
+ * The life of a machine while something is under way for it: is it over, has it failed, is it late, and what then.
+ * What to do about a machine at rest is in steady.ts. Pure.
+ */
+import { toTime } from "../../kube/objects.ts";
+import { millis } from "../../reconcile/conditions.ts";
+import { ageOf, OBSERVE, rest, stalled, untilLook, wait, without } from "../../reconcile/decision.ts";
+import type { Operation } from "../../reconcile/kind.ts";
+import type { Outcome } from "../../reconcile/outcome.ts";
+import type { Requests } from "../../reconcile/record.ts";
+import type { Machine } from "./api.ts";
+import { typeOf, whenFree } from "./capacity.ts";
+import { steady } from "./converge.ts";
+import {
+  AWAIT_CAPACITY,
+  act,
+  type Choice,
+  type MachineMemory,
+  type MachineView,
+  type Refusal,
+  TO_RESIZE,
+} from "./observation.ts";
+import { isBelieved, judge, leadsToOff, powerOf, underWay } from "./operation.ts";
+import { REASON } from "./reasons.ts";
+
+export function life(view: MachineView, machine: Machine): Choice {
+  const { memory } = view;
+  const { operation } = memory;
+  if (!operation || operation.intent === "Delete" || operation.intent === AWAIT_CAPACITY)
+    return steady(view, machine, memory);
+  if (operation.intent === OBSERVE) return steady(view, machine, memory);
+  const answered = answeredBy(operation, view.requests);
+  if (answered) return act({ do: "handle", requests: answered }, memory);
+  if (isOverForUs(view, machine, operation)) return steady(view, machine, reached(view, machine, operation));
+  switch (judge(operation, machine.state, view.event, view.now, view.limits.resendMs)) {
+    case "overtaken":
+      return steady(view, machine, unsettled(memory, operation));
+    case "reached":
+      return steady(view, machine, reached(view, machine, operation));
+    case "running":
+      return wait(
+        memory,
+        reasonOf(operation),
+        underWay(operation, machine.state),
+        untilLook(view, operation),
+      );
+    case "unsent":
+      // Decided anew: meanwhile it may not be wished any more, or hardware be short.
+      return steady(view, machine, unsettled(memory, operation));
+    case "failed":
+      return failed(view, machine, operation);
+    case "late":
+      return overdue(view, machine, operation);
+  }
+}
+
+/** A request is noted as handled once the operation that answers it is written down: before that, it is not sent. */
+function answeredBy({ requests = {} }: Operation, open: Requests): Requests | undefined {
+  const { restart, start } = open;
+  const answered = {
+    ...(restart !== undefined && restart === requests.restart && { restart }),
+    ...(start !== undefined && start === requests.start && { start }),
+  };
+  return Object.keys(answered).length > 0 ? answered : undefined;
+}
+
+/** Where it rests as the spec wants it now, whatever was under way for its power does not matter any more. */
+function isOverForUs(view: MachineView, { state }: Machine, operation: Operation): boolean {
+  const { event, spec, now, limits } = view;
+  if (!["Create", "Start", "Stop"].includes(operation.intent) || operation.target === TO_RESIZE) return false;
+  const asWished = powerOf(state) === (spec.powerState === "Stopped" ? "off" : "ready");
+  return asWished && isBelieved(event, ageOf(operation, now) >= limits.resendMs);
+}
+
+/** What is remembered of an operation that is over. */
+function reached({ memory, spec }: MachineView, { state }: Machine, operation: Operation): MachineMemory {
+  const kept = without(memory);
+  switch (operation.intent) {
+    case "Create":
+    case "Start":
+    case "Stop":
+      if (operation.target === TO_RESIZE) return { ...kept, power: "Stopped" };
+      return { ...kept, power: powerOf(state) === "off" ? "Stopped" : "Running" };
+    case "Restart":
+      // One that did not come up again has not shut itself down: it is to be started.
+      return powerOf(state) === "off" ? { ...kept, power: "Stopped" } : kept;
+    default:
+      return spec.powerState === "Stopped" && powerOf(state) === "off" ? { ...kept, power: "Stopped" } : kept;
+  }
+}
+
+/**
+ * What is remembered of an operation whose end was not seen. Power that was reached before it does not count any more:
+ * a machine that is off now has not shut itself down, and would else not be started again.
+ */
+function unsettled(memory: MachineMemory, { intent }: Operation): MachineMemory {
+  const { power: _before, ...others } = without(memory);
+  return ["Create", "Start", "Stop", "Restart"].includes(intent) ? others : without(memory);
+}
+
+/** The event of the write says that it failed: again after a while, unless the machine is still on its way. */
+function failed(view: MachineView, machine: Machine, operation: Operation): Choice {
+  const { event, limits, now } = view;
+  const message = event.state === "failed" ? event.message : "the event of the change failed";
+  const resting = powerOf(machine.state) !== "changing";
+  if (operation.intent === "Resize" && resting)
+    return steady(view, machine, { ...without(view.memory), ...refusalOf(view, message) });
+  const memory = { ...view.memory, operation: { failedAt: toTime(now), ...operation } };
+  const age = now - (millis(memory.operation.failedAt) ?? 0);
+  if (age >= limits.resendMs && resting) return steady(view, machine, unsettled(memory, operation));
+  const outcome: Outcome = {
+    kind: "Retry",
+    reason: FAILED[operation.intent] ?? REASON.StartFailed,
+    message: advised(message, resting),
+    atLeastMs: Math.max(limits.lookMs, limits.resendMs - age),
+  };
+  return rest(outcome, memory);
+}
+
+/** For somebody who does not know the logs: what happens now, and what he can do. */
+function advised(message: string, resting: boolean): string {
+  const next = resting
+    ? "It is tried again by itself within a minute"
+    : "The machine is still on its way, and may come up all the same";
+  return `${message}. ${next}. If it keeps failing, look at the machine in the Paperspace console, ask for another machineType or region, or delete this object and apply it again`;
+}
+
+/** A resize that failed is not tried again by stopping the machine once more: the spec must change, or the user ask. */
+export function refusalOf({ spec, now, asked }: MachineView, message: string): { resizeRefusal: Refusal } {
+  const { machineType, diskSize } = spec;
+  return {
+    resizeRefusal: {
+      machineType,
+      ...(diskSize !== undefined && { diskSize }),
+      message,
+      at: toTime(now),
+      ...(asked !== undefined && { asked }),
+    },
+  };
+}
+
+/** Past the deadline. It may still come about, and then everything mends itself. */
+function overdue(view: MachineView, machine: Machine, operation: Operation): Choice {
+  const { limits, memory, now, spec } = view;
+  const age = ageOf(operation, now);
+  const power = powerOf(machine.state);
+  const isPower = ["Create", "Start", "Stop"].includes(operation.intent);
+  const target = leadsToOff(operation) ? "off" : "ready";
+  const unwished = operation.target === TO_RESIZE || operation.target !== spec.powerState;
+  // The agent may never come up (machines.md section 7): only who waits for it waits on.
+  const awaitsAgent = power === "serviceready" && target === "ready" && !unwished;
+  const resting = power !== "changing" && !awaitsAgent;
+  // After so long the state alone counts, whatever its event says; and what is not wished any more is not repeated.
+  if (resting && (!isPower || power === target || unwished))
+    return steady(view, machine, unsettled(memory, operation));
+  if (resting && age >= limits.slowMs) return again(view, machine, operation);
+  if (power === "off" && !leadsToOff(operation)) {
+    const message = `the machine is still off after ${operation.deadline}, without an error: most likely no ${machine.machineType ?? "hardware of this type"} is free in ${machine.region ?? "the region"}. Starting it is tried again; or delete this object and ask for another machineType or region`;
+    return stalled(memory, REASON.CapacityUnavailable, message, Math.max(limits.lookMs, limits.slowMs - age));
+  }
+  const why = view.event.state === "failed" ? ` (${view.event.message})` : "";
+  const message = `${underWay(operation, machine.state)}${why}, and its deadline ${operation.deadline} has passed. It goes on by itself once the machine does; otherwise look at it in the Paperspace console, or delete this object and apply it again`;
+  return stalled(memory, REASON.TransitionTimedOut, message, 10 * limits.lookMs);
+}
+
+/** Sent once more, and late as it is: a start only when hardware is free, like the first one. */
+function again(view: MachineView, machine: Machine, operation: Operation): Choice {
+  const { deadline, requestedAt, requests } = operation;
+  if (leadsToOff(operation)) return act({ do: "stop", deadline }, view.memory);
+  const waiting = { intent: AWAIT_CAPACITY, requestedAt, deadline };
+  const memory = { ...unsettled(view.memory, operation), operation: waiting };
+  const start = { do: "start", deadline, ...(requests && { requests }) } as const;
+  return whenFree({ ...view, memory }, typeOf(view.spec, machine), memory, () => act(start, view.memory));
+}
+
+const FAILED: Record<string, string> = {
+  Create: REASON.CreateFailed,
+  Start: REASON.StartFailed,
+  Stop: REASON.StopFailed,
+  Restart: REASON.RestartFailed,
+  Resize: REASON.ResizeRefused,
+  Update: REASON.UpdateFailed,
+};
+
+const UNDER_WAY: Record<string, string> = {
+  Create: REASON.Creating,
+  Stop: REASON.Stopping,
+  Restart: REASON.Restarting,
+  Resize: REASON.Resizing,
+  Update: REASON.Updating,
+};
+
+function reasonOf({ intent }: Operation): string {
+  return UNDER_WAY[intent] ?? REASON.Starting;
+}

@@ -1,0 +1,105 @@
+import { describe, expect, it } from "vitest";
+import { ADA, EVE, GIB, scene } from "../../../test/decide/machine/situations.ts";
+import {
+  condition,
+  DONE,
+  event,
+  STALLED,
+  START,
+  status,
+  WAITS,
+} from "../../../test/decide/machine/status.ts";
+import { OBSERVE } from "../../reconcile/decision.ts";
+import type { Telling } from "../../reconcile/outcome.ts";
+import { AWAIT_CAPACITY, TO_RESIZE } from "./observation.ts";
+import { REASON } from "./reasons.ts";
+import { machineNews } from "./status.ts";
+import type { MachineStatus } from "./types.ts";
+
+describe("the conditions of a machine", () => {
+  it("names what differs, in the scripts and among the people, too", () => {
+    const spec = { name: "new", diskSize: 100, startupScriptId: "s1", accessors: { userIds: [ADA.id] } };
+    const around = { ...scene().around, scripts: ["s2"], accessors: [EVE] };
+    const synced = condition(status({ spec, view: { around }, outcome: STALLED }), "Synced");
+    expect(synced).toMatchObject({ status: "False", reason: "Drifted" });
+    for (const part of [
+      'name: "box-1" → "new"',
+      "diskSize: 50 → 100",
+      'startupScriptId: "s2" → "s1"',
+      'accessors: "u3" → "u1"',
+    ])
+      expect(synced?.message).toContain(part);
+    expect(condition(status({ machine: { storageTotal: 250 * GIB } }), "Synced")?.status).toBe("False");
+  });
+
+  it("does not call synced what it has not looked at", () => {
+    const spec = { startupScriptId: "s1", accessors: { emails: ["nobody@example.org"] } };
+    expect(condition(status({ spec }), "Synced")?.status).toBe("Unknown");
+    const around = { ...scene().around, scripts: ["s1"], accessors: [], users: [ADA] };
+    expect(condition(status({ spec, view: { around } }), "Synced")).toMatchObject({
+      status: "False",
+      message: expect.stringContaining("nobody@example.org"),
+    });
+  });
+
+  it("says whether it runs, by a word that Kubernetes takes for a reason, also in a state of tomorrow", () => {
+    const running = (state: string, outcome = DONE) =>
+      condition(status({ machine: { state }, outcome }), "Running");
+    expect(running("ready")).toMatchObject({ status: "True", reason: "On" });
+    expect(running("serviceready")).toMatchObject({ status: "False", reason: "Serviceready" });
+    expect(running("a-state of.tomorrow")?.reason).toBe("Astateoftomorrow");
+    expect(running("")?.reason).toBe("Unknown");
+    expect(running("off", { ...DONE, reason: REASON.AutoShutdown })).toMatchObject({
+      reason: REASON.AutoShutdown,
+    });
+  });
+
+  it("never says Reconciling and Stalled together, and says neither when all is well", () => {
+    const types = (outcome: Telling, deleting = false) =>
+      status({ outcome, view: { deleting } }).conditions?.map(({ type }) => type);
+    expect(types(DONE)).toEqual(["Ready", "Synced", "Running"]);
+    expect(types(WAITS)).toEqual(["Ready", "Reconciling", "Synced", "Running"]);
+    expect(types(STALLED, true)).toEqual(["Ready", "Stalled", "Synced", "Running"]);
+  });
+});
+
+describe("machineNews", () => {
+  const waiting: MachineStatus = { observedGeneration: 1, operation: { ...START, intent: AWAIT_CAPACITY } };
+  const reasons = (after: Partial<MachineStatus>, before: MachineStatus = waiting) =>
+    machineNews(before, { observedGeneration: 1, ...after }).map(({ reason }) => reason);
+
+  it("tells that hardware is free again, once something was begun that needs it", () => {
+    for (const operation of [
+      START,
+      { ...START, intent: "Create" },
+      { ...START, intent: "Resize" },
+      { ...START, intent: "Stop", target: TO_RESIZE },
+    ])
+      expect(reasons({ operation })).toEqual([REASON.CapacityAvailable]);
+  });
+
+  it("does not tell it of a wait that was given up, or that something else came into", () => {
+    for (const intent of ["Delete", "Update", "Restart", "Stop", OBSERVE, AWAIT_CAPACITY])
+      expect(reasons({ operation: { ...START, intent, target: "Stopped" } })).toEqual([]);
+    expect(reasons({})).toEqual([]);
+    expect(reasons({ operation: START }, { observedGeneration: 1 })).toEqual([]);
+  });
+
+  it("warns of each machine that costs money and belongs to nobody, once, with what to do", () => {
+    const before = { observedGeneration: 1, leaks: ["ps7"] };
+    const news = machineNews(before, { ...before, leaks: ["ps7", "ps8"] });
+    expect(news).toMatchObject([{ id: "leak/ps8", type: "Warning", reason: REASON.MachineLeaked }]);
+    expect(news[0]?.note).toMatch(/ps8.*costs money.*adoptId: ps8/);
+    expect(machineNews(before, before)).toEqual([]);
+    expect(status({ view: { leaks: ["ps8"] } }).leaks).toEqual(["ps8"]);
+    expect(status()).not.toHaveProperty("leaks");
+  });
+
+  it("tells what happened in Paperspace as soon as it is shown", () => {
+    const before = status({ view: { history: [event("e1", "done")] } });
+    const history = [event("e2", "error", "11:00:00"), event("e1", "done")];
+    const after = status({ before, view: { history } });
+    expect(machineNews(before, after)).toMatchObject([{ id: "paperspace/e2", type: "Warning" }]);
+    expect(machineNews(after, after)).toEqual([]);
+  });
+});

@@ -1,0 +1,204 @@
+/**
+ * What is known of the things of one kind, account by account, and when that is too old to decide on: then a look is
+ * asked for. Every kind's observer is one of these; what else there is to know, the kind adds. It never writes.
+ */
+import type { Logger } from "pino";
+import type { Clock } from "../base/clock.ts";
+import type { PaperspaceApi } from "../paperspace/transport.ts";
+import type { ThingView } from "../reconcile/decide.ts";
+import { DUE, untilLook } from "../reconcile/decision.ts";
+import type { Sighted } from "../reconcile/existence.ts";
+import { idOf } from "../reconcile/identity.ts";
+import type { ManagedObject, Subject } from "../reconcile/kind.ts";
+import type { OwnershipFacts } from "../reconcile/ownership.ts";
+import { ANNOTATION } from "../reconcile/record.ts";
+import type { PaperspaceAccount } from "./account.ts";
+import { type Rechecks, troubleOf } from "./failure.ts";
+import type { Inventory, Item, Seen, Source } from "./inventory.ts";
+
+/** All in milliseconds. */
+export interface WatchSettings {
+  resyncMs: number;
+  /** How long looks are gathered before they are done together. */
+  gatherMs: number;
+  /** From an attempt's time on, when it can surely have no effect any more. */
+  settleMs: number;
+  rechecks: Rechecks;
+  limits: WatchLimits;
+}
+
+/** All in milliseconds. */
+export interface WatchLimits {
+  /** How often what is past its deadline is tried again. */
+  slowMs: number;
+  /** How often to look while waiting, at least. */
+  lookMs: number;
+  /** How long a thing must have been away until it counts as gone. */
+  absenceGraceMs: number;
+}
+
+export interface WatchParts {
+  clock: Clock;
+  logger: Logger;
+  settings: WatchSettings;
+  /** Puts a key into the work queue. */
+  enqueue(key: string): void;
+}
+
+/** What is known of one account, or of a part of one. */
+export class Known<T extends Item, I extends Inventory<T> = Inventory<T>> {
+  readonly inventory: I;
+  readonly #sourceOf: (api: PaperspaceApi) => Source<T>;
+
+  constructor(inventory: I, sourceOf: (api: PaperspaceApi) => Source<T>) {
+    this.inventory = inventory;
+    this.#sourceOf = sourceOf;
+  }
+
+  /** The newest valid credential serves all reads. */
+  use(api: PaperspaceApi): void {
+    this.inventory.use(this.#sourceOf(api));
+  }
+
+  /** The object is gone from the cluster. */
+  forget(key: string): void {
+    this.inventory.unfollow(key);
+  }
+
+  stop(): void {
+    this.inventory.stop();
+  }
+}
+
+export class Watch<O extends ManagedObject, V extends ThingView, K extends Known<Item>> {
+  readonly #parts: WatchParts;
+  readonly #make: (account: PaperspaceAccount, part: string) => K;
+  readonly #known = new Map<string, K>();
+  /** Values of reconcile-requested-at that were acted on, by key. */
+  readonly #asked = new Map<string, string>();
+
+  /** `make` is called once for each account, and each part of one that is asked for. */
+  constructor(parts: WatchParts, make: (account: PaperspaceAccount, part: string) => K) {
+    this.#parts = parts;
+    this.#make = make;
+  }
+
+  at(account: PaperspaceAccount, part = ""): K {
+    const place = `${account.team}/${part}`;
+    const known = this.#known.get(place);
+    if (known) {
+      known.use(account.api);
+      return known;
+    }
+    const made = this.#make(account, part);
+    this.#known.set(place, made);
+    return made;
+  }
+
+  /** What a view says of time. */
+  terms(): { now: number; limits: WatchLimits } {
+    return { now: this.#parts.clock.now(), limits: this.#parts.settings.limits };
+  }
+
+  /** Where the thing of this object is. */
+  of(account: PaperspaceAccount, object: O): K {
+    return this.at(account, this.partOf(object));
+  }
+
+  /** What may be believed for this object: nothing by another team's credential. Looks anew where the user asks for it. */
+  knownFor(facts: OwnershipFacts, subject: Subject<O, PaperspaceAccount>): K | undefined {
+    const { account, object } = subject;
+    const { identity } = facts;
+    const team = identity.state === "ours" ? identity.record.team : account?.team;
+    if (!account || account.team !== team) return undefined;
+    const known = this.of(account, object);
+    if (this.#askedAnew(subject)) this.lookAnew(known, idOf(identity), subject);
+    return known;
+  }
+
+  /** Whether the thing of this view is there; asks for a look where too little is known, and notes why one failed. */
+  look<T extends Item>(
+    view: V,
+    key: string,
+    { inventory }: { inventory: Inventory<T> },
+  ): Sighted<{ item: T }> {
+    const { clock, settings } = this.#parts;
+    const id = idOf(view.identity);
+    if (id === undefined) return { state: "unknown" };
+    inventory.follow(key, id);
+    const seen = inventory.seen(id);
+    const trouble = inventory.trouble(id);
+    if (trouble !== undefined) view.trouble = troubleOf(trouble, settings.rechecks);
+    const sighting = this.#sighting(view, seen);
+    const maxAgeMs = sighting.state === "absent" ? this.#absentFor(sighting.certain) : this.maxAgeMs(view);
+    // Nothing is decided before a look succeeds, so after a failed one it is needed now, not at the next regular list.
+    if (!seen || trouble !== undefined || clock.monotonic() - seen.beganAt >= maxAgeMs) inventory.want(id);
+    return sighting;
+  }
+
+  /** The object is gone from the cluster. */
+  forget(key: string): void {
+    for (const known of this.all()) known.forget(key);
+    this.#asked.delete(key);
+  }
+
+  /** Forgets all that was seen, and stops all timers: others may have written meanwhile. */
+  reset(): void {
+    for (const known of this.all()) known.stop();
+    this.#known.clear();
+  }
+
+  protected all(): Iterable<K> {
+    return this.#known.values();
+  }
+
+  /** The part of the account that its thing is in, where what is known is kept by parts. */
+  protected partOf(_object: O): string {
+    return "";
+  }
+
+  /** The user asks for a look right now (annotation reconcile-requested-at); told once for each value. */
+  protected lookAnew(
+    { inventory }: K,
+    id: string | undefined,
+    _subject: Subject<O, PaperspaceAccount>,
+  ): void {
+    if (id !== undefined) inventory.want(id);
+  }
+
+  /** How old the knowledge of a thing that is there may be before it is looked at again. */
+  protected maxAgeMs(view: V): number {
+    const { operation } = view.memory;
+    return operation ? this.untilDue(view, operation) : 2 * this.#parts.settings.resyncMs;
+  }
+
+  protected untilDue(view: V, times: { requestedAt: string; deadline: string }): number {
+    return untilLook(view, times) * DUE;
+  }
+
+  /** Whether a 404 by id is the end that was asked for. */
+  protected isEnd({ memory }: V): boolean {
+    return memory.operation?.intent === "Delete";
+  }
+
+  /** A 404 by id is believed where it was asked for, or after it has lasted for the grace time. */
+  #sighting<T extends Item>(view: V, seen: Seen<T> | undefined): Sighted<{ item: T }> {
+    if (!seen) return { state: "unknown" };
+    if (seen.item) return { state: "present", item: seen.item };
+    const lasted = seen.beganAt - (seen.absentSince ?? seen.beganAt);
+    const certain = this.isEnd(view) || lasted >= this.#parts.settings.limits.absenceGraceMs;
+    return { state: "absent", certain };
+  }
+
+  #absentFor(certain: boolean): number {
+    const { resyncMs, limits } = this.#parts.settings;
+    return certain ? resyncMs : limits.lookMs;
+  }
+
+  #askedAnew({ key, object }: Subject<O, PaperspaceAccount>): boolean {
+    const asked = object.metadata.annotations?.[ANNOTATION.reconcileRequestedAt];
+    if (asked === undefined || asked === this.#asked.get(key)) return false;
+    this.#asked.set(key, asked);
+    return true;
+  }
+}

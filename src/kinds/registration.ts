@@ -1,0 +1,121 @@
+/**
+ * What a kind hands to the registry, and what it gets from the composition root. No kind is known here.
+ */
+import type { Logger } from "pino";
+import type { TSchema } from "typebox";
+import type { Clock } from "../base/clock.ts";
+import type { Config } from "../base/config.ts";
+import type { EventRecorder } from "../kube/events.ts";
+import type { ConfigMap, Resource, Secret } from "../kube/resource.ts";
+import type { SecretHold } from "../reconcile/credential-guard.ts";
+import type { Credentials } from "../reconcile/credentials.ts";
+import type { Kind, KindDefinition, ManagedObject, Step } from "../reconcile/kind.ts";
+import type { OwnershipFacts } from "../reconcile/ownership.ts";
+import { Reconciler } from "../reconcile/reconciler.ts";
+import type { ObjectWriter } from "../reconcile/writer.ts";
+import type { Store } from "../runtime/store.ts";
+import type { Disposition } from "../runtime/workers.ts";
+import type { PaperspaceAccount } from "./account.ts";
+import type { WatchSettings } from "./observer.ts";
+
+/** What the CRD of a kind is generated from (`npm run generate`). */
+export interface CrdSource {
+  description: string;
+  spec: TSchema;
+  status: TSchema;
+  /** CEL rules on the whole object, which see its old status. */
+  rules: readonly object[];
+  columns: readonly object[];
+  /** Where `kubectl scale` and autoscalers find the replicas; absent for kinds that have none. */
+  scale?: { specReplicasPath: string; statusReplicasPath: string; labelSelectorPath: string };
+}
+
+/** What the composition root runs. */
+export interface ServedKind<O extends ManagedObject = ManagedObject> {
+  readonly definition: KindDefinition;
+  control(parts: ControlParts<O>): Controller;
+  /** Whether an object that records nothing has left something in the cloud all the same; absent where none ever does. */
+  owes?(object: O): boolean;
+}
+
+export interface KindEntry<O extends ManagedObject = ManagedObject> extends ServedKind<O> {
+  readonly crd: CrdSource;
+}
+
+export interface ControlParts<O extends ManagedObject> {
+  config: Config;
+  clock: Clock;
+  logger: Logger;
+  store: Store<O>;
+  writer: ObjectWriter<O>;
+  credentials: Credentials<PaperspaceAccount>;
+  secrets: SecretHold<PaperspaceAccount>;
+  /** Secrets of the cluster, for kinds that write some themselves. */
+  secretResource: Resource<Secret>;
+  /** ConfigMaps of the cluster, for kinds whose spec refers to some. */
+  configMapResource: Resource<ConfigMap>;
+  recorder: Pick<EventRecorder, "record">;
+  /** True only while our lease surely has not ended. */
+  mayWrite(): boolean;
+  /** Puts a key of this kind into its work queue. */
+  enqueue(key: string): void;
+  /** Counts an object that went without anybody seeing to what it owned. */
+  leaked(): void;
+}
+
+export interface Controller {
+  /** The signal aborts when the pass has lost its right to write, or the grace of a shutdown is over. */
+  reconcile(key: string, signal: AbortSignal): Promise<Disposition>;
+  /** The object has gone from the cluster; `last` is how it was then. */
+  gone(last: ManagedObject): void;
+  /**
+   * Forgets what was seen and stops all timers, while no pass runs: at the end, and at the beginning of a term of
+   * leadership, since another process may have written in between.
+   */
+  reset(): void;
+}
+
+/** Looks that come within this are done together. */
+const GATHER_MS = 50;
+
+export function watchSettings(config: Config): WatchSettings {
+  const { slowRetry: slowMs, credentialRecheck: recheckMs } = config;
+  return {
+    resyncMs: config.resyncInterval,
+    gatherMs: GATHER_MS,
+    settleMs: settleMs(config),
+    rechecks: { recheckMs, slowMs },
+    limits: { slowMs, lookMs: config.eventPollInterval, absenceGraceMs: config.absenceGrace },
+  };
+}
+
+/** A kind at work under the generic reconciler. */
+export function controllerOf<O extends ManagedObject, V extends OwnershipFacts, S extends Step, M>(
+  parts: ControlParts<O>,
+  kind: Kind<O, PaperspaceAccount, V, S, M> & { reset(): void },
+): Controller {
+  const { config } = parts;
+  const settings = {
+    resyncMs: config.resyncInterval,
+    recheckMs: config.credentialRecheck,
+    slowMs: config.slowRetry,
+    sendWindowMs: config.sendWindow,
+  };
+  const reconciler = new Reconciler({ ...parts, kind, settings });
+  return {
+    reconcile: (key) => reconciler.reconcile(key),
+    gone: (last) => reconciler.gone(last as O),
+    reset() {
+      kind.reset();
+      reconciler.reset();
+    },
+  };
+}
+
+/**
+ * From the announcement of a create on, when it can surely have no effect any more: last possible send, the request's
+ * own time, the lease of whoever sent it, and a margin (DESIGN section 5).
+ */
+function settleMs(config: Config): number {
+  return config.sendWindow + config.requestTimeout + config.leaseDuration + config.attemptSettle;
+}

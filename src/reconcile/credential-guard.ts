@@ -1,0 +1,127 @@
+/**
+ * Keeps a Secret with an API key from going while an object of any kind still needs it: without the key nothing can be
+ * deleted, and a namespace that is deleted whole would take the key first (DESIGN section 4).
+ */
+import { isForbidden, isNotFound } from "../kube/errors.ts";
+import type { Resource, Secret } from "../kube/resource.ts";
+import type { Credentials } from "./credentials.ts";
+import type { CloudAccount, ManagedObject } from "./kind.ts";
+import { INTENT_CREATE } from "./ownership-facts.ts";
+import { ANNOTATION, FINALIZER } from "./record.ts";
+
+export interface SecretHoldParts<A extends CloudAccount> {
+  secrets: Pick<Resource<Secret>, "get" | "mergePatch">;
+  credentials: Pick<Credentials<A>, "note" | "referenceOf">;
+  /** The objects of all kinds that need their key (see `needsKey`). */
+  users(): readonly ManagedObject[];
+  /** Whether all kinds are listed: before that nobody can be said to be the last that needs a Secret. */
+  complete(): boolean;
+}
+
+export class SecretHold<A extends CloudAccount> {
+  readonly #parts: SecretHoldParts<A>;
+  /** UIDs of objects whose finalizer is off, though the store may not know it yet. A key may be one in each kind. */
+  readonly #released = new Set<string>();
+  /** Releases of one Secret's users go one after the other, so that one of them is the last. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  constructor(parts: SecretHoldParts<A>) {
+    this.#parts = parts;
+  }
+
+  /** Puts our finalizer on. Where the rights for that are missing, the work goes on without. */
+  async take(secret: Secret): Promise<void> {
+    const { finalizers = [], deletionTimestamp } = secret.metadata;
+    // The server lets nobody add a finalizer to what is being deleted.
+    if (finalizers.includes(FINALIZER) || deletionTimestamp) return;
+    await this.#patch(secret, [...finalizers, FINALIZER]).catch((error: unknown) => {
+      if (!isForbidden(error)) throw error;
+    });
+  }
+
+  /**
+   * Lets an object go by `release`, and its Secret before it where it is the last that needs it. `settle` is called
+   * before that: afterwards the object must be able to go without a key, whatever dies in between. False where nothing
+   * was done, since it is not known yet who needs the Secret.
+   */
+  async letGo(
+    object: ManagedObject,
+    settle: () => Promise<void>,
+    release: () => Promise<void>,
+  ): Promise<boolean> {
+    const reference = this.#parts.credentials.referenceOf(object);
+    const before = this.#turns.get(reference) ?? Promise.resolve();
+    const turn = before.catch(() => {}).then(() => this.#turn(object, reference, settle, release));
+    this.#turns.set(reference, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(reference) === turn) this.#turns.delete(reference);
+    }
+  }
+
+  async #turn(
+    object: ManagedObject,
+    reference: string,
+    settle: () => Promise<void>,
+    release: () => Promise<void>,
+  ): Promise<boolean> {
+    const secret = this.#isLast(object, reference) ? await this.#held(reference) : undefined;
+    if (secret) {
+      if (!this.#parts.complete()) return false;
+      await settle();
+      const others = (secret.metadata.finalizers ?? []).filter((name) => name !== FINALIZER);
+      await this.#patch(secret, others);
+    }
+    await release();
+    this.#released.add(uidOf(object));
+    return true;
+  }
+
+  #isLast(object: ManagedObject, reference: string): boolean {
+    const users = this.#parts.users();
+    // Whom no store holds any more nobody asks about again.
+    const there = new Set(users.map(uidOf));
+    for (const uid of this.#released) if (!there.has(uid)) this.#released.delete(uid);
+    return !users.some((other) => {
+      if (uidOf(other) === uidOf(object) || this.#released.has(uidOf(other))) return false;
+      return this.#parts.credentials.referenceOf(other) === reference;
+    });
+  }
+
+  /** The Secret as it is now, where it carries our finalizer. */
+  async #held(reference: string): Promise<Secret | undefined> {
+    const [namespace = "", name = ""] = reference.split("/");
+    try {
+      const secret = await this.#parts.secrets.get(namespace, name);
+      return secret.metadata.finalizers?.includes(FINALIZER) ? secret : undefined;
+    } catch (error) {
+      if (isNotFound(error) || isForbidden(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #patch(secret: Secret, finalizers: string[]): Promise<void> {
+    const { namespace = "", name, uid, resourceVersion } = secret.metadata;
+    const patch = { metadata: { uid, resourceVersion, finalizers } };
+    try {
+      this.#parts.credentials.note(secret, await this.#parts.secrets.mergePatch(namespace, name, patch));
+    } catch (error) {
+      // Whatever was wrong with what we knew of it: it is read anew.
+      this.#parts.credentials.note(secret, undefined);
+      throw error;
+    }
+  }
+}
+
+/** Whether an object has an id, or a create that may have made one. What else it has made only its kind can tell. */
+export function needsKey({ metadata, status }: ManagedObject): boolean {
+  const { annotations = {} } = metadata;
+  if (annotations[ANNOTATION.record] !== undefined || annotations[ANNOTATION.createPending] !== undefined)
+    return true;
+  return status?.id !== undefined || status?.operation?.intent === INTENT_CREATE;
+}
+
+function uidOf({ metadata }: ManagedObject): string {
+  return metadata.uid ?? "";
+}

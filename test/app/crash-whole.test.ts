@@ -1,0 +1,68 @@
+/** The operator dies at every single call of what happens to a machine later on: see test/support/deaths.ts. */
+import { expect } from "vitest";
+import { ANNOTATION } from "../../src/reconcile/record.ts";
+import { dieEverywhere } from "../support/deaths.ts";
+
+dieEverywhere({
+  "a resize that stops and starts": {
+    objects: 1,
+    async play(world) {
+      world.apply("box", { resizePolicy: "StopAndResize" });
+      await world.ready("box");
+      world.edit("box", { spec: { machineType: "A5000", diskSize: 100 } });
+      await world.ready("box");
+      const { machineType, diskSize, state } = world.machines()[0] ?? {};
+      expect({ machineType, diskSize, state }).toEqual({
+        machineType: "A5000",
+        diskSize: 100,
+        state: "ready",
+      });
+    },
+  },
+  "a restart on request": {
+    objects: 1,
+    async play(world) {
+      world.apply("box");
+      await world.ready("box");
+      world.edit("box", { metadata: { annotations: { [ANNOTATION.restartRequestedAt]: "1" } } });
+      await world.until("it is noted", () => world.get("box")?.status?.handled?.restart === "1");
+      await world.ready("box");
+      // Users are thrown out by each: one whose answer was lost with the process is not sent again.
+      expect(world.sim.calls.list({ method: "PATCH", path: /restart/ }).length).toBeLessThanOrEqual(1);
+    },
+  },
+  "script, people, desktop and address of a machine, and its end": {
+    objects: 1,
+    async play(world) {
+      const scripts = ["one", "two"].map((name) => world.script(name));
+      world.apply("box", {
+        templateId: "tvimtol9",
+        powerState: "Running",
+        publicIpType: "static",
+        publicIpReleasePolicy: "Release",
+        desktopSecretRef: { name: "desktop" },
+        ...(scripts[0] && { startupScriptId: scripts[0] }),
+      });
+      await world.ready("box");
+      const accessors = { emails: ["user@alpha.example"] };
+      world.edit("box", { spec: { startupScriptId: scripts[1], accessors } });
+      await world.ready("box");
+      expect(world.getSecret("default", "desktop")).toBeDefined();
+      world.delete("box");
+      await world.gone("box");
+      expect(world.getSecret("default", "desktop")).toBeUndefined();
+      expect([...world.sim.world.teams.values()].flatMap((team) => team.staticAddresses)).toEqual([]);
+    },
+  },
+  "a machine that is deleted elsewhere and made again": {
+    objects: 2,
+    async play(world) {
+      world.apply("box", { onExternalDeletion: "Recreate" });
+      await world.ready("box");
+      const { id } = world.machines()[0] ?? { id: "" };
+      world.sim.console.delete(id, true);
+      await world.until("another is made", () => world.machines().some((other) => other.id !== id));
+      await world.ready("box");
+    },
+  },
+});

@@ -1,0 +1,326 @@
+/**
+ * Rollouts that do not go well: what is said meanwhile, when they count as failed, what is gone back to, and what
+ * becomes of a deployment that was well once.
+ */
+import { describe, expect, it } from "vitest";
+import { checkPlayed, onlyDeployment as deployment, running, told } from "../support/scenario-world.ts";
+import {
+  BAD_IMAGE,
+  condition,
+  edit,
+  keep,
+  MINUTE,
+  message,
+  projectSecrets,
+  ready,
+  reason,
+  status,
+  stored,
+  upserts,
+} from "../support/scenario-world-deployments.ts";
+import type { VirtualWorld } from "../support/virtual-world.ts";
+
+checkPlayed();
+
+const GOOD = "ghcr.io/acme/model:1";
+const BACK = { rollback: "OnFailure", progressDeadlineSeconds: 120 } as const;
+const outcomes = (world: VirtualWorld) => status(world)?.history?.map(({ outcome }) => outcome);
+const images = (world: VirtualWorld) => deployment(world).specs.map(({ data }) => data.image);
+const console_ = (world: VirtualWorld) => world.sim.console.deployments;
+
+describe("an image that cannot be pulled", () => {
+  it("is Progressing with the instance's own words, then past its deadline, and well after all when it comes", async () => {
+    const world = running();
+    world.deployments.apply("web", { image: BAD_IMAGE, progressDeadlineSeconds: 300 });
+    await world.until("the words are there", () => message(world).includes("Back-off pulling image"));
+    expect(reason(world)).toBe("Progressing");
+    expect(reason(world, "Reconciling")).toBe("Progressing");
+    await world.until("an event", () => told(world, "InstanceFailed").length > 0);
+    expect(told(world, "InstanceFailed")[0]).toContain(BAD_IMAGE);
+    await world.deployments.says("web", "ProgressDeadlineExceeded");
+    expect(reason(world, "Stalled")).toBe("ProgressDeadlineExceeded");
+    expect(message(world)).toContain("Back-off pulling image");
+    expect(outcomes(world)).toEqual(["TimedOut"]);
+    await world.clock.advance(60 * MINUTE);
+    expect(upserts(world)).toHaveLength(1);
+    console_(world).setImageFate("does-not-exist", null);
+    await world.deployments.ready("web");
+    expect(outcomes(world)).toEqual(["Healthy"]);
+    expect(upserts(world)).toHaveLength(1);
+  });
+
+  it("does not tell the same failure at each restart", async () => {
+    const world = running();
+    world.deployments.apply("web", { image: BAD_IMAGE, progressDeadlineSeconds: 300 });
+    await world.clock.advance(120 * MINUTE);
+    expect(new Set(told(world, "InstanceFailed")).size).toBe(1);
+    const writes = world.kube.calls.filter(
+      ({ method, path }) => method === "PATCH" && path.includes("paperspacedeployments"),
+    );
+    expect(writes.length).toBeLessThan(120);
+  });
+
+  it("leaves the one before it serving, and says what runs", async () => {
+    const world = await ready();
+    edit(world, { image: BAD_IMAGE, progressDeadlineSeconds: 60 });
+    await world.deployments.says("web", "ProgressDeadlineExceeded");
+    expect(outcomes(world)).toEqual(["TimedOut", "Healthy"]);
+    edit(world, { image: GOOD });
+    await world.deployments.ready("web");
+    expect(outcomes(world)).toEqual(["Healthy", "TimedOut", "Healthy"]);
+  });
+});
+
+describe("a configuration that is refused", () => {
+  it("as a whole by the cluster says its error, and is not sent again", async () => {
+    const world = running();
+    world.deployments.apply("web", { image: "acme/invalid-config" });
+    await world.deployments.says("web", "ConfigurationRejected");
+    expect(message(world)).toContain("is not accepted");
+    expect(status(world)?.spec?.error).toContain("is not accepted");
+    await world.clock.advance(60 * MINUTE);
+    expect(upserts(world)).toHaveLength(1);
+    edit(world, { image: GOOD });
+    await world.deployments.ready("web");
+    expect(outcomes(world)).toEqual(["Healthy", "Failed"]);
+  });
+
+  it("at once by the API says the API's words, and is sent again only when the spec changes, or ever so slowly", async () => {
+    const world = await ready();
+    const body = { message: "image is on our list", code: "BAD_REQUEST" };
+    world.sim.faults.add({ match: { method: "POST", times: "always" }, do: { status: 400, body } });
+    edit(world, { image: "acme/forbidden" });
+    await world.deployments.says("web", "Refused");
+    expect(reason(world, "Stalled")).toBe("Refused");
+    expect(message(world)).toContain("image is on our list");
+    await world.clock.advance(9 * MINUTE);
+    expect(upserts(world)).toHaveLength(1);
+    world.sim.faults.clear();
+    edit(world, { image: "ghcr.io/acme/model:2" });
+    await world.deployments.ready("web");
+    expect(upserts(world)).toHaveLength(2);
+    expect(outcomes(world)).toEqual(["Healthy", "Healthy"]);
+  });
+
+  it("before there is a deployment leaves none, and an object that can go", async () => {
+    const world = running();
+    world.sim.faults.add({ match: { method: "POST", times: "always" }, do: { status: 400 } });
+    world.deployments.apply("web", { image: "acme/forbidden" });
+    await world.deployments.says("web", "Refused");
+    await world.clock.advance(9 * MINUTE);
+    expect(upserts(world)).toHaveLength(1);
+    world.deployments.delete("web");
+    await world.deployments.gone("web");
+  });
+
+  it("and shown no more at all (latestSpec null) is said to be invalid", async () => {
+    const world = running();
+    world.deployments.apply("web");
+    await world.until("it is there", () => world.deployed().length === 1);
+    console_(world).invalidate(deployment(world).id);
+    await world.deployments.says("web", "ConfigurationRejected");
+    await world.clock.advance(60 * MINUTE);
+    expect(upserts(world).length).toBeLessThan(3);
+    console_(world).invalidate(deployment(world).id, false);
+    await world.deployments.ready("web");
+  });
+});
+
+describe("rollback OnFailure", () => {
+  it("goes back to the last healthy configuration at the deadline, and tries the new one only when the spec changes", async () => {
+    const world = await ready(BACK);
+    edit(world, { image: BAD_IMAGE });
+    await world.deployments.says("web", "RolledBack");
+    await world.until("it is back", () => condition(world, "Healthy")?.status === "True");
+    expect(images(world)).toEqual([GOOD, BAD_IMAGE, GOOD]);
+    expect(condition(world)?.status).toBe("False");
+    expect(reason(world, "Stalled")).toBe("RolledBack");
+    expect(message(world)).toContain("Back-off pulling image");
+    expect(outcomes(world)).toEqual(["Healthy", "TimedOut", "Healthy"]);
+    await world.clock.advance(120 * MINUTE);
+    expect(deployment(world).specs).toHaveLength(3);
+    // Something else in the spec is another try, with that image.
+    edit(world, { replicas: 2 });
+    await world.until("it is sent", () => deployment(world).specs.length >= 4);
+    expect(stored(world)).toMatchObject({ image: BAD_IMAGE });
+    edit(world, { image: "ghcr.io/acme/model:3" });
+    await world.deployments.ready("web");
+    expect(status(world)?.rolledBack).toBeUndefined();
+    expect(stored(world)).toMatchObject({ image: "ghcr.io/acme/model:3", resources: { replicas: 2 } });
+  });
+
+  it("goes back at once where the cluster cannot apply it", async () => {
+    const world = await ready(BACK);
+    edit(world, { image: "acme/invalid-config" });
+    await world.deployments.says("web", "RolledBack");
+    await world.until("it is back", () => condition(world, "Healthy")?.status === "True");
+    expect(images(world)).toEqual([GOOD, "acme/invalid-config", GOOD]);
+    expect(message(world)).toContain("is not accepted");
+  });
+
+  it("is over when the user declares what runs", async () => {
+    const world = await ready(BACK);
+    edit(world, { image: BAD_IMAGE });
+    await world.until(
+      "it is back",
+      () => reason(world) === "RolledBack" && condition(world, "Healthy")?.status === "True",
+    );
+    const sent = upserts(world).length;
+    edit(world, { image: GOOD });
+    await world.deployments.ready("web");
+    expect(upserts(world)).toHaveLength(sent);
+    expect(status(world)?.rolledBack).toBeUndefined();
+  });
+
+  it("is over when the user does not wish it any more: the failed one is sent again", async () => {
+    const world = await ready(BACK);
+    edit(world, { image: BAD_IMAGE });
+    await world.until(
+      "it is back",
+      () => reason(world) === "RolledBack" && condition(world, "Healthy")?.status === "True",
+    );
+    console_(world).setImageFate("does-not-exist", null);
+    edit(world, { rollback: "None" });
+    await world.deployments.ready("web");
+    expect(images(world)).toEqual([GOOD, BAD_IMAGE, GOOD, BAD_IMAGE]);
+  });
+
+  it("has nothing to go back to where nothing was ever healthy", async () => {
+    const world = running();
+    world.deployments.apply("web", { ...BACK, image: BAD_IMAGE });
+    await world.deployments.says("web", "ProgressDeadlineExceeded");
+    expect(message(world)).toContain("no healthy configuration to go back to");
+    await world.clock.advance(60 * MINUTE);
+    expect(upserts(world)).toHaveLength(1);
+  });
+
+  it("that fails as well says so, and sends nothing more", async () => {
+    const world = await ready(BACK);
+    console_(world).setImageFate("model:1", "pull");
+    edit(world, { image: BAD_IMAGE });
+    await world.deployments.says("web", "RollbackFailed");
+    await world.clock.advance(120 * MINUTE);
+    expect(deployment(world).specs).toHaveLength(3);
+    expect(reason(world)).toBe("RollbackFailed");
+    console_(world).setImageFate("model:1", null);
+    await world.until("it is well", () => condition(world, "Healthy")?.status === "True");
+    expect(reason(world)).toBe("RolledBack");
+  });
+
+  it("passes over what failed before, however often", async () => {
+    const world = await ready(BACK);
+    for (const image of ["acme/does-not-exist:a", "acme/does-not-exist:b"]) {
+      edit(world, { image });
+      await world.until(
+        "it went back",
+        () => images(world).at(-1) === GOOD && images(world).at(-2) === image,
+      );
+      await world.deployments.says("web", "RolledBack");
+    }
+    await world.clock.advance(30 * MINUTE);
+    expect(images(world)).toEqual([GOOD, "acme/does-not-exist:a", GOOD, "acme/does-not-exist:b", GOOD]);
+  });
+
+  it("finds the secret of the configuration that it goes back to", async () => {
+    const world = running();
+    keep(world, "hub", { token: "first" });
+    const env = [{ name: "TOKEN", valueFrom: { secretKeyRef: { name: "hub", key: "token" } } }];
+    world.deployments.apply("web", { ...BACK, env });
+    await world.deployments.ready("web");
+    const [first] = projectSecrets(world);
+    keep(world, "hub", { token: "second" });
+    edit(world, { image: BAD_IMAGE });
+    // The new value may be noticed later than the new image: then it is another try.
+    await world.clock.advance(40 * MINUTE);
+    expect(reason(world)).toBe("RolledBack");
+    expect(condition(world, "Healthy")?.status).toBe("True");
+    expect(stored(world)).toMatchObject({ image: GOOD, env: [{ name: "TOKEN", value: `secret:${first}` }] });
+    expect(projectSecrets(world)).toContain(first);
+  });
+
+  it("is not undone by a console edit: what runs instead is put back", async () => {
+    const world = await ready(BACK);
+    edit(world, { image: BAD_IMAGE });
+    await world.until(
+      "it is back",
+      () => reason(world) === "RolledBack" && condition(world, "Healthy")?.status === "True",
+    );
+    console_(world).edit(deployment(world).id, { image: "acme/meddled" });
+    await world.clock.advance(15 * MINUTE);
+    expect(stored(world)?.image).toBe(GOOD);
+    expect(reason(world)).toBe("RolledBack");
+    expect(condition(world, "Healthy")?.status).toBe("True");
+  });
+
+  it.each([{ identicalConfig: "sameSpec" as const }, { staleSpecMs: 20_000 }, { newRun: "always" as const }])(
+    "comes to the same with %j",
+    async (behaviour) => {
+      const world = await ready(BACK);
+      world.sim.world.setBehaviour(behaviour);
+      edit(world, { image: BAD_IMAGE });
+      await world.until(
+        "it is back",
+        () => reason(world) === "RolledBack" && condition(world, "Healthy")?.status === "True",
+      );
+      await world.clock.advance(60 * MINUTE);
+      expect(images(world)).toEqual([GOOD, BAD_IMAGE, GOOD]);
+    },
+  );
+});
+
+describe("a deployment that was healthy", () => {
+  it("is Degraded while an instance is down, past a while Stalled, and well again by itself", async () => {
+    const world = await ready({ replicas: 2, progressDeadlineSeconds: 600 });
+    const { id } = deployment(world);
+    console_(world).crash(id, { startsOver: false });
+    await world.clock.advance(70 * MINUTE);
+    expect(reason(world)).toBe("Degraded");
+    expect(message(world)).toContain("Container exited with code 1");
+    expect(reason(world, "Healthy")).toBe("Degraded");
+    expect(reason(world, "Stalled")).toBe("Degraded");
+    expect(status(world)?.readyReplicas).toBe(1);
+    console_(world).recover(id);
+    await world.deployments.ready("web");
+    expect(status(world)?.readyReplicas).toBe(2);
+    expect(upserts(world)).toEqual([]);
+  });
+
+  it("shows instances in states that nobody knows as they are", async () => {
+    const world = await ready({ replicas: 2 });
+    console_(world).setInstanceState(deployment(world).id, "hibernating", { message: "zzz" });
+    await world.clock.advance(70 * MINUTE);
+    expect(
+      status(world)
+        ?.instances?.map(({ state }) => state)
+        .sort(),
+    ).toEqual(["hibernating", "running"]);
+    expect(reason(world)).toBe("Degraded");
+    expect(upserts(world)).toEqual([]);
+  });
+
+  it("remembers its last ten configurations", async () => {
+    const world = await ready();
+    for (let tag = 2; tag < 15; tag++) {
+      edit(world, { image: `ghcr.io/acme/model:${tag}` });
+      await world.deployments.ready("web");
+    }
+    expect(status(world)?.history).toHaveLength(10);
+    expect(new Set(outcomes(world))).toEqual(new Set(["Healthy"]));
+    expect(status(world)?.history?.map(({ specId }) => specId)).toEqual(
+      deployment(world)
+        .specs.slice(-10)
+        .reverse()
+        .map(({ id }) => id),
+    );
+  });
+
+  it("is not said to have failed for a rollout that the next one overtook", async () => {
+    const world = await ready(BACK);
+    edit(world, { image: BAD_IMAGE });
+    await world.until("it is applied", () => deployment(world).specs.at(-1)?.externalApplied !== null);
+    await world.clock.advance(MINUTE);
+    edit(world, { image: "ghcr.io/acme/model:3" });
+    await world.deployments.ready("web");
+    expect(outcomes(world)).toEqual(["Healthy", "Superseded", "Healthy"]);
+  });
+});

@@ -1,0 +1,96 @@
+/**
+ * The Secret with a machine's desktop access where the way to it is not free: rights are missing, the API server is in
+ * trouble, or the spec changes at the worst moment.
+ */
+import { describe, expect, it } from "vitest";
+import { answer } from "../support/fake-storage.ts";
+import { calls, checkPlayed, played, running } from "../support/scenario-world.ts";
+import type { VirtualWorld } from "../support/virtual-world.ts";
+
+checkPlayed();
+
+const MINUTE = 60_000;
+const WITH_DESKTOP = { templateId: "tvimtol9", desktopSecretRef: { name: "access" } };
+const ACCESS = /\/secrets\/access$/;
+
+/** Requests of this Secret, and creates of any, are answered so until it is set back. */
+function answering(world: VirtualWorld, code: number, reason: string, of = /^(GET|POST|PATCH|DELETE)$/) {
+  world.kube.intercept = ({ method, path }) => {
+    if (!ACCESS.test(path) && !(method === "POST" && path.endsWith("/secrets"))) return undefined;
+    if (!of.test(method)) return undefined;
+    throw answer(code, reason, "secrets is forbidden: the operator cannot do that");
+  };
+  return () => {
+    world.kube.intercept = () => undefined;
+  };
+}
+
+const desktopReads = (world: VirtualWorld) => calls(world, "GET", /\/desktop$/).length;
+
+describe("without the right", () => {
+  it.each([
+    ["read", /^GET$/],
+    ["write", /^(POST|PATCH)$/],
+    ["touch", /./],
+  ])("to %s the Secret it says so, asks rarely, and goes on once it has it", async (_, methods) => {
+    const world = running(["--resync-interval=1m", "--slow-retry=1m"]);
+    const granted = answering(world, 403, "Forbidden", methods);
+    world.apply("box", WITH_DESKTOP);
+    await world.until(
+      "it is said",
+      () => world.condition("box", "Stalled")?.reason === "DesktopSecretForbidden",
+    );
+    expect(world.condition("box", "Running")?.status).toBe("True");
+    const before = desktopReads(world);
+    await world.clock.advance(10 * MINUTE);
+    expect(desktopReads(world) - before).toBeLessThanOrEqual(12);
+    granted();
+    await world.ready("box");
+    expect(world.getSecret("default", "access")).toBeDefined();
+  });
+
+  it("works on all else: the machine is stopped as asked", async () => {
+    const world = running();
+    answering(world, 403, "Forbidden");
+    world.apply("box", WITH_DESKTOP);
+    await world.until("it is said", () => world.condition("box", "Stalled") !== undefined);
+    world.edit("box", { spec: { powerState: "Stopped" } });
+    await world.until("it is off", () => world.machines()[0]?.state === "off");
+  });
+});
+
+describe("while the API server fails", () => {
+  it("the Paperspace API is not asked over and over", async () => {
+    const world = running();
+    const mended = answering(world, 500, "InternalError", /^GET$/);
+    world.apply("box", WITH_DESKTOP);
+    await world.until("the machine is on", () => world.machines()[0]?.state === "ready");
+    await world.clock.advance(10 * MINUTE);
+    expect(desktopReads(world)).toBeLessThan(15);
+    mended();
+    await world.ready("box");
+  });
+});
+
+describe("when the name changes", () => {
+  it.each([null, { name: "other" }])(
+    "right after the Secret was written (to %o), the former one goes all the same",
+    async (desktopSecretRef) => {
+      const world = played({});
+      let written = false;
+      world.kube.intercept = ({ method, path }) => {
+        if (method === "POST" && path.endsWith("/secrets")) written = true;
+        else if (written) {
+          written = false;
+          world.edit("box", { spec: { desktopSecretRef } });
+        }
+        return undefined;
+      };
+      world.start();
+      world.apply("box", WITH_DESKTOP);
+      await world.until("it has changed", () => world.get("box")?.spec.desktopSecretRef?.name !== "access");
+      await world.ready("box");
+      await world.until("it is gone", () => world.getSecret("default", "access") === undefined);
+    },
+  );
+});

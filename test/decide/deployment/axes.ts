@@ -1,0 +1,319 @@
+/**
+ * What can be known about one deployment, as axes of a product. One scene is changed in place from each combination to
+ * the next: a fresh view for each would take minutes.
+ */
+
+import type { Deployment, StoredSpec } from "../../../src/kinds/deployment/api.ts";
+import {
+  ASK,
+  type DeploymentMemory,
+  type DeploymentView,
+  type Sighting,
+} from "../../../src/kinds/deployment/observation.ts";
+import type { DeploymentSpec, Rollout } from "../../../src/kinds/deployment/types.ts";
+import type { Identity } from "../../../src/reconcile/identity.ts";
+import type { AccountFact, Resolution } from "../../../src/reconcile/ownership.ts";
+import type { Failed } from "../../../src/reconcile/step-backoff.ts";
+import {
+  ATTEMPT,
+  ago,
+  DEADLINE_MS,
+  FOREIGN,
+  GOOD,
+  ID,
+  MINUTE,
+  NAME,
+  NEW,
+  OURS,
+  run,
+  SECOND,
+  type SpecProgress,
+  secretName,
+  seen,
+  sent,
+  situation,
+  stored,
+  TEAM,
+  targetOf,
+} from "./situations.ts";
+
+/** `deployment` and `memory` are parts of the view. */
+export interface Scene {
+  view: DeploymentView;
+  deployment: Deployment;
+  memory: { -readonly [K in keyof DeploymentMemory]: DeploymentMemory[K] };
+}
+
+export function scene(): Scene {
+  const view = situation();
+  const { sighting } = view;
+  if (sighting.state !== "present") throw new Error("it is there");
+  return { view, deployment: sighting.deployment, memory: view.memory };
+}
+
+export type Axis = readonly ((scene: Scene) => void)[];
+
+/** Each `put` must set all that it governs: the scene still holds the combination before. */
+export function axis<T>(values: readonly T[], put: (scene: Scene, value: T) => void): Axis {
+  return values.map((value) => (scene: Scene) => put(scene, value));
+}
+
+/** Visits every combination of the axes; returns how many there are. */
+export function every(axes: readonly Axis[], visit: (view: DeploymentView) => void): number {
+  const only = scene();
+  let visits = 0;
+  const walk = (depth: number): void => {
+    const puts = axes[depth];
+    if (!puts) {
+      visits++;
+      visit(only.view);
+      return;
+    }
+    for (const put of puts) {
+      put(only);
+      walk(depth + 1);
+    }
+  };
+  walk(0);
+  return visits;
+}
+
+const IDENTITIES: readonly Identity[] = [
+  { state: "none" },
+  OURS,
+  { ...OURS, restore: true },
+  { ...OURS, contradicted: "adoptId names another" },
+  { state: "adopt", id: ID },
+  { state: "conflict", message: "a copy" },
+];
+const RESOLUTIONS: readonly (Resolution | undefined)[] = [
+  undefined,
+  { state: "open", message: "searching", lookAfterMs: 3_000 },
+  { state: "found", ids: [ID] },
+  { state: "found", ids: [ID, "d2"] },
+  { state: "surelyNone" },
+];
+const ACCOUNTS: readonly AccountFact[] = [
+  { state: "valid", team: TEAM },
+  { state: "valid", team: "another-team" },
+  { state: "invalid", message: "no key" },
+  { state: "unreachable", message: "503" },
+];
+const TROUBLE = { kind: "Retry", reason: "ApiUnavailable", message: "503" } as const;
+/** What more may speak against a write. */
+const OBSTACLES: readonly Partial<DeploymentView>[] = [
+  {},
+  { finalizer: false },
+  { halted: { reason: "Paused", message: "paused" } },
+  { deletionPolicy: "Orphan" },
+  { claimedBy: "default/other" },
+  { trouble: TROUBLE },
+  { blocked: { reason: "ProjectNotFound", message: "no such project" } },
+];
+
+/** All that decideOwnership reads, and what else speaks against a write. */
+export const OWNERSHIP: readonly Axis[] = [
+  axis(IDENTITIES, ({ view }, identity) => {
+    view.identity = identity;
+  }),
+  axis(RESOLUTIONS, ({ view }, resolution) => {
+    view.attempt = resolution && ATTEMPT;
+    view.resolution = resolution;
+  }),
+  axis(ACCOUNTS, ({ view }, account) => {
+    view.account = account;
+  }),
+  axis(OBSTACLES, ({ view }, obstacle) => {
+    const none = { finalizer: true, deletionPolicy: "Delete", halted: undefined } as const;
+    const rest = { claimedBy: undefined, trouble: undefined, blocked: undefined };
+    Object.assign(view, none, rest, obstacle);
+  }),
+];
+export const DELETING = axis([false, true], ({ view }, deleting) => {
+  view.deleting = deleting;
+});
+
+/** Whoever declares something: the configuration, and whether going back is wished. */
+export function declaring(...specs: readonly DeploymentSpec[]): Axis {
+  const all = specs.flatMap((spec) =>
+    (["None", "OnFailure"] as const).map((rollback) => ({ ...spec, rollback })),
+  );
+  const known = all.map((spec) => ({ spec, wanted: targetOf(spec) }));
+  return axis(known, ({ view }, { spec, wanted }) => Object.assign(view, { spec, wanted }));
+}
+
+const AGES = [5 * SECOND, MINUTE, DEADLINE_MS + MINUTE];
+const WELL: Partial<Rollout> = { outcome: "Healthy", specId: "s1" };
+const OUTCOMES = ["Progressing", "Healthy", "Disabled", "Failed", "TimedOut"] as const;
+
+/** What an object may remember of `declared` and of what it sent before, at every age. */
+export function remembering(declared: DeploymentSpec): Axis {
+  const old = sent(GOOD, { ...WELL, ageMs: 48 * 60 * MINUTE });
+  const failed = sent(declared, { specId: "s2", replaces: "s1", outcome: "Failed", ageMs: 60 * MINUTE });
+  const histories = AGES.flatMap((ageMs): (readonly Rollout[])[] => [
+    [sent(declared, { ageMs })],
+    [sent(declared, { ageMs, replaces: "s1" }), old],
+    // What was declared before the last change: it may come back at any time.
+    [sent(declared, { ageMs, replaces: "s1" }), old, sent(declared, { specId: "s0", outcome: "Healthy" })],
+    [sent(GOOD, { ageMs, replaces: "s2", rollback: true }), failed, old],
+    ...OUTCOMES.map((outcome) => [
+      sent(declared, { ageMs, specId: "s2", replaces: "s1", outcome, filled: ["command"] }),
+      old,
+    ]),
+    ...(["Progressing", "Healthy", "Failed"] as const).map((outcome) => [
+      sent(GOOD, { ageMs, specId: "s3", replaces: "s2", outcome, rollback: true }),
+      failed,
+      old,
+    ]),
+  ]);
+  return axis([[], [old], ...histories], ({ memory }, history) => {
+    memory.history = history;
+  });
+}
+
+/** What Paperspace shows: of an old id, of the newest, of one not seen before; whatever is in it, however far it is. */
+export function showing(declared: DeploymentSpec): Axis {
+  const { config } = targetOf(declared);
+  const contents = [
+    targetOf(GOOD).config,
+    config,
+    { ...config, command: ["serve"] },
+    targetOf(FOREIGN).config,
+    undefined,
+  ];
+  const progresses: readonly SpecProgress[] = ["pending", "rejected", "applied", "healthy"];
+  const specs = ["s0", "s1", "s2", "s3"].flatMap((id) =>
+    contents.flatMap((content) =>
+      progresses.map((progress): StoredSpec => {
+        const spec = stored(id, config, progress);
+        return { ...spec, data: content ?? null };
+      }),
+    ),
+  );
+  return axis([null, ...specs], ({ deployment }, latest) => {
+    deployment.latestSpec = latest;
+  });
+}
+
+export const RUNS = axis(
+  [undefined, ...[0, MINUTE].flatMap((ageMs) => [[], [run(0)], [run(1)]].map((list) => seen(list, ageMs)))],
+  ({ view }, runs) => {
+    view.runs = runs;
+  },
+);
+
+export function goingBack(declared: DeploymentSpec): Axis {
+  const { hash } = targetOf(declared);
+  const back = { to: "s1", message: "it was rejected", at: ago(MINUTE) };
+  const all = [undefined, { ...back, hash }, { ...back, hash: "of another" }];
+  return axis(all, ({ memory }, rolledBack) => {
+    memory.rolledBack = rolledBack;
+  });
+}
+
+const OPERATIONS: readonly DeploymentMemory["operation"][] = [
+  undefined,
+  { intent: "Observe", requestedAt: ago(MINUTE), deadline: ago(-MINUTE) },
+  { intent: "Observe", requestedAt: ago(60 * MINUTE), deadline: ago(MINUTE) },
+  { intent: "Delete", requestedAt: ago(MINUTE), deadline: ago(-MINUTE) },
+  { intent: "Delete", requestedAt: ago(60 * MINUTE), deadline: ago(MINUTE) },
+  { intent: "Create", requestedAt: ago(MINUTE), deadline: ago(-MINUTE) },
+];
+export function underWay(most = OPERATIONS.length): Axis {
+  return axis(OPERATIONS.slice(0, most), ({ memory }, operation) => {
+    memory.operation = operation;
+  });
+}
+
+export const TOKEN = secretName("hub", "token");
+export const USING: DeploymentSpec = {
+  ...NEW,
+  env: [{ name: "TOKEN", valueFrom: { secretKeyRef: { name: "hub", key: "token" } } }],
+};
+
+export const NAMED = axis([NAME, "api"], ({ deployment }, name) => {
+  deployment.name = name;
+});
+const SIBLINGS: readonly DeploymentView["siblings"][] = [
+  undefined,
+  { ids: [], ageMs: 0 },
+  { ids: [], ageMs: 60 * MINUTE },
+  { ids: [ID], ageMs: 0 },
+  { ids: ["d9"], ageMs: 0 },
+  { ids: ["d9"], ageMs: 60 * MINUTE },
+];
+export const SIBLING = axis(SIBLINGS, ({ view }, siblings) => {
+  view.siblings = siblings;
+});
+const RIVALS: readonly DeploymentView["rival"][] = [
+  undefined,
+  { key: "default/other", owns: false },
+  { key: "default/other", owns: true },
+];
+export const RIVAL = axis(RIVALS, ({ view }, rival) => {
+  view.rival = rival;
+});
+/** Not known, and it is time to look or not; or known. */
+const PROJECT: readonly Pick<DeploymentView, "projectSecrets" | "secretsDue">[] = [
+  {},
+  { secretsDue: true },
+  { projectSecrets: [] },
+  { projectSecrets: [TOKEN] },
+];
+export const PROJECT_SECRETS = axis(PROJECT, ({ view }, { projectSecrets, secretsDue }) => {
+  Object.assign(view, { projectSecrets, secretsDue });
+});
+export const OWN_SECRETS = axis([[], [TOKEN], ["k8s_old", TOKEN]], ({ memory }, secrets) => {
+  memory.secrets = secrets;
+});
+export const SPECS = axis([undefined, [], [stored("s1", GOOD)]], ({ view }, specs) => {
+  view.specs = specs;
+});
+
+const REFUSED: Failed = { kind: "Terminal", reason: "Refused", message: "refused", recheckMs: MINUTE };
+const FAILED: Failed = { kind: "Retry", reason: "ApiUnavailable", message: "503", atLeastMs: 1_000 };
+export const HELD = axis([undefined, REFUSED, FAILED], ({ view }, failed) => {
+  view.held = failed ? { "dropSecret/k8s_old": failed, [`dropSecret/${TOKEN}`]: failed } : {};
+});
+export const TROUBLED = axis(
+  [{}, Object.fromEntries(Object.values(ASK).map((ask) => [ask, TROUBLE]))],
+  ({ view }, troubles) => {
+    view.troubles = troubles;
+  },
+);
+
+const ABSENCES: readonly Sighting[] = [
+  { state: "unknown" },
+  { state: "absent", certain: false },
+  { state: "absent", certain: true },
+];
+/** To be seen, or not. */
+export const SEEN: Axis = [
+  ...axis(ABSENCES, ({ view }, sighting) => {
+    view.sighting = sighting;
+  }),
+  ({ view, deployment }) => {
+    view.sighting = { state: "present", deployment };
+  },
+];
+export const WANTED: Axis = [
+  ({ view }) => {
+    view.wanted = targetOf(view.spec);
+  },
+  ...axis(
+    [
+      { state: "unknown" },
+      { state: "unknown", trouble: TROUBLE },
+      { state: "missing", reason: "SecretNotFound", message: "make it" },
+    ] as const,
+    ({ view }, wanted) => {
+      view.wanted = wanted;
+    },
+  ),
+];
+export const REQUESTED = axis([{}, { restart: "r1" }, { start: "s1" }], ({ view }, requests) => {
+  view.requests = requests;
+});
+export const ON_EXTERNAL_DELETION = axis(["Stall", "Recreate"] as const, ({ view }, onExternalDeletion) => {
+  view.spec = { ...view.spec, onExternalDeletion };
+});

@@ -1,0 +1,193 @@
+/**
+ * `decide` against its laws, in combinations of what can be known. The full product is out of reach, so it is factored:
+ * who owns what is combined with a temptation to each kind of write; what was sent with what is shown, and how it goes;
+ * what an upsert needs with what may stand in its way; what is left behind with how it ends.
+ */
+import { describe, expect, it } from "vitest";
+import { decide } from "../../../src/kinds/deployment/decide.ts";
+import type { Choice, DeploymentView } from "../../../src/kinds/deployment/observation.ts";
+import {
+  type Axis,
+  axis,
+  DELETING,
+  declaring,
+  every,
+  goingBack,
+  HELD,
+  NAMED,
+  ON_EXTERNAL_DELETION,
+  OWN_SECRETS,
+  OWNERSHIP,
+  PROJECT_SECRETS,
+  REQUESTED,
+  RIVAL,
+  RUNS,
+  remembering,
+  SEEN,
+  SIBLING,
+  SPECS,
+  showing,
+  TOKEN,
+  TROUBLED,
+  USING,
+  underWay,
+  WANTED,
+} from "./axes.ts";
+import { LAWS, WRITES } from "./laws.ts";
+import { GOOD, NEW, OFF, sent, situation, stored } from "./situations.ts";
+
+/** Puts choices to the laws; keeps for each law that is broken one view in which it was. */
+class Court {
+  readonly broken = new Map<string, string>();
+  readonly spoke = new Set<string>();
+  readonly seen = new Set<string>();
+
+  judge(view: DeploymentView): void {
+    const choice = decide(view);
+    const { step } = choice;
+    this.seen.add(step.do === "rest" ? step.outcome.kind : step.do);
+    for (const [says, holds] of Object.entries(LAWS)) {
+      const verdict = holds(view, choice);
+      if (verdict === undefined) continue;
+      this.spoke.add(says);
+      if (!verdict && !this.broken.has(says)) this.broken.set(says, shown(view, choice));
+    }
+  }
+}
+
+/** What the view has that one with which all is well has not, and what was chosen. */
+function shown(view: DeploymentView, choice: Choice): string {
+  const plain = Object.entries(situation()).map(([key, value]) => [key, JSON.stringify(value)]);
+  const usual = new Map(plain as [string, string][]);
+  const particular = Object.entries(view).filter(([key, value]) => JSON.stringify(value) !== usual.get(key));
+  return JSON.stringify({ ...Object.fromEntries(particular), choice });
+}
+
+/** What is declared, what was sent and what is shown, of the same configuration. */
+function rollingOut(declared: typeof NEW): readonly Axis[] {
+  return [declaring(declared), remembering(declared), showing(declared), RUNS, goingBack(declared)];
+}
+
+/** A few of each, where the rest is another product's matter. */
+const SHOWN = axis(
+  [stored("s1", GOOD), stored("s2", USING), stored("s2", USING, "rejected"), null],
+  (scene, latest) => {
+    scene.deployment.latestSpec = latest;
+  },
+);
+const OLD = sent(GOOD, { specId: "s1", outcome: "Healthy", secrets: ["k8s_old"] });
+const SENT = axis(
+  [
+    [],
+    [OLD],
+    [sent(USING, { specId: "s2", outcome: "Healthy" }), OLD],
+    [sent(USING, { specId: "s2" })],
+    [sent(USING, { specId: "s2", outcome: "Superseded" }), OLD],
+  ],
+  ({ memory }, history) => {
+    memory.history = history;
+  },
+);
+
+const PRODUCTS: readonly { what: string; axes: readonly Axis[]; atLeast: number }[] = [
+  { what: "a rollout of what shall run", axes: [...rollingOut(NEW), underWay(2)], atLeast: 250_000 },
+  { what: "a rollout of what shall be off", axes: rollingOut(OFF), atLeast: 100_000 },
+  {
+    what: "what an upsert needs",
+    axes: [
+      declaring(USING),
+      SENT,
+      SHOWN,
+      NAMED,
+      SIBLING,
+      RIVAL,
+      PROJECT_SECRETS,
+      OWN_SECRETS,
+      SPECS,
+      goingBack(USING).slice(0, 2),
+      HELD.slice(0, 2),
+      TROUBLED,
+    ],
+    atLeast: 200_000,
+  },
+  {
+    what: "what is left behind, and how it ends",
+    axes: [
+      declaring(USING).slice(0, 1),
+      DELETING,
+      SEEN,
+      ON_EXTERNAL_DELETION,
+      OWN_SECRETS,
+      HELD,
+      underWay(),
+      WANTED,
+      REQUESTED,
+      SENT,
+      SHOWN,
+    ],
+    atLeast: 60_000,
+  },
+];
+
+/** Each has another kind of write done, where nothing speaks against it. */
+const TEMPTATIONS = [
+  situation(),
+  situation({ siblings: { ids: [], ageMs: 0 } }),
+  situation({ siblings: { ids: ["d9"], ageMs: 0 } }),
+  situation({ spec: USING, latest: stored("s1", GOOD), projectSecrets: [], siblings: { ids: [], ageMs: 0 } }),
+  situation({ spec: NEW, latest: stored("s1", GOOD) }),
+  situation({ memory: { secrets: [TOKEN] } }),
+  situation({ sighting: { state: "absent", certain: true }, memory: { secrets: [TOKEN] } }),
+  situation({ requests: { restart: "r1" } }),
+  situation({ sighting: { state: "unknown" } }),
+];
+const TEMPTED = axis(TEMPTATIONS, ({ view }, tempted) => {
+  const { spec, wanted, sighting, siblings, projectSecrets, memory, requests, runs } = tempted;
+  Object.assign(view, { spec, wanted, sighting, siblings, projectSecrets, memory, requests, runs });
+});
+
+/** Each product is visited once, whichever test asks first. */
+const courts = new Map<readonly Axis[], { court: Court; views: number }>();
+function visited(axes: readonly Axis[]) {
+  const court = new Court();
+  const done = courts.get(axes) ?? { court, views: every(axes, (view) => court.judge(view)) };
+  courts.set(axes, done);
+  return done;
+}
+const WHOSE = [...OWNERSHIP, DELETING, TEMPTED];
+
+describe("decide", () => {
+  it.each(PRODUCTS)(
+    "breaks no law, whatever is known of $what",
+    ({ axes, atLeast }) => {
+      const { court, views } = visited(axes);
+      expect(Object.fromEntries(court.broken)).toEqual({});
+      expect(views).toBeGreaterThanOrEqual(atLeast);
+    },
+    120_000,
+  );
+
+  it("writes only where ownership lets it, whatever it is tempted to", () => {
+    const { court, views } = visited(WHOSE);
+    expect(Object.fromEntries(court.broken)).toEqual({});
+    expect(WRITES.filter((step) => !court.seen.has(step))).toEqual([]);
+    expect(views).toBeGreaterThan(10_000);
+  }, 120_000);
+
+  it("is put to every law, else one could hold only because it never speaks", () => {
+    const spoke = [...PRODUCTS.map(({ axes }) => axes), WHOSE].map((axes) => visited(axes).court.spoke);
+    const silent = Object.keys(LAWS).filter((says) => !spoke.some((said) => said.has(says)));
+    expect(silent).toEqual([]);
+  }, 120_000);
+
+  it("changes nothing that it is given, since views share what is known", () => {
+    for (const view of TEMPTATIONS) expect(() => decide(frozen(view))).not.toThrow();
+  });
+});
+
+/** Maps cannot be frozen; none of them is written to by its type. */
+function frozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null || value instanceof Map) return value;
+  Object.values(value).forEach(frozen);
+  return Object.freeze(value);
+}

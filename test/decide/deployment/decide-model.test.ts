@@ -1,0 +1,219 @@
+/**
+ * `decide` played against a model of the cloud until it comes to rest, from every start and through several changes:
+ * what is declared must come about, or be complained of with a reason that holds; Ready is never said too early; and
+ * nothing is sent more often than it takes.
+ */
+import { describe, expect, it } from "vitest";
+import type { Choice } from "../../../src/kinds/deployment/observation.ts";
+import type { DeploymentSpec } from "../../../src/kinds/deployment/types.ts";
+import { declared, type Fate, fateOf, type Manners, sameAs, World } from "./model.ts";
+import { NONE, OURS, targetOf, wordOf } from "./situations.ts";
+
+type Wish = Fate | "off";
+
+/** What happens between two rests. */
+const TURNS: Readonly<Record<string, (world: World) => void>> = {
+  nothing: () => {},
+  "another that is well": (world) => world.declare({ ...world.view.spec, ...parts(declared("better")) }),
+  "back to the first": (world) => world.declare({ ...world.view.spec, ...parts(declared("good")) }),
+  "one that is rejected": (world) => world.declare({ ...world.view.spec, ...parts(declared("rejected")) }),
+  "one that gets stuck": (world) => world.declare({ ...world.view.spec, ...parts(declared("stuck")) }),
+  "one that is late": (world) => world.declare({ ...world.view.spec, ...parts(declared("late")) }),
+  "one that is invalid": (world) => world.declare({ ...world.view.spec, ...parts(declared("invalid")) }),
+  "switched off": (world) => world.declare({ ...world.view.spec, enabled: false }),
+  "a new name": (world) => world.declare({ ...world.view.spec, name: "api" }),
+  "a name that is taken": (world) => {
+    world.others = ["d9"];
+    world.declare({ ...world.view.spec, name: "api" });
+  },
+  "no rollback any more": (world) => world.declare({ ...world.view.spec, rollback: "None" }),
+  "a change in the console": (world) => {
+    const { latest } = world;
+    if (latest) world.upsert({ ...latest.config, resources: { ...latest.config.resources, replicas: 3 } });
+  },
+  "a deletion in the console": (world) => world.vanish(),
+  "a deletion": (world) => {
+    world.view.deleting = true;
+  },
+};
+
+function parts({ image, env, enabled }: DeploymentSpec): Partial<DeploymentSpec> {
+  return { image, env, enabled };
+}
+
+const STARTS: Readonly<Record<string, (world: World) => void>> = {
+  "of nothing": ({ view }) => {
+    view.identity = NONE;
+  },
+  "of one to take over": (world) => {
+    world.view.identity = { state: "adopt", id: "d1" };
+    world.upsert(targetOf(declared("better")).config);
+  },
+  "of one that is as declared, and nothing remembered": (world) => {
+    world.view.identity = OURS;
+    world.upsert(targetOf(world.view.spec).config);
+  },
+};
+
+const PASSES = 400;
+
+/** Plays until it rests. What is wrong with it; undefined where nothing is. */
+function play(world: World, trace: string[]): string | undefined {
+  for (let passes = 0; passes < PASSES; passes++) {
+    const { moving } = world;
+    const choice = world.pass();
+    const word = wordOf(choice);
+    if (trace.at(-1) !== word) trace.push(word);
+    const { step } = choice;
+    if (step.do === "release")
+      return world.latest || world.secrets.size > 0 ? "let go, and something is left" : undefined;
+    if (step.do !== "rest") continue;
+    if (step.outcome.kind === "Done" && !isTrue(world)) return "Ready, and it is not so";
+    if (moving || choice.asks?.length) continue;
+    if (step.outcome.kind === "Done") return atRest(world, choice);
+    if (step.outcome.kind === "Terminal") {
+      const lie = wrongly(step.outcome.reason, world);
+      // It may be judged before all of it is to be seen.
+      if (lie && passes < PASSES / 2) continue;
+      return lie ?? atRest(world, choice);
+    }
+  }
+  return "no rest";
+}
+
+/** What has come to rest stays there, and costs nothing. */
+function atRest(world: World, { step }: Choice): string | undefined {
+  const writes = world.done.length;
+  const before = JSON.stringify(world.view.memory);
+  for (let passes = 0; passes < 6; passes++) {
+    const again = world.pass();
+    if (again.asks?.length) continue;
+    if (wordOf(again) !== wordOf({ step, memory: again.memory })) return `rested, then ${wordOf(again)}`;
+  }
+  if (world.done.length > writes) return `rested, then ${world.done.at(-1)}`;
+  return JSON.stringify(world.view.memory) === before ? undefined : "rested, then remembered something else";
+}
+
+/** Whether a Ready is true; what somebody else did just now cannot be known yet. */
+function isTrue(world: World): boolean {
+  const { view, manners } = world;
+  if (view.now < world.changedAt + manners.staleMs + 700_000) return true;
+  return view.wanted.state === "known" && world.isWell(view.wanted.config) && world.name === view.name;
+}
+
+const FAILING: readonly Fate[] = ["rejected", "stuck", "crashing", "invalid"];
+
+/** What is said wrongly with this reason; undefined where it is true. */
+function wrongly(reason: string, world: World): string | undefined {
+  const { view, latest } = world;
+  if (view.wanted.state !== "known") return "what is wanted is not known";
+  const fate = fateOf(view.wanted.config);
+  const isOff = !view.spec.enabled;
+  const isSent = latest !== undefined && sameAs(latest.config, view.wanted.config);
+  const truth: Readonly<Record<string, boolean>> = {
+    // What is invalid is not shown at all, whoever sent it.
+    ConfigurationRejected:
+      (fate === "rejected" && isSent) ||
+      (latest !== undefined &&
+        fateOf(latest.config) === "invalid" &&
+        (fate === "invalid" || world.manners.loses > 0)),
+    ProgressDeadlineExceeded: (fate === "stuck" || fate === "crashing") && isSent,
+    RolledBack:
+      view.spec.rollback === "OnFailure" &&
+      (FAILING.includes(fate) || fate === "late") &&
+      !isOff &&
+      latest !== undefined &&
+      !isSent &&
+      world.isWell(latest.config),
+    RollbackFailed: view.spec.rollback === "OnFailure" && world.manners.forgets && FAILING.includes(fate),
+    ExternallyDeleted: latest === undefined,
+    AlreadyExists: world.others.length > 0 && !isSent,
+  };
+  return truth[reason] === true ? undefined : `${reason}, and it is not so`;
+}
+
+/** Nothing is sent more often than it takes. */
+function tooMuch({ done, manners }: World, turns: number): string | undefined {
+  const count = (what: string) => done.filter((step) => step.startsWith(what)).length;
+  if (count("create") > 2) return "created again and again";
+  // Each turn may need one, and one to go back; what is read later than that counts as lost is sent again.
+  const most = 2 * turns + manners.loses + (manners.staleMs > 30_000 ? 3 * turns : 0);
+  return count("deploy") > most ? `${count("deploy")} upserts` : undefined;
+}
+
+const MANNERS: readonly Partial<Manners>[] = [
+  {},
+  { staleMs: 8_000 },
+  { staleMs: 40_000 },
+  { keeps: true },
+  { loses: 1, staleMs: 3_000 },
+  { forgets: true, fills: true, staleMs: 8_000 },
+];
+
+interface Game {
+  start: string;
+  first: Wish;
+  turns: readonly string[];
+  rollback: "None" | "OnFailure";
+  manners: Partial<Manners>;
+}
+
+const THIRDS = [
+  "back to the first",
+  "one that is rejected",
+  "switched off",
+  "a change in the console",
+  "a deletion",
+];
+
+function* games(): Generator<Game> {
+  for (const manners of MANNERS)
+    for (const rollback of ["None", "OnFailure"] as const)
+      for (const start of Object.keys(STARTS))
+        for (const first of ["good", "off", "rejected", "late", "crashing"] as const)
+          for (const second of Object.keys(TURNS))
+            for (const third of THIRDS) yield { start, first, turns: [second, third], rollback, manners };
+}
+
+/** What is wrong with the whole game; undefined where nothing is. Its endings are added to those met. */
+function wrongWith(
+  { start, first, turns, rollback, manners }: Game,
+  endings: Set<string>,
+): string | undefined {
+  const world = new World(manners, declared(first, { rollback }));
+  STARTS[start]?.(world);
+  const trace: string[] = [];
+  for (const [at, turn] of ["nothing", ...turns].entries()) {
+    if (world.view.deleting) break;
+    trace.push(`(${turn})`);
+    TURNS[turn]?.(world);
+    const wrong = play(world, trace) ?? tooMuch(world, at + 1);
+    if (wrong) return `${wrong}: ${trace.slice(-16).join(" ")}`;
+    endings.add(trace.at(-1) ?? "");
+  }
+  return undefined;
+}
+
+const ENDINGS = [
+  ...["Done/Available", "Done/Disabled", "release"],
+  ...["Terminal/ConfigurationRejected", "Terminal/ProgressDeadlineExceeded"],
+  ...["Terminal/RolledBack", "Terminal/RollbackFailed"],
+  ...["Terminal/ExternallyDeleted", "Terminal/AlreadyExists"],
+];
+
+describe("decide, played to the end", () => {
+  it("comes to rest where it shall or with a reason, whatever is declared and whatever happens", () => {
+    const wrongs = new Map<string, string>();
+    const endings = new Set<string>();
+    let played = 0;
+    for (const game of games()) {
+      played++;
+      const wrong = wrongWith(game, endings);
+      const [what = ""] = wrong?.split(":") ?? [];
+      if (wrong && !wrongs.has(what)) wrongs.set(what, `${wrong} from ${JSON.stringify(game)}`);
+    }
+    expect([...wrongs.values()]).toEqual([]);
+    expect(ENDINGS.filter((ending) => !endings.has(ending))).toEqual([]);
+    expect(played).toBeGreaterThan(10_000);
+  }, 120_000);
+});

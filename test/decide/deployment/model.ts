@@ -1,0 +1,311 @@
+/**
+ * A cloud, an object store and a clock around `decide`, well-behaved but for what is asked of them: each step leads to
+ * what it would lead to, what was written is read late, facts are unknown until they are asked for, and time goes on.
+ */
+
+import type { Run, StoredSpec } from "../../../src/kinds/deployment/api.ts";
+import { differences, leavesOf } from "../../../src/kinds/deployment/compare.ts";
+import type { Config } from "../../../src/kinds/deployment/config.ts";
+import { decide } from "../../../src/kinds/deployment/decide.ts";
+import {
+  ASK,
+  type Choice,
+  type DeploymentMemory,
+  type DeploymentStep,
+  type DeploymentView,
+  type Target,
+} from "../../../src/kinds/deployment/observation.ts";
+import { isOff, pushed } from "../../../src/kinds/deployment/rollout.ts";
+import { entryOf } from "../../../src/kinds/deployment/steps.ts";
+import type { DeploymentSpec } from "../../../src/kinds/deployment/types.ts";
+import { toTime } from "../../../src/kube/objects.ts";
+import { isTelling, type Outcome } from "../../../src/reconcile/outcome.ts";
+import { ID, OURS, run, SECOND, situation, targetOf } from "./situations.ts";
+import { SPEC } from "./spec.ts";
+
+/** How this cloud behaves, where it may choose. */
+export interface Manners {
+  /** How long the old is read after a write. */
+  staleMs: number;
+  /** The same configuration again makes no new spec. */
+  keeps: boolean;
+  /** What was not given is filled in. */
+  fills: boolean;
+  /** Upserts that come to nothing, from the first on. */
+  loses: number;
+  /** Former specs are not kept. */
+  forgets: boolean;
+}
+
+const GOOD_MANNERS: Manners = { staleMs: 0, keeps: false, fills: false, loses: 0, forgets: false };
+
+/** What becomes of a configuration, told by its image. */
+export const FATES = ["good", "better", "rejected", "stuck", "late", "crashing", "invalid"] as const;
+export type Fate = (typeof FATES)[number];
+
+const APPLIED_MS = 5 * SECOND;
+const HEALTHY_MS = 20 * SECOND;
+/** Longer than its deadline. */
+const LATE_MS = 100 * SECOND;
+const DEADLINE_SECONDS = 60;
+
+export function declared(fate: Fate | "off", more: Partial<DeploymentSpec> = {}): DeploymentSpec {
+  const image = fate === "off" ? "good" : fate;
+  const env = [{ name: "TOKEN", valueFrom: { secretKeyRef: { name: image, key: "token" } } }];
+  return { ...SPEC, image, env, enabled: fate !== "off", progressDeadlineSeconds: DEADLINE_SECONDS, ...more };
+}
+
+interface CloudSpec {
+  id: string;
+  config: Config;
+  at: number;
+}
+
+interface Look<T> {
+  value: T;
+  at: number;
+}
+
+export class World {
+  readonly manners: Manners;
+  /** What the deployment and its surroundings are like is put into it before each pass, as far as it is known. */
+  readonly view: DeploymentView;
+  /** Oldest first; empty where there is no deployment. */
+  specs: CloudSpec[] = [];
+  names: Look<string>[] = [];
+  readonly secrets = new Set<string>();
+  /** Ids of deployments of others that have the declared name. */
+  others: string[] = [];
+  /** Writes, in the words of the steps; an upsert with what it sends. */
+  readonly done: string[] = [];
+  /** When somebody else changed something last. */
+  changedAt = Number.NEGATIVE_INFINITY;
+  #looks: {
+    runs?: Look<readonly Run[]>;
+    specs?: Look<readonly StoredSpec[]>;
+    siblings?: Look<readonly string[]>;
+  } = {};
+  #knowsSecrets = false;
+  #lost = 0;
+  #made = 0;
+
+  constructor(manners: Partial<Manners>, spec: DeploymentSpec) {
+    this.manners = { ...GOOD_MANNERS, ...manners };
+    this.view = situation({ spec, history: [] });
+  }
+
+  /** The user changes the spec. */
+  declare(spec: DeploymentSpec): void {
+    const name = spec.name ?? "web";
+    const { view } = this;
+    Object.assign(view, { spec, name, wanted: targetOf(spec, name), generation: view.generation + 1 });
+    this.#looks.siblings = undefined;
+  }
+
+  /** Somebody else sends a configuration. */
+  upsert(config: Config): void {
+    this.changedAt = this.view.now;
+    this.#store(config);
+  }
+
+  /** Somebody else deletes it. */
+  vanish(): void {
+    this.changedAt = this.view.now;
+    this.specs = [];
+  }
+
+  /** One pass, and the time until the next. */
+  pass(): Choice {
+    const { view } = this;
+    this.#show();
+    const choice = decide(view);
+    const { step, memory, asks = [] } = choice;
+    // What says nothing of the object is not written to its status either.
+    if (step.do !== "rest" || isTelling(step.outcome)) view.memory = memory;
+    if (step.do !== "rest") this.#perform(step);
+    view.now += step.do === "rest" ? pauseOf(step.outcome) : SECOND;
+    for (const ask of asks) this.#learn(ask);
+    // The queue brings the key back as soon as what was asked for is there.
+    if (asks.length > 0 && step.do === "rest") view.now -= pauseOf(step.outcome) - SECOND;
+    return choice;
+  }
+
+  /** What Paperspace runs, or is about to. */
+  get latest(): CloudSpec | undefined {
+    return this.specs.at(-1);
+  }
+
+  get name(): string | undefined {
+    return this.names.at(-1)?.value;
+  }
+
+  /** The newest configuration is on its way, or has not been read yet. */
+  get moving(): boolean {
+    const { latest, view } = this;
+    if (!latest) return false;
+    const age = view.now - latest.at;
+    return (
+      age < this.manners.staleMs + SECOND || (fateOf(latest.config) === "late" && age < LATE_MS + SECOND)
+    );
+  }
+
+  /** Whether the newest is as it shall be, by the truth that nobody sees. */
+  isWell(config: Config): boolean {
+    const { latest } = this;
+    if (!latest || !sameAs(latest.config, config)) return false;
+    return isOff({ config }) ? this.#runs().length === 0 : (this.#runs()[0]?.ready ?? 0) > 0;
+  }
+
+  #show(): void {
+    const { view, manners } = this;
+    const { now } = view;
+    const { siblings, specs, runs } = this.#looks;
+    const visible = (at: number) => at + manners.staleMs <= now;
+    const shown = this.specs.findLast(({ at }, index) => index === 0 || visible(at));
+    const name = this.names.findLast(({ at }, index) => index === 0 || visible(at))?.value ?? "";
+    const latestSpec = shown && fateOf(shown.config) !== "invalid" ? this.#told(shown) : null;
+    const there = { id: ID, name, projectId: SPEC.projectId, latestSpec };
+    view.sighting = shown ? { state: "present", deployment: there } : { state: "absent", certain: true };
+    if (view.identity.state === "none") view.sighting = { state: "unknown" };
+    view.runs = runs && { list: runs.value, ageMs: now - runs.at };
+    view.specs = specs?.value;
+    view.siblings = siblings && { ids: siblings.value, ageMs: now - siblings.at };
+    view.projectSecrets = this.#knowsSecrets ? [...this.secrets] : undefined;
+  }
+
+  #told({ id, config, at }: CloudSpec): StoredSpec {
+    const fate = fateOf(config);
+    const age = this.view.now - at;
+    const isApplied = age >= APPLIED_MS && fate !== "rejected";
+    const isHealthy = isApplied && age >= comesUp(fate) && !isOff({ config });
+    const data = this.manners.fills ? { ...config, command: ["serve"], region: "ny2" } : config;
+    return {
+      id,
+      data,
+      externalApplied: isApplied ? toTime(at + APPLIED_MS) : null,
+      dtHealthy: isHealthy ? toTime(at + comesUp(fate)) : null,
+      error: fate === "rejected" ? "no such machine type" : null,
+    };
+  }
+
+  #runs(): Run[] {
+    const { latest, view } = this;
+    if (!latest) return [];
+    const age = view.now - latest.at;
+    const fate = fateOf(latest.config);
+    // What could not be taken leaves the one before as it is.
+    if (fate === "rejected" || fate === "invalid") return this.specs.length > 1 ? [run(1)] : [];
+    if (isOff(latest)) return age < HEALTHY_MS ? [run(1)] : [];
+    return [run(age >= comesUp(fate) && fate !== "crashing" ? 1 : 0)];
+  }
+
+  #learn(ask: string): void {
+    const at = this.view.now;
+    const looks = this.#looks;
+    if (ask === ASK.runs) looks.runs = { value: this.#runs(), at };
+    if (ask === ASK.siblings) looks.siblings = { value: [...this.others], at };
+    if (ask === ASK.projectSecrets) this.#knowsSecrets = true;
+    if (ask === ASK.specs) {
+      const kept = this.manners.forgets ? this.specs.slice(-1) : this.specs;
+      looks.specs = { value: kept.map((spec) => this.#told(spec)), at };
+    }
+  }
+
+  #perform(step: Choice["step"]): void {
+    const { view } = this;
+    switch (step.do) {
+      case "create":
+        return this.#create();
+      case "deploy":
+        return this.#deploy(step);
+      case "delete":
+        this.done.push("delete");
+        this.specs = [];
+        view.memory = {
+          ...view.memory,
+          operation: {
+            intent: "Delete",
+            requestedAt: toTime(view.now),
+            deadline: toTime(view.now + 60 * SECOND),
+          },
+        };
+        return;
+      case "putSecret":
+        this.done.push(step.do);
+        this.secrets.add(step.of);
+        view.memory = { ...view.memory, secrets: [...view.memory.secrets, step.of] };
+        return;
+      case "dropSecret":
+        this.done.push(step.do);
+        this.secrets.delete(step.of);
+        view.memory = { ...view.memory, secrets: view.memory.secrets.filter((name) => name !== step.of) };
+        return;
+      case "disown":
+        view.identity = { state: "none" };
+        return;
+      case "take":
+        view.identity = OURS;
+    }
+  }
+
+  #create(): void {
+    const { view } = this;
+    if (view.wanted.state !== "known") throw new Error("a create needs its configuration");
+    this.done.push(`create ${view.wanted.config.image}`);
+    this.#store(view.wanted.config);
+    view.identity = OURS;
+    this.#remember({ target: view.wanted, rollback: false });
+  }
+
+  #deploy(step: Extract<DeploymentStep, { do: "deploy" }>): void {
+    this.done.push(`deploy ${step.target.config.image}`);
+    this.#remember(step);
+    if (this.#lost++ < this.manners.loses) return;
+    this.#store(step.target.config);
+  }
+
+  #remember(of: { target: Target; replaces?: string; rollback: boolean }): void {
+    const { view } = this;
+    const history = pushed(view.memory.history, entryOf(of, view.generation, view.now));
+    view.memory = { ...view.memory, history } satisfies DeploymentMemory;
+    this.#looks.specs = undefined;
+  }
+
+  #store(config: Config): void {
+    const at = this.view.now;
+    if (this.name !== config.name) this.names = [...this.names, { value: config.name, at }];
+    if (this.manners.keeps && this.latest && sameAs(this.latest.config, config)) return;
+    this.specs = [...this.specs, { id: `c${++this.#made}`, config, at }];
+  }
+}
+
+export function fateOf({ image }: Config): Fate {
+  return FATES.find((fate) => fate === image) ?? "good";
+}
+
+function comesUp(fate: Fate): number {
+  if (fate === "stuck") return Number.POSITIVE_INFINITY;
+  return fate === "late" ? LATE_MS : HEALTHY_MS;
+}
+
+/** What may be filled in is no difference. */
+export function sameAs(a: Config, b: Config): boolean {
+  return differences(leavesOf(a), leavesOf(b), ["command"]).length === 0;
+}
+
+/** Something of a time is always spent, or nothing would ever come about. */
+function pauseOf(outcome: Outcome): number {
+  switch (outcome.kind) {
+    case "Wait":
+      return Math.max(outcome.afterMs, SECOND);
+    case "Retry":
+      return outcome.atLeastMs ?? 5 * SECOND;
+    case "Terminal":
+    case "Halted":
+      return outcome.recheckMs;
+    case "Done":
+      return 600 * SECOND;
+    default:
+      return SECOND;
+  }
+}

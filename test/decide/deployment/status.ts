@@ -1,0 +1,55 @@
+/** A status as it would be written of a deployment with which all is well, but for what a test says. */
+
+import type { Instance } from "../../../src/kinds/deployment/api.ts";
+import type { DeploymentMemory } from "../../../src/kinds/deployment/observation.ts";
+import { REASON } from "../../../src/kinds/deployment/reasons.ts";
+import { deploymentStatus } from "../../../src/kinds/deployment/status.ts";
+import type { DeploymentStatus, PaperspaceDeployment } from "../../../src/kinds/deployment/types.ts";
+import type { Telling } from "../../../src/reconcile/outcome.ts";
+import { NAME, type Particulars, RECORD, situation, TEAM, UID } from "./situations.ts";
+
+export const DONE: Telling = { kind: "Done", reason: REASON.Available, message: "the rollout is healthy" };
+export const WAITS: Telling = { kind: "Wait", reason: REASON.Progressing, message: "it comes", afterMs: 1 };
+export const STALLED: Telling = {
+  kind: "Terminal",
+  reason: REASON.ProgressDeadlineExceeded,
+  message: "late",
+  recheckMs: 1,
+};
+export const HALT = { reason: REASON.DryRun, message: "dry run" };
+export const HALTS: Telling = { kind: "Halted", ...HALT, recheckMs: 1 };
+
+interface Given extends Particulars {
+  outcome?: Telling;
+  /** What is remembered after the pass, where that is not what was before. */
+  after?: Partial<DeploymentMemory>;
+  before?: DeploymentStatus | undefined;
+  owns?: boolean;
+}
+
+export function status({
+  outcome = DONE,
+  after,
+  before,
+  owns = true,
+  ...more
+}: Given = {}): DeploymentStatus {
+  const view = situation(more);
+  const metadata = { name: NAME, namespace: "default", uid: UID, generation: view.generation };
+  const object: PaperspaceDeployment = { metadata, spec: view.spec, ...(before && { status: before }) };
+  const subject = {
+    key: `default/${NAME}`,
+    object,
+    account: { team: TEAM },
+    ...(owns && { record: RECORD }),
+  };
+  return deploymentStatus(view, { ...view.memory, ...after }, outcome, subject);
+}
+
+export function condition({ conditions = [] }: DeploymentStatus, type: string) {
+  return conditions.find((one) => one.type === type);
+}
+
+export function instance(id: string, state = "running", message?: string): Instance {
+  return { id, state, ...(message !== undefined && { message }), createdAt: "2026-06-01T00:00:00.000Z" };
+}

@@ -1,0 +1,201 @@
+/**
+ * `decide` played against a model of the cloud until it comes to rest, from every start: what is declared must come
+ * about, or be complained of with a reason that holds; and all else must come about nevertheless.
+ */
+import { describe, expect, it } from "vitest";
+import { hardwareDrift, settingsDrift } from "../../../src/kinds/machine/diff.ts";
+import type { Choice } from "../../../src/kinds/machine/observation.ts";
+import { REASON } from "../../../src/kinds/machine/reasons.ts";
+import type { MachineSpec } from "../../../src/kinds/machine/types.ts";
+import type { Requests } from "../../../src/reconcile/record.ts";
+import { isPower } from "./facts.ts";
+import { particulars } from "./law-checker.ts";
+import { World } from "./model.ts";
+import { ADA, BOB, ID, scene } from "./situations.ts";
+import { beside, changing, underWay } from "./starts.ts";
+
+/** What may differ from what is declared. */
+const PARTS = [
+  "machine",
+  "power",
+  "hardware",
+  "settings",
+  "script",
+  "people",
+  "desktop",
+  "address",
+  "requests",
+];
+type Part = (typeof PARTS)[number];
+
+/** How a game began. */
+interface Start {
+  requests: Requests;
+  /** Whether a machine that is off may have shut itself down. */
+  mayRest: boolean;
+}
+
+const PASSES = 200;
+
+/** The whole game. What is wrong with it; undefined where nothing is. */
+function play(world: World): string | undefined {
+  const { view } = world;
+  const start = { requests: view.requests, mayRest: !isPower(view.memory.operation) };
+  const trace: string[] = [];
+  const wrong = (what: string) => `${what}: ${trace.slice(-12).join(" ")}`;
+  for (let passes = 0; passes < PASSES; passes++) {
+    const { moving } = world;
+    const choice = world.pass();
+    trace.push(told(choice));
+    const excess = tooMuch(world, start);
+    if (excess) return wrong(excess);
+    const { step } = choice;
+    const left = differing(world, start);
+    if (step.do === "release") return left.length > 0 ? wrong(`let go, but ${left} is left`) : undefined;
+    if (step.do !== "rest" || moving) continue;
+    const { outcome } = step;
+    if (outcome.kind === "Done") return left.length > 0 ? wrong(`done, but not ${left}`) : undefined;
+    if (outcome.kind === "Terminal" && isExcused(outcome.reason, left, world)) return undefined;
+  }
+  return wrong(`no rest, ${differing(world, start)} is open`);
+}
+
+function told({ step }: Choice): string {
+  if (step.do !== "rest") return step.do;
+  const { outcome } = step;
+  return "reason" in outcome ? `${outcome.kind}/${outcome.reason}` : outcome.kind;
+}
+
+/** Nothing is done more often than it takes. */
+function tooMuch({ done, manners, view }: World, { requests }: Start): string | undefined {
+  const times = (what: string) => done.filter((step) => step === what).length;
+  if (times("create") > 1) return "created twice";
+  if (times("restart") > (requests.restart === undefined ? 0 : 1)) return "restarted more often than asked";
+  if (times("stop") > 3 || times("start") > 3 || times("delete") > 3) return "a machine that comes and goes";
+  const refused = manners.resize === "refused" || manners.resize === "failed";
+  if (refused && manners.first === "done" && view.spec.powerState === "Running" && times("stop") > 1)
+    return "stopped again for what was refused";
+  return done.length > 40 ? "an endless game" : undefined;
+}
+
+function differing(world: World, { requests, mayRest }: Start): Part[] {
+  const { view, machine, addresses, secrets, done } = world;
+  const { spec, memory } = view;
+  const wrong = new Set<Part>();
+  const mine = addresses.filter(({ machineId }) => machineId === null || machineId === ID);
+  if (view.deleting || !machine) {
+    if (view.deleting === (machine !== undefined)) wrong.add("machine");
+    if (secrets.size > 0) wrong.add("desktop");
+    if (spec.publicIpReleasePolicy === "Release" && mine.length > 0) wrong.add("address");
+    return [...wrong];
+  }
+  const touched = done.some((step) => ["create", "start", "stop", "restart"].includes(step));
+  const rests =
+    mayRest &&
+    !touched &&
+    machine.autoShutdownEnabled === true &&
+    memory.power === "Running" &&
+    !hasAny(requests);
+  const on = spec.powerState === "Running";
+  if (machine.state !== (on ? "ready" : "off") && !(on && rests && machine.state === "off"))
+    wrong.add("power");
+  const hardware = hardwareDrift(spec, machine);
+  if (hardware.changes.length > 0 || hardware.tooLarge) wrong.add("hardware");
+  if (settingsDrift(spec, machine).changes.length > 0) wrong.add("settings");
+  const { startupScriptId, accessors, desktopSecretRef } = spec;
+  const script = startupScriptId ? [startupScriptId] : [];
+  if (startupScriptId !== undefined && world.scripts.join() !== script.join()) wrong.add("script");
+  if (
+    accessors &&
+    !isSet(
+      world.accessors.map(({ id }) => id),
+      idsOf(accessors),
+    )
+  )
+    wrong.add("people");
+  const secret = desktopSecretRef && machine.state === "ready" ? [desktopSecretRef.name] : [...secrets];
+  if (!isSet([...secrets], secret) || (!desktopSecretRef && secrets.size > 0)) wrong.add("desktop");
+  const unused = machine.publicIpType !== "static" && mine.length > 0;
+  if (unused && spec.publicIpReleasePolicy === "Release") wrong.add("address");
+  const restarted = done.some((step) => ["restart", "start", "create"].includes(step));
+  if (hasAny(view.requests) || (requests.restart !== undefined && on && !restarted)) wrong.add("requests");
+  return [...wrong];
+}
+
+function hasAny(requests: Requests): boolean {
+  return requests.restart !== undefined || requests.start !== undefined;
+}
+
+function idsOf({ userIds = [], emails = [] }: NonNullable<MachineSpec["accessors"]>): string[] {
+  const named = emails.map((email) => [ADA, BOB].find((person) => person.email === email.toLowerCase())?.id);
+  return [...userIds, ...named.filter((id) => id !== undefined)];
+}
+
+function isSet(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === new Set(others).size && some.every((one) => others.includes(one));
+}
+
+/** The complaint is true, and what is not as declared is so because of that, or of another that is. */
+function isExcused(reason: string, left: readonly Part[], world: World): boolean {
+  const excuses = excusesOf(world);
+  const excused = new Set([...excuses.values()].flat());
+  return excuses.has(reason) && left.every((part) => excused.has(part));
+}
+
+/** What this world does not allow, by the reason that says so. */
+function excusesOf({ view, machine, manners, accessors }: World): Map<string, readonly Part[]> {
+  const { spec } = view;
+  const on = spec.powerState === "Running";
+  const hardware = machine && hardwareDrift(spec, machine);
+  const differs = hardware !== undefined && hardware.changes.length > 0;
+  const strangers = spec.accessors?.emails?.some(
+    (email) => ![ADA, BOB].some((known) => known.email === email.toLowerCase()),
+  );
+  const unhad = machine?.state === "off" || !machine ? OFF : ["hardware"];
+  const all: [boolean | undefined, string, readonly Part[]][] = [
+    [differs && on && spec.resizePolicy === "WhenStopped", REASON.ResizeNeedsStop, ["hardware"]],
+    [["refused", "failed"].includes(manners.resize) && differs, REASON.ResizeRefused, ["hardware"]],
+    [hardware?.tooLarge !== undefined, REASON.DiskCannotShrink, ["hardware"]],
+    [strangers && accessors !== undefined, REASON.AccessorNotFound, []],
+    [manners.desktop === "none", REASON.NoDesktop, ["desktop"]],
+    [manners.desktop === "taken", REASON.DesktopSecretTaken, ["desktop"]],
+    [manners.desktop === "forbidden", REASON.DesktopSecretForbidden, ["desktop"]],
+    [manners.shortages === Number.POSITIVE_INFINITY && on, REASON.CapacityUnavailable, unhad],
+    [!manners.goodStanding && on, REASON.AccountNotInGoodStanding, unhad],
+    [!manners.agent && on, REASON.TransitionTimedOut, ["power", "desktop"]],
+    [!machine && spec.onExternalDeletion === "Stall", REASON.ExternallyDeleted, ["machine"]],
+    [view.resolution?.state === "found", REASON.CreateAmbiguous, PARTS],
+  ];
+  return new Map(all.filter(([holds]) => holds).map(([, reason, parts]) => [reason, parts]));
+}
+
+/** What comes of nothing while a machine cannot be on. */
+const OFF: readonly Part[] = ["machine", "power", "hardware", "desktop", "requests"];
+
+describe("decide, played to the end", () => {
+  it.each([
+    ["whatever is under way when it begins", underWay, 80_000],
+    ["whatever is wished of the hardware and of power", changing, 30_000],
+    ["whatever is declared beside these, and left behind", beside, 19_000],
+  ])(
+    "comes to rest where it shall or with a reason, %s",
+    (_what, starts, atLeast) => {
+      const wrongs = new Map<string, number>();
+      let games = 0;
+      for (const world of starts()) {
+        const wrong = play(world);
+        if (wrong && !wrongs.has(wrong)) wrongs.set(wrong, games);
+        games++;
+      }
+      expect([...wrongs].map(([wrong, game]) => `${wrong} from ${startOf(starts(), game)}`)).toEqual([]);
+      expect(games).toBeGreaterThan(atLeast);
+    },
+    120_000,
+  );
+});
+
+/** How this game began. */
+function startOf(worlds: Iterable<World>, game: number): string {
+  const { view, machine, manners } = [...worlds].at(game) ?? new World();
+  return JSON.stringify({ view: particulars(view, scene().view), machine: machine?.state, manners });
+}

@@ -1,0 +1,353 @@
+/**
+ * `decide` against its laws, in every combination of what can be known. The full product is out of reach, so it is
+ * factored along the seams of the code, and loses nothing by that:
+ * - decideOwnership reads OwnershipFacts alone, as its parameter's type says, and where it gives a step, nothing else
+ *   is read. So all of these are combined with each other, and with the power facts; and once more with a temptation
+ *   to each kind of write, since a power fact tempts only to some.
+ * - Beyond it, of the ownership facts only these are still read: deleting, halted, held, requests, and the id owned.
+ *   They are axes of their own below, with an object that is owned and an account that is right.
+ * - What an operation in flight comes to is judged by operation, event, state and time alone (`life`, `deletion`), and
+ *   hands on to the round only a memory. So all of these are combined, with every way in which the round can end.
+ * - The round asks its stages one after the other: settings, script, people, hardware, requests, power, remains. Each
+ *   reads facts of its own and those of power; it hands on nothing but that it acted, asks, complains, and the memory.
+ *   So the facts of neighbours are combined in full, with one representative of each thing that the others hand on.
+ */
+import { describe, expect, it } from "vitest";
+import type { Machine } from "../../../src/kinds/machine/api.ts";
+import { decide } from "../../../src/kinds/machine/decide.ts";
+import {
+  type Around,
+  AWAIT_CAPACITY,
+  type Capacity,
+  type MachineMemory,
+  type Sighting,
+  TO_DELETE,
+  TO_RESIZE,
+} from "../../../src/kinds/machine/observation.ts";
+import type { MachineSpec } from "../../../src/kinds/machine/types.ts";
+import { toTime } from "../../../src/kube/objects.ts";
+import { OBSERVE } from "../../../src/reconcile/decision.ts";
+import type { Requests } from "../../../src/reconcile/record.ts";
+import {
+  ADDRESS,
+  ASKED,
+  AUTO_SHUTDOWN,
+  CAPACITY,
+  CHANCES,
+  DELETING,
+  DESKTOP,
+  type Difference,
+  EVERY_REFUSAL,
+  EVERY_STATE,
+  HALTED,
+  HOLDS,
+  hardware,
+  inFlightAxis,
+  ON_EXTERNAL_DELETION,
+  OWNERSHIP,
+  PEOPLE,
+  POWER,
+  policy,
+  QUOTA,
+  REQUESTED,
+  SCRIPTS,
+  SELF_SHUT_DOWN,
+  SETTINGS,
+  STANDING,
+  states,
+  UNSEEN,
+  WISH,
+} from "./axes.ts";
+import { Court } from "./law-checker.ts";
+import { WRITES } from "./laws.ts";
+import {
+  ADA,
+  AGES,
+  type Axis,
+  axis,
+  EVENTS,
+  every,
+  IP,
+  inFlight,
+  NOW,
+  type Scene,
+  scene,
+} from "./situations.ts";
+
+interface Facts {
+  spec?: Partial<MachineSpec>;
+  machine?: Partial<Machine>;
+  memory?: MachineMemory;
+  around?: Partial<Around>;
+  requests?: Requests;
+  sighting?: Sighting;
+}
+
+const CLAIMED: Facts = {
+  spec: { publicIpReleasePolicy: "Release" },
+  memory: { staticIp: IP },
+  around: { addresses: [{ ip: IP, machineId: null }] },
+};
+const GONE: Sighting = { state: "absent", certain: true };
+const REFUSED_DELETE = {
+  intent: "Delete",
+  requestedAt: toTime(NOW),
+  deadline: toTime(NOW),
+  target: TO_DELETE,
+};
+
+/** Each has another kind of write done, where nothing speaks against it. */
+const TEMPTATIONS: readonly Facts[] = [
+  // To a create, a delete, or none at all.
+  {},
+  { spec: { name: "another" } },
+  { machine: { state: "off" } },
+  { machine: { state: "off" }, spec: { diskSize: 100 } },
+  { spec: { powerState: "Stopped" } },
+  { spec: { diskSize: 100, resizePolicy: "StopAndResize" } },
+  { memory: { operation: REFUSED_DELETE } },
+  { requests: { restart: "r1" } },
+  { requests: { start: "s1" } },
+  { spec: { startupScriptId: "s1" }, around: { scripts: [] } },
+  { spec: { startupScriptId: "s1" }, around: { scripts: ["s2"] } },
+  { spec: { accessors: { userIds: [ADA.id] } }, around: { accessors: [] } },
+  { spec: { accessors: {} }, around: { accessors: [ADA] } },
+  { spec: { desktopSecretRef: { name: "mine" } }, around: { desktop: "stale" } },
+  { memory: { desktopSecret: "mine" } },
+  CLAIMED,
+  { ...CLAIMED, sighting: GONE },
+  { sighting: GONE, spec: { onExternalDeletion: "Recreate" } },
+];
+const TEMPTED = axis(TEMPTATIONS, ({ view }, { spec, machine, memory, around, requests, sighting }) => {
+  const plain = scene();
+  const present = { state: "present", machine: { ...plain.machine, ...machine } } as const;
+  Object.assign(view, {
+    spec: { ...plain.spec, ...spec },
+    memory: { ...memory },
+    around: { ...plain.around, ...around },
+    requests: { ...requests },
+    sighting: sighting ?? present,
+  });
+});
+
+/** What a round finds beside the hardware: nothing, what is only waited for, and a machine that was stopped to be resized. */
+const WAITING = inFlight([AGES[0], AGES[3]]).filter(
+  ({ operation, event }) =>
+    !operation ||
+    [AWAIT_CAPACITY, OBSERVE].includes(operation.intent) ||
+    (operation.target === TO_RESIZE && event.state === "done"),
+);
+
+type Chance = "free" | "short" | "bad standing" | "not asked";
+/** Hardware and what can be had of it, in pairs that matter. */
+function resizing(difference: Difference, ...chances: readonly Chance[]): Axis {
+  const policy = difference === "type" ? "StopAndResize" : "WhenStopped";
+  return axis(chances, (scene, chance) => {
+    const hint: Capacity = chance === "short" ? { hint: chance, retryMs: 15_000 } : { hint: "free" };
+    for (const put of hardware([difference])) put(scene);
+    scene.spec.resizePolicy = policy;
+    scene.around.standing =
+      chance === "not asked" ? undefined : { good: chance !== "bad standing", messages: [] };
+    scene.around.capacity = chance === "not asked" ? {} : { A4000: hint, H100: hint };
+  });
+}
+
+const VIEWS: readonly { what: string; axes: readonly Axis[]; atLeast: number }[] = [
+  {
+    what: "who owns what, and how far an operation is",
+    axes: [
+      ...OWNERSHIP,
+      DELETING,
+      inFlightAxis(inFlight([AGES[0], AGES[3]], EVENTS.slice(0, 3))),
+      [...UNSEEN, ...EVERY_STATE],
+      WISH,
+      POWER,
+    ],
+    atLeast: 7_000_000,
+  },
+  {
+    what: "operation, event, state, wish and requests",
+    axes: [
+      inFlightAxis(),
+      EVERY_STATE,
+      WISH,
+      POWER,
+      AUTO_SHUTDOWN,
+      REQUESTED,
+      [
+        ...resizing("none", "free", "short", "bad standing", "not asked"),
+        ...resizing("type", "free", "short", "bad standing", "not asked"),
+        ...resizing("disk", "free"),
+        ...resizing("disk too large", "free"),
+      ],
+    ],
+    atLeast: 1_500_000,
+  },
+  {
+    what: "hardware, what was refused, and what can be had",
+    axes: [
+      hardware(),
+      policy("WhenStopped", "StopAndResize"),
+      EVERY_REFUSAL,
+      ASKED,
+      CHANCES,
+      states("ready", "serviceready", "off", "upgrading"),
+      WISH,
+      SELF_SHUT_DOWN,
+      REQUESTED.slice(0, 3),
+      inFlightAxis(WAITING),
+    ],
+    atLeast: 900_000,
+  },
+  {
+    what: "settings, scripts and people, and how they are refused",
+    axes: [
+      SETTINGS,
+      SCRIPTS,
+      PEOPLE,
+      HOLDS,
+      states("ready", "serviceready", "off", "starting"),
+      WISH,
+      SELF_SHUT_DOWN,
+      hardware(["none", "disk"]),
+      STANDING.slice(1),
+      REQUESTED.slice(0, 3),
+    ],
+    atLeast: 600_000,
+  },
+  {
+    what: "desktop, addresses, and what is left of a machine that is gone",
+    axes: [
+      ...DESKTOP,
+      ...ADDRESS,
+      ON_EXTERNAL_DELETION,
+      [...UNSEEN, ...states("ready", "serviceready", "off", "starting")],
+      DELETING,
+      HALTED,
+      HOLDS.slice(0, 3),
+      WISH,
+      hardware(["none", "disk too large"]),
+    ],
+    atLeast: 2_000_000,
+  },
+  {
+    what: "what a create needs",
+    axes: [
+      OWNERSHIP[0]?.slice(0, 1) ?? [],
+      STANDING,
+      QUOTA,
+      CAPACITY,
+      hardware(),
+      WISH,
+      HALTED,
+      ON_EXTERNAL_DELETION,
+      inFlightAxis(WAITING),
+      DELETING,
+    ],
+    atLeast: 50_000,
+  },
+  {
+    what: "a deletion under way",
+    axes: [DELETING.slice(1), inFlightAxis(), [...UNSEEN, ...EVERY_STATE], WISH, POWER, HALTED, REQUESTED],
+    atLeast: 200_000,
+  },
+];
+
+/** Nothing but power: what is declared beside it is not managed. */
+function onlyPower({ spec }: Scene): void {
+  Object.assign(spec, { name: undefined, startupScriptId: undefined, accessors: undefined });
+}
+
+const BESIDE_POWER = [
+  SETTINGS,
+  SCRIPTS,
+  PEOPLE,
+  states("ready", "serviceready", "off"),
+  WISH,
+  SELF_SHUT_DOWN,
+];
+const [, REFUSED, FAILED] = HOLDS;
+/** Views in which some fact may be missing. */
+const NEEDY = [
+  [SCRIPTS, PEOPLE, ...DESKTOP, states("ready", "off"), WISH],
+  [...ADDRESS, [...UNSEEN.slice(1), ...states("ready")], DELETING],
+  [CAPACITY, STANDING, QUOTA, OWNERSHIP[0]?.slice(0, 2) ?? [], states("off"), WISH],
+];
+
+describe("decide", () => {
+  it.each(VIEWS)(
+    "breaks no law, whatever is known of $what",
+    ({ axes, atLeast }) => {
+      const court = new Court();
+      const views = every(axes, ({ view }) => court.judge(view));
+      expect(court.verdict).toEqual({});
+      expect(views).toBeGreaterThanOrEqual(atLeast);
+    },
+    120_000,
+  );
+
+  it("writes only where ownership lets it, whatever it is tempted to", () => {
+    const court = new Court();
+    const views = every([...OWNERSHIP, DELETING, TEMPTED], ({ view }) => court.judge(view));
+    expect(court.verdict).toEqual({});
+    // Else a law could hold only because it is never put to the test.
+    expect(WRITES.filter((step) => !court.seen.has(step))).toEqual([]);
+    expect(views).toBeGreaterThan(20_000);
+  }, 120_000);
+
+  it.each([
+    ["refused for good", REFUSED],
+    ["failed in a way that may pass", FAILED],
+  ])(
+    "puts power right, although all else has %s",
+    (_how, hold) => {
+      const court = new Court();
+      const axes = [...BESIDE_POWER, hardware(["none", "disk"]), REQUESTED.slice(0, 3)];
+      const views = every(axes, (scene) => {
+        const { name, startupScriptId, accessors } = scene.spec;
+        hold?.(scene);
+        const { step } = decide(scene.view);
+        onlyPower(scene);
+        const alone = decide(scene.view).step;
+        Object.assign(scene.spec, { name, startupScriptId, accessors });
+        if (step.do !== alone.do) court.accuse(`${step.do} instead of ${alone.do}`, scene.view);
+      });
+      expect(court.verdict).toEqual({});
+      expect(views).toBeGreaterThan(50_000);
+    },
+    120_000,
+  );
+
+  it("says why a fact cannot be had, and goes on asking for it", () => {
+    const court = new Court();
+    const trouble = { kind: "Retry", reason: "ApiUnavailable", message: "503" } as const;
+    let troubled = 0;
+    for (const axes of NEEDY)
+      every(axes, ({ view, around }) => {
+        around.troubles = {};
+        const { step, asks = [] } = decide(view);
+        if (step.do !== "rest" || step.outcome.kind !== "Unknown") return;
+        troubled++;
+        around.troubles = Object.fromEntries(asks.map((ask) => [ask, trouble]));
+        const after = decide(view);
+        const said = after.step.do === "rest" && after.step.outcome.kind === "Retry";
+        if (!said || after.asks?.join() !== asks.join()) court.accuse("a trouble that is not told", view);
+      });
+    expect(court.verdict).toEqual({});
+    expect(troubled).toBeGreaterThan(1_000);
+  }, 120_000);
+
+  it("changes nothing that it is given, since views share what is known", () => {
+    const { view } = scene();
+    for (const put of TEMPTED) {
+      put({ ...scene(), view });
+      expect(() => decide(deepFrozen(structuredClone(view)))).not.toThrow();
+    }
+  });
+});
+
+function deepFrozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  Object.values(value).forEach(deepFrozen);
+  return Object.freeze(value);
+}

@@ -1,0 +1,214 @@
+/** Where the games of the model begin: what is under way, what is wished, and what the cloud makes of it. */
+
+import type { Person } from "../../../src/kinds/machine/related-api.ts";
+import type { MachineSpec, PowerState } from "../../../src/kinds/machine/types.ts";
+import type { Identity } from "../../../src/reconcile/identity.ts";
+import type { Resolution } from "../../../src/reconcile/ownership.ts";
+import type { Requests } from "../../../src/reconcile/record.ts";
+import { RESOLUTIONS } from "./axes.ts";
+import { type Manners, World } from "./model.ts";
+import {
+  ADA,
+  AGES,
+  ATTEMPT,
+  BOB,
+  EVE,
+  EVENTS,
+  ID,
+  type InFlight,
+  IP,
+  inFlight,
+  RECORD,
+  STATES,
+} from "./situations.ts";
+
+/** Every way to take one of each. */
+function* combinations<T extends object>(of: { [K in keyof T]: readonly T[K][] }): Generator<T> {
+  const [first, ...others] = Object.entries(of) as [string, readonly unknown[]][];
+  if (!first) {
+    yield {} as T;
+    return;
+  }
+  const [name, values] = first;
+  for (const rest of combinations(Object.fromEntries(others) as never))
+    for (const value of values) yield { ...(rest as object), [name]: value } as T;
+}
+
+const SEEN: readonly Identity[] = [
+  { state: "none" },
+  { state: "ours", record: RECORD, restore: false },
+  { state: "ours", record: RECORD, restore: true },
+];
+
+/** Whatever may be under way when an operator begins, and whoever owns what. */
+export function* underWay(): Generator<World> {
+  const events = EVENTS.filter(({ failedAgo }) => failedAgo === undefined);
+  for (const { identity, resolution, ...start } of combinations<{
+    identity: Identity;
+    resolution: Resolution | undefined;
+    state: string | undefined;
+    wish: PowerState;
+    deleting: boolean;
+    autoShutdown: boolean;
+    flight: InFlight;
+    agent: boolean;
+  }>({
+    identity: SEEN,
+    resolution: RESOLUTIONS,
+    state: [...STATES.slice(0, 8), undefined],
+    wish: ["Running", "Stopped"],
+    deleting: [false, true],
+    autoShutdown: [false, true],
+    flight: inFlight([AGES[0], AGES[2]], events),
+    agent: [true, false],
+  })) {
+    if (identity.state === "ours" && resolution) continue;
+    // Only one that is coming up can be without an agent.
+    if (!start.agent && !["starting", "serviceready"].includes(start.state ?? "")) continue;
+    const world = new World({ agent: start.agent });
+    const { view, machine } = world;
+    if (machine) Object.assign(machine, { state: start.state, autoShutdownEnabled: start.autoShutdown });
+    const there = start.state !== undefined && (identity.state === "ours" || resolution?.state === "found");
+    if (!there) world.machine = undefined;
+    Object.assign(view, { identity, deleting: start.deleting, event: start.flight.event });
+    view.attempt = resolution && ATTEMPT;
+    view.resolution = resolution;
+    view.spec.powerState = start.wish;
+    view.memory.operation = start.flight.operation;
+    if (start.autoShutdown) view.memory.power = "Running";
+    yield world;
+  }
+}
+
+interface Hardware extends Pick<Manners, "resize" | "first" | "shortages" | "staleMs"> {
+  differs: Partial<MachineSpec>;
+  resizePolicy: MachineSpec["resizePolicy"];
+  goodStanding: boolean;
+  agent: boolean;
+  wish: PowerState;
+  state: string;
+  rests: boolean;
+  requests: Requests;
+}
+
+/** Whatever may be wished of the hardware and of power, in clouds of all manners. */
+export function* changing(): Generator<World> {
+  const always = combinations<Hardware>({
+    differs: [{}, { machineType: "H100" }, { machineType: "H100", diskSize: 100 }, { diskSize: 20 }],
+    resizePolicy: ["WhenStopped", "StopAndResize"],
+    resize: ["off", "back on", "refused", "failed"],
+    first: ["done", "failed", "lost, but done", "lost"],
+    shortages: [0, 2, Number.POSITIVE_INFINITY],
+    goodStanding: [true, false],
+    agent: [true, false],
+    wish: ["Running", "Stopped"],
+    state: ["ready", "off", "serviceready"],
+    rests: [false, true],
+    requests: [{}, { start: "s1" }, { restart: "r1" }],
+    staleMs: [0, 8_000],
+  });
+  for (const { differs, resizePolicy, wish, state, rests, requests, ...manners } of always) {
+    if (rests && state !== "off") continue;
+    if (manners.resize !== "off" && !("machineType" in differs)) continue;
+    if (!manners.goodStanding && manners.shortages > 0) continue;
+    // Each try to resize begins the waiting for hardware anew, so that it is never called late.
+    if (rests && manners.resize === "failed" && manners.shortages > 2) continue;
+    const world = new World(manners);
+    const { view, machine } = world;
+    Object.assign(view.spec, differs, { resizePolicy, powerState: wish });
+    Object.assign(machine ?? {}, { state, autoShutdownEnabled: rests });
+    if (rests) view.memory.power = "Running";
+    view.requests = requests;
+    yield world;
+  }
+}
+
+/** What may become of the machine meanwhile. */
+const FATES = [
+  { deleting: false },
+  { deleting: true },
+  { deleting: true, deletesOn: false },
+  { deleting: false, gone: true },
+  { deleting: false, gone: true, recreate: true },
+];
+
+interface Beside {
+  spec: Partial<MachineSpec>;
+  /** Ids that have the machine's script, or access to it. */
+  scripts?: string[];
+  accessors?: Person[];
+  /** Name of a Secret that was written. */
+  secret?: string;
+  desktop?: Manners["desktop"];
+  publicIpType?: "static" | "dynamic";
+}
+
+/** Whatever may be declared beside hardware and power, for a machine that lives, is deleted, or is gone. */
+export function* beside(): Generator<World> {
+  const mine = { desktopSecretRef: { name: "mine" } };
+  const always = combinations<
+    { [K in "script" | "people" | "desktop" | "address"]: Beside } & {
+      policy: MachineSpec["publicIpReleasePolicy"];
+      wish: PowerState;
+      state: string;
+      fate: { deleting: boolean; deletesOn?: boolean; gone?: boolean; recreate?: boolean };
+    }
+  >({
+    script: [
+      { spec: {} },
+      { spec: { startupScriptId: "" }, scripts: ["s1"] },
+      { spec: { startupScriptId: "s1", name: "another" } },
+      { spec: { startupScriptId: "s1" }, scripts: ["s2", "s1"] },
+    ],
+    people: [
+      { spec: {} },
+      { spec: { accessors: { userIds: [ADA.id] } }, accessors: [EVE] },
+      { spec: { accessors: { emails: ["Ada@Example.org", BOB.email] } }, accessors: [EVE] },
+      { spec: { accessors: { userIds: [ADA.id], emails: ["nobody@example.org"] } }, accessors: [BOB] },
+      { spec: { accessors: { userIds: [] } }, accessors: [ADA, EVE] },
+    ],
+    desktop: [
+      { spec: {} },
+      { spec: mine },
+      { spec: mine, secret: "former" },
+      { spec: {}, secret: "former" },
+      { spec: mine, desktop: "none" },
+      { spec: mine, desktop: "taken" },
+      { spec: mine, desktop: "forbidden" },
+    ],
+    address: [
+      { spec: {} },
+      { spec: {}, publicIpType: "static" },
+      { spec: { publicIpType: "dynamic" }, publicIpType: "static" },
+      { spec: {}, publicIpType: "dynamic" },
+    ],
+    policy: ["Keep", "Release"],
+    wish: ["Running", "Stopped"],
+    state: ["ready", "off"],
+    fate: FATES,
+  });
+  for (const { script, people, desktop, address, policy, wish, state, fate } of always) {
+    const { deletesOn = true, deleting, gone, recreate } = fate;
+    const world = new World({ deletesOn, desktop: desktop.desktop ?? "some" });
+    const { view, machine } = world;
+    Object.assign(view.spec, script.spec, people.spec, desktop.spec, address.spec, {
+      publicIpReleasePolicy: policy,
+      powerState: wish,
+      onExternalDeletion: recreate ? "Recreate" : "Stall",
+    });
+    view.deleting = deleting;
+    world.scripts = script.scripts ?? [];
+    world.accessors = people.accessors ?? [];
+    if (desktop.secret) {
+      world.secrets.add(desktop.secret);
+      view.memory.desktopSecret = desktop.secret;
+    }
+    const { publicIpType } = address;
+    const uses = publicIpType === "static" && !gone;
+    if (publicIpType) world.addresses = [{ ip: IP, machineId: uses ? ID : null }];
+    if (publicIpType) view.memory.staticIp = IP;
+    Object.assign(machine ?? {}, { state }, publicIpType && { publicIpType, publicIp: uses ? IP : null });
+    if (gone) world.machine = undefined;
+    yield world;
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * For tests only: objects of both kinds as the operator leaves them, made by its own status code from every combination of
+ * what a pass can come to. What a tool should say of each is not decided here; only what the case is.
+ */
+
+import { deploymentStatus } from "../../src/kinds/deployment/status.ts";
+import { type DeploymentStatus, deploymentDefinition } from "../../src/kinds/deployment/types.ts";
+import { machineStatus } from "../../src/kinds/machine/status.ts";
+import { type MachineStatus, machineDefinition } from "../../src/kinds/machine/types.ts";
+import type { KubeObject } from "../../src/kube/objects.ts";
+import type { KindDefinition } from "../../src/reconcile/kind.ts";
+import type { Telling } from "../../src/reconcile/outcome.ts";
+import type { OwnershipFacts } from "../../src/reconcile/ownership.ts";
+import { REASON } from "../../src/reconcile/reasons.ts";
+import { situation as deploymentView } from "../decide/deployment/situations.ts";
+import { RECORD, scene, TEAM, UID } from "../decide/machine/situations.ts";
+
+/** What a pass of a living or dying object, halted or not, came to, and at which generation. */
+interface Pass {
+  outcome: Telling;
+  deleting: boolean;
+  halted?: OwnershipFacts["halted"];
+  generation: number;
+}
+
+/** What was the case. `told` is the last outcome that was said, whatever happened since. */
+export interface Case {
+  name: string;
+  object: KubeObject;
+  told: Telling | undefined;
+  /** The generation that the operator has looked at last; -1: none. */
+  observed: number;
+  deleting: boolean;
+  halted: boolean;
+}
+
+const saying = { reason: "Because", message: "why it is so" };
+const OUTCOMES: readonly Telling[] = [
+  { kind: "Done", ...saying },
+  { kind: "Wait", ...saying, afterMs: 1 },
+  { kind: "Retry", ...saying },
+  { kind: "Terminal", ...saying, recheckMs: 1 },
+  { kind: "Halted", reason: REASON.Paused, message: "paused", recheckMs: 1 },
+];
+const HALTS = [
+  undefined,
+  { reason: REASON.Paused, message: "paused by annotation" },
+  { reason: REASON.DryRun, message: "dry run" },
+] as const;
+
+type Status = MachineStatus | DeploymentStatus;
+/** What is known of the thing in the cloud, by which a kind's own conditions differ. */
+type Knowledge = "nothing" | "present" | "unknown" | "gone" | "another's";
+
+const KNOWLEDGE: readonly Knowledge[] = ["nothing", "present", "unknown", "gone", "another's"];
+
+interface Writer {
+  definition: KindDefinition;
+  write(pass: Pass, knowledge: Knowledge, before: Status | undefined): Status;
+}
+
+function common({ deleting, halted }: Pass, knowledge: Knowledge) {
+  const identity =
+    knowledge === "nothing"
+      ? ({ state: "none" } as const)
+      : knowledge === "another's"
+        ? ({ state: "conflict", message: "a copy" } as const)
+        : ({ state: "ours", record: RECORD, restore: false } as const);
+  const record = identity.state === "ours" ? { record: RECORD } : {};
+  const sighting =
+    knowledge === "gone"
+      ? { sighting: { state: "absent", certain: true } as const }
+      : knowledge === "present"
+        ? {}
+        : { sighting: { state: "unknown" } as const };
+  return { facts: { deleting, ...(halted && { halted }), identity, ...sighting }, record };
+}
+
+const metadataOf = (generation: number) => ({ name: "box", namespace: "default", uid: UID, generation });
+
+const machines: Writer = {
+  definition: machineDefinition,
+  write(pass, knowledge, before) {
+    const { facts, record } = common(pass, knowledge);
+    const view = { ...scene().view, ...facts } as Parameters<typeof machineStatus>[0];
+    const status = before as MachineStatus | undefined;
+    const object = { metadata: metadataOf(pass.generation), spec: view.spec, ...(status && { status }) };
+    const subject = { key: "default/box", object, account: { team: TEAM }, ...record };
+    return machineStatus(view, {}, pass.outcome, subject);
+  },
+};
+
+const deployments: Writer = {
+  definition: deploymentDefinition,
+  write(pass, knowledge, before) {
+    const { facts, record } = common(pass, knowledge);
+    const view = deploymentView(facts as Parameters<typeof deploymentView>[0]);
+    const status = before as DeploymentStatus | undefined;
+    const object = { metadata: metadataOf(pass.generation), spec: view.spec, ...(status && { status }) };
+    const subject = { key: "default/box", object, account: { team: TEAM }, ...record };
+    return deploymentStatus(view, view.memory, pass.outcome, subject);
+  },
+};
+
+/** What the API server puts into an object that nobody has looked at. */
+const UNSEEN = { observedGeneration: -1 } as Status;
+
+/** Two passes, one after the other, and a change of the spec behind each or not. */
+export function* everyCase(): Generator<Case> {
+  for (const writer of [machines, deployments])
+    for (const knowledge of KNOWLEDGE)
+      for (const first of [undefined, ...OUTCOMES])
+        for (const outcome of OUTCOMES)
+          for (const halted of HALTS)
+            for (const deleting of [false, true])
+              for (const editedBefore of [false, true])
+                for (const editedSince of [false, true]) {
+                  // Only a pass that is halted ends so; the first one was not.
+                  if ((outcome.kind === "Halted" && !halted) || first?.kind === "Halted") continue;
+                  // What may be another's is stalled before it is asked whether it is halted (reconcile/ownership.ts).
+                  if (knowledge === "another's" && outcome.kind !== "Terminal") continue;
+                  const what = { writer, knowledge, first, outcome, halted, deleting };
+                  yield caseOf(what, editedBefore, editedSince);
+                }
+  for (const { definition } of [machines, deployments])
+    for (const deleting of [false, true]) yield unseen(definition, deleting);
+}
+
+interface What {
+  writer: Writer;
+  knowledge: Knowledge;
+  first: Telling | undefined;
+  outcome: Telling;
+  halted: OwnershipFacts["halted"];
+  deleting: boolean;
+}
+
+function caseOf(what: What, editedBefore: boolean, editedSince: boolean): Case {
+  const { writer, knowledge, first, outcome, halted, deleting } = what;
+  const generation = editedBefore ? 2 : 1;
+  const past: Pass = { outcome: first ?? outcome, deleting: false, generation: 1 };
+  const before = first ? writer.write(past, knowledge, UNSEEN) : UNSEEN;
+  const pass: Pass = { outcome, deleting, generation, ...(halted && { halted }) };
+  const status = writer.write(pass, knowledge, before);
+  const isHalted = outcome.kind === "Halted";
+  return {
+    name: JSON.stringify({ ...what, writer: writer.definition.kind, editedBefore, editedSince }),
+    object: objectOf(writer.definition, status, generation + (editedSince ? 1 : 0), deleting),
+    told: isHalted ? first : outcome,
+    observed: !isHalted ? generation : first ? 1 : -1,
+    deleting,
+    halted: halted !== undefined,
+  };
+}
+
+function unseen(definition: KindDefinition, deleting: boolean): Case {
+  const object = objectOf(definition, UNSEEN, 1, deleting);
+  const name = `${definition.kind} that nobody has looked at`;
+  return { name, object, told: undefined, observed: -1, deleting, halted: false };
+}
+
+function objectOf(
+  definition: KindDefinition,
+  status: Status,
+  generation: number,
+  deleting: boolean,
+): KubeObject {
+  const { group, version, kind } = definition;
+  const gone = deleting ? { deletionTimestamp: "2026-06-01T00:00:00Z" } : {};
+  const object = {
+    apiVersion: `${group}/${version}`,
+    kind,
+    metadata: { ...metadataOf(generation), ...gone },
+    status,
+  };
+  // As it comes over the wire.
+  return JSON.parse(JSON.stringify(object)) as KubeObject;
+}

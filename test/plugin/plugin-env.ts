@@ -1,0 +1,192 @@
+/**
+ * For tests only: the whole plugin, from its arguments to what it prints, over a cluster in memory and a Paperspace that answers
+ * what a test says. Time is virtual.
+ */
+import type { SimRequest } from "../../dev/simulator/api/handle.ts";
+import type { Simulation } from "../../dev/simulator/simulation.ts";
+import { KubeError } from "../../src/kube/errors.ts";
+import { toMicroTime } from "../../src/kube/objects.ts";
+import { leases, secrets } from "../../src/kube/resource.ts";
+import { DEPLOYMENTS } from "../../src/plugin/deployment.ts";
+import { MACHINES } from "../../src/plugin/managed.ts";
+import { runPlugin } from "../../src/plugin/run.ts";
+import { ANNOTATION, FINALIZER } from "../../src/reconcile/record.ts";
+import { FakeKube } from "../support/fake-kube.ts";
+import { simSockets } from "../support/sim-sockets.ts";
+import { VirtualClock } from "../support/virtual-clock.ts";
+
+export const KEY = "key-of-the-namespace";
+export const OWN_KEY = "key-of-the-user";
+export const ID = "0b7e3d5e-0000-4000-8000-000000000001";
+
+/** An answer: the body of a 200, or a status and a body. */
+export type Reply = { status: number; body: unknown } | { body: unknown };
+
+export interface Asked {
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly key: string;
+}
+
+/** Answers one GET, or nothing: 404. */
+export type Handler = (request: Asked) => Reply | undefined;
+
+export interface StageOptions {
+  readonly env?: Record<string, string>;
+  readonly terminal?: boolean;
+  readonly handle?: Handler;
+  /** The simulator in the place of `handle`. */
+  simulation?: Pick<Simulation, "handle">;
+  /** What the user answers to a question; without it there is nobody to be asked. */
+  readonly answer?: string | (() => Promise<string>);
+  /** No kubeconfig at all. */
+  readonly noCluster?: boolean;
+}
+
+export interface OwnerOptions {
+  readonly namespace?: string;
+  /** At Paperspace; absent: it owns nothing. */
+  readonly id?: string;
+  /** Whose record it is, where it is not its own. */
+  readonly uid?: string;
+  /** With the API key; absent: the usual one. */
+  readonly secret?: string;
+  readonly state?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly deleting?: boolean;
+}
+
+export class Stage {
+  readonly clock = new VirtualClock(Date.UTC(2026, 0, 31, 8, 0));
+  readonly kube = new FakeKube({ clock: this.clock, types: [DEPLOYMENTS, MACHINES], namespace: "team-a" });
+  readonly asked: Asked[] = [];
+  /** Ctrl-C. */
+  readonly stop = new AbortController();
+  handle: Handler;
+  /** What the user was asked. */
+  readonly questions: string[] = [];
+  out = "";
+  err = "";
+  readonly #options: StageOptions;
+
+  constructor(options: StageOptions = {}) {
+    this.#options = options;
+    this.handle = options.handle ?? (() => undefined);
+  }
+
+  secret(name = "paperspace-credentials", data: Record<string, string> = { apiKey: KEY }) {
+    const encoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString("base64")]);
+    return secrets(this.kube).create("team-a", { metadata: { name }, data: Object.fromEntries(encoded) });
+  }
+
+  /** `psd/api`, with a deployment at Paperspace. */
+  deployment(spec: object = {}, status: object = { id: ID }) {
+    const metadata = { name: "api" };
+    this.kube.storage.create(DEPLOYMENTS, "team-a", { metadata, spec });
+    this.kube.storage.patch(DEPLOYMENTS, "team-a", "api", { metadata, status }, "status");
+  }
+
+  /** An object as the operator leaves it: with its finalizer, and with what it owns in its record. */
+  owner(short: "psm" | "psd", name: string, more: OwnerOptions = {}) {
+    const { namespace = "team-a", id, secret, state = "ready", uid } = more;
+    const type = short === "psm" ? MACHINES : DEPLOYMENTS;
+    const spec = secret === undefined ? {} : { credentialsSecretRef: { name: secret } };
+    const metadata = { name, namespace, finalizers: [FINALIZER] };
+    const made = this.kube.storage.create(type, namespace, { metadata, spec });
+    const record = { id, team: "te1", name: "", uid: uid ?? made.metadata.uid };
+    const annotations = { ...(id && { [ANNOTATION.record]: JSON.stringify(record) }), ...more.annotations };
+    this.kube.storage.patch(type, namespace, name, { metadata: { name, annotations } });
+    this.kube.storage.patch(type, namespace, name, { metadata: { name }, status: { state } }, "status");
+    if (more.deleting) this.kube.storage.delete(type, namespace, name);
+  }
+
+  /** A Secret that the operator holds. */
+  heldSecret(name = "paperspace-credentials", namespace = "team-a") {
+    const metadata = { name, namespace, finalizers: ["example.com/other", FINALIZER] };
+    return secrets(this.kube).create(namespace, { metadata });
+  }
+
+  /** The lease of an operator, renewed so long ago. */
+  lease(holderIdentity: string, agoMs = 0, name = "paperspace-operator") {
+    const renewTime = toMicroTime(this.clock.now() - agoMs);
+    const spec = { holderIdentity, leaseDurationSeconds: 15, renewTime };
+    return leases(this.kube).create("system", { metadata: { name, namespace: "system" }, spec });
+  }
+
+  /** Runs a line that waits for time to pass. */
+  async runThrough(line: string, ms: number): Promise<number> {
+    const run = this.run(line);
+    await this.clock.advance(ms);
+    return run;
+  }
+
+  /** Lets the API server refuse what matches, of this method or any. */
+  forbid(path: RegExp, method?: string) {
+    this.kube.intercept = (request) => {
+      if (!path.test(request.path) || (method && request.method !== method)) return undefined;
+      throw new KubeError({ code: "KUBE_FORBIDDEN", message: "forbidden", status: 403, reason: "Forbidden" });
+    };
+  }
+
+  /** Runs a line as it stands behind `kubectl paperspace`; resolves with the exit code. */
+  run(line: string): Promise<number> {
+    const { env = {}, terminal = false, noCluster = false, simulation, answer } = this.#options;
+    const paperspace = simulation ?? { handle: async (request: SimRequest) => this.#answer(request) };
+    return runPlugin(
+      line.split(" ").filter((word) => word !== ""),
+      {
+        env,
+        clock: this.clock,
+        signal: this.stop.signal,
+        stdout: {
+          isTTY: terminal,
+          columns: 80,
+          write: (text) => {
+            this.out += text;
+          },
+        },
+        stderr: {
+          write: (text) => {
+            this.err += text;
+          },
+        },
+        ...(answer !== undefined && {
+          ask: async (question: string) => {
+            this.questions.push(question);
+            return typeof answer === "string" ? answer : answer();
+          },
+        }),
+        sockets: () => simSockets(paperspace, { dead: false, passed: () => undefined }),
+        connect: async () => {
+          if (noCluster) throw new KubeError({ code: "KUBE_CONFIG", message: "no cluster is configured" });
+          return this.kube;
+        },
+      },
+    );
+  }
+
+  #answer({ path, headers }: SimRequest) {
+    const url = new URL(path, "http://paperspace");
+    const key = (headers?.authorization ?? "").replace("Bearer ", "");
+    const request = {
+      path: url.pathname.replace("/v1", ""),
+      query: Object.fromEntries(url.searchParams),
+      key,
+    };
+    this.asked.push(request);
+    const session = { body: { team: { id: `team-of-${key}` } } };
+    const reply = this.handle(request) ?? (request.path === "/auth/session" ? session : undefined);
+    const { status, body } = { status: 200, ...(reply ?? missing) };
+    return {
+      status,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+      json: body,
+    };
+  }
+}
+
+const missing = { status: 404, body: { code: "NOT_FOUND", message: "Not found" } };
+
+/** A page that is the last one. */
+export const page = (...items: unknown[]): Reply => ({ body: { hasMore: false, items } });

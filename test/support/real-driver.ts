@@ -1,0 +1,178 @@
+/**
+ * A stage for stories on the real API server: a namespace of its own, a simulator at high speed, and an operator of this
+ * process that can die where it stands. Its durations are the default ones, scaled like the simulator's.
+ */
+import { Registry } from "prom-client";
+import { assembleOperator } from "../../src/app.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { loadConfig } from "../../src/base/config.ts";
+import { createLogger } from "../../src/base/logger.ts";
+import type { MachineSpec, PaperspaceMachine } from "../../src/kinds/machine/types.ts";
+import type { KubeConnection } from "../../src/kube/connection.ts";
+import { isNotFound, KubeError } from "../../src/kube/errors.ts";
+import { manifest } from "./manifest.ts";
+import { Dice, type Scenario, type Stage } from "./scenario.ts";
+import { simSockets } from "./sim-sockets.ts";
+import { Place } from "./test-env.ts";
+
+export const SPEED = 300;
+
+/** The defaults, so many times as fast, as far as the options go. */
+const FLAGS = [
+  "--paperspace-api-url=http://sim.invalid/v1",
+  "--leader-elect=false",
+  "--resync-interval=2s",
+  "--slow-retry=2s",
+  "--event-poll-interval=100ms",
+  "--resend-after=300ms",
+  "--absence-grace=500ms",
+  "--send-window=1s",
+  "--attempt-settle=500ms",
+  "--lease-duration=2s",
+  "--renew-deadline=1500ms",
+  "--retry-period=200ms",
+  "--credential-recheck=1s",
+  "--key-recheck=1s",
+  "--request-timeout=1s",
+  "--requests-per-second=500",
+  "--burst=1000",
+  "--create-deadline=6s",
+  "--start-deadline=3s",
+  "--stop-deadline=3s",
+  "--resize-deadline=6s",
+  "--capacity-deadline=6s",
+  "--delete-deadline=6s",
+];
+
+export class RealStage implements Stage {
+  readonly isReal = true;
+  readonly #place: Place;
+  readonly #dice: Dice;
+  readonly #streams = new Set<AbortController>();
+  #life = { dead: false };
+  #stop = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #calm = false;
+
+  private constructor(place: Place, seed: number) {
+    this.#place = place;
+    this.#dice = new Dice(seed);
+    this.replaceOperator();
+  }
+
+  static async open({ seed, behaviour }: Scenario): Promise<RealStage> {
+    const place = await Place.open({ simulation: { speed: SPEED, seed, behaviour } });
+    return new RealStage(place, seed);
+  }
+
+  async close(): Promise<void> {
+    this.#life.dead = true;
+    this.#stop.abort();
+    this.cutStreams();
+    await this.#place.close();
+  }
+
+  get sim() {
+    return this.#place.sim;
+  }
+
+  get(name: string): PaperspaceMachine | undefined {
+    return this.#place.get(name);
+  }
+
+  async apply(name: string, spec: Partial<MachineSpec>): Promise<void> {
+    const { namespace, objectsOf } = this.#place;
+    await objectsOf.create(namespace, manifest(name, spec) as unknown as PaperspaceMachine);
+    await this.#place.until(`${name} is told`, () => this.get(name));
+  }
+
+  /** An object that went meanwhile cannot be edited any more, and that is no fault. */
+  async edit(name: string, patch: object): Promise<void> {
+    await this.#place.objectsOf.mergePatch(this.#place.namespace, name, patch).catch(unlessGone);
+  }
+
+  async delete(name: string): Promise<void> {
+    await this.#place.objectsOf.delete(this.#place.namespace, name).catch(unlessGone);
+  }
+
+  pass(ms: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, ms / SPEED));
+  }
+
+  async until(what: string, done: () => boolean): Promise<void> {
+    await this.#place.until(what, done);
+  }
+
+  replaceOperator(): void {
+    this.#life.dead = true;
+    this.#stop.abort();
+    this.cutStreams();
+    const life = { dead: false };
+    this.#life = life;
+    this.#stop = new AbortController();
+    const loaded = loadConfig([...FLAGS, `--watch-namespaces=${this.#place.namespace}`], {}, "test");
+    if (loaded.action !== "run") throw new Error("no configuration");
+    const edge = {
+      get dead() {
+        return life.dead;
+      },
+      passed() {},
+    };
+    const operator = assembleOperator(
+      { config: loaded.config, clock: systemClock, logger: createLogger({ level: "silent" }) },
+      {
+        connection: this.#connection(life),
+        sockets: simSockets(this.sim, edge),
+        registry: new Registry(),
+      },
+    );
+    this.#running = operator.run(this.#stop.signal);
+    // A dead one never ends: what it waits for does not come.
+    this.#running.catch(() => {});
+  }
+
+  cutStreams(): void {
+    for (const stream of this.#streams) stream.abort(new Error("connection reset"));
+    this.#streams.clear();
+  }
+
+  calm(): void {
+    this.#calm = true;
+  }
+
+  /** The way to the API server of one operator: nothing goes out or comes in once it is dead. */
+  #connection(life: { dead: boolean }): KubeConnection {
+    const { kube } = this.#place;
+    const forever = new Promise<never>(() => {});
+    const reset = new KubeError({ code: "KUBE_UNREACHABLE", message: "connection reset" });
+    return {
+      server: kube.server,
+      namespace: kube.namespace,
+      request: async <T>(request: Parameters<KubeConnection["request"]>[0]): Promise<T> => {
+        if (life.dead) return forever;
+        const broken = !this.#calm && request.method !== "GET" && this.#dice.chance(0.04);
+        const lost = broken && this.#dice.chance(0.5);
+        if (broken && !lost) throw reset;
+        const answer = await kube.request<T>(request).catch((error: unknown) => {
+          if (life.dead) return forever;
+          throw error;
+        });
+        if (lost) throw reset;
+        return life.dead ? forever : answer;
+      },
+      stream: async (request) => {
+        if (life.dead) return forever;
+        const cut = new AbortController();
+        this.#streams.add(cut);
+        const signals = request.signal ? [request.signal, cut.signal] : [cut.signal];
+        return kube.stream({ ...request, signal: AbortSignal.any(signals) });
+      },
+      reloadCredentials: () => kube.reloadCredentials(),
+      close: async () => {},
+    };
+  }
+}
+
+function unlessGone(error: unknown): void {
+  if (!isNotFound(error)) throw error;
+}

@@ -1,0 +1,195 @@
+/** What must be true of a random story of deployments, while it is told and in the end: the simulator's own state is the judge. */
+import { secretNames } from "../../dev/simulator/world/deployment-config.ts";
+import type { DeploymentRecord } from "../../dev/simulator/world/deployment-records.ts";
+import type { PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
+import { ANNOTATION } from "../../src/reconcile/record.ts";
+import { isReady, projectSecrets } from "./scenario-world-deployments.ts";
+import type { VirtualStage } from "./virtual-driver.ts";
+
+type Object_ = PaperspaceDeployment;
+
+export class StoryTruth {
+  readonly #stage: VirtualStage<Object_>;
+  readonly #names: readonly string[];
+  /** Made in the console, with how many specs each had when the console touched it last. */
+  readonly foreign = new Map<string, number>();
+  /** UIDs of objects that were let go with all that they had. */
+  readonly orphaning = new Set<string>();
+  /** What the Secret of each object holds. */
+  readonly values = new Map<string, string>();
+
+  constructor(stage: VirtualStage<Object_>, names: readonly string[]) {
+    this.#stage = stage;
+    this.#names = names;
+  }
+
+  alive(): DeploymentRecord[] {
+    return [...this.#stage.sim.world.deployments.values()].filter(({ dtDeleted }) => dtDeleted === null);
+  }
+
+  /** The first configuration of a deployment says whose it is. */
+  #madeBy({ specs: [first] }: DeploymentRecord): string | undefined {
+    return first?.data.env?.find(({ name }) => name === "OBJECT")?.value;
+  }
+
+  /** Those that were left behind on purpose. */
+  #orphans(): DeploymentRecord[] {
+    const uids =
+      [...this.#stage.sim.world.deployments.keys()].length > 0 ? this.orphaning : new Set<string>();
+    const released = this.#stage.world.kube.storage.events
+      .filter(
+        ({ of, type, object }) =>
+          of.plural === "paperspacedeployments" && type === "DELETED" && uids.has(object.metadata.uid ?? ""),
+      )
+      .flatMap(({ object }) => {
+        const { id } = JSON.parse(object.metadata.annotations?.[ANNOTATION.record] ?? "{}");
+        // Somebody may have taken the annotations off just before.
+        return id ?? (object as Object_).status?.id ?? [];
+      });
+    return this.alive().filter(({ id }) => released.includes(id));
+  }
+
+  onePerObject(): void {
+    const orphans = this.#orphans().map(({ id }) => id);
+    for (const name of this.#names) {
+      const mine = this.alive().filter(
+        (one) =>
+          this.#madeBy(one) === name &&
+          !one.isDeleting &&
+          !orphans.includes(one.id) &&
+          !this.foreign.has(one.id),
+      );
+      if (mine.length > 1)
+        throw new Error(`${name} has ${mine.length} deployments: ${mine.map(({ id }) => id)}`);
+    }
+    for (const [id, specs] of this.foreign) {
+      const one = this.#stage.sim.world.deployments.get(id);
+      if (one?.dtDeleted || one?.isDeleting) throw new Error(`a foreign deployment ${id} was deleted`);
+      // Lists lack what is new: then an upsert of the name meets it, once, and the object is told that it is another's.
+      if (one && one.specs.length > specs + this.#names.length)
+        throw new Error(`a foreign deployment ${id} was changed again and again`);
+    }
+  }
+
+  /** Ready and as declared, or stalled for a reason that holds. */
+  isSettled(name: string): boolean {
+    const object = this.#stage.get(name);
+    if (!object) return true;
+    const { metadata, status } = object;
+    if (metadata.deletionTimestamp) return false;
+    if (isReady(object)) return this.isAsDeclared(object);
+    const stalled = status?.conditions?.find(({ type }) => type === "Stalled");
+    if (stalled?.status !== "True" || stalled.observedGeneration !== metadata.generation) return false;
+    return this.#holds(stalled.reason ?? "", object);
+  }
+
+  /** Whether what an object complains of is true. */
+  #holds(reason: string, object: Object_): boolean {
+    const { spec, status } = object;
+    const mine = this.alive().find(({ id }) => id === status?.id);
+    const latest = mine?.specs.at(-1);
+    const name = spec.name ?? object.metadata.name;
+    switch (reason) {
+      case "AlreadyExists":
+        return this.alive().some((one) => one.name === name && one !== mine);
+      case "ProgressDeadlineExceeded":
+        return latest?.dtHealthy === null && this.#differences(object).length === 0;
+      case "ConfigurationRejected":
+        return !!latest?.error && latest.externalApplied === null;
+      case "RolledBack":
+        // Not the image alone: what failed may be a rotated value of the same one.
+        return (
+          spec.rollback === "OnFailure" && latest?.dtHealthy !== null && this.#differences(object).length > 0
+        );
+      case "RollbackFailed":
+        return spec.rollback === "OnFailure" && latest?.dtHealthy === null;
+      case "Degraded":
+        return mine?.runs.findLast((run) => !run.isEnding)?.instances.some((one) => !one.isReady) === true;
+      default:
+        return false;
+    }
+  }
+
+  isAsDeclared(object: Object_): boolean {
+    const { spec, status } = object;
+    const mine = this.alive().find(({ id }) => id === status?.id);
+    if (!mine || this.#differences(object).length > 0) return false;
+    const runs = mine.runs.filter((run) => !run.dtFinished);
+    if (!spec.enabled || spec.replicas === 0) return runs.length === 0;
+    return mine.specs.at(-1)?.dtHealthy !== null;
+  }
+
+  /** Fields of the spec that the simulator's deployment does not have. */
+  #differences({ metadata, spec, status }: Object_): string[] {
+    const mine = this.alive().find(({ id }) => id === status?.id);
+    const data = mine?.specs.at(-1)?.data;
+    if (!mine || !data) return ["all"];
+    const valueIn = (text: string | undefined) => {
+      const name = /^secret:(.*)$/.exec(text ?? "")?.[1];
+      return name === undefined
+        ? text
+        : [...this.#stage.sim.world.secrets.values()].find((one) => one.name === name)?.value;
+    };
+    const settings = this.#stage.world.kube.storage.events.findLast(
+      ({ of }) => of.plural === "configmaps",
+    )?.object;
+    const { level } = (settings as { data?: Record<string, string> })?.data ?? {};
+    const env = (spec.env ?? []).map(({ name, value, valueFrom }) => {
+      if (valueFrom?.secretKeyRef) return `${name}=${this.values.get(valueFrom.secretKeyRef.name.slice(4))}`;
+      return `${name}=${valueFrom?.configMapKeyRef ? level : value}`;
+    });
+    const auth = spec.basicAuthSecretRef && this.values.get(spec.basicAuthSecretRef.name.slice(4));
+    const pairs: Record<string, [unknown, unknown]> = {
+      name: [spec.name ?? metadata.name, mine.name],
+      image: [spec.image, data.image],
+      enabled: [spec.enabled, data.enabled ?? true],
+      replicas: [spec.replicas, data.resources.replicas ?? 1],
+      command: [spec.command?.join(), data.command?.join()],
+      basicAuthKey: [auth, valueIn(data.basicAuthKey)],
+      env: [
+        env.sort().join(),
+        (data.env ?? [])
+          .map(({ name, value }) => `${name}=${valueIn(value)}`)
+          .sort()
+          .join(),
+      ],
+      autoscaling: [
+        !!spec.autoscaling?.enabled,
+        !!data.resources.autoscaling && data.resources.autoscaling.enabled !== false,
+      ],
+    };
+    return Object.keys(pairs).filter((field) => pairs[field]?.[0] !== pairs[field]?.[1]);
+  }
+
+  nothingStray(): void {
+    const orphans = this.#orphans();
+    const objects = this.#names.flatMap((name) => stageObject(this.#stage.get(name)));
+    const owned = [
+      ...objects.flatMap(({ status }) => status?.id ?? []),
+      ...orphans.map(({ id }) => id),
+      ...this.foreign.keys(),
+    ];
+    const there = this.alive().map(({ id }) => id);
+    if (there.toSorted().join() !== owned.toSorted().join())
+      throw new Error(`deployments ${there.join()} where ${owned.join()} are accounted for`);
+    const known = new Set([
+      ...objects.flatMap(({ status }) => status?.secrets ?? []),
+      ...orphans.flatMap(({ specs }) => specs.flatMap(({ data }) => secretNames(data))),
+      // One that a foreign deployment has come to need may stay.
+      ...this.alive()
+        .filter(({ id }) => this.foreign.has(id))
+        .flatMap(({ specs }) => specs.flatMap(({ data }) => secretNames(data))),
+    ]);
+    const strays = projectSecrets(this.#stage.world).filter(
+      (name) => name.startsWith("k8s_") && !known.has(name),
+    );
+    // What an orphaned object had is no more written down anywhere.
+    if (strays.length > 0 && this.orphaning.size === 0)
+      throw new Error(`project secrets ${strays.join()} are nobody's`);
+    this.onePerObject();
+  }
+}
+
+function stageObject(object: Object_ | undefined): Object_[] {
+  return object ? [object] : [];
+}

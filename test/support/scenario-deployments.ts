@@ -1,0 +1,346 @@
+/**
+ * Random stories of deployments: users edit and rotate secrets, the console meddles, images fail, the cloud and the
+ * cluster fail, processes die. In the end each object has its deployment and says the truth of it, and nothing is left
+ * of those that are gone.
+ */
+import fc from "fast-check";
+import { type Behaviour, CHOICES } from "../../dev/simulator/world/behaviour.ts";
+import { HOLDS } from "../../dev/simulator/world/deployment-records.ts";
+import { ApiError } from "../../dev/simulator/world/errors.ts";
+import type { PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
+import { ANNOTATION } from "../../src/reconcile/record.ts";
+import { cloudFault, Dice } from "./scenario.ts";
+import { StoryTruth } from "./scenario-deployments-truth.ts";
+import { configMap, drop, isReady, keep, PROJECT } from "./scenario-world-deployments.ts";
+import type { VirtualStage } from "./virtual-driver.ts";
+
+type Object_ = PaperspaceDeployment;
+
+/** What happens more often stands here more often. */
+const WHAT = [
+  "apply or edit",
+  "apply or edit",
+  "apply or edit",
+  "apply or edit",
+  "apply or edit",
+  "apply or edit",
+  "apply or edit",
+  "delete",
+  "ask by annotation",
+  "replace without annotations",
+  "halt",
+  "rotate",
+  "rotate",
+  "the Secret goes",
+  "the settings change",
+  "console: edit",
+  "console: edit",
+  "console: switch",
+  "console: the same once more",
+  "console: delete",
+  "console: takes a name",
+  "console: secrets",
+  "console: hold",
+  "an image fares",
+  "an image fares",
+  "an instance crashes",
+  "instances recover",
+  "a configuration will be refused",
+  "cloud fault",
+  "cloud fault",
+  "cloud fault",
+  "streams are cut",
+  "the operator dies",
+  "the operator dies",
+] as const;
+
+const NAMES = ["ada", "bob"] as const;
+const IMAGES = [
+  "acme/model:1",
+  "acme/model:2",
+  "acme/model:3",
+  "acme/does-not-exist:1",
+  "acme/invalid-config:1",
+];
+const CLOUD_NAMES = ["ada", "bob", "shared", "free"];
+
+interface Happening {
+  what: (typeof WHAT)[number];
+  who: (typeof NAMES)[number];
+  dice: number;
+  thenMs: number;
+}
+
+export interface DeploymentScenario {
+  seed: number;
+  behaviour: Partial<Behaviour>;
+  happenings: Happening[];
+}
+
+/** Switches that a deployment's life depends on. */
+const SWITCHES =
+  /^(storedDefaults|storedHealth|storedApi|basicAuthKeyShown|newRun|finishedInstances|disabledHealthy|missingSecret|identicalConfig|unknownDeploymentId|secretNameTaken|deleteUsedSecret|pageStability|nextPage|errorField|deletedM|liveDt)/;
+
+const behaviours = fc.record({
+  ...Object.fromEntries(
+    Object.entries(CHOICES)
+      .filter(([name]) => SWITCHES.test(name))
+      .map(([name, values]) => [name, fc.constantFrom<unknown>(...values)]),
+  ),
+  jitter: fc.constantFrom(0, 0.5),
+  staleSpecMs: fc.constantFrom(0, 0, 3_000, 20_000),
+  getAfterCreateMissMs: fc.constantFrom(0, 0, 20_000),
+  listAfterCreateMissMs: fc.constantFrom(0, 0, 20_000),
+  deploymentDeleteMs: fc.constantFrom(0, 0, 40_000),
+  appliedMs: fc.constantFrom(0, 4_000, 60_000),
+}) as fc.Arbitrary<Partial<Behaviour>>;
+
+/** An upsert that makes another deployment which cannot be looked at: nobody could know whose that is. */
+const knowable = ({ unknownDeploymentId, getAfterCreateMissMs }: Partial<Behaviour>) =>
+  unknownDeploymentId !== "byName" || getAfterCreateMissMs === 0;
+
+export const deploymentScenarios: fc.Arbitrary<DeploymentScenario> = fc.record({
+  seed: fc.integer({ min: 1, max: 2 ** 31 }),
+  behaviour: behaviours.filter(knowable),
+  happenings: fc.array(
+    fc.record({
+      what: fc.constantFrom(...WHAT),
+      who: fc.constantFrom(...NAMES),
+      dice: fc.nat(),
+      thenMs: fc.constantFrom(0, 100, 5_000, 30_000, 120_000),
+    }),
+    { minLength: 10, maxLength: 30 },
+  ),
+});
+
+export class DeploymentStory {
+  readonly #stage: VirtualStage<Object_>;
+  readonly #happenings: readonly Happening[];
+  readonly #truth: StoryTruth;
+
+  constructor(stage: VirtualStage<Object_>, { happenings }: DeploymentScenario) {
+    this.#stage = stage;
+    this.#truth = new StoryTruth(stage, NAMES);
+    this.#happenings = happenings;
+    for (const name of NAMES) this.#rotate(name, "first");
+    configMap(stage.world, "settings", { level: "info" });
+    this.#takeName("foreign");
+  }
+
+  /** Rejects where it does not end well. */
+  async play(): Promise<void> {
+    for (const happening of this.#happenings) {
+      await this.#happen(happening).catch((error: unknown) => {
+        // The console refuses what the API would refuse, such as an edit of what is being deleted.
+        if (!(error instanceof ApiError)) throw error;
+      });
+      await this.#stage.pass(happening.thenMs);
+      this.#truth.onePerObject();
+    }
+    await this.#quiet();
+    await this.#stage.until("all say the truth", () => NAMES.every((name) => this.#truth.isSettled(name)));
+    await this.#wellAgain();
+    await this.#end();
+  }
+
+  async #happen({ what, who, dice: seed }: Happening): Promise<void> {
+    const stage = this.#stage;
+    const { world } = stage;
+    const dice = new Dice(seed);
+    const object = stage.get(who);
+    switch (what) {
+      case "apply or edit":
+        return object ? this.#edit(who, dice) : stage.apply(who, this.#spec(who, dice));
+      case "delete":
+        return object && this.#delete(who, object, dice);
+      case "ask by annotation": {
+        const { restartRequestedAt, reconcileRequestedAt } = ANNOTATION;
+        const asked = { [dice.of(restartRequestedAt, reconcileRequestedAt)]: String(dice.random()) };
+        return object && stage.edit(who, { metadata: { annotations: asked } });
+      }
+      case "replace without annotations":
+        return object && stage.edit(who, { metadata: { annotations: null } });
+      case "halt": {
+        const halt = dice.of(ANNOTATION.paused, ANNOTATION.dryRun);
+        return object && stage.edit(who, { metadata: { annotations: { [halt]: dice.of("true", "false") } } });
+      }
+      case "rotate":
+        return this.#rotate(who, `value-${seed}`);
+      case "the Secret goes":
+        if (this.#truth.values.delete(who)) drop(world, `hub-${who}`);
+        return;
+      case "the settings change":
+        return configMap(world, "settings", { level: dice.of("info", "debug") });
+      case "cloud fault":
+        return cloudFault(stage, dice);
+      case "a configuration will be refused":
+        return void stage.sim.faults.add({
+          match: { method: "POST", path: "/deployments$", times: dice.of(1, 3) },
+          do: { status: dice.of(400, 409, 422) },
+        });
+      case "streams are cut":
+        return stage.cutStreams();
+      case "the operator dies":
+        return stage.replaceOperator();
+      default:
+        return this.#console(what, object, dice);
+    }
+  }
+
+  #spec(who: string, dice: Dice): Partial<Object_["spec"]> {
+    const secretKeyRef = { name: `hub-${who}`, key: "token" };
+    return {
+      image: dice.of(...IMAGES),
+      replicas: dice.of(0, 1, 2),
+      rollback: dice.of("None", "OnFailure"),
+      progressDeadlineSeconds: dice.of(60, 300, 900),
+      onExternalDeletion: dice.of("Stall", "Recreate"),
+      ...(dice.chance(0.3) && { name: dice.of(...CLOUD_NAMES) }),
+      env: [
+        { name: "OBJECT", value: who },
+        ...(dice.chance(0.7) ? [{ name: "TOKEN", valueFrom: { secretKeyRef } }] : []),
+        ...(dice.chance(0.3)
+          ? [{ name: "LEVEL", valueFrom: { configMapKeyRef: { name: "settings", key: "level" } } }]
+          : []),
+      ],
+      ...(dice.chance(0.3) && { healthChecks: { liveness: { path: "/", port: 8080 } } }),
+      ...(dice.chance(0.3) && { basicAuthSecretRef: secretKeyRef }),
+      ...(dice.chance(0.3) && {
+        autoscaling: {
+          enabled: dice.chance(0.5),
+          maxReplicas: 3,
+          metrics: [{ metric: "cpu" as const, value: 80 }],
+        },
+      }),
+    };
+  }
+
+  #edit(who: string, dice: Dice): Promise<void> {
+    const { env, healthChecks, autoscaling } = this.#spec(who, dice);
+    const spec = dice.of<object>(
+      { image: dice.of(...IMAGES) },
+      { image: dice.of(...IMAGES) },
+      { image: dice.of(...IMAGES) },
+      { replicas: dice.of(0, 1, 2) },
+      { enabled: dice.chance(0.7) },
+      { name: dice.of(...CLOUD_NAMES, "foreign") },
+      { name: null },
+      { env },
+      { healthChecks: healthChecks ?? null, autoscaling: autoscaling ?? null },
+      { rollback: dice.of("None", "OnFailure") },
+      { onExternalDeletion: dice.of("Stall", "Recreate") },
+      { command: dice.of<unknown>(["run"], null) },
+    );
+    return this.#stage.edit(who, { spec });
+  }
+
+  async #delete(who: string, { metadata }: Object_, dice: Dice): Promise<void> {
+    if (metadata.deletionTimestamp) return;
+    const isOrphan = dice.chance(0.15);
+    if (isOrphan) await this.#stage.edit(who, { spec: { deletionPolicy: "Orphan" } });
+    if (isOrphan || this.#stage.get(who)?.spec.deletionPolicy === "Orphan")
+      this.#truth.orphaning.add(metadata.uid ?? "");
+    return this.#stage.delete(who);
+  }
+
+  #rotate(who: string, value: string): void {
+    this.#truth.values.set(who, value);
+    keep(this.#stage.world, `hub-${who}`, { token: value });
+  }
+
+  /** What a person does beside us, and what the cluster does by itself. */
+  async #console(what: Happening["what"], object: Object_ | undefined, dice: Dice): Promise<void> {
+    const { sim } = this.#stage;
+    const { deployments } = sim.console;
+    if (what === "an image fares")
+      return deployments.setImageFate(
+        dice.of("model:2", "model:3", "does-not-exist"),
+        dice.of("pull", "crash", "unready", null),
+      );
+    if (what === "console: takes a name") return this.#takeName(dice.of(...CLOUD_NAMES));
+    const deployment = this.#truth.alive().find(({ id }) => id === object?.status?.id);
+    if (!deployment || deployment.isDeleting || !object) return;
+    const { id, runs } = deployment;
+    switch (what) {
+      case "console: edit":
+        return deployments.edit(
+          id,
+          dice.of<Parameters<typeof deployments.edit>[1]>(
+            { image: "acme/meddled:1" },
+            { env: [] },
+            { resources: { replicas: 3 } },
+            { basicAuthKey: "a-key" },
+            { image: dice.of(...IMAGES) },
+          ),
+        );
+      case "console: switch":
+        return deployments.enable(id, dice.chance(0.3));
+      case "console: the same once more":
+        return deployments.edit(id, {});
+      case "console: delete":
+        return object.spec.onExternalDeletion === "Recreate" ? deployments.delete(id) : undefined;
+      case "console: secrets":
+        return sim.world.secrets.clear();
+      case "console: hold":
+        return deployments.hold(id, dice.of(...HOLDS, null));
+      case "an instance crashes":
+        if (runs.some((run) => !run.isEnding && run.instances.some((one) => !one.dtFinished)))
+          deployments.crash(id, { startsOver: dice.chance(0.7) });
+        return;
+      case "instances recover":
+        return deployments.recover(id);
+    }
+  }
+
+  #takeName(name: string): void {
+    if (this.#truth.alive().some((one) => one.name === name)) return;
+    const made = this.#stage.sim.console.deployments.create(PROJECT, { name }, { settled: true });
+    this.#truth.foreign.set(made.id, made.specs.length);
+  }
+
+  /** All trouble ends, but images stay as bad as they are. */
+  async #quiet(): Promise<void> {
+    const stage = this.#stage;
+    const { sim } = stage;
+    stage.calm();
+    sim.faults.clear();
+    for (const [who] of this.#truth.values) this.#rotate(who, `${this.#truth.values.get(who)}`);
+    for (const who of NAMES) if (!this.#truth.values.has(who)) this.#rotate(who, "back again");
+    for (const { id, isDeleting } of this.#truth.alive()) {
+      if (isDeleting) continue;
+      sim.console.deployments.hold(id, null);
+      sim.console.deployments.recover(id);
+    }
+    for (const name of NAMES) {
+      if (!stage.get(name)) continue;
+      const { paused, dryRun, reconcileRequestedAt } = ANNOTATION;
+      const annotations = { [paused]: null, [dryRun]: null, [reconcileRequestedAt]: "the end" };
+      await stage.edit(name, { metadata: { annotations }, spec: { onExternalDeletion: "Recreate" } });
+    }
+  }
+
+  /** A good spec mends whatever was wrong with the one before it. */
+  async #wellAgain(): Promise<void> {
+    const stage = this.#stage;
+    for (const fate of ["model:2", "model:3", "does-not-exist"])
+      stage.sim.console.deployments.setImageFate(fate, null);
+    const good = { image: "acme/model:9", enabled: true, replicas: 1, progressDeadlineSeconds: 900 };
+    for (const name of NAMES)
+      if (stage.get(name)) await stage.edit(name, { spec: { ...good, name: `the-end-of-${name}` } });
+    const isWell = (object: Object_ | undefined) =>
+      !object || (isReady(object) && this.#truth.isAsDeclared(object));
+    await stage.until("all are well again", () => NAMES.every((name) => isWell(stage.get(name))));
+    this.#truth.nothingStray();
+  }
+
+  /** All objects go, and take all along. */
+  async #end(): Promise<void> {
+    for (const name of NAMES) {
+      const object = this.#stage.get(name);
+      if (object?.spec.deletionPolicy === "Orphan") this.#truth.orphaning.add(object.metadata.uid ?? "");
+      if (object) await this.#stage.delete(name);
+    }
+    await this.#stage.until("all are gone", () => NAMES.every((name) => !this.#stage.get(name)));
+    this.#truth.nothingStray();
+  }
+}

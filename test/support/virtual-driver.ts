@@ -1,0 +1,101 @@
+/** Where random stories take place in virtual time: the real operator, over a cluster and an account in memory. */
+import { KubeError } from "../../src/kube/errors.ts";
+import type { ManagedObject } from "../../src/reconcile/kind.ts";
+import type { Fault } from "./fake-kube.ts";
+import { Dice, type Scenario, type Stage } from "./scenario.ts";
+import { type Process, VirtualWorld } from "./virtual-world.ts";
+
+const LIMIT_MS = 6 * 60 * 60_000;
+/** Tries that fail come ever more slowly: even hours of them are fewer. */
+const MOST_OF_ONE_WRITE = 60;
+
+/** What users do to the objects of one kind. */
+export interface Hands<O extends ManagedObject> {
+  get(name: string): O | undefined;
+  apply(name: string, spec: Partial<O["spec"]>): void;
+  edit(name: string, patch: object): void;
+  delete(name: string): void;
+}
+
+export class VirtualStage<O extends ManagedObject> implements Stage<O> {
+  readonly isReal = false;
+  readonly world: VirtualWorld;
+  readonly #hands: Hands<O>;
+  readonly #dice: Dice;
+  #process: Process;
+  #calm = false;
+
+  constructor(
+    { seed, behaviour }: Pick<Scenario, "seed" | "behaviour">,
+    handsOf: (world: VirtualWorld) => Hands<O>,
+  ) {
+    this.#dice = new Dice(seed);
+    this.world = new VirtualWorld({
+      flags: ["--lease-duration=30s", "--renew-deadline=20s", "--retry-period=10s"],
+      random: this.#dice.random,
+      simulation: { seed, behaviour, vendorOpenapi: false },
+    });
+    this.#hands = handsOf(this.world);
+    this.#process = this.world.start();
+    this.world.kube.intercept = ({ method }) => this.#fault(method);
+    this.world.kube.watchLagMs = () => (this.#calm ? 0 : this.#dice.of(0, 0, 50, 2_000));
+  }
+
+  get sim() {
+    return this.world.sim;
+  }
+
+  get(name: string) {
+    return this.#hands.get(name);
+  }
+
+  async apply(name: string, spec: Partial<O["spec"]>) {
+    this.#hands.apply(name, spec);
+  }
+
+  async edit(name: string, patch: object) {
+    this.#hands.edit(name, patch);
+  }
+
+  async delete(name: string) {
+    this.#hands.delete(name);
+  }
+
+  pass(ms: number) {
+    return this.world.clock.advance(ms);
+  }
+
+  until(what: string, done: () => boolean) {
+    return this.world.until(what, done, LIMIT_MS);
+  }
+
+  /** Throws where a write was sent over and over, though all ended well: it costs what all objects share. */
+  judge(): void {
+    const writes = this.sim.calls.list().filter(({ method }) => method !== "GET");
+    for (const [write, sent] of Map.groupBy(writes, ({ method, path }) => `${method} ${path}`))
+      if (sent.length > MOST_OF_ONE_WRITE) throw new Error(`${write} was sent ${sent.length} times`);
+  }
+
+  close() {
+    return this.world.end();
+  }
+
+  replaceOperator() {
+    this.#process.kill();
+    this.#process = this.world.start();
+  }
+
+  cutStreams() {
+    this.world.kube.cutStreams();
+  }
+
+  calm() {
+    this.#calm = true;
+  }
+
+  #fault(method: string): Fault | undefined {
+    if (this.#calm || !this.#dice.chance(0.04)) return undefined;
+    const error = new KubeError({ code: "KUBE_UNREACHABLE", message: "connection reset" });
+    return method === "GET" ? { delayMs: 500 } : { fail: this.#dice.of("before", "after"), error };
+  }
+}
