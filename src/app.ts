@@ -12,7 +12,7 @@ import type { Logger } from "./base/logger.ts";
 import { createRegistry } from "./base/metrics.ts";
 import { version } from "./base/version.ts";
 import { credentialChecker, type PaperspaceAccount } from "./kinds/account.ts";
-import type { Controller, ControlParts, ServedKind } from "./kinds/registration.ts";
+import type { Controller, ControllerOptions, KindRegistration } from "./kinds/registration.ts";
 import { connect, type KubeConnection } from "./kube/connection.ts";
 import { EventRecorder } from "./kube/events.ts";
 import { keyOf } from "./kube/objects.ts";
@@ -20,7 +20,7 @@ import { configMaps, events, leases, Resource, secrets } from "./kube/resource.t
 import { Accounts } from "./paperspace/accounts.ts";
 import { createApiMetrics } from "./paperspace/metrics.ts";
 import { createSockets, type Sockets } from "./paperspace/wire.ts";
-import { needsKey, SecretHold } from "./reconcile/credential-guard.ts";
+import { CredentialGuard, needsKey } from "./reconcile/credential-guard.ts";
 import { Credentials } from "./reconcile/credentials.ts";
 import type { ManagedObject } from "./reconcile/kind.ts";
 import { createObjectMetrics, type ObjectMetrics } from "./reconcile/metrics.ts";
@@ -52,7 +52,7 @@ export interface Edges {
   sockets: Sockets;
   registry: Registry;
   /** Default: those of the registry. */
-  kinds?: readonly ServedKind<never>[];
+  kinds?: readonly KindRegistration<never>[];
 }
 
 export interface Operator {
@@ -128,11 +128,11 @@ export function assembleOperator(parts: AppParts, edges: Edges): Operator {
   });
   const mayWrite = () => leadership?.holds() ?? true;
   // One for all kinds: a Secret may serve objects of several.
-  const hold: SecretHold<PaperspaceAccount> = new SecretHold({
+  const hold: CredentialGuard<PaperspaceAccount> = new CredentialGuard({
     secrets: secrets(connection),
     credentials,
-    users: () => rooms.flatMap((room) => room.keyUsers()),
-    complete: () => rooms.every((room) => room.listed),
+    users: () => controllers.flatMap((controller) => controller.keyUsers()),
+    complete: () => controllers.every((controller) => controller.listed),
   });
   const objects = createObjectMetrics(registry);
   const shared: Shared = {
@@ -145,23 +145,28 @@ export function assembleOperator(parts: AppParts, edges: Edges): Operator {
     credentials,
     secrets: hold,
   };
-  const rooms: RunningKind[] = servedKinds(config, kinds).map((entry) => {
-    const room = new RunningKind(entry, shared);
-    objects.count(room.name, () => room.objects());
-    return room;
+  const controllers: ControllerRunner[] = servedKinds(config, kinds).map((entry) => {
+    const controller = new ControllerRunner(entry, shared);
+    objects.count(controller.name, () => controller.objects());
+    return controller;
   });
   return {
-    readiness: Object.fromEntries(rooms.map((room) => [room.name, () => room.unready()])),
+    readiness: Object.fromEntries(
+      controllers.map((controller) => [controller.name, () => controller.unready()]),
+    ),
     async run(signal) {
-      await work(rooms, leadership, accounts, signal);
+      await work(controllers, leadership, accounts, signal);
       await recorder.flush();
     },
   };
 }
 
 /** Throws where one that is asked for is none of ours. */
-function servedKinds({ enabledKinds }: Config, kinds: readonly ServedKind<never>[]): ServedKind[] {
-  const all = kinds as readonly unknown[] as readonly ServedKind[];
+function servedKinds(
+  { enabledKinds }: Config,
+  kinds: readonly KindRegistration<never>[],
+): KindRegistration[] {
+  const all = kinds as readonly unknown[] as readonly KindRegistration[];
   const names = all.map(({ definition }) => definition.kind);
   const unknown = enabledKinds.filter((name) => !names.includes(name));
   if (unknown.length > 0)
@@ -173,21 +178,21 @@ function servedKinds({ enabledKinds }: Config, kinds: readonly ServedKind<never>
 
 /** Passes run only while this process leads; the caches are kept warm all the time. */
 async function work(
-  rooms: readonly RunningKind[],
+  controllers: readonly ControllerRunner[],
   leadership: Leadership | undefined,
   accounts: Accounts,
   signal: AbortSignal,
 ): Promise<void> {
   if (leadership) {
-    for (const room of rooms) room.workers.pause();
+    for (const controller of controllers) controller.workers.pause();
     leadership.onChange((leading) => {
-      for (const room of rooms) leading ? room.resume() : room.workers.pause();
+      for (const controller of controllers) leading ? controller.resume() : controller.workers.pause();
     });
   }
   // The lease outlives the passes: they may still write while they finish.
   const passesDone = new AbortController();
   const elected = leadership?.run(passesDone.signal);
-  await Promise.all(rooms.map((room) => room.run(signal)));
+  await Promise.all(controllers.map((controller) => controller.run(signal)));
   accounts.close();
   passesDone.abort();
   await elected;
@@ -235,20 +240,20 @@ interface Shared extends AppParts {
   objects: ObjectMetrics;
   mayWrite: () => boolean;
   credentials: Credentials<PaperspaceAccount>;
-  secrets: SecretHold<PaperspaceAccount>;
+  secrets: CredentialGuard<PaperspaceAccount>;
 }
 
 /** One kind at work: its informers, its queue, its workers. */
-class RunningKind {
+class ControllerRunner {
   readonly name: string;
   readonly workers: Workers;
-  readonly #entry: ServedKind;
+  readonly #entry: KindRegistration;
   readonly #store = new Store<ManagedObject>();
   readonly #queue: WorkQueue;
   readonly #reflectors: Reflector<ManagedObject>[];
   readonly #controller: Controller;
 
-  constructor(entry: ServedKind, shared: Shared) {
+  constructor(entry: KindRegistration, shared: Shared) {
     const { config, clock, connection, metrics } = shared;
     const { group, version: apiVersion, kind, plural } = entry.definition;
     this.name = plural;
@@ -283,7 +288,7 @@ class RunningKind {
           ],
         }),
     );
-    const parts: ControlParts<ManagedObject> = {
+    const parts: ControllerOptions<ManagedObject> = {
       ...shared,
       logger,
       store,
@@ -293,7 +298,7 @@ class RunningKind {
       enqueue: (key) => queue.add(key),
       leaked: () => shared.objects.leaked(plural),
     };
-    this.#controller = entry.control(parts);
+    this.#controller = entry.start(parts);
     this.workers = new Workers({
       queue,
       concurrency: config.concurrency,
@@ -306,7 +311,7 @@ class RunningKind {
 
   /** Objects that need their key as long as they live. */
   keyUsers(): ManagedObject[] {
-    return this.#store.list().filter((object) => needsKey(object) || this.#entry.owes?.(object));
+    return this.#store.list().filter((object) => needsKey(object) || this.#entry.hasLeftovers?.(object));
   }
 
   /** Whether all objects are known. A server without the kind has none. */

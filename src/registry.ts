@@ -1,6 +1,6 @@
 /** The kinds this operator serves: one line a kind. */
 import { deployment } from "./kinds/deployment/index.ts";
 import { machine } from "./kinds/machine/index.ts";
-import type { KindEntry } from "./kinds/registration.ts";
+import type { PublishedKind } from "./kinds/registration.ts";
 
-export const KINDS = [machine, deployment] as const satisfies readonly KindEntry<never>[];
+export const KINDS = [machine, deployment] as const satisfies readonly PublishedKind<never>[];

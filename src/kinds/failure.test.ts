@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { PaperspaceError } from "../paperspace/errors.ts";
-import { failureOf, troubleOf } from "./failure.ts";
+import { failureOf, readErrorOf } from "./failure.ts";
 
 const RECHECKS = { recheckMs: 30_000, slowMs: 600_000 };
 const error = (code: ConstructorParameters<typeof PaperspaceError>[0], retryAfterMs?: number) =>
@@ -14,18 +14,18 @@ it("takes a failed read for a reason to look again, never for a verdict: the key
     "PS_NOT_FOUND",
     "PS_NOT_SENT",
   ] as const)
-    expect(troubleOf(error(code), RECHECKS)).toEqual({
+    expect(readErrorOf(error(code), RECHECKS)).toEqual({
       kind: "Retry",
       reason: "ApiUnavailable",
       message: "said",
     });
-  expect(troubleOf(new TypeError("a bug"), RECHECKS)).toMatchObject({ kind: "Retry", message: "a bug" });
+  expect(readErrorOf(new TypeError("a bug"), RECHECKS)).toMatchObject({ kind: "Retry", message: "a bug" });
 });
 
 it("waits as long as the API asks for, with a read as with a write", () => {
   const limited = error("PS_RATE_LIMITED", 5_000);
-  expect(troubleOf(limited, RECHECKS)).toMatchObject({ reason: "RateLimited", atLeastMs: 5_000 });
-  expect(failureOf(limited, RECHECKS)?.outcome).toEqual(troubleOf(limited, RECHECKS));
+  expect(readErrorOf(limited, RECHECKS)).toMatchObject({ reason: "RateLimited", atLeastMs: 5_000 });
+  expect(failureOf(limited, RECHECKS)?.outcome).toEqual(readErrorOf(limited, RECHECKS));
 });
 
 it("knows nothing of errors that are not Paperspace's", () => {

@@ -4,7 +4,7 @@
  */
 import { PaperspaceError } from "../paperspace/errors.ts";
 import type { Failure } from "../reconcile/kind.ts";
-import type { Trouble } from "../reconcile/outcome.ts";
+import type { ReadError } from "../reconcile/outcome.ts";
 import { REASON } from "../reconcile/reasons.ts";
 
 /** A block page is not cured by asking again soon (observed-in-the-field.md 3). */
@@ -28,7 +28,7 @@ export function failureOf(error: unknown, rechecks: Rechecks): Failure | undefin
  * What a failed read means: always a reason to look again, never a verdict. The reads of a team go by any of its keys,
  * so a refused one says nothing of the object's own.
  */
-export function troubleOf(error: unknown, rechecks: Rechecks): Trouble {
+export function readErrorOf(error: unknown, rechecks: Rechecks): ReadError {
   const outcome = failureOf(error, rechecks)?.outcome;
   if (outcome?.kind === "Retry") return outcome;
   const message = error instanceof Error ? error.message : String(error);
@@ -55,7 +55,7 @@ function outcomeOf(error: PaperspaceError, { recheckMs, slowMs }: Rechecks): Fai
     case "PS_CONFLICT":
       return { kind: "Retry", reason: REASON.Declined, message };
     case "PS_NOT_SENT":
-      return { kind: "Again" };
+      return { kind: "Requeue" };
     case "PS_RATE_LIMITED":
       return { kind: "Retry", reason: REASON.RateLimited, message, ...later(retryAfterMs) };
     case "PS_NOT_JSON":

@@ -42,7 +42,7 @@ class Cloud {
       },
       {
         changed: (id) => this.told.push(`${id} changed`),
-        unfollowed: (key, id) => this.told.push(`${key} left ${id ?? "nothing"}`),
+        unsubscribed: (key, id) => this.told.push(`${key} left ${id ?? "nothing"}`),
         resync: () => this.told.push("resync"),
       },
     );
@@ -70,13 +70,13 @@ describe("Inventory", () => {
     const cloud = new Cloud();
     for (let n = 0; n < 30; n++) {
       cloud.things.set(`ps${n}`, thing(n));
-      cloud.inventory.follow(`ns/${n}`, `ps${n}`);
-      cloud.inventory.want(`ps${n}`);
+      cloud.inventory.subscribe(`ns/${n}`, `ps${n}`);
+      cloud.inventory.refresh(`ps${n}`);
     }
     await cloud.clock.advance(100);
     expect(cloud.asked).toMatchObject({ lists: 1, reads: [] });
     expect(new Set(cloud.queued).size).toBe(30);
-    cloud.inventory.want("ps3");
+    cloud.inventory.refresh("ps3");
     await cloud.clock.advance(100);
     expect(cloud.asked).toMatchObject({ lists: 1, reads: ["ps3"] });
   });
@@ -84,14 +84,14 @@ describe("Inventory", () => {
   it("does not believe a read that began before our last write was answered", async () => {
     const cloud = new Cloud();
     cloud.things.set("ps1", thing(1, "ready"));
-    cloud.inventory.follow("ns/a", "ps1");
+    cloud.inventory.subscribe("ns/a", "ps1");
     cloud.delayMs = 1_000;
-    cloud.inventory.want("ps1");
+    cloud.inventory.refresh("ps1");
     await cloud.clock.advance(500);
     cloud.things.set("ps1", thing(1, "stopping"));
-    cloud.inventory.noteWrite("ps1", thing(1, "stopping"), cloud.clock.monotonic());
+    cloud.inventory.set("ps1", thing(1, "stopping"), cloud.clock.monotonic());
     await cloud.clock.advance(600);
-    expect(cloud.inventory.seen("ps1")?.item?.state).toBe("stopping");
+    expect(cloud.inventory.get("ps1")?.item?.state).toBe("stopping");
     // The look that came too early is done again.
     await cloud.clock.advance(2_000);
     expect(cloud.asked.reads).toEqual(["ps1", "ps1"]);
@@ -101,71 +101,71 @@ describe("Inventory", () => {
     const cloud = new Cloud();
     for (const n of [1, 2, 3]) {
       cloud.things.set(`ps${n}`, thing(n));
-      cloud.inventory.follow(`ns/${n}`, `ps${n}`);
-      cloud.inventory.want(`ps${n}`);
+      cloud.inventory.subscribe(`ns/${n}`, `ps${n}`);
+      cloud.inventory.refresh(`ps${n}`);
     }
     await cloud.clock.advance(100);
     cloud.things.delete("ps2");
-    cloud.inventory.wantList("ns/x");
+    cloud.inventory.refreshList("ns/x");
     await cloud.clock.advance(200);
     expect(cloud.asked.reads).toEqual(["ps2"]);
-    expect(cloud.inventory.seen("ps2")?.item).toBeUndefined();
-    expect(cloud.inventory.seen("ps2")?.absentSince).toBeDefined();
+    expect(cloud.inventory.get("ps2")?.item).toBeUndefined();
+    expect(cloud.inventory.get("ps2")?.absentSince).toBeDefined();
   });
 
   it("reads once by id what was deleted, also when the list before it lacked it", async () => {
     const cloud = new Cloud();
     for (const n of [1, 2, 3]) {
       cloud.things.set(`ps${n}`, thing(n));
-      cloud.inventory.follow(`ns/${n}`, `ps${n}`);
-      cloud.inventory.want(`ps${n}`);
+      cloud.inventory.subscribe(`ns/${n}`, `ps${n}`);
+      cloud.inventory.refresh(`ps${n}`);
     }
     await cloud.clock.advance(100);
     cloud.things.clear();
-    for (const n of [1, 2, 3]) cloud.inventory.want(`ps${n}`);
+    for (const n of [1, 2, 3]) cloud.inventory.refresh(`ps${n}`);
     await cloud.clock.advance(10_000);
     expect(cloud.asked.reads).toEqual(["ps1", "ps2", "ps3"]);
   });
 
   it("remembers since when a thing is absent, and forgets it when it is back", async () => {
     const cloud = new Cloud();
-    cloud.inventory.follow("ns/a", "ps1");
-    cloud.inventory.want("ps1");
+    cloud.inventory.subscribe("ns/a", "ps1");
+    cloud.inventory.refresh("ps1");
     await cloud.clock.advance(100);
-    const since = cloud.inventory.seen("ps1")?.absentSince;
-    cloud.inventory.want("ps1");
+    const since = cloud.inventory.get("ps1")?.absentSince;
+    cloud.inventory.refresh("ps1");
     await cloud.clock.advance(10_000);
-    expect(cloud.inventory.seen("ps1")?.absentSince).toBe(since);
+    expect(cloud.inventory.get("ps1")?.absentSince).toBe(since);
     cloud.things.set("ps1", thing(1));
-    cloud.inventory.want("ps1");
+    cloud.inventory.refresh("ps1");
     await cloud.clock.advance(100);
-    expect(cloud.inventory.seen("ps1")?.absentSince).toBeUndefined();
+    expect(cloud.inventory.get("ps1")?.absentSince).toBeUndefined();
   });
 
   it("says what went wrong with a look, and asks ever more rarely while it goes on", async () => {
     const cloud = new Cloud();
     cloud.fail = new Error("503");
-    cloud.inventory.follow("ns/a", "ps1");
+    cloud.inventory.subscribe("ns/a", "ps1");
     for (let i = 0; i < 60; i++) {
-      cloud.inventory.want("ps1");
+      cloud.inventory.refresh("ps1");
       await cloud.clock.advance(1_000);
     }
-    expect(cloud.inventory.trouble("ps1")).toBe(cloud.fail);
+    expect(cloud.inventory.readError("ps1")).toBe(cloud.fail);
     expect(cloud.asked.reads.length).toBeLessThan(10);
     cloud.fail = undefined;
     cloud.things.set("ps1", thing(1));
-    cloud.inventory.want("ps1");
+    cloud.inventory.refresh("ps1");
     await cloud.clock.advance(60_000);
-    expect(cloud.inventory.trouble("ps1")).toBeUndefined();
+    expect(cloud.inventory.readError("ps1")).toBeUndefined();
   });
 
   it("lists once in each resync while anybody follows, and never when nobody does", async () => {
     const cloud = new Cloud();
     cloud.things.set("ps1", thing(1));
-    cloud.inventory.follow("ns/a", "ps1");
+    cloud.inventory.subscribe("ns/a", "ps1");
     await cloud.clock.advance(3 * 600_000);
     expect(cloud.asked.lists).toBe(3);
-    cloud.inventory.unfollow("ns/a");
+    cloud.inventory.unsubscribe("ns/a");
     await cloud.clock.advance(3 * 600_000);
     expect(cloud.asked.lists).toBe(3);
   });
@@ -175,25 +175,25 @@ describe("a list", () => {
   it("that fails is not counted as complete, and who waits for it is queued to ask again", async () => {
     const cloud = new Cloud();
     cloud.fail = new Error("503");
-    cloud.inventory.wantList("ns/new");
+    cloud.inventory.refreshList("ns/new");
     await cloud.clock.advance(100);
     expect(cloud.queued).toEqual(["ns/new"]);
     expect(cloud.inventory.lists.count).toBeUndefined();
     expect(cloud.inventory.lists.newest).toBe(0);
     for (let i = 0; i < 60; i++) {
-      cloud.inventory.wantList("ns/new");
+      cloud.inventory.refreshList("ns/new");
       await cloud.clock.advance(1_000);
     }
     expect(cloud.asked.lists).toBeLessThan(10);
     cloud.fail = undefined;
-    cloud.inventory.wantList("ns/new");
+    cloud.inventory.refreshList("ns/new");
     await cloud.clock.advance(60_000);
     expect(cloud.inventory.lists.count).toBe(0);
   });
 
   it("is one for all that wait for it, and queues each of them once", async () => {
     const cloud = new Cloud();
-    for (let n = 0; n < 50; n++) cloud.inventory.wantList(`ns/${n % 25}`);
+    for (let n = 0; n < 50; n++) cloud.inventory.refreshList(`ns/${n % 25}`);
     await cloud.clock.advance(60_000);
     expect(cloud.asked).toEqual({ lists: 1, reads: [] });
     expect(cloud.queued).toHaveLength(25);
@@ -204,11 +204,11 @@ describe("what is gone and yet shown", () => {
   it("counts as absent by id, and is in no list: it would be taken for the thing of an attempt", async () => {
     const cloud = new Cloud();
     cloud.things.set("ps1", thing(1, GONE));
-    cloud.inventory.follow("ns/a", "ps1");
-    cloud.inventory.want("ps1");
+    cloud.inventory.subscribe("ns/a", "ps1");
+    cloud.inventory.refresh("ps1");
     await cloud.clock.advance(100);
-    expect(cloud.inventory.seen("ps1")).toEqual({ beganAt: 50, absentSince: 50, sameSince: 50 });
-    cloud.inventory.wantList("ns/b");
+    expect(cloud.inventory.get("ps1")).toEqual({ beganAt: 50, absentSince: 50, sameSince: 50 });
+    cloud.inventory.refreshList("ns/b");
     await cloud.clock.advance(100);
     expect(cloud.inventory.lists.named("box-1", 0)).toEqual([]);
   });
@@ -218,14 +218,14 @@ describe("the hooks", () => {
   it("tell what another witness needs: what changed, what nobody follows any more, each regular list", async () => {
     const cloud = new Cloud();
     cloud.things.set("ps1", thing(1));
-    for (const key of ["ns/a", "ns/b"]) cloud.inventory.follow(key, "ps1");
+    for (const key of ["ns/a", "ns/b"]) cloud.inventory.subscribe(key, "ps1");
     expect(cloud.told).toEqual(["ns/a left nothing", "ns/b left nothing"]);
     cloud.told.length = 0;
     await cloud.clock.advance(2 * 600_000);
     expect(cloud.told).toEqual(["resync", "ps1 changed", "resync"]);
     cloud.told.length = 0;
-    for (const key of ["ns/a", "ns/b"]) cloud.inventory.unfollow(key);
+    for (const key of ["ns/a", "ns/b"]) cloud.inventory.unsubscribe(key);
     expect(cloud.told).toEqual(["ns/a left nothing", "ns/b left ps1"]);
-    expect(cloud.inventory.seen("ps1")).toBeUndefined();
+    expect(cloud.inventory.get("ps1")).toBeUndefined();
   });
 });

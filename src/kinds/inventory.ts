@@ -40,12 +40,12 @@ export interface InventoryHooks {
   /** What is known of it is no more what it was. */
   changed?(id: string): void;
   /** `key` follows nothing any more; `id` is what nobody at all follows any more now. */
-  unfollowed?(key: string, id?: string): void;
+  unsubscribed?(key: string, id?: string): void;
   /** The regular list begins. */
   resync?(): void;
 }
 
-export interface Seen<T> {
+export interface CachedItem<T> {
   /** Absent: the API said 404 by id, or that it is gone. */
   item?: T;
   /** Monotonic time at which the request that saw it began; for the answer of a write, at which it came. */
@@ -66,16 +66,16 @@ export class Inventory<T extends Item> {
   readonly #parts: InventoryParts;
   readonly #hooks: InventoryHooks;
   #source: Source<T>;
-  readonly #seen = new Map<string, Seen<T>>();
+  readonly #seen = new Map<string, CachedItem<T>>();
   readonly #followers = new Map<string, Set<string>>();
   readonly #following = new Map<string, string>();
-  readonly #wanted = new Set<string>();
+  readonly #desired = new Set<string>();
   /** Keys that wait for a complete list. */
   readonly #listWanted = new Set<string>();
   /** Keys that wait for the list that is under way. */
   #listing: Set<string> | undefined;
-  readonly #troubles = new Map<string, unknown>();
-  #listTrouble: unknown;
+  readonly #readErrors = new Map<string, unknown>();
+  #listError: unknown;
   #failures = 0;
   #flush: { cancel: Cancel } | undefined;
   #flushing = false;
@@ -94,9 +94,9 @@ export class Inventory<T extends Item> {
   }
 
   /** `key` wants to hear of this thing, and of no other from now on. True where that is news. */
-  follow(key: string, id: string): boolean {
+  subscribe(key: string, id: string): boolean {
     if (this.#following.get(key) === id) return false;
-    this.unfollow(key);
+    this.unsubscribe(key);
     this.#following.set(key, id);
     const followers = this.#followers.get(id) ?? new Set();
     this.#followers.set(id, followers.add(key));
@@ -104,54 +104,54 @@ export class Inventory<T extends Item> {
     return true;
   }
 
-  isFollowed(id: string): boolean {
+  isSubscribed(id: string): boolean {
     return this.#followers.has(id);
   }
 
   /** Returns what nobody follows any more now. */
-  unfollow(key: string): string | undefined {
+  unsubscribe(key: string): string | undefined {
     const id = this.#following.get(key);
     this.#following.delete(key);
     this.#listWanted.delete(key);
     const left = id !== undefined && this.#leave(key, id) ? id : undefined;
-    this.#hooks.unfollowed?.(key, left);
+    this.#hooks.unsubscribed?.(key, left);
     return left;
   }
 
-  seen(id: string): Seen<T> | undefined {
+  get(id: string): CachedItem<T> | undefined {
     return this.#seen.get(id);
   }
 
   /** Why the last look at this thing failed; undefined once one succeeds. */
-  trouble(id: string): unknown {
-    return this.#troubles.get(id);
+  readError(id: string): unknown {
+    return this.#readErrors.get(id);
   }
 
   /** Why the last list failed; undefined once one succeeds. */
-  get listTrouble(): unknown {
-    return this.#listTrouble;
+  get listError(): unknown {
+    return this.#listError;
   }
 
   /** Has the thing looked at soon; its followers are queued when that is done. */
-  want(id: string): void {
-    this.#wanted.add(id);
+  refresh(id: string): void {
+    this.#desired.add(id);
     this.#schedule();
   }
 
   /** Has a complete list made soon; `key` is queued when it is done. */
-  wantList(key: string): void {
+  refreshList(key: string): void {
     this.#listWanted.add(key);
     this.#schedule();
   }
 
   /** As wantList, yet a list that is under way will do. */
-  wantAnyList(key: string): void {
+  refreshAnyList(key: string): void {
     if (this.#listing) this.#listing.add(key);
-    else this.wantList(key);
+    else this.refreshList(key);
   }
 
   /** The answer of a write: nothing that was asked before it came is believed from now on. */
-  noteWrite(id: string, item: T, answeredAt: number): void {
+  set(id: string, item: T, answeredAt: number): void {
     this.#seen.set(id, { item, beganAt: answeredAt, sameSince: answeredAt });
   }
 
@@ -169,7 +169,7 @@ export class Inventory<T extends Item> {
     if (followers?.size) return false;
     this.#followers.delete(id);
     this.#seen.delete(id);
-    this.#troubles.delete(id);
+    this.#readErrors.delete(id);
     return true;
   }
 
@@ -187,16 +187,16 @@ export class Inventory<T extends Item> {
 
   async #look(): Promise<void> {
     this.#flushing = true;
-    const ids = [...this.#wanted];
+    const ids = [...this.#desired];
     const waiting = new Set(this.#listWanted);
-    this.#wanted.clear();
+    this.#desired.clear();
     this.#listWanted.clear();
     const pages = Math.max(1, Math.ceil(this.#followers.size / PAGE));
     const beganAt = this.#parts.clock.monotonic();
     let failure: unknown;
     const failed = (error: unknown, unseen: readonly string[]) => {
       failure = error;
-      for (const id of unseen) this.#troubles.set(id, error);
+      for (const id of unseen) this.#readErrors.set(id, error);
     };
     try {
       if (waiting.size > 0) this.#listing = waiting;
@@ -204,7 +204,7 @@ export class Inventory<T extends Item> {
       const rest = ids.filter((id) => !listed.has(id));
       await Promise.all(rest.map((id) => this.#read(id).catch((error: unknown) => failed(error, [id]))));
     } catch (error) {
-      this.#listTrouble = error;
+      this.#listError = error;
       // What an earlier page has shown is seen.
       failed(
         error,
@@ -217,7 +217,7 @@ export class Inventory<T extends Item> {
     this.#listing = undefined;
     for (const id of ids) this.#tell(id);
     for (const key of waiting) this.#parts.enqueue(key);
-    if (this.#wanted.size > 0 || this.#listWanted.size > 0) this.#schedule();
+    if (this.#desired.size > 0 || this.#listWanted.size > 0) this.#schedule();
   }
 
   async #read(id: string): Promise<void> {
@@ -247,11 +247,11 @@ export class Inventory<T extends Item> {
       }
     }
     this.lists.add(beganAt, items);
-    this.#listTrouble = undefined;
+    this.#listError = undefined;
     const listed = new Set(items.map(({ id }) => id));
     const known = new Set([...listed, ...asked]);
     for (const id of this.#followers.keys()) {
-      if (!known.has(id) && this.#seen.get(id)?.item) this.#wanted.add(id);
+      if (!known.has(id) && this.#seen.get(id)?.item) this.#desired.add(id);
     }
     return listed;
   }
@@ -268,7 +268,7 @@ export class Inventory<T extends Item> {
     this.#hooks.resync?.();
     this.#list()
       .then(() => {
-        if (this.#wanted.size > 0) this.#schedule();
+        if (this.#desired.size > 0) this.#schedule();
       })
       .catch((error: unknown) => this.#warn(error, `the regular list of ${name} failed`));
   }
@@ -277,10 +277,10 @@ export class Inventory<T extends Item> {
   #learn(id: string, item: T | undefined, beganAt: number): void {
     const before = this.#seen.get(id);
     if (before && beganAt < before.beganAt) {
-      this.#wanted.add(id);
+      this.#desired.add(id);
       return;
     }
-    this.#troubles.delete(id);
+    this.#readErrors.delete(id);
     const isSame = before !== undefined && JSON.stringify(before.item) === JSON.stringify(item);
     const seen = { beganAt, sameSince: isSame ? before.sameSince : beganAt };
     this.#seen.set(id, item ? { item, ...seen } : { ...seen, absentSince: before?.absentSince ?? beganAt });

@@ -28,7 +28,7 @@ function setUp(maxAgeMs: (value: string, repeats: number) => number = () => MAX_
   });
   /** Has it read once, and forgets about that. */
   const known = async () => {
-    lookup.ask("x", "ns/first");
+    lookup.fetch("x", "ns/first");
     await clock.advance(1_000);
     queued.length = 0;
     source.reads.length = 0;
@@ -39,10 +39,10 @@ function setUp(maxAgeMs: (value: string, repeats: number) => number = () => MAX_
 describe("asking", () => {
   it("reads once for all that ask meanwhile, and queues each of them once", async () => {
     const { clock, source, queued, lookup } = setUp();
-    for (let n = 0; n < 100; n++) lookup.ask("x", `ns/${n}`);
-    lookup.ask("x", "ns/7");
+    for (let n = 0; n < 100; n++) lookup.fetch("x", `ns/${n}`);
+    lookup.fetch("x", "ns/7");
     await clock.advance(500);
-    lookup.ask("x", "ns/late");
+    lookup.fetch("x", "ns/late");
     await clock.advance(500);
     expect(source.reads).toEqual(["x"]);
     expect(queued).toHaveLength(101);
@@ -53,9 +53,9 @@ describe("asking", () => {
 
   it("keeps facts apart by their id, so that a key is queued for its own alone", async () => {
     const { clock, source, queued, lookup } = setUp();
-    lookup.ask("x", "ns/a");
+    lookup.fetch("x", "ns/a");
     await clock.advance(500);
-    lookup.ask("y", "ns/b");
+    lookup.fetch("y", "ns/b");
     await clock.advance(500);
     expect(source.reads).toEqual(["x", "y"]);
     expect(queued).toEqual(["ns/a"]);
@@ -67,7 +67,7 @@ describe("asking", () => {
     expect(lookup.get("x", "ns/a")).toBeUndefined();
     await clock.advance(MINUTE_MS);
     expect(source.reads).toEqual([]);
-    lookup.ask("x", "ns/a");
+    lookup.fetch("x", "ns/a");
     expect(lookup.get("x", "ns/a")).toBeUndefined();
     expect(queued).toEqual([]);
     await clock.advance(1_000);
@@ -78,11 +78,11 @@ describe("asking", () => {
   it("queues the askers as well when the fact cannot be had, since they have to say so", async () => {
     const { clock, source, queued, lookup } = setUp();
     source.failure = DOWN;
-    lookup.ask("x", "ns/a");
+    lookup.fetch("x", "ns/a");
     await clock.advance(1_000);
     expect(queued).toEqual(["ns/a"]);
     expect(lookup.get("x", "ns/a")).toBeUndefined();
-    expect(lookup.trouble("x")).toBe(DOWN);
+    expect(lookup.readError("x")).toBe(DOWN);
   });
 });
 
@@ -117,9 +117,9 @@ describe("age", () => {
     const { clock, source, lookup, known } = setUp();
     await known();
     await clock.advance(MAX_AGE_MS - 1);
-    expect(lookup.fresh("x")).toBe("one");
+    expect(lookup.getFresh("x")).toBe("one");
     await clock.advance(1);
-    expect(lookup.fresh("x")).toBeUndefined();
+    expect(lookup.getFresh("x")).toBeUndefined();
     expect(lookup.last("x")).toBe("one");
     await clock.advance(MINUTE_MS);
     expect(source.reads).toEqual([]);
@@ -131,7 +131,7 @@ describe("age", () => {
     );
     const ages: number[] = [];
     for (source.value of ["short", "short", "short", "free", "free", "short"]) {
-      lookup.ask("x", "ns/a");
+      lookup.fetch("x", "ns/a");
       await clock.advance(1_000);
       ages.push(lookup.dueInMs("x"));
     }
@@ -143,14 +143,14 @@ describe("ageMs", () => {
   it("counts from the beginning of the read, since what it says may be as old as that; of a write from its answer", async () => {
     const { clock, lookup } = setUp();
     expect(lookup.ageMs("x")).toBeUndefined();
-    lookup.ask("x", "ns/a");
+    lookup.fetch("x", "ns/a");
     await clock.advance(1_000);
     expect(lookup.ageMs("x")).toBe(1_000);
     await clock.advance(5_000);
     expect(lookup.ageMs("x")).toBe(6_000);
-    lookup.note("x", "written", clock.monotonic());
+    lookup.set("x", "written", clock.monotonic());
     expect(lookup.ageMs("x")).toBe(0);
-    lookup.drop("x");
+    lookup.invalidate("x");
     expect(lookup.ageMs("x")).toBeUndefined();
   });
 });
@@ -159,9 +159,9 @@ describe("causality", () => {
   it("does not let a read replace the answer of a write that came after the read had begun", async () => {
     const { clock, source, queued, lookup, known } = setUp();
     await known();
-    lookup.ask("x", "ns/a");
+    lookup.fetch("x", "ns/a");
     await clock.advance(500);
-    lookup.note("x", "written", clock.monotonic());
+    lookup.set("x", "written", clock.monotonic());
     source.value = "of before the write";
     await clock.advance(500);
     expect(lookup.get("x", "ns/a")).toBe("written");
@@ -170,19 +170,19 @@ describe("causality", () => {
 
   it("holds where nothing was known before the write, too", async () => {
     const { clock, lookup } = setUp();
-    lookup.ask("x", "ns/a");
+    lookup.fetch("x", "ns/a");
     await clock.advance(500);
-    lookup.note("x", "written", clock.monotonic());
+    lookup.set("x", "written", clock.monotonic());
     await clock.advance(500);
     expect(lookup.last("x")).toBe("written");
   });
 
   it("takes the next read that begins after the answer", async () => {
     const { clock, source, lookup } = setUp();
-    lookup.note("x", "written", clock.monotonic());
+    lookup.set("x", "written", clock.monotonic());
     await clock.advance(MAX_AGE_MS);
     source.value = "changed by somebody";
-    lookup.ask("x", "ns/a");
+    lookup.fetch("x", "ns/a");
     await clock.advance(1_000);
     expect(lookup.last("x")).toBe("changed by somebody");
   });
@@ -191,14 +191,14 @@ describe("causality", () => {
     const { clock, source, lookup } = setUp(() => 5_000);
     source.failure = DOWN;
     for (let i = 0; i < 6; i++) {
-      lookup.ask("x", "ns/a");
+      lookup.fetch("x", "ns/a");
       await clock.advance(1_000);
       await clock.advance(i < 5 ? lookup.dueInMs("x") : 0);
     }
     expect(lookup.dueInMs("x")).toBeGreaterThan(20_000);
-    lookup.note("x", "written", clock.monotonic());
-    expect(lookup.trouble("x")).toBeUndefined();
-    expect(lookup.fresh("x")).toBe("written");
+    lookup.set("x", "written", clock.monotonic());
+    expect(lookup.readError("x")).toBeUndefined();
+    expect(lookup.getFresh("x")).toBe("written");
     expect(lookup.dueInMs("x")).toBe(5_000);
   });
 });
@@ -208,7 +208,7 @@ describe("failure", () => {
     const { clock, source, lookup } = setUp();
     source.failure = DOWN;
     for (let second = 0; second < 600; second++) {
-      for (const key of ["ns/a", "ns/b", "ns/c"]) lookup.ask("x", key);
+      for (const key of ["ns/a", "ns/b", "ns/c"]) lookup.fetch("x", key);
       await clock.advance(1_000);
     }
     // 1, 2, 4 … 60 s and a second for each read: ten minutes hold about sixteen.
@@ -220,21 +220,21 @@ describe("failure", () => {
     const { clock, source, lookup } = setUp();
     source.failure = DOWN;
     for (let i = 0; i < 5; i++) {
-      lookup.ask("x", "ns/a");
+      lookup.fetch("x", "ns/a");
       await clock.advance(1_000);
-      expect(lookup.trouble("x")).toBe(DOWN);
+      expect(lookup.readError("x")).toBe(DOWN);
       await clock.advance(lookup.dueInMs("x"));
     }
     source.failure = undefined;
-    lookup.ask("x", "ns/a");
-    expect(lookup.trouble("x")).toBe(DOWN);
+    lookup.fetch("x", "ns/a");
+    expect(lookup.readError("x")).toBe(DOWN);
     await clock.advance(1_000);
-    expect(lookup.trouble("x")).toBeUndefined();
+    expect(lookup.readError("x")).toBeUndefined();
     source.failure = DOWN;
-    lookup.ask("x", "ns/a");
+    lookup.fetch("x", "ns/a");
     await clock.advance(1_000);
     await clock.advance(MAX_AGE_MS);
-    lookup.ask("x", "ns/a");
+    lookup.fetch("x", "ns/a");
     await clock.advance(1_000);
     expect(lookup.dueInMs("x")).toBeLessThanOrEqual(2_000);
   });
@@ -242,17 +242,17 @@ describe("failure", () => {
   it("says how long the back-off lasts, so that who asks in it comes back by itself and is not lost", async () => {
     const { clock, source, queued, lookup } = setUp();
     source.failure = DOWN;
-    lookup.ask("x", "ns/a");
+    lookup.fetch("x", "ns/a");
     await clock.advance(1_000);
-    lookup.ask("x", "ns/b");
+    lookup.fetch("x", "ns/b");
     expect(source.reads).toEqual(["x"]);
-    expect(lookup.trouble("x")).toBe(DOWN);
+    expect(lookup.readError("x")).toBe(DOWN);
     const due = lookup.dueInMs("x");
     expect(due).toBeGreaterThan(0);
     source.failure = undefined;
     await clock.advance(due);
     expect(lookup.dueInMs("x")).toBe(0);
-    lookup.ask("x", "ns/b");
+    lookup.fetch("x", "ns/b");
     await clock.advance(1_000);
     expect(queued).toEqual(["ns/a", "ns/b"]);
     expect(lookup.last("x")).toBe("one");
@@ -265,7 +265,7 @@ describe("failure", () => {
     source.failure = DOWN;
     expect(lookup.get("x", "ns/a")).toBe("one");
     await clock.advance(1_000);
-    expect(lookup.trouble("x")).toBe(DOWN);
+    expect(lookup.readError("x")).toBe(DOWN);
     expect(lookup.dueInMs("x")).toBeGreaterThan(0);
     expect(lookup.get("x", "ns/a")).toBe("one");
     expect(source.reads).toEqual(["x"]);
@@ -276,25 +276,25 @@ describe("drop", () => {
   it("makes nothing known, and has the next asker read at once", async () => {
     const { source, lookup, known } = setUp();
     await known();
-    lookup.drop("x");
+    lookup.invalidate("x");
     expect(lookup.last("x")).toBeUndefined();
     expect(lookup.get("x", "ns/a")).toBeUndefined();
-    lookup.ask("x", "ns/a");
+    lookup.fetch("x", "ns/a");
     expect(source.reads).toEqual(["x"]);
   });
 
   it("lets a read under way count for nothing, yet queues who waits for it: he asks anew", async () => {
     const { clock, source, queued, lookup } = setUp();
     source.value = "of before the drop";
-    lookup.ask("x", "ns/a");
+    lookup.fetch("x", "ns/a");
     await clock.advance(500);
-    lookup.drop("x");
+    lookup.invalidate("x");
     source.value = "of now";
-    lookup.ask("x", "ns/b");
+    lookup.fetch("x", "ns/b");
     await clock.advance(500);
     expect(queued).toEqual(["ns/a"]);
     expect(lookup.last("x")).toBeUndefined();
-    lookup.ask("x", "ns/a");
+    lookup.fetch("x", "ns/a");
     await clock.advance(500);
     expect(queued).toEqual(["ns/a", "ns/b", "ns/a"]);
     expect(lookup.last("x")).toBe("of now");
@@ -304,12 +304,12 @@ describe("drop", () => {
   it("ends a back-off: what failed before says nothing of what is asked for now", async () => {
     const { clock, source, lookup } = setUp();
     source.failure = DOWN;
-    lookup.ask("x", "ns/a");
+    lookup.fetch("x", "ns/a");
     await clock.advance(1_000);
-    lookup.drop("x");
-    expect(lookup.trouble("x")).toBeUndefined();
+    lookup.invalidate("x");
+    expect(lookup.readError("x")).toBeUndefined();
     expect(lookup.dueInMs("x")).toBe(0);
-    lookup.ask("x", "ns/a");
+    lookup.fetch("x", "ns/a");
     expect(source.reads).toEqual(["x", "x"]);
   });
 });
@@ -329,17 +329,17 @@ describe("whatever happens", () => {
         /** As the reconciler does it: asks, and rests until it is queued; or says the trouble, and comes back. */
         const pass = (key: string) => {
           missing.delete(key);
-          if (lookup.fresh("x") !== undefined) return;
+          if (lookup.getFresh("x") !== undefined) return;
           missing.add(key);
-          lookup.ask("x", key);
+          lookup.fetch("x", key);
           const backoff = Math.max(1_000, lookup.dueInMs("x"));
-          if (lookup.trouble("x") !== undefined) clock.after(backoff, () => pass(key));
+          if (lookup.readError("x") !== undefined) clock.after(backoff, () => pass(key));
         };
         heard.queued = (key) => void clock.after(0, () => missing.has(key) && pass(key));
         for (const happening of happenings) {
           if (happening.do === "pass") pass(happening.key);
-          if (happening.do === "drop") lookup.drop("x");
-          if (happening.do === "note") lookup.note("x", "written", clock.monotonic());
+          if (happening.do === "drop") lookup.invalidate("x");
+          if (happening.do === "note") lookup.set("x", "written", clock.monotonic());
           if (happening.do === "fail") source.failure = DOWN;
           if (happening.do === "heal") source.failure = undefined;
           if (happening.do === "advance") await clock.advance(happening.ms);

@@ -17,7 +17,7 @@ export interface LookupOptions<T> {
 
 interface Entry<T> {
   known?: { value: T; at: number; until: number; repeats: number };
-  trouble?: unknown;
+  readError?: unknown;
   failures: number;
   /** Monotonic time before which it is not tried again after a failure. */
   notBefore: number;
@@ -40,7 +40,7 @@ export class Lookup<T> {
   /** What is known, even where it is old: then it is read again, and `key` queued. Undefined: ask for it. */
   get(id: string, key: string): T | undefined {
     const known = this.#entries.get(id)?.known;
-    if (known && this.#options.clock.monotonic() >= known.until) this.ask(id, key);
+    if (known && this.#options.clock.monotonic() >= known.until) this.fetch(id, key);
     return known?.value;
   }
 
@@ -56,14 +56,14 @@ export class Lookup<T> {
   }
 
   /** What is known and not old. Nothing is read by this alone. */
-  fresh(id: string): T | undefined {
+  getFresh(id: string): T | undefined {
     const known = this.#entries.get(id)?.known;
     return known && this.#options.clock.monotonic() < known.until ? known.value : undefined;
   }
 
   /** Why the last read failed; undefined once one succeeds. */
-  trouble(id: string): unknown {
-    return this.#entries.get(id)?.trouble;
+  readError(id: string): unknown {
+    return this.#entries.get(id)?.readError;
   }
 
   /** Milliseconds until it is due to be read again; 0 when it is. */
@@ -73,7 +73,7 @@ export class Lookup<T> {
   }
 
   /** Has it read soon; `key` is queued when it is there, or cannot be had. */
-  ask(id: string, key: string): void {
+  fetch(id: string, key: string): void {
     const entry = this.#entryOf(id);
     entry.waiting.add(key);
     if (entry.reading || this.#options.clock.monotonic() < entry.notBefore) return;
@@ -82,12 +82,12 @@ export class Lookup<T> {
   }
 
   /** The answer of a write is the newest that is known; `at` is when it came. */
-  note(id: string, value: T, at: number): void {
+  set(id: string, value: T, at: number): void {
     this.#learn(this.#entryOf(id), value, at);
   }
 
   /** From now on nothing is known of it. */
-  drop(id: string): void {
+  invalidate(id: string): void {
     this.#entries.delete(id);
   }
 
@@ -111,7 +111,7 @@ export class Lookup<T> {
       // A write was answered meanwhile: what it said is newer than what this read began to see.
       if (!entry.known || beganAt >= entry.known.at) this.#learn(entry, value, beganAt);
     } catch (error) {
-      entry.trouble = error;
+      entry.readError = error;
       entry.notBefore =
         clock.monotonic() + backoffMs(clock, FAILURE_BASE_MS, FAILURE_MAX_MS, entry.failures++);
     }
@@ -127,7 +127,7 @@ export class Lookup<T> {
     const repeats = entry.known && same ? entry.known.repeats + 1 : 0;
     const until = this.#options.clock.monotonic() + this.#options.maxAgeMs(value, repeats);
     entry.known = { value, at, until, repeats };
-    entry.trouble = undefined;
+    entry.readError = undefined;
     entry.failures = 0;
     entry.notBefore = 0;
   }

@@ -5,30 +5,30 @@
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { PaperspaceApi } from "../paperspace/transport.ts";
-import type { ThingView } from "../reconcile/decide.ts";
+import type { Observation } from "../reconcile/decide.ts";
 import { DUE, untilLook } from "../reconcile/decision.ts";
-import type { Sighted } from "../reconcile/existence.ts";
+import type { ResourceState } from "../reconcile/existence.ts";
 import { idOf } from "../reconcile/identity.ts";
-import type { ManagedObject, Subject } from "../reconcile/kind.ts";
+import type { ManagedObject, ReconcileContext } from "../reconcile/kind.ts";
 import type { OwnershipFacts } from "../reconcile/ownership.ts";
 import { ANNOTATION } from "../reconcile/record.ts";
 import type { PaperspaceAccount } from "./account.ts";
-import { type Rechecks, troubleOf } from "./failure.ts";
-import type { Inventory, Item, Seen, Source } from "./inventory.ts";
+import { type Rechecks, readErrorOf } from "./failure.ts";
+import type { CachedItem, Inventory, Item, Source } from "./inventory.ts";
 
 /** All in milliseconds. */
-export interface WatchSettings {
+export interface ObserverSettings {
   resyncMs: number;
   /** How long looks are gathered before they are done together. */
   gatherMs: number;
   /** From an attempt's time on, when it can surely have no effect any more. */
   settleMs: number;
   rechecks: Rechecks;
-  limits: WatchLimits;
+  limits: ObserverLimits;
 }
 
 /** All in milliseconds. */
-export interface WatchLimits {
+export interface ObserverLimits {
   /** How often what is past its deadline is tried again. */
   slowMs: number;
   /** How often to look while waiting, at least. */
@@ -37,16 +37,16 @@ export interface WatchLimits {
   absenceGraceMs: number;
 }
 
-export interface WatchParts {
+export interface CloudObserverOptions {
   clock: Clock;
   logger: Logger;
-  settings: WatchSettings;
+  settings: ObserverSettings;
   /** Puts a key into the work queue. */
   enqueue(key: string): void;
 }
 
 /** What is known of one account, or of a part of one. */
-export class Known<T extends Item, I extends Inventory<T> = Inventory<T>> {
+export class AccountCache<T extends Item, I extends Inventory<T> = Inventory<T>> {
   readonly inventory: I;
   readonly #sourceOf: (api: PaperspaceApi) => Source<T>;
 
@@ -62,7 +62,7 @@ export class Known<T extends Item, I extends Inventory<T> = Inventory<T>> {
 
   /** The object is gone from the cluster. */
   forget(key: string): void {
-    this.inventory.unfollow(key);
+    this.inventory.unsubscribe(key);
   }
 
   stop(): void {
@@ -70,15 +70,15 @@ export class Known<T extends Item, I extends Inventory<T> = Inventory<T>> {
   }
 }
 
-export class Watch<O extends ManagedObject, V extends ThingView, K extends Known<Item>> {
-  readonly #parts: WatchParts;
+export class CloudObserver<O extends ManagedObject, V extends Observation, K extends AccountCache<Item>> {
+  readonly #parts: CloudObserverOptions;
   readonly #make: (account: PaperspaceAccount, part: string) => K;
   readonly #known = new Map<string, K>();
   /** Values of reconcile-requested-at that were acted on, by key. */
   readonly #asked = new Map<string, string>();
 
   /** `make` is called once for each account, and each part of one that is asked for. */
-  constructor(parts: WatchParts, make: (account: PaperspaceAccount, part: string) => K) {
+  constructor(parts: CloudObserverOptions, make: (account: PaperspaceAccount, part: string) => K) {
     this.#parts = parts;
     this.#make = make;
   }
@@ -96,7 +96,7 @@ export class Watch<O extends ManagedObject, V extends ThingView, K extends Known
   }
 
   /** What a view says of time. */
-  terms(): { now: number; limits: WatchLimits } {
+  terms(): { now: number; limits: ObserverLimits } {
     return { now: this.#parts.clock.now(), limits: this.#parts.settings.limits };
   }
 
@@ -106,34 +106,36 @@ export class Watch<O extends ManagedObject, V extends ThingView, K extends Known
   }
 
   /** What may be believed for this object: nothing by another team's credential. Looks anew where the user asks for it. */
-  knownFor(facts: OwnershipFacts, subject: Subject<O, PaperspaceAccount>): K | undefined {
-    const { account, object } = subject;
+  cacheFor(facts: OwnershipFacts, context: ReconcileContext<O, PaperspaceAccount>): K | undefined {
+    const { account, object } = context;
     const { identity } = facts;
     const team = identity.state === "ours" ? identity.record.team : account?.team;
     if (!account || account.team !== team) return undefined;
     const known = this.of(account, object);
-    if (this.#askedAnew(subject)) this.lookAnew(known, idOf(identity), subject);
+    if (this.#askedAnew(context)) this.invalidate(known, idOf(identity), context);
     return known;
   }
 
   /** Whether the thing of this view is there; asks for a look where too little is known, and notes why one failed. */
-  look<T extends Item>(
-    view: V,
+  locate<T extends Item>(
+    observation: V,
     key: string,
     { inventory }: { inventory: Inventory<T> },
-  ): Sighted<{ item: T }> {
+  ): ResourceState<{ item: T }> {
     const { clock, settings } = this.#parts;
-    const id = idOf(view.identity);
+    const id = idOf(observation.identity);
     if (id === undefined) return { state: "unknown" };
-    inventory.follow(key, id);
-    const seen = inventory.seen(id);
-    const trouble = inventory.trouble(id);
-    if (trouble !== undefined) view.trouble = troubleOf(trouble, settings.rechecks);
-    const sighting = this.#sighting(view, seen);
-    const maxAgeMs = sighting.state === "absent" ? this.#absentFor(sighting.certain) : this.maxAgeMs(view);
+    inventory.subscribe(key, id);
+    const seen = inventory.get(id);
+    const readError = inventory.readError(id);
+    if (readError !== undefined) observation.readError = readErrorOf(readError, settings.rechecks);
+    const resource = this.#resource(observation, seen);
+    const maxAgeMs =
+      resource.state === "absent" ? this.#absentFor(resource.certain) : this.maxAgeMs(observation);
     // Nothing is decided before a look succeeds, so after a failed one it is needed now, not at the next regular list.
-    if (!seen || trouble !== undefined || clock.monotonic() - seen.beganAt >= maxAgeMs) inventory.want(id);
-    return sighting;
+    if (!seen || readError !== undefined || clock.monotonic() - seen.beganAt >= maxAgeMs)
+      inventory.refresh(id);
+    return resource;
   }
 
   /** The object is gone from the cluster. */
@@ -158,22 +160,22 @@ export class Watch<O extends ManagedObject, V extends ThingView, K extends Known
   }
 
   /** The user asks for a look right now (annotation reconcile-requested-at); told once for each value. */
-  protected lookAnew(
+  protected invalidate(
     { inventory }: K,
     id: string | undefined,
-    _subject: Subject<O, PaperspaceAccount>,
+    _subject: ReconcileContext<O, PaperspaceAccount>,
   ): void {
-    if (id !== undefined) inventory.want(id);
+    if (id !== undefined) inventory.refresh(id);
   }
 
   /** How old the knowledge of a thing that is there may be before it is looked at again. */
-  protected maxAgeMs(view: V): number {
-    const { operation } = view.memory;
-    return operation ? this.untilDue(view, operation) : 2 * this.#parts.settings.resyncMs;
+  protected maxAgeMs(observation: V): number {
+    const { operation } = observation.memory;
+    return operation ? this.untilDue(observation, operation) : 2 * this.#parts.settings.resyncMs;
   }
 
-  protected untilDue(view: V, times: { requestedAt: string; deadline: string }): number {
-    return untilLook(view, times) * DUE;
+  protected untilDue(observation: V, times: { requestedAt: string; deadline: string }): number {
+    return untilLook(observation, times) * DUE;
   }
 
   /** Whether a 404 by id is the end that was asked for. */
@@ -182,11 +184,11 @@ export class Watch<O extends ManagedObject, V extends ThingView, K extends Known
   }
 
   /** A 404 by id is believed where it was asked for, or after it has lasted for the grace time. */
-  #sighting<T extends Item>(view: V, seen: Seen<T> | undefined): Sighted<{ item: T }> {
+  #resource<T extends Item>(observation: V, seen: CachedItem<T> | undefined): ResourceState<{ item: T }> {
     if (!seen) return { state: "unknown" };
     if (seen.item) return { state: "present", item: seen.item };
     const lasted = seen.beganAt - (seen.absentSince ?? seen.beganAt);
-    const certain = this.isEnd(view) || lasted >= this.#parts.settings.limits.absenceGraceMs;
+    const certain = this.isEnd(observation) || lasted >= this.#parts.settings.limits.absenceGraceMs;
     return { state: "absent", certain };
   }
 
@@ -195,7 +197,7 @@ export class Watch<O extends ManagedObject, V extends ThingView, K extends Known
     return certain ? resyncMs : limits.lookMs;
   }
 
-  #askedAnew({ key, object }: Subject<O, PaperspaceAccount>): boolean {
+  #askedAnew({ key, object }: ReconcileContext<O, PaperspaceAccount>): boolean {
     const asked = object.metadata.annotations?.[ANNOTATION.reconcileRequestedAt];
     if (asked === undefined || asked === this.#asked.get(key)) return false;
     this.#asked.set(key, asked);

@@ -3,96 +3,102 @@
  * failed write comes to, what is forgotten when. A kind says otherwise where it has reason to.
  */
 import { PaperspaceError } from "../paperspace/errors.ts";
-import type { ThingView } from "../reconcile/decide.ts";
-import type { Announcement } from "../reconcile/event-notes.ts";
+import type { Observation } from "../reconcile/decide.ts";
+import type { EventNote } from "../reconcile/event-notes.ts";
 import type {
+  AuthorizedContext,
   Decision,
   Failure,
   Gate,
   Kind,
   KindDefinition,
   ManagedObject,
+  PerformContext,
   Performed,
-  Signed,
+  ReconcileContext,
   Step,
-  Subject,
-  Tools,
 } from "../reconcile/kind.ts";
-import type { Outcome, Telling } from "../reconcile/outcome.ts";
+import type { Outcome, ReportedOutcome } from "../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../reconcile/ownership.ts";
 import { REASON } from "../reconcile/reasons.ts";
-import type { AttemptName, Sought } from "../reconcile/record.ts";
+import type { AttemptName, CreateAttempt } from "../reconcile/record.ts";
 import type { PaperspaceAccount as Account } from "./account.ts";
 import { failureOf } from "./failure.ts";
 import type { Inventory, Item } from "./inventory.ts";
-import type { Known, Watch, WatchParts } from "./observer.ts";
+import type { AccountCache, CloudObserver, CloudObserverOptions } from "./observer.ts";
 import { resolveByName } from "./resolution.ts";
 
 export abstract class PaperspaceKind<
   O extends ManagedObject,
-  V extends ThingView<M>,
+  V extends Observation<M>,
   S extends Step,
-  M extends ThingView["memory"],
-  W extends Watch<O, V, Known<Item>> = Watch<O, V, Known<Item>>,
-  P extends Pick<WatchParts, "clock" | "settings"> = WatchParts,
+  M extends Observation["memory"],
+  W extends CloudObserver<O, V, AccountCache<Item>> = CloudObserver<O, V, AccountCache<Item>>,
+  P extends Pick<CloudObserverOptions, "clock" | "settings"> = CloudObserverOptions,
 > implements Kind<O, Account, V, S, M>
 {
   abstract readonly definition: KindDefinition;
   protected readonly parts: P;
-  protected readonly watch: W;
+  protected readonly observer: W;
 
   constructor(parts: P, watch: W) {
     this.parts = parts;
-    this.watch = watch;
+    this.observer = watch;
   }
 
-  abstract view(facts: OwnershipFacts, subject: Subject<O, Account>): V;
-  abstract decide(view: V): Decision<S, M>;
-  abstract expectation(view: V, subject: Subject<O, Account>, attempt: Sought): M;
+  abstract observe(facts: OwnershipFacts, context: ReconcileContext<O, Account>): V;
+  abstract decide(observation: V): Decision<S, M>;
+  abstract expectation(observation: V, context: ReconcileContext<O, Account>, attempt: CreateAttempt): M;
   abstract create(
-    view: V,
-    subject: Signed<O, Account>,
-    attempt: Sought,
+    observation: V,
+    context: AuthorizedContext<O, Account>,
+    attempt: CreateAttempt,
     memory: M,
     gate: Gate,
   ): Promise<{ id: string; memory: M; outcome: Outcome }>;
   abstract status(
-    view: V,
+    observation: V,
     memory: M,
-    outcome: Telling,
-    subject: Subject<O, Account>,
+    outcome: ReportedOutcome,
+    context: ReconcileContext<O, Account>,
   ): NonNullable<O["status"]>;
 
   /** `perform` of the seam; what it throws comes to what `refused` says. */
   protected abstract send(
     step: S,
-    view: V,
+    observation: V,
     memory: M,
-    subject: Signed<O, Account>,
-    tools: Tools<M>,
+    context: AuthorizedContext<O, Account>,
+    tools: PerformContext<M>,
   ): Promise<Performed<M>>;
 
   /** Most listens to nothing beyond the looks that its view asks for. */
-  follow(_subject: Subject<O, Account>, _decision: Decision<S, M>): void {}
+  track(_subject: ReconcileContext<O, Account>, _decision: Decision<S, M>): void {}
 
   /** A name is enough that nobody else has. */
-  attemptName(_view: V, _subject: Subject<O, Account>, unique: string): AttemptName {
+  attemptName(_view: V, _subject: ReconcileContext<O, Account>, unique: string): AttemptName {
     return { name: unique };
   }
 
-  resolve({ key, object, account }: Signed<O, Account>, attempt: Sought): Resolution {
-    return this.search(this.watch.of(account, object).inventory, key, attempt);
+  resolve({ key, object, account }: AuthorizedContext<O, Account>, attempt: CreateAttempt): Resolution {
+    return this.search(this.observer.of(account, object).inventory, key, attempt);
   }
 
-  async perform(step: S, view: V, memory: M, subject: Signed<O, Account>, tools: Tools<M>) {
+  async perform(
+    step: S,
+    observation: V,
+    memory: M,
+    context: AuthorizedContext<O, Account>,
+    tools: PerformContext<M>,
+  ) {
     try {
-      return await this.send(step, view, memory, subject, tools);
+      return await this.send(step, observation, memory, context, tools);
     } catch (error) {
-      const { account, object, record } = subject;
+      const { account, object, record } = context;
       // Whatever was said, the thing may not be what we took it for: a wrong state is answered in many ways.
       if (record && error instanceof PaperspaceError)
-        this.watch.of(account, object).inventory.want(record.id);
-      return this.refused(error, step, view, subject);
+        this.observer.of(account, object).inventory.refresh(record.id);
+      return this.refused(error, step, observation, context);
     }
   }
 
@@ -100,7 +106,7 @@ export abstract class PaperspaceKind<
     return step.changes?.map(({ field }) => field) ?? [];
   }
 
-  news(_before: NonNullable<O["status"]>, _after: NonNullable<O["status"]>): readonly Announcement[] {
+  events(_before: NonNullable<O["status"]>, _after: NonNullable<O["status"]>): readonly EventNote[] {
     return [];
   }
 
@@ -109,19 +115,19 @@ export abstract class PaperspaceKind<
   }
 
   forget(key: string): void {
-    this.watch.forget(key);
+    this.observer.forget(key);
   }
 
   /** Forgets all that was seen, and stops all timers: others may have written meanwhile. */
   reset(): void {
-    this.watch.reset();
+    this.observer.reset();
   }
 
   /** What became of an attempt, by its name in the lists; `name` where that is not its own. */
   protected search(
     inventory: Inventory<Item>,
     key: string,
-    attempt: Sought,
+    attempt: CreateAttempt,
     name = attempt.name,
   ): Resolution {
     const { clock, settings } = this.parts;
@@ -140,7 +146,7 @@ export abstract class PaperspaceKind<
     error: unknown,
     step: S,
     { noun, memory }: V,
-    _subject: Signed<O, Account>,
+    _subject: AuthorizedContext<O, Account>,
   ): Performed<M> {
     if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND" || step.do !== "delete")
       throw error;

@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import type { ConfigMap, Resource, Secret } from "../kube/resource.ts";
-import type { SecretHold } from "../reconcile/credential-guard.ts";
+import type { CredentialGuard } from "../reconcile/credential-guard.ts";
 import type { Credentials } from "../reconcile/credentials.ts";
 import type { Kind, KindDefinition, ManagedObject, Step } from "../reconcile/kind.ts";
 import type { OwnershipFacts } from "../reconcile/ownership.ts";
@@ -16,7 +16,7 @@ import type { ObjectWriter } from "../reconcile/writer.ts";
 import type { Store } from "../runtime/store.ts";
 import type { Disposition } from "../runtime/workers.ts";
 import type { PaperspaceAccount } from "./account.ts";
-import type { WatchSettings } from "./observer.ts";
+import type { ObserverSettings } from "./observer.ts";
 
 /** What the CRD of a kind is generated from (`npm run generate`). */
 export interface CrdSource {
@@ -31,25 +31,25 @@ export interface CrdSource {
 }
 
 /** What the composition root runs. */
-export interface ServedKind<O extends ManagedObject = ManagedObject> {
+export interface KindRegistration<O extends ManagedObject = ManagedObject> {
   readonly definition: KindDefinition;
-  control(parts: ControlParts<O>): Controller;
+  start(parts: ControllerOptions<O>): Controller;
   /** Whether an object that records nothing has left something in the cloud all the same; absent where none ever does. */
-  owes?(object: O): boolean;
+  hasLeftovers?(object: O): boolean;
 }
 
-export interface KindEntry<O extends ManagedObject = ManagedObject> extends ServedKind<O> {
+export interface PublishedKind<O extends ManagedObject = ManagedObject> extends KindRegistration<O> {
   readonly crd: CrdSource;
 }
 
-export interface ControlParts<O extends ManagedObject> {
+export interface ControllerOptions<O extends ManagedObject> {
   config: Config;
   clock: Clock;
   logger: Logger;
   store: Store<O>;
   writer: ObjectWriter<O>;
   credentials: Credentials<PaperspaceAccount>;
-  secrets: SecretHold<PaperspaceAccount>;
+  secrets: CredentialGuard<PaperspaceAccount>;
   /** Secrets of the cluster, for kinds that write some themselves. */
   secretResource: Resource<Secret>;
   /** ConfigMaps of the cluster, for kinds whose spec refers to some. */
@@ -78,7 +78,7 @@ export interface Controller {
 /** Looks that come within this are done together. */
 const GATHER_MS = 50;
 
-export function watchSettings(config: Config): WatchSettings {
+export function observerSettings(config: Config): ObserverSettings {
   const { slowRetry: slowMs, credentialRecheck: recheckMs } = config;
   return {
     resyncMs: config.resyncInterval,
@@ -90,8 +90,8 @@ export function watchSettings(config: Config): WatchSettings {
 }
 
 /** A kind at work under the generic reconciler. */
-export function controllerOf<O extends ManagedObject, V extends OwnershipFacts, S extends Step, M>(
-  parts: ControlParts<O>,
+export function newController<O extends ManagedObject, V extends OwnershipFacts, S extends Step, M>(
+  parts: ControllerOptions<O>,
   kind: Kind<O, PaperspaceAccount, V, S, M> & { reset(): void },
 ): Controller {
   const { config } = parts;

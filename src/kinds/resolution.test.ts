@@ -13,7 +13,7 @@ function resolved(lists: Record<number, { id: string; name: string }[]>, age: nu
   const memory = new ListMemory();
   for (const [at, items] of Object.entries(lists)) memory.add(SENT + Number(at), items);
   const waiting: string[] = [];
-  const inventory = { lists: memory, wantList: (key: string) => void waiting.push(key) };
+  const inventory = { lists: memory, refreshList: (key: string) => void waiting.push(key) };
   const settings = { settleMs: SETTLE_MS, lookMs: LOOK_MS, now: SENT + age };
   return { said: resolveByName(inventory, "ns/a", attempt, settings, name), waiting };
 }

@@ -16,7 +16,7 @@ export interface ResolutionSettings {
 
 /** `name` is what to look for in the lists, where that is not the attempt's own name. */
 export function resolveByName(
-  inventory: Pick<Inventory<Item>, "lists" | "wantList">,
+  inventory: Pick<Inventory<Item>, "lists" | "refreshList">,
   key: string,
   attempt: { name: string; time: string },
   { settleMs, lookMs, now }: ResolutionSettings,
@@ -32,7 +32,7 @@ export function resolveByName(
   const pace = Math.min(Math.max(lookMs, left / 4), left || lookMs);
   // Each list queues the key again, so that without a pace the account would be listed without a pause.
   const due = lists.newest < sent ? 0 : Math.min(pace, lists.newest + pace - now);
-  if (due <= 0) inventory.wantList(key);
+  if (due <= 0) inventory.refreshList(key);
   const message = `the outcome of the create of "${attempt.name}" is not known yet; the account is searched for it until it is sure`;
   return { state: "open", message, lookAfterMs: due > 0 ? due : pace };
 }

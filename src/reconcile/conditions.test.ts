@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { conditions, progressClaims } from "./conditions.ts";
+import { conditions, progressConditions } from "./conditions.ts";
 
 const facts = { previous: [], generation: 3, now: "2026-06-01T00:00:00Z" };
 
@@ -14,24 +14,27 @@ describe("conditions", () => {
   });
 
   it("carries the generation in every condition, so that kubectl wait never believes an older spec", () => {
-    const made = conditions(progressClaims({ kind: "Done", reason: "Available", message: "" }, false), facts);
+    const made = conditions(
+      progressConditions({ kind: "Done", reason: "Available", message: "" }, false),
+      facts,
+    );
     expect(made.every(({ observedGeneration }) => observedGeneration === 3)).toBe(true);
   });
 
   it("shows Reconciling and Stalled only while true and never both, as kstatus wants", () => {
     const outcomes = [
       { kind: "Done", reason: "Available", message: "" },
-      { kind: "Wait", reason: "Creating", message: "", afterMs: 1 },
+      { kind: "RequeueAfter", reason: "Creating", message: "", afterMs: 1 },
       { kind: "Retry", reason: "ApiUnavailable", message: "" },
       { kind: "Terminal", reason: "Refused", message: "", recheckMs: 1 },
     ] as const;
     for (const outcome of outcomes)
       for (const deleting of [false, true]) {
-        const claims = progressClaims(outcome, deleting);
-        const extra = claims.filter(({ type }) => type !== "Ready");
+        const reservations = progressConditions(outcome, deleting);
+        const extra = reservations.filter(({ type }) => type !== "Ready");
         expect(extra.every(({ status }) => status === "True")).toBe(true);
         expect(extra.length).toBe(outcome.kind === "Done" ? 0 : 1);
-        expect(claims[0]).toMatchObject({
+        expect(reservations[0]).toMatchObject({
           type: "Ready",
           status: outcome.kind === "Done" ? "True" : "False",
         });

@@ -3,10 +3,10 @@
  * pure. The transition time moves only when a condition's status does.
  */
 import type { Condition } from "../kube/objects.ts";
-import type { Telling } from "./outcome.ts";
+import type { ReportedOutcome } from "./outcome.ts";
 
 /** What a condition is to say; absent means that it is to be left out. */
-export interface Claim {
+export interface DesiredCondition {
   type: string;
   status: "True" | "False" | "Unknown";
   reason: string;
@@ -24,8 +24,8 @@ export interface ConditionFacts {
 }
 
 /** `claims` replaces all conditions, keeping transition times where the status stays. */
-export function conditions(claims: readonly Claim[], facts: ConditionFacts): Condition[] {
-  return claims.map((claim) => {
+export function conditions(reservations: readonly DesiredCondition[], facts: ConditionFacts): Condition[] {
+  return reservations.map((claim) => {
     const before = facts.previous.find((condition) => condition.type === claim.type);
     return {
       type: claim.type,
@@ -43,9 +43,17 @@ function clip(message: string): string {
 }
 
 /** Ready, Reconciling and Stalled (DESIGN section 6); the last two only when true, and never both. */
-export function progressClaims(outcome: Exclude<Telling, { kind: "Halted" }>, deleting: boolean): Claim[] {
+export function progressConditions(
+  outcome: Exclude<ReportedOutcome, { kind: "Halted" }>,
+  deleting: boolean,
+): DesiredCondition[] {
   const { reason, message } = outcome;
-  const ready: Claim = { type: "Ready", status: outcome.kind === "Done" ? "True" : "False", reason, message };
+  const ready: DesiredCondition = {
+    type: "Ready",
+    status: outcome.kind === "Done" ? "True" : "False",
+    reason,
+    message,
+  };
   if (outcome.kind === "Done") return [ready];
   if (outcome.kind === "Terminal") {
     // A deletion that is blocked is still a deletion, but kstatus wants one of the two: Stalled says more.

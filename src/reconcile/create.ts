@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { toTime } from "../kube/objects.ts";
-import type { CloudAccount, Gate, Kind, ManagedObject, Operation, Signed, Step } from "./kind.ts";
+import type { AuthorizedContext, CloudAccount, Gate, Kind, ManagedObject, Operation, Step } from "./kind.ts";
 import { type Outcome, waiting } from "./outcome.ts";
 import type { OwnershipFacts } from "./ownership.ts";
 import { INTENT_CREATE } from "./ownership-facts.ts";
@@ -13,10 +13,10 @@ import {
   ANNOTATION,
   type Attempt,
   type AttemptName,
+  type CreateAttempt,
   cloudName,
   type OwnerRecord,
   requestsIn,
-  type Sought,
 } from "./record.ts";
 import type { ObjectWriter } from "./writer.ts";
 
@@ -42,23 +42,25 @@ export interface Created<O, M> {
 
 /** `view` is what the decision to create was taken on. */
 export async function create<O extends ManagedObject, A extends CloudAccount, V extends OwnershipFacts, M>(
-  view: V,
-  subject: Signed<O, A>,
+  observation: V,
+  context: AuthorizedContext<O, A>,
   parts: CreateParts<O, A, V, M>,
 ): Promise<Created<O, M>> {
   const { kind, writer, clock } = parts;
-  const attempt = newAttempt(subject, clock.now(), (unique) => kind.attemptName(view, subject, unique));
+  const attempt = newAttempt(context, clock.now(), (unique) =>
+    kind.attemptName(observation, context, unique),
+  );
   // A stale cache loses here: the resource version is the precondition of the announcement.
-  const pending = await writer.annotate(subject.object, {
+  const pending = await writer.annotate(context.object, {
     [ANNOTATION.createPending]: JSON.stringify(attempt),
   });
-  const memory = kind.expectation(view, { ...subject, object: pending }, attempt);
+  const memory = kind.expectation(observation, { ...context, object: pending }, attempt);
   let object = pending;
   let answer: Awaited<ReturnType<typeof kind.create>>;
   try {
     object = await parts.remember(pending, memory);
     const gate = inTime(parts, parts.gate(object), Date.parse(attempt.time));
-    answer = await kind.create(view, { ...subject, object }, attempt, memory, gate);
+    answer = await kind.create(observation, { ...context, object }, attempt, memory, gate);
   } catch (error) {
     return failed(error, object, memory, parts);
   }
@@ -75,7 +77,7 @@ export async function create<O extends ManagedObject, A extends CloudAccount, V 
 }
 
 /** The operation that stands for a create from its announcement on: it may have been sent from then on. */
-export function announced({ name, mark, time }: Sought, deadlineMs: number): Operation {
+export function announced({ name, mark, time }: CreateAttempt, deadlineMs: number): Operation {
   const deadline = toTime(Date.parse(time) + deadlineMs);
   return { intent: INTENT_CREATE, requestedAt: time, deadline, name, ...(mark !== undefined && { mark }) };
 }
@@ -117,7 +119,7 @@ async function failed<O extends ManagedObject, A extends CloudAccount, V extends
     if (!failure) throw error;
     // The mirror in status must go as well, or it would be searched for as an attempt of its own.
     const unsent = waiting(REASON.Creating, "not sent yet");
-    return { object: closed, outcome: failure.outcome.kind === "Again" ? unsent : failure.outcome };
+    return { object: closed, outcome: failure.outcome.kind === "Requeue" ? unsent : failure.outcome };
   }
   const said = "message" in failure.outcome ? failure.outcome.message : "the answer was lost";
   const message = `${said}. Whether the create took effect is not known; the account is searched for it before anything else is done`;

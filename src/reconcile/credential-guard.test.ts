@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { FakeKube } from "../../test/support/fake-kube.ts";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { secrets } from "../kube/resource.ts";
-import { needsKey, SecretHold } from "./credential-guard.ts";
+import { CredentialGuard, needsKey } from "./credential-guard.ts";
 import type { ManagedObject } from "./kind.ts";
 import { ANNOTATION, FINALIZER } from "./record.ts";
 
@@ -20,16 +20,16 @@ async function setUp(users: ManagedObject[]) {
   const resource = secrets(new FakeKube({ clock: new VirtualClock() }));
   await resource.create("default", { metadata: { name: "key", namespace: "default" } });
   const known = { users, complete: true };
-  const hold = new SecretHold({
+  const hold = new CredentialGuard({
     secrets: resource,
     credentials: { note() {}, referenceOf: () => KEY },
     users: () => known.users,
     complete: () => known.complete,
   });
-  await hold.take(await resource.get("default", "key"));
+  await hold.protect(await resource.get("default", "key"));
   const order: string[] = [];
   const letGo = (object: ManagedObject) =>
-    hold.letGo(
+    hold.release(
       object,
       async () => void order.push(`settle ${object.metadata.uid}`),
       async () => void order.push(`release ${object.metadata.uid}`),

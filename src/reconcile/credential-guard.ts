@@ -9,7 +9,7 @@ import type { CloudAccount, ManagedObject } from "./kind.ts";
 import { INTENT_CREATE } from "./ownership-facts.ts";
 import { ANNOTATION, FINALIZER } from "./record.ts";
 
-export interface SecretHoldParts<A extends CloudAccount> {
+export interface CredentialGuardParts<A extends CloudAccount> {
   secrets: Pick<Resource<Secret>, "get" | "mergePatch">;
   credentials: Pick<Credentials<A>, "note" | "referenceOf">;
   /** The objects of all kinds that need their key (see `needsKey`). */
@@ -18,19 +18,19 @@ export interface SecretHoldParts<A extends CloudAccount> {
   complete(): boolean;
 }
 
-export class SecretHold<A extends CloudAccount> {
-  readonly #parts: SecretHoldParts<A>;
+export class CredentialGuard<A extends CloudAccount> {
+  readonly #parts: CredentialGuardParts<A>;
   /** UIDs of objects whose finalizer is off, though the store may not know it yet. A key may be one in each kind. */
   readonly #released = new Set<string>();
   /** Releases of one Secret's users go one after the other, so that one of them is the last. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
-  constructor(parts: SecretHoldParts<A>) {
+  constructor(parts: CredentialGuardParts<A>) {
     this.#parts = parts;
   }
 
   /** Puts our finalizer on. Where the rights for that are missing, the work goes on without. */
-  async take(secret: Secret): Promise<void> {
+  async protect(secret: Secret): Promise<void> {
     const { finalizers = [], deletionTimestamp } = secret.metadata;
     // The server lets nobody add a finalizer to what is being deleted.
     if (finalizers.includes(FINALIZER) || deletionTimestamp) return;
@@ -44,7 +44,7 @@ export class SecretHold<A extends CloudAccount> {
    * before that: afterwards the object must be able to go without a key, whatever dies in between. False where nothing
    * was done, since it is not known yet who needs the Secret.
    */
-  async letGo(
+  async release(
     object: ManagedObject,
     settle: () => Promise<void>,
     release: () => Promise<void>,
@@ -66,7 +66,7 @@ export class SecretHold<A extends CloudAccount> {
     settle: () => Promise<void>,
     release: () => Promise<void>,
   ): Promise<boolean> {
-    const secret = this.#isLast(object, reference) ? await this.#held(reference) : undefined;
+    const secret = this.#isLast(object, reference) ? await this.#backingOff(reference) : undefined;
     if (secret) {
       if (!this.#parts.complete()) return false;
       await settle();
@@ -90,7 +90,7 @@ export class SecretHold<A extends CloudAccount> {
   }
 
   /** The Secret as it is now, where it carries our finalizer. */
-  async #held(reference: string): Promise<Secret | undefined> {
+  async #backingOff(reference: string): Promise<Secret | undefined> {
     const [namespace = "", name = ""] = reference.split("/");
     try {
       const secret = await this.#parts.secrets.get(namespace, name);

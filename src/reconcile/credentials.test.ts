@@ -20,7 +20,7 @@ function credentials(
   const clock = new VirtualClock();
   const asked: string[] = [];
   const opened: string[] = [];
-  const subject = new Credentials<CloudAccount>({
+  const context = new Credentials<CloudAccount>({
     clock,
     secrets: {
       async get(namespace, name) {
@@ -42,7 +42,7 @@ function credentials(
     operatorKeyNamespaces: [],
     ...over,
   });
-  return { clock, asked, opened, subject };
+  return { clock, asked, opened, context };
 }
 
 const object = (namespace: string, spec: ManagedObject["spec"] = {}): ManagedObject => ({
@@ -52,25 +52,25 @@ const object = (namespace: string, spec: ManagedObject["spec"] = {}): ManagedObj
 
 describe("Credentials", () => {
   it("asks the named Secret, then the namespace's, and reads neither from another namespace", async () => {
-    const { subject, asked } = credentials({
+    const { context, asked } = credentials({
       "a/mine": secretOf({ token: " k1\n" }),
       "a/paperspace-credentials": secretOf({ apiKey: "k2" }),
     });
-    const named = await subject.resolve(
+    const named = await context.resolve(
       object("a", { credentialsSecretRef: { name: "mine", key: "token" } }),
     );
     expect(named.fact).toEqual({ state: "valid", team: "team-of-k1" });
-    const usual = await subject.resolve(object("a"));
+    const usual = await context.resolve(object("a"));
     expect(usual.fact).toEqual({ state: "valid", team: "team-of-k2" });
     expect(asked).toEqual(["a/mine", "a/paperspace-credentials"]);
   });
 
   it("gives the operator's own key only to the namespaces it serves, and never in place of a named Secret", async () => {
-    const { subject } = credentials({}, { operatorKey: "own", operatorKeyNamespaces: ["served"] });
-    expect((await subject.resolve(object("served"))).fact).toEqual({ state: "valid", team: "team-of-own" });
-    expect((await subject.resolve(object("other"))).fact.state).toBe("invalid");
+    const { context } = credentials({}, { operatorKey: "own", operatorKeyNamespaces: ["served"] });
+    expect((await context.resolve(object("served"))).fact).toEqual({ state: "valid", team: "team-of-own" });
+    expect((await context.resolve(object("other"))).fact.state).toBe("invalid");
     const named = object("served", { credentialsSecretRef: { name: "missing" } });
-    expect((await subject.resolve(named)).fact).toMatchObject({
+    expect((await context.resolve(named)).fact).toMatchObject({
       state: "invalid",
       message: expect.stringContaining("missing"),
     });
@@ -78,17 +78,17 @@ describe("Credentials", () => {
 
   it("reads one Secret once for a fleet, and again after a while, so that a rotated key takes effect", async () => {
     const secrets = { "a/paperspace-credentials": secretOf({ apiKey: "k1" }) };
-    const { subject, asked, clock } = credentials(secrets);
-    await Promise.all(Array.from({ length: 50 }, () => subject.resolve(object("a"))));
+    const { context, asked, clock } = credentials(secrets);
+    await Promise.all(Array.from({ length: 50 }, () => context.resolve(object("a"))));
     expect(asked).toHaveLength(1);
     secrets["a/paperspace-credentials"] = secretOf({ apiKey: "k2" });
     await clock.advance(30_000);
-    expect((await subject.resolve(object("a"))).fact).toEqual({ state: "valid", team: "team-of-k2" });
+    expect((await context.resolve(object("a"))).fact).toEqual({ state: "valid", team: "team-of-k2" });
   });
 
   it("names what a Secret holds instead of the key, and never a value", async () => {
-    const { subject } = credentials({ "a/paperspace-credentials": secretOf({ password: "hunter2" }) });
-    const { fact } = await subject.resolve(object("a"));
+    const { context } = credentials({ "a/paperspace-credentials": secretOf({ password: "hunter2" }) });
+    const { fact } = await context.resolve(object("a"));
     expect(fact).toMatchObject({
       state: "invalid",
       message: expect.stringMatching(/apiKey.*it holds: password/),
@@ -99,17 +99,17 @@ describe("Credentials", () => {
   it("tells a Secret that cannot be read just now from one that is not there: only the second is the user's", async () => {
     const unreachable = new KubeError({ code: "KUBE_UNREACHABLE", message: "reset" });
     const forbidden = new KubeError({ code: "KUBE_FORBIDDEN", message: "no", status: 403 });
-    const { subject } = credentials({
+    const { context } = credentials({
       "a/paperspace-credentials": unreachable,
       "b/paperspace-credentials": forbidden,
     });
-    expect((await subject.resolve(object("a"))).fact.state).toBe("unreachable");
-    expect((await subject.resolve(object("b"))).fact.state).toBe("invalid");
+    expect((await context.resolve(object("a"))).fact.state).toBe("unreachable");
+    expect((await context.resolve(object("b"))).fact.state).toBe("invalid");
   });
 
   it("says which Secret holds the key that is not accepted", async () => {
-    const { subject } = credentials({ "a/paperspace-credentials": secretOf({ apiKey: "bad" }) });
-    const { fact } = await subject.resolve(object("a"));
+    const { context } = credentials({ "a/paperspace-credentials": secretOf({ apiKey: "bad" }) });
+    const { fact } = await context.resolve(object("a"));
     expect(fact).toMatchObject({
       state: "invalid",
       message: expect.stringContaining("Secret a/paperspace-credentials"),

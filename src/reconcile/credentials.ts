@@ -62,8 +62,8 @@ export class Credentials<A extends CloudAccount> {
     if (source.state === "none") return { fact: { state: "invalid", message: source.message } };
     try {
       const account = await this.#options.checker.open(source.key);
-      const held = source.secret ? { secret: source.secret } : {};
-      return { fact: { state: "valid", team: account.team }, account, ...held };
+      const backingOff = source.secret ? { secret: source.secret } : {};
+      return { fact: { state: "valid", team: account.team }, account, ...backingOff };
     } catch (error) {
       const fact = this.#options.checker.explain(error);
       return { fact: { ...fact, message: `${source.origin}: ${fact.message}` } };

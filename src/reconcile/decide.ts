@@ -2,18 +2,25 @@
  * The frame of every kind's `decide`: ownership first, then whether the thing is there, then its life or its end. What
  * each of these means beyond what all kinds share, the kind says. Pure.
  */
-import { act, rest, without } from "./decision.ts";
-import { type AbsenceView, absence, adoption, type DeleteStep, deletion, type Sighted } from "./existence.ts";
+import { act, noStep, withoutOperation } from "./decision.ts";
+import {
+  type AbsenceInput,
+  absence,
+  adoption,
+  type DeleteStep,
+  deletion,
+  type ResourceState,
+} from "./existence.ts";
 import type { Decision, ManagedObject, Operation, Step } from "./kind.ts";
-import type { Trouble } from "./outcome.ts";
+import type { ReadError } from "./outcome.ts";
 import { decideOwnership, type OwnershipFacts, type OwnershipStep } from "./ownership.ts";
 
 /** What every kind's view says; `P` is what its thing is like. */
-export interface ThingView<M = { operation?: Operation }, P = unknown> extends OwnershipFacts {
+export interface Observation<M = { operation?: Operation }, P = unknown> extends OwnershipFacts {
   spec: Pick<ManagedObject["spec"], "onExternalDeletion">;
-  sighting: Sighted<P>;
+  resource: ResourceState<P>;
   /** The last look failed: what to say instead of deciding on old knowledge. */
-  trouble?: Trouble;
+  readError?: ReadError;
   memory: M;
   /** Wall clock. */
   now: number;
@@ -21,67 +28,71 @@ export interface ThingView<M = { operation?: Operation }, P = unknown> extends O
   limits: { lookMs: number; slowMs: number };
 }
 
-type Present<V extends ThingView> = Extract<V["sighting"], { state: "present" }>;
+type Present<V extends Observation> = Extract<V["resource"], { state: "present" }>;
 
 /** Where a kind has nothing to add, a phase is what it is for every kind. */
-export interface Phases<V extends ThingView, S extends Step> {
+export interface Phases<V extends Observation, S extends Step> {
   /** MUST come to `adoption` of existence.ts. */
-  adopt?(view: V, id: string): OwnershipStep;
-  create?(view: V): Decision<S, V["memory"]>;
-  release?(view: V, step: OwnershipStep & { do: "release" }): Decision<S, V["memory"]>;
+  adopt?(observation: V, id: string): OwnershipStep;
+  create?(observation: V): Decision<S, V["memory"]>;
+  release?(observation: V, step: OwnershipStep & { do: "release" }): Decision<S, V["memory"]>;
   /** MUST come to `absence` of existence.ts. */
-  gone?(view: V, certain: boolean): Decision<S, V["memory"]>;
+  absent?(observation: V, certain: boolean): Decision<S, V["memory"]>;
   /** Names of facts to be looked up while the object is halted: what a plan needs. */
-  lacks?(view: V): readonly string[];
-  end?(view: V, sighting: Present<V>): Decision<S, V["memory"]>;
+  missingFacts?(observation: V): readonly string[];
+  deleting?(observation: V, resource: Present<V>): Decision<S, V["memory"]>;
   /** It is there, shall stay, and nobody has halted us. */
-  life(view: V, sighting: Present<V>): Decision<S, V["memory"]>;
+  present(observation: V, resource: Present<V>): Decision<S, V["memory"]>;
 }
 
-export function choose<V extends ThingView, S extends Step>(
-  view: V,
+export function decide<V extends Observation, S extends Step>(
+  observation: V,
   phases: Phases<V, S>,
 ): Decision<S | DeleteStep, V["memory"]> {
-  const { memory, sighting, trouble } = view;
-  const owned = decideOwnership(view);
-  if (owned) return owning(view, owned, phases);
-  if (trouble) return rest(trouble, memory);
-  switch (sighting.state) {
+  const { memory, resource, readError } = observation;
+  const owned = decideOwnership(observation);
+  if (owned) return owning(observation, owned, phases);
+  if (readError) return noStep(readError, memory);
+  switch (resource.state) {
     case "unknown":
-      return rest({ kind: "Unknown" }, memory);
+      return noStep({ kind: "Unknown" }, memory);
     case "absent":
-      if (phases.gone) return phases.gone(view, sighting.certain);
-      return absence(view as AbsenceView<V["memory"]>, sighting.certain, without(memory));
+      if (phases.absent) return phases.absent(observation, resource.certain);
+      return absence(observation as AbsenceInput<V["memory"]>, resource.certain, withoutOperation(memory));
     case "present":
-      if (view.deleting) return phases.end?.(view, sighting as Present<V>) ?? deletion<V["memory"]>(view);
-      return halted(view, phases) ?? phases.life(view, sighting as Present<V>);
+      if (observation.deleting)
+        return phases.deleting?.(observation, resource as Present<V>) ?? deletion<V["memory"]>(observation);
+      return halted(observation, phases) ?? phases.present(observation, resource as Present<V>);
   }
 }
 
-function halted<V extends ThingView, S extends Step>(
-  view: V,
-  { lacks }: Phases<V, S>,
+function halted<V extends Observation, S extends Step>(
+  observation: V,
+  { missingFacts }: Phases<V, S>,
 ): Decision<S, V["memory"]> | undefined {
-  const { halted: why, memory, recheckMs } = view;
+  const { halted: why, memory, recheckMs } = observation;
   if (!why) return undefined;
-  return { ...rest({ kind: "Halted", ...why, recheckMs }, memory), ...(lacks && { asks: lacks(view) }) };
+  return {
+    ...noStep({ kind: "Halted", ...why, recheckMs }, memory),
+    ...(missingFacts && { needs: missingFacts(observation) }),
+  };
 }
 
-function owning<V extends ThingView, S extends Step>(
-  view: V,
+function owning<V extends Observation, S extends Step>(
+  observation: V,
   owned: OwnershipStep,
   phases: Phases<V, S>,
 ): Decision<S, V["memory"]> {
-  const { memory, sighting, trouble } = view;
+  const { memory, resource, readError } = observation;
   switch (owned.do) {
     case "adopt": {
-      const seen = { state: sighting.state, ...(trouble && { trouble }), changes: [] };
-      return act(phases.adopt?.(view, owned.id) ?? adoption(owned.id, seen, view), memory);
+      const seen = { state: resource.state, ...(readError && { readError }), changes: [] };
+      return act(phases.adopt?.(observation, owned.id) ?? adoption(owned.id, seen, observation), memory);
     }
     case "create":
-      return phases.create?.(view) ?? act(owned, without(memory));
+      return phases.create?.(observation) ?? act(owned, withoutOperation(memory));
     case "release":
-      return phases.release?.(view, owned) ?? act(owned, memory);
+      return phases.release?.(observation, owned) ?? act(owned, memory);
     default:
       return act(owned, memory);
   }

@@ -5,7 +5,7 @@
 import { toTime } from "../kube/objects.ts";
 import { millis } from "./conditions.ts";
 import type { Decision, Operation, Step } from "./kind.ts";
-import type { Outcome, Trouble } from "./outcome.ts";
+import type { Outcome, ReadError } from "./outcome.ts";
 import type { OwnershipStep } from "./ownership.ts";
 
 /** Intent of the operation that stands for a change begun elsewhere; nothing is sent for it. */
@@ -19,8 +19,8 @@ export function act<S extends Step, M>(
   return { step, memory };
 }
 
-export function rest<S extends Step = never, M = unknown>(outcome: Outcome, memory: M): Decision<S, M> {
-  return { step: { do: "rest", outcome }, memory };
+export function noStep<S extends Step = never, M = unknown>(outcome: Outcome, memory: M): Decision<S, M> {
+  return { step: { do: "none", outcome }, memory };
 }
 
 export function done<S extends Step = never, M = unknown>(
@@ -28,7 +28,7 @@ export function done<S extends Step = never, M = unknown>(
   reason: string,
   message: string,
 ): Decision<S, M> {
-  return rest({ kind: "Done", reason, message }, memory);
+  return noStep({ kind: "Done", reason, message }, memory);
 }
 
 export function wait<S extends Step = never, M = unknown>(
@@ -37,7 +37,7 @@ export function wait<S extends Step = never, M = unknown>(
   message: string,
   afterMs: number,
 ): Decision<S, M> {
-  return rest({ kind: "Wait", reason, message, afterMs }, memory);
+  return noStep({ kind: "RequeueAfter", reason, message, afterMs }, memory);
 }
 
 export function stalled<S extends Step = never, M = unknown>(
@@ -46,26 +46,26 @@ export function stalled<S extends Step = never, M = unknown>(
   message: string,
   recheckMs: number,
 ): Decision<S, M> {
-  return rest({ kind: "Terminal", reason, message, recheckMs }, memory);
+  return noStep({ kind: "Terminal", reason, message, recheckMs }, memory);
 }
 
 /** Facts are missing: whoever looks them up queues the key. One that cannot be had (by its name) is said instead. */
-export function lacking<S extends Step = never, M = unknown>(
-  { troubles }: { troubles: Readonly<Record<string, Trouble>> },
+export function needFacts<S extends Step = never, M = unknown>(
+  { readErrors }: { readErrors: Readonly<Record<string, ReadError>> },
   memory: M,
-  asks: readonly string[],
+  needs: readonly string[],
 ): Decision<S, M> {
-  const trouble = asks.map((ask) => troubles[ask]).find((found) => found !== undefined);
-  return { ...rest(trouble ?? { kind: "Unknown" }, memory), asks };
+  const readError = needs.map((ask) => readErrors[ask]).find((found) => found !== undefined);
+  return { ...noStep(readError ?? { kind: "Unknown" }, memory), needs };
 }
 
 /** The memory when something begins or is over. */
-export function without<M extends { operation?: Operation }>({ operation: _over, ...others }: M): M {
+export function withoutOperation<M extends { operation?: Operation }>({ operation: _over, ...others }: M): M {
   return others as M;
 }
 
 /** Milliseconds since an operation was asked for. */
-export function ageOf({ requestedAt }: Pick<Operation, "requestedAt">, now: number): number {
+export function operationAge({ requestedAt }: Pick<Operation, "requestedAt">, now: number): number {
   return ageOfTime(requestedAt, now);
 }
 
@@ -79,18 +79,18 @@ export function isLate({ deadline }: Pick<Operation, "deadline">, now: number): 
 }
 
 /** An operation that is asked for at `now` and late after `ms`. */
-export function begun(now: number, intent: string, ms: number): Operation {
+export function startOperation(now: number, intent: string, ms: number): Operation {
   return { intent, requestedAt: toTime(now), deadline: toTime(now + ms) };
 }
 
 /** An operation for which nothing is sent, begun now unless it is under way already. */
-export function standing(
+export function ongoingOrStart(
   { memory, now }: { memory: { operation?: Operation }; now: number },
   intent: string,
   ms: number,
 ): Operation {
   const { operation } = memory;
-  return operation?.intent === intent ? operation : begun(now, intent, ms);
+  return operation?.intent === intent ? operation : startOperation(now, intent, ms);
 }
 
 /** What a pass waits for must be due when the pass comes, though the look before it took a moment, too. */
@@ -101,7 +101,7 @@ export function untilLook(
   { now, limits }: { now: number; limits: { lookMs: number } },
   operation: Pick<Operation, "requestedAt" | "deadline">,
 ): number {
-  const look = Math.min(Math.max(limits.lookMs, ageOf(operation, now) / 10), 10 * limits.lookMs);
+  const look = Math.min(Math.max(limits.lookMs, operationAge(operation, now) / 10), 10 * limits.lookMs);
   const deadline = (millis(operation.deadline) ?? 0) - now;
   return deadline > 0 ? Math.min(look, deadline) : look;
 }

@@ -1,7 +1,7 @@
 /** Which changes of a status are worth a Kubernetes Event: those of its leading condition. Pure. */
 import type { Condition } from "../kube/objects.ts";
 
-export interface Announcement {
+export interface EventNote {
   /** What makes it one and the same piece of news, where it can be met more than once. */
   id?: string;
   type: "Normal" | "Warning";
@@ -10,10 +10,10 @@ export interface Announcement {
 }
 
 /** At most one: conditions move together, and a reader wants the news once. */
-export function announce(
+export function transitionEvents(
   before: readonly Condition[] = [],
   after: readonly Condition[] = [],
-): Announcement[] {
+): EventNote[] {
   const was = leading(before);
   const is = leading(after);
   if (!is || (was?.type === is.type && was.status === is.status && was.reason === is.reason)) return [];

@@ -7,7 +7,7 @@ const MEMORY: { operation?: Operation; kept: string } = { operation: OPERATION, 
 const FORGOTTEN = { kept: "k" };
 const HALT = { reason: "Paused", message: "paused" };
 
-const view = (over: object = {}) => ({
+const observation = (over: object = {}) => ({
   noun: "deployment",
   deleting: false,
   recheckMs: 30_000,
@@ -20,27 +20,30 @@ const view = (over: object = {}) => ({
 describe("absence", () => {
   it("that is not certain forgets nothing, whatever is wished: it may only not show yet", () => {
     for (const over of [{}, { deleting: true }, { spec: { onExternalDeletion: "Recreate" as const } }])
-      expect(absence(view(over), false, FORGOTTEN)).toMatchObject({
-        step: { do: "rest", outcome: { kind: "Wait", reason: "AbsenceUnconfirmed", afterMs: 3_000 } },
+      expect(absence(observation(over), false, FORGOTTEN)).toMatchObject({
+        step: { do: "none", outcome: { kind: "RequeueAfter", reason: "AbsenceUnconfirmed", afterMs: 3_000 } },
         memory: MEMORY,
       });
   });
 
   it("lets the object go that is being deleted", () => {
     const step = { do: "release", reason: "Deleted" };
-    expect(absence(view({ deleting: true }), true, FORGOTTEN)).toEqual({ step, memory: FORGOTTEN });
+    expect(absence(observation({ deleting: true }), true, FORGOTTEN)).toEqual({ step, memory: FORGOTTEN });
   });
 
   it("leads to another one where that is wished, but not while we are halted", () => {
     const spec = { onExternalDeletion: "Recreate" as const };
-    expect(absence(view({ spec }), true, FORGOTTEN)).toEqual({ step: { do: "disown" }, memory: FORGOTTEN });
-    expect(absence(view({ spec, halted: HALT }), true, FORGOTTEN).step).toMatchObject({
+    expect(absence(observation({ spec }), true, FORGOTTEN)).toEqual({
+      step: { do: "disown" },
+      memory: FORGOTTEN,
+    });
+    expect(absence(observation({ spec, halted: HALT }), true, FORGOTTEN).step).toMatchObject({
       outcome: { kind: "Halted", ...HALT },
     });
   });
 
   it("is told where nobody wished it, in the words of the kind", () => {
-    const { step } = absence(view(), true, FORGOTTEN);
+    const { step } = absence(observation(), true, FORGOTTEN);
     const message = expect.stringMatching(/^the deployment was deleted .* a new deployment;/);
     expect(step).toMatchObject({ outcome: { kind: "Terminal", reason: "ExternallyDeleted", message } });
   });
@@ -51,16 +54,19 @@ describe("adoption", () => {
   const changes = [{ field: "region", from: "ams1", to: "ny2" }];
 
   it("takes what is there and fits, and nothing before it was seen", () => {
-    expect(adoption("d1", { state: "present", changes: [] }, facts)).toEqual({ do: "take", id: "d1" });
+    expect(adoption("d1", { state: "present", changes: [] }, facts)).toEqual({
+      do: "recordOwnership",
+      id: "d1",
+    });
     expect(adoption("d1", { state: "unknown", changes: [] }, facts)).toMatchObject({
       outcome: { kind: "Unknown" },
     });
   });
 
   it("says why it does not: a look that failed, nothing there, or what cannot be changed", () => {
-    const trouble = { kind: "Retry", reason: "ApiUnavailable", message: "503" } as const;
-    const failed = adoption("d1", { state: "present", trouble, changes: [] }, facts);
-    expect(failed).toEqual({ do: "rest", outcome: trouble });
+    const readError = { kind: "Retry", reason: "ApiUnavailable", message: "503" } as const;
+    const failed = adoption("d1", { state: "present", readError, changes: [] }, facts);
+    expect(failed).toEqual({ do: "none", outcome: readError });
     expect(adoption("d1", { state: "absent", changes: [] }, facts)).toMatchObject({
       outcome: { reason: "AdoptNotFound", message: expect.stringContaining("no deployment d1 in this team") },
     });

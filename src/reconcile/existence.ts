@@ -4,21 +4,21 @@
  * changed, is theirs.
  */
 import { type Change, describe } from "./change.ts";
-import { act, ageOf, begun, isLate, rest, stalled, untilLook, wait } from "./decision.ts";
+import { act, isLate, noStep, operationAge, stalled, startOperation, untilLook, wait } from "./decision.ts";
 import type { Decision, ManagedObject, Operation, Performed, Step } from "./kind.ts";
-import { type Trouble, waiting } from "./outcome.ts";
+import { type ReadError, waiting } from "./outcome.ts";
 import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
 
 /** What is known of the thing; `P` is what it is like. */
-export type Sighted<P> =
+export type ResourceState<P> =
   | { state: "unknown" }
   | ({ state: "present" } & P)
   /** `certain`: gone for good; else the API may only not show it yet. */
   | { state: "absent"; certain: boolean };
 
 /** What a kind's view says of a thing that is not to be seen. */
-export interface AbsenceView<M> extends Pick<OwnershipFacts, "noun" | "deleting" | "halted" | "recheckMs"> {
+export interface AbsenceInput<M> extends Pick<OwnershipFacts, "noun" | "deleting" | "halted" | "recheckMs"> {
   memory: M;
   spec: Pick<ManagedObject["spec"], "onExternalDeletion">;
   limits: { lookMs: number };
@@ -26,11 +26,11 @@ export interface AbsenceView<M> extends Pick<OwnershipFacts, "noun" | "deleting"
 
 /** `forgotten` is what is still remembered once the thing is gone for certain. */
 export function absence<S extends Step = never, M = unknown>(
-  view: AbsenceView<M>,
+  observation: AbsenceInput<M>,
   certain: boolean,
   forgotten: M,
 ): Decision<S, M> {
-  const { noun, memory, limits, recheckMs, halted } = view;
+  const { noun, memory, limits, recheckMs, halted } = observation;
   if (!certain)
     return wait(
       memory,
@@ -38,10 +38,10 @@ export function absence<S extends Step = never, M = unknown>(
       `the API does not show the ${noun} just now`,
       limits.lookMs,
     );
-  if (view.deleting) return act({ do: "release", reason: REASON.Deleted }, forgotten);
-  if (view.spec.onExternalDeletion === "Recreate")
+  if (observation.deleting) return act({ do: "release", reason: REASON.Deleted }, forgotten);
+  if (observation.spec.onExternalDeletion === "Recreate")
     return halted
-      ? rest({ kind: "Halted", ...halted, recheckMs }, forgotten)
+      ? noStep({ kind: "Halted", ...halted, recheckMs }, forgotten)
       : act({ do: "disown" }, forgotten);
   return stalled(
     forgotten,
@@ -55,7 +55,7 @@ export function absence<S extends Step = never, M = unknown>(
 export interface Candidate {
   state: "unknown" | "absent" | "present";
   /** Why the last look at it failed. */
-  trouble?: Trouble;
+  readError?: ReadError;
   /** In what it differs from the spec that nothing can change. */
   changes: readonly Change[];
 }
@@ -63,24 +63,24 @@ export interface Candidate {
 /** Adopting changes nothing in the cloud: the thing is seen, compared and recorded. */
 export function adoption(
   id: string,
-  { state, trouble, changes }: Candidate,
+  { state, readError, changes }: Candidate,
   { noun, recheckMs }: Pick<OwnershipFacts, "noun" | "recheckMs">,
 ): OwnershipStep {
-  if (trouble) return { do: "rest", outcome: trouble };
-  if (state === "unknown") return { do: "rest", outcome: { kind: "Unknown" } };
+  if (readError) return { do: "none", outcome: readError };
+  if (state === "unknown") return { do: "none", outcome: { kind: "Unknown" } };
   if (state === "absent") {
     const message = `there is no ${noun} ${id} in this team: correct the id, or the credentials`;
-    return { do: "rest", outcome: { kind: "Terminal", reason: REASON.AdoptNotFound, message, recheckMs } };
+    return { do: "none", outcome: { kind: "Terminal", reason: REASON.AdoptNotFound, message, recheckMs } };
   }
-  if (changes.length === 0) return { do: "take", id };
+  if (changes.length === 0) return { do: "recordOwnership", id };
   const message = `${noun} ${id} differs in what cannot be changed (${describe(changes)}): correct the spec`;
-  return { do: "rest", outcome: { kind: "Terminal", reason: REASON.AdoptMismatch, message, recheckMs } };
+  return { do: "none", outcome: { kind: "Terminal", reason: REASON.AdoptMismatch, message, recheckMs } };
 }
 
 export type DeleteStep = Step & { do: "delete"; deadline?: string };
 
 /** What a kind's view says of a thing that is to be deleted. */
-export interface EndView<M> extends Pick<OwnershipFacts, "noun"> {
+export interface DeletionInput<M> extends Pick<OwnershipFacts, "noun"> {
   memory: M;
   now: number;
   limits: { lookMs: number; slowMs: number };
@@ -88,15 +88,15 @@ export interface EndView<M> extends Pick<OwnershipFacts, "noun"> {
 
 /** Sent once, waited for, and past its deadline sent again slowly. `underWay` is what is said meanwhile. */
 export function deletion<M extends { operation?: Operation }>(
-  view: EndView<M>,
+  observation: DeletionInput<M>,
   underWay: (operation: Operation) => string = underWayOf,
 ): Decision<DeleteStep, M> {
-  const { noun, memory, now, limits } = view;
+  const { noun, memory, now, limits } = observation;
   const { operation } = memory;
   if (operation?.intent !== "Delete") return act({ do: "delete" }, memory);
   if (!isLate(operation, now))
-    return wait(memory, REASON.Deleting, underWay(operation), untilLook(view, operation));
-  const age = ageOf(operation, now);
+    return wait(memory, REASON.Deleting, underWay(operation), untilLook(observation, operation));
+  const age = operationAge(operation, now);
   if (age >= limits.slowMs) return act({ do: "delete", deadline: operation.deadline }, memory);
   const message = `the ${noun} is still there after ${operation.deadline}; deleting it is tried again`;
   return stalled(memory, REASON.TransitionTimedOut, message, limits.slowMs - age);
@@ -113,6 +113,6 @@ export function deleting<M extends { operation?: Operation }>(
   now: number,
   ms: number,
 ): Performed<M> {
-  const operation = { ...begun(now, "Delete", ms), ...(deadline !== undefined && { deadline }) };
+  const operation = { ...startOperation(now, "Delete", ms), ...(deadline !== undefined && { deadline }) };
   return { outcome: waiting(REASON.Deleting, "deleting it was asked for"), memory: { ...memory, operation } };
 }

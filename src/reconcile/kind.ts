@@ -3,10 +3,10 @@
  * sentences with MUST are its contract. Nothing here knows Paperspace.
  */
 import type { Condition, KubeObject } from "../kube/objects.ts";
-import type { Announcement } from "./event-notes.ts";
-import type { Outcome, Telling } from "./outcome.ts";
+import type { EventNote } from "./event-notes.ts";
+import type { Outcome, ReportedOutcome } from "./outcome.ts";
 import type { OwnershipFacts, OwnershipStep, Resolution } from "./ownership.ts";
-import type { AttemptName, OwnerRecord, Requests, Sought } from "./record.ts";
+import type { AttemptName, CreateAttempt, OwnerRecord, Requests } from "./record.ts";
 
 /** The part of every custom resource of ours that the generic code reads. */
 export interface ManagedObject extends KubeObject {
@@ -60,7 +60,7 @@ export interface CloudAccount {
   readonly fingerprint: string;
 }
 
-export interface Subject<O, A> {
+export interface ReconcileContext<O, A> {
   key: string;
   object: O;
   /** Present where the credential is valid. */
@@ -70,12 +70,12 @@ export interface Subject<O, A> {
 }
 
 /** One whose credential is valid: nothing is read or written without. */
-export type Signed<O, A> = Subject<O, A> & { account: A };
+export type AuthorizedContext<O, A> = ReconcileContext<O, A> & { account: A };
 
-export function signed<O, A>(subject: Subject<O, A>): Signed<O, A> {
-  const { account } = subject;
+export function requireAccount<O, A>(context: ReconcileContext<O, A>): AuthorizedContext<O, A> {
+  const { account } = context;
   if (account === undefined) throw new Error("a write needs an account");
-  return { ...subject, account };
+  return { ...context, account };
 }
 
 /** `M` is what the kind must remember across passes; the generic code keeps it in status. */
@@ -83,14 +83,14 @@ export interface Decision<S, M> {
   step: OwnershipStep | S;
   memory: M;
   /** Names of facts that the decision lacks, in the kind's own words: they are to be looked up. */
-  asks?: readonly string[];
+  needs?: readonly string[];
 }
 
 export interface Performed<M> {
   outcome: Outcome;
   memory: M;
   /** What is worth a Kubernetes Event beyond the change of conditions. */
-  news?: readonly Announcement[];
+  events?: readonly EventNote[];
   /** The cloud refused the write: nothing was put back. Retry and Terminal say so by themselves. */
   refused?: true;
 }
@@ -99,18 +99,18 @@ export interface Performed<M> {
 export type Gate = () => string | undefined;
 
 /** What `perform` may use besides the cloud. */
-export interface Tools<M> {
+export interface PerformContext<M> {
   gate: Gate;
   /** Writes the memory to status now, before a write is sent; throws where the object changed meanwhile. */
-  remember(memory: M, outcome: Telling): Promise<void>;
+  persistIntent(memory: M, outcome: ReportedOutcome): Promise<void>;
   /** Notes in the record that these requests were carried out, or need not be. */
-  handled(requests: Requests): Promise<void>;
+  ackRequests(requests: Requests): Promise<void>;
 }
 
 /** How a failed cloud call ends the pass. */
 export interface Failure {
   /** `Again` where it was not sent because of something that the next pass will see for itself. */
-  outcome: Extract<Outcome, { kind: "Retry" | "Terminal" | "Again" }>;
+  outcome: Extract<Outcome, { kind: "Retry" | "Terminal" | "Requeue" }>;
   /** "none" only where a write surely had no effect. */
   effect: "none" | "unknown";
 }
@@ -146,10 +146,10 @@ export interface Kind<
   readonly definition: KindDefinition;
 
   /** MUST be pure in what it returns for the same knowledge; MUST NOT write or wait. Asks for a look where it knows too little. */
-  view(facts: OwnershipFacts, subject: Subject<O, A>): V;
+  observe(facts: OwnershipFacts, context: ReconcileContext<O, A>): V;
 
   /** What is known of an attempt's name. MUST say surelyNone only after two complete lists begun late enough. */
-  resolve(subject: Signed<O, A>, attempt: Sought): Resolution;
+  resolve(context: AuthorizedContext<O, A>, attempt: CreateAttempt): Resolution;
 
   /**
    * MUST be pure. MUST return the generic step wherever `decideOwnership` gives one, refining only "adopt", resting
@@ -157,25 +157,25 @@ export interface Kind<
    * must be made ready) and before "release" (what is left behind), where it rests while halted; those may find no
    * record.
    */
-  decide(view: V): Decision<S, M>;
+  decide(observation: V): Decision<S, M>;
 
   /** Listens for what the decision waits for, and looks up what it lacks. MUST NOT write or wait. */
-  follow(subject: Subject<O, A>, decision: Decision<S, M>): void;
+  track(context: ReconcileContext<O, A>, decision: Decision<S, M>): void;
 
   /**
    * MUST be pure. By what the create that was decided on is found again: `unique` as its name, or, where the name is
    * given, the name and a mark that no other create bears.
    */
-  attemptName(view: V, subject: Subject<O, A>, unique: string): AttemptName;
+  attemptName(observation: V, context: ReconcileContext<O, A>, unique: string): AttemptName;
 
   /** What is mirrored to status before the create is sent. MUST hold, in its operation, the attempt's name and mark. */
-  expectation(view: V, subject: Subject<O, A>, attempt: Sought): M;
+  expectation(observation: V, context: ReconcileContext<O, A>, attempt: CreateAttempt): M;
 
   /** Sends exactly one create, never again by itself, through the gate; returns the id of what was made. */
   create(
-    view: V,
-    subject: Signed<O, A>,
-    attempt: Sought,
+    observation: V,
+    context: AuthorizedContext<O, A>,
+    attempt: CreateAttempt,
     memory: M,
     gate: Gate,
   ): Promise<{ id: string; memory: M; outcome: Outcome }>;
@@ -184,13 +184,24 @@ export interface Kind<
   fields(step: S): readonly string[];
 
   /** Does what decide chose: one cloud write at most. MUST remember the intent of a power change before sending it. */
-  perform(step: S, view: V, memory: M, subject: Signed<O, A>, tools: Tools<M>): Promise<Performed<M>>;
+  perform(
+    step: S,
+    observation: V,
+    memory: M,
+    context: AuthorizedContext<O, A>,
+    tools: PerformContext<M>,
+  ): Promise<Performed<M>>;
 
   /** MUST be pure. The whole new status; equal knowledge gives an equal status, so that nothing is written. */
-  status(view: V, memory: M, outcome: Telling, subject: Subject<O, A>): NonNullable<O["status"]>;
+  status(
+    observation: V,
+    memory: M,
+    outcome: ReportedOutcome,
+    context: ReconcileContext<O, A>,
+  ): NonNullable<O["status"]>;
 
   /** MUST be pure. What a change of status is worth telling beyond its conditions. */
-  news(before: NonNullable<O["status"]>, after: NonNullable<O["status"]>): readonly Announcement[];
+  events(before: NonNullable<O["status"]>, after: NonNullable<O["status"]>): readonly EventNote[];
 
   failure(error: unknown): Failure | undefined;
 

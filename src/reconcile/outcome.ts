@@ -8,7 +8,7 @@ export type Outcome =
   /** Things are as declared. Next look at the resync, or when something changes. */
   | { kind: "Done"; reason: string; message: string }
   /** The cloud is at work. `afterMs` is when to look again if nothing is heard before. Reconciling. */
-  | { kind: "Wait"; reason: string; message: string; afterMs: number }
+  | { kind: "RequeueAfter"; reason: string; message: string; afterMs: number }
   /** A pass failed in a way that may pass by itself: again with back-off, not before `atLeastMs`. Reconciling. */
   | { kind: "Retry"; reason: string; message: string; atLeastMs?: number }
   /** Only the user can help: the spec, the credential or the identity. A slow recheck all the same. Stalled. */
@@ -16,25 +16,25 @@ export type Outcome =
   /** The user has halted us. Conditions other than Paused stay as they are. */
   | { kind: "Halted"; reason: string; message: string; recheckMs: number }
   /** A step of bookkeeping was done and the next pass has more to do, at once. Says nothing about the object. */
-  | { kind: "Again" }
+  | { kind: "Requeue" }
   /** Not enough is known yet; whoever brings the knowledge queues the key. Says nothing about the object. */
   | { kind: "Unknown" }
   /** The object is ours no more. */
   | { kind: "Released" };
 
 /** The outcomes that say something about the object, and so are shown in its status. */
-export type Telling = Exclude<Outcome, { kind: "Again" | "Unknown" | "Released" }>;
+export type ReportedOutcome = Exclude<Outcome, { kind: "Requeue" | "Unknown" | "Released" }>;
 
 /** At once again: what was just done is told, and the next pass begins to wait on what is known then. */
-export function waiting(reason: string, message: string): Extract<Outcome, { kind: "Wait" }> {
-  return { kind: "Wait", reason, message, afterMs: 0 };
+export function waiting(reason: string, message: string): Extract<Outcome, { kind: "RequeueAfter" }> {
+  return { kind: "RequeueAfter", reason, message, afterMs: 0 };
 }
 
 /** Why a look failed: what to say instead of deciding on old knowledge. */
-export type Trouble = Extract<Outcome, { kind: "Retry" }>;
+export type ReadError = Extract<Outcome, { kind: "Retry" }>;
 
-export function isTelling(outcome: Outcome): outcome is Telling {
-  return outcome.kind !== "Again" && outcome.kind !== "Unknown" && outcome.kind !== "Released";
+export function isReported(outcome: Outcome): outcome is ReportedOutcome {
+  return outcome.kind !== "Requeue" && outcome.kind !== "Unknown" && outcome.kind !== "Released";
 }
 
 /**
@@ -45,7 +45,7 @@ export function dispositionOf(outcome: Outcome, resyncMs: number): Disposition {
   switch (outcome.kind) {
     case "Done":
       return { kind: "after", ms: resyncMs };
-    case "Wait":
+    case "RequeueAfter":
       return { kind: "after", ms: Math.ceil(outcome.afterMs) };
     case "Terminal":
     case "Halted":
@@ -54,7 +54,7 @@ export function dispositionOf(outcome: Outcome, resyncMs: number): Disposition {
       return outcome.atLeastMs === undefined
         ? { kind: "retry" }
         : { kind: "retry", atLeastMs: Math.ceil(outcome.atLeastMs) };
-    case "Again":
+    case "Requeue":
       return { kind: "after", ms: 0 };
     case "Unknown":
     case "Released":

@@ -20,35 +20,35 @@ import {
 
 export const INTENT_CREATE = "Create";
 
-export interface Surroundings {
+export interface OwnershipInputs {
   definition: KindDefinition;
   account: AccountFact;
   /** Key of another object that owns this cloud id. */
   ownerOf(id: string, except: string): string | undefined;
-  held: OwnershipFacts["held"];
+  backingOff: OwnershipFacts["backingOff"];
   recheckMs: number;
 }
 
 /** All facts but `resolution`, which the kind's inventory knows. */
-export function ownershipFacts(object: ManagedObject, around: Surroundings): OwnershipFacts {
+export function ownershipFacts(object: ManagedObject, related: OwnershipInputs): OwnershipFacts {
   const { metadata } = object;
-  const identity = identityOf(object, around.definition);
+  const identity = identityOf(object, related.definition);
   const attempt = attemptOf(object, identity);
-  const claimedBy = identity.state === "adopt" ? around.ownerOf(identity.id, keyOf(object)) : undefined;
+  const ownedBy = identity.state === "adopt" ? related.ownerOf(identity.id, keyOf(object)) : undefined;
   const halted = haltOf(object);
   return {
-    noun: around.definition.noun,
+    noun: related.definition.noun,
     deleting: metadata.deletionTimestamp !== undefined,
     finalizer: metadata.finalizers?.includes(FINALIZER) ?? false,
     ...(halted ? { halted } : {}),
     deletionPolicy: object.spec.deletionPolicy ?? "Delete",
     identity,
     ...(attempt ? { attempt } : {}),
-    account: around.account,
-    held: around.held,
+    account: related.account,
+    backingOff: related.backingOff,
     requests: openRequests(metadata, identity.state === "ours" ? identity.record : {}),
-    ...(claimedBy ? { claimedBy } : {}),
-    recheckMs: around.recheckMs,
+    ...(ownedBy ? { ownedBy } : {}),
+    recheckMs: related.recheckMs,
   };
 }
 
@@ -56,7 +56,7 @@ export function ownershipFacts(object: ManagedObject, around: Surroundings): Own
  * What an object that is gone has left in the cloud without anybody seeing to it, since its finalizer was taken off by
  * somebody else. `last` is how it was at its end; undefined where it left nothing, or where its end was not seen.
  */
-export function leftBehind(last: ManagedObject, definition: KindDefinition): string | undefined {
+export function leakedResource(last: ManagedObject, definition: KindDefinition): string | undefined {
   const { metadata, spec } = last;
   if (metadata.finalizers?.includes(FINALIZER) || isOn(metadata, ANNOTATION.released)) return undefined;
   if (spec.deletionPolicy === "Orphan") return undefined;

@@ -38,9 +38,9 @@ export interface OwnershipFacts {
   /** Not handled yet. */
   requests: Requests;
   /** Steps that failed and are not to be tried again yet, by their name. */
-  held: Readonly<Record<string, Failed>>;
+  backingOff: Readonly<Record<string, Failed>>;
   /** Another object of this cluster that owns what this one wishes to adopt. */
-  claimedBy?: string;
+  ownedBy?: string;
   /** Slow recheck of terminal states, in milliseconds. */
   recheckMs: number;
 }
@@ -54,25 +54,25 @@ export type OwnershipStep =
   /** Open an attempt and send the create. */
   | { do: "create" }
   /** What the attempt made was found: record it. */
-  | { do: "take"; id: string }
+  | { do: "recordOwnership"; id: string }
   /** What it owned is gone for certain: forget it, so that another is made. */
   | { do: "disown" }
   /** Nothing came of the attempt, or what it made is recorded: forget it. */
   | { do: "closeAttempt" }
   /** See that the thing exists and fits, then record it. */
   | { do: "adopt"; id: string }
-  | { do: "rest"; outcome: Outcome };
+  | { do: "none"; outcome: Outcome };
 
 const STEPS: ReadonlySet<string> = new Set<OwnershipStep["do"]>([
   "addFinalizer",
   "release",
   "restoreRecord",
   "create",
-  "take",
+  "recordOwnership",
   "closeAttempt",
   "disown",
   "adopt",
-  "rest",
+  "none",
 ]);
 
 /** Whether the generic code performs it; all other steps are the kind's own. */
@@ -142,7 +142,7 @@ function resolve(facts: OwnershipFacts, attempt: Attempt): OwnershipStep {
   if (resolution?.state === "surelyNone") return { do: "closeAttempt" };
   if (resolution?.state === "found") {
     const [id, ...more] = resolution.ids;
-    if (id !== undefined && more.length === 0) return { do: "take", id };
+    if (id !== undefined && more.length === 0) return { do: "recordOwnership", id };
     return stall(
       facts,
       REASON.CreateAmbiguous,
@@ -151,7 +151,7 @@ function resolve(facts: OwnershipFacts, attempt: Attempt): OwnershipStep {
   }
   const message = resolution?.message ?? "the outcome of the last create is not known yet";
   return rest({
-    kind: "Wait",
+    kind: "RequeueAfter",
     reason: REASON.ResolvingCreate,
     message,
     afterMs: resolution?.lookAfterMs ?? facts.recheckMs,
@@ -159,11 +159,11 @@ function resolve(facts: OwnershipFacts, attempt: Attempt): OwnershipStep {
 }
 
 function adopt(facts: OwnershipFacts, id: string): OwnershipStep {
-  if (facts.claimedBy !== undefined)
+  if (facts.ownedBy !== undefined)
     return stall(
       facts,
       REASON.AlreadyOwned,
-      `${id} is already owned by ${facts.claimedBy}: delete that object with deletionPolicy Orphan first`,
+      `${id} is already owned by ${facts.ownedBy}: delete that object with deletionPolicy Orphan first`,
     );
   return { do: "adopt", id };
 }
@@ -173,5 +173,5 @@ function stall(facts: OwnershipFacts, reason: string, message: string): Ownershi
 }
 
 function rest(outcome: Outcome): OwnershipStep {
-  return { do: "rest", outcome };
+  return { do: "none", outcome };
 }

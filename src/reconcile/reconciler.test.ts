@@ -4,7 +4,7 @@ import { FakeKube } from "../../test/support/fake-kube.ts";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { Resource, secrets } from "../kube/resource.ts";
 import { Store } from "../runtime/store.ts";
-import { needsKey, SecretHold } from "./credential-guard.ts";
+import { CredentialGuard, needsKey } from "./credential-guard.ts";
 import { Credentials } from "./credentials.ts";
 import type { CloudAccount, Kind, ManagedObject, Operation, Performed, Step } from "./kind.ts";
 import { decideOwnership, type OwnershipFacts } from "./ownership.ts";
@@ -41,24 +41,24 @@ class ThingKind implements Kind<Thing, CloudAccount, View, ThingStep, Memory> {
   };
   readonly seen: { attempt?: unknown; ready?: string | undefined } = {};
 
-  view(facts: OwnershipFacts, { object }: { object: Thing }): View {
+  observe(facts: OwnershipFacts, { object }: { object: Thing }): View {
     const { operation, ready, left } = object.status ?? {};
     return { ...facts, memory: { operation, ready, left }, now: NOW };
   }
   resolve() {
     return { state: "surelyNone" } as const;
   }
-  decide(view: View) {
-    const { memory } = view;
-    const owned = decideOwnership(view);
+  decide(observation: View) {
+    const { memory } = observation;
+    const owned = decideOwnership(observation);
     if (owned?.do === "create" && !memory.ready) return { step: { do: "prepare" } as const, memory };
     if (owned?.do === "release" && memory.ready && !memory.left)
       return { step: { do: "tidy" } as const, memory };
     return { step: owned ?? ({ do: "put" } as const), memory };
   }
-  follow() {}
-  attemptName(view: View, { object }: { object: Thing }, unique: string) {
-    return { name: object.metadata.name, mark: `${view.memory.ready}/${unique}` };
+  track() {}
+  attemptName(observation: View, { object }: { object: Thing }, unique: string) {
+    return { name: object.metadata.name, mark: `${observation.memory.ready}/${unique}` };
   }
   expectation({ memory }: View, _: unknown, attempt: { name: string; mark?: string; time: string }) {
     this.seen.attempt = attempt;
@@ -66,10 +66,10 @@ class ThingKind implements Kind<Thing, CloudAccount, View, ThingStep, Memory> {
     const operation = { intent: "Create", name, mark, requestedAt: time, deadline: time };
     return { ...memory, operation };
   }
-  async create(view: View, _subject: unknown, _attempt: unknown, memory: Memory) {
-    this.seen.ready = view.memory.ready;
+  async create(observation: View, _subject: unknown, _attempt: unknown, memory: Memory) {
+    this.seen.ready = observation.memory.ready;
     this.done.push("create");
-    const outcome = { kind: "Wait", reason: "Creating", message: "", afterMs: 0 } as const;
+    const outcome = { kind: "RequeueAfter", reason: "Creating", message: "", afterMs: 0 } as const;
     return { id: "t1", memory, outcome };
   }
   fields({ do: what }: ThingStep) {
@@ -78,19 +78,19 @@ class ThingKind implements Kind<Thing, CloudAccount, View, ThingStep, Memory> {
   async perform({ do: what }: ThingStep, _view: View, memory: Memory) {
     this.done.push(what);
     if (what === "put") return { ...this.performed, memory };
-    const news = what === "prepare" ? { ready: "r1" } : { left: true };
-    const outcome = { kind: "Wait", reason: "Working", message: what, afterMs: 0 } as const;
-    return { outcome, memory: { ...memory, ...news } };
+    const events = what === "prepare" ? { ready: "r1" } : { left: true };
+    const outcome = { kind: "RequeueAfter", reason: "Working", message: what, afterMs: 0 } as const;
+    return { outcome, memory: { ...memory, ...events } };
   }
   status(
-    view: View,
+    observation: View,
     memory: Memory,
     outcome: Parameters<typeof managedStatus>[1],
-    subject: { object: Thing },
+    context: { object: Thing },
   ) {
-    return managedStatus<Memory>(view, outcome, subject, { facts: {}, memory, claims: [] });
+    return managedStatus<Memory>(observation, outcome, context, { facts: {}, memory, conditions: [] });
   }
-  news() {
+  events() {
     return [];
   }
   failure() {
@@ -115,7 +115,7 @@ async function setUp() {
     secretTtlMs: 0,
     operatorKeyNamespaces: [],
   });
-  const hold = new SecretHold({
+  const hold = new CredentialGuard({
     secrets: secrets(kube),
     credentials,
     users: () => store.list().filter(needsKey),
@@ -211,7 +211,7 @@ describe("a field that is put back again and again", () => {
 
   it("does not count what was refused: nothing was put back, and the refusal is what is to be said", async () => {
     const { kind, pass, stalled } = await owning();
-    const outcome = { kind: "Wait", reason: "No", message: "refused", afterMs: 0 } as const;
+    const outcome = { kind: "RequeueAfter", reason: "No", message: "refused", afterMs: 0 } as const;
     kind.performed = { outcome, refused: true };
     for (let times = 0; times < 9; times++) await pass();
     expect(kind.done).toHaveLength(9);

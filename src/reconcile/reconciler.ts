@@ -13,28 +13,28 @@ import type { Store } from "../runtime/store.ts";
 import type { Disposition } from "../runtime/workers.ts";
 import { Contention, contended } from "./contention.ts";
 import { create, recorded } from "./create.ts";
-import type { SecretHold } from "./credential-guard.ts";
+import type { CredentialGuard } from "./credential-guard.ts";
 import type { Credentials } from "./credentials.ts";
-import { type Announcement, announce } from "./event-notes.ts";
+import { type EventNote, transitionEvents } from "./event-notes.ts";
 import {
   type CloudAccount,
   type Gate,
   type Kind,
   type ManagedObject,
+  type ReconcileContext,
+  requireAccount,
   type Step,
-  type Subject,
-  signed,
   stepName,
 } from "./kind.ts";
-import { dispositionOf, isTelling, type Outcome, type Telling, waiting } from "./outcome.ts";
+import { dispositionOf, isReported, type Outcome, type ReportedOutcome, waiting } from "./outcome.ts";
 import { isOwnershipStep, type OwnershipFacts, type OwnershipStep } from "./ownership.ts";
-import { leftBehind, ownerOf, ownershipFacts } from "./ownership-facts.ts";
+import { leakedResource, ownerOf, ownershipFacts } from "./ownership-facts.ts";
 import { REASON } from "./reasons.ts";
 import { ANNOTATION, isOn, requestsIn } from "./record.ts";
-import { Holds, isFailed, signatureOf } from "./step-backoff.ts";
+import { isFailed, StepBackoff, signatureOf } from "./step-backoff.ts";
 import type { ObjectWriter } from "./writer.ts";
 
-export interface ReconcilerParts<
+export interface ReconcilerOptions<
   O extends ManagedObject,
   A extends CloudAccount,
   V extends OwnershipFacts,
@@ -45,7 +45,7 @@ export interface ReconcilerParts<
   store: Pick<Store<O>, "get" | "list">;
   writer: ObjectWriter<O>;
   credentials: Credentials<A>;
-  secrets: SecretHold<A>;
+  secrets: CredentialGuard<A>;
   recorder: Pick<EventRecorder, "record">;
   /** True only while our lease surely has not ended. */
   mayWrite: () => boolean;
@@ -71,8 +71,8 @@ export interface ReconcilerSettings {
 interface Pass<O, A, V, M> {
   key: string;
   object: O;
-  subject: Subject<O, A>;
-  view: V;
+  context: ReconcileContext<O, A>;
+  observation: V;
   memory: M;
   /** What a failed step is held by until it changes. */
   signature: string;
@@ -90,13 +90,13 @@ export class Reconciler<
   S extends Step,
   M,
 > {
-  readonly #parts: ReconcilerParts<O, A, V, S, M>;
-  readonly #holds: Holds;
+  readonly #parts: ReconcilerOptions<O, A, V, S, M>;
+  readonly #holds: StepBackoff;
   readonly #contention: Contention;
 
-  constructor(parts: ReconcilerParts<O, A, V, S, M>) {
+  constructor(parts: ReconcilerOptions<O, A, V, S, M>) {
     this.#parts = parts;
-    this.#holds = new Holds(parts.clock);
+    this.#holds = new StepBackoff(parts.clock);
     this.#contention = new Contention(parts.clock);
   }
 
@@ -112,7 +112,7 @@ export class Reconciler<
     try {
       const { pass, step } = await this.#observe(key, object);
       const outcome = await this.#act(pass, step);
-      if (isTelling(outcome)) await this.#tell(pass, pass.memory, outcome);
+      if (isReported(outcome)) await this.#patchStatus(pass, pass.memory, outcome);
       return dispositionOf(outcome, this.#untilResync(object.metadata.uid ?? key));
     } catch (error) {
       // Somebody was faster, or the object is gone: not worth a line, and the watch is about to bring the news.
@@ -124,14 +124,14 @@ export class Reconciler<
   /** The object has gone from the cluster; `last` is how it was then. */
   gone(last: O): void {
     const { kind, logger, mayWrite, recorder, leaked } = this.#parts;
-    const left = mayWrite() ? leftBehind(last, kind.definition) : undefined;
+    const left = mayWrite() ? leakedResource(last, kind.definition) : undefined;
     if (left === undefined) return;
     const note = `its finalizer was taken off, so that nobody saw to ${left}: it goes on costing. Delete it in the Paperspace console, or adopt it (spec.adoptId)`;
     logger.error({ key: keyOf(last), left }, "an object went without its finalizer");
     leaked();
     const id = `${REASON.LeftBehind}/${last.metadata.uid}`;
-    const news = { type: "Warning", reason: REASON.LeftBehind, action: "Reconcile", note, id } as const;
-    recorder.record({ regarding: this.#regarding(last), ...news });
+    const events = { type: "Warning", reason: REASON.LeftBehind, action: "Reconcile", note, id } as const;
+    recorder.record({ regarding: this.#regarding(last), ...events });
   }
 
   /** A new term: what failed under another leader may be tried again. */
@@ -146,44 +146,47 @@ export class Reconciler<
     const facts = ownershipFacts(object, {
       definition: kind.definition,
       account: fact,
-      held: this.#holds.standing(key, signature),
+      backingOff: this.#holds.active(key, signature),
       ownerOf: (id, except) => ownerOf(store.list(), id, except),
       recheckMs: settings.recheckMs,
     });
-    const subject: Subject<O, A> = {
+    const context: ReconcileContext<O, A> = {
       key,
       object,
       ...(account ? { account } : {}),
       ...(facts.identity.state === "ours" ? { record: facts.identity.record } : {}),
     };
     if (facts.attempt && account?.team === facts.attempt.team)
-      facts.resolution = kind.resolve({ ...subject, account }, facts.attempt);
-    const view = kind.view(facts, subject);
-    const decision = kind.decide(view);
+      facts.resolution = kind.resolve({ ...context, account }, facts.attempt);
+    const observation = kind.observe(facts, context);
+    const decision = kind.decide(observation);
     const { step, memory } = decision;
     this.#parts.logger.debug({ key, step: step.do }, "decided");
-    kind.follow(subject, decision);
-    return { pass: { key, object, subject, view, memory, signature, ...(secret && { secret }) }, step };
+    kind.track(context, decision);
+    return {
+      pass: { key, object, context, observation, memory, signature, ...(secret && { secret }) },
+      step,
+    };
   }
 
   async #act(pass: Pass<O, A, V, M>, step: OwnershipStep | S): Promise<Outcome> {
     await this.#holdSecret(pass, step);
     if (isOwnershipStep(step) && step.do !== "create") return this.#bookkeeping(pass, step);
     const name = stepName(step);
-    const standing = pass.view.held[name];
+    const standing = pass.observation.backingOff[name];
     if (standing) return standing;
     const outcome = step.do === "create" ? await this.#create(pass) : await this.#perform(pass, step as S);
-    if (isFailed(outcome)) return this.#holds.note(pass.key, name, pass.signature, outcome);
+    if (isFailed(outcome)) return this.#holds.record(pass.key, name, pass.signature, outcome);
     this.#holds.clear(pass.key, name);
     return outcome;
   }
 
   /** Before there is anything that only its key can delete. */
-  async #holdSecret({ secret, view }: Pass<O, A, V, M>, step: OwnershipStep | S): Promise<void> {
+  async #holdSecret({ secret, observation }: Pass<O, A, V, M>, step: OwnershipStep | S): Promise<void> {
     // A kind's own step may leave something behind as well, before there is any record.
-    const making = !isOwnershipStep(step) || step.do === "create" || step.do === "take";
-    if (secret && (making || view.identity.state === "ours" || view.attempt))
-      await this.#parts.secrets.take(secret);
+    const making = !isOwnershipStep(step) || step.do === "create" || step.do === "recordOwnership";
+    if (secret && (making || observation.identity.state === "ours" || observation.attempt))
+      await this.#parts.secrets.protect(secret);
   }
 
   /** The steps that touch only the object, not the cloud. */
@@ -192,24 +195,24 @@ export class Reconciler<
     switch (step.do) {
       case "addFinalizer":
         await writer.addFinalizer(pass.object);
-        return { kind: "Again" };
+        return { kind: "Requeue" };
       case "restoreRecord":
-        if (pass.subject.record) await writer.annotate(pass.object, recorded(pass.subject.record));
-        return { kind: "Again" };
-      case "take":
-        await this.#take(pass, step.id);
-        return { kind: "Again" };
+        if (pass.context.record) await writer.annotate(pass.object, recorded(pass.context.record));
+        return { kind: "Requeue" };
+      case "recordOwnership":
+        await this.#recordOwnership(pass, step.id);
+        return { kind: "Requeue" };
       case "closeAttempt":
         return this.#closeAttempt(pass);
       case "disown":
         await this.#disown(pass);
         this.#event(pass, "Warning", REASON.Disowned, "Disown", "what it owned is gone; another is made");
-        return { kind: "Again" };
+        return { kind: "Requeue" };
       case "release":
         if (!(await this.#release(pass))) return UNLISTED;
         this.#event(pass, "Normal", step.reason, "Release", RELEASED[step.reason] ?? "the object may go");
         return { kind: "Released" };
-      case "rest":
+      case "none":
         return step.outcome;
       default:
         // "create" is no bookkeeping, and a kind must have refined "adopt".
@@ -221,9 +224,9 @@ export class Reconciler<
     const { secrets, writer } = this.#parts;
     const settle = async () => {
       // Noted on the object, so that it can go without a key from now on.
-      if (pass.subject.record && pass.view.deletionPolicy !== "Orphan") await this.#disown(pass);
+      if (pass.context.record && pass.observation.deletionPolicy !== "Orphan") await this.#disown(pass);
     };
-    return secrets.letGo(pass.object, settle, async () => {
+    return secrets.release(pass.object, settle, async () => {
       await writer.removeFinalizer(pass.object);
     });
   }
@@ -236,9 +239,9 @@ export class Reconciler<
     pass.object = await writer.annotate(pass.object, { [ANNOTATION.record]: null });
   }
 
-  async #take(pass: Pass<O, A, V, M>, id: string): Promise<void> {
-    const { account, object } = pass.subject;
-    const { attempt } = pass.view;
+  async #recordOwnership(pass: Pass<O, A, V, M>, id: string): Promise<void> {
+    const { account, object } = pass.context;
+    const { attempt } = pass.observation;
     const team = attempt?.team ?? account?.team;
     if (team === undefined) throw new Error("nothing can be taken without a team");
     const { uid = "" } = object.metadata;
@@ -252,36 +255,40 @@ export class Reconciler<
   async #closeAttempt(pass: Pass<O, A, V, M>): Promise<Outcome> {
     const { writer, kind } = this.#parts;
     pass.object = await writer.annotate(pass.object, { [ANNOTATION.createPending]: null });
-    if (pass.subject.record) return { kind: "Again" };
+    if (pass.context.record) return { kind: "Requeue" };
     const outcome = waiting(REASON.Creating, "nothing came of the last create");
-    const status = kind.status(pass.view, pass.memory, outcome, pass.subject);
+    const status = kind.status(pass.observation, pass.memory, outcome, pass.context);
     delete status.operation;
-    const given = pass.view.attempt?.name;
+    const given = pass.observation.attempt?.name;
     if (given) status.abandoned = [...(status.abandoned ?? []), given].slice(-ABANDONED);
     pass.object = await writer.status(pass.object, status);
-    return { kind: "Again" };
+    return { kind: "Requeue" };
   }
 
   async #create(pass: Pass<O, A, V, M>): Promise<Outcome> {
     const { kind, writer, clock, settings } = this.#parts;
-    const { object, record, memory, outcome } = await create<O, A, V, M>(pass.view, signed(pass.subject), {
-      kind,
-      writer,
-      clock,
-      sendWindowMs: settings.sendWindowMs,
-      gate: (latest) => this.#gate(latest, { deletion: false }),
-      remember: (latest, expected) =>
-        this.#tell(
-          { ...pass, object: latest },
-          expected,
-          waiting(REASON.Creating, "the create is being sent"),
-        ),
-    });
+    const { object, record, memory, outcome } = await create<O, A, V, M>(
+      pass.observation,
+      requireAccount(pass.context),
+      {
+        kind,
+        writer,
+        clock,
+        sendWindowMs: settings.sendWindowMs,
+        gate: (latest) => this.#gate(latest, { deletion: false }),
+        remember: (latest, expected) =>
+          this.#patchStatus(
+            { ...pass, object: latest },
+            expected,
+            waiting(REASON.Creating, "the create is being sent"),
+          ),
+      },
+    );
     pass.object = object;
     if (memory !== undefined) pass.memory = memory;
     if (record) {
-      pass.subject = { ...pass.subject, record };
-      const { attempt: _resolved, ...facts } = pass.view;
+      pass.context = { ...pass.context, record };
+      const { attempt: _resolved, ...facts } = pass.observation;
       this.#lookAgain(pass, { ...facts, identity: { state: "ours", record, restore: false } });
       this.#event(pass, "Normal", REASON.Created, "Create", `created ${record.id} as "${record.name}"`);
     }
@@ -296,25 +303,31 @@ export class Reconciler<
     if (contested.length > 0) return contended(contested, settings.slowMs);
     let intended = pass.memory;
     try {
-      const performed = await kind.perform(step, pass.view, pass.memory, signed(pass.subject), {
-        gate: this.#gate(pass.object, { deletion: pass.view.deleting }),
-        remember: async (expected, telling) => {
-          pass.object = await this.#tell(pass, expected, telling);
-          intended = expected;
+      const performed = await kind.perform(
+        step,
+        pass.observation,
+        pass.memory,
+        requireAccount(pass.context),
+        {
+          gate: this.#gate(pass.object, { deletion: pass.observation.deleting }),
+          persistIntent: async (expected, telling) => {
+            pass.object = await this.#patchStatus(pass, expected, telling);
+            intended = expected;
+          },
+          ackRequests: async (requests) => {
+            const { record } = pass.context;
+            if (!record) throw new Error("requests are noted in a record");
+            const noted = { ...record, ...requests };
+            pass.object = await this.#parts.writer.annotate(pass.object, recorded(noted));
+            pass.context = { ...pass.context, record: noted };
+          },
         },
-        handled: async (requests) => {
-          const { record } = pass.subject;
-          if (!record) throw new Error("requests are noted in a record");
-          const noted = { ...record, ...requests };
-          pass.object = await this.#parts.writer.annotate(pass.object, recorded(noted));
-          pass.subject = { ...pass.subject, record: noted };
-        },
-      });
-      const { outcome, memory, news, refused } = performed;
+      );
+      const { outcome, memory, events, refused } = performed;
       if (!refused && !isFailed(outcome)) this.#contention.note(pass.key, fields, generation);
       pass.memory = memory;
-      for (const piece of news ?? []) this.#announce(pass, piece);
-      this.#lookAgain(pass, pass.view);
+      for (const piece of events ?? []) this.#announce(pass, piece);
+      this.#lookAgain(pass, pass.observation);
       return outcome;
     } catch (error) {
       const failure = kind.failure(error);
@@ -327,22 +340,25 @@ export class Reconciler<
 
   /** The answer of a write is knowledge: what is told should hold it already, not only the next pass's status. */
   #lookAgain(pass: Pass<O, A, V, M>, facts: OwnershipFacts): void {
-    pass.subject = { ...pass.subject, object: pass.object };
-    pass.view = this.#parts.kind.view(facts, pass.subject);
+    pass.context = { ...pass.context, object: pass.object };
+    pass.observation = this.#parts.kind.observe(facts, pass.context);
   }
 
   /** The status as it is now known, and an Event where that is news. */
-  async #tell(pass: Pass<O, A, V, M>, memory: M, outcome: Telling): Promise<O> {
+  async #patchStatus(pass: Pass<O, A, V, M>, memory: M, outcome: ReportedOutcome): Promise<O> {
     const { kind, writer } = this.#parts;
     const before = (pass.object.status ?? {}) as NonNullable<O["status"]>;
-    const after = kind.status(pass.view, memory, outcome, pass.subject);
+    const after = kind.status(pass.observation, memory, outcome, pass.context);
     const written = await writer.status(pass.object, after);
-    for (const piece of [...kind.news(before, after), ...announce(before.conditions, after.conditions)])
+    for (const piece of [
+      ...kind.events(before, after),
+      ...transitionEvents(before.conditions, after.conditions),
+    ])
       this.#announce(pass, piece);
     return written;
   }
 
-  #announce(pass: Pass<O, A, V, M>, { type, reason, note, id }: Announcement): void {
+  #announce(pass: Pass<O, A, V, M>, { type, reason, note, id }: EventNote): void {
     this.#event(pass, type, reason, "Reconcile", note, id);
   }
 
@@ -389,7 +405,7 @@ export class Reconciler<
 
 /** Soon over, at the start of the process. */
 const UNLISTED: Outcome = {
-  kind: "Wait",
+  kind: "RequeueAfter",
   reason: REASON.Deleting,
   message:
     "its Secret is let go with the last object that needs it, and not all kinds of objects are listed yet",

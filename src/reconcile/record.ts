@@ -57,7 +57,7 @@ export interface Attempt extends AttemptName {
 }
 
 /** What a kind needs to know of an attempt to send it, or to find out what came of it. */
-export type Sought = Pick<Attempt, "name" | "mark" | "time">;
+export type CreateAttempt = Pick<Attempt, "name" | "mark" | "time">;
 
 /** An annotation that is there but cannot be read is kept apart from one that is absent: it must stop us. */
 export type Parsed<T> = { state: "absent" } | { state: "read"; value: T } | { state: "unreadable" };

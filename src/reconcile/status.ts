@@ -4,9 +4,9 @@
  */
 import { type ObjectMeta, toTime } from "../kube/objects.ts";
 import { type Change, describe } from "./change.ts";
-import { type Claim, type ConditionFacts, conditions, progressClaims } from "./conditions.ts";
+import { type ConditionFacts, conditions, type DesiredCondition, progressConditions } from "./conditions.ts";
 import type { CloudAccount, ManagedStatus } from "./kind.ts";
-import type { Telling } from "./outcome.ts";
+import type { ReportedOutcome } from "./outcome.ts";
 import type { OwnershipFacts } from "./ownership.ts";
 import type { OwnerRecord } from "./record.ts";
 
@@ -16,9 +16,9 @@ export interface StatusParts<T extends ManagedStatus> {
   facts: Partial<T>;
   memory: Partial<T>;
   /** The kind's own conditions. While the object is halted only those of the types in `saidAnew` are said anew. */
-  claims: readonly Claim[];
+  conditions: readonly DesiredCondition[];
   /** Types of conditions that can be judged without acting. One that is not claimed any more goes. */
-  saidAnew?: readonly string[];
+  refreshedWhilePaused?: readonly string[];
 }
 
 /** The parts of a kind's subject that its status rests on. */
@@ -31,17 +31,21 @@ export interface StatusSubject<T extends ManagedStatus> {
 type Observed<T> = T & { observedGeneration: number };
 
 export function managedStatus<T extends ManagedStatus>(
-  view: OwnershipFacts & { now: number },
-  outcome: Telling,
+  observation: OwnershipFacts & { now: number },
+  outcome: ReportedOutcome,
   { object, record, account }: StatusSubject<T>,
-  { facts, memory, claims, saidAnew = [] }: StatusParts<T>,
+  { facts, memory, conditions, refreshedWhilePaused = [] }: StatusParts<T>,
 ): Observed<T> {
   const { metadata, status: before } = object;
   const { generation = 0, uid } = metadata;
   const previous = before?.conditions ?? [];
-  const said = saidOf(view, outcome, claims, saidAnew, { previous, generation, now: toTime(view.now) });
+  const said = conditionsOf(observation, outcome, conditions, refreshedWhilePaused, {
+    previous,
+    generation,
+    now: toTime(observation.now),
+  });
   // What is at odds stays as it is: written anew it would no longer be, and a second thing would be made.
-  if (view.identity.state === "conflict" && before)
+  if (observation.identity.state === "conflict" && before)
     return { ...before, observedGeneration: generation, conditions: said };
   const teamId = record?.team ?? account?.team ?? before?.teamId;
   const status: ManagedStatus = {
@@ -60,10 +64,10 @@ export function managedStatus<T extends ManagedStatus>(
 }
 
 /** `wellSaid` is said where nothing differs. */
-export function syncedClaim(changes: readonly Change[], wellSaid: string): Claim {
+export function syncedCondition(changes: readonly Change[], inSyncMessage: string): DesiredCondition {
   return changes.length > 0
     ? { type: "Synced", status: "False", reason: "Drifted", message: describe(changes) }
-    : { type: "Synced", status: "True", reason: "Synced", message: wellSaid };
+    : { type: "Synced", status: "True", reason: "Synced", message: inSyncMessage };
 }
 
 /** While the thing cannot be seen, what was last known of it stays: it is all there is. */
@@ -77,18 +81,18 @@ function handledOf({ restart, start }: Partial<OwnerRecord> = {}): Pick<ManagedS
   return { handled: { ...(restart !== undefined && { restart }), ...(start !== undefined && { start }) } };
 }
 
-function saidOf(
+function conditionsOf(
   { halted, deleting }: OwnershipFacts,
-  outcome: Telling,
-  claims: readonly Claim[],
-  saidAnew: readonly string[],
+  outcome: ReportedOutcome,
+  reservations: readonly DesiredCondition[],
+  refreshedWhilePaused: readonly string[],
   facts: ConditionFacts,
 ) {
-  const paused: Claim[] = halted ? [{ type: "Paused", status: "True", ...halted }] : [];
+  const paused: DesiredCondition[] = halted ? [{ type: "Paused", status: "True", ...halted }] : [];
   if (outcome.kind !== "Halted")
-    return conditions([...progressClaims(outcome, deleting), ...claims, ...paused], facts);
+    return conditions([...progressConditions(outcome, deleting), ...reservations, ...paused], facts);
   // Only what can be seen without acting is said anew; the rest stands as it was when we were halted.
-  const anew = claims.filter(({ type }) => saidAnew.includes(type));
-  const kept = facts.previous.filter(({ type }) => type !== "Paused" && !saidAnew.includes(type));
+  const anew = reservations.filter(({ type }) => refreshedWhilePaused.includes(type));
+  const kept = facts.previous.filter(({ type }) => type !== "Paused" && !refreshedWhilePaused.includes(type));
   return [...kept, ...conditions([...anew, ...paused], facts)];
 }

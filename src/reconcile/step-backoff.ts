@@ -21,7 +21,7 @@ export function signatureOf({ metadata }: ManagedObject, account: CloudAccount |
   return `${generation}/${deletionTimestamp !== undefined}/${account?.fingerprint ?? ""}/${asked}`;
 }
 
-interface Hold {
+interface Failure {
   /** What must stay the same for the hold to stand: a changed spec or credential is a new chance. */
   signature: string;
   outcome: Failed;
@@ -33,17 +33,17 @@ interface Hold {
 const BASE_MS = 1_000;
 const MAX_MS = 5 * 60_000;
 
-export class Holds {
+export class StepBackoff {
   readonly #clock: Clock;
   /** By object, then step. */
-  readonly #holds = new Map<string, Map<string, Hold>>();
+  readonly #holds = new Map<string, Map<string, Failure>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /** By step: the outcome to repeat instead of doing it, with the time that is left. */
-  standing(key: string, signature: string): Readonly<Record<string, Failed>> {
+  active(key: string, signature: string): Readonly<Record<string, Failed>> {
     const now = this.#clock.monotonic();
     const standing = [...(this.#holds.get(key) ?? [])].filter(
       ([, hold]) => hold.signature === signature && hold.until > now,
@@ -54,8 +54,8 @@ export class Holds {
   }
 
   /** Notes that `step` failed; returns the outcome with the time of the next try in it. */
-  note(key: string, step: string, signature: string, outcome: Failed): Failed {
-    const holds = this.#holds.get(key) ?? new Map<string, Hold>();
+  record(key: string, step: string, signature: string, outcome: Failed): Failed {
+    const holds = this.#holds.get(key) ?? new Map<string, Failure>();
     this.#holds.set(key, holds);
     const before = holds.get(step);
     const now = this.#clock.monotonic();

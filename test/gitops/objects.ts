@@ -9,7 +9,7 @@ import { machineStatus } from "../../src/kinds/machine/status.ts";
 import { type MachineStatus, machineDefinition } from "../../src/kinds/machine/types.ts";
 import type { KubeObject } from "../../src/kube/objects.ts";
 import type { KindDefinition } from "../../src/reconcile/kind.ts";
-import type { Telling } from "../../src/reconcile/outcome.ts";
+import type { ReportedOutcome } from "../../src/reconcile/outcome.ts";
 import type { OwnershipFacts } from "../../src/reconcile/ownership.ts";
 import { REASON } from "../../src/reconcile/reasons.ts";
 import { situation as deploymentView } from "../decide/deployment/situations.ts";
@@ -17,7 +17,7 @@ import { RECORD, scene, TEAM, UID } from "../decide/machine/situations.ts";
 
 /** What a pass of a living or dying object, halted or not, came to, and at which generation. */
 interface Pass {
-  outcome: Telling;
+  outcome: ReportedOutcome;
   deleting: boolean;
   halted?: OwnershipFacts["halted"];
   generation: number;
@@ -27,7 +27,7 @@ interface Pass {
 export interface Case {
   name: string;
   object: KubeObject;
-  told: Telling | undefined;
+  told: ReportedOutcome | undefined;
   /** The generation that the operator has looked at last; -1: none. */
   observed: number;
   deleting: boolean;
@@ -35,9 +35,9 @@ export interface Case {
 }
 
 const saying = { reason: "Because", message: "why it is so" };
-const OUTCOMES: readonly Telling[] = [
+const OUTCOMES: readonly ReportedOutcome[] = [
   { kind: "Done", ...saying },
-  { kind: "Wait", ...saying, afterMs: 1 },
+  { kind: "RequeueAfter", ...saying, afterMs: 1 },
   { kind: "Retry", ...saying },
   { kind: "Terminal", ...saying, recheckMs: 1 },
   { kind: "Halted", reason: REASON.Paused, message: "paused", recheckMs: 1 },
@@ -82,11 +82,15 @@ const machines: Writer = {
   definition: machineDefinition,
   write(pass, knowledge, before) {
     const { facts, record } = common(pass, knowledge);
-    const view = { ...scene().view, ...facts } as Parameters<typeof machineStatus>[0];
+    const observation = { ...scene().observation, ...facts } as Parameters<typeof machineStatus>[0];
     const status = before as MachineStatus | undefined;
-    const object = { metadata: metadataOf(pass.generation), spec: view.spec, ...(status && { status }) };
-    const subject = { key: "default/box", object, account: { team: TEAM }, ...record };
-    return machineStatus(view, {}, pass.outcome, subject);
+    const object = {
+      metadata: metadataOf(pass.generation),
+      spec: observation.spec,
+      ...(status && { status }),
+    };
+    const context = { key: "default/box", object, account: { team: TEAM }, ...record };
+    return machineStatus(observation, {}, pass.outcome, context);
   },
 };
 
@@ -94,11 +98,15 @@ const deployments: Writer = {
   definition: deploymentDefinition,
   write(pass, knowledge, before) {
     const { facts, record } = common(pass, knowledge);
-    const view = deploymentView(facts as Parameters<typeof deploymentView>[0]);
+    const observation = deploymentView(facts as Parameters<typeof deploymentView>[0]);
     const status = before as DeploymentStatus | undefined;
-    const object = { metadata: metadataOf(pass.generation), spec: view.spec, ...(status && { status }) };
-    const subject = { key: "default/box", object, account: { team: TEAM }, ...record };
-    return deploymentStatus(view, view.memory, pass.outcome, subject);
+    const object = {
+      metadata: metadataOf(pass.generation),
+      spec: observation.spec,
+      ...(status && { status }),
+    };
+    const context = { key: "default/box", object, account: { team: TEAM }, ...record };
+    return deploymentStatus(observation, observation.memory, pass.outcome, context);
   },
 };
 
@@ -129,8 +137,8 @@ export function* everyCase(): Generator<Case> {
 interface What {
   writer: Writer;
   knowledge: Knowledge;
-  first: Telling | undefined;
-  outcome: Telling;
+  first: ReportedOutcome | undefined;
+  outcome: ReportedOutcome;
   halted: OwnershipFacts["halted"];
   deleting: boolean;
 }

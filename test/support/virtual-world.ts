@@ -11,7 +11,7 @@ import { type Config, loadConfig } from "../../src/base/config.ts";
 import { createLogger, type LoggerOptions } from "../../src/base/logger.ts";
 import { deploymentDefinition, type PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
 import { machineDefinition, type PaperspaceMachine } from "../../src/kinds/machine/types.ts";
-import type { ServedKind } from "../../src/kinds/registration.ts";
+import type { KindRegistration } from "../../src/kinds/registration.ts";
 import type { KubeConnection } from "../../src/kube/connection.ts";
 import { SECRETS, type Secret } from "../../src/kube/resource.ts";
 import { DEFAULT_SECRET } from "../../src/reconcile/credentials.ts";
@@ -34,7 +34,7 @@ export { NAMESPACE, SPEC };
 export interface WorldOptions {
   simulation?: SimulationOptions;
   /** Kinds that the operators serve beside those of the registry. */
-  kinds?: readonly ServedKind<never>[];
+  kinds?: readonly KindRegistration<never>[];
   /** Flags of the operators. */
   flags?: string[];
   random?: () => number;
@@ -57,7 +57,7 @@ export class VirtualWorld {
   readonly kube: FakeKube;
   readonly sim: Simulation;
   readonly config: Config;
-  readonly #kinds: readonly ServedKind<never>[];
+  readonly #kinds: readonly KindRegistration<never>[];
   readonly #types: readonly FakeType[];
   readonly #logging: LoggerOptions;
   readonly #ends: (() => void)[] = [];
@@ -86,7 +86,7 @@ export class VirtualWorld {
   }
 
   /** The objects of a kind that this world was made with; `spec` is what an applied one has beside what is said. */
-  objects<O extends ManagedObject>({ definition }: ServedKind<O>, spec: O["spec"]): VirtualObjects<O> {
+  objects<O extends ManagedObject>({ definition }: KindRegistration<O>, spec: O["spec"]): VirtualObjects<O> {
     const type = this.#types.find(({ kind }) => kind === definition.kind);
     if (!type) throw new Error(`this world has no ${definition.kind}`);
     return new VirtualObjects<O>(() => this, type, spec);

@@ -193,8 +193,8 @@ describe("what the API filled in by itself", () => {
   });
 
   it("is a difference all the same where the spec wants another value there", () => {
-    const wanted = leaves({ command: ["mine"] });
-    expect(differences(wanted, stored, ["command", "containerRegistry"])).toEqual([
+    const desired = leaves({ command: ["mine"] });
+    expect(differences(desired, stored, ["command", "containerRegistry"])).toEqual([
       { field: "command", from: ["entry"], to: ["mine"] },
     ]);
   });

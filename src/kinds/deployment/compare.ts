@@ -66,20 +66,20 @@ const CHOSEN_BY_API: ReadonlySet<string> = new Set(["region"]);
  * What of `wanted` is not so in `stored`. Leaves in `filled` are what the API is known to fill in by itself: they are no
  * difference, as long as nothing else is wanted there.
  */
-export function differences(wanted: Leaves, stored: Leaves, filled: readonly string[] = []): Change[] {
+export function differences(desired: Leaves, stored: Leaves, filled: readonly string[] = []): Change[] {
   const changes: Change[] = [];
-  for (const [field, to] of wanted) {
+  for (const [field, to] of desired) {
     const from = stored.get(field);
     if (!isSame(from, to)) changes.push({ field, from, to });
   }
-  for (const field of additions(wanted, stored))
+  for (const field of additions(desired, stored))
     if (!filled.includes(field)) changes.push({ field, from: stored.get(field), to: undefined });
   return changes;
 }
 
 /** Leaves of `stored` that `wanted` says nothing of. */
-export function additions(wanted: Leaves, stored: Leaves): string[] {
-  return [...stored.keys()].filter((field) => !wanted.has(field) && !CHOSEN_BY_API.has(field));
+export function additions(desired: Leaves, stored: Leaves): string[] {
+  return [...stored.keys()].filter((field) => !desired.has(field) && !CHOSEN_BY_API.has(field));
 }
 
 /** Equal for configurations that mean the same; the name is no part of it, since a rename is no other configuration. */

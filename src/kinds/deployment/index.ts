@@ -2,20 +2,20 @@
  * The door of this room: what the registry gets, and how the configuration becomes the settings of this kind.
  */
 import type { Config } from "../../base/config.ts";
-import { troubleOf } from "../failure.ts";
-import { controllerOf, type KindEntry, watchSettings } from "../registration.ts";
+import { readErrorOf } from "../failure.ts";
+import { newController, observerSettings, type PublishedKind } from "../registration.ts";
 import { DeploymentKind } from "./kind.ts";
 import type { DeploymentSettings } from "./observer.ts";
 import { References } from "./references.ts";
 import { deploymentCrd, deploymentDefinition, type PaperspaceDeployment } from "./types.ts";
 
 /** The registry's line. */
-export const deployment: KindEntry<PaperspaceDeployment> = {
+export const deployment: PublishedKind<PaperspaceDeployment> = {
   definition: deploymentDefinition,
   crd: deploymentCrd,
   /** Project secrets that were put there for a deployment which was never made. */
-  owes: ({ status }) => (status?.secrets?.length ?? 0) > 0,
-  control(parts) {
+  hasLeftovers: ({ status }) => (status?.secrets?.length ?? 0) > 0,
+  start(parts) {
     const { clock, logger, config, enqueue, store } = parts;
     const settings = settingsOf(config);
     const references = new References({
@@ -25,15 +25,18 @@ export const deployment: KindEntry<PaperspaceDeployment> = {
       resyncMs: config.resyncInterval,
       recheckMs: config.credentialRecheck,
       enqueue,
-      troubled: (error) => troubleOf(error, settings.rechecks),
+      readErrorOf: (error) => readErrorOf(error, settings.rechecks),
     });
     const objects = () => store.list();
-    return controllerOf(parts, new DeploymentKind({ clock, logger, enqueue, settings, references, objects }));
+    return newController(
+      parts,
+      new DeploymentKind({ clock, logger, enqueue, settings, references, objects }),
+    );
   },
 };
 
 function settingsOf(config: Config): DeploymentSettings {
-  const shared = watchSettings(config);
+  const shared = observerSettings(config);
   return {
     ...shared,
     limits: {

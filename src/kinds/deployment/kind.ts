@@ -4,98 +4,111 @@
  */
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { announced } from "../../reconcile/create.ts";
-import type { Decision, Failure, Gate, Signed, Tools } from "../../reconcile/kind.ts";
-import { type Telling, waiting } from "../../reconcile/outcome.ts";
+import type { AuthorizedContext, Decision, Failure, Gate, PerformContext } from "../../reconcile/kind.ts";
+import { type ReportedOutcome, waiting } from "../../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../../reconcile/ownership.ts";
 import { referenceOf } from "../../reconcile/ownership-facts.ts";
-import { type AttemptName, adoptOrder, parseAdopt, type Sought } from "../../reconcile/record.ts";
+import { type AttemptName, adoptOrder, type CreateAttempt, parseAdopt } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { PaperspaceKind } from "../paperspace-kind.ts";
 import { DeploymentApi, type StoredSpec } from "./api.ts";
 import { headersOf } from "./config.ts";
-import { decide } from "./decide.ts";
+import { decideDeployment } from "./decide.ts";
 import { origin } from "./life.ts";
-import { Claims } from "./name-reservations.ts";
-import type { DeploymentMemory, DeploymentStep, DeploymentView, Wanted } from "./observation.ts";
-import { type Deployments, nameOf, Observer, type ObserverParts } from "./observer.ts";
+import { NameReservations } from "./name-reservations.ts";
+import type { DeploymentMemory, DeploymentObservation, DeploymentStep, Desired } from "./observation.ts";
+import {
+  cloudNameOf,
+  type DeploymentContext,
+  DeploymentObserver,
+  type DeploymentObserverOptions,
+} from "./observer.ts";
 import { taken } from "./preparation.ts";
 import { firstSpecsIfAny } from "./project-cache.ts";
 import { originOf } from "./provenance.ts";
 import { REASON } from "./reasons.ts";
 import { pushed } from "./rollout.ts";
-import { deploymentNews, deploymentStatus } from "./status.ts";
+import { deploymentEventNotes, deploymentStatus } from "./status.ts";
 import { entryOf, perform } from "./steps.ts";
 import { type DeploymentStatus, deploymentDefinition, type PaperspaceDeployment } from "./types.ts";
 
-export interface DeploymentParts extends Omit<ObserverParts, "rivalOf"> {
+export interface DeploymentParts extends Omit<DeploymentObserverOptions, "conflictingOwner"> {
   objects(): readonly PaperspaceDeployment[];
 }
 
 /** The name turned out to be taken, right before or after an upsert. */
 class NameTaken extends Error {}
 
-type SignedDeployment = Signed<PaperspaceDeployment, PaperspaceAccount>;
+type AuthorizedDeploymentContext = AuthorizedContext<PaperspaceDeployment, PaperspaceAccount>;
 
 export class DeploymentKind extends PaperspaceKind<
   PaperspaceDeployment,
-  DeploymentView,
+  DeploymentObservation,
   DeploymentStep,
   DeploymentMemory,
-  Observer,
+  DeploymentObserver,
   DeploymentParts
 > {
   readonly definition = deploymentDefinition;
-  readonly #claims: Claims;
+  readonly #reservations: NameReservations;
 
   constructor(parts: DeploymentParts) {
-    const claims = new Claims(parts.objects);
-    super(parts, new Observer({ ...parts, rivalOf: (...asked) => claims.rivalOf(...asked) }));
-    this.#claims = claims;
+    const reservations = new NameReservations(parts.objects);
+    super(
+      parts,
+      new DeploymentObserver({
+        ...parts,
+        conflictingOwner: (...asked) => reservations.conflictingOwner(...asked),
+      }),
+    );
+    this.#reservations = reservations;
   }
 
-  view(facts: OwnershipFacts, subject: Deployments): DeploymentView {
+  observe(facts: OwnershipFacts, context: DeploymentContext): DeploymentObservation {
     // Made, or given up: whoever makes one has an attempt.
-    if (facts.identity.state === "ours" || !facts.attempt) this.#claims.release(subject.key);
-    return this.watch.view(facts, subject);
+    if (facts.identity.state === "ours" || !facts.attempt) this.#reservations.release(context.key);
+    return this.observer.observation(facts, context);
   }
 
-  decide(view: DeploymentView) {
-    return decide(view);
+  decide(observation: DeploymentObservation) {
+    return decideDeployment(observation);
   }
 
-  override follow(subject: Deployments, decision: Decision<DeploymentStep, DeploymentMemory>): void {
-    this.watch.follow(subject, decision);
+  override track(context: DeploymentContext, decision: Decision<DeploymentStep, DeploymentMemory>): void {
+    this.observer.follow(context, decision);
   }
 
   /**
    * One that bears the attempt's name is ours where its very first spec is what the attempt sent. Else somebody else was
    * faster, and it stays his.
    */
-  override resolve(subject: SignedDeployment, attempt: Sought): Resolution {
+  override resolve(context: AuthorizedDeploymentContext, attempt: CreateAttempt): Resolution {
     const { clock, settings, references } = this.parts;
-    const { key, object, account } = subject;
+    const { key, object, account } = context;
     const { lookMs } = settings.limits;
     const open = (message: string): Resolution => ({ state: "open", message, lookAfterMs: lookMs });
     const { projectId, name } = nameIn(attempt.name);
-    const rival = this.#claims.rivalOf(key, projectId, name);
-    if (rival && !rival.owns && !this.#claims.take(key, projectId, name))
-      return open(`${rival.key} is making a deployment named "${name}" just now`);
-    const { inventory, origins } = this.watch.at(account, projectId);
+    const conflict = this.#reservations.conflictingOwner(key, projectId, name);
+    if (conflict && !conflict.owns && !this.#reservations.take(key, projectId, name))
+      return open(`${conflict.key} is making a deployment named "${name}" just now`);
+    const { inventory, origins } = this.observer.at(account, projectId);
     const found = this.search(inventory, key, attempt, name);
     if (found.state !== "found") return found;
     const [id, ...more] = found.ids;
     if (id === undefined || more.length > 0) return found;
     const specs = origins.get(id, key);
-    if (!specs) origins.ask(id, key);
+    if (!specs) origins.fetch(id, key);
     const { mark } = attempt;
     const { secrets } = object.status?.history?.find(({ hash }) => hash === mark) ?? {};
-    const wanted = references.wanted(key, object, nameOf(object));
-    const verdict = this.#claims.ownerOf(id, key) ? "foreign" : originOf(specs, { mark, secrets }, wanted);
+    const desired = references.desired(key, object, cloudNameOf(object));
+    const verdict = this.#reservations.ownerOf(id, key)
+      ? "foreign"
+      : originOf(specs, { mark, secrets }, desired);
     const settled = clock.now() - Date.parse(attempt.time) >= settings.settleMs;
     if (verdict === "foreign" && settled) return { state: "surelyNone" };
-    const why = settled ? untold(specs, origins.trouble(id), wanted) : undefined;
+    const why = settled ? untold(specs, origins.readError(id), desired) : undefined;
     if (verdict === "ours" || (why !== undefined && parseAdopt(object.metadata) === id)) {
-      this.#claims.take(key, projectId, name);
+      this.#reservations.take(key, projectId, name);
       return found;
     }
     const there = `project ${projectId} has a deployment named "${name}" (${id})`;
@@ -107,19 +120,23 @@ export class DeploymentKind extends PaperspaceKind<
     );
   }
 
-  override attemptName({ wanted, name, spec }: DeploymentView): AttemptName {
+  override attemptName({ desired, name, spec }: DeploymentObservation): AttemptName {
     return {
       name: `${spec.projectId}/${name}`,
-      ...(wanted.state === "known" && { mark: wanted.hash }),
+      ...(desired.state === "known" && { mark: desired.hash }),
     };
   }
 
-  expectation(view: DeploymentView, { object }: Deployments, attempt: Sought): DeploymentMemory {
-    const { memory, wanted, spec } = view;
-    if (wanted.state !== "known") throw new Error("a create needs its configuration");
+  expectation(
+    observation: DeploymentObservation,
+    { object }: DeploymentContext,
+    attempt: CreateAttempt,
+  ): DeploymentMemory {
+    const { memory, desired, spec } = observation;
+    if (desired.state !== "known") throw new Error("a create needs its configuration");
     const requestedAt = Date.parse(attempt.time);
     const entry = entryOf(
-      { target: wanted, rollback: false, ...origin(spec) },
+      { target: desired, rollback: false, ...origin(spec) },
       object.metadata.generation ?? 0,
       requestedAt,
     );
@@ -129,48 +146,48 @@ export class DeploymentKind extends PaperspaceKind<
 
   /** Looks once more right before the upsert: what bears the name then would be changed by it, whoever's it is. */
   async create(
-    view: DeploymentView,
-    { key, account }: SignedDeployment,
-    _attempt: Sought,
+    observation: DeploymentObservation,
+    { key, account }: AuthorizedDeploymentContext,
+    _attempt: CreateAttempt,
     memory: DeploymentMemory,
     gate: Gate,
-  ): Promise<{ id: string; memory: DeploymentMemory; outcome: Telling }> {
-    const { wanted, name, spec } = view;
-    if (wanted.state !== "known") throw new Error("a create needs its configuration");
+  ): Promise<{ id: string; memory: DeploymentMemory; outcome: ReportedOutcome }> {
+    const { desired, name, spec } = observation;
+    if (desired.state !== "known") throw new Error("a create needs its configuration");
     const { projectId, git } = spec;
     const api = new DeploymentApi(account.api);
-    if (!this.#claims.take(key, projectId, name))
+    if (!this.#reservations.take(key, projectId, name))
       throw new PaperspaceError("PS_NOT_SENT", "another object is making a deployment of this name", {
         effect: "none",
       });
     try {
       const [there] = await api.named(projectId, name);
-      if (there) throw new NameTaken(taken(view, [there.id]));
-      const body = { projectId, config: wanted.config };
+      if (there) throw new NameTaken(taken(observation, [there.id]));
+      const body = { projectId, config: desired.config };
       const { deploymentId: id } = (await api.upsert(body, { gate, headers: headersOf(git) })).body;
-      await this.#verified(api, id, view);
-      this.watch.at(account, projectId).inventory.follow(key, id);
+      await this.#verified(api, id, observation);
+      this.observer.at(account, projectId).inventory.subscribe(key, id);
       const { operation: _made, ...made } = memory;
       const outcome = waiting(REASON.Deploying, `the configuration was sent at ${memory.history[0]?.sentAt}`);
       return { id, memory: made, outcome };
     } catch (error) {
-      if (!(error instanceof PaperspaceError) || error.effect === "none") this.#claims.release(key);
+      if (!(error instanceof PaperspaceError) || error.effect === "none") this.#reservations.release(key);
       throw error;
     }
   }
 
   protected async send(
     step: DeploymentStep,
-    { limits }: DeploymentView,
+    { limits }: DeploymentObservation,
     memory: DeploymentMemory,
-    { account, record, object }: SignedDeployment,
-    tools: Tools<DeploymentMemory>,
+    { account, record, object }: AuthorizedDeploymentContext,
+    tools: PerformContext<DeploymentMemory>,
   ) {
     const { clock, references } = this.parts;
-    const { inventory, secrets, specs } = this.watch.of(account, object);
+    const { inventory, secrets, specs } = this.observer.of(account, object);
     const id = record?.id;
     // From now on there is one more.
-    if (id !== undefined && step.do === "deploy") specs.drop(id);
+    if (id !== undefined && step.do === "deploy") specs.invalidate(id);
     return perform(step, memory, tools, {
       id,
       object,
@@ -183,12 +200,17 @@ export class DeploymentKind extends PaperspaceKind<
     });
   }
 
-  status(view: DeploymentView, memory: DeploymentMemory, outcome: Telling, subject: Deployments) {
-    return deploymentStatus(view, memory, outcome, subject);
+  status(
+    observation: DeploymentObservation,
+    memory: DeploymentMemory,
+    outcome: ReportedOutcome,
+    context: DeploymentContext,
+  ) {
+    return deploymentStatus(observation, memory, outcome, context);
   }
 
-  override news(before: DeploymentStatus, after: DeploymentStatus) {
-    return deploymentNews(before, after);
+  override events(before: DeploymentStatus, after: DeploymentStatus) {
+    return deploymentEventNotes(before, after);
   }
 
   override failure(error: unknown): Failure | undefined {
@@ -208,15 +230,15 @@ export class DeploymentKind extends PaperspaceKind<
 
   override forget(key: string): void {
     super.forget(key);
-    this.#claims.release(key);
+    this.#reservations.release(key);
   }
 
   /** The answer of an upsert does not say whether it made one: its first spec does (deployments.md section 2). */
-  async #verified(api: DeploymentApi, id: string, view: DeploymentView): Promise<void> {
-    const { wanted } = view;
+  async #verified(api: DeploymentApi, id: string, observation: DeploymentObservation): Promise<void> {
+    const { desired } = observation;
     const specs = await firstSpecsIfAny(api, id);
-    const mark = wanted.state === "known" ? wanted.hash : undefined;
-    const verdict = originOf(specs, { mark }, wanted);
+    const mark = desired.state === "known" ? desired.hash : undefined;
+    const verdict = originOf(specs, { mark }, desired);
     if (verdict === "ours") return;
     // It is there, and may be anybody's, since lists lack what is new: it is found by its name when more can be seen.
     if (verdict === "unknown") {
@@ -224,7 +246,7 @@ export class DeploymentKind extends PaperspaceKind<
       throw new PaperspaceError("PS_UNEXPECTED", message, { effect: "unknown" });
     }
     throw new NameTaken(
-      `somebody else made it at the same moment, and this object's configuration has replaced the first one (spec ${specs[0]?.id}): ${taken(view, [id])}`,
+      `somebody else made it at the same moment, and this object's configuration has replaced the first one (spec ${specs[0]?.id}): ${taken(observation, [id])}`,
     );
   }
 }
@@ -232,12 +254,12 @@ export class DeploymentKind extends PaperspaceKind<
 /** Why it cannot be told who made a deployment; undefined while it is still being looked up. */
 function untold(
   specs: readonly StoredSpec[] | undefined,
-  trouble: unknown,
-  wanted: Wanted,
+  readError: unknown,
+  desired: Desired,
 ): string | undefined {
-  if (!specs) return trouble instanceof Error ? trouble.message : undefined;
-  if (wanted.state === "missing") return wanted.message;
-  return wanted.state === "unknown" ? wanted.trouble?.message : "its first configuration cannot be read";
+  if (!specs) return readError instanceof Error ? readError.message : undefined;
+  if (desired.state === "missing") return desired.message;
+  return desired.state === "unknown" ? desired.readError?.message : "its first configuration cannot be read";
 }
 
 /** An attempt's name is "project/name"; no project id has a slash in it. */

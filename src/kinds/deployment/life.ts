@@ -3,41 +3,41 @@
  * is it time to go back to the last healthy one. Pure.
  */
 import { toTime } from "../../kube/objects.ts";
-import { ageOfTime, lacking, OBSERVE, rest, stalled, wait } from "../../reconcile/decision.ts";
+import { ageOfTime, needFacts, noStep, OBSERVE, stalled, wait } from "../../reconcile/decision.ts";
 import type { Deployment, StoredSpec } from "./api.ts";
 import { hashOf, leavesOf } from "./compare.ts";
 import {
-  ASK,
   act,
-  type Choice,
+  type DeploymentDecision,
   type DeploymentMemory,
-  type DeploymentView,
-  type Known,
+  type DeploymentObservation,
+  type DesiredTarget,
+  FACT,
   type Target,
 } from "./observation.ts";
 import { occupied, preparation } from "./preparation.ts";
 import { REASON } from "./reasons.ts";
 import { concluded, pushed, type Relation, relate } from "./rollout.ts";
-import { judged, refused } from "./rollout-health.ts";
-import { extraOf } from "./server-defaults.ts";
+import { assessRollout, refused } from "./rollout-health.ts";
+import { classifyExtras } from "./server-defaults.ts";
 import { asV1, readConfig } from "./stored-config.ts";
 import type { Rollout } from "./types.ts";
 
-export function life(view: DeploymentView, deployment: Deployment): Choice {
-  const { recheckMs, requests, wanted } = view;
-  const memory = awake(view.memory);
+export function life(observation: DeploymentObservation, deployment: Deployment): DeploymentDecision {
+  const { recheckMs, requests, desired } = observation;
+  const memory = pruneMemory(observation.memory);
   if (requests.restart !== undefined || requests.start !== undefined)
     return act(
       { do: "handle", requests, note: "a deployment is not started or restarted by annotation" },
       memory,
     );
-  if (wanted.state === "unknown") return rest(wanted.trouble ?? { kind: "Unknown" }, memory);
-  if (wanted.state === "missing") return stalled(memory, wanted.reason, wanted.message, recheckMs);
-  return onTarget(view, deployment, wanted, memory);
+  if (desired.state === "unknown") return noStep(desired.readError ?? { kind: "Unknown" }, memory);
+  if (desired.state === "missing") return stalled(memory, desired.reason, desired.message, recheckMs);
+  return onTarget(observation, deployment, desired, memory);
 }
 
 /** Memory without what is over: going back ends when the spec, or the wish to go back, changes. */
-function awake({ rolledBack, operation, ...memory }: DeploymentMemory): DeploymentMemory {
+function pruneMemory({ rolledBack, operation, ...memory }: DeploymentMemory): DeploymentMemory {
   return {
     ...memory,
     ...(operation?.intent === OBSERVE && { operation }),
@@ -46,39 +46,39 @@ function awake({ rolledBack, operation, ...memory }: DeploymentMemory): Deployme
 }
 
 function onTarget(
-  view: DeploymentView,
+  observation: DeploymentObservation,
   deployment: Deployment,
-  wanted: Known,
+  desired: DesiredTarget,
   before: DeploymentMemory,
-): Choice {
-  const { spec } = view;
+): DeploymentDecision {
+  const { spec } = observation;
   const { rolledBack, ...others } = before;
-  const goesBack = rolledBack && rolledBack.hash === wanted.hash && spec.rollback === "OnFailure";
+  const goesBack = rolledBack && rolledBack.hash === desired.hash && spec.rollback === "OnFailure";
   const memory = goesBack ? before : others;
-  if (!goesBack) return compared(view, deployment, wanted, wanted, memory);
+  if (!goesBack) return compared(observation, deployment, desired, desired, memory);
   const latest = deployment.latestSpec;
   const [head] = memory.history;
-  if (latest && head?.rollback && head.specId === latest.id && deployment.name === view.name)
-    return judged(view, latest, { ...wanted, hash: head.hash }, wanted, memory);
-  const target = former(view, rolledBack.to, wanted);
-  if (target === "unknown") return lacking(view, memory, [ASK.specs]);
-  if (target !== "lost") return compared(view, deployment, target, wanted, memory);
+  if (latest && head?.rollback && head.specId === latest.id && deployment.name === observation.name)
+    return assessRollout(observation, latest, { ...desired, hash: head.hash }, desired, memory);
+  const target = former(observation, rolledBack.to, desired);
+  if (target === "unknown") return needFacts(observation, memory, [FACT.specs]);
+  if (target !== "lost") return compared(observation, deployment, target, desired, memory);
   // What failed is what runs then, and it may come about late.
-  const late = compared(view, deployment, wanted, wanted, others);
+  const late = compared(observation, deployment, desired, desired, others);
   const { step } = late;
-  if (step.do === "rest" ? step.outcome.kind === "Done" : step.do === "dropSecret") return late;
+  if (step.do === "none" ? step.outcome.kind === "Done" : step.do === "dropSecret") return late;
   const message = `${rolledBack.message}. Paperspace does not know the last healthy configuration (spec ${rolledBack.to}) any more, so there is no going back: correct the spec`;
   return {
-    ...(stalled(memory, REASON.RollbackFailed, message, view.recheckMs) as Choice),
-    asks: late.asks ?? [],
+    ...(stalled(memory, REASON.RollbackFailed, message, observation.recheckMs) as DeploymentDecision),
+    needs: late.needs ?? [],
   };
 }
 
 /** The configuration of a former spec, under the name that is declared now. */
 function former(
-  { specs, memory, name }: DeploymentView,
+  { specs, memory, name }: DeploymentObservation,
   id: string,
-  wanted: Known,
+  desired: DesiredTarget,
 ): Target | "unknown" | "lost" {
   if (!specs) return "unknown";
   const stored = readConfig(specs.find((spec) => spec.id === id)?.data);
@@ -87,7 +87,7 @@ function former(
   const leaves = leavesOf(config);
   // Its own hash, by which the history knows it: what was filled in since is no part of that.
   const { hash = hashOf(leaves), secrets = [] } = sentAs(memory.history, id) ?? {};
-  return hash === wanted.hash ? wanted : { config, leaves, hash, secrets };
+  return hash === desired.hash ? desired : { config, leaves, hash, secrets };
 }
 
 /** What is gone back to, as the history knows it: from when it was sent first, or else when it was put back. */
@@ -96,18 +96,18 @@ function sentAs(history: readonly Rollout[], id: string): Rollout | undefined {
 }
 
 function compared(
-  view: DeploymentView,
+  observation: DeploymentObservation,
   deployment: Deployment,
   target: Target,
-  wanted: Known,
+  desired: DesiredTarget,
   memory: DeploymentMemory,
-): Choice {
-  const { now, limits } = view;
+): DeploymentDecision {
+  const { now, limits } = observation;
   const { latestSpec } = deployment;
   const relation = relate(memory.history, latestSpec, target, now, limits.resendMs);
   if (
     relation.kind === "unseen" ||
-    (relation.kind === "ours" && deployment.name !== view.name && isYoung(view))
+    (relation.kind === "ours" && deployment.name !== observation.name && isYoung(observation))
   ) {
     const [head] = memory.history;
     const message = `the configuration was sent at ${head?.sentAt}; Paperspace still shows the one before it`;
@@ -115,19 +115,19 @@ function compared(
   }
   const [head] = memory.history;
   if (!latestSpec && head?.hash === target.hash && head.specId === undefined)
-    return refused(view, target, wanted, memory, INVALID);
-  if (relation.kind === "other" || !latestSpec || deployment.name !== view.name)
-    return deploying(view, deployment, target, memory, relation);
+    return refused(observation, target, desired, memory, INVALID);
+  if (relation.kind === "other" || !latestSpec || deployment.name !== observation.name)
+    return deploying(observation, deployment, target, memory, relation);
   if (relation.kind === "ours" && head?.specId === undefined) {
-    const extra = extraOf(memory.history, latestSpec, relation.filled, target, view.specs);
-    if (extra.state === "unlooked") return lacking(view, memory, [ASK.specs]);
+    const extra = classifyExtras(memory.history, latestSpec, relation.filled, target, observation.specs);
+    if (extra.state === "unlooked") return needFacts(observation, memory, [FACT.specs]);
     if (extra.state === "stale")
       return wait(memory, REASON.Deploying, "its former specs are being looked at", limits.lookMs);
     if (extra.state === "changed")
-      return deploying(view, deployment, target, memory, { kind: "other", changes: extra.changes });
+      return deploying(observation, deployment, target, memory, { kind: "other", changes: extra.changes });
   }
-  const seen = { ...memory, history: bound(view, latestSpec, target, relation) };
-  return complete(view, deployment, latestSpec, target, wanted, seen);
+  const seen = { ...memory, history: bound(observation, latestSpec, target, relation) };
+  return complete(observation, deployment, latestSpec, target, desired, seen);
 }
 
 /**
@@ -135,37 +135,37 @@ function compared(
  * of one is sent again then, once.
  */
 function complete(
-  view: DeploymentView,
+  observation: DeploymentObservation,
   deployment: Deployment,
   latest: StoredSpec,
   target: Target,
-  wanted: Known,
+  desired: DesiredTarget,
   memory: DeploymentMemory,
-): Choice {
-  const { projectSecrets, secretsDue } = view;
+): DeploymentDecision {
+  const { projectSecrets, secretsDue } = observation;
   // Values of former secrets may not be known any more.
-  if (target.hash !== wanted.hash) return judged(view, latest, target, wanted, memory);
+  if (target.hash !== desired.hash) return assessRollout(observation, latest, target, desired, memory);
   const isRejected = !latest.externalApplied && !!latest.error;
   if (projectSecrets && target.secrets.some((name) => !projectSecrets.includes(name))) {
-    const history = isRejected ? concluded(memory.history, "Superseded", view.now) : memory.history;
-    const choice = preparation(view, target, { ...memory, history });
-    if (choice) return choice;
+    const history = isRejected ? concluded(memory.history, "Superseded", observation.now) : memory.history;
+    const decision = preparation(observation, target, { ...memory, history });
+    if (decision) return decision;
   }
   if (isRejected && memory.history[0]?.outcome === "Superseded")
-    return deploying(view, deployment, target, memory, { kind: "other", changes: [] });
-  const choice = judged(view, latest, target, wanted, memory);
+    return deploying(observation, deployment, target, memory, { kind: "other", changes: [] });
+  const decision = assessRollout(observation, latest, target, desired, memory);
   const isDue = target.secrets.length > 0 && !projectSecrets && (secretsDue || isRejected);
-  return isDue ? { ...choice, asks: [...(choice.asks ?? []), ASK.projectSecrets] } : choice;
+  return isDue ? { ...decision, needs: [...(decision.needs ?? []), FACT.projectSecrets] } : decision;
 }
 
-function isYoung({ memory, now, limits }: DeploymentView): boolean {
+function isYoung({ memory, now, limits }: DeploymentObservation): boolean {
   const [head] = memory.history;
   return head !== undefined && ageOfTime(head.sentAt, now) < limits.resendMs;
 }
 
 /** The shown spec is the newest rollout's from now on, or a rollout of its own that nobody of us sent. */
 function bound(
-  { memory: { history }, now, generation, spec }: DeploymentView,
+  { memory: { history }, now, generation, spec }: DeploymentObservation,
   latest: StoredSpec,
   { hash, secrets }: Target,
   relation: Extract<Relation, { kind: "ours" | "same" }>,
@@ -194,26 +194,26 @@ export function used(secrets: readonly string[]): { secrets?: string[] } {
 }
 
 /** Where the configuration comes from; the schema lets only whole sets in. */
-export function origin({ git }: DeploymentView["spec"]): Pick<Rollout, "git"> {
+export function origin({ git }: DeploymentObservation["spec"]): Pick<Rollout, "git"> {
   return git ? { git: git as NonNullable<Rollout["git"]> } : {};
 }
 
 function deploying(
-  view: DeploymentView,
+  observation: DeploymentObservation,
   deployment: Deployment,
   target: Target,
   memory: DeploymentMemory,
   relation: Relation,
-): Choice {
-  const { name } = view;
-  const inTheWay = deployment.name === name ? undefined : occupied(view, memory, deployment.id);
+): DeploymentDecision {
+  const { name } = observation;
+  const inTheWay = deployment.name === name ? undefined : occupied(observation, memory, deployment.id);
   if (inTheWay) return inTheWay;
   const replaces = deployment.latestSpec?.id;
   const changes =
     relation.kind === "other" ? relation.changes : [{ field: "name", from: deployment.name, to: name }];
   const { rolledBack, history } = memory;
   // What goes back bears the origin that it had.
-  const from = rolledBack ? sentAs(history, rolledBack.to) : origin(view.spec);
+  const from = rolledBack ? sentAs(history, rolledBack.to) : origin(observation.spec);
   const step = {
     do: "deploy",
     of: target.hash,
@@ -225,7 +225,7 @@ function deploying(
     ...(replaces !== undefined && { replaces }),
   } as const;
   // Its secrets were put when it was sent first; their values may not be known any more.
-  const missing = rolledBack ? undefined : preparation(view, target, memory);
+  const missing = rolledBack ? undefined : preparation(observation, target, memory);
   return missing ?? act(step, memory);
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SPEC } from "../../../test/decide/deployment/spec.ts";
 import { ANNOTATION } from "../../reconcile/record.ts";
-import { Claims } from "./name-reservations.ts";
+import { NameReservations } from "./name-reservations.ts";
 import type { DeploymentSpec, PaperspaceDeployment } from "./types.ts";
 
 const PROJECT = SPEC.projectId;
@@ -31,28 +31,28 @@ function attempted(uid: string) {
   return { [ANNOTATION.createPending]: JSON.stringify(attempt) };
 }
 
-const claims = (...objects: PaperspaceDeployment[]) => new Claims(() => objects);
+const reservations = (...objects: PaperspaceDeployment[]) => new NameReservations(() => objects);
 
 describe("making a deployment of a name", () => {
   it("is one object's at a time: two upserts of one name would both get the same deployment", () => {
-    const one = claims();
+    const one = reservations();
     expect(one.take("ns/a", PROJECT, "web")).toBe(true);
     expect(one.take("ns/b", PROJECT, "web")).toBe(false);
     expect(one.take("ns/a", PROJECT, "web")).toBe(true);
-    expect(one.rivalOf("ns/b", PROJECT, "web")).toEqual({ key: "ns/a", owns: false });
-    expect(one.rivalOf("ns/a", PROJECT, "web")).toBeUndefined();
+    expect(one.conflictingOwner("ns/b", PROJECT, "web")).toEqual({ key: "ns/a", owns: false });
+    expect(one.conflictingOwner("ns/a", PROJECT, "web")).toBeUndefined();
   });
 
   it("is free for another name, and in another project", () => {
-    const one = claims();
+    const one = reservations();
     one.take("ns/a", PROJECT, "web");
     expect(one.take("ns/b", PROJECT, "api")).toBe(true);
     expect(one.take("ns/b", "p-beta", "web")).toBe(true);
-    expect(one.rivalOf("ns/c", "p-gamma", "web")).toBeUndefined();
+    expect(one.conflictingOwner("ns/c", "p-gamma", "web")).toBeUndefined();
   });
 
   it("is free again once the object has made it, gave it up or is gone; of all its names at once", () => {
-    const one = claims();
+    const one = reservations();
     one.take("ns/a", PROJECT, "web");
     one.take("ns/a", PROJECT, "api");
     one.take("ns/b", PROJECT, "other");
@@ -64,7 +64,8 @@ describe("making a deployment of a name", () => {
 });
 
 describe("a rival", () => {
-  const ask = (...objects: PaperspaceDeployment[]) => claims(...objects).rivalOf("ns/web", PROJECT, "web");
+  const ask = (...objects: PaperspaceDeployment[]) =>
+    reservations(...objects).conflictingOwner("ns/web", PROJECT, "web");
 
   it("is another object that has the deployment of this name, by whichever of its names", () => {
     const annotations = recorded("uid-a");
@@ -102,8 +103,8 @@ describe("a rival", () => {
   });
 
   it("who makes it in this very moment comes before who has one: that may not show yet", () => {
-    const one = claims(object("b", { spec: { name: "web" }, annotations: recorded("uid-b") }));
+    const one = reservations(object("b", { spec: { name: "web" }, annotations: recorded("uid-b") }));
     one.take("ns/a", PROJECT, "web");
-    expect(one.rivalOf("ns/web", PROJECT, "web")).toEqual({ key: "ns/a", owns: false });
+    expect(one.conflictingOwner("ns/web", PROJECT, "web")).toEqual({ key: "ns/a", owns: false });
   });
 });

@@ -6,11 +6,11 @@
 import { keyOf } from "../../kube/objects.ts";
 import { ownerOf } from "../../reconcile/ownership-facts.ts";
 import { parseAttempt, parseRecord } from "../../reconcile/record.ts";
-import type { DeploymentView } from "./observation.ts";
-import { nameOf } from "./observer.ts";
+import type { DeploymentObservation } from "./observation.ts";
+import { cloudNameOf } from "./observer.ts";
 import type { PaperspaceDeployment } from "./types.ts";
 
-export class Claims {
+export class NameReservations {
   readonly #objects: () => readonly PaperspaceDeployment[];
   /** Keys of objects by project and name. */
   readonly #making = new Map<string, string>();
@@ -21,7 +21,7 @@ export class Claims {
 
   /** False where another object is at it. */
   take(key: string, projectId: string, name: string): boolean {
-    const claim = claimOf(projectId, name);
+    const claim = reservationKey(projectId, name);
     const holder = this.#making.get(claim);
     if (holder !== undefined && holder !== key) return false;
     this.#making.set(claim, key);
@@ -38,12 +38,12 @@ export class Claims {
     return ownerOf(this.#objects(), id, key);
   }
 
-  rivalOf(key: string, projectId: string, name: string): DeploymentView["rival"] {
-    const holder = this.#making.get(claimOf(projectId, name));
+  conflictingOwner(key: string, projectId: string, name: string): DeploymentObservation["conflict"] {
+    const holder = this.#making.get(reservationKey(projectId, name));
     if (holder !== undefined && holder !== key) return { key: holder, owns: false };
     for (const other of this.#objects()) {
       if (keyOf(other) === key || other.spec.projectId !== projectId) continue;
-      if (nameOf(other) !== name && other.status?.name !== name) continue;
+      if (cloudNameOf(other) !== name && other.status?.name !== name) continue;
       const record = parseRecord(other.metadata);
       if (record.state === "read" && record.value.uid === other.metadata.uid)
         return { key: keyOf(other), owns: true };
@@ -59,6 +59,6 @@ function isMaking({ metadata }: PaperspaceDeployment): boolean {
   return attempt.state === "unreadable" || (attempt.state === "read" && attempt.value.uid === metadata.uid);
 }
 
-function claimOf(projectId: string, name: string): string {
+function reservationKey(projectId: string, name: string): string {
   return `${projectId}/${name}`;
 }

@@ -3,18 +3,18 @@
  * (the steps). No behaviour lives here.
  */
 import type { Change } from "../../reconcile/change.ts";
-import type { ThingView } from "../../reconcile/decide.ts";
+import type { Observation } from "../../reconcile/decide.ts";
 import { act as chosen } from "../../reconcile/decision.ts";
-import type { Sighted } from "../../reconcile/existence.ts";
+import type { ResourceState } from "../../reconcile/existence.ts";
 import type { Decision, Operation, Step } from "../../reconcile/kind.ts";
-import type { Telling, Trouble } from "../../reconcile/outcome.ts";
+import type { ReadError, ReportedOutcome } from "../../reconcile/outcome.ts";
 import type { Requests } from "../../reconcile/record.ts";
 import type { Deployment, Run, StoredSpec } from "./api.ts";
 import type { Leaves } from "./compare.ts";
 import type { Config } from "./config.ts";
 import type { DeploymentSpec, DeploymentStatus, Rollout } from "./types.ts";
 
-export type Sighting = Sighted<{ deployment: Deployment }>;
+export type Sighting = ResourceState<{ deployment: Deployment }>;
 
 /** A configuration that is to run. */
 export interface Target {
@@ -26,13 +26,13 @@ export interface Target {
 }
 
 /** The spec's configuration, with all that it refers to. */
-export type Wanted =
+export type Desired =
   /** Not looked up yet. */
-  | { state: "unknown"; trouble?: Trouble }
+  | { state: "unknown"; readError?: ReadError }
   | { state: "missing"; reason: string; message: string }
   | ({ state: "known" } & Target);
 
-export type Known = Extract<Wanted, { state: "known" }>;
+export type DesiredTarget = Extract<Desired, { state: "known" }>;
 
 /** What must be remembered across passes; kept in status. */
 export interface DeploymentMemory {
@@ -58,7 +58,7 @@ export interface DeploymentLimits {
 }
 
 /** Names of what can be looked up. */
-export const ASK = {
+export const FACT = {
   runs: "runs",
   /** The specs that Paperspace keeps. */
   specs: "specs",
@@ -67,7 +67,7 @@ export const ASK = {
   siblings: "siblings",
 } as const;
 
-export interface DeploymentView extends ThingView<DeploymentMemory, { deployment: Deployment }> {
+export interface DeploymentObservation extends Observation<DeploymentMemory, { deployment: Deployment }> {
   spec: DeploymentSpec;
   generation: number;
   /** How people name the object on the command line: "psd/name -n namespace". */
@@ -77,7 +77,7 @@ export interface DeploymentView extends ThingView<DeploymentMemory, { deployment
   deletedAt?: string;
   /** The name in Paperspace that is declared. */
   name: string;
-  wanted: Wanted;
+  desired: Desired;
   /** Active runs, newest first. `isNewer`: looked at after the deployment was first seen to be as it is. */
   runs?: { list: readonly Run[]; ageMs: number; isNewer?: boolean };
   specs?: readonly StoredSpec[];
@@ -88,11 +88,11 @@ export interface DeploymentView extends ThingView<DeploymentMemory, { deployment
   /** Ids of the deployments of the declared name. */
   siblings?: { ids: readonly string[]; ageMs: number };
   /** Another object that has a deployment of this name, or is making one just now. */
-  rival?: { key: string; owns: boolean };
+  conflict?: { key: string; owns: boolean };
   /** Only the user can mend why nothing can be seen. */
   blocked?: { reason: string; message: string };
   /** By the name of the ask: why the last look failed. */
-  troubles: Readonly<Record<string, Trouble>>;
+  readErrors: Readonly<Record<string, ReadError>>;
   limits: DeploymentLimits;
 }
 
@@ -117,11 +117,11 @@ export type DeploymentStep = Step &
     /** `of`: name of the project secret. */
     | { do: "putSecret"; of: string }
     /** `telling`: what is to be told when it is done. */
-    | { do: "dropSecret"; of: string; telling: Telling }
+    | { do: "dropSecret"; of: string; telling: ReportedOutcome }
     /** Nothing is to be done for these requests; `note` says why. */
     | { do: "handle"; requests: Requests; note: string }
   );
 
-export type Choice = Decision<DeploymentStep, DeploymentMemory>;
+export type DeploymentDecision = Decision<DeploymentStep, DeploymentMemory>;
 
 export const act = chosen<DeploymentStep, DeploymentMemory>;

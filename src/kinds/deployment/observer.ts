@@ -4,53 +4,57 @@
  */
 
 import { idOf } from "../../reconcile/identity.ts";
-import type { Decision, Subject } from "../../reconcile/kind.ts";
+import type { Decision, ReconcileContext } from "../../reconcile/kind.ts";
 import type { OwnershipFacts } from "../../reconcile/ownership.ts";
 import { referenceOf } from "../../reconcile/ownership-facts.ts";
 import type { PaperspaceAccount } from "../account.ts";
-import { troubleOf } from "../failure.ts";
-import { Watch, type WatchParts, type WatchSettings } from "../observer.ts";
+import { readErrorOf } from "../failure.ts";
+import { CloudObserver, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
 import {
-  ASK,
   type DeploymentLimits,
   type DeploymentMemory,
+  type DeploymentObservation,
   type DeploymentStep,
-  type DeploymentView,
+  FACT,
 } from "./observation.ts";
-import { ProjectKnowledge } from "./project-cache.ts";
+import { ProjectCache } from "./project-cache.ts";
 import { REASON } from "./reasons.ts";
 import type { References } from "./references.ts";
 import { deploymentDefinition, type PaperspaceDeployment } from "./types.ts";
 
 /** All in milliseconds. */
-export interface DeploymentSettings extends WatchSettings {
+export interface DeploymentSettings extends ObserverSettings {
   limits: DeploymentLimits;
 }
 
-export interface ObserverParts extends WatchParts {
+export interface DeploymentObserverOptions extends CloudObserverOptions {
   settings: DeploymentSettings;
   references: References;
   /** Another object that has, or is just making, a deployment of this name in this project. */
-  rivalOf(key: string, projectId: string, name: string): DeploymentView["rival"];
+  conflictingOwner(key: string, projectId: string, name: string): DeploymentObservation["conflict"];
 }
 
-export type Deployments = Subject<PaperspaceDeployment, PaperspaceAccount>;
+export type DeploymentContext = ReconcileContext<PaperspaceDeployment, PaperspaceAccount>;
 
-export class Observer extends Watch<PaperspaceDeployment, DeploymentView, ProjectKnowledge> {
-  readonly #parts: ObserverParts;
+export class DeploymentObserver extends CloudObserver<
+  PaperspaceDeployment,
+  DeploymentObservation,
+  ProjectCache
+> {
+  readonly #parts: DeploymentObserverOptions;
 
-  constructor(parts: ObserverParts) {
-    super(parts, ({ team, api }, projectId) => new ProjectKnowledge({ ...parts, team, projectId }, api));
+  constructor(parts: DeploymentObserverOptions) {
+    super(parts, ({ team, api }, projectId) => new ProjectCache({ ...parts, team, projectId }, api));
     this.#parts = parts;
   }
 
-  view(facts: OwnershipFacts, subject: Deployments): DeploymentView {
-    const { clock, settings, references, rivalOf } = this.#parts;
-    const { key, object } = subject;
+  observation(facts: OwnershipFacts, context: DeploymentContext): DeploymentObservation {
+    const { clock, settings, references, conflictingOwner } = this.#parts;
+    const { key, object } = context;
     const { metadata, spec } = object;
-    const name = nameOf(object);
-    const rival = rivalOf(key, spec.projectId, name);
-    const view: DeploymentView = {
+    const name = cloudNameOf(object);
+    const conflict = conflictingOwner(key, spec.projectId, name);
+    const observation: DeploymentObservation = {
       ...facts,
       spec,
       generation: metadata.generation ?? 0,
@@ -58,99 +62,108 @@ export class Observer extends Watch<PaperspaceDeployment, DeploymentView, Projec
       uid: metadata.uid ?? "",
       ...(metadata.deletionTimestamp && { deletedAt: metadata.deletionTimestamp }),
       name,
-      wanted: { state: "unknown" },
-      sighting: { state: "unknown" },
-      ...(rival && { rival }),
-      troubles: {},
+      desired: { state: "unknown" },
+      resource: { state: "unknown" },
+      ...(conflict && { conflict }),
+      readErrors: {},
       memory: memoryOf(object, facts),
       now: clock.now(),
       limits: settings.limits,
     };
-    const project = this.knownFor(facts, subject);
-    if (!project) return view;
+    const project = this.cacheFor(facts, context);
+    if (!project) return observation;
     const id = idOf(facts.identity);
-    if (!facts.deleting) view.wanted = references.wanted(key, object, name);
-    this.#around(view, project, id, key);
-    const sighting = this.look(view, key, project);
-    view.sighting = sighting.state === "present" ? { state: "present", deployment: sighting.item } : sighting;
-    return view;
+    if (!facts.deleting) observation.desired = references.desired(key, object, name);
+    this.#related(observation, project, id, key);
+    const resource = this.locate(observation, key, project);
+    observation.resource =
+      resource.state === "present" ? { state: "present", deployment: resource.item } : resource;
+    return observation;
   }
 
   follow(
-    { key, object, account, record }: Deployments,
+    { key, object, account, record }: DeploymentContext,
     decision: Decision<DeploymentStep, DeploymentMemory>,
   ): void {
-    const { asks = [] } = decision;
-    if (!account || asks.length === 0) return;
+    const { needs = [] } = decision;
+    if (!account || needs.length === 0) return;
     const { projectId } = object.spec;
     const { inventory, runs, specs, secrets } = this.of(account, object);
-    if (asks.includes(ASK.siblings)) inventory.wantList(key);
-    if (asks.includes(ASK.projectSecrets)) secrets.ask(projectId, key);
+    if (needs.includes(FACT.siblings)) inventory.refreshList(key);
+    if (needs.includes(FACT.projectSecrets)) secrets.fetch(projectId, key);
     if (!record) return;
-    if (asks.includes(ASK.runs)) runs.ask(record.id, key);
-    if (asks.includes(ASK.specs)) specs.ask(record.id, key);
+    if (needs.includes(FACT.runs)) runs.fetch(record.id, key);
+    if (needs.includes(FACT.specs)) specs.fetch(record.id, key);
   }
 
   protected override partOf({ spec }: PaperspaceDeployment): string {
     return spec.projectId;
   }
 
-  protected override lookAnew(
-    project: ProjectKnowledge,
+  protected override invalidate(
+    project: ProjectCache,
     id: string | undefined,
-    { key, object }: Deployments,
+    { key, object }: DeploymentContext,
   ): void {
     this.#parts.references.lookAnew(object);
     project.lookAnew(id, key);
   }
 
   /** What lies around the deployment. */
-  #around(view: DeploymentView, project: ProjectKnowledge, id: string | undefined, key: string): void {
+  #related(
+    observation: DeploymentObservation,
+    project: ProjectCache,
+    id: string | undefined,
+    key: string,
+  ): void {
     const { clock, settings } = this.#parts;
-    const { projectId } = view.spec;
+    const { projectId } = observation.spec;
     const { inventory, runs, specs, secrets } = project;
-    const { lists, listTrouble } = inventory;
+    const { lists, listError } = inventory;
     if (lists.newest > 0)
-      view.siblings = { ids: lists.named(view.name, lists.newest), ageMs: clock.now() - lists.newest };
-    const projectSecrets = secrets.fresh(projectId);
-    if (projectSecrets) view.projectSecrets = projectSecrets;
-    view.secretsDue = (secrets.ageMs(projectId) ?? Number.POSITIVE_INFINITY) >= settings.resyncMs;
-    const troubles: Record<string, NonNullable<DeploymentView["trouble"]>> = {};
+      observation.siblings = {
+        ids: lists.named(observation.name, lists.newest),
+        ageMs: clock.now() - lists.newest,
+      };
+    const projectSecrets = secrets.getFresh(projectId);
+    if (projectSecrets) observation.projectSecrets = projectSecrets;
+    observation.secretsDue = (secrets.ageMs(projectId) ?? Number.POSITIVE_INFINITY) >= settings.resyncMs;
+    const readErrors: Record<string, NonNullable<DeploymentObservation["readError"]>> = {};
     const note = (ask: string, error: unknown) => {
-      if (error !== undefined) troubles[ask] = troubleOf(error, settings.rechecks);
+      if (error !== undefined) readErrors[ask] = readErrorOf(error, settings.rechecks);
     };
-    note(ASK.siblings, listTrouble);
-    note(ASK.projectSecrets, secrets.trouble(projectId));
-    view.troubles = troubles;
+    note(FACT.siblings, listError);
+    note(FACT.projectSecrets, secrets.readError(projectId));
+    observation.readErrors = readErrors;
     if (project.isMissing)
-      view.blocked = {
+      observation.blocked = {
         reason: REASON.ProjectNotFound,
         message: `there is no project ${projectId} in this team: correct projectId (kubectl paperspace list projects shows them)`,
       };
     if (id === undefined) return;
-    note(ASK.runs, runs.trouble(id));
-    note(ASK.specs, specs.trouble(id));
+    note(FACT.runs, runs.readError(id));
+    note(FACT.specs, specs.readError(id));
     const list = project.runsOf(id, key);
     const ageMs = runs.ageMs(id);
     if (list && ageMs !== undefined) {
-      const sameMs = clock.monotonic() - (inventory.seen(id)?.sameSince ?? Number.POSITIVE_INFINITY);
-      view.runs = { list, ageMs, isNewer: ageMs <= sameMs };
+      const sameMs = clock.monotonic() - (inventory.get(id)?.sameSince ?? Number.POSITIVE_INFINITY);
+      observation.runs = { list, ageMs, isNewer: ageMs <= sameMs };
     }
-    const known = specs.fresh(id);
-    if (known) view.specs = known;
+    const known = specs.getFresh(id);
+    if (known) observation.specs = known;
   }
 
-  protected override maxAgeMs(view: DeploymentView): number {
-    const { operation, history } = view.memory;
+  protected override maxAgeMs(observation: DeploymentObservation): number {
+    const { operation, history } = observation.memory;
     const [head] = history;
     if (operation || !head || head.outcome === "Healthy" || head.outcome === "Disabled")
-      return super.maxAgeMs(view);
-    return this.untilDue(view, { requestedAt: head.sentAt, deadline: head.sentAt });
+      return super.maxAgeMs(observation);
+    return this.untilDue(observation, { requestedAt: head.sentAt, deadline: head.sentAt });
   }
 }
 
 /** The name in Paperspace that is declared. */
-export function nameOf({ metadata, spec }: PaperspaceDeployment): string {
+export function cloudNameOf({ metadata, spec }: PaperspaceDeployment): string {
   return spec.name ?? metadata.name;
 }
 

@@ -22,13 +22,13 @@ const plan = (given: Particulars = {}) => planOf(situation(given));
 const SENT_GOOD = [sent(GOOD, { specId: "s1", outcome: "Healthy" })];
 /** NEW is declared, and GOOD is what runs. */
 const CHANGED: Particulars = { spec: NEW, latest: stored("s1", GOOD), history: SENT_GOOD };
-const GONE = { sighting: { state: "absent", certain: true } } as const;
+const GONE = { resource: { state: "absent", certain: true } } as const;
 
 describe("planOf", () => {
   it("is empty where nothing would be done, so that silence means it", () => {
     expect(plan()).toEqual([]);
-    expect(plan({ sighting: { state: "unknown" } })).toEqual([]);
-    expect(plan({ spec: NEW, sighting: { state: "absent", certain: false } })).toEqual([]);
+    expect(plan({ resource: { state: "unknown" } })).toEqual([]);
+    expect(plan({ spec: NEW, resource: { state: "absent", certain: false } })).toEqual([]);
   });
 
   it("names what would be sent and from what to what, in the words of the spec", () => {
@@ -109,9 +109,9 @@ describe("planOf", () => {
   });
 
   it("plans nothing on half a configuration: a missing Secret would read like an empty value", () => {
-    expect(plan({ ...CHANGED, wanted: { state: "unknown" } })).toEqual([]);
+    expect(plan({ ...CHANGED, desired: { state: "unknown" } })).toEqual([]);
     const missing = { state: "missing", reason: REASON.SecretNotFound, message: "no Secret" } as const;
-    expect(plan({ ...CHANGED, wanted: missing })).toEqual([]);
+    expect(plan({ ...CHANGED, desired: missing })).toEqual([]);
   });
 
   it("shows what an adoption would change before it is done: that is what dry-run is for", () => {
@@ -170,8 +170,8 @@ describe("driftOf", () => {
   });
 
   it("is nothing while the deployment or the configuration is not known", () => {
-    expect(fields({ spec: NEW, sighting: { state: "unknown" } })).toEqual([]);
-    expect(fields({ ...CHANGED, wanted: { state: "unknown" } })).toEqual([]);
+    expect(fields({ spec: NEW, resource: { state: "unknown" } })).toEqual([]);
+    expect(fields({ ...CHANGED, desired: { state: "unknown" } })).toEqual([]);
     const memory = { operation: { intent: OBSERVE, requestedAt: ago(0), deadline: ago(0) } };
     expect(fields({ memory })).toEqual([]);
   });

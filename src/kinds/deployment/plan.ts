@@ -5,7 +5,7 @@
 import type { Change } from "../../reconcile/change.ts";
 import { planned } from "../../reconcile/plan.ts";
 import { differences, leavesOf, shown } from "./compare.ts";
-import type { DeploymentView } from "./observation.ts";
+import type { DeploymentObservation } from "./observation.ts";
 import { filledIn } from "./rollout.ts";
 import { readConfig } from "./stored-config.ts";
 import type { DeploymentStatus } from "./types.ts";
@@ -13,45 +13,45 @@ import type { DeploymentStatus } from "./types.ts";
 export type Plan = NonNullable<DeploymentStatus["plan"]>;
 
 /** Empty: nothing would be done. */
-export function planOf(view: DeploymentView): Plan {
+export function planOf(observation: DeploymentObservation): Plan {
   return planned(
-    view,
+    observation,
     { action: "Delete" },
-    () => creation(view),
-    () => (wentBack(view) ? [] : entries("Deploy", driftOf(view))),
+    () => creation(observation),
+    () => (wentBack(observation) ? [] : entries("Deploy", driftOf(observation))),
   );
 }
 
-function creation({ wanted }: DeploymentView): Plan {
-  if (wanted.state !== "known") return [];
-  const all = [...wanted.leaves].map(([field, to]) => ({ field, from: undefined, to }));
+function creation({ desired }: DeploymentObservation): Plan {
+  if (desired.state !== "known") return [];
+  const all = [...desired.leaves].map(([field, to]) => ({ field, from: undefined, to }));
   return [{ action: "Create" }, ...entries("Create", all)];
 }
 
 /** The last healthy configuration runs instead, and that stays so until the spec changes. */
-function wentBack({ memory, spec, wanted, sighting, name }: DeploymentView): boolean {
+function wentBack({ memory, spec, desired, resource, name }: DeploymentObservation): boolean {
   const { rolledBack, history } = memory;
   const [head] = history;
   return (
-    sighting.state === "present" &&
-    wanted.state === "known" &&
-    rolledBack?.hash === wanted.hash &&
+    resource.state === "present" &&
+    desired.state === "known" &&
+    rolledBack?.hash === desired.hash &&
     spec.rollback === "OnFailure" &&
     head?.rollback === true &&
-    head.specId === sighting.deployment.latestSpec?.id &&
-    sighting.deployment.name === name
+    head.specId === resource.deployment.latestSpec?.id &&
+    resource.deployment.name === name
   );
 }
 
 /** All that can be seen to differ from the spec. */
-export function driftOf({ sighting, wanted, memory, name }: DeploymentView): Change[] {
-  if (sighting.state !== "present" || wanted.state !== "known") return [];
-  const { latestSpec, name: actual } = sighting.deployment;
+export function driftOf({ resource, desired, memory, name }: DeploymentObservation): Change[] {
+  if (resource.state !== "present" || desired.state !== "known") return [];
+  const { latestSpec, name: actual } = resource.deployment;
   const stored = readConfig(latestSpec?.data);
   const renamed = actual === name ? [] : [{ field: "name", from: actual, to: name }];
-  if (!latestSpec) return [...wanted.leaves].map(([field, to]) => ({ field, from: undefined, to }));
+  if (!latestSpec) return [...desired.leaves].map(([field, to]) => ({ field, from: undefined, to }));
   if (!stored) return renamed;
-  const changes = differences(wanted.leaves, leavesOf(stored), filledIn(memory.history, latestSpec));
+  const changes = differences(desired.leaves, leavesOf(stored), filledIn(memory.history, latestSpec));
   return changes.some(({ field }) => field === "name") ? changes : [...renamed, ...changes];
 }
 

@@ -4,15 +4,15 @@ import { MAY, PROJECT, simulated, TEAM } from "../../../test/decide/deployment/a
 import { VirtualClock } from "../../../test/support/virtual-clock.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
 import type { Run } from "./api.ts";
-import { ProjectKnowledge } from "./project-cache.ts";
+import { ProjectCache } from "./project-cache.ts";
 
 const MINUTE = 60_000;
 const RESYNC_MS = 10 * MINUTE;
 const KEY = "ns/web";
 
-function knowledge(clock: VirtualClock, api: PaperspaceApi, projectId = PROJECT) {
+function cache(clock: VirtualClock, api: PaperspaceApi, projectId = PROJECT) {
   const queued: string[] = [];
-  const known = new ProjectKnowledge(
+  const known = new ProjectCache(
     {
       team: TEAM,
       projectId,
@@ -32,7 +32,7 @@ function setUp() {
   const { sim, clock, paperspace } = parts;
   const web = sim.console.deployments.create(PROJECT, { name: "web" }, { settled: true });
   sim.calls.clear();
-  return { ...parts, web, ...knowledge(clock, paperspace) };
+  return { ...parts, web, ...cache(clock, paperspace) };
 }
 
 const RUNS = /\/runs$/;
@@ -102,7 +102,7 @@ describe("after a start", () => {
       minutesOfReads.set(path, [...(minutesOfReads.get(path) ?? []), minute]);
       return { body: [], status: 200, beganAt: clock.monotonic(), answeredAt: clock.monotonic() };
     };
-    const { known } = knowledge(clock, { request } as unknown as PaperspaceApi);
+    const { known } = cache(clock, { request } as unknown as PaperspaceApi);
     for (let minute = 0; minute < minutes; minute++) {
       for (let n = 0; n < FLEET; n++) known.runsOf(`d${n}`, `ns/${n}`);
       await clock.advance(MINUTE);
@@ -132,11 +132,11 @@ describe("after a start", () => {
 describe("when the user asks for a look", () => {
   it("everything is read at once, without its turn: the runs, the project's list and the names of its secrets", async () => {
     const { known, web, clock, api, sim, calls } = setUp();
-    known.inventory.follow(KEY, web.id);
+    known.inventory.subscribe(KEY, web.id);
     known.lookAnew(web.id, KEY);
     known.runsOf(web.id, KEY);
-    known.secrets.ask(PROJECT, KEY);
-    known.specs.ask(web.id, KEY);
+    known.secrets.fetch(PROJECT, KEY);
+    known.specs.fetch(web.id, KEY);
     await clock.advance(1_000);
     await api.putSecret(PROJECT, { name: "new", value: "v" }, MAY);
     sim.console.deployments.edit(web.id, { image: "nginx:2" });
@@ -144,15 +144,15 @@ describe("when the user asks for a look", () => {
     known.lookAnew(web.id, KEY);
     // What counts as known is not asked for.
     expect(known.runsOf(web.id, KEY)).toBeUndefined();
-    expect(known.secrets.fresh(PROJECT)).toBeUndefined();
-    expect(known.specs.fresh(web.id)).toBeUndefined();
-    known.secrets.ask(PROJECT, KEY);
-    known.specs.ask(web.id, KEY);
+    expect(known.secrets.getFresh(PROJECT)).toBeUndefined();
+    expect(known.specs.getFresh(web.id)).toBeUndefined();
+    known.secrets.fetch(PROJECT, KEY);
+    known.specs.fetch(web.id, KEY);
     await clock.advance(1_000);
-    expect(known.secrets.fresh(PROJECT)).toEqual(["new"]);
-    expect(known.specs.fresh(web.id)).toHaveLength(2);
+    expect(known.secrets.getFresh(PROJECT)).toEqual(["new"]);
+    expect(known.specs.getFresh(web.id)).toHaveLength(2);
     expect(calls("GET", RUNS)).toHaveLength(1);
-    expect(known.inventory.seen(web.id)?.item?.latestSpec?.data).toMatchObject({ image: "nginx:2" });
+    expect(known.inventory.get(web.id)?.item?.latestSpec?.data).toMatchObject({ image: "nginx:2" });
     expect(calls("GET", /projects\/p-alpha\/deployments$/).length).toBeGreaterThan(0);
   });
 
@@ -168,29 +168,29 @@ describe("when the user asks for a look", () => {
 describe("a project", () => {
   it("that does not exist is told from one that cannot be read: only the first is the user's to mend", async () => {
     const { clock, paperspace, sim } = setUp();
-    const { known: nowhere } = knowledge(clock, paperspace, "p-nowhere");
-    nowhere.inventory.wantList(KEY);
+    const { known: nowhere } = cache(clock, paperspace, "p-nowhere");
+    nowhere.inventory.refreshList(KEY);
     await clock.advance(MINUTE);
     expect(nowhere.isMissing).toBe(true);
-    const { known } = knowledge(clock, paperspace);
+    const { known } = cache(clock, paperspace);
     expect(known.isMissing).toBe(false);
     sim.faults.add({ match: { times: "always" }, do: { status: 503 } });
-    known.inventory.wantList(KEY);
+    known.inventory.refreshList(KEY);
     await clock.advance(10 * MINUTE);
-    expect(known.inventory.listTrouble).toBeDefined();
+    expect(known.inventory.listError).toBeDefined();
     expect(known.isMissing).toBe(false);
   });
 
   it("is read with the newest valid key of its team: one that was withdrawn must not blind us", async () => {
     const { clock, paperspace, web } = setUp();
     const dead = { request: () => Promise.reject(new Error("401")) } as unknown as PaperspaceApi;
-    const { known } = knowledge(clock, dead);
+    const { known } = cache(clock, dead);
     known.use(paperspace);
-    known.inventory.follow(KEY, web.id);
-    known.inventory.want(web.id);
-    known.runs.ask(web.id, KEY);
+    known.inventory.subscribe(KEY, web.id);
+    known.inventory.refresh(web.id);
+    known.runs.fetch(web.id, KEY);
     await clock.advance(1_000);
-    expect(known.inventory.seen(web.id)?.item?.name).toBe("web");
+    expect(known.inventory.get(web.id)?.item?.name).toBe("web");
     expect(known.runs.last(web.id)).toHaveLength(1);
   });
 
@@ -198,8 +198,8 @@ describe("a project", () => {
     const { known, clock, sim, calls } = setUp();
     for (let n = 0; n < 50; n++) {
       const { id } = sim.console.deployments.create(PROJECT, { name: `w${n}` }, { settled: true });
-      known.inventory.follow(`ns/w${n}`, id);
-      known.inventory.want(id);
+      known.inventory.subscribe(`ns/w${n}`, id);
+      known.inventory.refresh(id);
     }
     await clock.advance(MINUTE);
     sim.calls.clear();
@@ -218,8 +218,8 @@ describe("former specs", () => {
       await clock.advance(1_000);
       sim.console.deployments.edit(web.id, { image });
     }
-    known.specs.ask(web.id, KEY);
-    known.origins.ask(web.id, KEY);
+    known.specs.fetch(web.id, KEY);
+    known.origins.fetch(web.id, KEY);
     await clock.settle();
     expect(images(known.specs.last(web.id))).toEqual(["three", "two", "nginx:1.27"]);
     expect(images(known.origins.last(web.id))).toEqual(["nginx:1.27", "two"]);
@@ -232,8 +232,8 @@ describe("former specs", () => {
       asked++;
       yield { items: [], beganAt: 0, answeredAt: 0 };
     }
-    const { known } = knowledge(clock, { pages } as unknown as PaperspaceApi);
-    known.origins.ask("d1", KEY);
+    const { known } = cache(clock, { pages } as unknown as PaperspaceApi);
+    known.origins.fetch("d1", KEY);
     await clock.settle();
     known.origins.get("d1", KEY);
     await clock.settle();
@@ -244,15 +244,15 @@ describe("former specs", () => {
 describe("an object that is gone", () => {
   it("takes with it what was known of its deployment: another object's may be looked at by nobody", async () => {
     const { known, web, clock, calls } = setUp();
-    known.inventory.follow(KEY, web.id);
+    known.inventory.subscribe(KEY, web.id);
     known.lookAnew(web.id, KEY);
     known.runsOf(web.id, KEY);
-    known.specs.ask(web.id, KEY);
+    known.specs.fetch(web.id, KEY);
     await clock.advance(1_000);
     known.forget(KEY);
     expect(known.runs.last(web.id)).toBeUndefined();
     expect(known.specs.last(web.id)).toBeUndefined();
-    expect(known.inventory.seen(web.id)).toBeUndefined();
+    expect(known.inventory.get(web.id)).toBeUndefined();
     const before = calls("GET", RUNS).length;
     // Its turn is a new one as well.
     known.runsOf(web.id, KEY);
@@ -265,16 +265,16 @@ describe("an object that is gone", () => {
     known.lookAnew(web.id, KEY);
     known.runsOf(web.id, KEY);
     await clock.advance(1_000);
-    known.inventory.follow(KEY, web.id);
-    known.inventory.follow("ns/other", web.id);
+    known.inventory.subscribe(KEY, web.id);
+    known.inventory.subscribe("ns/other", web.id);
     known.forget(KEY);
     expect(known.runs.last(web.id) as readonly Run[]).toHaveLength(1);
   });
 
   it("leaves no timer behind where all is stopped", async () => {
     const { known, web, clock } = setUp();
-    known.inventory.follow(KEY, web.id);
-    known.inventory.want(web.id);
+    known.inventory.subscribe(KEY, web.id);
+    known.inventory.refresh(web.id);
     const before = clock.pending;
     known.stop();
     expect(clock.pending).toBe(before - 2);

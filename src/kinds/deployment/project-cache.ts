@@ -6,11 +6,11 @@ import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
 import { Inventory } from "../inventory.ts";
 import { Lookup } from "../lookup.ts";
-import { Known, type WatchParts, type WatchSettings } from "../observer.ts";
+import { AccountCache, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
 import { type Deployment, DeploymentApi, type Run, type StoredSpec, taken } from "./api.ts";
 
-export interface ProjectParts extends Omit<WatchParts, "settings"> {
-  settings: Pick<WatchSettings, "resyncMs" | "gatherMs" | "rechecks">;
+export interface ProjectCacheOptions extends Omit<CloudObserverOptions, "settings"> {
+  settings: Pick<ObserverSettings, "resyncMs" | "gatherMs" | "rechecks">;
   team: string;
   projectId: string;
 }
@@ -21,7 +21,7 @@ const SLOW_TURNS = 6;
 /** Former specs that are searched for one to go back to; a few at the newest end are ours. */
 const SPECS = 120;
 
-export class ProjectKnowledge extends Known<Deployment> {
+export class ProjectCache extends AccountCache<Deployment> {
   readonly runs: Lookup<readonly Run[]>;
   /** Specs that Paperspace keeps of a deployment, newest first. */
   readonly specs: Lookup<readonly StoredSpec[]>;
@@ -29,12 +29,12 @@ export class ProjectKnowledge extends Known<Deployment> {
   readonly origins: Lookup<readonly StoredSpec[]>;
   /** Names of the project's secrets, by project id. */
   readonly secrets: Lookup<readonly string[]>;
-  readonly #parts: ProjectParts;
+  readonly #parts: ProjectCacheOptions;
   #api: DeploymentApi;
   /** Monotonic times from which on runs of a deployment at rest may be read for the first time. */
   readonly #firstRuns = new Map<string, number>();
 
-  constructor(parts: ProjectParts, api: PaperspaceApi) {
+  constructor(parts: ProjectCacheOptions, api: PaperspaceApi) {
     const { clock, enqueue, settings, projectId, team } = parts;
     const { resyncMs, gatherMs } = settings;
     const name = `deployments of team ${team}, project ${projectId}`;
@@ -74,8 +74,8 @@ export class ProjectKnowledge extends Known<Deployment> {
 
   /** The API says that there is no such project. */
   get isMissing(): boolean {
-    const { listTrouble } = this.inventory;
-    return listTrouble instanceof PaperspaceError && listTrouble.code === "PS_NOT_FOUND";
+    const { listError } = this.inventory;
+    return listError instanceof PaperspaceError && listError.code === "PS_NOT_FOUND";
   }
 
   /**
@@ -90,25 +90,25 @@ export class ProjectKnowledge extends Known<Deployment> {
       this.#firstRuns.get(id) ??
       now + SLOW_TURNS * this.#parts.settings.resyncMs * this.#parts.clock.random();
     this.#firstRuns.set(id, due);
-    if (now >= due) this.runs.ask(id, key);
+    if (now >= due) this.runs.fetch(id, key);
     return undefined;
   }
 
   /** Whatever is known is old, because the user says so. */
   lookAnew(id: string | undefined, key: string): void {
-    this.secrets.drop(this.#parts.projectId);
-    this.inventory.wantList(key);
+    this.secrets.invalidate(this.#parts.projectId);
+    this.inventory.refreshList(key);
     if (id === undefined) return;
-    this.runs.drop(id);
-    this.specs.drop(id);
+    this.runs.invalidate(id);
+    this.specs.invalidate(id);
     this.#firstRuns.set(id, 0);
-    this.inventory.want(id);
+    this.inventory.refresh(id);
   }
 
   override forget(key: string): void {
-    const id = this.inventory.unfollow(key);
+    const id = this.inventory.unsubscribe(key);
     if (id === undefined) return;
-    for (const lookup of [this.runs, this.specs, this.origins]) lookup.drop(id);
+    for (const lookup of [this.runs, this.specs, this.origins]) lookup.invalidate(id);
     this.#firstRuns.delete(id);
   }
 

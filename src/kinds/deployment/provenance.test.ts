@@ -8,10 +8,10 @@ import {
   targetOf,
   WITH_SECRET,
 } from "../../../test/decide/deployment/situations.ts";
-import type { Wanted } from "./observation.ts";
+import type { Desired } from "./observation.ts";
 import { originOf } from "./provenance.ts";
 
-const MISSING: Wanted = { state: "missing", reason: "SecretNotFound", message: "make it" };
+const MISSING: Desired = { state: "missing", reason: "SecretNotFound", message: "make it" };
 const markOf = (spec: typeof GOOD) => targetOf(spec).hash;
 const { secrets } = sent(WITH_SECRET);
 /** As sent, with something in it that the API has filled in. */
@@ -55,7 +55,7 @@ describe("originOf tells who made a deployment by its first spec:", () => {
     ],
     ["none that is shown", [], GOOD, {}, targetOf(GOOD), "unknown"],
     ["none that was read yet", undefined, GOOD, {}, targetOf(GOOD), "unknown"],
-  ] as const)("%s", (_, specs, spec, more, wanted, origin) => {
-    expect(originOf(specs, { mark: markOf(spec), ...more }, wanted)).toBe(origin);
+  ] as const)("%s", (_, specs, spec, more, desired, origin) => {
+    expect(originOf(specs, { mark: markOf(spec), ...more }, desired)).toBe(origin);
   });
 });

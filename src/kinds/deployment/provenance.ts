@@ -2,11 +2,11 @@
 import type { StoredSpec } from "./api.ts";
 import { additions, differences, hashOf, leavesOf } from "./compare.ts";
 import { secretValue } from "./config.ts";
-import type { Target, Wanted } from "./observation.ts";
+import type { Desired, Target } from "./observation.ts";
 import { readConfig } from "./stored-config.ts";
 
 /** What is wanted now, where that is known. */
-type Sent = Wanted | ({ state: "known" } & Target);
+type Sent = Desired | ({ state: "known" } & Target);
 
 type Origin = "ours" | "foreign" | "unknown";
 
@@ -25,13 +25,13 @@ export interface Attempted {
 export function originOf(
   specs: readonly StoredSpec[] | undefined,
   attempted: Attempted,
-  wanted: Sent,
+  desired: Sent,
 ): Origin {
-  const [first, second] = (specs ?? []).map((spec) => senderOf(spec, attempted, wanted));
+  const [first, second] = (specs ?? []).map((spec) => senderOf(spec, attempted, desired));
   return first === "ours" && second === "ours" ? "foreign" : (first ?? "unknown");
 }
 
-function senderOf({ data }: StoredSpec, { mark, secrets = [] }: Attempted, wanted: Sent): Origin {
+function senderOf({ data }: StoredSpec, { mark, secrets = [] }: Attempted, desired: Sent): Origin {
   const stored = readConfig(data);
   if (!stored || mark === undefined) return "unknown";
   const leaves = leavesOf(stored);
@@ -41,8 +41,8 @@ function senderOf({ data }: StoredSpec, { mark, secrets = [] }: Attempted, wante
     return secrets.every((name) => values.has(secretValue(name))) ? "ours" : "foreign";
   }
   // What was filled in makes it another hash: then all that was sent must be in it.
-  if (wanted.state !== "known") return "unknown";
-  if (wanted.hash !== mark) return "foreign";
-  const sent = wanted.leaves;
+  if (desired.state !== "known") return "unknown";
+  if (desired.hash !== mark) return "foreign";
+  const sent = desired.leaves;
   return differences(sent, leaves, additions(sent, leaves)).length === 0 ? "ours" : "foreign";
 }

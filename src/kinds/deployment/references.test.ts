@@ -30,14 +30,14 @@ describe("the value of a Secret", () => {
   });
 
   it("stands in nothing that leaves here: no configuration, no leaf, no hash, no message", async () => {
-    const { secret, wanted, known } = setUp();
+    const { secret, desired, known } = setUp();
     await secret({ token: VALUE, binary: new Uint8Array([0xff, 0xfe]) });
     const refs = { ...fromSecret(), basicAuthSecretRef: { name: "hub", key: "token" } };
     const found = await known(object(refs));
     const all = JSON.stringify({ ...found, leaves: [...found.leaves] });
     for (const telling of [VALUE, Buffer.from(VALUE).toString("base64")]) expect(all).not.toContain(telling);
     for (const key of ["missing", "binary"])
-      expect(JSON.stringify(await wanted(object(fromSecret(key))))).not.toContain(VALUE);
+      expect(JSON.stringify(await desired(object(fromSecret(key))))).not.toContain(VALUE);
   });
 
   it("is found by the name of its project secret, and not by any other: it must not land in a wrong one", async () => {
@@ -176,19 +176,19 @@ describe("what Paperspace cannot take", () => {
     spec: Parameters<typeof object>[0],
     data: Parameters<ReturnType<typeof setUp>["secret"]>[0],
   ) => {
-    const { secret, wanted } = setUp();
+    const { secret, desired } = setUp();
     await secret(data);
-    return wanted(object(spec));
+    return desired(object(spec));
   };
 
   it("is a Secret that is not there; the message names the field, so that the user finds it", async () => {
-    const { wanted } = setUp();
-    expect(await wanted(object(fromSecret()))).toEqual({
+    const { desired } = setUp();
+    expect(await desired(object(fromSecret()))).toEqual({
       state: "missing",
       reason: REASON.SecretNotFound,
       message: 'env.TOKEN: there is no Secret "hub" in this namespace: make it, or correct the name',
     });
-    expect(await wanted(object(fromConfigMap()))).toMatchObject({
+    expect(await desired(object(fromConfigMap()))).toMatchObject({
       reason: REASON.ConfigMapNotFound,
       message: expect.stringContaining('there is no ConfigMap "settings"'),
     });
@@ -245,13 +245,13 @@ describe("what Paperspace cannot take", () => {
   });
 
   it("is said also while something else cannot be read: it is known, and can be mended", async () => {
-    const { kube, secret, wanted, clock } = setUp();
+    const { kube, secret, desired, clock } = setUp();
     await secret({ token: VALUE });
     kube.intercept = ({ path }) => (path.includes("configmaps") ? { fail: "before" } : undefined);
     const both = { env: [...(fromConfigMap().env ?? []), ...(fromSecret("none").env ?? [])] };
-    await wanted(object(both));
+    await desired(object(both));
     await clock.advance(BACK_OFF_MS);
-    expect(await wanted(object(both))).toMatchObject({ state: "missing", reason: REASON.SecretNotFound });
+    expect(await desired(object(both))).toMatchObject({ state: "missing", reason: REASON.SecretNotFound });
   });
 });
 
@@ -261,7 +261,7 @@ describe("reading", () => {
     await secret({ token: VALUE, other: "else" });
     const two = { ...fromSecret(), basicAuthSecretRef: { name: "hub", key: "other" } };
     expect(ask(object(two))).toEqual({ state: "unknown" });
-    references.wanted("ns/b", object(fromSecret(), { uid: "uid-2" }), "b");
+    references.desired("ns/b", object(fromSecret(), { uid: "uid-2" }), "b");
     await clock.settle();
     expect(queued.sort()).toEqual(["ns/b", KEY]);
     expect(ask(object(two)).state).toBe("known");
@@ -269,9 +269,9 @@ describe("reading", () => {
   });
 
   it("stays within the object's own namespace: a Secret of another one is nobody's to use", async () => {
-    const { secret, wanted, known } = setUp();
+    const { secret, desired, known } = setUp();
     await secret({ token: VALUE }, "hub", "theirs");
-    expect(await wanted(object(fromSecret()))).toMatchObject({ state: "missing" });
+    expect(await desired(object(fromSecret()))).toMatchObject({ state: "missing" });
     expect((await known(object(fromSecret(), { namespace: "theirs" }))).secrets).toHaveLength(1);
   });
 
@@ -292,11 +292,11 @@ describe("reading", () => {
   });
 
   it("looks sooner for what is missing: somebody is just about to make it", async () => {
-    const { clock, secret, wanted, ask } = setUp();
-    await wanted(object(fromSecret()));
+    const { clock, secret, desired, ask } = setUp();
+    await desired(object(fromSecret()));
     await secret({ token: VALUE });
     await clock.advance(RECHECK_MS * DUE - 1);
-    expect((await wanted(object(fromSecret()))).state).toBe("missing");
+    expect((await desired(object(fromSecret()))).state).toBe("missing");
     await clock.advance(1);
     ask(object(fromSecret()));
     await clock.settle();
@@ -314,20 +314,20 @@ describe("reading", () => {
   });
 
   it("that fails is said, with the field and the time of the next try; what was known stays good", async () => {
-    const { clock, kube, secret, wanted, known } = setUp();
+    const { clock, kube, secret, desired, known } = setUp();
     await secret({ token: VALUE });
     kube.intercept = () => ({ fail: "before" });
-    const found = await wanted(object(fromSecret()));
+    const found = await desired(object(fromSecret()));
     expect(found).toMatchObject({
       state: "unknown",
-      trouble: {
+      readError: {
         kind: "Retry",
         reason: REASON.ApiUnavailable,
         message: expect.stringMatching(/^env.TOKEN: the Secret hub cannot be read: .+/),
         atLeastMs: expect.any(Number),
       },
     });
-    const { atLeastMs = 0 } = (found.state === "unknown" && found.trouble) || {};
+    const { atLeastMs = 0 } = (found.state === "unknown" && found.readError) || {};
     expect(atLeastMs).toBeGreaterThan(0);
     kube.intercept = () => undefined;
     await clock.advance(atLeastMs);
@@ -338,12 +338,12 @@ describe("reading", () => {
   });
 
   it("that is refused is no missing Secret: what cannot be seen may be there", async () => {
-    const { kube, wanted } = setUp();
+    const { kube, desired } = setUp();
     const error = new KubeError({ code: "KUBE_FORBIDDEN", status: 403, message: "secrets is forbidden" });
     kube.intercept = () => ({ fail: "before", error });
-    expect(await wanted(object(fromSecret()))).toMatchObject({
+    expect(await desired(object(fromSecret()))).toMatchObject({
       state: "unknown",
-      trouble: { message: expect.stringContaining("secrets is forbidden") },
+      readError: { message: expect.stringContaining("secrets is forbidden") },
     });
   });
 

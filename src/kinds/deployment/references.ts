@@ -8,11 +8,11 @@ import type { Clock } from "../../base/clock.ts";
 import { isNotFound } from "../../kube/errors.ts";
 import type { ConfigMap, Resource, Secret } from "../../kube/resource.ts";
 import { DUE } from "../../reconcile/decision.ts";
-import type { Trouble } from "../../reconcile/outcome.ts";
+import type { ReadError } from "../../reconcile/outcome.ts";
 import { Lookup } from "../lookup.ts";
 import { hashOf, leavesOf } from "./compare.ts";
 import { configOf, type Reference, referencesOf, secretValue } from "./config.ts";
-import type { Wanted } from "./observation.ts";
+import type { Desired } from "./observation.ts";
 import { REASON } from "./reasons.ts";
 import type { PaperspaceDeployment } from "./types.ts";
 
@@ -26,7 +26,7 @@ export interface ReferencesParts {
   recheckMs: number;
   enqueue(key: string): void;
   /** What a failed read means for the object that needs it. */
-  troubled(error: unknown): Trouble;
+  readErrorOf(error: unknown): ReadError;
 }
 
 /** Values by key, or null where there is no such Secret or ConfigMap. A value that is no text is undefined. */
@@ -40,33 +40,33 @@ const COST = { N: 4096, r: 8, p: 1 };
 export class References {
   readonly #parts: ReferencesParts;
   /** By "Secret/namespace/name" or "ConfigMap/namespace/name". */
-  readonly #held: Lookup<Held>;
+  readonly #backingOff: Lookup<Held>;
   /** Digests by owner and value's hash: each costs some milliseconds of work. */
   readonly #digests = new Map<string, string>();
 
   constructor(parts: ReferencesParts) {
     this.#parts = parts;
-    this.#held = new Lookup<Held>({
+    this.#backingOff = new Lookup<Held>({
       clock: parts.clock,
       enqueue: parts.enqueue,
       read: (id) => this.#read(id),
-      maxAgeMs: (held) => (held === null ? parts.recheckMs : parts.resyncMs) * DUE,
+      maxAgeMs: (backingOff) => (backingOff === null ? parts.recheckMs : parts.resyncMs) * DUE,
     });
   }
 
   /** The spec's configuration. What is not known yet is read, and the key queued then. */
-  wanted(key: string, object: PaperspaceDeployment, name: string): Wanted {
+  desired(key: string, object: PaperspaceDeployment, name: string): Desired {
     const { spec } = object;
     const secrets = new Map<string, string>();
     const values = new Map<string, string>();
-    const missing: Extract<Wanted, { state: "missing" }>[] = [];
-    let unknown: Extract<Wanted, { state: "unknown" }> | undefined;
+    const missing: Extract<Desired, { state: "missing" }>[] = [];
+    let unknown: Extract<Desired, { state: "unknown" }> | undefined;
     for (const reference of referencesOf(spec)) {
-      const held = this.#heldBy(key, object, reference);
-      if (held === undefined) unknown = { ...this.#unknown(object, reference), ...unknown };
+      const backingOff = this.#heldBy(key, object, reference);
+      if (backingOff === undefined) unknown = { ...this.#unknown(object, reference), ...unknown };
       else {
-        const value = valueIn(held, reference);
-        const fault = faultOf(reference, held, value);
+        const value = valueIn(backingOff, reference);
+        const fault = faultOf(reference, backingOff, value);
         if (fault) missing.push(fault);
         else if (value !== undefined)
           values.set(idOf(reference), this.#inConfig(object, reference, value, secrets));
@@ -84,7 +84,7 @@ export class References {
   valueOf(object: PaperspaceDeployment, projectSecret: string): string | undefined {
     for (const reference of referencesOf(object.spec)) {
       if (reference.source !== "Secret") continue;
-      const value = valueIn(this.#held.last(heldId(object, reference)), reference);
+      const value = valueIn(this.#backingOff.last(heldId(object, reference)), reference);
       if (value !== undefined && this.#nameOf(object, reference, value) === projectSecret) return value;
     }
     return undefined;
@@ -92,23 +92,26 @@ export class References {
 
   /** Whatever was read is old, because the user says so. */
   lookAnew(object: PaperspaceDeployment): void {
-    for (const reference of referencesOf(object.spec)) this.#held.drop(heldId(object, reference));
+    for (const reference of referencesOf(object.spec)) this.#backingOff.invalidate(heldId(object, reference));
   }
 
   #heldBy(key: string, object: PaperspaceDeployment, reference: Reference): Held | undefined {
     const id = heldId(object, reference);
-    const held = this.#held.get(id, key);
-    if (held === undefined) this.#held.ask(id, key);
-    return held;
+    const backingOff = this.#backingOff.get(id, key);
+    if (backingOff === undefined) this.#backingOff.fetch(id, key);
+    return backingOff;
   }
 
-  #unknown(object: PaperspaceDeployment, reference: Reference): Extract<Wanted, { state: "unknown" }> {
+  #unknown(object: PaperspaceDeployment, reference: Reference): Extract<Desired, { state: "unknown" }> {
     const id = heldId(object, reference);
-    const error = this.#held.trouble(id);
+    const error = this.#backingOff.readError(id);
     if (error === undefined) return { state: "unknown" };
-    const trouble = this.#parts.troubled(error);
-    const message = `${reference.field}: the ${reference.source} ${reference.name} cannot be read: ${trouble.message}`;
-    return { state: "unknown", trouble: { ...trouble, message, atLeastMs: this.#held.dueInMs(id) } };
+    const readError = this.#parts.readErrorOf(error);
+    const message = `${reference.field}: the ${reference.source} ${reference.name} cannot be read: ${readError.message}`;
+    return {
+      state: "unknown",
+      readError: { ...readError, message, atLeastMs: this.#backingOff.dueInMs(id) },
+    };
   }
 
   /** What stands in the configuration for it. */
@@ -160,17 +163,17 @@ export function ownerMark(uid: string): string {
 
 function faultOf(
   { source, name, key, field }: Reference,
-  held: Held,
+  backingOff: Held,
   value: string | undefined,
-): Extract<Wanted, { state: "missing" }> | undefined {
+): Extract<Desired, { state: "missing" }> | undefined {
   const secret = source === "Secret";
   const gone = secret ? REASON.SecretNotFound : REASON.ConfigMapNotFound;
   const fault = (reason: string, message: string) =>
     ({ state: "missing", reason, message: `${field}: ${message}` }) as const;
-  if (held === null)
+  if (backingOff === null)
     return fault(gone, `there is no ${source} "${name}" in this namespace: make it, or correct the name`);
-  if (!Object.hasOwn(held, key)) {
-    const there = Object.keys(held).join(", ") || "nothing";
+  if (!Object.hasOwn(backingOff, key)) {
+    const there = Object.keys(backingOff).join(", ") || "nothing";
     return fault(gone, `the ${source} "${name}" has no key "${key}" (it has: ${there})`);
   }
   if (value === undefined)
@@ -189,8 +192,8 @@ function faultOf(
 }
 
 /** A key may be named like what every object has ("constructor"). */
-function valueIn(held: Held | undefined, { key }: Reference): string | undefined {
-  return held && Object.hasOwn(held, key) ? held[key] : undefined;
+function valueIn(backingOff: Held | undefined, { key }: Reference): string | undefined {
+  return backingOff && Object.hasOwn(backingOff, key) ? backingOff[key] : undefined;
 }
 
 function idOf({ source, name, key }: Pick<Reference, "source" | "name" | "key">): string {

@@ -6,24 +6,24 @@ import { toTime } from "../../kube/objects.ts";
 import {
   DUE,
   isLate,
-  lacking,
+  needFacts,
+  noStep,
   OBSERVE,
-  rest,
+  ongoingOrStart,
   stalled,
-  standing,
   untilLook,
   wait,
-  without,
+  withoutOperation,
 } from "../../reconcile/decision.ts";
-import type { Telling } from "../../reconcile/outcome.ts";
+import type { ReportedOutcome } from "../../reconcile/outcome.ts";
 import type { StoredSpec } from "./api.ts";
 import {
-  ASK,
   act,
-  type Choice,
+  type DeploymentDecision,
   type DeploymentMemory,
-  type DeploymentView,
-  type Known,
+  type DeploymentObservation,
+  type DesiredTarget,
+  FACT,
   type Target,
 } from "./observation.ts";
 import { REASON } from "./reasons.ts";
@@ -32,34 +32,34 @@ import type { Rollout } from "./types.ts";
 
 /** Sent, and nothing that is valid is shown: there is no spec to judge by. */
 export function refused(
-  view: DeploymentView,
+  observation: DeploymentObservation,
   target: Target,
-  wanted: Known,
+  desired: DesiredTarget,
   memory: DeploymentMemory,
   why: string,
-): Choice {
+): DeploymentDecision {
   const [head] = memory.history;
-  if (!head) return rest({ kind: "Unknown" }, memory);
-  const at = { view, target, wanted, memory, head, asks: [] };
+  if (!head) return noStep({ kind: "Unknown" }, memory);
+  const at = { observation, target, desired, memory, head, needs: [] };
   return failed(at, "Failed", REASON.ConfigurationRejected, why);
 }
 
 /** The shown spec is ours: what has become of it. */
-export function judged(
-  view: DeploymentView,
+export function assessRollout(
+  observation: DeploymentObservation,
   latest: StoredSpec,
   target: Target,
-  wanted: Known,
+  desired: DesiredTarget,
   memory: DeploymentMemory,
-): Choice {
+): DeploymentDecision {
   const [head] = memory.history;
-  if (!head) return rest({ kind: "Unknown" }, memory);
+  if (!head) return noStep({ kind: "Unknown" }, memory);
   const wasWell = head.outcome === "Healthy" || head.outcome === "Disabled";
   const trusted = wasWell && memory.operation === undefined;
-  const known = progress(latest, target, view.runs?.list, trusted);
+  const known = progress(latest, target, observation.runs?.list, trusted);
   // The first time that it looks well, only a look of now can confirm it.
-  const asks = needsRuns(view, known, trusted) ? [ASK.runs] : [];
-  const at = { view, target, wanted, memory, head, asks };
+  const needs = needsRuns(observation, known, trusted) ? [FACT.runs] : [];
+  const at = { observation, target, desired, memory, head, needs };
   switch (known.state) {
     case "rejected":
       return failed(
@@ -75,26 +75,26 @@ export function judged(
     case "disabling":
       return underWay(at, known);
     case "unlooked":
-      return lacking(view, memory, [ASK.runs]);
+      return needFacts(observation, memory, [FACT.runs]);
     case "disabled":
     case "healthy":
-      return asks.length > 0 && !trusted ? lacking(view, memory, asks) : well(at, known.state);
+      return needs.length > 0 && !trusted ? needFacts(observation, memory, needs) : healthy(at, known.state);
     case "degraded":
       return degraded(at, known);
   }
 }
 
 interface At {
-  view: DeploymentView;
+  observation: DeploymentObservation;
   target: Target;
-  wanted: Known;
+  desired: DesiredTarget;
   memory: DeploymentMemory;
   head: Rollout;
-  asks: readonly string[];
+  needs: readonly string[];
 }
 
 /** Runs cost a read for each deployment: they are read while something is under way, and else slowly (see observer.ts). */
-function needsRuns({ runs, limits }: DeploymentView, { state }: Progress, trusted: boolean): boolean {
+function needsRuns({ runs, limits }: DeploymentObservation, { state }: Progress, trusted: boolean): boolean {
   if (state === "pending" || state === "rejected") return false;
   const isWell = state === "healthy" || state === "disabled";
   if (trusted && isWell) return false;
@@ -104,31 +104,31 @@ function needsRuns({ runs, limits }: DeploymentView, { state }: Progress, truste
 }
 
 /** When the rollout counts as late; in the words of an operation, for the pace of looks. */
-function clockOf({ head, view }: At): { requestedAt: string; deadline: string } {
-  const deadline = Date.parse(head.sentAt) + view.spec.progressDeadlineSeconds * 1000;
+function clockOf({ head, observation }: At): { requestedAt: string; deadline: string } {
+  const deadline = Date.parse(head.sentAt) + observation.spec.progressDeadlineSeconds * 1000;
   return { requestedAt: head.sentAt, deadline: toTime(deadline) };
 }
 
-function underWay(at: At, known: Progress): Choice {
-  const { view, memory, head, asks } = at;
+function underWay(at: At, known: Progress): DeploymentDecision {
+  const { observation, memory, head, needs } = at;
   const times = clockOf(at);
   const words = wordsOf(known);
   const reason =
     { pending: REASON.Pending, disabling: REASON.Disabling }[known.state as string] ?? REASON.Progressing;
-  if (isLate(times, view.now)) {
+  if (isLate(times, observation.now)) {
     // Where only the runs speak against it, they must be of now: it may have come about since they were read.
-    if (asks.length > 0 && (known.state === "degraded" || known.state === "disabling"))
-      return lacking(view, memory, asks);
+    if (needs.length > 0 && (known.state === "degraded" || known.state === "disabling"))
+      return needFacts(observation, memory, needs);
     return {
       ...failed(at, "TimedOut", REASON.ProgressDeadlineExceeded, `not done by ${times.deadline}: ${words}`),
-      asks,
+      needs,
     };
   }
-  const history = concluded(memory.history, "Progressing", view.now);
+  const history = concluded(memory.history, "Progressing", observation.now);
   const message = `sent at ${head.sentAt}: ${words}`;
   return {
-    ...wait({ ...without(memory), history }, reason, message, untilLook(view, times)),
-    asks,
+    ...wait({ ...withoutOperation(memory), history }, reason, message, untilLook(observation, times)),
+    needs,
   };
 }
 
@@ -146,9 +146,9 @@ function wordsOf(known: Progress): string {
   }
 }
 
-function failed(at: At, outcome: "Failed" | "TimedOut", reason: string, why: string): Choice {
-  const { view, memory, head, wanted, target } = at;
-  const { spec, now, limits } = view;
+function failed(at: At, outcome: "Failed" | "TimedOut", reason: string, why: string): DeploymentDecision {
+  const { observation, memory, head, desired, target } = at;
+  const { spec, now, limits } = observation;
   const history = concluded(memory.history, outcome, now, why);
   // It may still come about, and then everything mends itself.
   const pace = outcome === "TimedOut" ? 10 * limits.lookMs : limits.slowMs;
@@ -157,7 +157,7 @@ function failed(at: At, outcome: "Failed" | "TimedOut", reason: string, why: str
     return stalled({ ...memory, history }, REASON.RollbackFailed, message, pace);
   }
   // What shall be off is not answered with something that runs.
-  if (spec.rollback !== "OnFailure" || target.hash !== wanted.hash || isOff(target))
+  if (spec.rollback !== "OnFailure" || target.hash !== desired.hash || isOff(target))
     return stalled({ ...memory, history }, reason, `${why}. ${ADVICE}`, pace);
   const good = history
     .slice(1)
@@ -167,48 +167,52 @@ function failed(at: At, outcome: "Failed" | "TimedOut", reason: string, why: str
     return stalled({ ...memory, history }, reason, message, pace);
   }
   const message = why.slice(0, 1000);
-  const rolledBack = { hash: wanted.hash, to: good.specId, message, at: toTime(now) };
+  const rolledBack = { hash: desired.hash, to: good.specId, message, at: toTime(now) };
   const words = `${why}; going back to the last healthy configuration (spec ${good.specId})`;
   return wait({ ...memory, history, rolledBack }, REASON.RolledBack, words, 0);
 }
 
 const ADVICE = "Correct the spec; `kubectl paperspace logs` shows what the instances say";
 
-function degraded(at: At, known: Extract<Progress, { state: "degraded" }>): Choice {
-  const { view, memory, head, asks } = at;
+function degraded(at: At, known: Extract<Progress, { state: "degraded" }>): DeploymentDecision {
+  const { observation, memory, head, needs } = at;
   // Never well yet: then it is still on its way.
   if (head.outcome !== "Healthy") return underWay(at, known);
-  const operation = standing({ ...view, memory }, OBSERVE, view.spec.progressDeadlineSeconds * 1000);
+  const operation = ongoingOrStart(
+    { ...observation, memory },
+    OBSERVE,
+    observation.spec.progressDeadlineSeconds * 1000,
+  );
   const seen = { ...memory, operation };
   const message = `it was healthy, and now ${runWords(known.run)}`;
-  const choice = isLate(operation, view.now)
+  const decision = isLate(operation, observation.now)
     ? stalled(
         seen,
         REASON.Degraded,
         `${message}, since ${operation.requestedAt}. ${ADVICE}`,
-        10 * view.limits.lookMs,
+        10 * observation.limits.lookMs,
       )
-    : wait(seen, REASON.Degraded, message, untilLook(view, operation));
-  return { ...choice, asks } as Choice;
+    : wait(seen, REASON.Degraded, message, untilLook(observation, operation));
+  return { ...decision, needs } as DeploymentDecision;
 }
 
-function well(at: At, state: "healthy" | "disabled"): Choice {
-  const { view, head, wanted } = at;
+function healthy(at: At, state: "healthy" | "disabled"): DeploymentDecision {
+  const { observation, head, desired } = at;
   const outcome = state === "healthy" ? "Healthy" : "Disabled";
-  const history = concluded(at.memory.history, outcome, view.now);
-  const memory = { ...without(at.memory), history };
-  const conclusion = conclusionOf(view, memory, head, state);
-  const unused = unusedSecrets(view, memory, wanted);
-  if (unused === undefined) return rest(conclusion, memory);
+  const history = concluded(at.memory.history, outcome, observation.now);
+  const memory = { ...withoutOperation(at.memory), history };
+  const conclusion = conclusionOf(observation, memory, head, state);
+  const unused = unusedSecrets(observation, memory, desired);
+  if (unused === undefined) return noStep(conclusion, memory);
   return act({ do: "dropSecret", of: unused, telling: conclusion }, memory);
 }
 
 function conclusionOf(
-  { limits }: DeploymentView,
+  { limits }: DeploymentObservation,
   { rolledBack }: DeploymentMemory,
   { specId }: Rollout,
   state: "healthy" | "disabled",
-): Telling {
+): ReportedOutcome {
   if (rolledBack) {
     const message = `${rolledBack.message}. The last healthy configuration runs instead (spec ${rolledBack.to}, sent again as ${specId}). The one of this object is tried again when its spec changes`;
     return { kind: "Terminal", reason: REASON.RolledBack, message, recheckMs: limits.slowMs };
@@ -223,7 +227,11 @@ function conclusionOf(
 }
 
 /** A project secret of ours that neither the spec nor any kept configuration uses. */
-function unusedSecrets({ held }: DeploymentView, { secrets, history }: DeploymentMemory, wanted: Known) {
-  const inUse = new Set([...wanted.secrets, ...history.flatMap((rollout) => rollout.secrets ?? [])]);
-  return secrets.find((name) => !inUse.has(name) && !held[`dropSecret/${name}`]);
+function unusedSecrets(
+  { backingOff }: DeploymentObservation,
+  { secrets, history }: DeploymentMemory,
+  desired: DesiredTarget,
+) {
+  const inUse = new Set([...desired.secrets, ...history.flatMap((rollout) => rollout.secrets ?? [])]);
+  return secrets.find((name) => !inUse.has(name) && !backingOff[`dropSecret/${name}`]);
 }

@@ -40,8 +40,11 @@ describe("progress, by the rules of the official deploy action", () => {
   });
 
   it("is no failure because an instance is bad: containers are tried again until the deadline", () => {
-    const troubled = run(0, 1, [bad]);
-    expect(judged(stored("s", NEW, "applied"), [troubled])).toEqual({ state: "progressing", run: troubled });
+    const readErrorOf = run(0, 1, [bad]);
+    expect(judged(stored("s", NEW, "applied"), [readErrorOf])).toEqual({
+      state: "progressing",
+      run: readErrorOf,
+    });
     expect(judged(stored("s", NEW, "applied"), [])).toEqual({ state: "progressing" });
     expect(judged(stored("s", NEW, "applied"))).toEqual({ state: "progressing" });
   });

@@ -3,7 +3,7 @@ import { storedLeaves } from "../../../test/decide/deployment/config.ts";
 import { FOREIGN, GOOD, NEW, sent, stored, targetOf } from "../../../test/decide/deployment/situations.ts";
 import type { StoredSpec } from "./api.ts";
 import { additions } from "./compare.ts";
-import { extraOf } from "./server-defaults.ts";
+import { classifyExtras } from "./server-defaults.ts";
 import type { Rollout } from "./types.ts";
 
 const HISTORY = [sent(NEW, { replaces: "a" }), sent(GOOD, { specId: "a", outcome: "Healthy" })];
@@ -18,7 +18,7 @@ function more(id: string, parts: object = {}): StoredSpec {
 
 function extra(latest: StoredSpec, specs?: readonly StoredSpec[], history: readonly Rollout[] = HISTORY) {
   const target = targetOf(NEW);
-  return extraOf(history, latest, additions(target.leaves, storedLeaves(latest.data)), target, specs);
+  return classifyExtras(history, latest, additions(target.leaves, storedLeaves(latest.data)), target, specs);
 }
 
 describe("what stands in a new spec beside what was sent", () => {
@@ -64,6 +64,6 @@ describe("what stands in a new spec beside what was sent", () => {
   it("is let be where nothing can be compared: what cannot be read cannot be held against anybody", () => {
     const latest = { ...more("b", FILLED), data: { apiVersion: "v7" } };
     const target = targetOf(NEW);
-    expect(extraOf(HISTORY, latest, ["command"], target, [latest])).toEqual({ state: "filled" });
+    expect(classifyExtras(HISTORY, latest, ["command"], target, [latest])).toEqual({ state: "filled" });
   });
 });

@@ -21,7 +21,7 @@ export type Extra =
   | { state: "changed"; changes: Change[] };
 
 /** `specs`: newest first; ours is the oldest that came after what it replaced and holds all that was sent. */
-export function extraOf(
+export function classifyExtras(
   history: readonly Rollout[],
   latest: StoredSpec,
   filled: readonly string[],

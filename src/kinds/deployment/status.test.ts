@@ -28,15 +28,15 @@ import {
   status,
   WAITS,
 } from "../../../test/decide/deployment/status.ts";
-import { isTelling, type Telling } from "../../reconcile/outcome.ts";
-import { decide } from "./decide.ts";
+import { isReported, type ReportedOutcome } from "../../reconcile/outcome.ts";
+import { decideDeployment } from "./decide.ts";
 import { REASON } from "./reasons.ts";
-import { deploymentNews } from "./status.ts";
+import { deploymentEventNotes } from "./status.ts";
 import { deploymentStatusSchema } from "./status-schema.ts";
 import type { DeploymentStatus, Rollout } from "./types.ts";
 
-const UNSEEN = { sighting: { state: "unknown" } } as const;
-const GONE = { sighting: { state: "absent", certain: true } } as const;
+const UNSEEN = { resource: { state: "unknown" } } as const;
+const GONE = { resource: { state: "absent", certain: true } } as const;
 const API_TIME = "2026-06-01T00:00:00.000Z";
 
 /** What can be known of a deployment, one of each sort. */
@@ -63,10 +63,10 @@ const SITUATIONS: Record<string, Particulars> = {
   degraded: { runs: seen([run(1, 3, [instance("i1", "failed", "no")])]) },
   unseen: UNSEEN,
   gone: GONE,
-  "not listed": { sighting: { state: "absent", certain: false } },
+  "not listed": { resource: { state: "absent", certain: false } },
   "no runs known": { runs: undefined as never },
   "a Secret is missing": {
-    wanted: { state: "missing", reason: REASON.SecretNotFound, message: "no Secret" },
+    desired: { state: "missing", reason: REASON.SecretNotFound, message: "no Secret" },
   },
   "a dry run": { spec: NEW, latest: stored("s1", GOOD), halted: HALT },
   unreadable: { latest: { ...stored("s1", GOOD), data: 5 } },
@@ -78,10 +78,10 @@ describe("deploymentStatus", () => {
   it.each(Object.entries(SITUATIONS))(
     "is equal for equal knowledge where %s, whenever it is written: an idle deployment costs no write",
     (_, given) => {
-      const view = situation(given);
-      const { step, memory } = decide(view);
-      const outcome = step.do === "rest" && isTelling(step.outcome) ? step.outcome : WAITS;
-      const owns = view.identity.state === "ours";
+      const observation = situation(given);
+      const { step, memory } = decideDeployment(observation);
+      const outcome = step.do === "none" && isReported(step.outcome) ? step.outcome : WAITS;
+      const owns = observation.identity.state === "ours";
       const first = status({ ...given, outcome, after: memory, owns });
       const again = status({ ...given, outcome, after: memory, owns, before: first, now: NOW + MINUTE });
       const third = status({ ...given, outcome, after: memory, owns, before: again, now: NOW + 2 * MINUTE });
@@ -205,7 +205,7 @@ describe("instances", () => {
       ({ instances }) as unknown as DeploymentStatus;
     const none = {} as DeploymentStatus;
     const failed = of(instance("i1", "failed", "no image"));
-    expect(deploymentNews(none, failed)).toEqual([
+    expect(deploymentEventNotes(none, failed)).toEqual([
       {
         id: "instance/i1/failed",
         type: "Warning",
@@ -213,13 +213,13 @@ describe("instances", () => {
         note: "instance i1 is failed: no image",
       },
     ]);
-    expect(deploymentNews(failed, failed)).toEqual([]);
-    expect(deploymentNews(of(instance("i1")), failed)).toHaveLength(1);
-    expect(deploymentNews(failed, of(instance("i1", "errored")))).toMatchObject([
+    expect(deploymentEventNotes(failed, failed)).toEqual([]);
+    expect(deploymentEventNotes(of(instance("i1")), failed)).toHaveLength(1);
+    expect(deploymentEventNotes(failed, of(instance("i1", "errored")))).toMatchObject([
       { id: "instance/i1/errored", note: "instance i1 is errored" },
     ]);
-    expect(deploymentNews(failed, of(instance("i1")))).toEqual([]);
-    expect(deploymentNews(failed, none)).toEqual([]);
+    expect(deploymentEventNotes(failed, of(instance("i1")))).toEqual([]);
+    expect(deploymentEventNotes(failed, none)).toEqual([]);
   });
 });
 
@@ -237,12 +237,12 @@ describe("Synced", () => {
 
   it("is Unknown while what the spec refers to is missing or not read: nothing can be compared", () => {
     const missing = { state: "missing", reason: REASON.SecretNotFound, message: "no Secret hub" } as const;
-    expect(synced({ wanted: missing })).toMatchObject({
+    expect(synced({ desired: missing })).toMatchObject({
       status: "Unknown",
       reason: REASON.SecretNotFound,
       message: "no Secret hub",
     });
-    expect(synced({ wanted: { state: "unknown" } })).toMatchObject({ status: "Unknown" });
+    expect(synced({ desired: { state: "unknown" } })).toMatchObject({ status: "Unknown" });
   });
 
   it("is not said of what cannot be seen, is gone, or is nobody's", () => {
@@ -269,7 +269,7 @@ describe("Healthy", () => {
   });
 
   it("is False while fewer instances are ready than asked for, though its rollout was healthy", () => {
-    const outcome: Telling = { ...WAITS, reason: REASON.Degraded, message: "1 of 3 are ready" };
+    const outcome: ReportedOutcome = { ...WAITS, reason: REASON.Degraded, message: "1 of 3 are ready" };
     expect(condition(status({ history: head("Healthy"), outcome }), "Healthy")).toMatchObject({
       status: "False",
       reason: REASON.Degraded,

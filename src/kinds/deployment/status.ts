@@ -2,48 +2,48 @@
  * What the object says about its deployment: the status and its conditions, from what is known. Pure: equal knowledge
  * gives an equal status, so that an idle deployment costs no write.
  */
-import type { Claim } from "../../reconcile/conditions.ts";
-import type { Announcement } from "../../reconcile/event-notes.ts";
-import type { Subject } from "../../reconcile/kind.ts";
-import type { Telling } from "../../reconcile/outcome.ts";
+import type { DesiredCondition } from "../../reconcile/conditions.ts";
+import type { EventNote } from "../../reconcile/event-notes.ts";
+import type { ReconcileContext } from "../../reconcile/kind.ts";
+import type { ReportedOutcome } from "../../reconcile/outcome.ts";
 import { REASON as SHARED } from "../../reconcile/reasons.ts";
-import { kept, managedStatus, syncedClaim } from "../../reconcile/status.ts";
+import { kept, managedStatus, syncedCondition } from "../../reconcile/status.ts";
 import { apiTime } from "../time.ts";
 import type { Deployment, Instance, Run } from "./api.ts";
 import { shown } from "./compare.ts";
-import type { DeploymentMemory, DeploymentView } from "./observation.ts";
+import type { DeploymentMemory, DeploymentObservation } from "./observation.ts";
 import { driftOf, planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import { isBad } from "./rollout.ts";
 import type { DeploymentStatus, PaperspaceDeployment } from "./types.ts";
 
-type Known = Subject<PaperspaceDeployment, { team: string }>;
+type KnownContext = ReconcileContext<PaperspaceDeployment, { team: string }>;
 
 /** Instances that are shown; a status must stay small. */
 const SHOWN = 50;
 
 export function deploymentStatus(
-  view: DeploymentView,
+  observation: DeploymentObservation,
   memory: DeploymentMemory,
-  outcome: Telling,
-  subject: Known,
+  outcome: ReportedOutcome,
+  context: KnownContext,
 ): DeploymentStatus {
-  const before = subject.object.status;
-  const { sighting, halted } = view;
-  const seen = sighting.state === "present" && subject.record ? sighting.deployment : undefined;
-  const gone = sighting.state === "absent" && sighting.certain;
-  const facts = gone || !subject.record ? {} : factsOf(view, seen, memory, before);
-  return managedStatus(view, outcome, subject, {
+  const before = context.object.status;
+  const { resource, halted } = observation;
+  const seen = resource.state === "present" && context.record ? resource.deployment : undefined;
+  const gone = resource.state === "absent" && resource.certain;
+  const facts = gone || !context.record ? {} : factsOf(observation, seen, memory, before);
+  return managedStatus(observation, outcome, context, {
     facts: {
       // The scale subresource needs both from the beginning.
       replicas: 0,
-      selector: selectorOf(subject.object),
+      selector: selectorOf(context.object),
       ...facts,
-      ...(halted?.reason === SHARED.DryRun && { plan: planOf(view) }),
+      ...(halted?.reason === SHARED.DryRun && { plan: planOf(observation) }),
     },
     memory: remembering(memory),
-    claims: [...synced(view, seen), ...healthyClaim(memory, outcome, seen)],
-    saidAnew: ["Synced", "Healthy"],
+    conditions: [...synced(observation, seen), ...healthyClaim(memory, outcome, seen)],
+    refreshedWhilePaused: ["Synced", "Healthy"],
   });
 }
 
@@ -67,7 +67,7 @@ function selectorOf({ metadata }: PaperspaceDeployment): string {
 }
 
 function factsOf(
-  { runs }: DeploymentView,
+  { runs }: DeploymentObservation,
   seen: Deployment | undefined,
   { history }: DeploymentMemory,
   before: DeploymentStatus | undefined,
@@ -127,28 +127,28 @@ function shownInstance({ id, state, message, createdAt }: Instance) {
 const SEEN = ["name", "endpoint", "url", "createdAt", "spec"] as const;
 const COUNTED = ["replicas", "readyReplicas", "availableReplicas", "instances"] as const;
 
-function synced(view: DeploymentView, seen: Deployment | undefined): Claim[] {
+function synced(observation: DeploymentObservation, seen: Deployment | undefined): DesiredCondition[] {
   if (!seen) return [];
-  const { wanted } = view;
-  if (wanted.state === "missing") {
-    const { reason, message } = wanted;
+  const { desired } = observation;
+  if (desired.state === "missing") {
+    const { reason, message } = desired;
     return [{ type: "Synced", status: "Unknown", reason, message }];
   }
-  if (wanted.state === "unknown") {
+  if (desired.state === "unknown") {
     const message = "what the spec refers to is not known yet";
     return [{ type: "Synced", status: "Unknown", reason: "NotLookedAt", message }];
   }
-  return [syncedClaim(shown(driftOf(view)), "the configuration is as declared")];
+  return [syncedCondition(shown(driftOf(observation)), "the configuration is as declared")];
 }
 
 /** Of what this object sent last, and nothing else: whatever runs besides is no news of it. */
 function healthyClaim(
   { history: [head], rolledBack }: DeploymentMemory,
-  { reason, message }: Telling,
+  { reason, message }: ReportedOutcome,
   seen: Deployment | undefined,
-): Claim[] {
+): DesiredCondition[] {
   if (!seen || !head) return [];
-  const claim = (status: Claim["status"], why: string, words: string): Claim[] => [
+  const claim = (status: DesiredCondition["status"], why: string, words: string): DesiredCondition[] => [
     { type: "Healthy", status, reason: why, message: words },
   ];
   if (reason === REASON.Degraded) return claim("False", reason, message);
@@ -168,7 +168,7 @@ function healthyClaim(
 }
 
 /** What a change of status is worth telling beyond its conditions: each instance that comes to grief, once. */
-export function deploymentNews(before: DeploymentStatus, after: DeploymentStatus): Announcement[] {
+export function deploymentEventNotes(before: DeploymentStatus, after: DeploymentStatus): EventNote[] {
   const known = new Map(before.instances?.map((one) => [one.id, one.state]));
   return (after.instances ?? [])
     .filter((one) => isBad(one) && known.get(one.id) !== one.state)

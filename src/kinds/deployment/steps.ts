@@ -5,9 +5,9 @@
 import { toTime } from "../../kube/objects.ts";
 import { PaperspaceError, type PaperspaceErrorCode } from "../../paperspace/errors.ts";
 import { describe } from "../../reconcile/change.ts";
-import type { Announcement } from "../../reconcile/event-notes.ts";
+import type { EventNote } from "../../reconcile/event-notes.ts";
 import { deleting } from "../../reconcile/existence.ts";
-import type { Gate, Performed, Tools } from "../../reconcile/kind.ts";
+import type { Gate, PerformContext, Performed } from "../../reconcile/kind.ts";
 import { type Outcome, waiting } from "../../reconcile/outcome.ts";
 import type { Inventory } from "../inventory.ts";
 import type { Lookup } from "../lookup.ts";
@@ -23,7 +23,7 @@ import type { References } from "./references.ts";
 import { pushed } from "./rollout.ts";
 import type { PaperspaceDeployment, Rollout } from "./types.ts";
 
-export interface StepParts {
+export interface DeploymentStepOptions {
   /** Undefined before there is a deployment. */
   id: string | undefined;
   object: PaperspaceDeployment;
@@ -37,13 +37,13 @@ export interface StepParts {
 
 type Step<D extends DeploymentStep["do"]> = Extract<DeploymentStep, { do: D }>;
 type Done = Promise<Performed<DeploymentMemory>>;
-type DeploymentTools = Tools<DeploymentMemory>;
+type DeploymentTools = PerformContext<DeploymentMemory>;
 
 export async function perform(
   step: DeploymentStep,
   memory: DeploymentMemory,
   tools: DeploymentTools,
-  parts: StepParts,
+  parts: DeploymentStepOptions,
 ): Done {
   switch (step.do) {
     case "deploy":
@@ -80,8 +80,8 @@ export function entryOf(
 async function deploy(
   step: Deploy,
   memory: DeploymentMemory,
-  { gate, remember }: DeploymentTools,
-  { id, object, api, inventory, now }: StepParts,
+  { gate, persistIntent }: DeploymentTools,
+  { id, object, api, inventory, now }: DeploymentStepOptions,
 ): Done {
   if (id === undefined) throw new Error("an upsert of what is there needs its id");
   const { target, changes, deployment } = step;
@@ -91,28 +91,32 @@ async function deploy(
   const sent: DeploymentMemory = { ...memory, history: pushed(memory.history, entry) };
   const outcome = waiting(REASON.Deploying, `the configuration is being sent: ${said}`);
   if (!(await isThere(id, api))) {
-    inventory.want(id);
+    inventory.refresh(id);
     const message = "the API does not know the deployment just now, so that nothing is sent to it";
     return { outcome: { kind: "Retry", reason: REASON.AbsenceUnconfirmed, message }, memory };
   }
-  await remember(sent, outcome);
+  await persistIntent(sent, outcome);
   const body = { projectId: object.spec.projectId, config: target.config, deploymentId: id };
   const { body: answer, answeredAt } = await api.upsert(body, { gate, headers: headersOf(step.git) });
   if (answer.deploymentId !== id) {
-    inventory.want(id);
+    inventory.refresh(id);
     return { outcome: await strayed(answer.deploymentId, target, api, gate), memory };
   }
   // The answer names only the id: what was seen before it is old from now on.
-  inventory.noteWrite(id, deployment, answeredAt);
-  const news: Announcement[] = [];
+  inventory.set(id, deployment, answeredAt);
+  const events: EventNote[] = [];
   const isRenamed = entry.generation !== before?.generation && changes.every(({ field }) => field === "name");
   // The same configuration as before, and no new name for it: somebody else has changed it.
   if (before?.specId !== undefined && before.hash === target.hash && !isRenamed)
-    news.push({ type: "Normal", reason: REASON.DriftCorrected, note: `put back what was changed: ${said}` });
+    events.push({
+      type: "Normal",
+      reason: REASON.DriftCorrected,
+      note: `put back what was changed: ${said}`,
+    });
   // It may have waited for its turn, or for the answer: how long the one before it may still be read counts from now.
   const [head = entry, ...older] = sent.history;
   const answered = { ...sent, history: [{ ...head, sentAt: toTime(now()) }, ...older] };
-  return { outcome, memory: answered, news };
+  return { outcome, memory: answered, events };
 }
 
 /** Looked at right before: what is long since gone may be made anew by an upsert (deployments.md section 2). */
@@ -148,11 +152,11 @@ async function remove(
   step: Step<"delete">,
   memory: DeploymentMemory,
   { gate }: DeploymentTools,
-  { id, api, inventory, now, deleteMs }: StepParts,
+  { id, api, inventory, now, deleteMs }: DeploymentStepOptions,
 ): Done {
   if (id === undefined) throw new Error("there is nothing to delete without an id");
   await api.delete(id, { gate });
-  inventory.want(id);
+  inventory.refresh(id);
   return deleting(step, memory, now(), deleteMs);
 }
 
@@ -160,23 +164,23 @@ async function remove(
 async function putSecret(
   { of: name }: Step<"putSecret">,
   memory: DeploymentMemory,
-  { gate, remember }: DeploymentTools,
-  { object, api, references, projectSecrets }: StepParts,
+  { gate, persistIntent }: DeploymentTools,
+  { object, api, references, projectSecrets }: DeploymentStepOptions,
 ): Done {
   const { projectId } = object.spec;
   const value = references.valueOf(object, name);
-  if (value === undefined) return { outcome: { kind: "Again" }, memory };
+  if (value === undefined) return { outcome: { kind: "Requeue" }, memory };
   const secrets = [...memory.secrets.filter((other) => other !== name), name];
   const noted = { ...memory, secrets };
   const outcome = waiting(REASON.Deploying, `the project secret ${name} is being stored`);
-  if (!memory.secrets.includes(name)) await remember(noted, outcome);
+  if (!memory.secrets.includes(name)) await persistIntent(noted, outcome);
   try {
     const { answeredAt } = await api.putSecret(projectId, { name, value }, { gate });
     // Others may have been stored meanwhile.
     const known = projectSecrets.last(projectId);
-    if (known) projectSecrets.note(projectId, [...known.filter((other) => other !== name), name], answeredAt);
+    if (known) projectSecrets.set(projectId, [...known.filter((other) => other !== name), name], answeredAt);
   } catch (error) {
-    projectSecrets.drop(projectId);
+    projectSecrets.invalidate(projectId);
     // Its name holds the hash of its value: one that is there already is the right one, and the next look shows it.
     if (!(error instanceof PaperspaceError) || error.code !== "PS_CONFLICT") throw error;
     return { outcome: { kind: "Retry", reason: REASON.Declined, message: error.message }, memory: noted };
@@ -191,12 +195,12 @@ async function dropSecret(
   { of: name, telling }: Step<"dropSecret">,
   memory: DeploymentMemory,
   { gate }: DeploymentTools,
-  { object, api, projectSecrets, now, deleteMs }: StepParts,
+  { object, api, projectSecrets, now, deleteMs }: DeploymentStepOptions,
 ): Done {
   const { projectId } = object.spec;
   const secrets = memory.secrets.filter((other) => other !== name);
   const dropped = { outcome: telling, memory: { ...memory, secrets } };
-  projectSecrets.drop(projectId);
+  projectSecrets.invalidate(projectId);
   try {
     await api.removeSecret(projectId, name, { gate });
   } catch (error) {
@@ -208,7 +212,7 @@ async function dropSecret(
     const note = `the project secret ${name} stays: ${message}`;
     // What cannot be removed must not keep the object for ever.
     if (REFUSALS.has(code) && now() - Date.parse(deletionTimestamp ?? "") >= deleteMs)
-      return { ...dropped, news: [{ type: "Warning", reason: REASON.Declined, note }] };
+      return { ...dropped, events: [{ type: "Warning", reason: REASON.Declined, note }] };
     if (code === "PS_CONFLICT")
       return { outcome: { kind: "Retry", reason: REASON.Declined, message: note }, memory };
     if (code !== "PS_NOT_FOUND") throw error;
@@ -219,12 +223,12 @@ async function dropSecret(
 async function handle(
   { requests, note }: Step<"handle">,
   memory: DeploymentMemory,
-  { handled }: DeploymentTools,
+  { ackRequests }: DeploymentTools,
 ): Done {
-  await handled(requests);
+  await ackRequests(requests);
   return {
-    outcome: { kind: "Again" },
+    outcome: { kind: "Requeue" },
     memory,
-    news: [{ type: "Normal", reason: REASON.RequestIgnored, note }],
+    events: [{ type: "Normal", reason: REASON.RequestIgnored, note }],
   };
 }

@@ -24,10 +24,10 @@ describe("what was sent, as Paperspace stores it", () => {
     fc.assert(
       fc.property(anySpec, anyBehaviour, (spec, behaviour) => {
         const sent = configOf(spec, "web", resolve);
-        const wanted = leavesOf(sent);
+        const desired = leavesOf(sent);
         const stored = storedLeaves(inStoredForm(sent, behaviour));
-        expect(differences(wanted, stored)).toEqual([]);
-        expect(additions(wanted, stored)).toEqual([]);
+        expect(differences(desired, stored)).toEqual([]);
+        expect(additions(desired, stored)).toEqual([]);
       }),
       { numRuns: 500 },
     );

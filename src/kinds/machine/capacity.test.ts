@@ -4,21 +4,21 @@ import { toTime } from "../../kube/objects.ts";
 import { OBSERVE } from "../../reconcile/decision.ts";
 import { capacityShort, preflight, typeOf, whenFree } from "./capacity.ts";
 import {
-  type Around,
-  ASK,
   AWAIT_CAPACITY,
   act,
+  FACT,
   type MachineMemory,
-  type MachineView,
+  type MachineObservation,
+  type Related,
 } from "./observation.ts";
 import { REASON } from "./reasons.ts";
 
 const GOOD = { good: true, messages: [] };
 const SHORT = { hint: "short", retryMs: 20_000 } as const;
 
-function view(around: Partial<Around>, memory: MachineMemory = {}): MachineView {
-  const { view } = scene();
-  return { ...view, memory, around: { capacity: {}, troubles: {}, ...around } };
+function observation(related: Partial<Related>, memory: MachineMemory = {}): MachineObservation {
+  const { observation } = scene();
+  return { ...observation, memory, related: { capacity: {}, readErrors: {}, ...related } };
 }
 
 function awaiting(agoMs: number, leftMs: number, intent = AWAIT_CAPACITY): MachineMemory {
@@ -29,17 +29,17 @@ describe("preflight", () => {
   const needs = { type: "A4000", creates: true };
 
   it("asks for all that it needs at once, and only for that: each look is a pass", () => {
-    expect(preflight(view({}), needs)).toEqual({
-      asks: [ASK.standing, ASK.machines, ASK.capacity("A4000")],
+    expect(preflight(observation({}), needs)).toEqual({
+      needs: [FACT.standing, FACT.machines, FACT.capacity("A4000")],
     });
-    expect(preflight(view({}), { type: "A4000", creates: false }).asks).not.toContain(ASK.machines);
-    expect(preflight(view({}), { type: undefined, creates: false }).asks).toEqual([ASK.standing]);
+    expect(preflight(observation({}), { type: "A4000", creates: false }).needs).not.toContain(FACT.machines);
+    expect(preflight(observation({}), { type: undefined, creates: false }).needs).toEqual([FACT.standing]);
   });
 
   it("says at once what is in vain anyway, without asking for the rest", () => {
     const bad = { good: false, messages: ["add a card", "verify your mail"] };
-    const refused = preflight(view({ standing: bad }), needs);
-    expect(refused.asks).toEqual([]);
+    const refused = preflight(observation({ standing: bad }), needs);
+    expect(refused.needs).toEqual([]);
     expect(refused.outcome).toMatchObject({
       kind: "Terminal",
       reason: REASON.AccountNotInGoodStanding,
@@ -48,26 +48,26 @@ describe("preflight", () => {
     expect(refused.outcome).toMatchObject({
       message: expect.stringContaining("add a card; verify your mail"),
     });
-    expect(preflight(view({ standing: { good: false, messages: [] } }), needs).outcome).toMatchObject({
+    expect(preflight(observation({ standing: { good: false, messages: [] } }), needs).outcome).toMatchObject({
       message: expect.stringContaining("without a reason"),
     });
   });
 
   it("makes no machine beyond the quota, but starts those that are there", () => {
     const full = { standing: GOOD, machines: { count: 10, most: 10 } };
-    expect(preflight(view(full), needs).outcome).toMatchObject({ reason: REASON.QuotaExceeded });
-    expect(preflight(view(full), { ...needs, creates: false }).outcome).toBeUndefined();
-    const room = { ...full, machines: { count: 9, most: 10 } };
-    expect(preflight(view(room), { type: undefined, creates: true })).toEqual({ asks: [] });
+    expect(preflight(observation(full), needs).outcome).toMatchObject({ reason: REASON.QuotaExceeded });
+    expect(preflight(observation(full), { ...needs, creates: false }).outcome).toBeUndefined();
+    const controller = { ...full, machines: { count: 9, most: 10 } };
+    expect(preflight(observation(controller), { type: undefined, creates: true })).toEqual({ needs: [] });
     const endless = { ...full, machines: { count: 500, most: Number.POSITIVE_INFINITY } };
-    expect(preflight(view(endless), { type: undefined, creates: true })).toEqual({ asks: [] });
+    expect(preflight(observation(endless), { type: undefined, creates: true })).toEqual({ needs: [] });
   });
 });
 
 describe("whenFree", () => {
   const memory = { ...awaiting(MINUTE, MINUTE), power: "Stopped" } as const;
   const go = (ready: MachineMemory) => act({ do: "start" }, ready);
-  const free = (around: Partial<Around>) => whenFree(view(around, memory), "A4000", memory, go);
+  const free = (related: Partial<Related>) => whenFree(observation(related, memory), "A4000", memory, go);
 
   it("goes once nothing speaks against it, and forgets the waiting", () => {
     expect(free({ standing: GOOD, capacity: { A4000: { hint: "free" } } })).toEqual({
@@ -82,7 +82,7 @@ describe("whenFree", () => {
 
   it("asks first, and looks at no other type than the one that it needs", () => {
     const other = free({ standing: GOOD, capacity: { H100: { hint: "free" } } });
-    expect(other).toMatchObject({ step: { outcome: { kind: "Unknown" } }, asks: [ASK.capacity("A4000")] });
+    expect(other).toMatchObject({ step: { outcome: { kind: "Unknown" } }, needs: [FACT.capacity("A4000")] });
   });
 
   it("rests with the reason where the account may start nothing", () => {
@@ -95,9 +95,9 @@ describe("capacityShort", () => {
   const short = { capacity: { A4000: SHORT } };
 
   it("waits, and has it written down since when: after a restart it would else never be late", () => {
-    const { step, memory } = capacityShort(view(short), "A4000", { power: "Stopped" });
+    const { step, memory } = capacityShort(observation(short), "A4000", { power: "Stopped" });
     expect(step).toMatchObject({
-      outcome: { kind: "Wait", reason: REASON.WaitingForCapacity, afterMs: 20_000 },
+      outcome: { kind: "RequeueAfter", reason: REASON.WaitingForCapacity, afterMs: 20_000 },
     });
     expect(memory).toEqual({
       power: "Stopped",
@@ -111,14 +111,16 @@ describe("capacityShort", () => {
 
   it("goes on with the waiting that has begun, and does not take another for it", () => {
     const begun = awaiting(MINUTE, MINUTE);
-    expect(capacityShort(view(short, begun), "A4000", begun).memory).toEqual(begun);
+    expect(capacityShort(observation(short, begun), "A4000", begun).memory).toEqual(begun);
     const observed = awaiting(MINUTE, MINUTE, OBSERVE);
-    expect(capacityShort(view(short, observed), "A4000", {}).memory.operation?.requestedAt).toBe(toTime(NOW));
+    expect(capacityShort(observation(short, observed), "A4000", {}).memory.operation?.requestedAt).toBe(
+      toTime(NOW),
+    );
   });
 
   it("calls it what it is past the deadline, and asks on: it goes on by itself", () => {
     const late = awaiting(31 * MINUTE, -MINUTE);
-    const { step, memory } = capacityShort(view(short, late), "A4000", late);
+    const { step, memory } = capacityShort(observation(short, late), "A4000", late);
     expect(step).toMatchObject({
       outcome: { kind: "Terminal", reason: REASON.CapacityUnavailable, recheckMs: 20_000 },
     });
@@ -128,7 +130,7 @@ describe("capacityShort", () => {
 
   it("never asks more often than the pace of looks, whatever the hint says", () => {
     const eager = { capacity: { A4000: { hint: "short", retryMs: 0 } } } as const;
-    expect(capacityShort(view(eager), "A4000", {}).step).toMatchObject({
+    expect(capacityShort(observation(eager), "A4000", {}).step).toMatchObject({
       outcome: { afterMs: LIMITS.lookMs },
     });
   });

@@ -2,10 +2,24 @@
  * Whether it makes sense to ask for hardware just now: the account's standing, its quota, and what is free of a machine
  * type. All of it are hints; where the API does not say, the attempt decides. Pure.
  */
-import { isLate, lacking, rest, stalled, standing, wait, without } from "../../reconcile/decision.ts";
+import {
+  isLate,
+  needFacts,
+  noStep,
+  ongoingOrStart,
+  stalled,
+  wait,
+  withoutOperation,
+} from "../../reconcile/decision.ts";
 import type { Outcome } from "../../reconcile/outcome.ts";
 import type { Machine } from "./api.ts";
-import { ASK, AWAIT_CAPACITY, type Choice, type MachineMemory, type MachineView } from "./observation.ts";
+import {
+  AWAIT_CAPACITY,
+  FACT,
+  type MachineDecision,
+  type MachineMemory,
+  type MachineObservation,
+} from "./observation.ts";
 import { REASON } from "./reasons.ts";
 import type { MachineSpec } from "./types.ts";
 
@@ -16,30 +30,33 @@ interface Need {
 }
 
 /** What is still to be asked, or why it would be in vain. */
-export function preflight(view: MachineView, { type, creates }: Need): { asks: string[]; outcome?: Outcome } {
-  const { around, recheckMs } = view;
-  const asks: string[] = [];
-  if (!around.standing) asks.push(ASK.standing);
-  if (creates && !around.machines) asks.push(ASK.machines);
-  if (type !== undefined && !around.capacity[type]) asks.push(ASK.capacity(type));
+export function preflight(
+  observation: MachineObservation,
+  { type, creates }: Need,
+): { needs: string[]; outcome?: Outcome } {
+  const { related, recheckMs } = observation;
+  const needs: string[] = [];
+  if (!related.standing) needs.push(FACT.standing);
+  if (creates && !related.machines) needs.push(FACT.machines);
+  if (type !== undefined && !related.capacity[type]) needs.push(FACT.capacity(type));
   const refuse = (reason: string, message: string) => ({
-    asks: [],
+    needs: [],
     outcome: { kind: "Terminal", reason, message, recheckMs } as const,
   });
-  if (around.standing?.good === false) {
-    const said = around.standing.messages.join("; ") || "without a reason";
+  if (related.standing?.good === false) {
+    const said = related.standing.messages.join("; ") || "without a reason";
     return refuse(
       REASON.AccountNotInGoodStanding,
       `Paperspace lets this account start nothing that costs money: ${said}. Settle it in the Paperspace console`,
     );
   }
-  const { machines } = around;
+  const { machines } = related;
   if (creates && machines && machines.count >= machines.most)
     return refuse(
       REASON.QuotaExceeded,
       `the team has ${machines.count} machines and may have ${machines.most}: delete one, or ask Paperspace for a higher quota`,
     );
-  return { asks };
+  return { needs };
 }
 
 /** What the machine comes up with; a fresh one may not say it yet (machines.md section 7). */
@@ -49,24 +66,28 @@ export function typeOf(spec: MachineSpec, { machineType }: Machine): string {
 
 /** `go`, once nothing speaks against it any more. */
 export function whenFree(
-  view: MachineView,
+  observation: MachineObservation,
   type: string,
   memory: MachineMemory,
-  go: (memory: MachineMemory) => Choice,
-): Choice {
-  const { asks, outcome } = preflight(view, { type, creates: false });
-  if (asks.length > 0) return lacking(view.around, memory, asks);
-  if (outcome) return rest(outcome, memory);
-  if (view.around.capacity[type]?.hint === "short") return capacityShort(view, type, memory);
-  return go(without(memory));
+  go: (memory: MachineMemory) => MachineDecision,
+): MachineDecision {
+  const { needs, outcome } = preflight(observation, { type, creates: false });
+  if (needs.length > 0) return needFacts(observation.related, memory, needs);
+  if (outcome) return noStep(outcome, memory);
+  if (observation.related.capacity[type]?.hint === "short") return capacityShort(observation, type, memory);
+  return go(withoutOperation(memory));
 }
 
 /** Waits, and has it written down since when. It goes on by itself, also past the deadline. */
-export function capacityShort(view: MachineView, type: string, memory: MachineMemory): Choice {
-  const { limits, spec, now } = view;
-  const operation = standing(view, AWAIT_CAPACITY, limits.capacityMs);
+export function capacityShort(
+  observation: MachineObservation,
+  type: string,
+  memory: MachineMemory,
+): MachineDecision {
+  const { limits, spec, now } = observation;
+  const operation = ongoingOrStart(observation, AWAIT_CAPACITY, limits.capacityMs);
   const waiting = { ...memory, operation };
-  const capacity = view.around.capacity[type];
+  const capacity = observation.related.capacity[type];
   const again = Math.max(limits.lookMs, capacity?.hint === "short" ? capacity.retryMs : 0);
   const message = `no ${type} is free in ${spec.region} just now, says Paperspace. It is asked again until one is`;
   if (!isLate(operation, now)) return wait(waiting, REASON.WaitingForCapacity, message, again);

@@ -7,95 +7,110 @@ import {
   ageOfTime,
   done,
   isLate,
-  lacking,
+  needFacts,
+  noStep,
   OBSERVE,
-  rest,
+  ongoingOrStart,
   stalled,
-  standing,
   untilLook,
   wait,
-  without,
+  withoutOperation,
 } from "../../reconcile/decision.ts";
 import type { Machine } from "./api.ts";
-import { people, script } from "./belongings.ts";
+import { accessors, script } from "./belongings.ts";
 import { typeOf, whenFree } from "./capacity.ts";
-import { leavings } from "./deletion.ts";
+import { leftovers } from "./deletion.ts";
 import { hardwareDrift, settingsDrift } from "./diff.ts";
 import {
-  ASK,
   act,
-  type Choice,
+  type Convergence,
+  FACT,
+  type MachineDecision,
   type MachineMemory,
-  type MachineView,
-  type Round,
+  type MachineObservation,
   rested,
   TO_RESIZE,
-  unlessHeld,
+  unlessBackingOff,
 } from "./observation.ts";
 import { powerOf } from "./operation.ts";
 import { REASON } from "./reasons.ts";
 
-export function steady(view: MachineView, machine: Machine, memory: MachineMemory): Choice {
+export function converge(
+  observation: MachineObservation,
+  machine: Machine,
+  memory: MachineMemory,
+): MachineDecision {
   const power = powerOf(machine.state);
   if (power === "changing") {
     const message = `the machine is ${machine.state}, which this object did not ask for`;
-    return observe(view, memory, REASON.ChangingElsewhere, message);
+    return observe(observation, memory, REASON.ChangingElsewhere, message);
   }
-  const round: Round = { view, machine, power, memory: rested(memory), asks: [], complaints: [], delays: [] };
-  noteAddress(round);
-  const choice =
-    settings(round) ??
-    script(round) ??
-    people(round) ??
-    hardware(round) ??
-    requests(round) ??
-    powered(round) ??
-    remains(round) ??
-    conclusion(round);
-  if (choice.step.do !== "rest") return choice;
+  const convergence: Convergence = {
+    observation,
+    machine,
+    power,
+    memory: rested(memory),
+    needs: [],
+    userErrors: [],
+    retries: [],
+  };
+  noteAddress(convergence);
+  const decision =
+    settings(convergence) ??
+    script(convergence) ??
+    accessors(convergence) ??
+    hardware(convergence) ??
+    requests(convergence) ??
+    powered(convergence) ??
+    cleanup(convergence) ??
+    conclusion(convergence);
+  if (decision.step.do !== "none") return decision;
   // Waiting for hardware or an agent may take for ever: what else is missing is looked up meanwhile.
-  return { ...choice, asks: [...new Set([...round.asks, ...(choice.asks ?? [])])] };
+  return { ...decision, needs: [...new Set([...convergence.needs, ...(decision.needs ?? [])])] };
 }
 
 /** A static address is claimed for the machine, and must not be forgotten: it costs money on its own. */
-function noteAddress(round: Round): void {
-  const { publicIp, publicIpType } = round.machine;
-  if (publicIpType === "static" && publicIp) round.memory = { ...round.memory, staticIp: publicIp };
+function noteAddress(convergence: Convergence): void {
+  const { publicIp, publicIpType } = convergence.machine;
+  if (publicIpType === "static" && publicIp)
+    convergence.memory = { ...convergence.memory, staticIp: publicIp };
 }
 
-function settings(round: Round): Choice | undefined {
-  const { changes, settings } = settingsDrift(round.view.spec, round.machine);
-  return changes.length > 0 ? unlessHeld(round, { do: "update", settings, changes }) : undefined;
+function settings(convergence: Convergence): MachineDecision | undefined {
+  const { changes, settings } = settingsDrift(convergence.observation.spec, convergence.machine);
+  return changes.length > 0 ? unlessBackingOff(convergence, { do: "update", settings, changes }) : undefined;
 }
 
 /** Type and disk change with the machine off only; it is stopped for that where the policy says so. */
-function hardware(round: Round): Choice | undefined {
-  const { view, machine, power, complaints } = round;
-  const { spec } = view;
+function hardware(convergence: Convergence): MachineDecision | undefined {
+  const { observation, machine, power, userErrors } = convergence;
+  const { spec } = observation;
   const { changes, hardware, tooLarge } = hardwareDrift(spec, machine);
   if (tooLarge)
-    complaints.push({
+    userErrors.push({
       reason: REASON.DiskCannotShrink,
       message: `the disk has ${tooLarge.from} GiB and cannot shrink to ${spec.diskSize}: set diskSize to ${tooLarge.from}`,
     });
   if (changes.length === 0) {
-    const { resizeRefusal: _settled, ...memory } = round.memory;
-    round.memory = memory;
+    const { resizeRefusal: _settled, ...memory } = convergence.memory;
+    convergence.memory = memory;
     return undefined;
   }
-  if (isRefused(round)) return undefined;
+  if (isRefused(convergence)) return undefined;
   const wantsOn = spec.powerState === "Running";
-  const runsNext = wantsOn && !shutItselfDown(round);
-  const free = (go: (memory: MachineMemory) => Choice) =>
-    runsNext ? whenFree(view, spec.machineType, round.memory, go) : go(without(round.memory));
+  const runsNext = wantsOn && !shutItselfDown(convergence);
+  const free = (go: (memory: MachineMemory) => MachineDecision) =>
+    runsNext
+      ? whenFree(observation, spec.machineType, convergence.memory, go)
+      : go(withoutOperation(convergence.memory));
   if (power === "off") return free((memory) => act({ do: "resize", hardware, changes }, memory));
   // Where it shall be off anyway, the wish for power stops it first.
   if (!wantsOn) return undefined;
   if (spec.resizePolicy === "StopAndResize") {
-    const choice = free((memory) => act({ do: "stop", target: TO_RESIZE }, memory));
-    return choice.step.do === "rest" ? meanwhile(round, choice) : choice;
+    const decision = free((memory) => act({ do: "stop", target: TO_RESIZE }, memory));
+    return decision.step.do === "none" ? meanwhile(convergence, decision) : decision;
   }
-  complaints.push({
+  userErrors.push({
     reason: REASON.ResizeNeedsStop,
     message: `${describe(changes)} needs the machine off, and it is on. It is changed the next time it is off; set powerState to Stopped for that, or resizePolicy to StopAndResize`,
   });
@@ -103,19 +118,19 @@ function hardware(round: Round): Choice | undefined {
 }
 
 /** It runs until it can be resized, which may take for ever: all else goes on, and the waiting is told at the end. */
-function meanwhile(round: Round, waiting: Choice): undefined {
-  if (waiting.asks) round.asks.push(...waiting.asks);
-  else round.waiting = waiting;
+function meanwhile(convergence: Convergence, waiting: MachineDecision): undefined {
+  if (waiting.needs) convergence.needs.push(...waiting.needs);
+  else convergence.waiting = waiting;
 }
 
 /** Whether this very change was refused before and is not to be tried now. */
-function isRefused({ view, memory, power, complaints }: Round): boolean {
-  const { spec, limits, now, asked } = view;
+function isRefused({ observation, memory, power, userErrors }: Convergence): boolean {
+  const { spec, limits, now, asked } = observation;
   const refusal = memory.resizeRefusal;
   if (!refusal || refusal.asked !== asked) return false;
   if (refusal.machineType !== spec.machineType || refusal.diskSize !== spec.diskSize) return false;
   if (power === "off" && ageOfTime(refusal.at, now) >= limits.slowMs) return false;
-  complaints.push({
+  userErrors.push({
     reason: REASON.ResizeRefused,
     message: `${refusal.message}. The machine stays as it is: correct machineType or diskSize, or put the old value back; a new value of the annotation paperspace.com/reconcile-requested-at tries it again`,
   });
@@ -123,9 +138,9 @@ function isRefused({ view, memory, power, complaints }: Round): boolean {
 }
 
 /** What the user asks for once, by annotation. */
-function requests(round: Round): Choice | undefined {
-  const { view, power, memory } = round;
-  const { requests, spec } = view;
+function requests(convergence: Convergence): MachineDecision | undefined {
+  const { observation, power, memory } = convergence;
+  const { requests, spec } = observation;
   if (requests.restart === undefined && requests.start === undefined) return undefined;
   if (spec.powerState === "Stopped")
     return act(
@@ -137,106 +152,106 @@ function requests(round: Round): Choice | undefined {
       memory,
     );
   // Off: starting it is all that either can mean.
-  if (power === "off") return startUp(round);
-  if (requests.restart !== undefined) return act({ do: "restart", requests }, without(memory));
+  if (power === "off") return startUp(convergence);
+  if (requests.restart !== undefined) return act({ do: "restart", requests }, withoutOperation(memory));
   return act({ do: "handle", requests }, memory);
 }
 
-function startUp({ view, machine, memory }: Round): Choice {
-  const { requests, spec } = view;
+function startUp({ observation, machine, memory }: Convergence): MachineDecision {
+  const { requests, spec } = observation;
   const asked = requests.restart !== undefined || requests.start !== undefined;
-  return whenFree(view, typeOf(spec, machine), memory, (ready) =>
+  return whenFree(observation, typeOf(spec, machine), memory, (ready) =>
     act({ do: "start", ...(asked && { requests }) }, ready),
   );
 }
 
-function powered(round: Round): Choice | undefined {
-  const { view, power, memory } = round;
-  if (view.spec.powerState === "Stopped") {
-    if (power !== "off") return act({ do: "stop" }, without(memory));
-    round.memory = { ...without(memory), power: "Stopped" };
+function powered(convergence: Convergence): MachineDecision | undefined {
+  const { observation, power, memory } = convergence;
+  if (observation.spec.powerState === "Stopped") {
+    if (power !== "off") return act({ do: "stop" }, withoutOperation(memory));
+    convergence.memory = { ...withoutOperation(memory), power: "Stopped" };
     return undefined;
   }
   if (power === "serviceready")
     return observe(
-      view,
+      observation,
       memory,
       REASON.WaitingForAgent,
       "its services run, the Paperspace agent does not answer yet",
     );
   if (power === "ready") {
-    round.memory = { ...without(memory), power: "Running" };
+    convergence.memory = { ...withoutOperation(memory), power: "Running" };
     return undefined;
   }
-  if (shutItselfDown(round)) return undefined;
-  return startUp(round);
+  if (shutItselfDown(convergence)) return undefined;
+  return startUp(convergence);
 }
 
 /** Off after it was on as asked, and allowed to do so. A stop in the console looks the same (machines.md section 7). */
 export function shutItselfDown({
-  view,
+  observation,
   machine,
   power,
   memory,
-}: Pick<Round, "view" | "machine" | "power" | "memory">): boolean {
-  const on = view.spec.powerState === "Running";
+}: Pick<Convergence, "observation" | "machine" | "power" | "memory">): boolean {
+  const on = observation.spec.powerState === "Running";
   return on && power === "off" && memory.power === "Running" && machine.autoShutdownEnabled === true;
 }
 
 /** The desktop's Secret, and what the machine has no use for any more. */
-function remains(round: Round): Choice | undefined {
-  const { view, machine, power } = round;
-  const left = leavings(view, round.memory, machine);
-  round.memory = left.memory;
-  if (left.choice) return left.choice;
-  const wanted = view.spec.desktopSecretRef;
+function cleanup(convergence: Convergence): MachineDecision | undefined {
+  const { observation, machine, power } = convergence;
+  const left = leftovers(observation, convergence.memory, machine);
+  convergence.memory = left.memory;
+  if (left.decision) return left.decision;
+  const desired = observation.spec.desktopSecretRef;
   // Only a machine that is on tells how to reach it.
-  if (!wanted || power !== "ready") return undefined;
-  const { desktop } = view.around;
+  if (!desired || power !== "ready") return undefined;
+  const { desktop } = observation.related;
   switch (desktop) {
     case undefined:
-      round.asks.push(ASK.desktop);
+      convergence.needs.push(FACT.desktop);
       return undefined;
     case "stale":
-      return unlessHeld(round, { do: "writeDesktop" });
+      return unlessBackingOff(convergence, { do: "writeDesktop" });
     case "current":
-      round.memory = { ...round.memory, desktopSecret: wanted.name };
+      convergence.memory = { ...convergence.memory, desktopSecret: desired.name };
       return undefined;
     case "none":
-      round.complaints.push({
+      convergence.userErrors.push({
         reason: REASON.NoDesktop,
         message: `the machine offers no desktop (agentType ${machine.agentType ?? "unknown"}): remove desktopSecretRef, or use a template with a desktop`,
       });
       return undefined;
     case "taken":
-      round.complaints.push({
+      convergence.userErrors.push({
         reason: REASON.DesktopSecretTaken,
-        message: `the Secret ${wanted.name} exists and is not this object's: choose another name in desktopSecretRef, or delete it`,
+        message: `the Secret ${desired.name} exists and is not this object's: choose another name in desktopSecretRef, or delete it`,
       });
       return undefined;
     case "forbidden":
-      round.complaints.push({
+      convergence.userErrors.push({
         reason: REASON.DesktopSecretForbidden,
-        message: `the operator may not read the Secret ${wanted.name}, so it does not write the desktop access into it: give it the right, choose a name for which it has it, or remove desktopSecretRef`,
+        message: `the operator may not read the Secret ${desired.name}, so it does not write the desktop access into it: give it the right, choose a name for which it has it, or remove desktopSecretRef`,
       });
       return undefined;
   }
 }
 
-function conclusion(round: Round): Choice {
-  const { view, power, asks, complaints, delays, waiting } = round;
+function conclusion(convergence: Convergence): MachineDecision {
+  const { observation, power, needs, userErrors, retries, waiting } = convergence;
   const { operation } = waiting?.memory ?? {};
-  const memory = { ...without(round.memory), ...(operation && { operation }) };
-  const [first] = complaints;
+  const memory = { ...withoutOperation(convergence.memory), ...(operation && { operation }) };
+  const [first] = userErrors;
   if (first) {
-    const message = complaints.map((complaint) => complaint.message).join("; ");
-    return { ...stalled(memory, first.reason, message, view.recheckMs), asks };
+    const message = userErrors.map((userError) => userError.message).join("; ");
+    return { ...stalled(memory, first.reason, message, observation.recheckMs), needs };
   }
-  const [delay] = delays;
-  if (delay) return { ...rest(delay, memory), asks };
+  const [delay] = retries;
+  if (delay) return { ...noStep(delay, memory), needs };
   if (waiting) return { ...waiting, memory };
-  if (asks.length > 0) return lacking(view.around, memory, asks);
-  if (shutItselfDown(round))
+  if (needs.length > 0) return needFacts(observation.related, memory, needs);
+  if (shutItselfDown(convergence))
     return done(
       memory,
       REASON.AutoShutdown,
@@ -248,11 +263,16 @@ function conclusion(round: Round): Choice {
 }
 
 /** Waits for what we did not begin, and has it written down since when, so that it can be called late. */
-function observe(view: MachineView, memory: MachineMemory, reason: string, message: string): Choice {
-  const { limits, now } = view;
-  const operation = standing(view, OBSERVE, limits.observeMs);
+function observe(
+  observation: MachineObservation,
+  memory: MachineMemory,
+  reason: string,
+  message: string,
+): MachineDecision {
+  const { limits, now } = observation;
+  const operation = ongoingOrStart(observation, OBSERVE, limits.observeMs);
   const seen = { ...memory, operation };
-  if (!isLate(operation, now)) return wait(seen, reason, message, untilLook(view, operation));
+  if (!isLate(operation, now)) return wait(seen, reason, message, untilLook(observation, operation));
   const late = `${message}, since ${operation.requestedAt}: longer than it should. It goes on by itself once the machine does; otherwise look at it in the Paperspace console`;
   return stalled(seen, REASON.TransitionTimedOut, late, 10 * limits.lookMs);
 }

@@ -3,7 +3,7 @@
  */
 import { announced } from "../../reconcile/create.ts";
 import type { Operation } from "../../reconcile/kind.ts";
-import type { Sought } from "../../reconcile/record.ts";
+import type { CreateAttempt } from "../../reconcile/record.ts";
 import type { CreateMachine } from "./api.ts";
 import type { MachineSpec, PaperspaceMachine } from "./types.ts";
 
@@ -49,6 +49,10 @@ function given<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]
 }
 
 /** What a create leads to, written down before it is sent. */
-export function createOperation(object: PaperspaceMachine, attempt: Sought, deadlineMs: number): Operation {
+export function createOperation(
+  object: PaperspaceMachine,
+  attempt: CreateAttempt,
+  deadlineMs: number,
+): Operation {
   return { ...announced(attempt, deadlineMs), target: object.spec.powerState };
 }

@@ -4,50 +4,50 @@
  * it begins with.
  */
 
-import { choose } from "../../reconcile/decide.ts";
-import { act, lacking, rest, without } from "../../reconcile/decision.ts";
+import { decide } from "../../reconcile/decide.ts";
+import { act, needFacts, noStep, withoutOperation } from "../../reconcile/decision.ts";
 import { absence, adoption } from "../../reconcile/existence.ts";
 import type { OwnershipStep } from "../../reconcile/ownership.ts";
 import { capacityShort, preflight } from "./capacity.ts";
-import { deletion, leavings } from "./deletion.ts";
+import { deletion, leftovers } from "./deletion.ts";
 import { immutableDrift } from "./diff.ts";
-import { life } from "./in-flight.ts";
-import type { Choice, MachineView } from "./observation.ts";
+import { inFlight } from "./in-flight.ts";
+import type { MachineDecision, MachineObservation } from "./observation.ts";
 import { unknownOf } from "./plan.ts";
 
-export function decide(view: MachineView): Choice {
-  return choose(view, {
+export function decideMachine(observation: MachineObservation): MachineDecision {
+  return decide(observation, {
     adopt: adopted,
     create: creation,
-    gone,
-    lacks: unknownOf,
-    end: (_, { machine }) => deletion(view, machine),
-    life: (_, { machine }) => life(view, machine),
+    absent: gone,
+    missingFacts: unknownOf,
+    deleting: (_, { machine }) => deletion(observation, machine),
+    present: (_, { machine }) => inFlight(observation, machine),
   });
 }
 
 /** A create that would be in vain is not sent: a machine without hardware is made all the same, and billed for its disk. */
-function creation(view: MachineView): Choice {
-  const { spec, memory } = view;
+function creation(observation: MachineObservation): MachineDecision {
+  const { spec, memory } = observation;
   const type = spec.powerState === "Running" ? spec.machineType : undefined;
-  const { asks, outcome } = preflight(view, { type, creates: true });
-  if (asks.length > 0) return lacking(view.around, memory, asks);
-  if (outcome) return rest(outcome, memory);
-  if (type !== undefined && view.around.capacity[type]?.hint === "short")
-    return capacityShort(view, type, memory);
-  return act({ do: "create" }, without(memory));
+  const { needs, outcome } = preflight(observation, { type, creates: true });
+  if (needs.length > 0) return needFacts(observation.related, memory, needs);
+  if (outcome) return noStep(outcome, memory);
+  if (type !== undefined && observation.related.capacity[type]?.hint === "short")
+    return capacityShort(observation, type, memory);
+  return act({ do: "create" }, withoutOperation(memory));
 }
 
-function adopted(view: MachineView, id: string): OwnershipStep {
-  const { sighting, spec, trouble } = view;
-  const changes = sighting.state === "present" ? immutableDrift(spec, sighting.machine) : [];
-  return adoption(id, { state: sighting.state, trouble, changes }, view);
+function adopted(observation: MachineObservation, id: string): OwnershipStep {
+  const { resource, spec, readError } = observation;
+  const changes = resource.state === "present" ? immutableDrift(spec, resource.machine) : [];
+  return adoption(id, { state: resource.state, readError, changes }, observation);
 }
 
 /** What is left behind is put away before the object goes, or gets another machine. */
-function gone(view: MachineView, certain: boolean): Choice {
-  if (!certain) return absence(view, false, view.memory);
-  const rested = without(view.memory);
-  const left = view.halted ? { memory: rested } : leavings(view, rested);
-  return left.choice ?? absence(view, true, left.memory);
+function gone(observation: MachineObservation, certain: boolean): MachineDecision {
+  if (!certain) return absence(observation, false, observation.memory);
+  const rested = withoutOperation(observation.memory);
+  const left = observation.halted ? { memory: rested } : leftovers(observation, rested);
+  return left.decision ?? absence(observation, true, left.memory);
 }

@@ -3,17 +3,26 @@ import { DEADLINE_MS, ID, IP, LIMITS, MINUTE, NOW, scene } from "../../../test/d
 import { toTime } from "../../kube/objects.ts";
 import type { Operation } from "../../reconcile/kind.ts";
 import type { Machine } from "./api.ts";
-import { deletion, leavings } from "./deletion.ts";
-import { ASK, type EventFact, type MachineMemory, type MachineView, TO_DELETE } from "./observation.ts";
+import { deletion, leftovers } from "./deletion.ts";
+import {
+  type EventFact,
+  FACT,
+  type MachineMemory,
+  type MachineObservation,
+  TO_DELETE,
+} from "./observation.ts";
 import { REASON } from "./reasons.ts";
 import type { Address } from "./related-api.ts";
 import type { MachineSpec } from "./types.ts";
 
 const machine = (over: Partial<Machine> = {}): Machine => ({ ...scene().machine, ...over });
 
-function deleting(operation: Operation | undefined, event: EventFact = { state: "none" }): MachineView {
-  const { view } = scene();
-  return { ...view, deleting: true, event, memory: operation ? { operation } : {} };
+function deleting(
+  operation: Operation | undefined,
+  event: EventFact = { state: "none" },
+): MachineObservation {
+  const { observation } = scene();
+  return { ...observation, deleting: true, event, memory: operation ? { operation } : {} };
 }
 
 function operation(agoMs: number, over: Partial<Operation> = {}): Operation {
@@ -41,7 +50,7 @@ describe("deletion", () => {
   it("waits for what is under way, and does not send it again and again", () => {
     for (const state of ["pending", "done", "vanished"] as const)
       expect(deletion(deleting(operation(MINUTE), { state }), machine()).step).toMatchObject({
-        outcome: { kind: "Wait", reason: REASON.Deleting },
+        outcome: { kind: "RequeueAfter", reason: REASON.Deleting },
       });
   });
 
@@ -81,12 +90,12 @@ describe("deletion", () => {
     expect(deletion(deleting(refused), machine({ state: "off" })).step.do).toBe("delete");
     const stopping = operation(MINUTE, { intent: "Stop", target: TO_DELETE });
     expect(deletion(deleting(stopping, { state: "pending" }), machine()).step).toMatchObject({
-      outcome: { kind: "Wait" },
+      outcome: { kind: "RequeueAfter" },
     });
     expect(
       deletion(deleting(stopping, { state: "done" }), machine({ state: "stopping" })).step,
     ).toMatchObject({
-      outcome: { kind: "Wait" },
+      outcome: { kind: "RequeueAfter" },
     });
     for (const state of ["done", "vanished", "none"] as const)
       expect(deletion(deleting(stopping, { state }), machine({ state: "off" })).step).toEqual({
@@ -106,13 +115,13 @@ describe("leavings", () => {
   const free: Address[] = [{ ip: IP, machineId: null }];
 
   function left(spec: Partial<MachineSpec>, memory: MachineMemory, addresses?: Address[], machine?: Machine) {
-    const { view, around } = scene();
+    const { observation, related } = scene();
     const seen = {
-      ...view,
-      spec: { ...view.spec, ...spec },
-      around: { ...around, ...(addresses && { addresses }) },
+      ...observation,
+      spec: { ...observation.spec, ...spec },
+      related: { ...related, ...(addresses && { addresses }) },
     };
-    return leavings(seen, memory, machine);
+    return leftovers(seen, memory, machine);
   }
   const release = { publicIpReleasePolicy: "Release" } as const;
 
@@ -127,7 +136,7 @@ describe("leavings", () => {
 
   it("gives back an address that is free, or was never taken off our own machine", () => {
     for (const machineId of [null, ID])
-      expect(left(release, CLAIMED, [{ ip: IP, machineId }]).choice?.step).toEqual({
+      expect(left(release, CLAIMED, [{ ip: IP, machineId }]).decision?.step).toEqual({
         do: "releaseAddress",
         ip: IP,
       });
@@ -140,10 +149,10 @@ describe("leavings", () => {
   });
 
   it("asks before it decides, and does not forget what it would cost meanwhile", () => {
-    const { choice, memory } = left(release, CLAIMED);
-    expect(choice).toMatchObject({
+    const { decision, memory } = left(release, CLAIMED);
+    expect(decision).toMatchObject({
       step: { outcome: { kind: "Unknown" } },
-      asks: [ASK.addresses],
+      needs: [FACT.addresses],
       memory: CLAIMED,
     });
     expect(memory).toEqual(CLAIMED);
@@ -158,7 +167,7 @@ describe("leavings", () => {
     ];
     for (const used of uses) expect(left(release, CLAIMED, free, machine(used))).toEqual({ memory: CLAIMED });
     const other = machine({ publicIpType: "dynamic", publicIp: "198.51.100.1" });
-    expect(left(release, CLAIMED, free, other).choice?.step).toEqual({ do: "releaseAddress", ip: IP });
+    expect(left(release, CLAIMED, free, other).decision?.step).toEqual({ do: "releaseAddress", ip: IP });
     const none = machine({ publicIpType: "none", publicIp: null });
     expect(left({}, CLAIMED, free, none)).toEqual({ memory: {} });
   });
@@ -167,17 +176,17 @@ describe("leavings", () => {
     const memory = { desktopSecret: "mine" };
     const taken = { do: "removeDesktop", name: "mine" };
     expect(left({ desktopSecretRef: { name: "mine" } }, memory, undefined, machine())).toEqual({ memory });
-    expect(left({ desktopSecretRef: { name: "mine" } }, memory).choice?.step).toEqual(taken);
-    expect(left({ desktopSecretRef: { name: "other" } }, memory, undefined, machine()).choice?.step).toEqual(
-      taken,
-    );
-    expect(left({}, memory, undefined, machine()).choice?.step).toEqual(taken);
+    expect(left({ desktopSecretRef: { name: "mine" } }, memory).decision?.step).toEqual(taken);
+    expect(
+      left({ desktopSecretRef: { name: "other" } }, memory, undefined, machine()).decision?.step,
+    ).toEqual(taken);
+    expect(left({}, memory, undefined, machine()).decision?.step).toEqual(taken);
   });
 
   it("puts away one after the other and forgets neither", () => {
     const memory = { ...CLAIMED, desktopSecret: "mine" };
     const first = left(release, memory, free);
-    expect(first.choice).toEqual({ step: { do: "removeDesktop", name: "mine" }, memory });
+    expect(first.decision).toEqual({ step: { do: "removeDesktop", name: "mine" }, memory });
     const kept = left({ desktopSecretRef: { name: "mine" } }, memory, free, machine());
     expect(kept.memory).toEqual({ desktopSecret: "mine" });
   });

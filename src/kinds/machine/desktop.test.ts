@@ -269,8 +269,8 @@ describe("judging", () => {
     const { kube, desktops, judge } = setUp();
     kube.intercept = () => ({ fail: "before" });
     expect(await judge(VNC)).toBeUndefined();
-    expect(desktops.trouble(object())).toMatchObject({ code: "KUBE_UNREACHABLE" });
-    expect(desktops.trouble(object("other"))).toBeUndefined();
+    expect(desktops.readError(object())).toMatchObject({ code: "KUBE_UNREACHABLE" });
+    expect(desktops.readError(object("other"))).toBeUndefined();
   });
 });
 
@@ -288,7 +288,7 @@ describe("the password", () => {
         await attempt(() => desktops.write(object(), VNC));
         await attempt(() => desktops.write(object(), { ...VNC, port: method }));
         await attempt(() => desktops.remove(object(), "access"));
-        shown.push(await judge(VNC), desktops.trouble(object()));
+        shown.push(await judge(VNC), desktops.readError(object()));
       }
     kube.intercept = () => undefined;
     await desktops.write(object(), VNC);

@@ -27,15 +27,15 @@ const SLOW_TURNS = 6;
 export class DesktopSecrets {
   readonly #parts: DesktopSecretsParts;
   /** By "namespace/name". */
-  readonly #held: Lookup<Held>;
+  readonly #backingOff: Lookup<Held>;
 
   constructor(parts: DesktopSecretsParts) {
     this.#parts = parts;
-    this.#held = new Lookup<Held>({
+    this.#backingOff = new Lookup<Held>({
       clock: parts.clock,
       enqueue: parts.enqueue,
       read: (id) => this.#read(id),
-      maxAgeMs: (held) => (held === "forbidden" ? DUE : SLOW_TURNS) * parts.resyncMs,
+      maxAgeMs: (backingOff) => (backingOff === "forbidden" ? DUE : SLOW_TURNS) * parts.resyncMs,
     });
   }
 
@@ -47,19 +47,19 @@ export class DesktopSecrets {
   ): DesktopFact | undefined {
     if (desktop === undefined) return undefined;
     if (desktop === null) return "none";
-    const held = this.#held.get(idOf(object), key);
-    if (held === undefined || held === "forbidden") return held;
-    if (held === null) return "stale";
-    if (held.owner !== object.metadata.uid) return "taken";
-    return sameData(held.data, dataOf(desktop)) ? "current" : "stale";
+    const backingOff = this.#backingOff.get(idOf(object), key);
+    if (backingOff === undefined || backingOff === "forbidden") return backingOff;
+    if (backingOff === null) return "stale";
+    if (backingOff.owner !== object.metadata.uid) return "taken";
+    return sameData(backingOff.data, dataOf(desktop)) ? "current" : "stale";
   }
 
   ask(key: string, object: PaperspaceMachine): void {
-    this.#held.ask(idOf(object), key);
+    this.#backingOff.fetch(idOf(object), key);
   }
 
-  trouble(object: PaperspaceMachine): unknown {
-    return this.#held.trouble(idOf(object));
+  readError(object: PaperspaceMachine): unknown {
+    return this.#backingOff.readError(idOf(object));
   }
 
   /** Makes it, or brings it up to date; one that is not the object's is left alone. */
@@ -69,7 +69,7 @@ export class DesktopSecrets {
     const name = nameOf(object);
     const data = encoded(dataOf(desktop));
     // Whatever comes of it, what was known of the Secret is old.
-    this.#held.drop(id);
+    this.#backingOff.invalidate(id);
     const there = await this.#get(namespace, name);
     if (!there) {
       const metadata = { name, namespace, labels: LABELS, ownerReferences: [ownerReference(object)] };
@@ -89,7 +89,7 @@ export class DesktopSecrets {
   /** Takes it away where it is the object's own; throws where it changed meanwhile, since it is still there then. */
   async remove(object: PaperspaceMachine, name: string): Promise<void> {
     const { namespace = "", uid: owner } = object.metadata;
-    this.#held.drop(`${namespace}/${name}`);
+    this.#backingOff.invalidate(`${namespace}/${name}`);
     const there = await this.#get(namespace, name);
     if (!there || ownerOf(there) !== owner) return;
     const { uid, resourceVersion } = there.metadata;

@@ -23,8 +23,8 @@ describe("settingsDrift", () => {
   });
 
   it("names field, old and new value, and sends only what differs", () => {
-    const wanted = spec({ name: "new", autoShutdown: { enabled: true, timeoutHours: 8 } });
-    const drift = settingsDrift(wanted, machine({ autoShutdownEnabled: true, autoShutdownTimeout: 168 }));
+    const desired = spec({ name: "new", autoShutdown: { enabled: true, timeoutHours: 8 } });
+    const drift = settingsDrift(desired, machine({ autoShutdownEnabled: true, autoShutdownTimeout: 168 }));
     expect(drift.settings).toEqual({ name: "new", autoShutdownTimeout: 8 });
     expect(drift.changes).toEqual([
       { field: "name", from: "box-1", to: "new" },
@@ -33,19 +33,19 @@ describe("settingsDrift", () => {
   });
 
   it("does not compare the details of what is switched off: they read null and would be put back for ever", () => {
-    const wanted = spec({ autoShutdown: { enabled: false, timeoutHours: 8, force: true } });
+    const desired = spec({ autoShutdown: { enabled: false, timeoutHours: 8, force: true } });
     const there = machine({ autoShutdownEnabled: false, autoShutdownTimeout: null, autoShutdownForce: null });
-    expect(settingsDrift(wanted, there).changes).toEqual([]);
+    expect(settingsDrift(desired, there).changes).toEqual([]);
   });
 
   it("takes null for a value that is not there, so that switching on is seen", () => {
-    const wanted = spec({ autoSnapshot: { enabled: true, frequency: "daily", saveCount: 3 } });
+    const desired = spec({ autoSnapshot: { enabled: true, frequency: "daily", saveCount: 3 } });
     const there = machine({
       autoSnapshotEnabled: false,
       autoSnapshotFrequency: null,
       autoSnapshotSaveCount: null,
     });
-    expect(settingsDrift(wanted, there).settings).toEqual({
+    expect(settingsDrift(desired, there).settings).toEqual({
       autoSnapshotEnabled: true,
       autoSnapshotFrequency: "daily",
       autoSnapshotSaveCount: 3,
@@ -97,7 +97,7 @@ describe("settingsDrift of what else can be changed", () => {
   });
 
   it("sees nothing in the null, 0 and empty text of a fresh machine: they say nothing yet", () => {
-    const wanted = spec({
+    const desired = spec({
       name: "new",
       networkId: "n1",
       publicIpType: "static",
@@ -113,10 +113,10 @@ describe("settingsDrift of what else can be changed", () => {
       publicIpType: "",
       autoShutdownTimeout: 0,
     };
-    expect(settingsDrift(wanted, machine({ ...nothing, autoShutdownEnabled: null })).changes).toEqual([]);
-    expect(settingsDrift(wanted, machine({ ram: null, name: "", storageTotal: null })).changes).toEqual([]);
+    expect(settingsDrift(desired, machine({ ...nothing, autoShutdownEnabled: null })).changes).toEqual([]);
+    expect(settingsDrift(desired, machine({ ram: null, name: "", storageTotal: null })).changes).toEqual([]);
     // What it does say counts.
-    expect(settingsDrift(wanted, machine({ ...nothing, name: "box-1" })).settings).toEqual({ name: "new" });
+    expect(settingsDrift(desired, machine({ ...nothing, name: "box-1" })).settings).toEqual({ name: "new" });
   });
 
   it("takes false for said, also by a fresh machine", () => {

@@ -19,14 +19,14 @@ export function settingsDrift(spec: MachineSpec, machine: Machine): Drift {
   const compare = <K extends keyof MachineSettings>(
     field: string,
     key: K,
-    wanted: MachineSettings[K] | undefined,
+    desired: MachineSettings[K] | undefined,
   ) => {
     const actual = machine[key] ?? undefined;
-    if (wanted === undefined || wanted === actual) return;
+    if (desired === undefined || desired === actual) return;
     // Null, 0 and "" of a fresh machine say nothing yet (machines.md section 7).
     if (fresh && (actual === undefined || actual === 0 || actual === "")) return;
-    drift.changes.push({ field, from: actual, to: wanted });
-    drift.settings[key] = wanted;
+    drift.changes.push({ field, from: actual, to: desired });
+    drift.settings[key] = desired;
   };
   const { autoShutdown, autoSnapshot, restorePoint } = spec;
   compare("name", "name", spec.name);
@@ -89,8 +89,8 @@ function diskGib({ storageTotal }: Machine): number | undefined {
 }
 
 /** Sizes are far apart (50, 100, 250 …), and GB may be counted in 1000s: a few percent are no difference. */
-function isSameDisk(actual: number, wanted: number): boolean {
-  return Math.abs(actual - wanted) <= 0.08 * wanted;
+function isSameDisk(actual: number, desired: number): boolean {
+  return Math.abs(actual - desired) <= 0.08 * desired;
 }
 
 /** What no update can mend. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { MachineEvent } from "./api.ts";
-import { eventNews, failedAnew, lastEvents, remembered } from "./history.ts";
+import { failedAnew, historyNotes, lastEvents, remembered } from "./history.ts";
 
 /** `at`: minutes of an hour, by the server's clock. */
 function event(id: string, at: number, over: Partial<MachineEvent> = {}): MachineEvent {
@@ -10,9 +10,9 @@ function event(id: string, at: number, over: Partial<MachineEvent> = {}): Machin
 
 const ids = (events: readonly { id: string }[]) => events.map(({ id }) => id);
 /** What is told when these become known after those. */
-function news(before: readonly MachineEvent[], after: readonly MachineEvent[]) {
+function events(before: readonly MachineEvent[], after: readonly MachineEvent[]) {
   const shown = lastEvents([], before);
-  return eventNews(shown, lastEvents(shown, after));
+  return historyNotes(shown, lastEvents(shown, after));
 }
 
 describe("lastEvents", () => {
@@ -66,7 +66,7 @@ describe("eventNews", () => {
   it("tells each event once, when it has ended, in the order in which they happened", () => {
     const [e1, e2] = [event("e1", 1, { name: "stop" }), event("e2", 2, { name: "vm-upgrade" })];
     const begun = [event("e0", 0)];
-    expect(news(begun, [e2, e1])).toEqual([
+    expect(events(begun, [e2, e1])).toEqual([
       {
         id: "paperspace/e1",
         type: "Normal",
@@ -80,46 +80,48 @@ describe("eventNews", () => {
         note: "Paperspace: vm-upgrade done (event e2)",
       },
     ]);
-    expect(news([...begun, e1, e2], [e1, e2])).toEqual([]);
+    expect(events([...begun, e1, e2], [e1, e2])).toEqual([]);
   });
 
   it("waits for the end of an event that is under way", () => {
     const begun = event("e1", 1, { state: "in progress" });
-    expect(news([event("e0", 0)], [begun])).toEqual([]);
-    expect(news([event("e0", 0), begun], [event("e1", 1)])).toHaveLength(1);
+    expect(events([event("e0", 0)], [begun])).toEqual([]);
+    expect(events([event("e0", 0), begun], [event("e1", 1)])).toHaveLength(1);
   });
 
   it("warns of a failure with the API's own words", () => {
     const failed = event("e1", 1, { state: "error", error: "the host is on fire" });
-    expect(news([event("e0", 0)], [failed])).toMatchObject([
+    expect(events([event("e0", 0)], [failed])).toMatchObject([
       { type: "Warning", reason: "MachineEventFailed", note: expect.stringContaining("the host is on fire") },
     ]);
-    expect(news([event("e0", 0)], [event("e1", 1, { state: "cancelled" })])).toMatchObject([
+    expect(events([event("e0", 0)], [event("e1", 1, { state: "cancelled" })])).toMatchObject([
       { type: "Warning" },
     ]);
   });
 
   it("does not tell the past of a machine that was adopted: nobody who reads it did that", () => {
     const past = lastEvents([], [event("e1", 1), event("e2", 2)]);
-    expect(eventNews(undefined, past)).toEqual([]);
-    expect(news([event("e2", 2)], [event("e1", 1)])).toEqual([]);
-    expect(news([event("e2", 2)], [event("e1", 1, { state: "error" }), event("e3", 3)])).toHaveLength(1);
+    expect(historyNotes(undefined, past)).toEqual([]);
+    expect(events([event("e2", 2)], [event("e1", 1)])).toEqual([]);
+    expect(events([event("e2", 2)], [event("e1", 1, { state: "error" }), event("e3", 3)])).toHaveLength(1);
   });
 
   it("does not tell the ninth once more when the tenth pushes it out and in", () => {
     const all = Array.from({ length: 12 }, (_, n) => event(`e${n}`, n));
     const shown = lastEvents([], all);
-    expect(eventNews(shown, lastEvents(shown, all.slice(0, 4)))).toEqual([]);
+    expect(historyNotes(shown, lastEvents(shown, all.slice(0, 4)))).toEqual([]);
   });
 
   it("tells an event whose name nobody knows yet, too, and takes it for no more than a name", () => {
     for (const name of ["snapshot-restore-deluxe", "", "constructor"])
-      expect(news([event("e0", 0)], [event("e1", 1, { name })])).toMatchObject([{ reason: "MachineEvent" }]);
+      expect(events([event("e0", 0)], [event("e1", 1, { name })])).toMatchObject([
+        { reason: "MachineEvent" },
+      ]);
   });
 
   it("tells nothing where nothing is shown", () => {
-    expect(eventNews([], undefined)).toEqual([]);
-    expect(eventNews(undefined, undefined)).toEqual([]);
+    expect(historyNotes([], undefined)).toEqual([]);
+    expect(historyNotes(undefined, undefined)).toEqual([]);
   });
 });
 

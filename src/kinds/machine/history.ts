@@ -2,7 +2,7 @@
  * The machine's events in Paperspace as status and Kubernetes Events show them, including what somebody did in the
  * console. Pure.
  */
-import type { Announcement } from "../../reconcile/event-notes.ts";
+import type { EventNote } from "../../reconcile/event-notes.ts";
 import { apiTime } from "../time.ts";
 import type { MachineEvent } from "./api.ts";
 import { eventFact } from "./operation.ts";
@@ -38,7 +38,7 @@ export function remembered(events: Shown, machineId: string): MachineEvent[] {
  * Each event of Paperspace once, when it has ended. Those that were there when the object first saw its machine are
  * history, not news. `before` undefined: nothing was shown yet.
  */
-export function eventNews(before: Shown | undefined, after: Shown | undefined): Announcement[] {
+export function historyNotes(before: Shown | undefined, after: Shown | undefined): EventNote[] {
   if (!before || !after) return [];
   const known = new Map(before.map((event) => [event.id, event]));
   const oldest = before.at(-1);

@@ -4,53 +4,62 @@
  */
 import { toTime } from "../../kube/objects.ts";
 import { millis } from "../../reconcile/conditions.ts";
-import { ageOf, OBSERVE, rest, stalled, untilLook, wait, without } from "../../reconcile/decision.ts";
+import {
+  noStep,
+  OBSERVE,
+  operationAge,
+  stalled,
+  untilLook,
+  wait,
+  withoutOperation,
+} from "../../reconcile/decision.ts";
 import type { Operation } from "../../reconcile/kind.ts";
 import type { Outcome } from "../../reconcile/outcome.ts";
 import type { Requests } from "../../reconcile/record.ts";
 import type { Machine } from "./api.ts";
 import { typeOf, whenFree } from "./capacity.ts";
-import { steady } from "./converge.ts";
+import { converge } from "./converge.ts";
 import {
   AWAIT_CAPACITY,
   act,
-  type Choice,
+  type MachineDecision,
   type MachineMemory,
-  type MachineView,
+  type MachineObservation,
   type Refusal,
   TO_RESIZE,
 } from "./observation.ts";
 import { isBelieved, judge, leadsToOff, powerOf, underWay } from "./operation.ts";
 import { REASON } from "./reasons.ts";
 
-export function life(view: MachineView, machine: Machine): Choice {
-  const { memory } = view;
+export function inFlight(observation: MachineObservation, machine: Machine): MachineDecision {
+  const { memory } = observation;
   const { operation } = memory;
   if (!operation || operation.intent === "Delete" || operation.intent === AWAIT_CAPACITY)
-    return steady(view, machine, memory);
-  if (operation.intent === OBSERVE) return steady(view, machine, memory);
-  const answered = answeredBy(operation, view.requests);
+    return converge(observation, machine, memory);
+  if (operation.intent === OBSERVE) return converge(observation, machine, memory);
+  const answered = answeredBy(operation, observation.requests);
   if (answered) return act({ do: "handle", requests: answered }, memory);
-  if (isOverForUs(view, machine, operation)) return steady(view, machine, reached(view, machine, operation));
-  switch (judge(operation, machine.state, view.event, view.now, view.limits.resendMs)) {
+  if (isOverForUs(observation, machine, operation))
+    return converge(observation, machine, reached(observation, machine, operation));
+  switch (judge(operation, machine.state, observation.event, observation.now, observation.limits.resendMs)) {
     case "overtaken":
-      return steady(view, machine, unsettled(memory, operation));
+      return converge(observation, machine, unsettled(memory, operation));
     case "reached":
-      return steady(view, machine, reached(view, machine, operation));
+      return converge(observation, machine, reached(observation, machine, operation));
     case "running":
       return wait(
         memory,
         reasonOf(operation),
         underWay(operation, machine.state),
-        untilLook(view, operation),
+        untilLook(observation, operation),
       );
     case "unsent":
       // Decided anew: meanwhile it may not be wished any more, or hardware be short.
-      return steady(view, machine, unsettled(memory, operation));
+      return converge(observation, machine, unsettled(memory, operation));
     case "failed":
-      return failed(view, machine, operation);
+      return failed(observation, machine, operation);
     case "late":
-      return overdue(view, machine, operation);
+      return overdue(observation, machine, operation);
   }
 }
 
@@ -65,16 +74,20 @@ function answeredBy({ requests = {} }: Operation, open: Requests): Requests | un
 }
 
 /** Where it rests as the spec wants it now, whatever was under way for its power does not matter any more. */
-function isOverForUs(view: MachineView, { state }: Machine, operation: Operation): boolean {
-  const { event, spec, now, limits } = view;
+function isOverForUs(observation: MachineObservation, { state }: Machine, operation: Operation): boolean {
+  const { event, spec, now, limits } = observation;
   if (!["Create", "Start", "Stop"].includes(operation.intent) || operation.target === TO_RESIZE) return false;
   const asWished = powerOf(state) === (spec.powerState === "Stopped" ? "off" : "ready");
-  return asWished && isBelieved(event, ageOf(operation, now) >= limits.resendMs);
+  return asWished && isBelieved(event, operationAge(operation, now) >= limits.resendMs);
 }
 
 /** What is remembered of an operation that is over. */
-function reached({ memory, spec }: MachineView, { state }: Machine, operation: Operation): MachineMemory {
-  const kept = without(memory);
+function reached(
+  { memory, spec }: MachineObservation,
+  { state }: Machine,
+  operation: Operation,
+): MachineMemory {
+  const kept = withoutOperation(memory);
   switch (operation.intent) {
     case "Create":
     case "Start":
@@ -94,27 +107,30 @@ function reached({ memory, spec }: MachineView, { state }: Machine, operation: O
  * a machine that is off now has not shut itself down, and would else not be started again.
  */
 function unsettled(memory: MachineMemory, { intent }: Operation): MachineMemory {
-  const { power: _before, ...others } = without(memory);
-  return ["Create", "Start", "Stop", "Restart"].includes(intent) ? others : without(memory);
+  const { power: _before, ...others } = withoutOperation(memory);
+  return ["Create", "Start", "Stop", "Restart"].includes(intent) ? others : withoutOperation(memory);
 }
 
 /** The event of the write says that it failed: again after a while, unless the machine is still on its way. */
-function failed(view: MachineView, machine: Machine, operation: Operation): Choice {
-  const { event, limits, now } = view;
+function failed(observation: MachineObservation, machine: Machine, operation: Operation): MachineDecision {
+  const { event, limits, now } = observation;
   const message = event.state === "failed" ? event.message : "the event of the change failed";
   const resting = powerOf(machine.state) !== "changing";
   if (operation.intent === "Resize" && resting)
-    return steady(view, machine, { ...without(view.memory), ...refusalOf(view, message) });
-  const memory = { ...view.memory, operation: { failedAt: toTime(now), ...operation } };
+    return converge(observation, machine, {
+      ...withoutOperation(observation.memory),
+      ...refusalOf(observation, message),
+    });
+  const memory = { ...observation.memory, operation: { failedAt: toTime(now), ...operation } };
   const age = now - (millis(memory.operation.failedAt) ?? 0);
-  if (age >= limits.resendMs && resting) return steady(view, machine, unsettled(memory, operation));
+  if (age >= limits.resendMs && resting) return converge(observation, machine, unsettled(memory, operation));
   const outcome: Outcome = {
     kind: "Retry",
     reason: FAILED[operation.intent] ?? REASON.StartFailed,
     message: advised(message, resting),
     atLeastMs: Math.max(limits.lookMs, limits.resendMs - age),
   };
-  return rest(outcome, memory);
+  return noStep(outcome, memory);
 }
 
 /** For somebody who does not know the logs: what happens now, and what he can do. */
@@ -126,7 +142,10 @@ function advised(message: string, resting: boolean): string {
 }
 
 /** A resize that failed is not tried again by stopping the machine once more: the spec must change, or the user ask. */
-export function refusalOf({ spec, now, asked }: MachineView, message: string): { resizeRefusal: Refusal } {
+export function refusalOf(
+  { spec, now, asked }: MachineObservation,
+  message: string,
+): { resizeRefusal: Refusal } {
   const { machineType, diskSize } = spec;
   return {
     resizeRefusal: {
@@ -140,9 +159,9 @@ export function refusalOf({ spec, now, asked }: MachineView, message: string): {
 }
 
 /** Past the deadline. It may still come about, and then everything mends itself. */
-function overdue(view: MachineView, machine: Machine, operation: Operation): Choice {
-  const { limits, memory, now, spec } = view;
-  const age = ageOf(operation, now);
+function overdue(observation: MachineObservation, machine: Machine, operation: Operation): MachineDecision {
+  const { limits, memory, now, spec } = observation;
+  const age = operationAge(operation, now);
   const power = powerOf(machine.state);
   const isPower = ["Create", "Start", "Stop"].includes(operation.intent);
   const target = leadsToOff(operation) ? "off" : "ready";
@@ -152,25 +171,27 @@ function overdue(view: MachineView, machine: Machine, operation: Operation): Cho
   const resting = power !== "changing" && !awaitsAgent;
   // After so long the state alone counts, whatever its event says; and what is not wished any more is not repeated.
   if (resting && (!isPower || power === target || unwished))
-    return steady(view, machine, unsettled(memory, operation));
-  if (resting && age >= limits.slowMs) return again(view, machine, operation);
+    return converge(observation, machine, unsettled(memory, operation));
+  if (resting && age >= limits.slowMs) return again(observation, machine, operation);
   if (power === "off" && !leadsToOff(operation)) {
     const message = `the machine is still off after ${operation.deadline}, without an error: most likely no ${machine.machineType ?? "hardware of this type"} is free in ${machine.region ?? "the region"}. Starting it is tried again; or delete this object and ask for another machineType or region`;
     return stalled(memory, REASON.CapacityUnavailable, message, Math.max(limits.lookMs, limits.slowMs - age));
   }
-  const why = view.event.state === "failed" ? ` (${view.event.message})` : "";
+  const why = observation.event.state === "failed" ? ` (${observation.event.message})` : "";
   const message = `${underWay(operation, machine.state)}${why}, and its deadline ${operation.deadline} has passed. It goes on by itself once the machine does; otherwise look at it in the Paperspace console, or delete this object and apply it again`;
   return stalled(memory, REASON.TransitionTimedOut, message, 10 * limits.lookMs);
 }
 
 /** Sent once more, and late as it is: a start only when hardware is free, like the first one. */
-function again(view: MachineView, machine: Machine, operation: Operation): Choice {
+function again(observation: MachineObservation, machine: Machine, operation: Operation): MachineDecision {
   const { deadline, requestedAt, requests } = operation;
-  if (leadsToOff(operation)) return act({ do: "stop", deadline }, view.memory);
+  if (leadsToOff(operation)) return act({ do: "stop", deadline }, observation.memory);
   const waiting = { intent: AWAIT_CAPACITY, requestedAt, deadline };
-  const memory = { ...unsettled(view.memory, operation), operation: waiting };
+  const memory = { ...unsettled(observation.memory, operation), operation: waiting };
   const start = { do: "start", deadline, ...(requests && { requests }) } as const;
-  return whenFree({ ...view, memory }, typeOf(view.spec, machine), memory, () => act(start, view.memory));
+  return whenFree({ ...observation, memory }, typeOf(observation.spec, machine), memory, () =>
+    act(start, observation.memory),
+  );
 }
 
 const FAILED: Record<string, string> = {

@@ -2,17 +2,17 @@
  * The door of this room: what the registry gets, and how the configuration becomes the settings of this kind.
  */
 import type { Config } from "../../base/config.ts";
-import { controllerOf, type KindEntry, watchSettings } from "../registration.ts";
+import { newController, observerSettings, type PublishedKind } from "../registration.ts";
 import { DesktopSecrets } from "./desktop.ts";
 import { MachineKind } from "./kind.ts";
-import type { MachineSettings } from "./observer.ts";
+import type { MachineKindSettings } from "./observer.ts";
 import { machineCrd, machineDefinition, type PaperspaceMachine } from "./types.ts";
 
 /** The registry's line. */
-export const machine: KindEntry<PaperspaceMachine> = {
+export const machine: PublishedKind<PaperspaceMachine> = {
   definition: machineDefinition,
   crd: machineCrd,
-  control(parts) {
+  start(parts) {
     const { clock, logger, config, enqueue, store } = parts;
     const desktops = new DesktopSecrets({
       secrets: parts.secretResource,
@@ -22,12 +22,12 @@ export const machine: KindEntry<PaperspaceMachine> = {
     });
     const isRecorded = (id: string) => store.list().some(({ status }) => status?.id === id);
     const settings = settingsOf(config);
-    return controllerOf(parts, new MachineKind({ clock, logger, enqueue, settings, desktops, isRecorded }));
+    return newController(parts, new MachineKind({ clock, logger, enqueue, settings, desktops, isRecorded }));
   },
 };
 
-function settingsOf(config: Config): MachineSettings {
-  const shared = watchSettings(config);
+function settingsOf(config: Config): MachineKindSettings {
+  const shared = observerSettings(config);
   return {
     ...shared,
     eventPollMs: config.eventPollInterval,

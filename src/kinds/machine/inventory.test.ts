@@ -41,8 +41,8 @@ class Cloud {
   async fleet(count: number): Promise<void> {
     for (let n = 0; n < count; n++) {
       this.machines.set(`ps${n}`, machine(n));
-      this.inventory.follow(`ns/${n}`, `ps${n}`);
-      this.inventory.want(`ps${n}`);
+      this.inventory.subscribe(`ns/${n}`, `ps${n}`);
+      this.inventory.refresh(`ps${n}`);
     }
     await this.clock.advance(60_000);
     this.forgetCalls();
@@ -97,7 +97,7 @@ describe("a change of an idle machine that the regular list shows", () => {
     await cloud.clock.advance(600_000);
     expect(cloud.asked).toEqual({ lists: 1, reads: [], events: 1 });
     expect(cloud.queued).toEqual(["ns/7"]);
-    expect(cloud.inventory.seen("ps7")?.item?.state).toBe("off");
+    expect(cloud.inventory.get("ps7")?.item?.state).toBe("off");
     await cloud.clock.advance(3 * 600_000);
     expect(cloud.asked).toEqual({ lists: 4, reads: [], events: 1 });
   });
@@ -127,11 +127,11 @@ describe("the end of a term", () => {
     await cloud.fleet(3);
     cloud.delayMs = 1_000;
     for (const n of [0, 1]) cloud.stop(n);
-    cloud.inventory.want("ps0");
+    cloud.inventory.refresh("ps0");
     await cloud.clock.advance(500);
     // Answered while the read is under way, so that the read would have to be done again.
-    cloud.inventory.noteWrite("ps0", machine(0, "stopping"), cloud.clock.monotonic());
-    cloud.inventory.want("ps1");
+    cloud.inventory.set("ps0", machine(0, "stopping"), cloud.clock.monotonic());
+    cloud.inventory.refresh("ps1");
     cloud.inventory.events.track("ns/2", "e9");
     cloud.inventory.stop();
     cloud.forgetCalls();
@@ -145,7 +145,7 @@ describe("the end of a term", () => {
     await cloud.fleet(1);
     cloud.delayMs = 1_000;
     cloud.stop(0);
-    cloud.inventory.want("ps0");
+    cloud.inventory.refresh("ps0");
     await cloud.clock.advance(500);
     cloud.inventory.stop();
     cloud.forgetCalls();

@@ -34,7 +34,7 @@ export class MachineInventory extends Inventory<Machine> {
     super({ ...parts, logger, name: "machines" }, api, {
       // Whatever it was, it may have been somebody else's doing, which events tell.
       changed: () => this.events.catchUp(),
-      unfollowed: (key, id) => {
+      unsubscribed: (key, id) => {
         this.events.untrack(key);
         if (id !== undefined) this.events.forget(id);
       },
@@ -49,7 +49,7 @@ export class MachineInventory extends Inventory<Machine> {
       clock: parts.clock,
       pollMs: parts.settings.eventPollMs,
       heard: (event) => this.#heard(event),
-      isFollowed: (machineId) => this.isFollowed(machineId),
+      isFollowed: (machineId) => this.isSubscribed(machineId),
       failed: (error) => logger.warn({ err: error }, "machine events cannot be read"),
     });
   }
@@ -67,6 +67,6 @@ export class MachineInventory extends Inventory<Machine> {
 
   /** News of a machine: it is worth a look. */
   #heard({ machineId: id }: MachineEvent): void {
-    if (id && this.isFollowed(id)) this.want(id);
+    if (id && this.isSubscribed(id)) this.refresh(id);
   }
 }

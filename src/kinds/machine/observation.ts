@@ -3,17 +3,17 @@
  * steps). No behaviour lives here, and what every kind says alike is in reconcile/choice.ts.
  */
 import type { Change } from "../../reconcile/change.ts";
-import type { ThingView } from "../../reconcile/decide.ts";
+import type { Observation } from "../../reconcile/decide.ts";
 import { act as chosen } from "../../reconcile/decision.ts";
-import type { Sighted } from "../../reconcile/existence.ts";
+import type { ResourceState } from "../../reconcile/existence.ts";
 import { type Decision, type Operation, type Step, stepName } from "../../reconcile/kind.ts";
-import type { Trouble } from "../../reconcile/outcome.ts";
+import type { ReadError } from "../../reconcile/outcome.ts";
 import type { Requests } from "../../reconcile/record.ts";
 import type { Machine, MachineEvent, MachineHardware, MachineSettings } from "./api.ts";
-import type { Address, Person, Standing } from "./related-api.ts";
+import type { Address, Standing, User } from "./related-api.ts";
 import type { MachineSpec, MachineStatus, PowerState } from "./types.ts";
 
-export type Sighting = Sighted<{ machine: Machine }>;
+export type Sighting = ResourceState<{ machine: Machine }>;
 
 /** What is known of the event that tells how an operation goes. */
 export type EventFact =
@@ -63,12 +63,12 @@ export type Capacity = { hint: "free" | "unknown" } | { hint: "short"; retryMs: 
 export type DesktopFact = "current" | "stale" | "none" | "taken" | "forbidden";
 
 /** What is known around the machine. A fact that is absent has not been looked up. */
-export interface Around {
+export interface Related {
   /** Ids of the startup scripts that the machine has. */
   scripts?: readonly string[];
-  accessors?: readonly Person[];
+  accessors?: readonly User[];
   /** Members of the team. */
-  users?: readonly Person[];
+  users?: readonly User[];
   desktop?: DesktopFact;
   /** Static addresses of the team, with the machines that have them. */
   addresses?: readonly Address[];
@@ -78,11 +78,11 @@ export interface Around {
   /** By machine type, in the machine's region. */
   capacity: Readonly<Record<string, Capacity>>;
   /** By the name of the ask: why the last look failed. */
-  troubles: Readonly<Record<string, Trouble>>;
+  readErrors: Readonly<Record<string, ReadError>>;
 }
 
 /** Names of what can be looked up; capacity also needs the machine type. */
-export const ASK = {
+export const FACT = {
   scripts: "scripts",
   accessors: "accessors",
   users: "users",
@@ -93,13 +93,13 @@ export const ASK = {
   capacity: (machineType: string) => `capacity/${machineType}`,
 } as const;
 
-export interface MachineView extends ThingView<MachineMemory, { machine: Machine }> {
+export interface MachineObservation extends Observation<MachineMemory, { machine: Machine }> {
   spec: MachineSpec;
   /** Of the operation in flight. */
   event: EventFact;
   /** Of this machine, newest first, as far as they are known. */
   history: readonly MachineEvent[];
-  around: Around;
+  related: Related;
   /** Ids of machines that bear the name of a create that was given up. */
   leaks: readonly string[];
   /** Value of the annotation reconcile-requested-at. */
@@ -116,7 +116,7 @@ export type MachineStep = Step &
     | { do: "delete"; deadline?: string }
     /** `of`: the script, or the person. */
     | { do: "assign" | "unassign"; of: string }
-    | { do: "grant" | "revoke"; of: string; person: Person }
+    | { do: "grant" | "revoke"; of: string; person: User }
     | { do: "releaseAddress"; ip: string }
     | { do: "writeDesktop" }
     | { do: "removeDesktop"; name: string }
@@ -130,33 +130,33 @@ export const AWAIT_CAPACITY = "AwaitCapacity";
 export const TO_RESIZE = "Resized";
 export const TO_DELETE = "Deleted";
 
-export type Choice = Decision<MachineStep, MachineMemory>;
+export type MachineDecision = Decision<MachineStep, MachineMemory>;
 
 /** Bound to the steps of a machine, so that a misspelt one does not compile. */
 export const act = chosen<MachineStep, MachineMemory>;
 
 /** What one look at a machine at rest gathers on its way. */
-export interface Round {
-  readonly view: MachineView;
+export interface Convergence {
+  readonly observation: MachineObservation;
   readonly machine: Machine;
   readonly power: Exclude<Power, "changing">;
   memory: MachineMemory;
   /** Facts that are missing: they are needed before all can be said to be well. */
-  readonly asks: string[];
+  readonly needs: string[];
   /** What only the user can mend. */
-  readonly complaints: { reason: string; message: string }[];
+  readonly userErrors: { reason: string; message: string }[];
   /** What failed in a way that may pass by itself. */
-  readonly delays: Trouble[];
+  readonly retries: ReadError[];
   /** What a machine that runs waits for before it is resized. */
-  waiting?: Choice;
+  waiting?: MachineDecision;
 }
 
 /** What fails must not keep a machine from being stopped: it is told at the end, and the round goes on. */
-export function unlessHeld(round: Round, step: MachineStep): Choice | undefined {
-  const held = round.view.held[stepName(step)];
-  if (!held) return act(step, round.memory);
-  if (held.kind === "Retry") round.delays.push(held);
-  else round.complaints.push({ reason: held.reason, message: held.message });
+export function unlessBackingOff(convergence: Convergence, step: MachineStep): MachineDecision | undefined {
+  const backingOff = convergence.observation.backingOff[stepName(step)];
+  if (!backingOff) return act(step, convergence.memory);
+  if (backingOff.kind === "Retry") convergence.retries.push(backingOff);
+  else convergence.userErrors.push({ reason: backingOff.reason, message: backingOff.message });
   return undefined;
 }
 

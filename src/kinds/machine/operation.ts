@@ -2,7 +2,7 @@
  * How far an operation in flight has come: by the event of its write first, then by the machine's state, since for
  * seconds after a write the old state is still read (observed-in-the-field.md 6). Pure.
  */
-import { ageOf, isLate } from "../../reconcile/decision.ts";
+import { isLate, operationAge } from "../../reconcile/decision.ts";
 import type { Operation } from "../../reconcile/kind.ts";
 import type { MachineEvent } from "./api.ts";
 import { type EventFact, type Power, TO_DELETE, TO_RESIZE } from "./observation.ts";
@@ -54,7 +54,7 @@ export function judge(
   now: number,
   resendMs: number,
 ): Verdict {
-  const isOld = ageOf(operation, now) >= resendMs;
+  const isOld = operationAge(operation, now) >= resendMs;
   const verdict = event.state === "failed" ? "failed" : progress(operation, powerOf(state), event, isOld);
   // Past the deadline what has come about all the same counts; everything else is late.
   return isLate(operation, now) && verdict !== "reached" && verdict !== "overtaken" ? "late" : verdict;

@@ -5,10 +5,10 @@
 import type { Change } from "../../reconcile/change.ts";
 import { planned } from "../../reconcile/plan.ts";
 import type { Machine } from "./api.ts";
-import { peopleDrift, scriptDrift, surelyExtra } from "./belongings.ts";
+import { accessorDrift, scriptDrift, surelyExtra } from "./belongings.ts";
 import { shutItselfDown } from "./converge.ts";
 import { hardwareDrift, settingsDrift } from "./diff.ts";
-import { ASK, type MachineView } from "./observation.ts";
+import { FACT, type MachineObservation } from "./observation.ts";
 import { powerOf } from "./operation.ts";
 import type { MachineSpec, MachineStatus } from "./types.ts";
 
@@ -16,20 +16,20 @@ export type Plan = NonNullable<MachineStatus["plan"]>;
 type Entry = Plan[number];
 
 /** Facts that a complete plan lacks. */
-export function unknownOf({ spec, around }: MachineView): string[] {
-  const asks: string[] = [];
-  if (spec.startupScriptId !== undefined && !around.scripts) asks.push(ASK.scripts);
-  if (spec.accessors && !around.accessors) asks.push(ASK.accessors);
-  const drift = peopleDrift(spec, around);
-  if (drift && drift.unknown.length > 0 && !drift.sure) asks.push(ASK.users);
-  return asks;
+export function unknownOf({ spec, related }: MachineObservation): string[] {
+  const needs: string[] = [];
+  if (spec.startupScriptId !== undefined && !related.scripts) needs.push(FACT.scripts);
+  if (spec.accessors && !related.accessors) needs.push(FACT.accessors);
+  const drift = accessorDrift(spec, related);
+  if (drift && drift.unknown.length > 0 && !drift.sure) needs.push(FACT.users);
+  return needs;
 }
 
 /** Empty: nothing would be done. */
-export function planOf(view: MachineView): Plan {
-  const { sighting, spec } = view;
-  const toChange = () => (sighting.state === "present" ? changes(view, sighting.machine) : []);
-  return planned(view, step("Delete", true), () => creation(spec), toChange);
+export function planOf(observation: MachineObservation): Plan {
+  const { resource, spec } = observation;
+  const toChange = () => (resource.state === "present" ? changes(observation, resource.machine) : []);
+  return planned(observation, step("Delete", true), () => creation(spec), toChange);
 }
 
 function creation(spec: MachineSpec): Plan {
@@ -60,37 +60,38 @@ const CREATED_WITH: ReadonlySet<string> = new Set([
   "emailPassword",
 ]);
 
-function changes(view: MachineView, machine: Machine): Plan {
-  const { spec, around } = view;
+function changes(observation: MachineObservation, machine: Machine): Plan {
+  const { spec, related } = observation;
   const power = powerOf(machine.state);
   const plan = settingsDrift(spec, machine).changes.map((one) => change("Update", one));
-  const scripts = scriptDrift(spec, around);
+  const scripts = scriptDrift(spec, related);
   for (const id of scripts?.extra ?? [])
     plan.push(change("Unassign", { field: "startupScriptId", from: id, to: undefined }));
   if (scripts?.missing)
     plan.push(change("Assign", { field: "startupScriptId", from: undefined, to: scripts.missing }));
-  const people = peopleDrift(spec, around);
+  const people = accessorDrift(spec, related);
   for (const { id } of people?.missing ?? [])
     plan.push(change("Grant", { field: "accessors", from: undefined, to: id }));
   for (const { id } of people ? surelyExtra(people) : [])
     plan.push(change("Revoke", { field: "accessors", from: id, to: undefined }));
   for (const one of hardwareDrift(spec, machine).changes)
     plan.push({ ...change("Resize", one), needsStop: power !== "off" });
-  const action = powerAction(view, machine);
+  const action = powerAction(observation, machine);
   if (action) plan.push(change(action, { field: "powerState", from: machine.state, to: spec.powerState }));
   return plan;
 }
 
 /** Of a machine on its way nobody knows where it ends, and one that shut itself down is left alone. */
-function powerAction(view: MachineView, machine: Machine): "Start" | "Stop" | undefined {
+function powerAction(observation: MachineObservation, machine: Machine): "Start" | "Stop" | undefined {
   const power = powerOf(machine.state);
   if (power === "changing") return undefined;
-  if (view.spec.powerState === "Stopped") return power === "off" ? undefined : "Stop";
-  const rests = shutItselfDown({ view, machine, power, memory: view.memory }) && !isAsked(view);
+  if (observation.spec.powerState === "Stopped") return power === "off" ? undefined : "Stop";
+  const rests =
+    shutItselfDown({ observation, machine, power, memory: observation.memory }) && !isAsked(observation);
   return power === "off" && !rests ? "Start" : undefined;
 }
 
-function isAsked({ requests }: MachineView): boolean {
+function isAsked({ requests }: MachineObservation): boolean {
   return requests.start !== undefined || requests.restart !== undefined;
 }
 

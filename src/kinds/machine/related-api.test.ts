@@ -6,7 +6,7 @@ import { simSockets } from "../../../test/support/sim-sockets.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { Throttle } from "../../paperspace/throttle.ts";
 import { Transport } from "../../paperspace/transport.ts";
-import { AroundApi } from "./related-api.ts";
+import { RelatedApi } from "./related-api.ts";
 
 const TEAM = "te-alpha";
 const OWNER = { id: "ualphaowner", email: "owner@alpha.example" };
@@ -29,7 +29,7 @@ function setUp(behaviour: Behaviour = {}) {
     apiKey: ALPHA,
     version: "test",
   });
-  const api = new AroundApi(transport);
+  const api = new RelatedApi(transport);
   const team = sim.console.team(TEAM);
   const script = (name: string) => createScript(sim.world, team, { name, script: "echo" }).id;
   /** Lets time go on until it is answered, as retries need it. */

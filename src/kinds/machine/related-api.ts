@@ -40,7 +40,7 @@ const templateSchema = Type.Object({
   availableMachineTypes: Type.Array(Type.Object({ machineTypeLabel: Type.String() })),
 });
 
-export interface Person {
+export interface User {
   id: string;
   /** In lower case: nobody types it the same way twice. */
   email: string;
@@ -68,14 +68,14 @@ export interface Address {
   machineId: string | null;
 }
 
-export class AroundApi {
+export class RelatedApi {
   readonly #api: PaperspaceApi;
 
   constructor(api: PaperspaceApi) {
     this.#api = api;
   }
 
-  async accessors(machineId: string): Promise<Person[]> {
+  async accessors(machineId: string): Promise<User[]> {
     const path = apiPath`/machines/${machineId}/accessors`;
     const all = await this.#all({ path, query: { orderBy: "id" }, item: accessorSchema });
     return all.filter(({ dtDeleted }) => !dtDeleted).map(({ user }) => person(user));
@@ -100,7 +100,7 @@ export class AroundApi {
   }
 
   /** Members of the team (other-resources.md, teams). */
-  async users(team: string): Promise<Person[]> {
+  async users(team: string): Promise<User[]> {
     const path = apiPath`/teams/${team}/users`;
     const all = await this.#all({ path, item: teamUserSchema });
     return all.filter(({ dtDeleted }) => !dtDeleted).map(({ user }) => person(user));
@@ -229,6 +229,6 @@ export class AroundApi {
   }
 }
 
-function person({ id, email }: { id: string; email?: string | null }): Person {
+function person({ id, email }: { id: string; email?: string | null }): User {
   return { id, email: (email ?? "").toLowerCase() };
 }

@@ -5,9 +5,9 @@ import { ALPHA, setUp as simulate } from "../../../test/simulator/simulation.ts"
 import { simSockets } from "../../../test/support/sim-sockets.ts";
 import { Throttle } from "../../paperspace/throttle.ts";
 import { Transport } from "../../paperspace/transport.ts";
-import { ASK } from "./observation.ts";
-import { Surroundings } from "./related.ts";
-import { AroundApi } from "./related-api.ts";
+import { FACT } from "./observation.ts";
+import { RelatedFacts } from "./related.ts";
+import { RelatedApi } from "./related-api.ts";
 import type { MachineSpec } from "./types.ts";
 
 const TEAM = "te-alpha";
@@ -37,25 +37,29 @@ function setUp() {
   });
   const queued: string[] = [];
   const hear = { queued: (key: string) => void queued.push(key) };
-  const surroundings = new Surroundings(
+  const relatedFacts = new RelatedFacts(
     {
       team: TEAM,
       clock,
       resyncMs: RESYNC_MS,
       recheckMs: RECHECK_MS,
       enqueue: (key) => hear.queued(key),
-      troubled: (error) => ({ kind: "Retry", reason: "ApiUnavailable", message: (error as Error).message }),
+      readErrorOf: (error) => ({
+        kind: "Retry",
+        reason: "ApiUnavailable",
+        message: (error as Error).message,
+      }),
     },
-    new AroundApi(transport),
+    new RelatedApi(transport),
   );
   const spec = (over: Partial<MachineSpec> = {}): MachineSpec => ({ ...SPEC, ...over });
-  const around = (over: Partial<MachineSpec> = {}, id?: string, types = [TYPE]) =>
-    surroundings.around("ns/box", spec(over), id, types);
+  const related = (over: Partial<MachineSpec> = {}, id?: string, types = [TYPE]) =>
+    relatedFacts.related("ns/box", spec(over), id, types);
   /** What is known once what is asked for has been read. */
-  const known = async (asks: string[], over: Partial<MachineSpec> = {}, id?: string) => {
-    surroundings.ask("ns/box", spec(over), id, asks);
+  const known = async (needs: string[], over: Partial<MachineSpec> = {}, id?: string) => {
+    relatedFacts.ask("ns/box", spec(over), id, needs);
     await clock.settle();
-    return around(over, id);
+    return related(over, id);
   };
   const reads = (path: string) => sim.calls.list({ path }).length;
   const script = (name: string, machineId?: string) => {
@@ -63,58 +67,58 @@ function setUp() {
     if (machineId !== undefined) made.assignedMachineIds.push(machineId);
     return made.id;
   };
-  const standing = () => known([ASK.standing]).then((facts) => facts.standing);
-  const capacity = () => known([ASK.capacity(TYPE)]).then((facts) => facts.capacity[TYPE]);
-  return { ...parts, surroundings, hear, queued, spec, around, known, reads, script, standing, capacity };
+  const standing = () => known([FACT.standing]).then((facts) => facts.standing);
+  const capacity = () => known([FACT.capacity(TYPE)]).then((facts) => facts.capacity[TYPE]);
+  return { ...parts, relatedFacts, hear, queued, spec, related, known, reads, script, standing, capacity };
 }
 
 describe("facts", () => {
   it("are read for what the spec manages only: absent means unmanaged, and costs nothing", async () => {
-    const { clock, sim, machineIn, surroundings, around, script, spec } = setUp();
+    const { clock, sim, machineIn, relatedFacts, related, script, spec } = setUp();
     const id = await machineIn("ready", { accessorIds: [OWNER.id] });
     const scriptId = script("one", id);
-    surroundings.ask("ns/other", spec({ startupScriptId: scriptId, accessors: {} }), id, [
-      ASK.scripts,
-      ASK.accessors,
+    relatedFacts.ask("ns/other", spec({ startupScriptId: scriptId, accessors: {} }), id, [
+      FACT.scripts,
+      FACT.accessors,
     ]);
     await clock.settle();
     // Long after, all of it is old.
     await clock.advance(12 * HOUR_MS);
     sim.calls.clear();
-    expect(around({}, id)).toEqual({ capacity: {}, troubles: {} });
+    expect(related({}, id)).toEqual({ capacity: {}, readErrors: {} });
     await clock.settle();
     expect(sim.calls.list()).toEqual([]);
-    expect(around({ startupScriptId: scriptId, accessors: {} }, id)).toMatchObject({
+    expect(related({ startupScriptId: scriptId, accessors: {} }, id)).toMatchObject({
       scripts: [scriptId],
       accessors: [OWNER],
     });
   });
 
   it("are not read about a machine that is not there yet", async () => {
-    const { clock, sim, surroundings, known, around, spec } = setUp();
+    const { clock, sim, relatedFacts, known, related, spec } = setUp();
     const managed = spec({ startupScriptId: "s", accessors: { emails: [] } });
-    await known([ASK.scripts], managed, "ps1");
+    await known([FACT.scripts], managed, "ps1");
     sim.calls.clear();
-    expect(around(managed)).toEqual({ capacity: {}, troubles: {} });
-    surroundings.ask("ns/box", managed, undefined, [ASK.accessors, ASK.desktop]);
+    expect(related(managed)).toEqual({ capacity: {}, readErrors: {} });
+    relatedFacts.ask("ns/box", managed, undefined, [FACT.accessors, FACT.desktop]);
     await clock.settle();
     expect(sim.calls.list()).toEqual([]);
   });
 
   it("are asked for, and read by nobody who does not ask", async () => {
-    const { clock, sim, around } = setUp();
-    expect(around({ startupScriptId: "s", accessors: {} }, "ps1")).toEqual({ capacity: {}, troubles: {} });
+    const { clock, sim, related } = setUp();
+    expect(related({ startupScriptId: "s", accessors: {} }, "ps1")).toEqual({ capacity: {}, readErrors: {} });
     await clock.settle();
     expect(sim.calls.list()).toEqual([]);
   });
 
   it("of the team's scripts cost one list for all machines, once in each resync, and say whose they are", async () => {
-    const { clock, surroundings, script, spec, reads, queued } = setUp();
+    const { clock, relatedFacts, script, spec, reads, queued } = setUp();
     const ids = Array.from({ length: 100 }, (_, n) => `ps${n}`);
     const scripts = ids.map((id) => script(`of ${id}`, id));
     const managed = (n: number) => spec({ startupScriptId: scripts[n] ?? "" });
-    const passes = () => ids.map((id, n) => surroundings.around(`ns/${n}`, managed(n), id, []).scripts);
-    for (const [n, id] of ids.entries()) surroundings.ask(`ns/${n}`, managed(n), id, [ASK.scripts]);
+    const passes = () => ids.map((id, n) => relatedFacts.related(`ns/${n}`, managed(n), id, []).scripts);
+    for (const [n, id] of ids.entries()) relatedFacts.ask(`ns/${n}`, managed(n), id, [FACT.scripts]);
     await clock.settle();
     expect(reads(SCRIPTS)).toBe(1);
     expect(new Set(queued).size).toBe(100);
@@ -128,77 +132,77 @@ describe("facts", () => {
   });
 
   it("of a single machine are read rarely, and not all at once", async () => {
-    const { clock, machineIn, known, around, reads } = setUp();
+    const { clock, machineIn, known, related, reads } = setUp();
     const id = await machineIn("ready", { accessorIds: [OWNER.id] });
     const spec = { accessors: { userIds: [OWNER.id] } };
-    expect((await known([ASK.accessors], spec, id)).accessors).toEqual([OWNER]);
+    expect((await known([FACT.accessors], spec, id)).accessors).toEqual([OWNER]);
     for (let turn = 0; turn < 60; turn++) {
       await clock.advance(RESYNC_MS);
-      expect(around(spec, id).accessors).toEqual([OWNER]);
+      expect(related(spec, id).accessors).toEqual([OWNER]);
       await clock.settle();
     }
     expect(reads(`/v1/machines/${id}/accessors`)).toBe(11);
   });
 
   it("that decide of people and money must be of now: members and addresses are not believed for long", async () => {
-    const { clock, known, around } = setUp();
+    const { clock, known, related } = setUp();
     const spec = { accessors: { emails: ["x@y.z"] } };
-    expect(await known([ASK.users, ASK.addresses], spec, "ps1")).toMatchObject({
+    expect(await known([FACT.users, FACT.addresses], spec, "ps1")).toMatchObject({
       users: expect.arrayContaining([OWNER]),
       addresses: [],
     });
     await clock.advance(MINUTE_MS);
-    expect(around(spec, "ps1")).toEqual({ capacity: {}, troubles: {} });
+    expect(related(spec, "ps1")).toEqual({ capacity: {}, readErrors: {} });
   });
 
   it("of addresses are forgotten with the word that one was given back", async () => {
-    const { surroundings, known, around } = setUp();
-    expect((await known([ASK.addresses])).addresses).toEqual([]);
-    surroundings.forgetAddresses();
-    expect(around().addresses).toBeUndefined();
+    const { relatedFacts, known, related } = setUp();
+    expect((await known([FACT.addresses])).addresses).toEqual([]);
+    relatedFacts.forgetAddresses();
+    expect(related().addresses).toBeUndefined();
   });
 
   it("hold no password where they are shown: it goes into the Secret only", async () => {
-    const { machineIn, surroundings, known } = setUp();
+    const { machineIn, relatedFacts, known } = setUp();
     const id = await machineIn("ready", { templateId: "tvimtol9" });
-    const facts = await known([ASK.desktop], { desktopSecretRef: { name: "access" } }, id);
-    expect(surroundings.desktopOf(id)).toMatchObject({ type: "vnc", password: `sim-${id}` });
-    expect(JSON.stringify([facts, surroundings])).not.toContain(`sim-${id}`);
+    const facts = await known([FACT.desktop], { desktopSecretRef: { name: "access" } }, id);
+    expect(relatedFacts.desktopOf(id)).toMatchObject({ type: "vnc", password: `sim-${id}` });
+    expect(JSON.stringify([facts, relatedFacts])).not.toContain(`sim-${id}`);
   });
 });
 
 describe("capacity", () => {
   it("that is free is believed for a moment only", async () => {
-    const { clock, around, capacity, reads } = setUp();
+    const { clock, related, capacity, reads } = setUp();
     expect(await capacity()).toEqual({ hint: "free" });
     await clock.advance(14_000);
-    expect(around().capacity).toEqual({ [TYPE]: { hint: "free" } });
+    expect(related().capacity).toEqual({ [TYPE]: { hint: "free" } });
     expect(reads(AVAILABLE)).toBe(1);
     await clock.advance(1_000);
-    expect(around().capacity).toEqual({});
+    expect(related().capacity).toEqual({});
   });
 
   it("is known by type and region: a shortage here says nothing of there", async () => {
-    const { clock, sim, surroundings, known, spec } = setUp();
+    const { clock, sim, relatedFacts, known, spec } = setUp();
     sim.world.setCapacity(TYPE, "ny2", 0);
-    const asks = [ASK.capacity(TYPE), ASK.capacity("C5")];
-    expect((await known(asks)).capacity).toMatchObject({ [TYPE]: { hint: "short" } });
+    const needs = [FACT.capacity(TYPE), FACT.capacity("C5")];
+    expect((await known(needs)).capacity).toMatchObject({ [TYPE]: { hint: "short" } });
     const there = spec({ region: "ca1" });
-    surroundings.ask("ns/box", there, undefined, asks);
+    relatedFacts.ask("ns/box", there, undefined, needs);
     await clock.settle();
-    expect(surroundings.around("ns/box", there, undefined, [TYPE, "C5"]).capacity).toEqual({
+    expect(relatedFacts.related("ns/box", there, undefined, [TYPE, "C5"]).capacity).toEqual({
       [TYPE]: { hint: "free" },
       C5: { hint: "free" },
     });
   });
 
   it("that is short is asked ever more rarely, for all objects together, however many wait", async () => {
-    const { clock, sim, hear, surroundings, spec, reads } = setUp();
+    const { clock, sim, hear, relatedFacts, spec, reads } = setUp();
     sim.world.setCapacity(TYPE, "ny2", 0);
     const waiting = new Map<string, number>();
     const pass = (key: string) => {
-      const capacity = surroundings.around(key, spec(), undefined, [TYPE]).capacity[TYPE];
-      if (capacity?.hint !== "short") return surroundings.ask(key, spec(), undefined, [ASK.capacity(TYPE)]);
+      const capacity = relatedFacts.related(key, spec(), undefined, [TYPE]).capacity[TYPE];
+      if (capacity?.hint !== "short") return relatedFacts.ask(key, spec(), undefined, [FACT.capacity(TYPE)]);
       waiting.set(key, capacity.retryMs);
       clock.after(capacity.retryMs, () => pass(key));
     };
@@ -215,19 +219,19 @@ describe("capacity", () => {
   });
 
   it("lets one object at a time go for what is free after a shortage: it may be a single machine", async () => {
-    const { clock, sim, hear, surroundings, spec, reads } = setUp();
+    const { clock, sim, hear, relatedFacts, spec, reads } = setUp();
     sim.world.setCapacity(TYPE, "ny2", 0);
     const taken: string[] = [];
     const pass = (key: string) => {
-      const capacity = surroundings.around(key, spec(), undefined, [TYPE]).capacity[TYPE];
-      if (!capacity) return surroundings.ask(key, spec(), undefined, [ASK.capacity(TYPE)]);
+      const capacity = relatedFacts.related(key, spec(), undefined, [TYPE]).capacity[TYPE];
+      if (!capacity) return relatedFacts.ask(key, spec(), undefined, [FACT.capacity(TYPE)]);
       if (capacity.hint === "short") return void clock.after(capacity.retryMs, () => pass(key));
-      surroundings.take(key, TYPE, "ny2");
-      expect(surroundings.around(key, spec(), undefined, [TYPE]).capacity[TYPE]).toEqual({ hint: "free" });
+      relatedFacts.take(key, TYPE, "ny2");
+      expect(relatedFacts.related(key, spec(), undefined, [TYPE]).capacity[TYPE]).toEqual({ hint: "free" });
       taken.push(key);
       // The API takes notice long after, when the machine was stopped and changed for it.
       clock.after(120_000, () => void sim.console.create(TEAM, { machineType: TYPE }));
-      clock.after(121_000, () => surroundings.release(key));
+      clock.after(121_000, () => relatedFacts.release(key));
     };
     hear.queued = (key) => void clock.after(0, () => pass(key));
     for (let n = 0; n < 100; n++) pass(`ns/${n}`);
@@ -241,32 +245,32 @@ describe("capacity", () => {
   });
 
   it("that was never short is everybody's, and so it is again some time after a shortage", async () => {
-    const { clock, sim, around, surroundings, capacity } = setUp();
+    const { clock, sim, related, relatedFacts, capacity } = setUp();
     expect(await capacity()).toEqual({ hint: "free" });
-    surroundings.take("ns/other", TYPE, "ny2");
-    expect(around().capacity).toEqual({ [TYPE]: { hint: "free" } });
+    relatedFacts.take("ns/other", TYPE, "ny2");
+    expect(related().capacity).toEqual({ [TYPE]: { hint: "free" } });
     await clock.advance(MINUTE_MS);
     sim.world.setCapacity(TYPE, "ny2", 0);
     expect(await capacity()).toMatchObject({ hint: "short" });
     sim.world.setCapacity(TYPE, "ny2", null);
     await clock.advance(MINUTE_MS);
     expect(await capacity()).toEqual({ hint: "free" });
-    surroundings.take("ns/other", TYPE, "ny2");
-    expect(around().capacity).toMatchObject({ [TYPE]: { hint: "short" } });
+    relatedFacts.take("ns/other", TYPE, "ny2");
+    expect(related().capacity).toMatchObject({ [TYPE]: { hint: "short" } });
     await clock.advance(10 * MINUTE_MS);
-    surroundings.release("ns/other");
+    relatedFacts.release("ns/other");
     expect(await capacity()).toEqual({ hint: "free" });
-    surroundings.take("ns/other", TYPE, "ny2");
-    expect(around().capacity).toEqual({ [TYPE]: { hint: "free" } });
+    relatedFacts.take("ns/other", TYPE, "ny2");
+    expect(related().capacity).toEqual({ [TYPE]: { hint: "free" } });
   });
 
   it("is unknown of a type that nobody sells: the attempt must decide, so that it is refused by its name", async () => {
-    const { clock, known, around, reads } = setUp();
+    const { clock, known, related, reads } = setUp();
     const misspelt = { machineType: "A4OOO" };
-    await known([ASK.capacity("A4OOO")], misspelt);
-    expect(around(misspelt, undefined, ["A4OOO"]).capacity).toEqual({ A4OOO: { hint: "unknown" } });
+    await known([FACT.capacity("A4OOO")], misspelt);
+    expect(related(misspelt, undefined, ["A4OOO"]).capacity).toEqual({ A4OOO: { hint: "unknown" } });
     await clock.advance(RESYNC_MS - 1_000);
-    expect(around(misspelt, undefined, ["A4OOO"]).capacity).toEqual({ A4OOO: { hint: "unknown" } });
+    expect(related(misspelt, undefined, ["A4OOO"]).capacity).toEqual({ A4OOO: { hint: "unknown" } });
     expect(reads(AVAILABLE)).toBe(1);
     expect(reads("/v1/os-templates")).toBe(1);
   });
@@ -292,147 +296,148 @@ describe("hints that cannot be had", () => {
     ["fails (500)", { status: 500 }],
     ["never answers", { hang: true }],
   ])("do not stop anything when the endpoint %s, and are not asked for each time", async (_, fault) => {
-    const { clock, sim, surroundings, spec, around, queued } = setUp();
+    const { clock, sim, relatedFacts, spec, related, queued } = setUp();
     sim.faults.add({ match: { times: "always" }, do: fault });
-    surroundings.ask("ns/box", spec(), undefined, [ASK.standing, ASK.capacity(TYPE)]);
+    relatedFacts.ask("ns/box", spec(), undefined, [FACT.standing, FACT.capacity(TYPE)]);
     await clock.advance(3 * MINUTE_MS);
     expect(queued).toEqual(["ns/box", "ns/box"]);
-    expect(around()).toEqual({
+    expect(related()).toEqual({
       standing: { good: true, messages: [] },
       capacity: { [TYPE]: { hint: "unknown" } },
-      troubles: {},
+      readErrors: {},
     });
     sim.calls.clear();
     await clock.advance(RESYNC_MS / 2);
-    expect(around().standing).toBeDefined();
-    expect(around().capacity[TYPE]).toBeDefined();
+    expect(related().standing).toBeDefined();
+    expect(related().capacity[TYPE]).toBeDefined();
     expect(sim.calls.list()).toEqual([]);
   });
 
   it("leave a shortage unknown where it cannot be told from a misspelt type", async () => {
-    const { clock, sim, capacity, around } = setUp();
+    const { clock, sim, capacity, related } = setUp();
     sim.world.setCapacity(TYPE, "ny2", 0);
     sim.faults.add({ match: { path: "os-templates", times: "always" }, do: { status: 503 } });
     await capacity();
     await clock.advance(MINUTE_MS);
-    expect(around().capacity).toEqual({ [TYPE]: { hint: "unknown" } });
+    expect(related().capacity).toEqual({ [TYPE]: { hint: "unknown" } });
   });
 });
 
 describe("standing", () => {
   it("that is good is asked once in a resync, for all objects", async () => {
-    const { clock, surroundings, spec, around, reads } = setUp();
-    for (let n = 0; n < 100; n++) surroundings.ask(`ns/${n}`, spec(), undefined, [ASK.standing]);
+    const { clock, relatedFacts, spec, related, reads } = setUp();
+    for (let n = 0; n < 100; n++) relatedFacts.ask(`ns/${n}`, spec(), undefined, [FACT.standing]);
     await clock.settle();
-    expect(around().standing).toEqual({ good: true, messages: [] });
+    expect(related().standing).toEqual({ good: true, messages: [] });
     await clock.advance(RESYNC_MS - 1_000);
-    expect(around().standing).toBeDefined();
+    expect(related().standing).toBeDefined();
     await clock.advance(1_000);
-    expect(around().standing).toBeUndefined();
+    expect(related().standing).toBeUndefined();
     expect(reads(STANDING)).toBe(1);
   });
 
   it("that is bad is asked again soon, since somebody is about to settle it", async () => {
-    const { clock, sim, around, standing } = setUp();
+    const { clock, sim, related, standing } = setUp();
     sim.console.setStanding(TEAM, false, ["a payment is due"]);
     expect(await standing()).toEqual({ good: false, messages: ["a payment is due"] });
     await clock.advance(RECHECK_MS - 1_000);
-    expect(around().standing).toMatchObject({ good: false });
+    expect(related().standing).toMatchObject({ good: false });
     sim.console.setStanding(TEAM, true);
     await clock.advance(1_000);
-    expect(around().standing).toBeUndefined();
+    expect(related().standing).toBeUndefined();
     expect(await standing()).toEqual({ good: true, messages: [] });
   });
 });
 
 describe("our own writes", () => {
   it("of a script are known without another read, and a read from before them does not undo them", async () => {
-    const { clock, sim, surroundings, script, known, around, reads } = setUp();
+    const { clock, sim, relatedFacts, script, known, related, reads } = setUp();
     const [one, two] = [script("one", "ps1"), script("two")];
     const spec = { startupScriptId: two };
-    expect((await known([ASK.scripts], spec, "ps1")).scripts).toEqual([one]);
+    expect((await known([FACT.scripts], spec, "ps1")).scripts).toEqual([one]);
     sim.faults.add({ match: { path: "startup-scripts" }, do: { answerDelayMs: 1_000 } });
-    await known([ASK.scripts], spec, "ps1");
+    await known([FACT.scripts], spec, "ps1");
     await clock.advance(500);
-    surroundings.noteScript(one, [], clock.monotonic());
-    surroundings.noteScript(two, ["ps1"], clock.monotonic());
+    relatedFacts.noteScript(one, [], clock.monotonic());
+    relatedFacts.noteScript(two, ["ps1"], clock.monotonic());
     await clock.advance(500);
-    expect(around(spec, "ps1").scripts).toEqual([two]);
+    expect(related(spec, "ps1").scripts).toEqual([two]);
     expect(reads(SCRIPTS)).toBe(2);
   });
 
   it("of a script count as well where nothing was known: the read under way may be of before them", async () => {
-    const { clock, sim, surroundings, script, known, around, queued } = setUp();
+    const { clock, sim, relatedFacts, script, known, related, queued } = setUp();
     const one = script("one");
     const spec = { startupScriptId: one };
     sim.faults.add({ match: { path: "startup-scripts" }, do: { answerDelayMs: 1_000 } });
-    await known([ASK.scripts], spec, "ps1");
+    await known([FACT.scripts], spec, "ps1");
     await clock.advance(500);
     sim.world.scripts.get(one)?.assignedMachineIds.push("ps1");
-    surroundings.noteScript(one, ["ps1"], clock.monotonic());
+    relatedFacts.noteScript(one, ["ps1"], clock.monotonic());
     await clock.advance(500);
-    expect(around(spec, "ps1").scripts).toBeUndefined();
+    expect(related(spec, "ps1").scripts).toBeUndefined();
     expect(queued).toEqual(["ns/box"]);
-    expect((await known([ASK.scripts], spec, "ps1")).scripts).toEqual([one]);
+    expect((await known([FACT.scripts], spec, "ps1")).scripts).toEqual([one]);
   });
 
   it("of access are known without another read; one that was so already means that we knew it wrongly", async () => {
-    const { clock, surroundings, machineIn, known, around } = setUp();
+    const { clock, relatedFacts, machineIn, known, related } = setUp();
     const id = await machineIn("ready", { accessorIds: [OWNER.id] });
     const spec = { accessors: {} };
-    await known([ASK.accessors], spec, id);
+    await known([FACT.accessors], spec, id);
     const now = clock.monotonic();
-    surroundings.noteAccess(id, USER, "grant", now);
-    surroundings.noteAccess(id, USER, "grant", now);
-    expect(around(spec, id).accessors).toEqual([OWNER, USER]);
-    surroundings.noteAccess(id, OWNER, "revoke", now);
-    expect(around(spec, id).accessors).toEqual([USER]);
-    surroundings.noteAccess(id, USER, "revoke", undefined);
-    expect(around(spec, id).accessors).toBeUndefined();
-    expect((await known([ASK.accessors], spec, id)).accessors).toEqual([OWNER]);
+    relatedFacts.noteAccess(id, USER, "grant", now);
+    relatedFacts.noteAccess(id, USER, "grant", now);
+    expect(related(spec, id).accessors).toEqual([OWNER, USER]);
+    relatedFacts.noteAccess(id, OWNER, "revoke", now);
+    expect(related(spec, id).accessors).toEqual([USER]);
+    relatedFacts.noteAccess(id, USER, "revoke", undefined);
+    expect(related(spec, id).accessors).toBeUndefined();
+    expect((await known([FACT.accessors], spec, id)).accessors).toEqual([OWNER]);
   });
 });
 
 it("forgets whatever the user says is old, of this machine and of the team, and of no other machine", async () => {
-  const { sim, surroundings, machineIn, known, around, standing } = setUp();
+  const { sim, relatedFacts, machineIn, known, related, standing } = setUp();
   const id = await machineIn("ready", { templateId: "tvimtol9" });
   const other = await machineIn("ready");
   const spec = { startupScriptId: "", accessors: {} };
   sim.console.setStanding(TEAM, false);
   await standing();
-  await known([ASK.accessors], spec, other);
-  await known([ASK.scripts, ASK.accessors, ASK.users, ASK.desktop], spec, id);
-  surroundings.lookAnew(id);
-  expect(around(spec, id)).toEqual({ capacity: {}, troubles: {} });
-  expect(surroundings.desktopOf(id)).toBeUndefined();
-  expect(around(spec, other).accessors).toEqual([]);
+  await known([FACT.accessors], spec, other);
+  await known([FACT.scripts, FACT.accessors, FACT.users, FACT.desktop], spec, id);
+  relatedFacts.lookAnew(id);
+  expect(related(spec, id)).toEqual({ capacity: {}, readErrors: {} });
+  expect(relatedFacts.desktopOf(id)).toBeUndefined();
+  expect(related(spec, other).accessors).toEqual([]);
 });
 
-describe("trouble", () => {
+describe("readError", () => {
   it("is told to whom it concerns, with the time until it is tried again, and until it is over", async () => {
-    const { clock, sim, known, around } = setUp();
+    const { clock, sim, known, related } = setUp();
     const people = { accessors: {} };
-    const asks = [ASK.accessors, ASK.users, ASK.scripts, ASK.addresses];
+    const needs = [FACT.accessors, FACT.users, FACT.scripts, FACT.addresses];
     sim.faults.add({ match: { times: "always" }, do: { status: 503 } });
-    await known(asks, people, "ps1");
+    await known(needs, people, "ps1");
     await clock.advance(10_000);
     sim.faults.clear();
-    const told = (over: Partial<MachineSpec>, id?: string) => Object.keys(around(over, id).troubles).sort();
+    const told = (over: Partial<MachineSpec>, id?: string) =>
+      Object.keys(related(over, id).readErrors).sort();
     expect(told(people, "ps1")).toEqual(["accessors", "addresses", "users"]);
     expect(told({ startupScriptId: "s" }, "ps1")).toEqual(["addresses", "scripts"]);
     expect(told({}, "ps2")).toEqual(["addresses"]);
     await clock.advance(MINUTE_MS);
-    await known([ASK.scripts, ASK.users], people, "ps1");
+    await known([FACT.scripts, FACT.users], people, "ps1");
     expect(told({ ...people, startupScriptId: "s" }, "ps1")).toEqual(["accessors", "addresses"]);
   });
 
   it("keeps its askers off while the back-off lasts, also where an older answer is known", async () => {
-    const { clock, sim, known, around } = setUp();
+    const { clock, sim, known, related } = setUp();
     const spec = { accessors: { emails: ["x@y.z"] } };
-    await known([ASK.users], spec);
+    await known([FACT.users], spec);
     await clock.advance(MINUTE_MS);
     sim.faults.add({ match: { path: "users", times: "always" }, do: { html: true } });
-    expect((await known([ASK.users], spec)).troubles.users?.atLeastMs).toBeGreaterThan(0);
-    expect(around(spec).users).toBeUndefined();
+    expect((await known([FACT.users], spec)).readErrors.users?.atLeastMs).toBeGreaterThan(0);
+    expect(related(spec).users).toBeUndefined();
   });
 });

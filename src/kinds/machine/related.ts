@@ -3,14 +3,14 @@
  * fact is read once for all objects that need it, in the background. It only reads, and only puts keys into the queue.
  */
 import type { Clock } from "../../base/clock.ts";
-import type { Trouble } from "../../reconcile/outcome.ts";
+import type { ReadError } from "../../reconcile/outcome.ts";
 import { Lookup } from "../lookup.ts";
 import { regionCode } from "../region.ts";
-import { type Around, ASK, type Capacity } from "./observation.ts";
-import type { Address, AroundApi, Desktop, Person, Scripts, Standing } from "./related-api.ts";
+import { type Capacity, FACT, type Related } from "./observation.ts";
+import type { Address, Desktop, RelatedApi, Scripts, Standing, User } from "./related-api.ts";
 import type { MachineSpec } from "./types.ts";
 
-export interface SurroundingsParts {
+export interface RelatedFactsOptions {
   team: string;
   clock: Clock;
   resyncMs: number;
@@ -18,7 +18,7 @@ export interface SurroundingsParts {
   recheckMs: number;
   enqueue(key: string): void;
   /** What a failed read means for the object that needs it. */
-  troubled(error: unknown): Trouble;
+  readErrorOf(error: unknown): ReadError;
 }
 
 /** Facts of a single machine are read at a slow, spread interval: so many resyncs. */
@@ -37,12 +37,12 @@ const ONE = "";
 
 type Hint = Capacity["hint"];
 
-export class Surroundings {
-  readonly #parts: SurroundingsParts;
-  #api: AroundApi;
+export class RelatedFacts {
+  readonly #parts: RelatedFactsOptions;
+  #api: RelatedApi;
   readonly scripts: Lookup<Scripts>;
-  readonly accessors: Lookup<Person[]>;
-  readonly users: Lookup<Person[]>;
+  readonly accessors: Lookup<User[]>;
+  readonly users: Lookup<User[]>;
   readonly desktops: Lookup<Desktop | null>;
   readonly addresses: Lookup<Address[]>;
   readonly #standing: Lookup<Standing>;
@@ -53,7 +53,7 @@ export class Surroundings {
   /** By region and type: monotonic time of the last shortage. */
   readonly #shortages = new Map<string, number>();
 
-  constructor(parts: SurroundingsParts, api: AroundApi) {
+  constructor(parts: RelatedFactsOptions, api: RelatedApi) {
     this.#parts = parts;
     this.#api = api;
     const { resyncMs, recheckMs } = parts;
@@ -91,34 +91,34 @@ export class Surroundings {
   }
 
   /** The newest valid credential of the team serves all reads. */
-  use(api: AroundApi): void {
+  use(api: RelatedApi): void {
     this.#api = api;
   }
 
   /** What is known and needed for this object. Reading of what is old is begun. */
-  around(key: string, spec: MachineSpec, machineId: string | undefined, types: readonly string[]): Around {
-    const around: { -readonly [K in keyof Around]: Around[K] } = {
+  related(key: string, spec: MachineSpec, machineId: string | undefined, types: readonly string[]): Related {
+    const related: { -readonly [K in keyof Related]: Related[K] } = {
       capacity: this.#capacities(key, spec.region, types),
-      troubles: this.#troubles(spec, machineId),
+      readErrors: this.#readErrors(spec, machineId),
     };
-    const standing = this.#standing.fresh(ONE);
-    if (standing) around.standing = standing;
-    const addresses = this.addresses.fresh(ONE);
-    if (addresses) around.addresses = addresses;
-    if (machineId === undefined) return around;
+    const standing = this.#standing.getFresh(ONE);
+    if (standing) related.standing = standing;
+    const addresses = this.addresses.getFresh(ONE);
+    if (addresses) related.addresses = addresses;
+    if (machineId === undefined) return related;
     const scripts = spec.startupScriptId === undefined ? undefined : this.scripts.get(ONE, key);
-    if (scripts) around.scripts = Object.keys(scripts).filter((id) => scripts[id]?.includes(machineId));
-    if (!spec.accessors) return around;
+    if (scripts) related.scripts = Object.keys(scripts).filter((id) => scripts[id]?.includes(machineId));
+    if (!spec.accessors) return related;
     const accessors = this.accessors.get(machineId, key);
-    if (accessors) around.accessors = accessors;
-    const users = this.users.fresh(ONE);
-    if (users) around.users = users;
-    return around;
+    if (accessors) related.accessors = accessors;
+    const users = this.users.getFresh(ONE);
+    if (users) related.users = users;
+    return related;
   }
 
   /** Has what is asked for by these names read, and queues the key then. */
-  ask(key: string, spec: MachineSpec, machineId: string | undefined, asks: readonly string[]): void {
-    for (const ask of asks) this.#ask(key, spec, machineId, ask);
+  ask(key: string, spec: MachineSpec, machineId: string | undefined, needs: readonly string[]): void {
+    for (const ask of needs) this.#ask(key, spec, machineId, ask);
   }
 
   /**
@@ -138,7 +138,7 @@ export class Surroundings {
     for (const [place, taker] of this.#takers) {
       if (taker !== key) continue;
       this.#takers.delete(place);
-      this.#capacity.drop(place);
+      this.#capacity.invalidate(place);
     }
   }
 
@@ -146,25 +146,25 @@ export class Surroundings {
   noteScript(scriptId: string, machineIds: readonly string[], answeredAt: number): void {
     const known = this.scripts.last(ONE);
     // A read under way may be of before it.
-    if (!known) return this.scripts.drop(ONE);
-    this.scripts.note(ONE, { ...known, [scriptId]: machineIds }, answeredAt);
+    if (!known) return this.scripts.invalidate(ONE);
+    this.scripts.set(ONE, { ...known, [scriptId]: machineIds }, answeredAt);
   }
 
   /** `answeredAt` undefined: it was so already, and what is known is old. */
   noteAccess(
     machineId: string,
-    person: Person,
+    person: User,
     action: "grant" | "revoke",
     answeredAt: number | undefined,
   ): void {
     const known = this.accessors.last(machineId);
-    if (!known || answeredAt === undefined) return this.accessors.drop(machineId);
+    if (!known || answeredAt === undefined) return this.accessors.invalidate(machineId);
     const others = known.filter(({ id }) => id !== person.id);
-    this.accessors.note(machineId, action === "grant" ? [...others, person] : others, answeredAt);
+    this.accessors.set(machineId, action === "grant" ? [...others, person] : others, answeredAt);
   }
 
   forgetAddresses(): void {
-    this.addresses.drop(ONE);
+    this.addresses.invalidate(ONE);
   }
 
   desktopOf(machineId: string): Desktop | null | undefined {
@@ -173,16 +173,16 @@ export class Surroundings {
 
   /** Whatever is known of what lies around is old, because the user says so. */
   lookAnew(machineId: string | undefined): void {
-    this.scripts.drop(ONE);
-    this.users.drop(ONE);
-    this.#standing.drop(ONE);
+    this.scripts.invalidate(ONE);
+    this.users.invalidate(ONE);
+    this.#standing.invalidate(ONE);
     if (machineId !== undefined) this.forget(machineId);
   }
 
   /** The machine is gone, or has changed in a way that makes what was known of it old. */
   forget(machineId: string): void {
-    this.accessors.drop(machineId);
-    this.desktops.drop(machineId);
+    this.accessors.invalidate(machineId);
+    this.desktops.invalidate(machineId);
   }
 
   #lookup<T>(read: (id: string) => Promise<T>, maxAgeMs: (value: T, repeats: number) => number): Lookup<T> {
@@ -192,23 +192,23 @@ export class Surroundings {
 
   #ask(key: string, spec: MachineSpec, machineId: string | undefined, ask: string): void {
     switch (ask) {
-      case ASK.scripts:
-        return this.scripts.ask(ONE, key);
-      case ASK.users:
-        return this.users.ask(ONE, key);
-      case ASK.addresses:
-        return this.addresses.ask(ONE, key);
-      case ASK.standing:
-        return this.#standing.ask(ONE, key);
-      case ASK.accessors:
-        return machineId === undefined ? undefined : this.accessors.ask(machineId, key);
-      case ASK.desktop:
+      case FACT.scripts:
+        return this.scripts.fetch(ONE, key);
+      case FACT.users:
+        return this.users.fetch(ONE, key);
+      case FACT.addresses:
+        return this.addresses.fetch(ONE, key);
+      case FACT.standing:
+        return this.#standing.fetch(ONE, key);
+      case FACT.accessors:
+        return machineId === undefined ? undefined : this.accessors.fetch(machineId, key);
+      case FACT.desktop:
         // The Secret may be all that is lacking: what the API says is not read anew for that.
         if (machineId === undefined || this.desktops.last(machineId) !== undefined) return undefined;
-        return this.desktops.ask(machineId, key);
+        return this.desktops.fetch(machineId, key);
       default: {
         const type = typeAsked(ask);
-        if (type !== undefined) this.#capacity.ask(placeOf(type, spec.region), key);
+        if (type !== undefined) this.#capacity.fetch(placeOf(type, spec.region), key);
       }
     }
   }
@@ -222,27 +222,27 @@ export class Surroundings {
         known[type] = taker === key ? { hint: "free" } : { hint: "short", retryMs: SHORT_BASE_MS };
         continue;
       }
-      const hint = this.#capacity.fresh(place);
+      const hint = this.#capacity.getFresh(place);
       if (hint) known[type] = hint === "short" ? { hint, retryMs: this.#capacity.dueInMs(place) } : { hint };
     }
     return known;
   }
 
-  #troubles({ accessors, startupScriptId }: MachineSpec, machineId: string | undefined) {
-    const troubles: Record<string, Trouble> = {};
+  #readErrors({ accessors, startupScriptId }: MachineSpec, machineId: string | undefined) {
+    const readErrors: Record<string, ReadError> = {};
     const note = (ask: string, lookup: Lookup<never> | Lookup<unknown>, id: string) => {
-      const error = lookup.trouble(id);
+      const error = lookup.readError(id);
       if (error === undefined) return;
-      const trouble = this.#parts.troubled(error);
-      troubles[ask] = { ...trouble, atLeastMs: Math.max(trouble.atLeastMs ?? 0, lookup.dueInMs(id)) };
+      const readError = this.#parts.readErrorOf(error);
+      readErrors[ask] = { ...readError, atLeastMs: Math.max(readError.atLeastMs ?? 0, lookup.dueInMs(id)) };
     };
-    if (startupScriptId !== undefined) note(ASK.scripts, this.scripts, ONE);
-    note(ASK.addresses, this.addresses, ONE);
-    if (machineId !== undefined) note(ASK.desktop, this.desktops, machineId);
-    if (!accessors) return troubles;
-    note(ASK.users, this.users, ONE);
-    if (machineId !== undefined) note(ASK.accessors, this.accessors, machineId);
-    return troubles;
+    if (startupScriptId !== undefined) note(FACT.scripts, this.scripts, ONE);
+    note(FACT.addresses, this.addresses, ONE);
+    if (machineId !== undefined) note(FACT.desktop, this.desktops, machineId);
+    if (!accessors) return readErrors;
+    note(FACT.users, this.users, ONE);
+    if (machineId !== undefined) note(FACT.accessors, this.accessors, machineId);
+    return readErrors;
   }
 
   /**
@@ -255,9 +255,9 @@ export class Surroundings {
     if (available === undefined) return "unknown";
     if (available) return "free";
     if (!REGIONS.has(regionCode(region))) return "unknown";
-    const types = this.#types.fresh(ONE) ?? (await this.#api.machineTypes());
+    const types = this.#types.getFresh(ONE) ?? (await this.#api.machineTypes());
     if (!types) return "unknown";
-    this.#types.note(ONE, types, this.#parts.clock.monotonic());
+    this.#types.set(ONE, types, this.#parts.clock.monotonic());
     if (!types.includes(machineType.toLowerCase())) return "unknown";
     this.#shortages.set(place, this.#parts.clock.monotonic());
     return "short";
@@ -275,6 +275,6 @@ function atPlace(place: string): { region: string; machineType: string } {
 }
 
 function typeAsked(ask: string): string | undefined {
-  const prefix = ASK.capacity("");
+  const prefix = FACT.capacity("");
   return ask.startsWith(prefix) ? ask.slice(prefix.length) : undefined;
 }

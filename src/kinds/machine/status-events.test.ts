@@ -10,17 +10,17 @@ import {
   WAITS,
 } from "../../../test/decide/machine/status.ts";
 import { OBSERVE } from "../../reconcile/decision.ts";
-import type { Telling } from "../../reconcile/outcome.ts";
+import type { ReportedOutcome } from "../../reconcile/outcome.ts";
 import { AWAIT_CAPACITY, TO_RESIZE } from "./observation.ts";
 import { REASON } from "./reasons.ts";
-import { machineNews } from "./status.ts";
+import { machineEventNotes } from "./status.ts";
 import type { MachineStatus } from "./types.ts";
 
 describe("the conditions of a machine", () => {
   it("names what differs, in the scripts and among the people, too", () => {
     const spec = { name: "new", diskSize: 100, startupScriptId: "s1", accessors: { userIds: [ADA.id] } };
-    const around = { ...scene().around, scripts: ["s2"], accessors: [EVE] };
-    const synced = condition(status({ spec, view: { around }, outcome: STALLED }), "Synced");
+    const related = { ...scene().related, scripts: ["s2"], accessors: [EVE] };
+    const synced = condition(status({ spec, observation: { related }, outcome: STALLED }), "Synced");
     expect(synced).toMatchObject({ status: "False", reason: "Drifted" });
     for (const part of [
       'name: "box-1" → "new"',
@@ -35,8 +35,8 @@ describe("the conditions of a machine", () => {
   it("does not call synced what it has not looked at", () => {
     const spec = { startupScriptId: "s1", accessors: { emails: ["nobody@example.org"] } };
     expect(condition(status({ spec }), "Synced")?.status).toBe("Unknown");
-    const around = { ...scene().around, scripts: ["s1"], accessors: [], users: [ADA] };
-    expect(condition(status({ spec, view: { around } }), "Synced")).toMatchObject({
+    const related = { ...scene().related, scripts: ["s1"], accessors: [], users: [ADA] };
+    expect(condition(status({ spec, observation: { related } }), "Synced")).toMatchObject({
       status: "False",
       message: expect.stringContaining("nobody@example.org"),
     });
@@ -55,8 +55,8 @@ describe("the conditions of a machine", () => {
   });
 
   it("never says Reconciling and Stalled together, and says neither when all is well", () => {
-    const types = (outcome: Telling, deleting = false) =>
-      status({ outcome, view: { deleting } }).conditions?.map(({ type }) => type);
+    const types = (outcome: ReportedOutcome, deleting = false) =>
+      status({ outcome, observation: { deleting } }).conditions?.map(({ type }) => type);
     expect(types(DONE)).toEqual(["Ready", "Synced", "Running"]);
     expect(types(WAITS)).toEqual(["Ready", "Reconciling", "Synced", "Running"]);
     expect(types(STALLED, true)).toEqual(["Ready", "Stalled", "Synced", "Running"]);
@@ -66,7 +66,7 @@ describe("the conditions of a machine", () => {
 describe("machineNews", () => {
   const waiting: MachineStatus = { observedGeneration: 1, operation: { ...START, intent: AWAIT_CAPACITY } };
   const reasons = (after: Partial<MachineStatus>, before: MachineStatus = waiting) =>
-    machineNews(before, { observedGeneration: 1, ...after }).map(({ reason }) => reason);
+    machineEventNotes(before, { observedGeneration: 1, ...after }).map(({ reason }) => reason);
 
   it("tells that hardware is free again, once something was begun that needs it", () => {
     for (const operation of [
@@ -87,19 +87,19 @@ describe("machineNews", () => {
 
   it("warns of each machine that costs money and belongs to nobody, once, with what to do", () => {
     const before = { observedGeneration: 1, leaks: ["ps7"] };
-    const news = machineNews(before, { ...before, leaks: ["ps7", "ps8"] });
-    expect(news).toMatchObject([{ id: "leak/ps8", type: "Warning", reason: REASON.MachineLeaked }]);
-    expect(news[0]?.note).toMatch(/ps8.*costs money.*adoptId: ps8/);
-    expect(machineNews(before, before)).toEqual([]);
-    expect(status({ view: { leaks: ["ps8"] } }).leaks).toEqual(["ps8"]);
+    const events = machineEventNotes(before, { ...before, leaks: ["ps7", "ps8"] });
+    expect(events).toMatchObject([{ id: "leak/ps8", type: "Warning", reason: REASON.MachineLeaked }]);
+    expect(events[0]?.note).toMatch(/ps8.*costs money.*adoptId: ps8/);
+    expect(machineEventNotes(before, before)).toEqual([]);
+    expect(status({ observation: { leaks: ["ps8"] } }).leaks).toEqual(["ps8"]);
     expect(status()).not.toHaveProperty("leaks");
   });
 
   it("tells what happened in Paperspace as soon as it is shown", () => {
-    const before = status({ view: { history: [event("e1", "done")] } });
+    const before = status({ observation: { history: [event("e1", "done")] } });
     const history = [event("e2", "error", "11:00:00"), event("e1", "done")];
-    const after = status({ before, view: { history } });
-    expect(machineNews(before, after)).toMatchObject([{ id: "paperspace/e2", type: "Warning" }]);
-    expect(machineNews(after, after)).toEqual([]);
+    const after = status({ before, observation: { history } });
+    expect(machineEventNotes(before, after)).toMatchObject([{ id: "paperspace/e2", type: "Warning" }]);
+    expect(machineEventNotes(after, after)).toEqual([]);
   });
 });

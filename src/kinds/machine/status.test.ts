@@ -25,9 +25,9 @@ import {
   viewOf,
   WAITS,
 } from "../../../test/decide/machine/status.ts";
-import { isTelling } from "../../reconcile/outcome.ts";
+import { isReported } from "../../reconcile/outcome.ts";
 import type { Machine } from "./api.ts";
-import { decide } from "./decide.ts";
+import { decideMachine } from "./decide.ts";
 import { AWAIT_CAPACITY, type MachineMemory } from "./observation.ts";
 import { REASON } from "./reasons.ts";
 import { machineStatus } from "./status.ts";
@@ -48,14 +48,18 @@ describe("machineStatus", () => {
       HALTED,
     ];
     let told = 0;
-    every(axes, ({ view }) => {
-      const { step, memory } = decide(view);
-      if (step.do !== "rest" || !isTelling(step.outcome)) return;
+    every(axes, ({ observation }) => {
+      const { step, memory } = decideMachine(observation);
+      if (step.do !== "none" || !isReported(step.outcome)) return;
       told++;
-      const given = { view, spec: view.spec, memory, outcome: step.outcome };
+      const given = { observation, spec: observation.spec, memory, outcome: step.outcome };
       const first = status(given);
-      const again = status({ ...given, before: first, view: { ...view, now: NOW + MINUTE } });
-      const third = status({ ...given, before: again, view: { ...view, now: NOW + 2 * MINUTE } });
+      const again = status({ ...given, before: first, observation: { ...observation, now: NOW + MINUTE } });
+      const third = status({
+        ...given,
+        before: again,
+        observation: { ...observation, now: NOW + 2 * MINUTE },
+      });
       // What was observed before a halt is not known at first.
       const known = step.outcome.kind === "Halted" ? again : first;
       for (const after of [again, third])
@@ -69,7 +73,7 @@ describe("machineStatus", () => {
 
   it("moves the time of a condition only with its status: people read it as since when", () => {
     const first = status({ outcome: WAITS });
-    const later = { view: { now: NOW + MINUTE }, before: first };
+    const later = { observation: { now: NOW + MINUTE }, before: first };
     expect(condition(status({ ...later, outcome: STALLED }), "Ready")).toMatchObject({
       status: "False",
       lastTransitionTime: "2026-06-01T00:00:00Z",
@@ -145,7 +149,7 @@ describe("machineStatus", () => {
     const given = { machine: telling, spec, memory: { desktopSecret: "mine" } };
     for (const outcome of [DONE, WAITS, STALLED])
       expect(JSON.stringify(status({ ...given, outcome }))).not.toContain("hunter2");
-    const planned = status({ ...given, outcome: HALTS, view: { halted: HALT } });
+    const planned = status({ ...given, outcome: HALTS, observation: { halted: HALT } });
     expect(JSON.stringify(planned)).not.toContain("hunter2");
   });
 
@@ -164,9 +168,9 @@ describe("machineStatus", () => {
       uid: UID,
     });
     const handled = { ...RECORD, restart: "r1" };
-    const view = viewOf({});
-    const object = { metadata: { name: "box", uid: UID }, spec: view.spec };
-    expect(machineStatus(view, {}, DONE, { key: "box", object, record: handled }).handled).toEqual({
+    const observation = viewOf({});
+    const object = { metadata: { name: "box", uid: UID }, spec: observation.spec };
+    expect(machineStatus(observation, {}, DONE, { key: "box", object, record: handled }).handled).toEqual({
       restart: "r1",
     });
   });
@@ -198,11 +202,16 @@ describe("machineStatus while something is under way", () => {
       before: first,
       machine: { state: "starting" },
       memory: { operation: START },
-      view: failed,
+      observation: failed,
     });
     expect(next.lastEvents).toMatchObject([{ id: "e1", state: "error", error: "no" }]);
     expect(
-      status({ before: next, machine: { state: "starting" }, memory: { operation: START }, view: failed }),
+      status({
+        before: next,
+        machine: { state: "starting" },
+        memory: { operation: START },
+        observation: failed,
+      }),
     ).toEqual(next);
   });
 
@@ -220,17 +229,24 @@ describe("machineStatus while something is under way", () => {
 });
 
 describe("machineStatus of what cannot be seen", () => {
-  const before = status({ machine: { privateIp: "10.0.0.1" }, view: { history: [event("e1", "done")] } });
+  const before = status({
+    machine: { privateIp: "10.0.0.1" },
+    observation: { history: [event("e1", "done")] },
+  });
 
   it("keeps what was last known, since it is all there is", () => {
-    const unseen = status({ before, view: { sighting: { state: "unknown" } }, outcome: WAITS });
+    const unseen = status({ before, observation: { resource: { state: "unknown" } }, outcome: WAITS });
     expect(unseen).toMatchObject({ state: "ready", privateIp: "10.0.0.1", lastEvents: before.lastEvents });
     expect(condition(unseen, "Synced")).toBeUndefined();
     expect(condition(unseen, "Running")).toBeUndefined();
   });
 
   it("shows nothing of a machine that is gone for certain, but whose it was", () => {
-    const gone = status({ before, view: { sighting: { state: "absent", certain: true } }, outcome: STALLED });
+    const gone = status({
+      before,
+      observation: { resource: { state: "absent", certain: true } },
+      outcome: STALLED,
+    });
     expect(gone).not.toHaveProperty("state");
     expect(gone).not.toHaveProperty("privateIp");
     expect(gone).toMatchObject({ id: "ps1", teamId: TEAM });
@@ -241,7 +257,7 @@ describe("machineStatus of what cannot be seen", () => {
     const conflict = { identity: { state: "conflict", message: "a copy" } } as const;
     const { conditions, observedGeneration, ...rest } = status({
       before: copied,
-      view: conflict,
+      observation: conflict,
       outcome: STALLED,
       owns: false,
     });
@@ -253,8 +269,8 @@ describe("machineStatus of what cannot be seen", () => {
 
   it("forgets the id of what is not owned any more, and no names of creates that were given up", () => {
     const abandoned = { ...before, abandoned: ["box-1"] };
-    const none = { identity: { state: "none" }, sighting: { state: "unknown" } } as const;
-    const after = status({ before: abandoned, view: none, owns: false, outcome: WAITS });
+    const none = { identity: { state: "none" }, resource: { state: "unknown" } } as const;
+    const after = status({ before: abandoned, observation: none, owns: false, outcome: WAITS });
     expect(after).not.toHaveProperty("id");
     expect(after.abandoned).toEqual(["box-1"]);
   });
@@ -263,7 +279,7 @@ describe("machineStatus of what cannot be seen", () => {
 describe("lastEvents in the status", () => {
   it("says that there is nothing only once that is known: else the past of a machine would be told as news", () => {
     expect(status()).not.toHaveProperty("lastEvents");
-    const seen = status({ view: { history: [event("e1", "done")] } });
+    const seen = status({ observation: { history: [event("e1", "done")] } });
     expect(seen.lastEvents).toHaveLength(1);
     expect(status({ before: seen }).lastEvents).toEqual(seen.lastEvents);
   });
@@ -273,25 +289,27 @@ describe("machineStatus under dry-run and pause", () => {
   const halted = { halted: HALT };
 
   it("writes the plan under dry-run, an empty one where nothing would be done, and none otherwise", () => {
-    expect(status({ view: halted, outcome: HALTS }).plan).toEqual([]);
-    expect(status({ view: halted, outcome: HALTS, spec: { name: "new" } }).plan).toMatchObject([
+    expect(status({ observation: halted, outcome: HALTS }).plan).toEqual([]);
+    expect(status({ observation: halted, outcome: HALTS, spec: { name: "new" } }).plan).toMatchObject([
       { action: "Update" },
     ]);
     const paused = { reason: REASON.Paused, message: "paused" };
-    expect(status({ view: { halted: paused }, outcome: { ...HALTS, ...paused } })).not.toHaveProperty("plan");
-    const planned = status({ view: halted, outcome: HALTS, spec: { name: "new" } });
+    expect(status({ observation: { halted: paused }, outcome: { ...HALTS, ...paused } })).not.toHaveProperty(
+      "plan",
+    );
+    const planned = status({ observation: halted, outcome: HALTS, spec: { name: "new" } });
     expect(status({ before: planned })).not.toHaveProperty("plan");
   });
 
   it("does not claim to have looked at a spec that it was kept from: tools would take it for done", () => {
     const before = { ...status({ generation: 2 }) };
-    expect(status({ before, view: halted, outcome: HALTS, generation: 3 }).observedGeneration).toBe(2);
-    expect(status({ view: halted, outcome: HALTS }).observedGeneration).toBe(-1);
+    expect(status({ before, observation: halted, outcome: HALTS, generation: 3 }).observedGeneration).toBe(2);
+    expect(status({ observation: halted, outcome: HALTS }).observedGeneration).toBe(-1);
   });
 
   it("leaves what it said before, and says beside it that it is paused and whether the machine runs", () => {
     const before = status({ outcome: WAITS, machine: { state: "starting" } });
-    const after = status({ before, view: halted, outcome: HALTS, machine: { state: "ready" } });
+    const after = status({ before, observation: halted, outcome: HALTS, machine: { state: "ready" } });
     expect(condition(after, "Ready")).toEqual(condition(before, "Ready"));
     expect(condition(after, "Reconciling")).toEqual(condition(before, "Reconciling"));
     expect(condition(after, "Paused")).toMatchObject({ status: "True", reason: REASON.DryRun });

@@ -3,42 +3,42 @@
  * gives an equal status, so that an idle machine costs no write.
  */
 import type { Change } from "../../reconcile/change.ts";
-import type { Claim } from "../../reconcile/conditions.ts";
-import type { Announcement } from "../../reconcile/event-notes.ts";
-import type { Operation, Subject } from "../../reconcile/kind.ts";
-import type { Telling } from "../../reconcile/outcome.ts";
-import { kept, managedStatus, syncedClaim } from "../../reconcile/status.ts";
+import type { DesiredCondition } from "../../reconcile/conditions.ts";
+import type { EventNote } from "../../reconcile/event-notes.ts";
+import type { Operation, ReconcileContext } from "../../reconcile/kind.ts";
+import type { ReportedOutcome } from "../../reconcile/outcome.ts";
+import { kept, managedStatus, syncedCondition } from "../../reconcile/status.ts";
 import { apiTime } from "../time.ts";
 import type { Machine } from "./api.ts";
-import { peopleDrift, scriptDrift } from "./belongings.ts";
+import { accessorDrift, scriptDrift } from "./belongings.ts";
 import { hardwareDrift, settingsDrift } from "./diff.ts";
-import { eventNews, failedAnew, lastEvents } from "./history.ts";
-import { AWAIT_CAPACITY, type MachineMemory, type MachineView, TO_RESIZE } from "./observation.ts";
+import { failedAnew, historyNotes, lastEvents } from "./history.ts";
+import { AWAIT_CAPACITY, type MachineMemory, type MachineObservation, TO_RESIZE } from "./observation.ts";
 import { powerOf } from "./operation.ts";
 import { planOf, unknownOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import type { MachineStatus, PaperspaceMachine } from "./types.ts";
 
-type Known = Subject<PaperspaceMachine, { team: string }>;
+type KnownContext = ReconcileContext<PaperspaceMachine, { team: string }>;
 
 export function machineStatus(
-  view: MachineView,
+  observation: MachineObservation,
   memory: MachineMemory,
-  outcome: Telling,
-  subject: Known,
+  outcome: ReportedOutcome,
+  context: KnownContext,
 ): MachineStatus {
-  const { object, record } = subject;
-  const seen = view.sighting.state === "present" && record ? view.sighting.machine : undefined;
-  const gone = view.sighting.state === "absent" && view.sighting.certain;
-  return managedStatus(view, outcome, subject, {
+  const { object, record } = context;
+  const seen = observation.resource.state === "present" && record ? observation.resource.machine : undefined;
+  const gone = observation.resource.state === "absent" && observation.resource.certain;
+  return managedStatus(observation, outcome, context, {
     facts: {
-      ...(gone || !record ? {} : factsOf(view, seen, memory, object.status)),
-      ...(view.leaks.length > 0 && { leaks: [...view.leaks] }),
-      ...(view.halted?.reason === REASON.DryRun && { plan: planOf(view) }),
+      ...(gone || !record ? {} : factsOf(observation, seen, memory, object.status)),
+      ...(observation.leaks.length > 0 && { leaks: [...observation.leaks] }),
+      ...(observation.halted?.reason === REASON.DryRun && { plan: planOf(observation) }),
     },
     memory,
-    claims: [...synced(view, seen), ...runningClaim(seen, outcome)],
-    saidAnew: ["Running"],
+    conditions: [...synced(observation, seen), ...runningClaim(seen, outcome)],
+    refreshedWhilePaused: ["Running"],
   });
 }
 
@@ -47,7 +47,7 @@ export function machineStatus(
  * costs a handful of writes and not one for each address and size.
  */
 function factsOf(
-  { history }: MachineView,
+  { history }: MachineObservation,
   seen: Machine | undefined,
   { operation }: MachineMemory,
   before: MachineStatus | undefined,
@@ -137,21 +137,21 @@ const FACTS = [
   "lastEvents",
 ] as const satisfies readonly (keyof MachineStatus)[];
 
-function synced(view: MachineView, machine: Machine | undefined): Claim[] {
+function synced(observation: MachineObservation, machine: Machine | undefined): DesiredCondition[] {
   if (!machine) return [];
-  const changes = driftOf(view, machine);
-  const unknown = unknownOf(view);
+  const changes = driftOf(observation, machine);
+  const unknown = unknownOf(observation);
   if (changes.length > 0 || unknown.length === 0)
-    return [syncedClaim(changes, "the settings are as declared")];
+    return [syncedCondition(changes, "the settings are as declared")];
   const message = `not looked at yet: ${unknown.join(", ")}; all else is as declared`;
   return [{ type: "Synced", status: "Unknown", reason: "NotLookedAt", message }];
 }
 
 /** All that can be seen to differ; power is no setting. */
-function driftOf({ spec, around }: MachineView, machine: Machine): Change[] {
+function driftOf({ spec, related }: MachineObservation, machine: Machine): Change[] {
   const { changes, tooLarge } = hardwareDrift(spec, machine);
-  const scripts = scriptDrift(spec, around);
-  const people = peopleDrift(spec, around);
+  const scripts = scriptDrift(spec, related);
+  const people = accessorDrift(spec, related);
   const ids = (list: readonly { id: string }[] = []) => list.map(({ id }) => id).join(", ");
   const wrongScript = scripts && (scripts.missing !== undefined || scripts.extra.length > 0);
   const wrongPeople = people && (people.missing.length > 0 || people.extra.length > 0);
@@ -160,7 +160,7 @@ function driftOf({ spec, around }: MachineView, machine: Machine): Change[] {
     ...changes,
     ...(tooLarge ? [tooLarge] : []),
     ...(wrongScript
-      ? [{ field: "startupScriptId", from: around.scripts?.join(", "), to: spec.startupScriptId }]
+      ? [{ field: "startupScriptId", from: related.scripts?.join(", "), to: spec.startupScriptId }]
       : []),
     ...(wrongPeople ? [{ field: "accessors", from: ids(people.extra), to: ids(people.missing) }] : []),
     ...(people?.sure && people.unknown.length > 0
@@ -169,7 +169,7 @@ function driftOf({ spec, around }: MachineView, machine: Machine): Change[] {
   ];
 }
 
-function runningClaim(machine: Machine | undefined, outcome: Telling): Claim[] {
+function runningClaim(machine: Machine | undefined, outcome: ReportedOutcome): DesiredCondition[] {
   if (!machine) return [];
   const running = powerOf(machine.state) === "ready";
   const shutDown = !running && outcome.reason === REASON.AutoShutdown;
@@ -191,23 +191,23 @@ function stateReason(state: string): string {
 }
 
 /** What a change of status is worth telling beyond its conditions. */
-export function machineNews(before: MachineStatus, after: MachineStatus): Announcement[] {
-  const news = eventNews(before.lastEvents, after.lastEvents);
+export function machineEventNotes(before: MachineStatus, after: MachineStatus): EventNote[] {
+  const events = historyNotes(before.lastEvents, after.lastEvents);
   if (before.operation?.intent === AWAIT_CAPACITY && needsHardware(after.operation))
-    news.push({
+    events.push({
       type: "Normal",
       reason: REASON.CapacityAvailable,
       note: `hardware is free again, after waiting since ${before.operation?.requestedAt}`,
     });
   for (const id of after.leaks ?? [])
     if (!before.leaks?.includes(id))
-      news.push({
+      events.push({
         id: `leak/${id}`,
         type: "Warning",
         reason: REASON.MachineLeaked,
         note: `machine ${id} was made by a create of this object whose answer never came; it belongs to nobody and costs money. Delete it in the Paperspace console, or adopt it by another object (spec.adoptId: ${id})`,
       });
-  return news;
+  return events;
 }
 
 /** What is sent only once hardware is free: something else may come in between while it is waited for. */

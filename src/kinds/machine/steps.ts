@@ -4,9 +4,9 @@
  */
 import type { ApiAnswer } from "../../paperspace/transport.ts";
 import { describe } from "../../reconcile/change.ts";
-import { begun } from "../../reconcile/decision.ts";
-import type { Announcement } from "../../reconcile/event-notes.ts";
-import type { Operation, Performed, Tools } from "../../reconcile/kind.ts";
+import { startOperation } from "../../reconcile/decision.ts";
+import type { EventNote } from "../../reconcile/event-notes.ts";
+import type { Operation, PerformContext, Performed } from "../../reconcile/kind.ts";
 import { waiting } from "../../reconcile/outcome.ts";
 import type { Machine, MachineApi, MachineEvent } from "./api.ts";
 import type { DesktopSecrets } from "./desktop.ts";
@@ -14,8 +14,8 @@ import type { MachineInventory } from "./inventory.ts";
 import type { MachineMemory, MachineStep } from "./observation.ts";
 import { underWay } from "./operation.ts";
 import { REASON } from "./reasons.ts";
-import type { Surroundings } from "./related.ts";
-import type { AroundApi } from "./related-api.ts";
+import type { RelatedFacts } from "./related.ts";
+import type { RelatedApi } from "./related-api.ts";
 import type { PaperspaceMachine } from "./types.ts";
 
 /** All in milliseconds. */
@@ -27,13 +27,13 @@ export interface Deadlines {
   deleteMs: number;
 }
 
-export interface StepParts {
+export interface MachineStepOptions {
   id: string;
   object: PaperspaceMachine;
   api: MachineApi;
-  aroundApi: AroundApi;
+  aroundApi: RelatedApi;
   inventory: MachineInventory;
-  surroundings: Surroundings;
+  relatedFacts: RelatedFacts;
   desktops: DesktopSecrets;
   now: () => number;
   deadlines: Deadlines;
@@ -41,13 +41,13 @@ export interface StepParts {
 
 type Step<D extends MachineStep["do"]> = Extract<MachineStep, { do: D }>;
 type Done = Promise<Performed<MachineMemory>>;
-type MachineTools = Tools<MachineMemory>;
+type MachineTools = PerformContext<MachineMemory>;
 
 export async function perform(
   step: MachineStep,
   memory: MachineMemory,
   tools: MachineTools,
-  parts: StepParts,
+  parts: MachineStepOptions,
 ): Done {
   switch (step.do) {
     case "update":
@@ -81,35 +81,39 @@ async function update(
   step: Step<"update">,
   memory: MachineMemory,
   { gate }: MachineTools,
-  parts: StepParts,
+  parts: MachineStepOptions,
 ): Done {
   const { id, api, inventory, object } = parts;
   const { body, answeredAt } = await api.update(id, step.settings, { gate });
-  inventory.noteWrite(id, body.data, answeredAt);
+  inventory.set(id, body.data, answeredAt);
   const said = describe(step.changes);
-  const news: Announcement[] = [];
+  const events: EventNote[] = [];
   // A spec that was looked at before and is not kept any more: somebody else has changed the machine.
   if (object.status?.observedGeneration === object.metadata.generation)
-    news.push({ type: "Normal", reason: REASON.DriftCorrected, note: `put back what was changed: ${said}` });
-  if (step.settings.publicIpType !== undefined) news.push(...addressNews(object, memory.staticIp));
-  if (!body.event) return { ...told(REASON.Updating, `changed ${said}`, memory), news };
+    events.push({
+      type: "Normal",
+      reason: REASON.DriftCorrected,
+      note: `put back what was changed: ${said}`,
+    });
+  if (step.settings.publicIpType !== undefined) events.push(...addressNews(object, memory.staticIp));
+  if (!body.event) return { ...told(REASON.Updating, `changed ${said}`, memory), events };
   inventory.events.note(body.event);
   const operation = { ...begin(parts, "Update", parts.deadlines.resizeMs), eventId: body.event.id };
   const message = underWay(operation, body.data.state);
-  return { outcome: waiting(REASON.Updating, message), memory: { ...memory, operation }, news };
+  return { outcome: waiting(REASON.Updating, message), memory: { ...memory, operation }, events };
 }
 
 async function resize(
   step: Step<"resize">,
   memory: MachineMemory,
-  { gate, remember }: MachineTools,
-  parts: StepParts,
+  { gate, persistIntent }: MachineTools,
+  parts: MachineStepOptions,
 ): Done {
   const operation = begin(parts, "Resize", parts.deadlines.resizeMs);
   const outcome = waiting(REASON.Resizing, `the change is being sent: ${describe(step.changes)}`);
-  await remember({ ...memory, operation }, outcome);
+  await persistIntent({ ...memory, operation }, outcome);
   const { body, answeredAt } = await parts.api.update(parts.id, step.hardware, { gate });
-  parts.inventory.noteWrite(parts.id, body.data, answeredAt);
+  parts.inventory.set(parts.id, body.data, answeredAt);
   if (body.event) parts.inventory.events.note(body.event);
   const sent = { ...operation, ...(body.event && { eventId: body.event.id }) };
   const message = underWay(sent, body.data.state);
@@ -125,8 +129,8 @@ const POWER = {
 async function power(
   step: Step<"start" | "stop" | "restart">,
   memory: MachineMemory,
-  { gate, remember }: MachineTools,
-  parts: StepParts,
+  { gate, persistIntent }: MachineTools,
+  parts: MachineStepOptions,
 ): Done {
   const { intent, target, reason, deadline } = POWER[step.do];
   const operation: Operation = {
@@ -136,7 +140,7 @@ async function power(
   };
   if (step.deadline !== undefined) operation.deadline = step.deadline;
   const outcome = waiting(reason, `the ${step.do} is being sent`);
-  await remember({ ...memory, operation }, outcome);
+  await persistIntent({ ...memory, operation }, outcome);
   const answer = await parts.api.power(parts.id, step.do, { gate });
   return accepted(answer, { ...memory, operation }, reason, parts);
 }
@@ -145,7 +149,7 @@ async function remove(
   step: Step<"delete">,
   memory: MachineMemory,
   { gate }: MachineTools,
-  parts: StepParts,
+  parts: MachineStepOptions,
 ): Done {
   const operation = begin(parts, "Delete", parts.deadlines.deleteMs);
   if (step.deadline !== undefined) operation.deadline = step.deadline;
@@ -154,11 +158,11 @@ async function remove(
   const address = publicIpType === "static" && publicIp ? publicIp : memory.staticIp;
   const staticIp = address === undefined ? {} : { staticIp: address };
   const performed = accepted(answer, { ...memory, ...staticIp, operation }, REASON.Deleting, parts);
-  return { ...performed, news: addressNews(parts.object, address) };
+  return { ...performed, events: addressNews(parts.object, address) };
 }
 
 /** A static address that nobody will use costs money: it is said, or given back later. */
-function addressNews({ spec }: PaperspaceMachine, address: string | undefined): Announcement[] {
+function addressNews({ spec }: PaperspaceMachine, address: string | undefined): EventNote[] {
   if (address === undefined || spec.publicIpReleasePolicy === "Release") return [];
   const note = `the static address ${address} stays in the account and is billed there, as publicIpReleasePolicy says; release it in the Paperspace console when it is not needed`;
   return [{ type: "Warning", reason: REASON.AddressKept, note }];
@@ -168,57 +172,61 @@ async function assign(
   step: Step<"assign" | "unassign">,
   memory: MachineMemory,
   { gate }: MachineTools,
-  { id, aroundApi, surroundings }: StepParts,
+  { id, aroundApi, relatedFacts }: MachineStepOptions,
 ): Done {
   const { machineIds, answeredAt } = await aroundApi.assign(step.of, id, step.do, { gate });
-  surroundings.noteScript(step.of, machineIds, answeredAt);
-  return { outcome: { kind: "Again" }, memory };
+  relatedFacts.noteScript(step.of, machineIds, answeredAt);
+  return { outcome: { kind: "Requeue" }, memory };
 }
 
 async function access(
   { do: action, person }: Step<"grant" | "revoke">,
   memory: MachineMemory,
   { gate }: MachineTools,
-  { id, aroundApi, surroundings }: StepParts,
+  { id, aroundApi, relatedFacts }: MachineStepOptions,
 ): Done {
   const answeredAt = await aroundApi[action](id, person.id, { gate });
-  surroundings.noteAccess(id, person, action, answeredAt);
-  return { outcome: { kind: "Again" }, memory };
+  relatedFacts.noteAccess(id, person, action, answeredAt);
+  return { outcome: { kind: "Requeue" }, memory };
 }
 
 async function releaseAddress(
   { ip }: Step<"releaseAddress">,
   { staticIp: _released, ...memory }: MachineMemory,
   { gate }: MachineTools,
-  { aroundApi, surroundings }: StepParts,
+  { aroundApi, relatedFacts }: MachineStepOptions,
 ): Done {
   await aroundApi.release(ip, { gate });
-  surroundings.forgetAddresses();
+  relatedFacts.forgetAddresses();
   const note = `the static address ${ip} was given back, as publicIpReleasePolicy says`;
-  const news: Announcement[] = [{ type: "Normal", reason: REASON.AddressReleased, note }];
-  return { ...told(REASON.Updating, note, memory), news };
+  const events: EventNote[] = [{ type: "Normal", reason: REASON.AddressReleased, note }];
+  return { ...told(REASON.Updating, note, memory), events };
 }
 
-async function writeDesktop(memory: MachineMemory, { remember }: MachineTools, parts: StepParts): Done {
-  const { object, desktops, surroundings, id } = parts;
-  const desktop = surroundings.desktopOf(id);
+async function writeDesktop(
+  memory: MachineMemory,
+  { persistIntent }: MachineTools,
+  parts: MachineStepOptions,
+): Done {
+  const { object, desktops, relatedFacts, id } = parts;
+  const desktop = relatedFacts.desktopOf(id);
   const name = object.spec.desktopSecretRef?.name;
-  if (!desktop || name === undefined) return { outcome: { kind: "Again" }, memory };
+  if (!desktop || name === undefined) return { outcome: { kind: "Requeue" }, memory };
   const noted = { ...memory, desktopSecret: name };
   // Before it is there: or nobody would know of it where the spec changes right after, and it would stay.
   if (memory.desktopSecret !== name)
-    await remember(
+    await persistIntent(
       noted,
       waiting(REASON.Updating, `the Secret ${name} with the desktop access is being written`),
     );
   await desktops.write(object, desktop);
-  return { outcome: { kind: "Again" }, memory: noted };
+  return { outcome: { kind: "Requeue" }, memory: noted };
 }
 
 async function removeDesktop(
   { name }: Step<"removeDesktop">,
   { desktopSecret: _removed, ...memory }: MachineMemory,
-  { object, desktops }: StepParts,
+  { object, desktops }: MachineStepOptions,
 ): Done {
   await desktops.remove(object, name);
   return told(REASON.Updating, `removed the Secret ${name} with the desktop access`, memory);
@@ -227,11 +235,11 @@ async function removeDesktop(
 async function handle(
   { requests, note }: Step<"handle">,
   memory: MachineMemory,
-  { handled }: MachineTools,
+  { ackRequests }: MachineTools,
 ): Done {
-  await handled(requests);
-  const news: Announcement[] = note ? [{ type: "Normal", reason: REASON.RequestIgnored, note }] : [];
-  return { outcome: { kind: "Again" }, memory, news };
+  await ackRequests(requests);
+  const events: EventNote[] = note ? [{ type: "Normal", reason: REASON.RequestIgnored, note }] : [];
+  return { outcome: { kind: "Requeue" }, memory, events };
 }
 
 /** A write that the API took: its event is what to wait for. */
@@ -239,9 +247,9 @@ export function accepted(
   { body, answeredAt }: ApiAnswer<{ data: Machine; event: MachineEvent }>,
   memory: MachineMemory & { operation: Operation },
   reason: string,
-  { inventory }: Pick<StepParts, "inventory">,
+  { inventory }: Pick<MachineStepOptions, "inventory">,
 ): Performed<MachineMemory> {
-  inventory.noteWrite(body.data.id, body.data, answeredAt);
+  inventory.set(body.data.id, body.data, answeredAt);
   inventory.events.note(body.event);
   const operation = { ...memory.operation, eventId: body.event.id };
   // In the words of the next pass, so that the status is not written twice for one thing.
@@ -254,6 +262,6 @@ function told(reason: string, message: string, memory: MachineMemory): Performed
   return { outcome: waiting(reason, message), memory };
 }
 
-function begin({ now }: Pick<StepParts, "now">, intent: string, deadlineMs: number): Operation {
-  return begun(now(), intent, deadlineMs);
+function begin({ now }: Pick<MachineStepOptions, "now">, intent: string, deadlineMs: number): Operation {
+  return startOperation(now(), intent, deadlineMs);
 }

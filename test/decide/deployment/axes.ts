@@ -5,9 +5,9 @@
 
 import type { Deployment, StoredSpec } from "../../../src/kinds/deployment/api.ts";
 import {
-  ASK,
   type DeploymentMemory,
-  type DeploymentView,
+  type DeploymentObservation,
+  FACT,
   type Sighting,
 } from "../../../src/kinds/deployment/observation.ts";
 import type { DeploymentSpec, Rollout } from "../../../src/kinds/deployment/types.ts";
@@ -39,16 +39,16 @@ import {
 
 /** `deployment` and `memory` are parts of the view. */
 export interface Scene {
-  view: DeploymentView;
+  observation: DeploymentObservation;
   deployment: Deployment;
   memory: { -readonly [K in keyof DeploymentMemory]: DeploymentMemory[K] };
 }
 
 export function scene(): Scene {
-  const view = situation();
-  const { sighting } = view;
-  if (sighting.state !== "present") throw new Error("it is there");
-  return { view, deployment: sighting.deployment, memory: view.memory };
+  const observation = situation();
+  const { resource } = observation;
+  if (resource.state !== "present") throw new Error("it is there");
+  return { observation, deployment: resource.deployment, memory: observation.memory };
 }
 
 export type Axis = readonly ((scene: Scene) => void)[];
@@ -59,14 +59,14 @@ export function axis<T>(values: readonly T[], put: (scene: Scene, value: T) => v
 }
 
 /** Visits every combination of the axes; returns how many there are. */
-export function every(axes: readonly Axis[], visit: (view: DeploymentView) => void): number {
+export function every(axes: readonly Axis[], visit: (observation: DeploymentObservation) => void): number {
   const only = scene();
   let visits = 0;
   const walk = (depth: number): void => {
     const puts = axes[depth];
     if (!puts) {
       visits++;
-      visit(only.view);
+      visit(only.observation);
       return;
     }
     for (const put of puts) {
@@ -101,36 +101,36 @@ const ACCOUNTS: readonly AccountFact[] = [
 ];
 const TROUBLE = { kind: "Retry", reason: "ApiUnavailable", message: "503" } as const;
 /** What more may speak against a write. */
-const OBSTACLES: readonly Partial<DeploymentView>[] = [
+const OBSTACLES: readonly Partial<DeploymentObservation>[] = [
   {},
   { finalizer: false },
   { halted: { reason: "Paused", message: "paused" } },
   { deletionPolicy: "Orphan" },
-  { claimedBy: "default/other" },
-  { trouble: TROUBLE },
+  { ownedBy: "default/other" },
+  { readError: TROUBLE },
   { blocked: { reason: "ProjectNotFound", message: "no such project" } },
 ];
 
 /** All that decideOwnership reads, and what else speaks against a write. */
 export const OWNERSHIP: readonly Axis[] = [
-  axis(IDENTITIES, ({ view }, identity) => {
-    view.identity = identity;
+  axis(IDENTITIES, ({ observation }, identity) => {
+    observation.identity = identity;
   }),
-  axis(RESOLUTIONS, ({ view }, resolution) => {
-    view.attempt = resolution && ATTEMPT;
-    view.resolution = resolution;
+  axis(RESOLUTIONS, ({ observation }, resolution) => {
+    observation.attempt = resolution && ATTEMPT;
+    observation.resolution = resolution;
   }),
-  axis(ACCOUNTS, ({ view }, account) => {
-    view.account = account;
+  axis(ACCOUNTS, ({ observation }, account) => {
+    observation.account = account;
   }),
-  axis(OBSTACLES, ({ view }, obstacle) => {
+  axis(OBSTACLES, ({ observation }, obstacle) => {
     const none = { finalizer: true, deletionPolicy: "Delete", halted: undefined } as const;
-    const rest = { claimedBy: undefined, trouble: undefined, blocked: undefined };
-    Object.assign(view, none, rest, obstacle);
+    const rest = { ownedBy: undefined, readError: undefined, blocked: undefined };
+    Object.assign(observation, none, rest, obstacle);
   }),
 ];
-export const DELETING = axis([false, true], ({ view }, deleting) => {
-  view.deleting = deleting;
+export const DELETING = axis([false, true], ({ observation }, deleting) => {
+  observation.deleting = deleting;
 });
 
 /** Whoever declares something: the configuration, and whether going back is wished. */
@@ -138,8 +138,8 @@ export function declaring(...specs: readonly DeploymentSpec[]): Axis {
   const all = specs.flatMap((spec) =>
     (["None", "OnFailure"] as const).map((rollback) => ({ ...spec, rollback })),
   );
-  const known = all.map((spec) => ({ spec, wanted: targetOf(spec) }));
-  return axis(known, ({ view }, { spec, wanted }) => Object.assign(view, { spec, wanted }));
+  const known = all.map((spec) => ({ spec, desired: targetOf(spec) }));
+  return axis(known, ({ observation }, { spec, desired }) => Object.assign(observation, { spec, desired }));
 }
 
 const AGES = [5 * SECOND, MINUTE, DEADLINE_MS + MINUTE];
@@ -197,8 +197,8 @@ export function showing(declared: DeploymentSpec): Axis {
 
 export const RUNS = axis(
   [undefined, ...[0, MINUTE].flatMap((ageMs) => [[], [run(0)], [run(1)]].map((list) => seen(list, ageMs)))],
-  ({ view }, runs) => {
-    view.runs = runs;
+  ({ observation }, runs) => {
+    observation.runs = runs;
   },
 );
 
@@ -234,7 +234,7 @@ export const USING: DeploymentSpec = {
 export const NAMED = axis([NAME, "api"], ({ deployment }, name) => {
   deployment.name = name;
 });
-const SIBLINGS: readonly DeploymentView["siblings"][] = [
+const SIBLINGS: readonly DeploymentObservation["siblings"][] = [
   undefined,
   { ids: [], ageMs: 0 },
   { ids: [], ageMs: 60 * MINUTE },
@@ -242,43 +242,43 @@ const SIBLINGS: readonly DeploymentView["siblings"][] = [
   { ids: ["d9"], ageMs: 0 },
   { ids: ["d9"], ageMs: 60 * MINUTE },
 ];
-export const SIBLING = axis(SIBLINGS, ({ view }, siblings) => {
-  view.siblings = siblings;
+export const SIBLING = axis(SIBLINGS, ({ observation }, siblings) => {
+  observation.siblings = siblings;
 });
-const RIVALS: readonly DeploymentView["rival"][] = [
+const RIVALS: readonly DeploymentObservation["conflict"][] = [
   undefined,
   { key: "default/other", owns: false },
   { key: "default/other", owns: true },
 ];
-export const RIVAL = axis(RIVALS, ({ view }, rival) => {
-  view.rival = rival;
+export const RIVAL = axis(RIVALS, ({ observation }, conflict) => {
+  observation.conflict = conflict;
 });
 /** Not known, and it is time to look or not; or known. */
-const PROJECT: readonly Pick<DeploymentView, "projectSecrets" | "secretsDue">[] = [
+const PROJECT: readonly Pick<DeploymentObservation, "projectSecrets" | "secretsDue">[] = [
   {},
   { secretsDue: true },
   { projectSecrets: [] },
   { projectSecrets: [TOKEN] },
 ];
-export const PROJECT_SECRETS = axis(PROJECT, ({ view }, { projectSecrets, secretsDue }) => {
-  Object.assign(view, { projectSecrets, secretsDue });
+export const PROJECT_SECRETS = axis(PROJECT, ({ observation }, { projectSecrets, secretsDue }) => {
+  Object.assign(observation, { projectSecrets, secretsDue });
 });
 export const OWN_SECRETS = axis([[], [TOKEN], ["k8s_old", TOKEN]], ({ memory }, secrets) => {
   memory.secrets = secrets;
 });
-export const SPECS = axis([undefined, [], [stored("s1", GOOD)]], ({ view }, specs) => {
-  view.specs = specs;
+export const SPECS = axis([undefined, [], [stored("s1", GOOD)]], ({ observation }, specs) => {
+  observation.specs = specs;
 });
 
 const REFUSED: Failed = { kind: "Terminal", reason: "Refused", message: "refused", recheckMs: MINUTE };
 const FAILED: Failed = { kind: "Retry", reason: "ApiUnavailable", message: "503", atLeastMs: 1_000 };
-export const HELD = axis([undefined, REFUSED, FAILED], ({ view }, failed) => {
-  view.held = failed ? { "dropSecret/k8s_old": failed, [`dropSecret/${TOKEN}`]: failed } : {};
+export const HELD = axis([undefined, REFUSED, FAILED], ({ observation }, failed) => {
+  observation.backingOff = failed ? { "dropSecret/k8s_old": failed, [`dropSecret/${TOKEN}`]: failed } : {};
 });
 export const TROUBLED = axis(
-  [{}, Object.fromEntries(Object.values(ASK).map((ask) => [ask, TROUBLE]))],
-  ({ view }, troubles) => {
-    view.troubles = troubles;
+  [{}, Object.fromEntries(Object.values(FACT).map((ask) => [ask, TROUBLE]))],
+  ({ observation }, readErrors) => {
+    observation.readErrors = readErrors;
   },
 );
 
@@ -289,31 +289,34 @@ const ABSENCES: readonly Sighting[] = [
 ];
 /** To be seen, or not. */
 export const SEEN: Axis = [
-  ...axis(ABSENCES, ({ view }, sighting) => {
-    view.sighting = sighting;
+  ...axis(ABSENCES, ({ observation }, resource) => {
+    observation.resource = resource;
   }),
-  ({ view, deployment }) => {
-    view.sighting = { state: "present", deployment };
+  ({ observation, deployment }) => {
+    observation.resource = { state: "present", deployment };
   },
 ];
 export const WANTED: Axis = [
-  ({ view }) => {
-    view.wanted = targetOf(view.spec);
+  ({ observation }) => {
+    observation.desired = targetOf(observation.spec);
   },
   ...axis(
     [
       { state: "unknown" },
-      { state: "unknown", trouble: TROUBLE },
+      { state: "unknown", readError: TROUBLE },
       { state: "missing", reason: "SecretNotFound", message: "make it" },
     ] as const,
-    ({ view }, wanted) => {
-      view.wanted = wanted;
+    ({ observation }, desired) => {
+      observation.desired = desired;
     },
   ),
 ];
-export const REQUESTED = axis([{}, { restart: "r1" }, { start: "s1" }], ({ view }, requests) => {
-  view.requests = requests;
+export const REQUESTED = axis([{}, { restart: "r1" }, { start: "s1" }], ({ observation }, requests) => {
+  observation.requests = requests;
 });
-export const ON_EXTERNAL_DELETION = axis(["Stall", "Recreate"] as const, ({ view }, onExternalDeletion) => {
-  view.spec = { ...view.spec, onExternalDeletion };
-});
+export const ON_EXTERNAL_DELETION = axis(
+  ["Stall", "Recreate"] as const,
+  ({ observation }, onExternalDeletion) => {
+    observation.spec = { ...observation.spec, onExternalDeletion };
+  },
+);

@@ -1,7 +1,7 @@
 /** What is done about a deployment once it is there: as it fails, is halted, is gone, is deleted; and its secrets. */
 import { describe, expect, it } from "vitest";
-import { decide } from "../../../src/kinds/deployment/decide.ts";
-import { ASK } from "../../../src/kinds/deployment/observation.ts";
+import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
+import { FACT } from "../../../src/kinds/deployment/observation.ts";
 import {
   ago,
   beginning,
@@ -40,15 +40,15 @@ describe("instances that fail", () => {
   it("cannot make a rollout fail that was healthy an hour ago, where its mark is taken away: it would be gone back from", () => {
     const history = [sent(GOOD, { specId: "s1", outcome: "Healthy", ageMs: 60 * MINUTE })];
     const latest = { ...stored("s1", GOOD), dtHealthy: null };
-    const view = (ready: number) =>
+    const observation = (ready: number) =>
       situation({ spec: { ...GOOD, rollback: "OnFailure" }, latest, history, runs: seen([run(ready)]) });
-    expect(chosen(view(1))).toBe("Wait/Degraded");
-    expect(chosen(view(0))).toBe("Wait/Degraded");
+    expect(chosen(observation(1))).toBe("Wait/Degraded");
+    expect(chosen(observation(0))).toBe("Wait/Degraded");
   });
 
   it("after a healthy rollout make it degraded, from when it was first seen", () => {
-    const { step, memory } = decide(situation({ runs: seen([run(0)]) }));
-    expect(step).toMatchObject({ outcome: { kind: "Wait", reason: "Degraded" } });
+    const { step, memory } = decideDeployment(situation({ runs: seen([run(0)]) }));
+    expect(step).toMatchObject({ outcome: { kind: "RequeueAfter", reason: "Degraded" } });
     expect(memory.operation).toMatchObject({ intent: "Observe", requestedAt: ago(0) });
     expect(memory.history[0]?.outcome).toBe("Healthy");
   });
@@ -59,10 +59,10 @@ describe("instances that fail", () => {
   });
 
   it("are forgotten once a fresh look finds all ready", () => {
-    const view = degraded(MINUTE);
-    const old = decide({ ...view, runs: seen([run(1)], MINUTE) });
-    expect(old.asks).toEqual([ASK.runs]);
-    const { step, memory } = decide({ ...view, runs: seen([run(1)]) });
+    const observation = degraded(MINUTE);
+    const old = decideDeployment({ ...observation, runs: seen([run(1)], MINUTE) });
+    expect(old.needs).toEqual([FACT.runs]);
+    const { step, memory } = decideDeployment({ ...observation, runs: seen([run(1)]) });
     expect(step).toMatchObject({ outcome: { kind: "Done" } });
     expect(memory.operation).toBeUndefined();
   });
@@ -70,22 +70,22 @@ describe("instances that fail", () => {
 
 describe("a deployment that is not to be seen", () => {
   it("is waited for until it is gone for certain: a list or a 404 may be early", () => {
-    expect(chosen(situation({ sighting: { state: "absent", certain: false } }))).toBe(
+    expect(chosen(situation({ resource: { state: "absent", certain: false } }))).toBe(
       "Wait/AbsenceUnconfirmed",
     );
   });
 
   it("stalls under Stall, and is made again under Recreate, without the history of the old one", () => {
-    expect(chosen(situation({ sighting: ABSENT }))).toBe("Terminal/ExternallyDeleted");
-    const { step, memory } = decide(
-      situation({ spec: { ...GOOD, onExternalDeletion: "Recreate" }, sighting: ABSENT }),
+    expect(chosen(situation({ resource: ABSENT }))).toBe("Terminal/ExternallyDeleted");
+    const { step, memory } = decideDeployment(
+      situation({ spec: { ...GOOD, onExternalDeletion: "Recreate" }, resource: ABSENT }),
     );
     expect(step.do).toBe("disown");
     expect(memory.history).toEqual([]);
   });
 
   it("leaves its project secrets to the next one, and takes them along where there is none to come", () => {
-    const gone = { sighting: ABSENT, memory: { secrets: [TOKEN] } };
+    const gone = { resource: ABSENT, memory: { secrets: [TOKEN] } };
     expect(chosen(situation(gone))).toBe("Terminal/ExternallyDeleted");
     expect(chosen(situation({ ...gone, deleting: true }))).toBe(`dropSecret/${TOKEN}`);
   });
@@ -106,31 +106,31 @@ describe("a deletion", () => {
 
   it("that is late is told, and asked for again, slowly, with the deadline that it had", () => {
     expect(chosen(situation(asked(5 * MINUTE, MINUTE)))).toBe("Terminal/TransitionTimedOut");
-    const { step } = decide(situation(asked(11 * MINUTE, MINUTE)));
+    const { step } = decideDeployment(situation(asked(11 * MINUTE, MINUTE)));
     expect(step).toEqual({ do: "delete", deadline: ago(10 * MINUTE) });
   });
 
   it("lets the object go once the deployment is gone", () => {
-    expect(decide(situation({ deleting: true, sighting: ABSENT })).step).toEqual({
+    expect(decideDeployment(situation({ deleting: true, resource: ABSENT })).step).toEqual({
       do: "release",
       reason: "Deleted",
     });
   });
 
   it("under Orphan leaves the deployment, and the secrets that it uses", () => {
-    const view = situation({ deleting: true, deletionPolicy: "Orphan", memory: { secrets: [TOKEN] } });
-    expect(decide(view).step).toEqual({ do: "release", reason: "Orphaned" });
+    const observation = situation({ deleting: true, deletionPolicy: "Orphan", memory: { secrets: [TOKEN] } });
+    expect(decideDeployment(observation).step).toEqual({ do: "release", reason: "Orphaned" });
   });
 
   it("does not ask for what the spec refers to: that may be deleted already", () => {
-    expect(chosen(situation({ deleting: true, wanted: { state: "unknown" } }))).toBe("delete");
+    expect(chosen(situation({ deleting: true, desired: { state: "unknown" } }))).toBe("delete");
   });
 
   const left = { deleting: true, memory: { secrets: [TOKEN] } };
 
   it("of an object that came to nothing removes the secrets that were put for it", () => {
     expect(chosen(beginning(left))).toBe(`dropSecret/${TOKEN}`);
-    expect(decide(beginning({ deleting: true })).step).toEqual({
+    expect(decideDeployment(beginning({ deleting: true })).step).toEqual({
       do: "release",
       reason: "NothingToDelete",
     });
@@ -138,11 +138,11 @@ describe("a deletion", () => {
 
   it("removes the other secrets while one may not be asked for just now, and waits for that one", () => {
     const refused = { kind: "Terminal", reason: "Refused", message: "no", recheckMs: 1 } as const;
-    const held = { [`dropSecret/${TOKEN}`]: refused };
-    expect(chosen(beginning({ ...left, memory: { secrets: [TOKEN, "k8s_other"] }, held }))).toBe(
+    const backingOff = { [`dropSecret/${TOKEN}`]: refused };
+    expect(chosen(beginning({ ...left, memory: { secrets: [TOKEN, "k8s_other"] }, backingOff }))).toBe(
       "dropSecret/k8s_other",
     );
-    expect(chosen(beginning({ ...left, held }))).toBe(`dropSecret/${TOKEN}`);
+    expect(chosen(beginning({ ...left, backingOff }))).toBe(`dropSecret/${TOKEN}`);
   });
 
   it("waits a while for a key that opens its secrets, and then leaves them", () => {
@@ -171,15 +171,15 @@ describe("an object that is halted", () => {
     expect(halting({ spec: NEW, latest: stored("s1", GOOD) })).toBe(`Halted/${reason}`);
     expect(chosen(beginning({ halted }))).toBe(`Halted/${reason}`);
     expect(halting({ requests: { restart: "now" } })).toBe(`Halted/${reason}`);
-    expect(halting({ sighting: ABSENT, spec: { ...GOOD, onExternalDeletion: "Recreate" } })).toBe(
+    expect(halting({ resource: ABSENT, spec: { ...GOOD, onExternalDeletion: "Recreate" } })).toBe(
       `Halted/${reason}`,
     );
     expect(halting({ memory: { secrets: [TOKEN] } })).toBe(`Halted/${reason}`);
   });
 
   it("remembers what it knew", () => {
-    const view = situation({ halted: PAUSED, spec: NEW, latest: stored("s1", GOOD) });
-    expect(decide(view).memory).toEqual(view.memory);
+    const observation = situation({ halted: PAUSED, spec: NEW, latest: stored("s1", GOOD) });
+    expect(decideDeployment(observation).memory).toEqual(observation.memory);
   });
 });
 
@@ -187,20 +187,20 @@ describe("a request by annotation", () => {
   it.each([{ restart: "now" }, { start: "now" }])(
     "(%o) is answered: a deployment has no power",
     (requests) => {
-      expect(decide(situation({ requests })).step).toMatchObject({ do: "handle", requests });
+      expect(decideDeployment(situation({ requests })).step).toMatchObject({ do: "handle", requests });
     },
   );
 });
 
 describe("knowledge that is not there", () => {
   it("is waited for, or its trouble is told", () => {
-    expect(chosen(situation({ sighting: { state: "unknown" } }))).toBe("Unknown");
-    expect(chosen(situation({ trouble: TROUBLE }))).toBe("Retry/ApiUnavailable");
+    expect(chosen(situation({ resource: { state: "unknown" } }))).toBe("Unknown");
+    expect(chosen(situation({ readError: TROUBLE }))).toBe("Retry/ApiUnavailable");
   });
 
   it("of another team's key is never an absence", () => {
-    const view = situation({ account: { state: "valid", team: "te2" }, sighting: ABSENT });
-    expect(chosen(view)).toBe("Terminal/CredentialsInvalid");
+    const observation = situation({ account: { state: "valid", team: "te2" }, resource: ABSENT });
+    expect(chosen(observation)).toBe("Terminal/CredentialsInvalid");
     expect(TEAM).not.toBe("te2");
   });
 });
@@ -210,30 +210,34 @@ describe("project secrets", () => {
   const history = [sent(spec, { specId: "s1", outcome: "Healthy" })];
 
   it("that nothing uses any more are removed once all is well", () => {
-    const view = situation({ spec, history, memory: { secrets: ["k8s_old", TOKEN] } });
-    const { step } = decide(view);
+    const observation = situation({ spec, history, memory: { secrets: ["k8s_old", TOKEN] } });
+    const { step } = decideDeployment(observation);
     expect(step).toMatchObject({ do: "dropSecret", of: "k8s_old" });
     expect(step).toMatchObject({ telling: { kind: "Done", reason: "Available" } });
   });
 
   it("of former configurations are kept: going back needs them", () => {
     const older = sent(GOOD, { specId: "s0", outcome: "Healthy", secrets: ["k8s_old"] });
-    const view = situation({ spec, history: [...history, older], memory: { secrets: ["k8s_old", TOKEN] } });
-    expect(chosen(view)).toBe("Done/Available");
+    const observation = situation({
+      spec,
+      history: [...history, older],
+      memory: { secrets: ["k8s_old", TOKEN] },
+    });
+    expect(chosen(observation)).toBe("Done/Available");
   });
 
   it("are removed by no rollout that is not over yet", () => {
     const under = [sent(spec, { specId: "s1" })];
     const latest = stored("s1", targetOf(spec).config, "applied");
-    const view = situation({ spec, history: under, latest, memory: { secrets: ["k8s_old", TOKEN] } });
-    expect(chosen(view)).toBe("Wait/Progressing");
+    const observation = situation({ spec, history: under, latest, memory: { secrets: ["k8s_old", TOKEN] } });
+    expect(chosen(observation)).toBe("Wait/Progressing");
   });
 
   it("that cannot be removed just now are let be: the deployment is well", () => {
-    const held = {
+    const backingOff = {
       "dropSecret/k8s_old": { kind: "Retry", reason: "ApiUnavailable", message: "503" },
     } as const;
-    const view = situation({ spec, history, held, memory: { secrets: ["k8s_old", TOKEN] } });
-    expect(chosen(view)).toBe("Done/Available");
+    const observation = situation({ spec, history, backingOff, memory: { secrets: ["k8s_old", TOKEN] } });
+    expect(chosen(observation)).toBe("Done/Available");
   });
 });

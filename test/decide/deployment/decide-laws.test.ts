@@ -4,8 +4,8 @@
  * what an upsert needs with what may stand in its way; what is left behind with how it ends.
  */
 import { describe, expect, it } from "vitest";
-import { decide } from "../../../src/kinds/deployment/decide.ts";
-import type { Choice, DeploymentView } from "../../../src/kinds/deployment/observation.ts";
+import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
+import type { DeploymentDecision, DeploymentObservation } from "../../../src/kinds/deployment/observation.ts";
 import {
   type Axis,
   axis,
@@ -42,25 +42,27 @@ class Court {
   readonly spoke = new Set<string>();
   readonly seen = new Set<string>();
 
-  judge(view: DeploymentView): void {
-    const choice = decide(view);
-    const { step } = choice;
-    this.seen.add(step.do === "rest" ? step.outcome.kind : step.do);
+  judge(observation: DeploymentObservation): void {
+    const decision = decideDeployment(observation);
+    const { step } = decision;
+    this.seen.add(step.do === "none" ? step.outcome.kind : step.do);
     for (const [says, holds] of Object.entries(LAWS)) {
-      const verdict = holds(view, choice);
+      const verdict = holds(observation, decision);
       if (verdict === undefined) continue;
       this.spoke.add(says);
-      if (!verdict && !this.broken.has(says)) this.broken.set(says, shown(view, choice));
+      if (!verdict && !this.broken.has(says)) this.broken.set(says, shown(observation, decision));
     }
   }
 }
 
 /** What the view has that one with which all is well has not, and what was chosen. */
-function shown(view: DeploymentView, choice: Choice): string {
+function shown(observation: DeploymentObservation, decision: DeploymentDecision): string {
   const plain = Object.entries(situation()).map(([key, value]) => [key, JSON.stringify(value)]);
   const usual = new Map(plain as [string, string][]);
-  const particular = Object.entries(view).filter(([key, value]) => JSON.stringify(value) !== usual.get(key));
-  return JSON.stringify({ ...Object.fromEntries(particular), choice });
+  const particular = Object.entries(observation).filter(
+    ([key, value]) => JSON.stringify(value) !== usual.get(key),
+  );
+  return JSON.stringify({ ...Object.fromEntries(particular), decision });
 }
 
 /** What is declared, what was sent and what is shown, of the same configuration. */
@@ -137,20 +139,23 @@ const TEMPTATIONS = [
   situation({ spec: USING, latest: stored("s1", GOOD), projectSecrets: [], siblings: { ids: [], ageMs: 0 } }),
   situation({ spec: NEW, latest: stored("s1", GOOD) }),
   situation({ memory: { secrets: [TOKEN] } }),
-  situation({ sighting: { state: "absent", certain: true }, memory: { secrets: [TOKEN] } }),
+  situation({ resource: { state: "absent", certain: true }, memory: { secrets: [TOKEN] } }),
   situation({ requests: { restart: "r1" } }),
-  situation({ sighting: { state: "unknown" } }),
+  situation({ resource: { state: "unknown" } }),
 ];
-const TEMPTED = axis(TEMPTATIONS, ({ view }, tempted) => {
-  const { spec, wanted, sighting, siblings, projectSecrets, memory, requests, runs } = tempted;
-  Object.assign(view, { spec, wanted, sighting, siblings, projectSecrets, memory, requests, runs });
+const TEMPTED = axis(TEMPTATIONS, ({ observation }, tempted) => {
+  const { spec, desired, resource, siblings, projectSecrets, memory, requests, runs } = tempted;
+  Object.assign(observation, { spec, desired, resource, siblings, projectSecrets, memory, requests, runs });
 });
 
 /** Each product is visited once, whichever test asks first. */
-const courts = new Map<readonly Axis[], { court: Court; views: number }>();
+const courts = new Map<readonly Axis[], { court: Court; observations: number }>();
 function visited(axes: readonly Axis[]) {
   const court = new Court();
-  const done = courts.get(axes) ?? { court, views: every(axes, (view) => court.judge(view)) };
+  const done = courts.get(axes) ?? {
+    court,
+    observations: every(axes, (observation) => court.judge(observation)),
+  };
   courts.set(axes, done);
   return done;
 }
@@ -160,18 +165,18 @@ describe("decide", () => {
   it.each(PRODUCTS)(
     "breaks no law, whatever is known of $what",
     ({ axes, atLeast }) => {
-      const { court, views } = visited(axes);
+      const { court, observations } = visited(axes);
       expect(Object.fromEntries(court.broken)).toEqual({});
-      expect(views).toBeGreaterThanOrEqual(atLeast);
+      expect(observations).toBeGreaterThanOrEqual(atLeast);
     },
     120_000,
   );
 
   it("writes only where ownership lets it, whatever it is tempted to", () => {
-    const { court, views } = visited(WHOSE);
+    const { court, observations } = visited(WHOSE);
     expect(Object.fromEntries(court.broken)).toEqual({});
     expect(WRITES.filter((step) => !court.seen.has(step))).toEqual([]);
-    expect(views).toBeGreaterThan(10_000);
+    expect(observations).toBeGreaterThan(10_000);
   }, 120_000);
 
   it("is put to every law, else one could hold only because it never speaks", () => {
@@ -181,7 +186,7 @@ describe("decide", () => {
   }, 120_000);
 
   it("changes nothing that it is given, since views share what is known", () => {
-    for (const view of TEMPTATIONS) expect(() => decide(frozen(view))).not.toThrow();
+    for (const observation of TEMPTATIONS) expect(() => decideDeployment(frozen(observation))).not.toThrow();
   });
 });
 

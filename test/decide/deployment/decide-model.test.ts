@@ -4,7 +4,7 @@
  * nothing is sent more often than it takes.
  */
 import { describe, expect, it } from "vitest";
-import type { Choice } from "../../../src/kinds/deployment/observation.ts";
+import type { DeploymentDecision } from "../../../src/kinds/deployment/observation.ts";
 import type { DeploymentSpec } from "../../../src/kinds/deployment/types.ts";
 import { declared, type Fate, fateOf, type Manners, sameAs, World } from "./model.ts";
 import { NONE, OURS, targetOf, wordOf } from "./situations.ts";
@@ -14,26 +14,29 @@ type Wish = Fate | "off";
 /** What happens between two rests. */
 const TURNS: Readonly<Record<string, (world: World) => void>> = {
   nothing: () => {},
-  "another that is well": (world) => world.declare({ ...world.view.spec, ...parts(declared("better")) }),
-  "back to the first": (world) => world.declare({ ...world.view.spec, ...parts(declared("good")) }),
-  "one that is rejected": (world) => world.declare({ ...world.view.spec, ...parts(declared("rejected")) }),
-  "one that gets stuck": (world) => world.declare({ ...world.view.spec, ...parts(declared("stuck")) }),
-  "one that is late": (world) => world.declare({ ...world.view.spec, ...parts(declared("late")) }),
-  "one that is invalid": (world) => world.declare({ ...world.view.spec, ...parts(declared("invalid")) }),
-  "switched off": (world) => world.declare({ ...world.view.spec, enabled: false }),
-  "a new name": (world) => world.declare({ ...world.view.spec, name: "api" }),
+  "another that is well": (world) =>
+    world.declare({ ...world.observation.spec, ...parts(declared("better")) }),
+  "back to the first": (world) => world.declare({ ...world.observation.spec, ...parts(declared("good")) }),
+  "one that is rejected": (world) =>
+    world.declare({ ...world.observation.spec, ...parts(declared("rejected")) }),
+  "one that gets stuck": (world) => world.declare({ ...world.observation.spec, ...parts(declared("stuck")) }),
+  "one that is late": (world) => world.declare({ ...world.observation.spec, ...parts(declared("late")) }),
+  "one that is invalid": (world) =>
+    world.declare({ ...world.observation.spec, ...parts(declared("invalid")) }),
+  "switched off": (world) => world.declare({ ...world.observation.spec, enabled: false }),
+  "a new name": (world) => world.declare({ ...world.observation.spec, name: "api" }),
   "a name that is taken": (world) => {
     world.others = ["d9"];
-    world.declare({ ...world.view.spec, name: "api" });
+    world.declare({ ...world.observation.spec, name: "api" });
   },
-  "no rollback any more": (world) => world.declare({ ...world.view.spec, rollback: "None" }),
+  "no rollback any more": (world) => world.declare({ ...world.observation.spec, rollback: "None" }),
   "a change in the console": (world) => {
     const { latest } = world;
     if (latest) world.upsert({ ...latest.config, resources: { ...latest.config.resources, replicas: 3 } });
   },
   "a deletion in the console": (world) => world.vanish(),
   "a deletion": (world) => {
-    world.view.deleting = true;
+    world.observation.deleting = true;
   },
 };
 
@@ -42,16 +45,16 @@ function parts({ image, env, enabled }: DeploymentSpec): Partial<DeploymentSpec>
 }
 
 const STARTS: Readonly<Record<string, (world: World) => void>> = {
-  "of nothing": ({ view }) => {
-    view.identity = NONE;
+  "of nothing": ({ observation }) => {
+    observation.identity = NONE;
   },
   "of one to take over": (world) => {
-    world.view.identity = { state: "adopt", id: "d1" };
+    world.observation.identity = { state: "adopt", id: "d1" };
     world.upsert(targetOf(declared("better")).config);
   },
   "of one that is as declared, and nothing remembered": (world) => {
-    world.view.identity = OURS;
-    world.upsert(targetOf(world.view.spec).config);
+    world.observation.identity = OURS;
+    world.upsert(targetOf(world.observation.spec).config);
   },
 };
 
@@ -61,55 +64,61 @@ const PASSES = 400;
 function play(world: World, trace: string[]): string | undefined {
   for (let passes = 0; passes < PASSES; passes++) {
     const { moving } = world;
-    const choice = world.pass();
-    const word = wordOf(choice);
+    const decision = world.pass();
+    const word = wordOf(decision);
     if (trace.at(-1) !== word) trace.push(word);
-    const { step } = choice;
+    const { step } = decision;
     if (step.do === "release")
       return world.latest || world.secrets.size > 0 ? "let go, and something is left" : undefined;
-    if (step.do !== "rest") continue;
+    if (step.do !== "none") continue;
     if (step.outcome.kind === "Done" && !isTrue(world)) return "Ready, and it is not so";
-    if (moving || choice.asks?.length) continue;
-    if (step.outcome.kind === "Done") return atRest(world, choice);
+    if (moving || decision.needs?.length) continue;
+    if (step.outcome.kind === "Done") return atRest(world, decision);
     if (step.outcome.kind === "Terminal") {
       const lie = wrongly(step.outcome.reason, world);
       // It may be judged before all of it is to be seen.
       if (lie && passes < PASSES / 2) continue;
-      return lie ?? atRest(world, choice);
+      return lie ?? atRest(world, decision);
     }
   }
   return "no rest";
 }
 
 /** What has come to rest stays there, and costs nothing. */
-function atRest(world: World, { step }: Choice): string | undefined {
+function atRest(world: World, { step }: DeploymentDecision): string | undefined {
   const writes = world.done.length;
-  const before = JSON.stringify(world.view.memory);
+  const before = JSON.stringify(world.observation.memory);
   for (let passes = 0; passes < 6; passes++) {
     const again = world.pass();
-    if (again.asks?.length) continue;
+    if (again.needs?.length) continue;
     if (wordOf(again) !== wordOf({ step, memory: again.memory })) return `rested, then ${wordOf(again)}`;
   }
   if (world.done.length > writes) return `rested, then ${world.done.at(-1)}`;
-  return JSON.stringify(world.view.memory) === before ? undefined : "rested, then remembered something else";
+  return JSON.stringify(world.observation.memory) === before
+    ? undefined
+    : "rested, then remembered something else";
 }
 
 /** Whether a Ready is true; what somebody else did just now cannot be known yet. */
 function isTrue(world: World): boolean {
-  const { view, manners } = world;
-  if (view.now < world.changedAt + manners.staleMs + 700_000) return true;
-  return view.wanted.state === "known" && world.isWell(view.wanted.config) && world.name === view.name;
+  const { observation, manners } = world;
+  if (observation.now < world.changedAt + manners.staleMs + 700_000) return true;
+  return (
+    observation.desired.state === "known" &&
+    world.isWell(observation.desired.config) &&
+    world.name === observation.name
+  );
 }
 
 const FAILING: readonly Fate[] = ["rejected", "stuck", "crashing", "invalid"];
 
 /** What is said wrongly with this reason; undefined where it is true. */
 function wrongly(reason: string, world: World): string | undefined {
-  const { view, latest } = world;
-  if (view.wanted.state !== "known") return "what is wanted is not known";
-  const fate = fateOf(view.wanted.config);
-  const isOff = !view.spec.enabled;
-  const isSent = latest !== undefined && sameAs(latest.config, view.wanted.config);
+  const { observation, latest } = world;
+  if (observation.desired.state !== "known") return "what is wanted is not known";
+  const fate = fateOf(observation.desired.config);
+  const isOff = !observation.spec.enabled;
+  const isSent = latest !== undefined && sameAs(latest.config, observation.desired.config);
   const truth: Readonly<Record<string, boolean>> = {
     // What is invalid is not shown at all, whoever sent it.
     ConfigurationRejected:
@@ -119,13 +128,14 @@ function wrongly(reason: string, world: World): string | undefined {
         (fate === "invalid" || world.manners.loses > 0)),
     ProgressDeadlineExceeded: (fate === "stuck" || fate === "crashing") && isSent,
     RolledBack:
-      view.spec.rollback === "OnFailure" &&
+      observation.spec.rollback === "OnFailure" &&
       (FAILING.includes(fate) || fate === "late") &&
       !isOff &&
       latest !== undefined &&
       !isSent &&
       world.isWell(latest.config),
-    RollbackFailed: view.spec.rollback === "OnFailure" && world.manners.forgets && FAILING.includes(fate),
+    RollbackFailed:
+      observation.spec.rollback === "OnFailure" && world.manners.forgets && FAILING.includes(fate),
     ExternallyDeleted: latest === undefined,
     AlreadyExists: world.others.length > 0 && !isSent,
   };
@@ -184,7 +194,7 @@ function wrongWith(
   STARTS[start]?.(world);
   const trace: string[] = [];
   for (const [at, turn] of ["nothing", ...turns].entries()) {
-    if (world.view.deleting) break;
+    if (world.observation.deleting) break;
     trace.push(`(${turn})`);
     TURNS[turn]?.(world);
     const wrong = play(world, trace) ?? tooMuch(world, at + 1);

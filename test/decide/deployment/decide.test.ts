@@ -1,7 +1,7 @@
 /** What is done about one deployment, case by case. Every combination is the laws' matter (decide-laws.test.ts). */
 import { describe, expect, it } from "vitest";
-import { decide } from "../../../src/kinds/deployment/decide.ts";
-import { ASK, type DeploymentView } from "../../../src/kinds/deployment/observation.ts";
+import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
+import { type DeploymentObservation, FACT } from "../../../src/kinds/deployment/observation.ts";
 import type { DeploymentSpec } from "../../../src/kinds/deployment/types.ts";
 import {
   ATTEMPT,
@@ -36,14 +36,14 @@ const TOKEN = secretName("hub", "token");
 
 describe("a deployment that is well", () => {
   it("is left alone, and its runs are not asked for: a fleet at rest costs lists only", () => {
-    const { step, asks } = decide(situation({ runs: undefined }));
-    expect(step).toMatchObject({ do: "rest", outcome: { kind: "Done", reason: "Available" } });
-    expect(asks).toBeUndefined();
+    const { step, needs } = decideDeployment(situation({ runs: undefined }));
+    expect(step).toMatchObject({ do: "none", outcome: { kind: "Done", reason: "Available" } });
+    expect(needs).toBeUndefined();
   });
 
   it("gets the same memory back, so that no status is written", () => {
-    const view = situation();
-    expect(decide(view).memory).toEqual(view.memory);
+    const observation = situation();
+    expect(decideDeployment(observation).memory).toEqual(observation.memory);
   });
 
   it("is Done as well where it is off and was asked to be", () => {
@@ -61,21 +61,23 @@ describe("a creation", () => {
     ["never seen", undefined],
     ["old", { ids: [], ageMs: MINUTE }],
   ])("asks for the list first where it is %s", (_how, siblings) => {
-    const { step, asks } = decide(beginning({ siblings }));
+    const { step, needs } = decideDeployment(beginning({ siblings }));
     expect(step).toMatchObject({ outcome: { kind: "Unknown" } });
-    expect(asks).toEqual([ASK.siblings]);
+    expect(needs).toEqual([FACT.siblings]);
   });
 
   it("says why the list cannot be had, and goes on asking", () => {
-    const choice = decide(beginning({ siblings: undefined, troubles: { [ASK.siblings]: TROUBLE } }));
-    expect(outcomeOf(choice)).toEqual(TROUBLE);
-    expect(choice.asks).toEqual([ASK.siblings]);
+    const decision = decideDeployment(
+      beginning({ siblings: undefined, readErrors: { [FACT.siblings]: TROUBLE } }),
+    );
+    expect(outcomeOf(decision)).toEqual(TROUBLE);
+    expect(decision.needs).toEqual([FACT.siblings]);
   });
 
   it("does not touch what has the name already, and shows the line that takes it over", () => {
-    const choice = decide(beginning({ siblings: { ids: ["d9"], ageMs: 0 } }));
-    expect(outcomeOf(choice)).toMatchObject({ kind: "Terminal", reason: "AlreadyExists" });
-    expect(messageOf(choice)).toContain(`paperspace.com/adopt=d9@${UID}`);
+    const decision = decideDeployment(beginning({ siblings: { ids: ["d9"], ageMs: 0 } }));
+    expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "AlreadyExists" });
+    expect(messageOf(decision)).toContain(`paperspace.com/adopt=d9@${UID}`);
   });
 
   it("believes an old list that has the name: it speaks against a create, not for one", () => {
@@ -85,48 +87,54 @@ describe("a creation", () => {
   });
 
   it("waits for another object that is making one of the name: both would get the same one", () => {
-    const view = beginning({ rival: { key: "default/other", owns: false } });
-    expect(chosen(view)).toBe("Wait/AlreadyExists");
+    const observation = beginning({ conflict: { key: "default/other", owns: false } });
+    expect(chosen(observation)).toBe("Wait/AlreadyExists");
   });
 
   it("stalls beside another object that has one of the name, and names that object", () => {
-    const choice = decide(beginning({ rival: { key: "default/other", owns: true } }));
-    expect(outcomeOf(choice)).toMatchObject({ kind: "Terminal", reason: "AlreadyExists" });
-    expect(messageOf(choice)).toContain("default/other");
+    const decision = decideDeployment(beginning({ conflict: { key: "default/other", owns: true } }));
+    expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "AlreadyExists" });
+    expect(messageOf(decision)).toContain("default/other");
   });
 
   it("stalls where there is no such project, for only the user can mend that", () => {
     const blocked = { reason: "ProjectNotFound", message: "there is no project p-alpha" };
-    const choice = decide(beginning({ blocked, siblings: undefined }));
-    expect(outcomeOf(choice)).toMatchObject({ kind: "Terminal", reason: "ProjectNotFound" });
-    expect(choice.asks).toBeUndefined();
+    const decision = decideDeployment(beginning({ blocked, siblings: undefined }));
+    expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "ProjectNotFound" });
+    expect(decision.needs).toBeUndefined();
   });
 
   it("puts the secrets into the project before: the upsert names them, and values never stand in it", () => {
     const spec = WITH_SECRET;
-    expect(decide(beginning({ spec })).asks).toEqual([ASK.projectSecrets]);
+    expect(decideDeployment(beginning({ spec })).needs).toEqual([FACT.projectSecrets]);
     expect(chosen(beginning({ spec, projectSecrets: [] }))).toBe(`putSecret/${TOKEN}`);
     expect(chosen(beginning({ spec, projectSecrets: [TOKEN] }))).toBe("create");
   });
 
   it("puts no secret where the name is taken: it would be left behind", () => {
-    const view = beginning({ spec: WITH_SECRET, projectSecrets: [], siblings: { ids: ["d9"], ageMs: 0 } });
-    expect(chosen(view)).toBe("Terminal/AlreadyExists");
+    const observation = beginning({
+      spec: WITH_SECRET,
+      projectSecrets: [],
+      siblings: { ids: ["d9"], ageMs: 0 },
+    });
+    expect(chosen(observation)).toBe("Terminal/AlreadyExists");
   });
 
   it("waits for what the spec refers to, and says what is missing", () => {
-    expect(chosen(beginning({ wanted: { state: "unknown" } }))).toBe("Unknown");
-    expect(chosen(beginning({ wanted: { state: "unknown", trouble: TROUBLE } }))).toBe(
+    expect(chosen(beginning({ desired: { state: "unknown" } }))).toBe("Unknown");
+    expect(chosen(beginning({ desired: { state: "unknown", readError: TROUBLE } }))).toBe(
       "Retry/ApiUnavailable",
     );
     const message = 'env.TOKEN: there is no Secret "hub"';
-    const choice = decide(beginning({ wanted: { state: "missing", reason: "SecretNotFound", message } }));
-    expect(outcomeOf(choice)).toMatchObject({ kind: "Terminal", reason: "SecretNotFound", message });
+    const decision = decideDeployment(
+      beginning({ desired: { state: "missing", reason: "SecretNotFound", message } }),
+    );
+    expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "SecretNotFound", message });
   });
 
   it("begins with nothing under way", () => {
     const operation = { intent: "Observe", requestedAt: ago(MINUTE), deadline: ago(0) };
-    const { step, memory } = decide(beginning({ memory: { operation } }));
+    const { step, memory } = decideDeployment(beginning({ memory: { operation } }));
     expect(step.do).toBe("create");
     expect(memory.operation).toBeUndefined();
   });
@@ -142,34 +150,37 @@ describe("taking over one that exists", () => {
     situation({ identity: { state: "adopt", id: ID }, history: [], ...more });
 
   it("records it first and changes nothing with that", () => {
-    expect(decide(adopting({ latest: stored("s1", FOREIGN) })).step).toEqual({ do: "take", id: ID });
+    expect(decideDeployment(adopting({ latest: stored("s1", FOREIGN) })).step).toEqual({
+      do: "recordOwnership",
+      id: ID,
+    });
   });
 
   it("sends nothing where it is as declared already: what runs is taken for this object's own", () => {
-    const { step, memory } = decide(situation({ history: [], latest: stored("s1", GOOD) }));
+    const { step, memory } = decideDeployment(situation({ history: [], latest: stored("s1", GOOD) }));
     expect(step).toMatchObject({ outcome: { kind: "Done", reason: "Available" } });
     expect(memory.history).toMatchObject([{ specId: "s1", outcome: "Healthy" }]);
   });
 
   it("replaces its configuration where that is another", () => {
-    const choice = decide(situation({ spec: NEW, history: [], latest: stored("s1", FOREIGN) }));
-    expect(deployed(choice)).toMatchObject({ image: NEW.image, replaces: "s1", rollback: false });
+    const decision = decideDeployment(situation({ spec: NEW, history: [], latest: stored("s1", FOREIGN) }));
+    expect(deployed(decision)).toMatchObject({ image: NEW.image, replaces: "s1", rollback: false });
   });
 
   it("refuses one of another project, since no upsert moves it", () => {
-    const choice = decide(adopting({ deployment: { projectId: "p-beta" } }));
-    expect(outcomeOf(choice)).toMatchObject({ kind: "Terminal", reason: "AdoptMismatch" });
-    expect(messageOf(choice)).toContain("p-beta");
+    const decision = decideDeployment(adopting({ deployment: { projectId: "p-beta" } }));
+    expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "AdoptMismatch" });
+    expect(messageOf(decision)).toContain("p-beta");
   });
 
   it("stalls where there is none of that id, and waits where it cannot be looked at", () => {
-    expect(chosen(adopting({ sighting: ABSENT }))).toBe("Terminal/AdoptNotFound");
-    expect(chosen(adopting({ sighting: { state: "unknown" } }))).toBe("Unknown");
-    expect(chosen(adopting({ trouble: TROUBLE }))).toBe("Retry/ApiUnavailable");
+    expect(chosen(adopting({ resource: ABSENT }))).toBe("Terminal/AdoptNotFound");
+    expect(chosen(adopting({ resource: { state: "unknown" } }))).toBe("Unknown");
+    expect(chosen(adopting({ readError: TROUBLE }))).toBe("Retry/ApiUnavailable");
   });
 
   it("leaves alone what another object owns", () => {
-    expect(chosen(adopting({ claimedBy: "default/other" }))).toBe("Terminal/AlreadyOwned");
+    expect(chosen(adopting({ ownedBy: "default/other" }))).toBe("Terminal/AlreadyOwned");
   });
 });
 
@@ -191,7 +202,7 @@ describe("a changed spec", () => {
     });
 
   it("is sent whole, with what it replaces", () => {
-    const { changes, ...step } = deployed(decide(changed())) ?? {};
+    const { changes, ...step } = deployed(decideDeployment(changed())) ?? {};
     expect(step).toEqual({ image: NEW.image, name: "web", replaces: "s1", rollback: false, git: undefined });
     expect(changes).toEqual([{ field: "image", from: GOOD.image, to: NEW.image }]);
   });
@@ -217,17 +228,17 @@ describe("a changed spec", () => {
     const latest = stored("s2", NEW);
     expect(chosen(underWay({ latest: stored("s2", NEW, "pending") }))).toBe("Wait/Pending");
     expect(chosen(underWay({ latest: stored("s2", NEW, "applied") }))).toBe("Wait/Progressing");
-    expect(decide(underWay({ latest, runs: undefined })).asks).toEqual([ASK.runs]);
-    expect(decide(underWay({ latest, runs: seen([run(1)], MINUTE) })).asks).toEqual([ASK.runs]);
+    expect(decideDeployment(underWay({ latest, runs: undefined })).needs).toEqual([FACT.runs]);
+    expect(decideDeployment(underWay({ latest, runs: seen([run(1)], MINUTE) })).needs).toEqual([FACT.runs]);
     expect(chosen(underWay({ latest, runs: seen([run(1)]) }))).toBe("Done/Available");
   });
 
   it("is not called late on instances that were counted before: they may have come up since", () => {
-    const late = (runs: DeploymentView["runs"]) =>
-      decide(underWay({ latest: stored("s2", NEW), runs }, DEADLINE_MS));
+    const late = (runs: DeploymentObservation["runs"]) =>
+      decideDeployment(underWay({ latest: stored("s2", NEW), runs }, DEADLINE_MS));
     expect(late(seen([run(0)], MINUTE))).toMatchObject({
       step: { outcome: { kind: "Unknown" } },
-      asks: [ASK.runs],
+      needs: [FACT.runs],
     });
     expect(late(seen([run(0)])).step).toMatchObject({ outcome: { reason: "ProgressDeadlineExceeded" } });
     expect(late(seen([run(1)])).step).toMatchObject({ outcome: { reason: "Available" } });
@@ -235,13 +246,15 @@ describe("a changed spec", () => {
 
   it("supersedes one that was still under way", () => {
     const third = { ...SPEC_3 };
-    const choice = decide(underWay({ spec: third, latest: stored("s2", NEW, "applied") }));
-    expect(deployed(choice)).toMatchObject({ image: third.image, replaces: "s2" });
+    const decision = decideDeployment(underWay({ spec: third, latest: stored("s2", NEW, "applied") }));
+    expect(deployed(decision)).toMatchObject({ image: third.image, replaces: "s2" });
   });
 
   it("carries where it comes from", () => {
     const git = { host: "github", actor: "ada", owner: "acme", repo: "model", ref: "main", sha: "abc" };
-    expect(deployed(decide(changed({ spec: { ...NEW, git } as DeploymentSpec })))?.git).toEqual(git);
+    expect(deployed(decideDeployment(changed({ spec: { ...NEW, git } as DeploymentSpec })))?.git).toEqual(
+      git,
+    );
   });
 
   it("is no other one where only its origin differs", () => {
@@ -251,7 +264,7 @@ describe("a changed spec", () => {
 
   it("waits for its secrets, and leaves what runs alone until all are there", () => {
     const spec = { ...WITH_SECRET, image: NEW.image };
-    expect(decide(changed({ spec })).asks).toEqual([ASK.projectSecrets]);
+    expect(decideDeployment(changed({ spec })).needs).toEqual([FACT.projectSecrets]);
     expect(chosen(changed({ spec, projectSecrets: ["other"] }))).toBe(`putSecret/${TOKEN}`);
     expect(chosen(changed({ spec, projectSecrets: [TOKEN] }))).toBe("deploy");
   });
@@ -259,15 +272,15 @@ describe("a changed spec", () => {
   it.each([
     ["is missing", { state: "missing", reason: "ConfigMapNotFound", message: "make it" }, "Terminal"],
     ["is not read yet", { state: "unknown" }, "Unknown"],
-    ["cannot be read", { state: "unknown", trouble: TROUBLE }, "Retry"],
-  ] as const)("changes nothing while what it refers to %s", (_how, wanted, kind) => {
-    expect(outcomeOf(decide(changed({ wanted })))).toMatchObject({ kind });
+    ["cannot be read", { state: "unknown", readError: TROUBLE }, "Retry"],
+  ] as const)("changes nothing while what it refers to %s", (_how, desired, kind) => {
+    expect(outcomeOf(decideDeployment(changed({ desired })))).toMatchObject({ kind });
   });
 
   it("is told as rejected where Paperspace shows no configuration at all after it", () => {
-    const choice = decide(underWay({ latest: null }, MINUTE));
-    expect(outcomeOf(choice)).toMatchObject({ kind: "Terminal", reason: "ConfigurationRejected" });
-    expect(choice.memory.history[0]).toMatchObject({ outcome: "Failed" });
+    const decision = decideDeployment(underWay({ latest: null }, MINUTE));
+    expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "ConfigurationRejected" });
+    expect(decision.memory.history[0]).toMatchObject({ outcome: "Failed" });
   });
 });
 
@@ -277,8 +290,8 @@ describe("what somebody changed in the console", () => {
   const edited = stored("s9", { ...GOOD, replicas: 3 });
 
   it("is put back, and the change is named", () => {
-    const choice = decide(situation({ latest: edited }));
-    expect(deployed(choice)).toMatchObject({
+    const decision = decideDeployment(situation({ latest: edited }));
+    expect(deployed(decision)).toMatchObject({
       replaces: "s9",
       changes: [{ field: "replicas", from: 3, to: 1 }],
     });
@@ -299,18 +312,18 @@ describe("a name", () => {
     situation({ name: "api", deployment: { name: "web" }, latest: stored("s1", GOOD), ...more });
 
   it("that is free is taken by an upsert of the same deployment", () => {
-    const choice = decide(renamed({ siblings: { ids: [], ageMs: 0 } }));
-    expect(deployed(choice)).toMatchObject({ name: "api", changes: [{ field: "name", to: "api" }] });
+    const decision = decideDeployment(renamed({ siblings: { ids: [], ageMs: 0 } }));
+    expect(deployed(decision)).toMatchObject({ name: "api", changes: [{ field: "name", to: "api" }] });
   });
 
   it("is looked up before: the upsert could hit another deployment", () => {
-    expect(decide(renamed()).asks).toEqual([ASK.siblings]);
+    expect(decideDeployment(renamed()).needs).toEqual([FACT.siblings]);
   });
 
   it("that another deployment has is not taken, and what runs stays as it is", () => {
-    const choice = decide(renamed({ siblings: { ids: ["d9"], ageMs: 0 } }));
-    expect(outcomeOf(choice)).toMatchObject({ kind: "Terminal", reason: "AlreadyExists" });
-    expect(messageOf(choice)).toContain("d9");
+    const decision = decideDeployment(renamed({ siblings: { ids: ["d9"], ageMs: 0 } }));
+    expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "AlreadyExists" });
+    expect(messageOf(decision)).toContain("d9");
   });
 
   it("that only the list has already given to this very deployment is free", () => {

@@ -6,20 +6,20 @@
 import type { Run, StoredSpec } from "../../../src/kinds/deployment/api.ts";
 import { differences, leavesOf } from "../../../src/kinds/deployment/compare.ts";
 import type { Config } from "../../../src/kinds/deployment/config.ts";
-import { decide } from "../../../src/kinds/deployment/decide.ts";
+import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
 import {
-  ASK,
-  type Choice,
+  type DeploymentDecision,
   type DeploymentMemory,
+  type DeploymentObservation,
   type DeploymentStep,
-  type DeploymentView,
+  FACT,
   type Target,
 } from "../../../src/kinds/deployment/observation.ts";
 import { isOff, pushed } from "../../../src/kinds/deployment/rollout.ts";
 import { entryOf } from "../../../src/kinds/deployment/steps.ts";
 import type { DeploymentSpec } from "../../../src/kinds/deployment/types.ts";
 import { toTime } from "../../../src/kube/objects.ts";
-import { isTelling, type Outcome } from "../../../src/reconcile/outcome.ts";
+import { isReported, type Outcome } from "../../../src/reconcile/outcome.ts";
 import { ID, OURS, run, SECOND, situation, targetOf } from "./situations.ts";
 import { SPEC } from "./spec.ts";
 
@@ -69,7 +69,7 @@ interface Look<T> {
 export class World {
   readonly manners: Manners;
   /** What the deployment and its surroundings are like is put into it before each pass, as far as it is known. */
-  readonly view: DeploymentView;
+  readonly observation: DeploymentObservation;
   /** Oldest first; empty where there is no deployment. */
   specs: CloudSpec[] = [];
   names: Look<string>[] = [];
@@ -91,43 +91,48 @@ export class World {
 
   constructor(manners: Partial<Manners>, spec: DeploymentSpec) {
     this.manners = { ...GOOD_MANNERS, ...manners };
-    this.view = situation({ spec, history: [] });
+    this.observation = situation({ spec, history: [] });
   }
 
   /** The user changes the spec. */
   declare(spec: DeploymentSpec): void {
     const name = spec.name ?? "web";
-    const { view } = this;
-    Object.assign(view, { spec, name, wanted: targetOf(spec, name), generation: view.generation + 1 });
+    const { observation } = this;
+    Object.assign(observation, {
+      spec,
+      name,
+      desired: targetOf(spec, name),
+      generation: observation.generation + 1,
+    });
     this.#looks.siblings = undefined;
   }
 
   /** Somebody else sends a configuration. */
   upsert(config: Config): void {
-    this.changedAt = this.view.now;
+    this.changedAt = this.observation.now;
     this.#store(config);
   }
 
   /** Somebody else deletes it. */
   vanish(): void {
-    this.changedAt = this.view.now;
+    this.changedAt = this.observation.now;
     this.specs = [];
   }
 
   /** One pass, and the time until the next. */
-  pass(): Choice {
-    const { view } = this;
+  pass(): DeploymentDecision {
+    const { observation } = this;
     this.#show();
-    const choice = decide(view);
-    const { step, memory, asks = [] } = choice;
+    const decision = decideDeployment(observation);
+    const { step, memory, needs = [] } = decision;
     // What says nothing of the object is not written to its status either.
-    if (step.do !== "rest" || isTelling(step.outcome)) view.memory = memory;
-    if (step.do !== "rest") this.#perform(step);
-    view.now += step.do === "rest" ? pauseOf(step.outcome) : SECOND;
-    for (const ask of asks) this.#learn(ask);
+    if (step.do !== "none" || isReported(step.outcome)) observation.memory = memory;
+    if (step.do !== "none") this.#perform(step);
+    observation.now += step.do === "none" ? pauseOf(step.outcome) : SECOND;
+    for (const ask of needs) this.#learn(ask);
     // The queue brings the key back as soon as what was asked for is there.
-    if (asks.length > 0 && step.do === "rest") view.now -= pauseOf(step.outcome) - SECOND;
-    return choice;
+    if (needs.length > 0 && step.do === "none") observation.now -= pauseOf(step.outcome) - SECOND;
+    return decision;
   }
 
   /** What Paperspace runs, or is about to. */
@@ -141,9 +146,9 @@ export class World {
 
   /** The newest configuration is on its way, or has not been read yet. */
   get moving(): boolean {
-    const { latest, view } = this;
+    const { latest, observation } = this;
     if (!latest) return false;
-    const age = view.now - latest.at;
+    const age = observation.now - latest.at;
     return (
       age < this.manners.staleMs + SECOND || (fateOf(latest.config) === "late" && age < LATE_MS + SECOND)
     );
@@ -157,25 +162,27 @@ export class World {
   }
 
   #show(): void {
-    const { view, manners } = this;
-    const { now } = view;
+    const { observation, manners } = this;
+    const { now } = observation;
     const { siblings, specs, runs } = this.#looks;
     const visible = (at: number) => at + manners.staleMs <= now;
     const shown = this.specs.findLast(({ at }, index) => index === 0 || visible(at));
     const name = this.names.findLast(({ at }, index) => index === 0 || visible(at))?.value ?? "";
     const latestSpec = shown && fateOf(shown.config) !== "invalid" ? this.#told(shown) : null;
     const there = { id: ID, name, projectId: SPEC.projectId, latestSpec };
-    view.sighting = shown ? { state: "present", deployment: there } : { state: "absent", certain: true };
-    if (view.identity.state === "none") view.sighting = { state: "unknown" };
-    view.runs = runs && { list: runs.value, ageMs: now - runs.at };
-    view.specs = specs?.value;
-    view.siblings = siblings && { ids: siblings.value, ageMs: now - siblings.at };
-    view.projectSecrets = this.#knowsSecrets ? [...this.secrets] : undefined;
+    observation.resource = shown
+      ? { state: "present", deployment: there }
+      : { state: "absent", certain: true };
+    if (observation.identity.state === "none") observation.resource = { state: "unknown" };
+    observation.runs = runs && { list: runs.value, ageMs: now - runs.at };
+    observation.specs = specs?.value;
+    observation.siblings = siblings && { ids: siblings.value, ageMs: now - siblings.at };
+    observation.projectSecrets = this.#knowsSecrets ? [...this.secrets] : undefined;
   }
 
   #told({ id, config, at }: CloudSpec): StoredSpec {
     const fate = fateOf(config);
-    const age = this.view.now - at;
+    const age = this.observation.now - at;
     const isApplied = age >= APPLIED_MS && fate !== "rejected";
     const isHealthy = isApplied && age >= comesUp(fate) && !isOff({ config });
     const data = this.manners.fills ? { ...config, command: ["serve"], region: "ny2" } : config;
@@ -189,9 +196,9 @@ export class World {
   }
 
   #runs(): Run[] {
-    const { latest, view } = this;
+    const { latest, observation } = this;
     if (!latest) return [];
-    const age = view.now - latest.at;
+    const age = observation.now - latest.at;
     const fate = fateOf(latest.config);
     // What could not be taken leaves the one before as it is.
     if (fate === "rejected" || fate === "invalid") return this.specs.length > 1 ? [run(1)] : [];
@@ -200,19 +207,19 @@ export class World {
   }
 
   #learn(ask: string): void {
-    const at = this.view.now;
+    const at = this.observation.now;
     const looks = this.#looks;
-    if (ask === ASK.runs) looks.runs = { value: this.#runs(), at };
-    if (ask === ASK.siblings) looks.siblings = { value: [...this.others], at };
-    if (ask === ASK.projectSecrets) this.#knowsSecrets = true;
-    if (ask === ASK.specs) {
+    if (ask === FACT.runs) looks.runs = { value: this.#runs(), at };
+    if (ask === FACT.siblings) looks.siblings = { value: [...this.others], at };
+    if (ask === FACT.projectSecrets) this.#knowsSecrets = true;
+    if (ask === FACT.specs) {
       const kept = this.manners.forgets ? this.specs.slice(-1) : this.specs;
       looks.specs = { value: kept.map((spec) => this.#told(spec)), at };
     }
   }
 
-  #perform(step: Choice["step"]): void {
-    const { view } = this;
+  #perform(step: DeploymentDecision["step"]): void {
+    const { observation } = this;
     switch (step.do) {
       case "create":
         return this.#create();
@@ -221,40 +228,43 @@ export class World {
       case "delete":
         this.done.push("delete");
         this.specs = [];
-        view.memory = {
-          ...view.memory,
+        observation.memory = {
+          ...observation.memory,
           operation: {
             intent: "Delete",
-            requestedAt: toTime(view.now),
-            deadline: toTime(view.now + 60 * SECOND),
+            requestedAt: toTime(observation.now),
+            deadline: toTime(observation.now + 60 * SECOND),
           },
         };
         return;
       case "putSecret":
         this.done.push(step.do);
         this.secrets.add(step.of);
-        view.memory = { ...view.memory, secrets: [...view.memory.secrets, step.of] };
+        observation.memory = { ...observation.memory, secrets: [...observation.memory.secrets, step.of] };
         return;
       case "dropSecret":
         this.done.push(step.do);
         this.secrets.delete(step.of);
-        view.memory = { ...view.memory, secrets: view.memory.secrets.filter((name) => name !== step.of) };
+        observation.memory = {
+          ...observation.memory,
+          secrets: observation.memory.secrets.filter((name) => name !== step.of),
+        };
         return;
       case "disown":
-        view.identity = { state: "none" };
+        observation.identity = { state: "none" };
         return;
-      case "take":
-        view.identity = OURS;
+      case "recordOwnership":
+        observation.identity = OURS;
     }
   }
 
   #create(): void {
-    const { view } = this;
-    if (view.wanted.state !== "known") throw new Error("a create needs its configuration");
-    this.done.push(`create ${view.wanted.config.image}`);
-    this.#store(view.wanted.config);
-    view.identity = OURS;
-    this.#remember({ target: view.wanted, rollback: false });
+    const { observation } = this;
+    if (observation.desired.state !== "known") throw new Error("a create needs its configuration");
+    this.done.push(`create ${observation.desired.config.image}`);
+    this.#store(observation.desired.config);
+    observation.identity = OURS;
+    this.#remember({ target: observation.desired, rollback: false });
   }
 
   #deploy(step: Extract<DeploymentStep, { do: "deploy" }>): void {
@@ -265,14 +275,14 @@ export class World {
   }
 
   #remember(of: { target: Target; replaces?: string; rollback: boolean }): void {
-    const { view } = this;
-    const history = pushed(view.memory.history, entryOf(of, view.generation, view.now));
-    view.memory = { ...view.memory, history } satisfies DeploymentMemory;
+    const { observation } = this;
+    const history = pushed(observation.memory.history, entryOf(of, observation.generation, observation.now));
+    observation.memory = { ...observation.memory, history } satisfies DeploymentMemory;
     this.#looks.specs = undefined;
   }
 
   #store(config: Config): void {
-    const at = this.view.now;
+    const at = this.observation.now;
     if (this.name !== config.name) this.names = [...this.names, { value: config.name, at }];
     if (this.manners.keeps && this.latest && sameAs(this.latest.config, config)) return;
     this.specs = [...this.specs, { id: `c${++this.#made}`, config, at }];
@@ -296,7 +306,7 @@ export function sameAs(a: Config, b: Config): boolean {
 /** Something of a time is always spent, or nothing would ever come about. */
 function pauseOf(outcome: Outcome): number {
   switch (outcome.kind) {
-    case "Wait":
+    case "RequeueAfter":
       return Math.max(outcome.afterMs, SECOND);
     case "Retry":
       return outcome.atLeastMs ?? 5 * SECOND;

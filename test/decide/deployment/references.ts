@@ -2,7 +2,7 @@
 
 import { References } from "../../../src/kinds/deployment/references.ts";
 import type { DeploymentSpec, PaperspaceDeployment } from "../../../src/kinds/deployment/types.ts";
-import { troubleOf } from "../../../src/kinds/failure.ts";
+import { readErrorOf } from "../../../src/kinds/failure.ts";
 import { configMaps as configMapsOf, secrets as secretsOf } from "../../../src/kube/resource.ts";
 import { FakeKube } from "../../support/fake-kube.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
@@ -52,7 +52,7 @@ export function setUp() {
       resyncMs: RESYNC_MS,
       recheckMs: RECHECK_MS,
       enqueue: (key) => queued.push(key),
-      troubled: (error) => troubleOf(error, { recheckMs: RECHECK_MS, slowMs: RESYNC_MS }),
+      readErrorOf: (error) => readErrorOf(error, { recheckMs: RECHECK_MS, slowMs: RESYNC_MS }),
     });
   const references = make();
   const secret = (data: Record<string, string | Uint8Array>, name = "hub", namespace = "ns") =>
@@ -61,16 +61,16 @@ export function setUp() {
     secrets.mergePatch("ns", name, { data: base64(data) });
   const configMap = (more: { data?: Record<string, string>; binaryData?: Record<string, string> }) =>
     configMaps.create("ns", { metadata: { name: "settings", namespace: "ns" }, ...more });
-  const ask = (of: PaperspaceDeployment, by = references) => by.wanted(KEY, of, "web");
+  const ask = (of: PaperspaceDeployment, by = references) => by.desired(KEY, of, "web");
   /** As passes of an object do it: what is not known is read, and the next pass has it. */
-  const wanted = async (of: PaperspaceDeployment, by = references) => {
+  const desired = async (of: PaperspaceDeployment, by = references) => {
     ask(of, by);
     await clock.settle();
     return ask(of, by);
   };
   /** The configuration, which must be known. */
   const known = async (of: PaperspaceDeployment, by = references) => {
-    const found = await wanted(of, by);
+    const found = await desired(of, by);
     if (found.state !== "known") throw new Error(`it is ${JSON.stringify(found)}`);
     return found;
   };
@@ -87,7 +87,7 @@ export function setUp() {
     rotate,
     configMap,
     ask,
-    wanted,
+    desired,
     known,
     reads,
   };

@@ -4,12 +4,12 @@
  */
 import { describe, expect, it } from "vitest";
 import type { StoredSpec } from "../../../src/kinds/deployment/api.ts";
-import { decide } from "../../../src/kinds/deployment/decide.ts";
+import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
 import {
-  ASK,
-  type Choice,
+  type DeploymentDecision,
   type DeploymentMemory,
-  type DeploymentView,
+  type DeploymentObservation,
+  FACT,
 } from "../../../src/kinds/deployment/observation.ts";
 import { pushed } from "../../../src/kinds/deployment/rollout.ts";
 import { entryOf } from "../../../src/kinds/deployment/steps.ts";
@@ -55,38 +55,42 @@ const late = (more: Particulars = {}) =>
   rolling(stored("s2", NEW, "applied"), { ageMs: DEADLINE_MS, ...more });
 
 /** The same, a moment later, with what was decided remembered. */
-function later(view: DeploymentView, { memory }: Choice, more: Partial<DeploymentView> = {}): DeploymentView {
-  return { ...view, memory, ...more };
+function later(
+  observation: DeploymentObservation,
+  { memory }: DeploymentDecision,
+  more: Partial<DeploymentObservation> = {},
+): DeploymentObservation {
+  return { ...observation, memory, ...more };
 }
 
 /** What perform remembers of an upsert that was decided on. */
-function memoryAfter(choice: Choice): DeploymentMemory {
-  const { step, memory } = choice;
+function memoryAfter(decision: DeploymentDecision): DeploymentMemory {
+  const { step, memory } = decision;
   if (step.do !== "deploy") throw new Error(`${step.do} instead of deploy`);
   return { ...memory, history: pushed(memory.history, entryOf(step, 2, NOW)) };
 }
 
-function showing(view: DeploymentView, latest: StoredSpec | null): DeploymentView {
-  if (view.sighting.state !== "present") throw new Error("it is there");
+function showing(observation: DeploymentObservation, latest: StoredSpec | null): DeploymentObservation {
+  if (observation.resource.state !== "present") throw new Error("it is there");
   return {
-    ...view,
-    sighting: { state: "present", deployment: { ...view.sighting.deployment, latestSpec: latest } },
+    ...observation,
+    resource: { state: "present", deployment: { ...observation.resource.deployment, latestSpec: latest } },
   };
 }
 
 /** From the failure until the good configuration is sent again. */
-function goneBack(failed: DeploymentView = rejected()) {
-  const view = later(failed, decide(failed), { specs: SPECS });
-  const choice = decide(view);
-  return { view: { ...view, memory: memoryAfter(choice) }, choice };
+function goneBack(failed: DeploymentObservation = rejected()) {
+  const observation = later(failed, decideDeployment(failed), { specs: SPECS });
+  const decision = decideDeployment(observation);
+  return { observation: { ...observation, memory: memoryAfter(decision) }, decision };
 }
 
 /** From there until the good one is healthy again, as s3. */
-function settled(failed?: DeploymentView) {
-  const { view } = goneBack(failed);
-  const shown = { ...showing(view, stored("s3", GOOD)), runs: seen([run(1)]) };
-  const choice = decide(shown);
-  return { view: later(shown, choice), choice };
+function settled(failed?: DeploymentObservation) {
+  const { observation } = goneBack(failed);
+  const shown = { ...showing(observation, stored("s3", GOOD)), runs: seen([run(1)]) };
+  const decision = decideDeployment(shown);
+  return { observation: later(shown, decision), decision };
 }
 
 describe("a rollout that fails under rollback OnFailure", () => {
@@ -99,10 +103,10 @@ describe("a rollout that fails under rollback OnFailure", () => {
       "TimedOut",
       "has not applied it",
     ],
-  ])("because it is %s is gone back on, at once and with the reason", (_why, view, outcome, words) => {
-    const choice = decide(view);
-    expect(outcomeOf(choice)).toMatchObject({ kind: "Wait", reason: "RolledBack", afterMs: 0 });
-    expect(choice.memory).toMatchObject({
+  ])("because it is %s is gone back on, at once and with the reason", (_why, observation, outcome, words) => {
+    const decision = decideDeployment(observation);
+    expect(outcomeOf(decision)).toMatchObject({ kind: "RequeueAfter", reason: "RolledBack", afterMs: 0 });
+    expect(decision.memory).toMatchObject({
       history: [{ outcome, message: expect.stringContaining(words) }, { specId: "s1" }],
       rolledBack: { to: "s1", hash: targetOf(NEW).hash, at: ago(0) },
     });
@@ -116,9 +120,9 @@ describe("a rollout that fails under rollback OnFailure", () => {
 
   it("fetches the configuration that was well from Paperspace, and sends it as a new one", () => {
     const failed = rejected();
-    const view = later(failed, decide(failed));
-    expect(decide(view).asks).toEqual([ASK.specs]);
-    expect(deployed(decide({ ...view, specs: SPECS }))).toMatchObject({
+    const observation = later(failed, decideDeployment(failed));
+    expect(decideDeployment(observation).needs).toEqual([FACT.specs]);
+    expect(deployed(decideDeployment({ ...observation, specs: SPECS }))).toMatchObject({
       image: GOOD.image,
       replaces: "s2",
       rollback: true,
@@ -131,76 +135,76 @@ describe("a rollout that fails under rollback OnFailure", () => {
       spec: { ...BACK, git: { ...git, sha: "def" } } as DeploymentSpec,
       history: [sent(NEW, { specId: "s2", replaces: "s1", ageMs: MINUTE }), { ...WELL, git }],
     });
-    expect(deployed(goneBack(failed).choice)?.git).toEqual(git);
+    expect(deployed(goneBack(failed).decision)?.git).toEqual(git);
   });
 
   it("says afterwards that it runs, that it is not what is declared, and when that is tried again", () => {
-    const { view } = settled();
-    expect(said(view)).toMatchObject({
+    const { observation } = settled();
+    expect(said(observation)).toMatchObject({
       ready: "False",
       reason: "RolledBack",
       healthy: "True",
       progress: "Stalled",
     });
-    expect(messageOf(decide(view))).toContain("tried again when its spec changes");
+    expect(messageOf(decideDeployment(observation))).toContain("tried again when its spec changes");
   });
 
   it("stays with what runs, pass after pass: what failed is not tried again by itself", () => {
-    const { view, choice } = settled();
-    expect(choice.memory.history).toMatchObject([
+    const { observation, decision } = settled();
+    expect(decision.memory.history).toMatchObject([
       { specId: "s3", rollback: true, outcome: "Healthy" },
       { specId: "s2", outcome: "Failed" },
       { specId: "s1", outcome: "Healthy" },
     ]);
-    expect(decide(view)).toEqual(choice);
-    expect(chosen({ ...view, now: NOW + 48 * 60 * MINUTE })).toBe("Terminal/RolledBack");
+    expect(decideDeployment(observation)).toEqual(decision);
+    expect(chosen({ ...observation, now: NOW + 48 * 60 * MINUTE })).toBe("Terminal/RolledBack");
   });
 
   it("is not misled by what is read right after going back: the failed one still shows", () => {
-    const { view } = goneBack();
-    expect(chosen(view)).toBe("Wait/Deploying");
+    const { observation } = goneBack();
+    expect(chosen(observation)).toBe("Wait/Deploying");
   });
 });
 
 describe("where there is no going back", () => {
   it("because nothing was ever healthy, the failure is told with that", () => {
-    const choice = decide(rejected({ history: [sent(NEW, { specId: "s2", ageMs: MINUTE })] }));
-    expect(outcomeOf(choice)).toMatchObject({ kind: "Terminal", reason: "ConfigurationRejected" });
-    expect(messageOf(choice)).toContain("no healthy configuration to go back to");
-    expect(choice.memory.rolledBack).toBeUndefined();
+    const decision = decideDeployment(rejected({ history: [sent(NEW, { specId: "s2", ageMs: MINUTE })] }));
+    expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "ConfigurationRejected" });
+    expect(messageOf(decision)).toContain("no healthy configuration to go back to");
+    expect(decision.memory.rolledBack).toBeUndefined();
   });
 
   it("because only the same configuration was healthy, it is not sent again", () => {
     const same = sent(NEW, { specId: "s1", outcome: "Healthy" });
-    const view = rejected({ history: [sent(NEW, { specId: "s2", ageMs: MINUTE }), same] });
-    expect(chosen(view)).toBe("Terminal/ConfigurationRejected");
+    const observation = rejected({ history: [sent(NEW, { specId: "s2", ageMs: MINUTE }), same] });
+    expect(chosen(observation)).toBe("Terminal/ConfigurationRejected");
   });
 
   it.each(["Failed", "TimedOut", "Superseded", "Disabled", "Progressing"] as const)(
     "because the one before was %s, and that is none to go back to",
     (outcome) => {
       const before = sent(GOOD, { specId: "s1", outcome });
-      const view = rejected({ history: [sent(NEW, { specId: "s2", ageMs: MINUTE }), before] });
-      expect(chosen(view)).toBe("Terminal/ConfigurationRejected");
+      const observation = rejected({ history: [sent(NEW, { specId: "s2", ageMs: MINUTE }), before] });
+      expect(chosen(observation)).toBe("Terminal/ConfigurationRejected");
     },
   );
 
   it("because Paperspace has forgotten it, what is shown stays, and people are told", () => {
     const failed = rejected();
-    const view = later(failed, decide(failed), { specs: [stored("s2", NEW, "rejected")] });
-    const choice = decide(view);
-    expect(outcomeOf(choice)).toMatchObject({ kind: "Terminal", reason: "RollbackFailed" });
-    expect(messageOf(choice)).toContain("spec s1");
+    const observation = later(failed, decideDeployment(failed), { specs: [stored("s2", NEW, "rejected")] });
+    const decision = decideDeployment(observation);
+    expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "RollbackFailed" });
+    expect(messageOf(decision)).toContain("spec s1");
   });
 
   it("because Paperspace has forgotten it, what is declared may still come about, late", () => {
     const failed = late();
-    const view = later(failed, decide(failed), { specs: [stored("s2", NEW, "applied")] });
-    expect(chosen(view)).toBe("Terminal/RollbackFailed");
-    const healthy = { ...showing(view, stored("s2", NEW)), runs: seen([run(0)], MINUTE) };
-    expect(decide(healthy)).toMatchObject({
+    const observation = later(failed, decideDeployment(failed), { specs: [stored("s2", NEW, "applied")] });
+    expect(chosen(observation)).toBe("Terminal/RollbackFailed");
+    const healthy = { ...showing(observation, stored("s2", NEW)), runs: seen([run(0)], MINUTE) };
+    expect(decideDeployment(healthy)).toMatchObject({
       step: { outcome: { reason: "RollbackFailed" } },
-      asks: [ASK.runs],
+      needs: [FACT.runs],
     });
     expect(chosen({ ...healthy, runs: seen([run(1)]) })).toBe("Done/Available");
   });
@@ -208,7 +212,7 @@ describe("where there is no going back", () => {
   it("because its configuration cannot be read any more, the same is told", () => {
     const failed = rejected();
     const specs = [{ ...stored("s1", GOOD), data: null }];
-    expect(chosen(later(failed, decide(failed), { specs }))).toBe("Terminal/RollbackFailed");
+    expect(chosen(later(failed, decideDeployment(failed), { specs }))).toBe("Terminal/RollbackFailed");
   });
 
   it("because spec.rollback is None, the failure is told and nothing is sent", () => {
@@ -236,10 +240,12 @@ describe("a configuration that Paperspace takes and then shows none of", () => {
     situation({ spec, latest: null, history: [sent(NEW, { replaces: "s1", ageMs: MINUTE }), WELL] });
 
   it("is a failure like any other, and gone back on", () => {
-    const view = invalid();
-    const choice = decide(view);
-    expect(outcomeOf(choice)).toMatchObject({ kind: "Wait", reason: "RolledBack" });
-    expect(deployed(decide(later(view, choice, { specs: [stored("s1", GOOD)] })))).toMatchObject({
+    const observation = invalid();
+    const decision = decideDeployment(observation);
+    expect(outcomeOf(decision)).toMatchObject({ kind: "RequeueAfter", reason: "RolledBack" });
+    expect(
+      deployed(decideDeployment(later(observation, decision, { specs: [stored("s1", GOOD)] }))),
+    ).toMatchObject({
       image: GOOD.image,
       rollback: true,
     });
@@ -255,68 +261,76 @@ describe("a rollback that fails itself", () => {
     ["rejected", stored("s3", GOOD, "rejected"), 0],
     ["late", stored("s3", GOOD, "applied"), DEADLINE_MS],
   ])("because it is %s is told with both reasons, and nothing more is sent", (_how, latest, laterMs) => {
-    const { view } = goneBack();
-    const choice = decide({ ...showing(view, latest), now: NOW + laterMs });
-    expect(outcomeOf(choice)).toMatchObject({ kind: "Terminal", reason: "RollbackFailed" });
-    expect(messageOf(choice)).toContain("no such machine type");
-    expect(messageOf(choice)).toContain("Going back to spec s1 failed, too");
+    const { observation } = goneBack();
+    const decision = decideDeployment({ ...showing(observation, latest), now: NOW + laterMs });
+    expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "RollbackFailed" });
+    expect(messageOf(decision)).toContain("no such machine type");
+    expect(messageOf(decision)).toContain("Going back to spec s1 failed, too");
   });
 
   it("mends itself where it comes about late", () => {
-    const { view } = goneBack();
+    const { observation } = goneBack();
     const now = NOW + DEADLINE_MS;
-    const stuck = { ...showing(view, stored("s3", GOOD, "applied")), now };
-    const healthy = { ...showing(later(stuck, decide(stuck)), stored("s3", GOOD)), runs: seen([run(1)]) };
+    const stuck = { ...showing(observation, stored("s3", GOOD, "applied")), now };
+    const healthy = {
+      ...showing(later(stuck, decideDeployment(stuck)), stored("s3", GOOD)),
+      runs: seen([run(1)]),
+    };
     expect(chosen(healthy)).toBe("Terminal/RolledBack");
   });
 });
 
 describe("what failed", () => {
   it("is tried again only as another configuration", () => {
-    const { view } = settled();
-    const labelled = { ...view, spec: { ...BACK, progressDeadlineSeconds: 1800 }, generation: 3 };
+    const { observation } = settled();
+    const labelled = { ...observation, spec: { ...BACK, progressDeadlineSeconds: 1800 }, generation: 3 };
     expect(chosen(labelled)).toBe("Terminal/RolledBack");
     const mended: DeploymentSpec = { ...BACK, image: "ghcr.io/acme/model:3" };
-    const choice = decide({ ...view, spec: mended, wanted: targetOf(mended) });
-    expect(deployed(choice)).toMatchObject({ image: mended.image, replaces: "s3", rollback: false });
-    expect(choice.memory.rolledBack).toBeUndefined();
+    const decision = decideDeployment({ ...observation, spec: mended, desired: targetOf(mended) });
+    expect(deployed(decision)).toMatchObject({ image: mended.image, replaces: "s3", rollback: false });
+    expect(decision.memory.rolledBack).toBeUndefined();
   });
 
   it("is over where the spec goes back to the good one: that runs already, and nothing is sent", () => {
-    const { view } = settled();
+    const { observation } = settled();
     const reverted: DeploymentSpec = { ...GOOD, rollback: "OnFailure" };
-    const choice = decide({ ...view, spec: reverted, wanted: targetOf(reverted) });
-    expect(outcomeOf(choice)).toMatchObject({ kind: "Done", reason: "Available" });
-    expect(choice.memory.rolledBack).toBeUndefined();
+    const decision = decideDeployment({ ...observation, spec: reverted, desired: targetOf(reverted) });
+    expect(outcomeOf(decision)).toMatchObject({ kind: "Done", reason: "Available" });
+    expect(decision.memory.rolledBack).toBeUndefined();
   });
 
   it("is over as well where the spec is reverted before the good one was sent again", () => {
     const failed = rejected();
-    const view = later(failed, decide(failed), { specs: SPECS });
+    const observation = later(failed, decideDeployment(failed), { specs: SPECS });
     const reverted: DeploymentSpec = { ...GOOD, rollback: "OnFailure" };
-    const choice = decide({ ...view, spec: reverted, wanted: targetOf(reverted) });
-    expect(deployed(choice)).toMatchObject({ image: GOOD.image, rollback: false });
+    const decision = decideDeployment({ ...observation, spec: reverted, desired: targetOf(reverted) });
+    expect(deployed(decision)).toMatchObject({ image: GOOD.image, rollback: false });
   });
 
   it("is sent again where rollback is switched off: that is what the spec asks for now", () => {
-    const { view } = settled();
-    const choice = decide({ ...view, spec: NEW });
-    expect(deployed(choice)).toMatchObject({ image: NEW.image, rollback: false });
+    const { observation } = settled();
+    const decision = decideDeployment({ ...observation, spec: NEW });
+    expect(deployed(decision)).toMatchObject({ image: NEW.image, rollback: false });
   });
 
   it("is not sent again by a rename, and what runs gets the name", () => {
-    const { view } = settled();
-    const renamed = { ...view, name: "api", wanted: targetOf(BACK, "api"), siblings: { ids: [], ageMs: 0 } };
-    const choice = decide({ ...renamed, specs: [stored("s3", GOOD), ...SPECS] });
-    expect(deployed(choice)).toMatchObject({ image: GOOD.image, name: "api", rollback: true });
+    const { observation } = settled();
+    const renamed = {
+      ...observation,
+      name: "api",
+      desired: targetOf(BACK, "api"),
+      siblings: { ids: [], ageMs: 0 },
+    };
+    const decision = decideDeployment({ ...renamed, specs: [stored("s3", GOOD), ...SPECS] });
+    expect(deployed(decision)).toMatchObject({ image: GOOD.image, name: "api", rollback: true });
   });
 });
 
 describe("while rolled back", () => {
   it("what somebody changes in the console is put back to the good one, not to the failed one", () => {
-    const { view } = settled();
-    const edited = showing(view, stored("s8", { ...GOOD, replicas: 4 }));
-    expect(deployed(decide({ ...edited, specs: SPECS }))).toMatchObject({
+    const { observation } = settled();
+    const edited = showing(observation, stored("s8", { ...GOOD, replicas: 4 }));
+    expect(deployed(decideDeployment({ ...edited, specs: SPECS }))).toMatchObject({
       image: GOOD.image,
       rollback: true,
       changes: [{ field: "replicas", from: 4, to: 1 }],
@@ -324,25 +338,25 @@ describe("while rolled back", () => {
   });
 
   it("instances that fail are told like those of any other", () => {
-    const { view } = settled();
-    expect(chosen({ ...view, runs: seen([run(0)]) })).toBe("Wait/Degraded");
+    const { observation } = settled();
+    expect(chosen({ ...observation, runs: seen([run(0)]) })).toBe("Wait/Degraded");
   });
 
   it("a missing Secret is told, and what runs is left alone", () => {
-    const { view } = settled();
-    const wanted = { state: "missing", reason: "SecretNotFound", message: "make it" } as const;
-    const choice = decide({ ...view, wanted });
-    expect(outcomeOf(choice)).toMatchObject({ kind: "Terminal", reason: "SecretNotFound" });
-    expect(choice.memory.rolledBack).toBeDefined();
+    const { observation } = settled();
+    const desired = { state: "missing", reason: "SecretNotFound", message: "make it" } as const;
+    const decision = decideDeployment({ ...observation, desired });
+    expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "SecretNotFound" });
+    expect(decision.memory.rolledBack).toBeDefined();
   });
 
   it("another failure goes back to the newest that was healthy, which is the one that runs", () => {
-    const { view } = settled();
+    const { observation } = settled();
     const third: DeploymentSpec = { ...BACK, image: "ghcr.io/acme/model:3" };
-    const next = { ...view, spec: third, wanted: targetOf(third) };
-    const sentAgain = { ...next, memory: memoryAfter(decide(next)) };
-    const choice = decide(showing(sentAgain, stored("s4", third, "rejected")));
-    expect(choice.memory.rolledBack).toMatchObject({ to: "s3", hash: targetOf(third).hash });
+    const next = { ...observation, spec: third, desired: targetOf(third) };
+    const sentAgain = { ...next, memory: memoryAfter(decideDeployment(next)) };
+    const decision = decideDeployment(showing(sentAgain, stored("s4", third, "rejected")));
+    expect(decision.memory.rolledBack).toMatchObject({ to: "s3", hash: targetOf(third).hash });
   });
 });
 
@@ -356,23 +370,26 @@ describe("secrets", () => {
     });
 
   it("of what is gone back to are there still, and are not put again: their values may be gone", () => {
-    const view = later(failed(), decide(failed()), { specs });
-    const { step } = decide(view);
+    const observation = later(failed(), decideDeployment(failed()), { specs });
+    const { step } = decideDeployment(observation);
     expect(step).toMatchObject({ do: "deploy", target: { config: { env: [{ name: "TOKEN" }] } } });
   });
 
   it("are kept while it runs, however often it had to be put back", () => {
-    const start = later(failed(), decide(failed()), { specs });
-    let view = start;
+    const start = later(failed(), decideDeployment(failed()), { specs });
+    let observation = start;
     for (let times = 1; times <= 24; times++) {
       const console = stored(`x${times}`, { ...GOOD, replicas: 4 });
-      const edited = { ...showing(view, times === 1 ? stored("s2", NEW, "rejected") : console), specs };
-      const memory = memoryAfter(decide(edited));
+      const edited = {
+        ...showing(observation, times === 1 ? stored("s2", NEW, "rejected") : console),
+        specs,
+      };
+      const memory = memoryAfter(decideDeployment(edited));
       const back = stored(`b${times}`, targetOf(WITH_SECRET).config);
       const healthy = { ...showing({ ...edited, memory }, back), runs: seen([run(1)]) };
-      const choice = decide(healthy);
-      expect(choice.step).toMatchObject({ do: "rest", outcome: { reason: "RolledBack" } });
-      view = later(healthy, choice);
+      const decision = decideDeployment(healthy);
+      expect(decision.step).toMatchObject({ do: "none", outcome: { reason: "RolledBack" } });
+      observation = later(healthy, decision);
     }
   });
 });

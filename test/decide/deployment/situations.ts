@@ -6,13 +6,13 @@
 import type { Deployment, Instance, Run, StoredSpec } from "../../../src/kinds/deployment/api.ts";
 import { hashOf, leavesOf } from "../../../src/kinds/deployment/compare.ts";
 import { type Config, configOf, secretValue } from "../../../src/kinds/deployment/config.ts";
-import { decide } from "../../../src/kinds/deployment/decide.ts";
+import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
 import type {
-  Choice,
+  DeploymentDecision,
   DeploymentLimits,
   DeploymentMemory,
-  DeploymentView,
-  Known,
+  DeploymentObservation,
+  DesiredTarget,
   Sighting,
 } from "../../../src/kinds/deployment/observation.ts";
 import { deploymentStatus } from "../../../src/kinds/deployment/status.ts";
@@ -60,7 +60,7 @@ export function secretName(name: string, key: string): string {
 }
 
 /** The spec's configuration; each key of a Secret becomes a project secret of its own. */
-export function targetOf(spec: DeploymentSpec, name = NAME): Known {
+export function targetOf(spec: DeploymentSpec, name = NAME): DesiredTarget {
   const secrets: string[] = [];
   const config = configOf(spec, name, ({ name: secret, key }) => {
     const made = secretName(secret, key);
@@ -116,16 +116,16 @@ export function run(ready: number, replicas = 1, instances: readonly Instance[] 
   return { replicas, ready, available: 0, instances };
 }
 
-export function seen(list: readonly Run[], ageMs = 0): NonNullable<DeploymentView["runs"]> {
+export function seen(list: readonly Run[], ageMs = 0): NonNullable<DeploymentObservation["runs"]> {
   return { list, ageMs };
 }
 
 /** Views are given whole parts; of these the ones that are left out are as where all is well. */
-export interface Particulars extends Omit<Partial<DeploymentView>, "spec" | "memory" | "sighting"> {
+export interface Particulars extends Omit<Partial<DeploymentObservation>, "spec" | "memory" | "resource"> {
   spec?: DeploymentSpec;
   latest?: StoredSpec | null;
   deployment?: Partial<Deployment>;
-  sighting?: Sighting;
+  resource?: Sighting;
   history?: readonly Rollout[];
   memory?: Partial<DeploymentMemory>;
 }
@@ -139,7 +139,7 @@ export function situation({
   deployment,
   memory,
   ...more
-}: Particulars = {}): DeploymentView {
+}: Particulars = {}): DeploymentObservation {
   const there: Deployment = { id: ID, name, projectId: spec.projectId, latestSpec: latest, ...deployment };
   const identity = more.identity ?? OURS;
   return {
@@ -150,17 +150,17 @@ export function situation({
     identity,
     account: { state: "valid", team: TEAM },
     requests: {},
-    held: {},
+    backingOff: {},
     recheckMs: RECHECK_MS,
     spec,
     generation: 2,
     reference: `psd/${NAME} -n default`,
     uid: UID,
     name,
-    wanted: targetOf(spec, name),
-    sighting: identity.state === "none" ? { state: "unknown" } : { state: "present", deployment: there },
+    desired: targetOf(spec, name),
+    resource: identity.state === "none" ? { state: "unknown" } : { state: "present", deployment: there },
     runs: seen([run(1)]),
-    troubles: {},
+    readErrors: {},
     memory: { history: identity.state === "none" ? [] : history, secrets: [], ...memory },
     now: NOW,
     limits: LIMITS,
@@ -169,34 +169,34 @@ export function situation({
 }
 
 /** Nothing is owned yet, and all that a create needs is known. */
-export function beginning(more: Particulars = {}): DeploymentView {
+export function beginning(more: Particulars = {}): DeploymentObservation {
   return situation({ identity: NONE, siblings: { ids: [], ageMs: 0 }, ...more });
 }
 
 /** What was chosen, in a word or two: "deploy", "Wait/Progressing". */
-export function chosen(view: DeploymentView): string {
-  return wordOf(decide(view));
+export function chosen(observation: DeploymentObservation): string {
+  return wordOf(decideDeployment(observation));
 }
 
-export function wordOf({ step }: Choice): string {
-  if (step.do !== "rest") return step.do === "deploy" ? step.do : stepName(step);
+export function wordOf({ step }: DeploymentDecision): string {
+  if (step.do !== "none") return step.do === "deploy" ? step.do : stepName(step);
   const { outcome } = step;
   return "reason" in outcome ? `${outcome.kind}/${outcome.reason}` : outcome.kind;
 }
 
 /** Sends what is sent last, as life and the laws see it: a step of `deploy` in a few words. */
-export function deployed({ step }: Choice) {
+export function deployed({ step }: DeploymentDecision) {
   if (step.do !== "deploy") return undefined;
   const { target, replaces, rollback, changes, git } = step;
   return { image: target.config.image, name: target.config.name, replaces, rollback, changes, git };
 }
 
-export function outcomeOf({ step }: Choice): Outcome | undefined {
-  return step.do === "rest" ? step.outcome : undefined;
+export function outcomeOf({ step }: DeploymentDecision): Outcome | undefined {
+  return step.do === "none" ? step.outcome : undefined;
 }
 
-export function messageOf(choice: Choice): string {
-  const outcome = outcomeOf(choice);
+export function messageOf(decision: DeploymentDecision): string {
+  const outcome = outcomeOf(decision);
   return outcome && "message" in outcome ? outcome.message : "";
 }
 
@@ -211,23 +211,23 @@ export interface Said {
 }
 
 /** The conditions that come of a view, through decide and the status. Of a decision that rests and tells only. */
-export function said(view: DeploymentView): Said {
-  const { step, memory } = decide(view);
-  if (step.do !== "rest") throw new Error(`${step.do} says nothing before it is done`);
+export function said(observation: DeploymentObservation): Said {
+  const { step, memory } = decideDeployment(observation);
+  if (step.do !== "none") throw new Error(`${step.do} says nothing before it is done`);
   const { outcome } = step;
   if (!("reason" in outcome)) throw new Error(`${outcome.kind} says nothing`);
   const object = {
     apiVersion: "paperspace.com/v1alpha1",
     kind: "PaperspaceDeployment",
-    metadata: { name: NAME, namespace: "default", uid: UID, generation: view.generation },
-    spec: view.spec,
+    metadata: { name: NAME, namespace: "default", uid: UID, generation: observation.generation },
+    spec: observation.spec,
   };
-  const subject = {
+  const context = {
     key: `default/${NAME}`,
     object,
-    ...(view.identity.state === "ours" && { record: view.identity.record }),
+    ...(observation.identity.state === "ours" && { record: observation.identity.record }),
   };
-  const { conditions = [] } = deploymentStatus(view, memory, outcome, subject);
+  const { conditions = [] } = deploymentStatus(observation, memory, outcome, context);
   const find = (type: string) => conditions.find((condition) => condition.type === type);
   const ready = find("Ready");
   const progress = find("Reconciling") ? "Reconciling" : find("Stalled") ? "Stalled" : "-";

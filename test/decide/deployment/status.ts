@@ -5,22 +5,31 @@ import type { DeploymentMemory } from "../../../src/kinds/deployment/observation
 import { REASON } from "../../../src/kinds/deployment/reasons.ts";
 import { deploymentStatus } from "../../../src/kinds/deployment/status.ts";
 import type { DeploymentStatus, PaperspaceDeployment } from "../../../src/kinds/deployment/types.ts";
-import type { Telling } from "../../../src/reconcile/outcome.ts";
+import type { ReportedOutcome } from "../../../src/reconcile/outcome.ts";
 import { NAME, type Particulars, RECORD, situation, TEAM, UID } from "./situations.ts";
 
-export const DONE: Telling = { kind: "Done", reason: REASON.Available, message: "the rollout is healthy" };
-export const WAITS: Telling = { kind: "Wait", reason: REASON.Progressing, message: "it comes", afterMs: 1 };
-export const STALLED: Telling = {
+export const DONE: ReportedOutcome = {
+  kind: "Done",
+  reason: REASON.Available,
+  message: "the rollout is healthy",
+};
+export const WAITS: ReportedOutcome = {
+  kind: "RequeueAfter",
+  reason: REASON.Progressing,
+  message: "it comes",
+  afterMs: 1,
+};
+export const STALLED: ReportedOutcome = {
   kind: "Terminal",
   reason: REASON.ProgressDeadlineExceeded,
   message: "late",
   recheckMs: 1,
 };
 export const HALT = { reason: REASON.DryRun, message: "dry run" };
-export const HALTS: Telling = { kind: "Halted", ...HALT, recheckMs: 1 };
+export const HALTS: ReportedOutcome = { kind: "Halted", ...HALT, recheckMs: 1 };
 
 interface Given extends Particulars {
-  outcome?: Telling;
+  outcome?: ReportedOutcome;
   /** What is remembered after the pass, where that is not what was before. */
   after?: Partial<DeploymentMemory>;
   before?: DeploymentStatus | undefined;
@@ -34,16 +43,20 @@ export function status({
   owns = true,
   ...more
 }: Given = {}): DeploymentStatus {
-  const view = situation(more);
-  const metadata = { name: NAME, namespace: "default", uid: UID, generation: view.generation };
-  const object: PaperspaceDeployment = { metadata, spec: view.spec, ...(before && { status: before }) };
-  const subject = {
+  const observation = situation(more);
+  const metadata = { name: NAME, namespace: "default", uid: UID, generation: observation.generation };
+  const object: PaperspaceDeployment = {
+    metadata,
+    spec: observation.spec,
+    ...(before && { status: before }),
+  };
+  const context = {
     key: `default/${NAME}`,
     object,
     account: { team: TEAM },
     ...(owns && { record: RECORD }),
   };
-  return deploymentStatus(view, { ...view.memory, ...after }, outcome, subject);
+  return deploymentStatus(observation, { ...observation.memory, ...after }, outcome, context);
 }
 
 export function condition({ conditions = [] }: DeploymentStatus, type: string) {

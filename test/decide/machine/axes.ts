@@ -3,11 +3,11 @@
 import type {
   Capacity,
   DesktopFact,
-  MachineView,
+  MachineObservation,
   Refusal,
   Sighting,
 } from "../../../src/kinds/machine/observation.ts";
-import type { Address, Person } from "../../../src/kinds/machine/related-api.ts";
+import type { Address, User } from "../../../src/kinds/machine/related-api.ts";
 import type { MachineSpec } from "../../../src/kinds/machine/types.ts";
 import { toTime } from "../../../src/kube/objects.ts";
 import type { Identity } from "../../../src/reconcile/identity.ts";
@@ -59,44 +59,47 @@ const ACCOUNTS: readonly AccountFact[] = [
 ];
 
 /** What more may speak against a write. */
-const OBSTACLES: readonly Partial<MachineView>[] = [
+const OBSTACLES: readonly Partial<MachineObservation>[] = [
   {},
   { finalizer: false },
   { halted: { reason: "Paused", message: "paused" } },
   { deletionPolicy: "Orphan" },
-  { claimedBy: "default/other" },
-  { trouble: { kind: "Retry", reason: "ApiUnavailable", message: "503" } },
+  { ownedBy: "default/other" },
+  { readError: { kind: "Retry", reason: "ApiUnavailable", message: "503" } },
 ];
 
 /** All that decideOwnership reads. */
 export const OWNERSHIP: readonly Axis[] = [
-  axis(IDENTITIES, ({ view }, identity) => {
-    view.identity = identity;
+  axis(IDENTITIES, ({ observation }, identity) => {
+    observation.identity = identity;
   }),
-  axis(RESOLUTIONS, ({ view }, resolution) => {
-    view.attempt = resolution && ATTEMPT;
-    view.resolution = resolution;
+  axis(RESOLUTIONS, ({ observation }, resolution) => {
+    observation.attempt = resolution && ATTEMPT;
+    observation.resolution = resolution;
   }),
-  axis(ACCOUNTS, ({ view }, account) => {
-    view.account = account;
+  axis(ACCOUNTS, ({ observation }, account) => {
+    observation.account = account;
   }),
-  axis(OBSTACLES, ({ view }, obstacle) => {
+  axis(OBSTACLES, ({ observation }, obstacle) => {
     const none = { finalizer: true, deletionPolicy: "Delete", halted: undefined } as const;
-    Object.assign(view, none, { claimedBy: undefined, trouble: undefined }, obstacle);
+    Object.assign(observation, none, { ownedBy: undefined, readError: undefined }, obstacle);
   }),
 ];
 
-export const DELETING = axis([false, true], ({ view }, deleting) => {
-  view.deleting = deleting;
+export const DELETING = axis([false, true], ({ observation }, deleting) => {
+  observation.deleting = deleting;
 });
-export const HALTED = axis([undefined, { reason: "DryRun", message: "dry run" }], ({ view }, halted) => {
-  view.halted = halted;
-});
+export const HALTED = axis(
+  [undefined, { reason: "DryRun", message: "dry run" }],
+  ({ observation }, halted) => {
+    observation.halted = halted;
+  },
+);
 
 export function inFlightAxis(all: readonly InFlight[] = inFlight()): Axis {
-  return axis(all, ({ view, memory }, { operation, event }) => {
+  return axis(all, ({ observation, memory }, { operation, event }) => {
     memory.operation = operation;
-    view.event = event;
+    observation.event = event;
   });
 }
 
@@ -109,13 +112,13 @@ const ABSENCES: readonly Sighting[] = [
 export function states(...names: readonly string[]): Axis {
   return axis(names, (scene, state) => {
     scene.machine.state = state;
-    scene.view.sighting = { state: "present", machine: scene.machine };
+    scene.observation.resource = { state: "present", machine: scene.machine };
   });
 }
 
 export const EVERY_STATE = states(...STATES);
-export const UNSEEN = axis(ABSENCES, ({ view }, sighting) => {
-  view.sighting = sighting;
+export const UNSEEN = axis(ABSENCES, ({ observation }, resource) => {
+  observation.resource = resource;
 });
 export const WISH = axis(["Running", "Stopped"] as const, ({ spec }, wish) => {
   spec.powerState = wish;
@@ -138,8 +141,8 @@ const REQUESTS: readonly Requests[] = [
   { restart: "r1", start: "s1" },
   { restart: "r2" },
 ];
-export const REQUESTED = axis(REQUESTS, ({ view }, requests) => {
-  view.requests = requests;
+export const REQUESTED = axis(REQUESTS, ({ observation }, requests) => {
+  observation.requests = requests;
 });
 
 const DIFFERENCES = [
@@ -189,8 +192,8 @@ export function refused(...how: readonly (keyof typeof REFUSALS)[]): Axis {
 export const EVERY_REFUSAL = refused("no", "fresh", "old", "another type", "another disk", "asked before");
 
 /** Value of reconcile-requested-at. */
-export const ASKED = axis([undefined, "a1", "a2"], ({ view }, asked) => {
-  view.asked = asked;
+export const ASKED = axis([undefined, "a1", "a2"], ({ observation }, asked) => {
+  observation.asked = asked;
 });
 
 const FREE: Capacity = { hint: "free" };
@@ -204,19 +207,19 @@ const CAPACITIES: readonly Readonly<Record<string, Capacity>>[] = [
   { A4000: FREE, H100: SHORT },
   { A4000: SHORT, H100: FREE },
 ];
-export const CAPACITY = axis(CAPACITIES, ({ around }, capacity) => {
-  around.capacity = capacity;
+export const CAPACITY = axis(CAPACITIES, ({ related }, capacity) => {
+  related.capacity = capacity;
 });
-export const STANDING = axis([undefined, true, false], ({ around }, good) => {
-  around.standing = good === undefined ? undefined : { good, messages: [] };
+export const STANDING = axis([undefined, true, false], ({ related }, good) => {
+  related.standing = good === undefined ? undefined : { good, messages: [] };
 });
 /** Capacity in good standing, and the other standings with what is free: they are looked at before it. */
 export const CHANCES: Axis = [
   ...both(STANDING.slice(1, 2), CAPACITY),
   ...both(STANDING, CAPACITY.slice(1, 2)),
 ];
-export const QUOTA = axis([undefined, 1, 10], ({ around }, count) => {
-  around.machines = count === undefined ? undefined : { count, most: 10 };
+export const QUOTA = axis([undefined, 1, 10], ({ related }, count) => {
+  related.machines = count === undefined ? undefined : { count, most: 10 };
 });
 
 export const SETTINGS = axis([false, true], ({ spec }, differ) => {
@@ -224,14 +227,14 @@ export const SETTINGS = axis([false, true], ({ spec }, differ) => {
 });
 
 const KNOWN_SCRIPTS = [undefined, [], ["s1"], ["s2"], ["s1", "s2"]];
-const SCRIPTED: readonly { wanted?: string; known?: readonly string[] }[] = [
+const SCRIPTED: readonly { desired?: string; known?: readonly string[] }[] = [
   {},
-  ...["", "s1"].flatMap((wanted) => KNOWN_SCRIPTS.map((known) => ({ wanted, ...(known && { known }) }))),
+  ...["", "s1"].flatMap((desired) => KNOWN_SCRIPTS.map((known) => ({ desired, ...(known && { known }) }))),
 ];
 /** Not managed; none or one wanted, against every way in which that can be so. */
-export const SCRIPTS = axis(SCRIPTED, ({ spec, around }, { wanted, known }) => {
-  spec.startupScriptId = wanted;
-  around.scripts = known;
+export const SCRIPTS = axis(SCRIPTED, ({ spec, related }, { desired, known }) => {
+  spec.startupScriptId = desired;
+  related.scripts = known;
 });
 
 const WANTED_PEOPLE: readonly MachineSpec["accessors"][] = [
@@ -241,23 +244,23 @@ const WANTED_PEOPLE: readonly MachineSpec["accessors"][] = [
   { userIds: [ADA.id], emails: [BOB.email] },
   { emails: ["nobody@example.org"] },
 ];
-const ACCESSORS: readonly (readonly Person[] | undefined)[] = [undefined, [], [ADA], [ADA, EVE], [EVE]];
+const ACCESSORS: readonly (readonly User[] | undefined)[] = [undefined, [], [ADA], [ADA, EVE], [EVE]];
 interface People {
-  wanted?: MachineSpec["accessors"];
-  accessors?: readonly Person[] | undefined;
-  users?: readonly Person[] | undefined;
+  desired?: MachineSpec["accessors"];
+  accessors?: readonly User[] | undefined;
+  users?: readonly User[] | undefined;
 }
 const EVERYBODY: readonly People[] = [
   {},
-  ...WANTED_PEOPLE.flatMap((wanted) =>
-    ACCESSORS.flatMap((accessors) => [undefined, [ADA, BOB]].map((users) => ({ wanted, accessors, users }))),
+  ...WANTED_PEOPLE.flatMap((desired) =>
+    ACCESSORS.flatMap((accessors) => [undefined, [ADA, BOB]].map((users) => ({ desired, accessors, users }))),
   ),
 ];
 /** Not managed; else whom the spec names, by id, by address, or nobody knows whom. */
-export const PEOPLE = axis(EVERYBODY, ({ spec, around }, { wanted, accessors, users }) => {
-  spec.accessors = wanted;
-  around.accessors = accessors;
-  around.users = users;
+export const PEOPLE = axis(EVERYBODY, ({ spec, related }, { desired, accessors, users }) => {
+  spec.accessors = desired;
+  related.accessors = accessors;
+  related.users = users;
 });
 
 const EVERY_STEP = [
@@ -268,21 +271,21 @@ const EVERY_STEP = [
 const REFUSED: Failed = { kind: "Terminal", reason: "Refused", message: "refused", recheckMs: MINUTE };
 const FAILED: Failed = { kind: "Retry", reason: "ApiUnavailable", message: "503", atLeastMs: 1_000 };
 
-function held(failed: Failed, ...steps: readonly string[]): Readonly<Record<string, Failed>> {
+function backingOff(failed: Failed, ...steps: readonly string[]): Readonly<Record<string, Failed>> {
   return Object.fromEntries(steps.map((name) => [name, failed]));
 }
 
 const HELD = [
   {},
-  held(REFUSED, ...EVERY_STEP),
-  held(FAILED, ...EVERY_STEP),
-  held(REFUSED, "update", "unassign/s2"),
-  { ...held(REFUSED, `grant/${ADA.id}`), ...held(FAILED, "update") },
-  { ...held(REFUSED, "assign/s1"), ...held(FAILED, `revoke/${EVE.id}`) },
+  backingOff(REFUSED, ...EVERY_STEP),
+  backingOff(FAILED, ...EVERY_STEP),
+  backingOff(REFUSED, "update", "unassign/s2"),
+  { ...backingOff(REFUSED, `grant/${ADA.id}`), ...backingOff(FAILED, "update") },
+  { ...backingOff(REFUSED, "assign/s1"), ...backingOff(FAILED, `revoke/${EVE.id}`) },
 ];
 /** Nothing is held back; all is, for good or for a while; or some of it is. */
-export const HOLDS = axis(HELD, ({ view }, steps) => {
-  view.held = steps;
+export const HOLDS = axis(HELD, ({ observation }, steps) => {
+  observation.backingOff = steps;
 });
 
 const DESKTOPS: readonly (DesktopFact | undefined)[] = [
@@ -300,8 +303,8 @@ export const DESKTOP: readonly Axis[] = [
   axis([undefined, "mine", "former"], ({ memory }, name) => {
     memory.desktopSecret = name;
   }),
-  axis(DESKTOPS, ({ around }, desktop) => {
-    around.desktop = desktop;
+  axis(DESKTOPS, ({ related }, desktop) => {
+    related.desktop = desktop;
   }),
 ];
 
@@ -331,8 +334,8 @@ export const ADDRESS: readonly Axis[] = [
   axis([undefined, IP], ({ memory }, ip) => {
     memory.staticIp = ip;
   }),
-  axis(ADDRESSES, ({ around }, addresses) => {
-    around.addresses = addresses;
+  axis(ADDRESSES, ({ related }, addresses) => {
+    related.addresses = addresses;
   }),
   axis(["Keep", "Release"] as const, ({ spec }, policy) => {
     spec.publicIpReleasePolicy = policy;

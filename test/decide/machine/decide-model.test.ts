@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { hardwareDrift, settingsDrift } from "../../../src/kinds/machine/diff.ts";
-import type { Choice } from "../../../src/kinds/machine/observation.ts";
+import type { MachineDecision } from "../../../src/kinds/machine/observation.ts";
 import { REASON } from "../../../src/kinds/machine/reasons.ts";
 import type { MachineSpec } from "../../../src/kinds/machine/types.ts";
 import type { Requests } from "../../../src/reconcile/record.ts";
@@ -39,20 +39,20 @@ const PASSES = 200;
 
 /** The whole game. What is wrong with it; undefined where nothing is. */
 function play(world: World): string | undefined {
-  const { view } = world;
-  const start = { requests: view.requests, mayRest: !isPower(view.memory.operation) };
+  const { observation } = world;
+  const start = { requests: observation.requests, mayRest: !isPower(observation.memory.operation) };
   const trace: string[] = [];
   const wrong = (what: string) => `${what}: ${trace.slice(-12).join(" ")}`;
   for (let passes = 0; passes < PASSES; passes++) {
     const { moving } = world;
-    const choice = world.pass();
-    trace.push(told(choice));
+    const decision = world.pass();
+    trace.push(told(decision));
     const excess = tooMuch(world, start);
     if (excess) return wrong(excess);
-    const { step } = choice;
+    const { step } = decision;
     const left = differing(world, start);
     if (step.do === "release") return left.length > 0 ? wrong(`let go, but ${left} is left`) : undefined;
-    if (step.do !== "rest" || moving) continue;
+    if (step.do !== "none" || moving) continue;
     const { outcome } = step;
     if (outcome.kind === "Done") return left.length > 0 ? wrong(`done, but not ${left}`) : undefined;
     if (outcome.kind === "Terminal" && isExcused(outcome.reason, left, world)) return undefined;
@@ -60,31 +60,31 @@ function play(world: World): string | undefined {
   return wrong(`no rest, ${differing(world, start)} is open`);
 }
 
-function told({ step }: Choice): string {
-  if (step.do !== "rest") return step.do;
+function told({ step }: MachineDecision): string {
+  if (step.do !== "none") return step.do;
   const { outcome } = step;
   return "reason" in outcome ? `${outcome.kind}/${outcome.reason}` : outcome.kind;
 }
 
 /** Nothing is done more often than it takes. */
-function tooMuch({ done, manners, view }: World, { requests }: Start): string | undefined {
+function tooMuch({ done, manners, observation }: World, { requests }: Start): string | undefined {
   const times = (what: string) => done.filter((step) => step === what).length;
   if (times("create") > 1) return "created twice";
   if (times("restart") > (requests.restart === undefined ? 0 : 1)) return "restarted more often than asked";
   if (times("stop") > 3 || times("start") > 3 || times("delete") > 3) return "a machine that comes and goes";
   const refused = manners.resize === "refused" || manners.resize === "failed";
-  if (refused && manners.first === "done" && view.spec.powerState === "Running" && times("stop") > 1)
+  if (refused && manners.first === "done" && observation.spec.powerState === "Running" && times("stop") > 1)
     return "stopped again for what was refused";
   return done.length > 40 ? "an endless game" : undefined;
 }
 
 function differing(world: World, { requests, mayRest }: Start): Part[] {
-  const { view, machine, addresses, secrets, done } = world;
-  const { spec, memory } = view;
+  const { observation, machine, addresses, secrets, done } = world;
+  const { spec, memory } = observation;
   const wrong = new Set<Part>();
   const mine = addresses.filter(({ machineId }) => machineId === null || machineId === ID);
-  if (view.deleting || !machine) {
-    if (view.deleting === (machine !== undefined)) wrong.add("machine");
+  if (observation.deleting || !machine) {
+    if (observation.deleting === (machine !== undefined)) wrong.add("machine");
     if (secrets.size > 0) wrong.add("desktop");
     if (spec.publicIpReleasePolicy === "Release" && mine.length > 0) wrong.add("address");
     return [...wrong];
@@ -118,7 +118,8 @@ function differing(world: World, { requests, mayRest }: Start): Part[] {
   const unused = machine.publicIpType !== "static" && mine.length > 0;
   if (unused && spec.publicIpReleasePolicy === "Release") wrong.add("address");
   const restarted = done.some((step) => ["restart", "start", "create"].includes(step));
-  if (hasAny(view.requests) || (requests.restart !== undefined && on && !restarted)) wrong.add("requests");
+  if (hasAny(observation.requests) || (requests.restart !== undefined && on && !restarted))
+    wrong.add("requests");
   return [...wrong];
 }
 
@@ -143,8 +144,8 @@ function isExcused(reason: string, left: readonly Part[], world: World): boolean
 }
 
 /** What this world does not allow, by the reason that says so. */
-function excusesOf({ view, machine, manners, accessors }: World): Map<string, readonly Part[]> {
-  const { spec } = view;
+function excusesOf({ observation, machine, manners, accessors }: World): Map<string, readonly Part[]> {
+  const { spec } = observation;
   const on = spec.powerState === "Running";
   const hardware = machine && hardwareDrift(spec, machine);
   const differs = hardware !== undefined && hardware.changes.length > 0;
@@ -164,7 +165,7 @@ function excusesOf({ view, machine, manners, accessors }: World): Map<string, re
     [!manners.goodStanding && on, REASON.AccountNotInGoodStanding, unhad],
     [!manners.agent && on, REASON.TransitionTimedOut, ["power", "desktop"]],
     [!machine && spec.onExternalDeletion === "Stall", REASON.ExternallyDeleted, ["machine"]],
-    [view.resolution?.state === "found", REASON.CreateAmbiguous, PARTS],
+    [observation.resolution?.state === "found", REASON.CreateAmbiguous, PARTS],
   ];
   return new Map(all.filter(([holds]) => holds).map(([, reason, parts]) => [reason, parts]));
 }
@@ -196,6 +197,10 @@ describe("decide, played to the end", () => {
 
 /** How this game began. */
 function startOf(worlds: Iterable<World>, game: number): string {
-  const { view, machine, manners } = [...worlds].at(game) ?? new World();
-  return JSON.stringify({ view: particulars(view, scene().view), machine: machine?.state, manners });
+  const { observation, machine, manners } = [...worlds].at(game) ?? new World();
+  return JSON.stringify({
+    observation: particulars(observation, scene().observation),
+    machine: machine?.state,
+    manners,
+  });
 }

@@ -14,12 +14,12 @@
  */
 import { describe, expect, it } from "vitest";
 import type { Machine } from "../../../src/kinds/machine/api.ts";
-import { decide } from "../../../src/kinds/machine/decide.ts";
+import { decideMachine } from "../../../src/kinds/machine/decide.ts";
 import {
-  type Around,
   AWAIT_CAPACITY,
   type Capacity,
   type MachineMemory,
+  type Related,
   type Sighting,
   TO_DELETE,
   TO_RESIZE,
@@ -78,15 +78,15 @@ interface Facts {
   spec?: Partial<MachineSpec>;
   machine?: Partial<Machine>;
   memory?: MachineMemory;
-  around?: Partial<Around>;
+  related?: Partial<Related>;
   requests?: Requests;
-  sighting?: Sighting;
+  resource?: Sighting;
 }
 
 const CLAIMED: Facts = {
   spec: { publicIpReleasePolicy: "Release" },
   memory: { staticIp: IP },
-  around: { addresses: [{ ip: IP, machineId: null }] },
+  related: { addresses: [{ ip: IP, machineId: null }] },
 };
 const GONE: Sighting = { state: "absent", certain: true };
 const REFUSED_DELETE = {
@@ -108,27 +108,30 @@ const TEMPTATIONS: readonly Facts[] = [
   { memory: { operation: REFUSED_DELETE } },
   { requests: { restart: "r1" } },
   { requests: { start: "s1" } },
-  { spec: { startupScriptId: "s1" }, around: { scripts: [] } },
-  { spec: { startupScriptId: "s1" }, around: { scripts: ["s2"] } },
-  { spec: { accessors: { userIds: [ADA.id] } }, around: { accessors: [] } },
-  { spec: { accessors: {} }, around: { accessors: [ADA] } },
-  { spec: { desktopSecretRef: { name: "mine" } }, around: { desktop: "stale" } },
+  { spec: { startupScriptId: "s1" }, related: { scripts: [] } },
+  { spec: { startupScriptId: "s1" }, related: { scripts: ["s2"] } },
+  { spec: { accessors: { userIds: [ADA.id] } }, related: { accessors: [] } },
+  { spec: { accessors: {} }, related: { accessors: [ADA] } },
+  { spec: { desktopSecretRef: { name: "mine" } }, related: { desktop: "stale" } },
   { memory: { desktopSecret: "mine" } },
   CLAIMED,
-  { ...CLAIMED, sighting: GONE },
-  { sighting: GONE, spec: { onExternalDeletion: "Recreate" } },
+  { ...CLAIMED, resource: GONE },
+  { resource: GONE, spec: { onExternalDeletion: "Recreate" } },
 ];
-const TEMPTED = axis(TEMPTATIONS, ({ view }, { spec, machine, memory, around, requests, sighting }) => {
-  const plain = scene();
-  const present = { state: "present", machine: { ...plain.machine, ...machine } } as const;
-  Object.assign(view, {
-    spec: { ...plain.spec, ...spec },
-    memory: { ...memory },
-    around: { ...plain.around, ...around },
-    requests: { ...requests },
-    sighting: sighting ?? present,
-  });
-});
+const TEMPTED = axis(
+  TEMPTATIONS,
+  ({ observation }, { spec, machine, memory, related, requests, resource }) => {
+    const plain = scene();
+    const present = { state: "present", machine: { ...plain.machine, ...machine } } as const;
+    Object.assign(observation, {
+      spec: { ...plain.spec, ...spec },
+      memory: { ...memory },
+      related: { ...plain.related, ...related },
+      requests: { ...requests },
+      resource: resource ?? present,
+    });
+  },
+);
 
 /** What a round finds beside the hardware: nothing, what is only waited for, and a machine that was stopped to be resized. */
 const WAITING = inFlight([AGES[0], AGES[3]]).filter(
@@ -146,9 +149,9 @@ function resizing(difference: Difference, ...chances: readonly Chance[]): Axis {
     const hint: Capacity = chance === "short" ? { hint: chance, retryMs: 15_000 } : { hint: "free" };
     for (const put of hardware([difference])) put(scene);
     scene.spec.resizePolicy = policy;
-    scene.around.standing =
+    scene.related.standing =
       chance === "not asked" ? undefined : { good: chance !== "bad standing", messages: [] };
-    scene.around.capacity = chance === "not asked" ? {} : { A4000: hint, H100: hint };
+    scene.related.capacity = chance === "not asked" ? {} : { A4000: hint, H100: hint };
   });
 }
 
@@ -279,20 +282,22 @@ describe("decide", () => {
     "breaks no law, whatever is known of $what",
     ({ axes, atLeast }) => {
       const court = new Court();
-      const views = every(axes, ({ view }) => court.judge(view));
+      const observations = every(axes, ({ observation }) => court.judge(observation));
       expect(court.verdict).toEqual({});
-      expect(views).toBeGreaterThanOrEqual(atLeast);
+      expect(observations).toBeGreaterThanOrEqual(atLeast);
     },
     120_000,
   );
 
   it("writes only where ownership lets it, whatever it is tempted to", () => {
     const court = new Court();
-    const views = every([...OWNERSHIP, DELETING, TEMPTED], ({ view }) => court.judge(view));
+    const observations = every([...OWNERSHIP, DELETING, TEMPTED], ({ observation }) =>
+      court.judge(observation),
+    );
     expect(court.verdict).toEqual({});
     // Else a law could hold only because it is never put to the test.
     expect(WRITES.filter((step) => !court.seen.has(step))).toEqual([]);
-    expect(views).toBeGreaterThan(20_000);
+    expect(observations).toBeGreaterThan(20_000);
   }, 120_000);
 
   it.each([
@@ -303,45 +308,46 @@ describe("decide", () => {
     (_how, hold) => {
       const court = new Court();
       const axes = [...BESIDE_POWER, hardware(["none", "disk"]), REQUESTED.slice(0, 3)];
-      const views = every(axes, (scene) => {
+      const observations = every(axes, (scene) => {
         const { name, startupScriptId, accessors } = scene.spec;
         hold?.(scene);
-        const { step } = decide(scene.view);
+        const { step } = decideMachine(scene.observation);
         onlyPower(scene);
-        const alone = decide(scene.view).step;
+        const alone = decideMachine(scene.observation).step;
         Object.assign(scene.spec, { name, startupScriptId, accessors });
-        if (step.do !== alone.do) court.accuse(`${step.do} instead of ${alone.do}`, scene.view);
+        if (step.do !== alone.do) court.accuse(`${step.do} instead of ${alone.do}`, scene.observation);
       });
       expect(court.verdict).toEqual({});
-      expect(views).toBeGreaterThan(50_000);
+      expect(observations).toBeGreaterThan(50_000);
     },
     120_000,
   );
 
   it("says why a fact cannot be had, and goes on asking for it", () => {
     const court = new Court();
-    const trouble = { kind: "Retry", reason: "ApiUnavailable", message: "503" } as const;
-    let troubled = 0;
+    const readError = { kind: "Retry", reason: "ApiUnavailable", message: "503" } as const;
+    let readErrorOf = 0;
     for (const axes of NEEDY)
-      every(axes, ({ view, around }) => {
-        around.troubles = {};
-        const { step, asks = [] } = decide(view);
-        if (step.do !== "rest" || step.outcome.kind !== "Unknown") return;
-        troubled++;
-        around.troubles = Object.fromEntries(asks.map((ask) => [ask, trouble]));
-        const after = decide(view);
-        const said = after.step.do === "rest" && after.step.outcome.kind === "Retry";
-        if (!said || after.asks?.join() !== asks.join()) court.accuse("a trouble that is not told", view);
+      every(axes, ({ observation, related }) => {
+        related.readErrors = {};
+        const { step, needs = [] } = decideMachine(observation);
+        if (step.do !== "none" || step.outcome.kind !== "Unknown") return;
+        readErrorOf++;
+        related.readErrors = Object.fromEntries(needs.map((ask) => [ask, readError]));
+        const after = decideMachine(observation);
+        const said = after.step.do === "none" && after.step.outcome.kind === "Retry";
+        if (!said || after.needs?.join() !== needs.join())
+          court.accuse("a trouble that is not told", observation);
       });
     expect(court.verdict).toEqual({});
-    expect(troubled).toBeGreaterThan(1_000);
+    expect(readErrorOf).toBeGreaterThan(1_000);
   }, 120_000);
 
   it("changes nothing that it is given, since views share what is known", () => {
-    const { view } = scene();
+    const { observation } = scene();
     for (const put of TEMPTED) {
-      put({ ...scene(), view });
-      expect(() => decide(deepFrozen(structuredClone(view)))).not.toThrow();
+      put({ ...scene(), observation });
+      expect(() => decideMachine(deepFrozen(structuredClone(observation)))).not.toThrow();
     }
   });
 });

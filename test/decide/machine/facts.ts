@@ -1,56 +1,65 @@
 /** Plain questions to a view, in which the laws of `decide` are worded. They do not use the code that chooses. */
 
 import type { Machine } from "../../../src/kinds/machine/api.ts";
-import { ASK, type Choice, type MachineView } from "../../../src/kinds/machine/observation.ts";
-import type { Address, Person } from "../../../src/kinds/machine/related-api.ts";
+import {
+  FACT,
+  type MachineDecision,
+  type MachineObservation,
+} from "../../../src/kinds/machine/observation.ts";
+import type { Address, User } from "../../../src/kinds/machine/related-api.ts";
 import type { MachineSpec } from "../../../src/kinds/machine/types.ts";
 import type { Operation } from "../../../src/reconcile/kind.ts";
 import type { Requests } from "../../../src/reconcile/record.ts";
 import { ID } from "./situations.ts";
 
-export function machineOf({ sighting }: MachineView): Machine | undefined {
-  return sighting.state === "present" ? sighting.machine : undefined;
+export function machineOf({ resource }: MachineObservation): Machine | undefined {
+  return resource.state === "present" ? resource.machine : undefined;
 }
 
-export function stateOf(view: MachineView): string | undefined {
-  return machineOf(view)?.state;
+export function stateOf(observation: MachineObservation): string | undefined {
+  return machineOf(observation)?.state;
 }
 
-export function isOff(view: MachineView): boolean {
-  return stateOf(view) === "off";
+export function isOff(observation: MachineObservation): boolean {
+  return stateOf(observation) === "off";
 }
 
-export function isOn(view: MachineView): boolean {
-  return stateOf(view) === "ready" || stateOf(view) === "serviceready";
+export function isOn(observation: MachineObservation): boolean {
+  return stateOf(observation) === "ready" || stateOf(observation) === "serviceready";
 }
 
-export function isReady(view: MachineView): boolean {
-  return stateOf(view) === "ready";
+export function isReady(observation: MachineObservation): boolean {
+  return stateOf(observation) === "ready";
 }
 
 /** Not on its way from one state to another. */
-export function isSettled(view: MachineView): boolean {
-  return isOff(view) || isOn(view);
+export function isSettled(observation: MachineObservation): boolean {
+  return isOff(observation) || isOn(observation);
 }
 
-export function isGone({ sighting }: MachineView): boolean {
-  return sighting.state === "absent" && sighting.certain;
+export function isGone({ resource }: MachineObservation): boolean {
+  return resource.state === "absent" && resource.certain;
 }
 
 /** Off after it was on as asked, and allowed to do so. */
-export function shutItselfDown(view: MachineView): boolean {
-  const allowed = machineOf(view)?.autoShutdownEnabled === true;
-  return allowed && isOff(view) && view.spec.powerState === "Running" && view.memory.power === "Running";
+export function shutItselfDown(observation: MachineObservation): boolean {
+  const allowed = machineOf(observation)?.autoShutdownEnabled === true;
+  return (
+    allowed &&
+    isOff(observation) &&
+    observation.spec.powerState === "Running" &&
+    observation.memory.power === "Running"
+  );
 }
 
 /** The hardware was asked for and is not short, and the account is in good standing. */
-export function mayRunOn({ around }: MachineView, machineType: string): boolean {
-  const capacity = around.capacity[machineType];
-  return around.standing?.good === true && capacity !== undefined && capacity.hint !== "short";
+export function mayRunOn({ related }: MachineObservation, machineType: string): boolean {
+  const capacity = related.capacity[machineType];
+  return related.standing?.good === true && capacity !== undefined && capacity.hint !== "short";
 }
 
 /** This very change was refused, and the user has not asked for another try since. */
-export function isRefused({ memory, spec, asked }: MachineView): boolean {
+export function isRefused({ memory, spec, asked }: MachineObservation): boolean {
   const { resizeRefusal } = memory;
   return (
     resizeRefusal?.machineType === spec.machineType &&
@@ -65,19 +74,19 @@ export function isPower(operation: Operation | undefined): boolean {
 }
 
 /** Whether the state cannot be that of before the operation: a restart alone ends where it began. */
-export function hasShown(view: MachineView, { intent, target }: Operation): boolean {
-  if (intent === "Create") return isSettled(view);
-  return intent !== "Restart" && (target === "Running" ? isReady(view) : isOff(view));
+export function hasShown(observation: MachineObservation, { intent, target }: Operation): boolean {
+  if (intent === "Create") return isSettled(observation);
+  return intent !== "Restart" && (target === "Running" ? isReady(observation) : isOff(observation));
 }
 
-export function isNamed({ accessors }: MachineSpec, { id, email }: Person): boolean {
+export function isNamed({ accessors }: MachineSpec, { id, email }: User): boolean {
   const { userIds = [], emails = [] } = accessors ?? {};
   return userIds.includes(id) || emails.some((named) => named.toLowerCase() === email);
 }
 
 /** Addresses that nobody who is known has. */
-export function unresolved({ spec, around }: MachineView): string[] {
-  const known = [...(around.accessors ?? []), ...(around.users ?? [])];
+export function unresolved({ spec, related }: MachineObservation): string[] {
+  const known = [...(related.accessors ?? []), ...(related.users ?? [])];
   const emails = spec.accessors?.emails ?? [];
   return emails.filter((named) => !known.some(({ email }) => email === named.toLowerCase()));
 }
@@ -92,26 +101,28 @@ export function requestOf(requests: Requests | undefined, what: string): string 
   return what === "restart" ? requests?.restart : requests?.start;
 }
 
-export function asksOf({ asks }: Choice): readonly string[] {
-  return asks ?? [];
+export function asksOf({ needs }: MachineDecision): readonly string[] {
+  return needs ?? [];
 }
 
 /** Facts that are managed for this view, and not known yet; by what they are asked for. */
-export function missing({ spec, around, identity }: MachineView): Set<string> {
+export function missing({ spec, related, identity }: MachineObservation): Set<string> {
   const all = new Set<string>();
-  if (spec.startupScriptId !== undefined && !around.scripts) all.add(ASK.scripts);
-  if (spec.accessors && !around.accessors) all.add(ASK.accessors);
-  if (spec.accessors?.emails?.length && !around.users) all.add(ASK.users);
-  if (spec.desktopSecretRef && !around.desktop) all.add(ASK.desktop);
-  if (!around.addresses) all.add(ASK.addresses);
-  if (!around.standing) all.add(ASK.standing);
-  if (identity.state === "none" && !around.machines) all.add(ASK.machines);
+  if (spec.startupScriptId !== undefined && !related.scripts) all.add(FACT.scripts);
+  if (spec.accessors && !related.accessors) all.add(FACT.accessors);
+  if (spec.accessors?.emails?.length && !related.users) all.add(FACT.users);
+  if (spec.desktopSecretRef && !related.desktop) all.add(FACT.desktop);
+  if (!related.addresses) all.add(FACT.addresses);
+  if (!related.standing) all.add(FACT.standing);
+  if (identity.state === "none" && !related.machines) all.add(FACT.machines);
   return all;
 }
 
 /** Whether this can be asked for, and is of use. */
-export function isOpen(view: MachineView, ask: string): boolean {
-  const types = [view.spec.machineType, machineOf(view)?.machineType];
-  const capacity = types.some((type) => type && ask === ASK.capacity(type) && !view.around.capacity[type]);
-  return capacity || missing(view).has(ask);
+export function isOpen(observation: MachineObservation, ask: string): boolean {
+  const types = [observation.spec.machineType, machineOf(observation)?.machineType];
+  const capacity = types.some(
+    (type) => type && ask === FACT.capacity(type) && !observation.related.capacity[type],
+  );
+  return capacity || missing(observation).has(ask);
 }

@@ -1,7 +1,7 @@
 /** Puts choices of `decide` to its laws, and keeps for each law that is broken the smallest view in which it was. */
 
-import { decide } from "../../../src/kinds/machine/decide.ts";
-import type { Choice, MachineView } from "../../../src/kinds/machine/observation.ts";
+import { decideMachine } from "../../../src/kinds/machine/decide.ts";
+import type { MachineDecision, MachineObservation } from "../../../src/kinds/machine/observation.ts";
 import { type Law, STEP_LAWS } from "./laws.ts";
 import { REST_LAWS } from "./rest-laws.ts";
 import { scene } from "./situations.ts";
@@ -18,20 +18,20 @@ export class Court {
   readonly seen = new Set<string>();
   readonly #cases = new Map<string, { count: number; smallest: string | undefined }>();
 
-  judge(view: MachineView): Choice {
-    const choice = decide(view);
-    const { step } = choice;
-    this.seen.add(step.do === "rest" ? step.outcome.kind : step.do);
+  judge(observation: MachineObservation): MachineDecision {
+    const decision = decideMachine(observation);
+    const { step } = decision;
+    this.seen.add(step.do === "none" ? step.outcome.kind : step.do);
     for (const { says, holds } of LAWS.get(step.do) ?? [])
-      if (!holds(view, step, choice)) this.accuse(`${says} (${step.do})`, view);
-    return choice;
+      if (!holds(observation, step, decision)) this.accuse(`${says} (${step.do})`, observation);
+    return decision;
   }
 
-  accuse(says: string, view: MachineView): void {
+  accuse(says: string, observation: MachineObservation): void {
     const found = this.#cases.get(says) ?? { count: 0, smallest: undefined };
     this.#cases.set(says, found);
     if (++found.count > COMPARED) return;
-    const shown = JSON.stringify(particulars(view, scene().view));
+    const shown = JSON.stringify(particulars(observation, scene().observation));
     if (!found.smallest || shown.length < found.smallest.length) found.smallest = shown;
   }
 

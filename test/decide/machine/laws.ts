@@ -6,9 +6,9 @@
 import { scriptDrift } from "../../../src/kinds/machine/belongings.ts";
 import { hardwareDrift, settingsDrift } from "../../../src/kinds/machine/diff.ts";
 import {
-  type Choice,
+  type MachineDecision,
+  type MachineObservation,
   type MachineStep,
-  type MachineView,
   TO_DELETE,
   TO_RESIZE,
 } from "../../../src/kinds/machine/observation.ts";
@@ -44,13 +44,13 @@ type Named<D extends Taken["do"], T = Taken> = T extends { do: infer E }
 export interface Law {
   of: readonly string[];
   says: string;
-  holds(view: MachineView, step: Taken, choice: Choice): boolean;
+  holds(observation: MachineObservation, step: Taken, decision: MachineDecision): boolean;
 }
 
 export function law<const D extends Taken["do"]>(
   of: readonly D[],
   says: string,
-  holds: (view: MachineView, step: Named<D>, choice: Choice) => boolean,
+  holds: (observation: MachineObservation, step: Named<D>, decision: MachineDecision) => boolean,
 ): Law {
   // It is looked up by the steps that it is about, and never asked about another.
   return { of, says, holds } as Law;
@@ -80,135 +80,153 @@ export const STEP_LAWS: readonly Law[] = [
   law(WRITES, "a create is for who owns nothing, all else for what is owned", ({ identity }, step) => {
     return identity.state === (step.do === "create" ? "none" : "ours");
   }),
-  law(WRITES, "nothing is written on knowledge that is known to be old", ({ trouble }, step) => {
-    return step.do === "create" || !trouble;
+  law(WRITES, "nothing is written on knowledge that is known to be old", ({ readError }, step) => {
+    return step.do === "create" || !readError;
   }),
   law(
     [...LIVING, "create", "addFinalizer", "disown"],
     "nothing is begun for what is being deleted",
-    (view) => {
-      return !view.deleting;
+    (observation) => {
+      return !observation.deleting;
     },
   ),
-  law([...LIVING, "stop", "delete"], "nothing is done to a machine that cannot be seen", (view) => {
-    return machineOf(view) !== undefined;
+  law([...LIVING, "stop", "delete"], "nothing is done to a machine that cannot be seen", (observation) => {
+    return machineOf(observation) !== undefined;
   }),
 
   law(
     ["create"],
     "no machine is made in vain: in bad standing, beyond the quota, without hardware",
-    (view) => {
-      const { standing, machines } = view.around;
-      const room = machines !== undefined && machines.count < machines.most;
-      const runs = view.spec.powerState === "Running";
-      return room && standing?.good === true && (!runs || mayRunOn(view, view.spec.machineType));
+    (observation) => {
+      const { standing, machines } = observation.related;
+      const controller = machines !== undefined && machines.count < machines.most;
+      const runs = observation.spec.powerState === "Running";
+      return (
+        controller &&
+        standing?.good === true &&
+        (!runs || mayRunOn(observation, observation.spec.machineType))
+      );
     },
   ),
   law(["create"], "a create begins with nothing under way", (_view, _step, { memory }) => !memory.operation),
 
-  law(ROUND, "what has failed is not tried again by the round before its time", ({ held }, step) => {
-    return held[stepName(step)] === undefined;
+  law(ROUND, "what has failed is not tried again by the round before its time", ({ backingOff }, step) => {
+    return backingOff[stepName(step)] === undefined;
   }),
-  law(["update"], "settings are put back only where they differ, and only those", (view, step) => {
-    const machine = machineOf(view);
-    const drift = machine && settingsDrift(view.spec, machine);
+  law(["update"], "settings are put back only where they differ, and only those", (observation, step) => {
+    const machine = machineOf(observation);
+    const drift = machine && settingsDrift(observation.spec, machine);
     return drift !== undefined && drift.changes.length > 0 && isSame(drift.settings, step.settings);
   }),
   law(
     ["assign"],
     "only the declared script is assigned, where it is missing and no other is left",
-    (view, step) => {
-      const drift = scriptDrift(view.spec, view.around);
-      const waived = drift?.extra.every((of) => view.held[`unassign/${of}`]?.kind === "Terminal");
+    (observation, step) => {
+      const drift = scriptDrift(observation.spec, observation.related);
+      const waived = drift?.extra.every(
+        (of) => observation.backingOff[`unassign/${of}`]?.kind === "Terminal",
+      );
       return drift?.missing === step.of && waived === true;
     },
   ),
   law(
     ["unassign"],
     "a script is taken away only where scripts are managed, never the declared one",
-    (view, { of }) => {
-      const { startupScriptId } = view.spec;
-      const has = view.around.scripts?.includes(of) ?? false;
+    (observation, { of }) => {
+      const { startupScriptId } = observation.spec;
+      const has = observation.related.scripts?.includes(of) ?? false;
       return startupScriptId !== undefined && startupScriptId !== of && has;
     },
   ),
   law(
     ["grant"],
     "access is given only to whom the spec names, and who has none",
-    ({ spec, around }, step) => {
+    ({ spec, related }, step) => {
       const { person, of } = step;
-      const has = around.accessors?.some(({ id }) => id === of);
+      const has = related.accessors?.some(({ id }) => id === of);
       return of === person.id && isNamed(spec, person) && has === false;
     },
   ),
   law(
     ["revoke"],
     "access is taken only from whom the spec does not name",
-    ({ spec, around }, { person, of }) => {
-      const has = around.accessors?.some(({ id }) => id === of);
+    ({ spec, related }, { person, of }) => {
+      const has = related.accessors?.some(({ id }) => id === of);
       return spec.accessors !== undefined && of === person.id && !isNamed(spec, person) && has === true;
     },
   ),
-  law(["revoke"], "nobody is revoked while an address is not resolved", (view) => {
-    return view.around.users !== undefined || unresolved(view).length === 0;
+  law(["revoke"], "nobody is revoked while an address is not resolved", (observation) => {
+    return observation.related.users !== undefined || unresolved(observation).length === 0;
   }),
 
   law(["resize"], "only what is off is resized", isOff),
-  law(["resize"], "only a real difference is resized, and a disk never shrinks", (view, { hardware }) => {
-    const machine = machineOf(view);
-    const drift = machine && hardwareDrift(view.spec, machine);
-    const grows = !hardware.diskSize || hardware.diskSize * GIB > (machine?.storageTotal ?? 0);
-    return drift !== undefined && drift.changes.length > 0 && grows && isSame(drift.hardware, hardware);
+  law(
+    ["resize"],
+    "only a real difference is resized, and a disk never shrinks",
+    (observation, { hardware }) => {
+      const machine = machineOf(observation);
+      const drift = machine && hardwareDrift(observation.spec, machine);
+      const grows = !hardware.diskSize || hardware.diskSize * GIB > (machine?.storageTotal ?? 0);
+      return drift !== undefined && drift.changes.length > 0 && grows && isSame(drift.hardware, hardware);
+    },
+  ),
+  law(["resize"], "a resize that was refused is tried again only after a while", (observation) => {
+    const age = observation.now - Date.parse(observation.memory.resizeRefusal?.at ?? "");
+    return !isRefused(observation) || age >= observation.limits.slowMs;
   }),
-  law(["resize"], "a resize that was refused is tried again only after a while", (view) => {
-    const age = view.now - Date.parse(view.memory.resizeRefusal?.at ?? "");
-    return !isRefused(view) || age >= view.limits.slowMs;
-  }),
-  law(["resize"], "what is to run is not changed to hardware that is short, nor in bad standing", (view) => {
-    const stays = view.spec.powerState === "Stopped" || shutItselfDown(view);
-    return stays || mayRunOn(view, view.spec.machineType);
-  }),
+  law(
+    ["resize"],
+    "what is to run is not changed to hardware that is short, nor in bad standing",
+    (observation) => {
+      const stays = observation.spec.powerState === "Stopped" || shutItselfDown(observation);
+      return stays || mayRunOn(observation, observation.spec.machineType);
+    },
+  ),
 
   law(["start"], "only what is off is started", isOff),
   law(["start"], "nothing is started against the wish", ({ spec }) => spec.powerState === "Running"),
   law(
     ["start"],
     "nothing is started before its hardware is known not to be short, or in bad standing",
-    (view) => {
-      return mayRunOn(view, machineOf(view)?.machineType || view.spec.machineType);
+    (observation) => {
+      return mayRunOn(observation, machineOf(observation)?.machineType || observation.spec.machineType);
     },
   ),
-  law(["start"], "a machine that shut itself down is started only on request", (view) => {
-    const asked = Object.keys(view.requests).length > 0;
+  law(["start"], "a machine that shut itself down is started only on request", (observation) => {
+    const asked = Object.keys(observation.requests).length > 0;
     // After an operation of ours it is off because of that, or was to be on already.
-    return !shutItselfDown(view) || asked || isPower(view.memory.operation);
+    return !shutItselfDown(observation) || asked || isPower(observation.memory.operation);
   }),
 
   law(
     ["start", "stop", "restart"],
     "power is not changed while the change before may not show yet",
-    (view) => {
-      const { event, memory, now, limits } = view;
+    (observation) => {
+      const { event, memory, now, limits } = observation;
       const { operation } = memory;
       if (!isPower(operation) || !operation) return true;
       const late = now >= Date.parse(operation.deadline);
       const young = now - Date.parse(operation.requestedAt) < limits.resendMs;
       const unseen = event.state === "pending" || (event.state === "done" && event.unseen === true);
-      return late || !(unseen || (event.state === "none" && young)) || hasShown(view, operation);
+      return late || !(unseen || (event.state === "none" && young)) || hasShown(observation, operation);
     },
   ),
-  law(["start", "stop"], "power that failed to change is not changed so again at once", (view, step) => {
-    const { event, memory, now, limits } = view;
-    const { intent, target, failedAt, deadline = "" } = memory.operation ?? {};
-    const same =
-      step.do === "start" ? intent === "Start" : intent === "Stop" && target === (step.target ?? "Stopped");
-    const late = now >= Date.parse(deadline);
-    const waited = failedAt !== undefined && now - Date.parse(failedAt) >= limits.resendMs;
-    return event.state !== "failed" || !same || late || waited;
-  }),
+  law(
+    ["start", "stop"],
+    "power that failed to change is not changed so again at once",
+    (observation, step) => {
+      const { event, memory, now, limits } = observation;
+      const { intent, target, failedAt, deadline = "" } = memory.operation ?? {};
+      const same =
+        step.do === "start" ? intent === "Start" : intent === "Stop" && target === (step.target ?? "Stopped");
+      const late = now >= Date.parse(deadline);
+      const waited = failedAt !== undefined && now - Date.parse(failedAt) >= limits.resendMs;
+      return event.state !== "failed" || !same || late || waited;
+    },
+  ),
   law(["stop"], "only what is on is stopped", isOn),
-  law(["stop"], "nothing is stopped but by the wish, for a resize, or to be deleted", (view, step) => {
-    const { spec, deleting, memory, deletionPolicy } = view;
+  law(["stop"], "nothing is stopped but by the wish, for a resize, or to be deleted", (observation, step) => {
+    const { spec, deleting, memory, deletionPolicy } = observation;
     const refused = memory.operation?.intent === "Delete" && memory.operation.target === TO_DELETE;
     if (deleting) return step.target === TO_DELETE && refused && deletionPolicy === "Delete";
     if (step.target === TO_RESIZE) return spec.powerState === "Running";
@@ -217,17 +235,17 @@ export const STEP_LAWS: readonly Law[] = [
   law(
     ["stop"],
     "a machine is stopped for a resize only where that is allowed and can be had",
-    (view, step) => {
+    (observation, step) => {
       if (step.target !== TO_RESIZE) return true;
-      const machine = machineOf(view);
-      const differs = machine !== undefined && hardwareDrift(view.spec, machine).changes.length > 0;
-      const allowed = view.spec.resizePolicy === "StopAndResize" && !isRefused(view);
-      return differs && allowed && mayRunOn(view, view.spec.machineType);
+      const machine = machineOf(observation);
+      const differs = machine !== undefined && hardwareDrift(observation.spec, machine).changes.length > 0;
+      const allowed = observation.spec.resizePolicy === "StopAndResize" && !isRefused(observation);
+      return differs && allowed && mayRunOn(observation, observation.spec.machineType);
     },
   ),
 
-  law(["restart"], "only what is on and shall be on is restarted", (view) => {
-    return isOn(view) && view.spec.powerState === "Running";
+  law(["restart"], "only what is on and shall be on is restarted", (observation) => {
+    return isOn(observation) && observation.spec.powerState === "Running";
   }),
   law(["restart"], "a restart is asked for, and nothing answers it already", ({ requests, memory }, step) => {
     const { restart } = requests;
@@ -237,69 +255,91 @@ export const STEP_LAWS: readonly Law[] = [
   law(
     ["handle"],
     "a request is put aside only when it is answered, or there is nothing to do",
-    (view, step) => {
-      const { requests, memory, spec } = view;
+    (observation, step) => {
+      const { requests, memory, spec } = observation;
       const what = Object.keys(step.requests);
       const isIn = (others: Requests | undefined) =>
         what.every((one) => requestOf(step.requests, one) === requestOf(others, one));
-      const idle = spec.powerState === "Stopped" || (isOn(view) && step.requests.restart === undefined);
+      const idle =
+        spec.powerState === "Stopped" || (isOn(observation) && step.requests.restart === undefined);
       return what.length > 0 && isIn(requests) && (idle || isIn(memory.operation?.requests));
     },
   ),
 
-  law(["delete"], "only what is being deleted and is not to be kept is deleted", (view) => {
-    return view.deleting && view.deletionPolicy === "Delete";
+  law(["delete"], "only what is being deleted and is not to be kept is deleted", (observation) => {
+    return observation.deleting && observation.deletionPolicy === "Delete";
   }),
   law(
     ["releaseAddress"],
     "only an address that was claimed is given back, and only under Release",
-    (view, step) => {
-      return view.spec.publicIpReleasePolicy === "Release" && view.memory.staticIp === step.ip;
+    (observation, step) => {
+      return observation.spec.publicIpReleasePolicy === "Release" && observation.memory.staticIp === step.ip;
     },
   ),
-  law(["releaseAddress"], "an address that another machine has is not given back", ({ around }, { ip }) => {
-    return isStillClaimed(around.addresses, ip);
+  law(["releaseAddress"], "an address that another machine has is not given back", ({ related }, { ip }) => {
+    return isStillClaimed(related.addresses, ip);
   }),
-  law(["releaseAddress"], "an address that the machine may be using is not given back", (view, { ip }) => {
-    const { publicIp, publicIpType } = machineOf(view) ?? {};
-    return isGone(view) || (!!publicIpType && publicIpType !== "static" && publicIp !== ip);
-  }),
+  law(
+    ["releaseAddress"],
+    "an address that the machine may be using is not given back",
+    (observation, { ip }) => {
+      const { publicIp, publicIpType } = machineOf(observation) ?? {};
+      return isGone(observation) || (!!publicIpType && publicIpType !== "static" && publicIp !== ip);
+    },
+  ),
 
   law(
     ["writeDesktop"],
     "a desktop is written down where it is wanted, can be reached, and is not yet",
-    (view) => {
-      return view.spec.desktopSecretRef !== undefined && isReady(view) && view.around.desktop === "stale";
+    (observation) => {
+      return (
+        observation.spec.desktopSecretRef !== undefined &&
+        isReady(observation) &&
+        observation.related.desktop === "stale"
+      );
     },
   ),
   law(
     ["removeDesktop"],
     "a desktop's Secret goes only where memory names it and it has no use",
-    (view, { name }) => {
-      const unwanted = view.spec.desktopSecretRef?.name !== name;
-      return view.memory.desktopSecret === name && (unwanted || isGone(view));
+    (observation, { name }) => {
+      const unwanted = observation.spec.desktopSecretRef?.name !== name;
+      return observation.memory.desktopSecret === name && (unwanted || isGone(observation));
     },
   ),
 
-  law(["take"], "nobody takes a second machine", ({ identity }) => identity.state !== "ours"),
-  law(["disown"], "a machine is given up only when gone for certain, and another is wished", (view) => {
-    return isGone(view) && view.spec.onExternalDeletion === "Recreate" && !view.halted && view.finalizer;
-  }),
+  law(["recordOwnership"], "nobody takes a second machine", ({ identity }) => identity.state !== "ours"),
+  law(
+    ["disown"],
+    "a machine is given up only when gone for certain, and another is wished",
+    (observation) => {
+      return (
+        isGone(observation) &&
+        observation.spec.onExternalDeletion === "Recreate" &&
+        !observation.halted &&
+        observation.finalizer
+      );
+    },
+  ),
   law(["release"], "only what is being deleted is let go", ({ deleting }) => deleting),
-  law(["release"], "nothing is let go before its machine is gone for certain, or to be kept", (view) => {
-    const { identity, attempt, deletionPolicy, account } = view;
-    if (identity.state !== "ours") return identity.state === "conflict" || !attempt;
-    // Another team's key sees nothing: that must never look like gone.
-    const sure = isGone(view) && account.state === "valid" && account.team === TEAM;
-    return deletionPolicy === "Orphan" || sure;
-  }),
-  law(["release", "disown"], "nothing of a machine that is gone is left behind", (view, step) => {
-    const { memory, identity, deletionPolicy, around, spec } = view;
+  law(
+    ["release"],
+    "nothing is let go before its machine is gone for certain, or to be kept",
+    (observation) => {
+      const { identity, attempt, deletionPolicy, account } = observation;
+      if (identity.state !== "ours") return identity.state === "conflict" || !attempt;
+      // Another team's key sees nothing: that must never look like gone.
+      const sure = isGone(observation) && account.state === "valid" && account.team === TEAM;
+      return deletionPolicy === "Orphan" || sure;
+    },
+  ),
+  law(["release", "disown"], "nothing of a machine that is gone is left behind", (observation, step) => {
+    const { memory, identity, deletionPolicy, related, spec } = observation;
     const kept = step.do === "release" && deletionPolicy === "Orphan";
     if (identity.state !== "ours" || kept) return true;
     if (memory.desktopSecret !== undefined) return false;
     if (memory.staticIp === undefined || spec.publicIpReleasePolicy === "Keep") return true;
-    return around.addresses !== undefined && !isStillClaimed(around.addresses, memory.staticIp);
+    return related.addresses !== undefined && !isStillClaimed(related.addresses, memory.staticIp);
   }),
 ];
 

@@ -4,23 +4,23 @@
  */
 
 import type { Machine, MachineSettings } from "../../../src/kinds/machine/api.ts";
-import { decide } from "../../../src/kinds/machine/decide.ts";
+import { decideMachine } from "../../../src/kinds/machine/decide.ts";
 import { refusalOf } from "../../../src/kinds/machine/in-flight.ts";
 import {
-  type Around,
-  ASK,
   type Capacity,
-  type Choice,
   type DesktopFact,
+  FACT,
+  type MachineDecision,
   type MachineMemory,
+  type MachineObservation,
   type MachineStep,
-  type MachineView,
+  type Related,
   TO_DELETE,
 } from "../../../src/kinds/machine/observation.ts";
-import type { Address, Person } from "../../../src/kinds/machine/related-api.ts";
+import type { Address, User } from "../../../src/kinds/machine/related-api.ts";
 import { toTime } from "../../../src/kube/objects.ts";
 import type { Operation } from "../../../src/reconcile/kind.ts";
-import { isTelling, type Outcome } from "../../../src/reconcile/outcome.ts";
+import { isReported, type Outcome } from "../../../src/reconcile/outcome.ts";
 import type { OwnershipStep } from "../../../src/reconcile/ownership.ts";
 import { ADA, BOB, DEADLINE_MS, GIB, ID, RECORD, scene } from "./situations.ts";
 
@@ -78,10 +78,10 @@ const HINT_MS = 15_000;
 export class World {
   readonly manners: Manners;
   /** What the machine and its surroundings are like is put into it before each pass, as far as it is known. */
-  readonly view: MachineView;
+  readonly observation: MachineObservation;
   machine: Machine | undefined;
   scripts: string[] = [];
-  accessors: Person[] = [];
+  accessors: User[] = [];
   addresses: Address[] = [];
   /** Names of the Secrets that were written. */
   readonly secrets = new Set<string>();
@@ -96,34 +96,34 @@ export class World {
   #changedAt = 0;
 
   constructor(manners: Partial<Manners> = {}) {
-    const { view, machine } = scene();
+    const { observation, machine } = scene();
     this.manners = { ...GOOD, ...manners };
-    this.view = view;
+    this.observation = observation;
     this.machine = machine;
   }
 
   /** One pass, and the time until the next. */
-  pass(): Choice {
-    const { view } = this;
+  pass(): MachineDecision {
+    const { observation } = this;
     this.#look();
-    const choice = decide(view);
-    const { step, memory, asks = [] } = choice;
-    for (const ask of asks) this.#learn(ask);
-    const before = view.memory;
+    const decision = decideMachine(observation);
+    const { step, memory, needs = [] } = decision;
+    for (const ask of needs) this.#learn(ask);
+    const before = observation.memory;
     // What says nothing of the object is not written to its status either.
-    if (step.do !== "rest" || isTelling(step.outcome)) view.memory = memory;
-    if (step.do !== "rest") {
+    if (step.do !== "none" || isReported(step.outcome)) observation.memory = memory;
+    if (step.do !== "none") {
       this.done.push(step.do);
       this.#perform(step, before);
     }
-    this.#wait(step.do === "rest" ? pauseOf(step.outcome) : 1_000);
+    this.#wait(step.do === "none" ? pauseOf(step.outcome) : 1_000);
     this.#advance();
-    return choice;
+    return decision;
   }
 
   /** Whether something is still to come by itself. */
   get moving(): boolean {
-    const { event, memory } = this.view;
+    const { event, memory } = this.observation;
     const state = this.machine?.state ?? "";
     const ends = state === "serviceready" && !this.manners.agent;
     const passing = (state in NEXT || state === "upgrading") && !ends;
@@ -131,54 +131,57 @@ export class World {
   }
 
   #look(): void {
-    const { view } = this;
+    const { observation } = this;
     const stale = this.#isStale();
     const seen = stale ? this.#before : this.machine;
-    view.sighting = seen ? { state: "present", machine: { ...seen } } : { state: "absent", certain: true };
-    if (view.event.state === "done") view.event = { state: "done", ...(stale && { unseen: true }) };
-    view.around = this.#around();
+    observation.resource = seen
+      ? { state: "present", machine: { ...seen } }
+      : { state: "absent", certain: true };
+    if (observation.event.state === "done")
+      observation.event = { state: "done", ...(stale && { unseen: true }) };
+    observation.related = this.#related();
   }
 
   #isStale(): boolean {
-    return this.#before !== undefined && this.view.now < this.#changedAt + this.manners.staleMs;
+    return this.#before !== undefined && this.observation.now < this.#changedAt + this.manners.staleMs;
   }
 
-  #around(): Around {
-    const { manners, view } = this;
+  #related(): Related {
+    const { manners, observation } = this;
     const knows = (ask: string) => this.#known.has(ask);
     const short = this.#asked <= manners.shortages;
     const capacity: Capacity = short ? { hint: "short", retryMs: 60_000 } : { hint: "free" };
-    const types = [view.spec.machineType, this.machine?.machineType ?? ""];
-    const asked = types.filter((type) => knows(ASK.capacity(type)));
+    const types = [observation.spec.machineType, this.machine?.machineType ?? ""];
+    const asked = types.filter((type) => knows(FACT.capacity(type)));
     const { desktop } = manners;
-    const written = this.secrets.has(view.spec.desktopSecretRef?.name ?? "") ? "current" : "stale";
+    const written = this.secrets.has(observation.spec.desktopSecretRef?.name ?? "") ? "current" : "stale";
     return {
       capacity: Object.fromEntries(asked.map((type) => [type, capacity])),
-      troubles: {},
-      ...(knows(ASK.machines) && { machines: { count: 1, most: 10 } }),
-      ...(knows(ASK.scripts) && { scripts: this.scripts }),
-      ...(knows(ASK.accessors) && { accessors: this.accessors }),
-      ...(knows(ASK.users) && { users: [ADA, BOB] }),
-      ...(knows(ASK.desktop) && { desktop: desktop === "some" ? written : desktop }),
-      ...(knows(ASK.addresses) && { addresses: this.addresses }),
-      ...(knows(ASK.standing) && { standing: { good: manners.goodStanding, messages: [] } }),
+      readErrors: {},
+      ...(knows(FACT.machines) && { machines: { count: 1, most: 10 } }),
+      ...(knows(FACT.scripts) && { scripts: this.scripts }),
+      ...(knows(FACT.accessors) && { accessors: this.accessors }),
+      ...(knows(FACT.users) && { users: [ADA, BOB] }),
+      ...(knows(FACT.desktop) && { desktop: desktop === "some" ? written : desktop }),
+      ...(knows(FACT.addresses) && { addresses: this.addresses }),
+      ...(knows(FACT.standing) && { standing: { good: manners.goodStanding, messages: [] } }),
     };
   }
 
   #learn(ask: string): void {
-    if (ask.startsWith(ASK.capacity(""))) this.#asked++;
+    if (ask.startsWith(FACT.capacity(""))) this.#asked++;
     this.#known.add(ask);
   }
 
   #wait(ms: number): void {
-    this.view.now += ms;
+    this.observation.now += ms;
     if (ms < HINT_MS) return;
-    for (const ask of this.#known) if (ask.startsWith(ASK.capacity(""))) this.#known.delete(ask);
+    for (const ask of this.#known) if (ask.startsWith(FACT.capacity(""))) this.#known.delete(ask);
   }
 
   /** `before`: what was remembered before the pass. */
   #perform(step: Step, before: MachineMemory): void {
-    const { view } = this;
+    const { observation } = this;
     switch (step.do) {
       case "create":
         return this.#create();
@@ -206,36 +209,36 @@ export class World {
         return;
       case "releaseAddress":
         this.addresses = this.addresses.filter(({ ip }) => ip !== step.ip);
-        view.memory = { ...view.memory, staticIp: undefined };
+        observation.memory = { ...observation.memory, staticIp: undefined };
         return;
       case "writeDesktop":
-        this.secrets.add(view.spec.desktopSecretRef?.name ?? "");
+        this.secrets.add(observation.spec.desktopSecretRef?.name ?? "");
         return;
       case "removeDesktop":
         this.secrets.delete(step.name);
-        view.memory = { ...view.memory, desktopSecret: undefined };
+        observation.memory = { ...observation.memory, desktopSecret: undefined };
         return;
       case "handle":
         return this.#handle(step);
       case "disown":
-        view.identity = { state: "none" };
+        observation.identity = { state: "none" };
         // Of the status only the id and the operation go with it.
-        view.memory = { ...before, operation: undefined };
+        observation.memory = { ...before, operation: undefined };
         return;
       case "addFinalizer":
-        view.finalizer = true;
+        observation.finalizer = true;
         return;
-      case "take":
+      case "recordOwnership":
       case "restoreRecord":
-        view.identity = { state: "ours", record: RECORD, restore: false };
+        observation.identity = { state: "ours", record: RECORD, restore: false };
     }
     // Here end those that settle an attempt, too.
-    view.attempt = undefined;
-    view.resolution = undefined;
+    observation.attempt = undefined;
+    observation.resolution = undefined;
   }
 
   #create(): void {
-    const { view } = this;
+    const { observation } = this;
     const {
       machineType,
       diskSize = 0,
@@ -243,17 +246,17 @@ export class World {
       startupScriptId,
       name = "box-2",
       autoShutdown,
-    } = view.spec;
+    } = observation.spec;
     const state = powerState === "Running" ? "provisioning" : "stopping";
     const autoShutdownEnabled = autoShutdown?.enabled ?? false;
     const storageTotal = diskSize * GIB;
     this.machine = { ...scene().machine, name, state, machineType, storageTotal, autoShutdownEnabled };
     this.scripts = startupScriptId ? [startupScriptId] : [];
     this.accessors = [];
-    view.identity = { state: "ours", record: RECORD, restore: false };
-    view.requests = {};
+    observation.identity = { state: "ours", record: RECORD, restore: false };
+    observation.requests = {};
     // Only what is expected of the create is remembered.
-    view.memory = {};
+    observation.memory = {};
     this.#begin({ intent: "Create", target: powerState });
   }
 
@@ -277,9 +280,9 @@ export class World {
   }
 
   #resize({ hardware: { machineType, diskSize } }: Named<"resize">, before: MachineMemory): void {
-    const { view, manners } = this;
+    const { observation, manners } = this;
     if (manners.resize === "refused") {
-      view.memory = { ...before, ...refusalOf(view, "refused") };
+      observation.memory = { ...before, ...refusalOf(observation, "refused") };
       return;
     }
     this.#begin({ intent: "Resize" });
@@ -292,70 +295,74 @@ export class World {
   }
 
   #delete(before: MachineMemory): void {
-    const { view, machine } = this;
-    const now = toTime(view.now);
+    const { observation, machine } = this;
+    const now = toTime(observation.now);
     if (!this.manners.deletesOn && machine?.state.endsWith("ready")) {
-      const deadline = toTime(view.now + DEADLINE_MS);
-      view.memory = {
+      const deadline = toTime(observation.now + DEADLINE_MS);
+      observation.memory = {
         ...before,
         operation: { intent: "Delete", requestedAt: now, deadline, target: TO_DELETE },
       };
       return;
     }
     const { publicIpType, publicIp } = machine ?? {};
-    if (publicIpType === "static" && publicIp) view.memory = { ...view.memory, staticIp: publicIp };
+    if (publicIpType === "static" && publicIp)
+      observation.memory = { ...observation.memory, staticIp: publicIp };
     this.#begin({ intent: "Delete" });
     this.#change({ state: "stopping" });
   }
 
   #handle({ requests: { restart, start } }: Named<"handle">): void {
-    const { requests } = this.view;
-    this.view.requests = {
+    const { requests } = this.observation;
+    this.observation.requests = {
       ...(requests.restart !== undefined && requests.restart !== restart && { restart: requests.restart }),
       ...(requests.start !== undefined && requests.start !== start && { start: requests.start }),
     };
   }
 
   #begin(what: Omit<Operation, "requestedAt" | "deadline"> & { deadline?: string }): void {
-    const { view } = this;
-    const deadline = toTime(view.now + DEADLINE_MS);
-    const operation = { deadline, ...what, requestedAt: toTime(view.now), eventId: "e2" };
-    view.memory = { ...view.memory, operation };
-    view.event = { state: "pending" };
+    const { observation } = this;
+    const deadline = toTime(observation.now + DEADLINE_MS);
+    const operation = { deadline, ...what, requestedAt: toTime(observation.now), eventId: "e2" };
+    observation.memory = { ...observation.memory, operation };
+    observation.event = { state: "pending" };
     this.#fails = false;
     // A machine that comes up anew may be reached in another way.
-    this.#known.delete(ASK.desktop);
+    this.#known.delete(FACT.desktop);
   }
 
   /** The answer of the write does not come. */
   #lose(): void {
-    const { view } = this;
-    const { operation } = view.memory;
-    if (operation) view.memory = { ...view.memory, operation: { ...operation, eventId: undefined } };
-    view.event = { state: "none" };
+    const { observation } = this;
+    const { operation } = observation.memory;
+    if (operation)
+      observation.memory = { ...observation.memory, operation: { ...operation, eventId: undefined } };
+    observation.event = { state: "none" };
   }
 
   #change(changes: Partial<Machine>): void {
     if (!this.machine) return;
     this.#before = this.machine;
-    this.#changedAt = this.view.now;
+    this.#changedAt = this.observation.now;
     this.machine = { ...this.machine, ...changes };
   }
 
   /** Machines come to the end of their transition, events to theirs, searches to their result. */
   #advance(): void {
-    const { view, machine } = this;
-    if (view.event.state === "pending")
-      view.event = this.#fails ? { state: "failed", message: "event e2 ended in error" } : { state: "done" };
+    const { observation, machine } = this;
+    if (observation.event.state === "pending")
+      observation.event = this.#fails
+        ? { state: "failed", message: "event e2 ended in error" }
+        : { state: "done" };
     if (machine) this.#move(machine);
-    if (view.memory.operation?.intent === "Delete" && view.event.state === "done") {
+    if (observation.memory.operation?.intent === "Delete" && observation.event.state === "done") {
       this.machine = undefined;
       this.#before = undefined;
       this.addresses = this.addresses.map((address) =>
         address.machineId === ID ? { ...address, machineId: null } : address,
       );
     }
-    if (view.resolution?.state === "open") view.resolution = { state: "surelyNone" };
+    if (observation.resolution?.state === "open") observation.resolution = { state: "surelyNone" };
   }
 
   #move(machine: Machine): void {
@@ -373,7 +380,7 @@ export class World {
 /** Something of a time is always spent, or nothing would ever come about. */
 function pauseOf(outcome: Outcome): number {
   switch (outcome.kind) {
-    case "Wait":
+    case "RequeueAfter":
       return Math.max(outcome.afterMs, 1_000);
     case "Retry":
       return outcome.atLeastMs ?? 5_000;

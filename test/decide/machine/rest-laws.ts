@@ -3,9 +3,9 @@
  * laws.ts.
  */
 
-import { peopleDrift, scriptDrift } from "../../../src/kinds/machine/belongings.ts";
+import { accessorDrift, scriptDrift } from "../../../src/kinds/machine/belongings.ts";
 import { hardwareDrift, settingsDrift } from "../../../src/kinds/machine/diff.ts";
-import { ASK, AWAIT_CAPACITY, type MachineView } from "../../../src/kinds/machine/observation.ts";
+import { AWAIT_CAPACITY, FACT, type MachineObservation } from "../../../src/kinds/machine/observation.ts";
 import { REASON } from "../../../src/kinds/machine/reasons.ts";
 import { OBSERVE } from "../../../src/reconcile/decision.ts";
 import {
@@ -23,31 +23,36 @@ import { type Law, law, WRITES } from "./laws.ts";
 
 export const REST_LAWS: readonly Law[] = [
   law(
-    ["rest"],
+    ["none"],
     "who knows nothing knows who will tell, or nobody would ever queue the key again",
-    (view, step, choice) => {
+    (observation, step, decision) => {
       const { kind } = step.outcome;
-      return kind !== "Unknown" || view.sighting.state === "unknown" || asksOf(choice).length > 0;
+      return kind !== "Unknown" || observation.resource.state === "unknown" || asksOf(decision).length > 0;
     },
   ),
-  law(["rest"], "what is asked for is not known yet, and can be looked up", (view, _step, choice) => {
-    return asksOf(choice).every((ask) => isOpen(view, ask));
-  }),
   law(
-    ["rest"],
-    "what is declared and not known is asked for, whatever else is waited for",
-    (view, _step, choice) => {
-      const { spec, around, memory } = view;
-      const idle = !memory.operation || [OBSERVE, AWAIT_CAPACITY].includes(memory.operation.intent);
-      if (!isOursAndLiving(view) || !idle || !isSettled(view)) return true;
-      const asks = asksOf(choice);
-      if (spec.startupScriptId !== undefined && !around.scripts && !asks.includes(ASK.scripts)) return false;
-      return !spec.accessors || around.accessors !== undefined || asks.includes(ASK.accessors);
+    ["none"],
+    "what is asked for is not known yet, and can be looked up",
+    (observation, _step, decision) => {
+      return asksOf(decision).every((ask) => isOpen(observation, ask));
     },
   ),
-  law(["rest"], "nobody is told to come back at once without anything being done", (_view, { outcome }) => {
+  law(
+    ["none"],
+    "what is declared and not known is asked for, whatever else is waited for",
+    (observation, _step, decision) => {
+      const { spec, related, memory } = observation;
+      const idle = !memory.operation || [OBSERVE, AWAIT_CAPACITY].includes(memory.operation.intent);
+      if (!isOursAndLiving(observation) || !idle || !isSettled(observation)) return true;
+      const needs = asksOf(decision);
+      if (spec.startupScriptId !== undefined && !related.scripts && !needs.includes(FACT.scripts))
+        return false;
+      return !spec.accessors || related.accessors !== undefined || needs.includes(FACT.accessors);
+    },
+  ),
+  law(["none"], "nobody is told to come back at once without anything being done", (_view, { outcome }) => {
     switch (outcome.kind) {
-      case "Wait":
+      case "RequeueAfter":
         return outcome.afterMs > 0;
       case "Retry":
         return outcome.atLeastMs === undefined || outcome.atLeastMs > 0;
@@ -58,67 +63,76 @@ export const REST_LAWS: readonly Law[] = [
         return true;
     }
   }),
-  law(["rest"], "Halted is said only while halted, Released only of what was let go", (view, { outcome }) => {
-    if (outcome.kind === "Released") return view.deleting && !view.finalizer;
-    return outcome.kind !== "Halted" || view.halted !== undefined;
-  }),
-  law(["rest"], "Done is said only of what is owned, seen and to live", (view, { outcome }) => {
-    return outcome.kind !== "Done" || (isOursAndLiving(view) && machineOf(view) !== undefined);
-  }),
-  law(["rest"], "Done is said only when nothing that is known differs from the spec", (view, { outcome }) => {
-    return outcome.kind !== "Done" || isAsDeclared(view);
+  law(
+    ["none"],
+    "Halted is said only while halted, Released only of what was let go",
+    (observation, { outcome }) => {
+      if (outcome.kind === "Released") return observation.deleting && !observation.finalizer;
+      return outcome.kind !== "Halted" || observation.halted !== undefined;
+    },
+  ),
+  law(["none"], "Done is said only of what is owned, seen and to live", (observation, { outcome }) => {
+    return outcome.kind !== "Done" || (isOursAndLiving(observation) && machineOf(observation) !== undefined);
   }),
   law(
-    ["rest"],
-    "Done is said only when no fact is missing, and nothing is left over",
-    (view, step, choice) => {
-      const { spec, around, memory } = view;
-      if (step.outcome.kind !== "Done") return true;
-      const reachable = isReady(view) && spec.desktopSecretRef !== undefined;
-      const knows =
-        (spec.startupScriptId === undefined || around.scripts !== undefined) &&
-        (!spec.accessors || around.accessors !== undefined) &&
-        (!reachable || around.desktop === "current");
-      const { desktopSecret } = memory;
-      const tidy = desktopSecret === undefined || desktopSecret === spec.desktopSecretRef?.name;
-      return knows && tidy && asksOf(choice).length === 0 && choice.memory.operation === undefined;
+    ["none"],
+    "Done is said only when nothing that is known differs from the spec",
+    (observation, { outcome }) => {
+      return outcome.kind !== "Done" || isAsDeclared(observation);
     },
   ),
   law(
-    [...WRITES, "rest", "disown", "release"],
+    ["none"],
+    "Done is said only when no fact is missing, and nothing is left over",
+    (observation, step, decision) => {
+      const { spec, related, memory } = observation;
+      if (step.outcome.kind !== "Done") return true;
+      const reachable = isReady(observation) && spec.desktopSecretRef !== undefined;
+      const knows =
+        (spec.startupScriptId === undefined || related.scripts !== undefined) &&
+        (!spec.accessors || related.accessors !== undefined) &&
+        (!reachable || related.desktop === "current");
+      const { desktopSecret } = memory;
+      const tidy = desktopSecret === undefined || desktopSecret === spec.desktopSecretRef?.name;
+      return knows && tidy && asksOf(decision).length === 0 && decision.memory.operation === undefined;
+    },
+  ),
+  law(
+    [...WRITES, "none", "disown", "release"],
     "a claimed address is forgotten only under Keep, or when it is known to be gone or another's",
-    (view, _step, { memory }) => {
-      const { staticIp } = view.memory;
+    (observation, _step, { memory }) => {
+      const { staticIp } = observation.memory;
       if (staticIp === undefined || memory.staticIp === staticIp) return true;
-      const { publicIpType, publicIp } = machineOf(view) ?? {};
+      const { publicIpType, publicIp } = machineOf(observation) ?? {};
       if (publicIpType === "static") return memory.staticIp === publicIp;
-      if (view.spec.publicIpReleasePolicy === "Keep") return true;
-      const { addresses } = view.around;
+      if (observation.spec.publicIpReleasePolicy === "Keep") return true;
+      const { addresses } = observation.related;
       return addresses !== undefined && !isStillClaimed(addresses, staticIp);
     },
   ),
   law(
-    [...WRITES, "rest"],
+    [...WRITES, "none"],
     "the Secret with a desktop is not forgotten before it is taken away",
-    (view, _step, { memory }) => {
-      const { desktopSecret } = view.memory;
+    (observation, _step, { memory }) => {
+      const { desktopSecret } = observation.memory;
       return desktopSecret === undefined || memory.desktopSecret === desktopSecret;
     },
   ),
   law(
-    ["rest"],
+    ["none"],
     "a refused resize is complained of only while it is that very one, and not asked for anew",
-    (view, { outcome }) => {
-      const failed = view.event.state === "failed" && view.memory.operation?.intent === "Resize";
+    (observation, { outcome }) => {
+      const failed =
+        observation.event.state === "failed" && observation.memory.operation?.intent === "Resize";
       const told = outcome.kind === "Terminal" && outcome.reason === REASON.ResizeRefused;
-      return !told || failed || isRefused(view);
+      return !told || failed || isRefused(observation);
     },
   ),
   law(
-    ["rest"],
+    ["none"],
     "a static address that is in use is remembered, for it outlives the machine",
-    (view, { outcome }, { memory }) => {
-      const { publicIpType, publicIp } = machineOf(view) ?? {};
+    (observation, { outcome }, { memory }) => {
+      const { publicIpType, publicIp } = machineOf(observation) ?? {};
       return (
         outcome.kind !== "Done" || publicIpType !== "static" || !publicIp || memory.staticIp === publicIp
       );
@@ -126,23 +140,23 @@ export const REST_LAWS: readonly Law[] = [
   ),
 ];
 
-function isOursAndLiving({ identity, deleting, halted, trouble, sighting }: MachineView): boolean {
-  return identity.state === "ours" && !deleting && !halted && !trouble && sighting.state === "present";
+function isOursAndLiving({ identity, deleting, halted, readError, resource }: MachineObservation): boolean {
+  return identity.state === "ours" && !deleting && !halted && !readError && resource.state === "present";
 }
 
-function isAsDeclared(view: MachineView): boolean {
-  const { spec, around, requests } = view;
-  const machine = machineOf(view);
+function isAsDeclared(observation: MachineObservation): boolean {
+  const { spec, related, requests } = observation;
+  const machine = machineOf(observation);
   if (!machine) return false;
   const hardware = hardwareDrift(spec, machine);
-  const script = scriptDrift(spec, around);
-  const people = peopleDrift(spec, around);
+  const script = scriptDrift(spec, related);
+  const people = accessorDrift(spec, related);
   return (
     settingsDrift(spec, machine).changes.length + hardware.changes.length === 0 &&
     !hardware.tooLarge &&
     (!script || (script.missing === undefined && script.extra.length === 0)) &&
     (!people || people.missing.length + people.extra.length + people.unknown.length === 0) &&
     Object.keys(requests).length === 0 &&
-    stateOf(view) === (spec.powerState === "Stopped" || shutItselfDown(view) ? "off" : "ready")
+    stateOf(observation) === (spec.powerState === "Stopped" || shutItselfDown(observation) ? "off" : "ready")
   );
 }

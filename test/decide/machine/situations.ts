@@ -5,12 +5,12 @@
 
 import type { Machine } from "../../../src/kinds/machine/api.ts";
 import {
-  type Around,
   AWAIT_CAPACITY,
   type EventFact,
   type MachineLimits,
   type MachineMemory,
-  type MachineView,
+  type MachineObservation,
+  type Related,
   TO_DELETE,
   TO_RESIZE,
 } from "../../../src/kinds/machine/observation.ts";
@@ -63,11 +63,11 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** `spec`, `machine`, `memory` and `around` are parts of the view. */
 export interface Scene {
-  view: MachineView;
+  observation: MachineObservation;
   spec: MachineSpec;
   machine: Machine;
   memory: MachineMemory;
-  around: Mutable<Around>;
+  related: Mutable<Related>;
 }
 
 /** A machine that is on and as declared: nothing speaks against anything, and nothing is to be done. */
@@ -86,13 +86,13 @@ export function scene(): Scene {
     publicIpType: "none",
   };
   const memory: MachineMemory = {};
-  const around: Mutable<Around> = {
+  const related: Mutable<Related> = {
     standing: { good: true, messages: [] },
     machines: { count: 1, most: 10 },
     capacity: { A4000: { hint: "free" }, H100: { hint: "free" } },
-    troubles: {},
+    readErrors: {},
   };
-  const view: MachineView = {
+  const observation: MachineObservation = {
     noun: "machine",
     deleting: false,
     finalizer: true,
@@ -100,19 +100,19 @@ export function scene(): Scene {
     identity: { state: "ours", record: RECORD, restore: false },
     account: { state: "valid", team: TEAM },
     requests: {},
-    held: {},
+    backingOff: {},
     recheckMs: RECHECK_MS,
     spec,
-    sighting: { state: "present", machine },
+    resource: { state: "present", machine },
     event: { state: "none" },
     history: [],
     memory,
-    around,
+    related,
     leaks: [],
     now: NOW,
     limits: LIMITS,
   };
-  return { view, spec, machine, memory, around };
+  return { observation, spec, machine, memory, related };
 }
 
 export type Axis = readonly ((scene: Scene) => void)[];

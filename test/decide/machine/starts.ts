@@ -1,6 +1,6 @@
 /** Where the games of the model begin: what is under way, what is wished, and what the cloud makes of it. */
 
-import type { Person } from "../../../src/kinds/machine/related-api.ts";
+import type { User } from "../../../src/kinds/machine/related-api.ts";
 import type { MachineSpec, PowerState } from "../../../src/kinds/machine/types.ts";
 import type { Identity } from "../../../src/reconcile/identity.ts";
 import type { Resolution } from "../../../src/reconcile/ownership.ts";
@@ -66,16 +66,16 @@ export function* underWay(): Generator<World> {
     // Only one that is coming up can be without an agent.
     if (!start.agent && !["starting", "serviceready"].includes(start.state ?? "")) continue;
     const world = new World({ agent: start.agent });
-    const { view, machine } = world;
+    const { observation, machine } = world;
     if (machine) Object.assign(machine, { state: start.state, autoShutdownEnabled: start.autoShutdown });
     const there = start.state !== undefined && (identity.state === "ours" || resolution?.state === "found");
     if (!there) world.machine = undefined;
-    Object.assign(view, { identity, deleting: start.deleting, event: start.flight.event });
-    view.attempt = resolution && ATTEMPT;
-    view.resolution = resolution;
-    view.spec.powerState = start.wish;
-    view.memory.operation = start.flight.operation;
-    if (start.autoShutdown) view.memory.power = "Running";
+    Object.assign(observation, { identity, deleting: start.deleting, event: start.flight.event });
+    observation.attempt = resolution && ATTEMPT;
+    observation.resolution = resolution;
+    observation.spec.powerState = start.wish;
+    observation.memory.operation = start.flight.operation;
+    if (start.autoShutdown) observation.memory.power = "Running";
     yield world;
   }
 }
@@ -114,11 +114,11 @@ export function* changing(): Generator<World> {
     // Each try to resize begins the waiting for hardware anew, so that it is never called late.
     if (rests && manners.resize === "failed" && manners.shortages > 2) continue;
     const world = new World(manners);
-    const { view, machine } = world;
-    Object.assign(view.spec, differs, { resizePolicy, powerState: wish });
+    const { observation, machine } = world;
+    Object.assign(observation.spec, differs, { resizePolicy, powerState: wish });
     Object.assign(machine ?? {}, { state, autoShutdownEnabled: rests });
-    if (rests) view.memory.power = "Running";
-    view.requests = requests;
+    if (rests) observation.memory.power = "Running";
+    observation.requests = requests;
     yield world;
   }
 }
@@ -136,7 +136,7 @@ interface Beside {
   spec: Partial<MachineSpec>;
   /** Ids that have the machine's script, or access to it. */
   scripts?: string[];
-  accessors?: Person[];
+  accessors?: User[];
   /** Name of a Secret that was written. */
   secret?: string;
   desktop?: Manners["desktop"];
@@ -190,23 +190,23 @@ export function* beside(): Generator<World> {
   for (const { script, people, desktop, address, policy, wish, state, fate } of always) {
     const { deletesOn = true, deleting, gone, recreate } = fate;
     const world = new World({ deletesOn, desktop: desktop.desktop ?? "some" });
-    const { view, machine } = world;
-    Object.assign(view.spec, script.spec, people.spec, desktop.spec, address.spec, {
+    const { observation, machine } = world;
+    Object.assign(observation.spec, script.spec, people.spec, desktop.spec, address.spec, {
       publicIpReleasePolicy: policy,
       powerState: wish,
       onExternalDeletion: recreate ? "Recreate" : "Stall",
     });
-    view.deleting = deleting;
+    observation.deleting = deleting;
     world.scripts = script.scripts ?? [];
     world.accessors = people.accessors ?? [];
     if (desktop.secret) {
       world.secrets.add(desktop.secret);
-      view.memory.desktopSecret = desktop.secret;
+      observation.memory.desktopSecret = desktop.secret;
     }
     const { publicIpType } = address;
     const uses = publicIpType === "static" && !gone;
     if (publicIpType) world.addresses = [{ ip: IP, machineId: uses ? ID : null }];
-    if (publicIpType) view.memory.staticIp = IP;
+    if (publicIpType) observation.memory.staticIp = IP;
     Object.assign(machine ?? {}, { state }, publicIpType && { publicIpType, publicIp: uses ? IP : null });
     if (gone) world.machine = undefined;
     yield world;

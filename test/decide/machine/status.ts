@@ -1,44 +1,63 @@
 /** A status as it would be written of a machine with which all is well, but for what a test says. */
 
 import type { Machine, MachineEvent } from "../../../src/kinds/machine/api.ts";
-import type { MachineMemory, MachineView } from "../../../src/kinds/machine/observation.ts";
+import type { MachineMemory, MachineObservation } from "../../../src/kinds/machine/observation.ts";
 import { REASON } from "../../../src/kinds/machine/reasons.ts";
 import { machineStatus } from "../../../src/kinds/machine/status.ts";
 import type { MachineSpec, MachineStatus } from "../../../src/kinds/machine/types.ts";
-import type { Telling } from "../../../src/reconcile/outcome.ts";
+import type { ReportedOutcome } from "../../../src/reconcile/outcome.ts";
 import { RECORD, scene, TEAM, UID } from "./situations.ts";
 
-export const DONE: Telling = { kind: "Done", reason: "Available", message: "the machine is on and ready" };
-export const WAITS: Telling = { kind: "Wait", reason: "Starting", message: "it is coming", afterMs: 1 };
-export const STALLED: Telling = { kind: "Terminal", reason: "ResizeRefused", message: "no", recheckMs: 1 };
+export const DONE: ReportedOutcome = {
+  kind: "Done",
+  reason: "Available",
+  message: "the machine is on and ready",
+};
+export const WAITS: ReportedOutcome = {
+  kind: "RequeueAfter",
+  reason: "Starting",
+  message: "it is coming",
+  afterMs: 1,
+};
+export const STALLED: ReportedOutcome = {
+  kind: "Terminal",
+  reason: "ResizeRefused",
+  message: "no",
+  recheckMs: 1,
+};
 export const HALT = { reason: REASON.DryRun, message: "dry run" };
-export const HALTS: Telling = { kind: "Halted", ...HALT, recheckMs: 1 };
+export const HALTS: ReportedOutcome = { kind: "Halted", ...HALT, recheckMs: 1 };
 
 interface Given {
-  view?: Partial<MachineView>;
+  observation?: Partial<MachineObservation>;
   machine?: Partial<Machine>;
   spec?: Partial<MachineSpec>;
   memory?: MachineMemory;
-  outcome?: Telling;
+  outcome?: ReportedOutcome;
   before?: MachineStatus | undefined;
   generation?: number;
   owns?: boolean;
 }
 
-export function viewOf({ view, machine, spec }: Given): MachineView {
+export function viewOf({ observation, machine, spec }: Given): MachineObservation {
   const plain = scene();
   const seen = { ...plain.machine, ...machine };
   const declared = { ...plain.spec, ...spec };
-  return { ...plain.view, sighting: { state: "present", machine: seen }, spec: declared, ...view };
+  return {
+    ...plain.observation,
+    resource: { state: "present", machine: seen },
+    spec: declared,
+    ...observation,
+  };
 }
 
 export function status(given: Given = {}): MachineStatus {
   const { memory = {}, outcome = DONE, before, generation = 3, owns = true } = given;
-  const view = viewOf(given);
+  const observation = viewOf(given);
   const metadata = { name: "box", namespace: "default", uid: UID, generation };
-  const object = { metadata, spec: view.spec, ...(before && { status: before }) };
+  const object = { metadata, spec: observation.spec, ...(before && { status: before }) };
   const record = owns ? { record: RECORD } : {};
-  return machineStatus(view, memory, outcome, {
+  return machineStatus(observation, memory, outcome, {
     key: "default/box",
     object,
     account: { team: TEAM },
