@@ -4,25 +4,30 @@ import { join } from "node:path";
 import { KINDS } from "../../src/registry.ts";
 import { ARGOCD_CONFIG, argocdConfig, healthScript } from "../gitops/argocd.ts";
 import { crdFileName, crdYaml } from "./crd.ts";
+import { kindsPartial, pluginKinds, withEnabledKinds, withKindsAllowed, withKindsTable } from "./kinds.ts";
 import { withValuesTable } from "./values.ts";
 
 const CHART = join("charts", "paperspace-operator");
 /** A chart can only hold files of its own folder, so it has a copy of the CRDs. */
 const CRD_FOLDERS = ["crds", join(CHART, "files", "crds")];
+const VALUES = join(CHART, "values.yaml");
+const VALUES_SCHEMA = join(CHART, "values.schema.json");
 const INSTALL = join("docs", "install.md");
 
 /** Paths are relative to the repository. */
 export function generatedFiles(): ReadonlyMap<string, string> {
-  const page = withValuesTable(
-    text(INSTALL),
-    text(join(CHART, "values.schema.json")),
-    text(join(CHART, "values.yaml")),
-  );
+  const values = withEnabledKinds(text(VALUES), KINDS);
+  const schema = withKindsAllowed(text(VALUES_SCHEMA), KINDS);
   const all = KINDS.map(({ definition, crd }) => crdYaml(definition, crd)).join("---\n");
   return new Map([
     ...crds(),
     [join("deploy", "kustomize", "crds.yaml"), all],
-    [INSTALL, page],
+    [VALUES, values],
+    [VALUES_SCHEMA, schema],
+    [join(CHART, "templates", "_kinds.tpl"), kindsPartial(KINDS)],
+    [INSTALL, withValuesTable(text(INSTALL), schema, values)],
+    [join("src", "plugin", "kinds.generated.ts"), pluginKinds(KINDS)],
+    ["README.md", withKindsTable(text("README.md"), KINDS)],
     [ARGOCD_CONFIG, argocdConfig(healthScript())],
   ]);
 }

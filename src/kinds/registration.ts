@@ -40,6 +40,8 @@ export interface KindRegistration<O extends ManagedObject = ManagedObject> {
 
 export interface PublishedKind<O extends ManagedObject = ManagedObject> extends KindRegistration<O> {
   readonly crd: CrdSource;
+  /** What the chart grants for it beyond what every kind has: its own resource, and get and patch of Secrets. */
+  readonly rights?: { configMaps?: "read"; secrets?: "write" };
 }
 
 export interface ControllerOptions<O extends ManagedObject> {

@@ -83,6 +83,16 @@ annotations:
 {{- end }}
 {{- end }}
 
+{{/* The kinds that are served, by name, as JSON: what _kinds.tpl has of each. */}}
+{{- define "operator.enabledKinds" -}}
+{{- $enabled := .Values.enabledKinds }}
+{{- $kinds := list }}
+{{- range include "operator.kinds" . | fromYamlArray }}
+{{- if has .kind $enabled }}{{- $kinds = append $kinds . }}{{- end }}
+{{- end }}
+{{- $kinds | toJson }}
+{{- end }}
+
 {{/* Three quarters of the memory limit, in MiB, for Node's heap; empty without a limit that can be read. */}}
 {{- define "operator.heap" -}}
 {{- $given := dig "limits" "memory" "" .Values.resources }}

@@ -3,16 +3,19 @@ What the operator does in the namespaces that it serves, and nothing else. The s
 Role of each namespace (rbac.scoped).
 */}}
 {{- define "operator.rules" -}}
-{{- range $kind := .Values.enabledKinds | uniq | sortAlpha }}
-{{- $plural := printf "%ss" (lower $kind) }}
-# {{ $kind }} is watched (list, watch), read again where a save met a conflict (get), and gets the
+{{- $readsConfigMaps := false }}
+{{- $writesSecrets := false }}
+{{- range include "operator.enabledKinds" . | fromJsonArray }}
+{{- $readsConfigMaps = or $readsConfigMaps .readsConfigMaps }}
+{{- $writesSecrets = or $writesSecrets .writesSecrets }}
+# {{ .kind }} is watched (list, watch), read again where a save met a conflict (get), and gets the
 # finalizer and the annotations that are the operator's memory (patch).
 - apiGroups: [paperspace.com]
-  resources: [{{ $plural }}]
+  resources: [{{ .plural }}]
   verbs: [get, list, watch, patch]
 # What is told of it. Nothing is ever written into its spec.
 - apiGroups: [paperspace.com]
-  resources: [{{ $plural }}/status]
+  resources: [{{ .plural }}/status]
   verbs: [patch]
 {{- end }}
 # The Secrets with API keys (get), and the finalizer on them that keeps a key as long as a machine needs it (patch).
@@ -23,7 +26,7 @@ Role of each namespace (rbac.scoped).
   resourceNames: {{ toJson . }}
   {{- end }}
   verbs: [get, patch]
-{{- if and .Values.rbac.desktopSecrets (has "PaperspaceMachine" .Values.enabledKinds) }}
+{{- if and .Values.rbac.desktopSecrets $writesSecrets }}
 # desktopSecretRef: the Secret with the desktop access of a machine is made by the operator, and removed with the machine.
 # No name can be given for create: that is how Kubernetes is.
 - apiGroups: [""]
@@ -36,7 +39,7 @@ Role of each namespace (rbac.scoped).
   {{- end }}
   verbs: [delete]
 {{- end }}
-{{- if has "PaperspaceDeployment" .Values.enabledKinds }}
+{{- if $readsConfigMaps }}
 # env of a PaperspaceDeployment may come from ConfigMaps.
 - apiGroups: [""]
   resources: [configmaps]

@@ -13,6 +13,8 @@ import { deploymentCrd, deploymentDefinition, type PaperspaceDeployment } from "
 export const deployment: PublishedKind<PaperspaceDeployment> = {
   definition: deploymentDefinition,
   crd: deploymentCrd,
+  /** For env. */
+  rights: { configMaps: "read" },
   /** Project secrets that were put there for a deployment which was never made. */
   hasLeftovers: ({ status }) => (status?.secrets?.length ?? 0) > 0,
   start(parts) {

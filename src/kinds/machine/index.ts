@@ -12,6 +12,8 @@ import { machineCrd, machineDefinition, type PaperspaceMachine } from "./types.t
 export const machine: PublishedKind<PaperspaceMachine> = {
   definition: machineDefinition,
   crd: machineCrd,
+  /** Of desktopSecretRef. */
+  rights: { secrets: "write" },
   start(parts) {
     const { clock, logger, config, enqueue, store } = parts;
     const desktops = new DesktopSecrets({
