@@ -4,6 +4,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { Access } from "./access.ts";
 import type { FlagName, Flags } from "./flags.ts";
+import { SHORTS } from "./kinds.ts";
 import { LIST_FORMATS, list } from "./list.ts";
 import { FAMILIES } from "./listables.ts";
 import { logs } from "./logs.ts";
@@ -81,7 +82,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   release: {
     about:
       "Let objects go without an operator, before it is uninstalled: what they own stays, and goes on costing",
-    usage: "psm/NAME|psd/NAME… | --all [flags]",
+    usage: `${SHORTS.map((short) => `${short}/NAME`).join("|")}… | --all [flags]`,
     flags: ["all", "all-namespaces", "yes", "operator-namespace", "force"],
     examples: ["release psm/trainer psd/api", "release --all -n team-a", "release --all -A --yes"],
     run: release,

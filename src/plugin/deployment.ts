@@ -4,18 +4,12 @@
  */
 import { isForbidden, isNotFound } from "../kube/errors.ts";
 import type { Condition, KubeObject } from "../kube/objects.ts";
-import { Resource, type ResourceType } from "../kube/resource.ts";
+import { Resource } from "../kube/resource.ts";
 import type { Access, Opened } from "./access.ts";
 import { PluginError, UsageError } from "./failure.ts";
+import { kindOf, TYPES } from "./kinds.ts";
 
-/** The plugin stands beside the kinds, not on them: it needs the name of the resource and three fields. */
-export const DEPLOYMENTS: ResourceType = {
-  group: "paperspace.com",
-  version: "v1alpha1",
-  plural: "paperspacedeployments",
-  kind: "PaperspaceDeployment",
-  namespaced: true,
-};
+const DEPLOYMENTS = TYPES.psd;
 
 interface DeploymentObject extends KubeObject {
   spec?: { credentialsSecretRef?: { name: string; key?: string } };
@@ -30,8 +24,6 @@ export interface Deployment {
   readonly account: Opened;
 }
 
-const PREFIX = /^(psd|paperspacedeployments?(\.(v1alpha1\.)?paperspace\.com)?)$/i;
-const MACHINE = /^(psm|paperspacemachines?(\.(v1alpha1\.)?paperspace\.com)?)$/i;
 const NAME = /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/;
 
 /** The object's name out of what was typed. `what`: what only deployments have, for the error. Throws UsageError. */
@@ -40,10 +32,13 @@ export function deploymentName(word: string | undefined, what: string): string {
     throw new UsageError(`which deployment? Give psd/NAME (kubectl get psd lists them)`);
   const [head = "", ...rest] = word.split("/");
   const name = rest.length === 0 ? head : rest.join("/");
-  if (rest.length > 0 && MACHINE.test(head))
-    throw new UsageError(`${word}: machines have no ${what}, only deployments have; give psd/NAME`);
-  if (rest.length > 0 && !PREFIX.test(head))
+  const kind = rest.length === 0 ? "psd" : kindOf(head);
+  if (kind === undefined)
     throw new UsageError(`${word}: there is no kind "${head}" with ${what}; give psd/NAME`);
+  if (kind !== "psd")
+    throw new UsageError(
+      `${word}: ${TYPES[kind].noun}s have no ${what}, only deployments have; give psd/NAME`,
+    );
   if (!NAME.test(name)) throw new UsageError(`${word}: this is no name of an object; give psd/NAME`);
   return name;
 }
@@ -78,7 +73,7 @@ async function read(access: Access, namespace: string, name: string): Promise<De
     // Without the CRD, the server answers in plain text that there is no such path.
     throw new PluginError(
       error.reason === "NotFound"
-        ? `there is no PaperspaceDeployment "${name}" in namespace ${namespace}`
+        ? `there is no ${DEPLOYMENTS.kind} "${name}" in namespace ${namespace}`
         : `this cluster does not know ${DEPLOYMENTS.plural}.${DEPLOYMENTS.group}: install the operator's CRDs`,
     );
   }

@@ -11,8 +11,8 @@ import { Stage, type StageOptions } from "../../test/plugin/plugin-env.ts";
 import { Resource, secrets } from "../kube/resource.ts";
 import { FINALIZER } from "../reconcile/record.ts";
 import { COMMANDS } from "./commands.ts";
-import { DEPLOYMENTS } from "./deployment.ts";
 import { FLAGS } from "./flags.ts";
+import { TYPES } from "./kinds.ts";
 import { FAMILIES } from "./listables.ts";
 import { METRICS } from "./metrics.ts";
 
@@ -47,7 +47,7 @@ async function world(): Promise<Stage> {
   const { id, runs } = console.deployments.create("p-alpha", { name: "api", resources }, { settled: true });
   stage.deployment({}, { id, conditions: [{ type: "Ready", status: "True", reason: "Healthy" }] });
   const held = { metadata: { finalizers: [FINALIZER] } };
-  await new Resource(stage.kube, DEPLOYMENTS).mergePatch("team-a", "api", held);
+  await new Resource(stage.kube, TYPES.psd).mergePatch("team-a", "api", held);
   await secrets(stage.kube).mergePatch("team-a", "paperspace-credentials", held);
   const load = (i: number) => (i > 34 && i < 40 ? "NaN" : (0.5 + 0.3 * Math.sin(i / 7)).toFixed(3));
   console.deployments.setMetric(

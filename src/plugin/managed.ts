@@ -1,5 +1,5 @@
 /**
- * The operator's objects as `release` needs them, of both kinds: how they are named on a command line, how they are read,
+ * The operator's objects as `release` needs them, of all kinds: how they are named on a command line, how they are read,
  * and what they own. Nothing is written here.
  */
 import { isForbidden, isNotFound } from "../kube/errors.ts";
@@ -7,30 +7,15 @@ import type { Condition, KubeObject } from "../kube/objects.ts";
 import { Resource, type ResourceType } from "../kube/resource.ts";
 import { FINALIZER, parseAttempt, parseRecord } from "../reconcile/record.ts";
 import type { Access } from "./access.ts";
-import { DEPLOYMENTS } from "./deployment.ts";
 import { PluginError, UsageError } from "./failure.ts";
+import { ANY_REFERENCE, kindOf, SHORTS, type Short, TYPES } from "./kinds.ts";
 
-export const MACHINES: ResourceType = {
-  group: "paperspace.com",
-  version: "v1alpha1",
-  plural: "paperspacemachines",
-  kind: "PaperspaceMachine",
-  namespaced: true,
-};
-
-/** The fields that matter here, which both kinds have. */
+/** The fields that matter here, which all kinds have. */
 export interface HeldObject extends KubeObject {
   spec: { credentialsSecretRef?: { name: string } };
   status?: { id?: string; uid?: string; state?: string; conditions?: Condition[] };
 }
 
-/** By their short names. */
-export const TYPES = { psm: MACHINES, psd: DEPLOYMENTS } as const;
-export type Short = keyof typeof TYPES;
-
-const NOUNS = { psm: "machine", psd: "deployment" } as const;
-const WORD =
-  /^(?:(psm|paperspacemachines?)|(psd|paperspacedeployments?))(?:\.(?:v1alpha1\.)?paperspace\.com)?\/(.+)$/i;
 const NAME = /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/;
 /** Objects that are read with one call. */
 const PAGE = 500;
@@ -46,9 +31,11 @@ export interface Managed {
 
 /** Throws UsageError. */
 export function parseWord(word: string): { short: Short; name: string } {
-  const [, machine, , name = ""] = WORD.exec(word) ?? [];
-  if (!NAME.test(name)) throw new UsageError(`${word}: give psm/NAME or psd/NAME`);
-  return { short: machine === undefined ? "psd" : "psm", name };
+  const slash = word.indexOf("/");
+  const short = slash < 0 ? undefined : kindOf(word.slice(0, slash));
+  const name = word.slice(slash + 1);
+  if (short === undefined || !NAME.test(name)) throw new UsageError(`${word}: give ${ANY_REFERENCE}`);
+  return { short, name };
 }
 
 export function managed(short: Short, object: HeldObject): Managed {
@@ -57,7 +44,7 @@ export function managed(short: Short, object: HeldObject): Managed {
 }
 
 export function nounOf({ short }: Managed): string {
-  return NOUNS[short];
+  return TYPES[short].noun;
 }
 
 export function isHeld({ metadata }: KubeObject): boolean {
@@ -104,10 +91,10 @@ export async function readOne(
   }
 }
 
-/** All objects of both kinds, in one namespace or all. A kind that the cluster does not know has none. */
+/** All objects of all kinds, in one namespace or all. A kind that the cluster does not know has none. */
 export async function readAll(access: Access, namespace: string | undefined): Promise<Managed[]> {
   const found: Managed[] = [];
-  for (const short of Object.keys(TYPES) as Short[])
+  for (const short of SHORTS)
     for (const object of await list(access, short, namespace)) found.push(managed(short, object));
   return found.sort((a, b) => (order(a) < order(b) ? -1 : 1));
 }

@@ -3,8 +3,7 @@ import { Stage, type StageOptions } from "../../test/plugin/plugin-env.ts";
 import type { KubeObject } from "../kube/objects.ts";
 import { leases, SECRETS } from "../kube/resource.ts";
 import { ANNOTATION, FINALIZER } from "../reconcile/record.ts";
-import { DEPLOYMENTS } from "./deployment.ts";
-import { MACHINES } from "./managed.ts";
+import { type Short, TYPES } from "./kinds.ts";
 
 const MACHINE = "psabc123";
 const DEPLOYMENT = "0b7e3d5e-0000-4000-8000-000000000001";
@@ -20,8 +19,8 @@ async function stageWith(options: StageOptions = {}): Promise<Stage> {
   return stage;
 }
 
-const find = (stage: Stage, short: "psm" | "psd", name: string, namespace = "team-a") =>
-  stage.kube.storage.find(short === "psm" ? MACHINES : DEPLOYMENTS, namespace, name);
+const find = (stage: Stage, short: Short, name: string, namespace = "team-a") =>
+  stage.kube.storage.find(TYPES[short], namespace, name);
 const secret = (stage: Stage, name = "paperspace-credentials", namespace = "team-a") =>
   stage.kube.storage.find({ ...SECRETS }, namespace, name);
 const finalizers = (object: KubeObject | undefined) => object?.metadata.finalizers ?? [];
@@ -56,7 +55,7 @@ describe("what is let go", () => {
   it("can be deleted at once afterwards, without an operator", async () => {
     const stage = await stageWith();
     await stage.runThrough("release psm/trainer --yes", LONG_MS);
-    stage.kube.storage.delete(MACHINES, "team-a", "trainer");
+    stage.kube.storage.delete(TYPES.psm, "team-a", "trainer");
     expect(find(stage, "psm", "trainer")).toBeUndefined();
   });
 
@@ -104,7 +103,7 @@ describe("what is let go", () => {
     let meddled = 0;
     stage.kube.intercept = ({ method, path }) => {
       if (method === "PATCH" && path.endsWith("/trainer") && meddled++ === 0)
-        stage.kube.storage.patch(MACHINES, "team-a", "trainer", {
+        stage.kube.storage.patch(TYPES.psm, "team-a", "trainer", {
           metadata: { name: "trainer", labels: { a: "b" } },
         });
       return undefined;
@@ -115,8 +114,8 @@ describe("what is let go", () => {
     stage.kube.intercept = ({ method, path }) => {
       if (method === "PATCH" && path.endsWith("/api") && !replaced) {
         replaced = true;
-        stage.kube.storage.patch(DEPLOYMENTS, "team-a", "api", { metadata: { name: "api", finalizers: [] } });
-        stage.kube.storage.delete(DEPLOYMENTS, "team-a", "api");
+        stage.kube.storage.patch(TYPES.psd, "team-a", "api", { metadata: { name: "api", finalizers: [] } });
+        stage.kube.storage.delete(TYPES.psd, "team-a", "api");
         stage.owner("psd", "api", { id: "another" });
       }
       return undefined;
@@ -261,7 +260,7 @@ describe("while an operator leads", () => {
     const stage = await stageWith();
     const run = stage.run("release psm/trainer --yes");
     await stage.clock.settle();
-    stage.kube.storage.patch(MACHINES, "team-a", "trainer", {
+    stage.kube.storage.patch(TYPES.psm, "team-a", "trainer", {
       metadata: { name: "trainer", finalizers: [FINALIZER] },
     });
     await stage.clock.advance(LONG_MS);

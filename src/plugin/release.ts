@@ -9,6 +9,7 @@ import type { Access } from "./access.ts";
 import type { Context } from "./commands.ts";
 import { PluginError, UsageError } from "./failure.ts";
 import type { Flags } from "./flags.ts";
+import { ANY_REFERENCE, TYPES } from "./kinds.ts";
 import {
   forbidden,
   isHeld,
@@ -22,7 +23,6 @@ import {
   readOne,
   resourceOf,
   stateOf,
-  TYPES,
   without,
 } from "./managed.ts";
 import { type LeaseWatch, lookForLeader, sureNobodyLeads } from "./operator-lease.ts";
@@ -63,9 +63,7 @@ function targets(words: readonly string[], flags: Flags) {
   if (flags["all-namespaces"] && flags.namespace !== undefined)
     throw new UsageError("-A means all namespaces, but -n names one: give one of them");
   if (!flags.all && words.length === 0)
-    throw new UsageError(
-      "release what? Give psm/NAME or psd/NAME (kubectl get paperspace lists them), or --all",
-    );
+    throw new UsageError(`release what? Give ${ANY_REFERENCE} (kubectl get paperspace lists them), or --all`);
   return [...new Set(words)].map(parseWord);
 }
 

@@ -7,8 +7,7 @@ import type { Simulation } from "../../dev/simulator/simulation.ts";
 import { KubeError } from "../../src/kube/errors.ts";
 import { toMicroTime } from "../../src/kube/objects.ts";
 import { leases, secrets } from "../../src/kube/resource.ts";
-import { DEPLOYMENTS } from "../../src/plugin/deployment.ts";
-import { MACHINES } from "../../src/plugin/managed.ts";
+import { type Short, TYPES } from "../../src/plugin/kinds.ts";
 import { runPlugin } from "../../src/plugin/run.ts";
 import { ANNOTATION, FINALIZER } from "../../src/reconcile/record.ts";
 import { FakeKube } from "../support/fake-kube.ts";
@@ -58,7 +57,7 @@ export interface OwnerOptions {
 
 export class Stage {
   readonly clock = new VirtualClock(Date.UTC(2026, 0, 31, 8, 0));
-  readonly kube = new FakeKube({ clock: this.clock, types: [DEPLOYMENTS, MACHINES], namespace: "team-a" });
+  readonly kube = new FakeKube({ clock: this.clock, types: Object.values(TYPES), namespace: "team-a" });
   readonly asked: Asked[] = [];
   /** Ctrl-C. */
   readonly stop = new AbortController();
@@ -82,14 +81,14 @@ export class Stage {
   /** `psd/api`, with a deployment at Paperspace. */
   deployment(spec: object = {}, status: object = { id: ID }) {
     const metadata = { name: "api" };
-    this.kube.storage.create(DEPLOYMENTS, "team-a", { metadata, spec });
-    this.kube.storage.patch(DEPLOYMENTS, "team-a", "api", { metadata, status }, "status");
+    this.kube.storage.create(TYPES.psd, "team-a", { metadata, spec });
+    this.kube.storage.patch(TYPES.psd, "team-a", "api", { metadata, status }, "status");
   }
 
   /** An object as the operator leaves it: with its finalizer, and with what it owns in its record. */
-  owner(short: "psm" | "psd", name: string, more: OwnerOptions = {}) {
+  owner(short: Short, name: string, more: OwnerOptions = {}) {
     const { namespace = "team-a", id, secret, state = "ready", uid } = more;
-    const type = short === "psm" ? MACHINES : DEPLOYMENTS;
+    const type = TYPES[short];
     const spec = secret === undefined ? {} : { credentialsSecretRef: { name: secret } };
     const metadata = { name, namespace, finalizers: [FINALIZER] };
     const made = this.kube.storage.create(type, namespace, { metadata, spec });

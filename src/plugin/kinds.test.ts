@@ -1,0 +1,28 @@
+import { describe, expect, it } from "vitest";
+import { KINDS } from "../registry.ts";
+import { ANY_REFERENCE, kindOf, TYPES } from "./kinds.ts";
+
+describe("the plugin's kinds", () => {
+  it("are the operator's, though it has none of their code: release must find every object", () => {
+    const registered = KINDS.map(({ definition: { shortName, ...names } }) => [
+      shortName,
+      { ...names, namespaced: true },
+    ]);
+    expect(TYPES).toEqual(Object.fromEntries(registered));
+  });
+
+  it("are found by every name that kubectl takes for them", () => {
+    for (const word of ["psm", "PSM", "PaperspaceMachine", "paperspacemachines"])
+      for (const end of ["", ".paperspace.com", ".v1alpha1.paperspace.com"])
+        expect(kindOf(word + end)).toBe("psm");
+  });
+
+  it("are not found by names of other resources, or of none", () => {
+    for (const word of ["pod", "", "ps", "psms", "psm.example.com", "psm.v2.paperspace.com", "constructor"])
+      expect(kindOf(word)).toBeUndefined();
+  });
+
+  it("are all named where one has to be given", () => {
+    expect(ANY_REFERENCE).toBe("psm/NAME or psd/NAME");
+  });
+});
