@@ -17,6 +17,7 @@ import type { PaperspaceDeployment } from "../src/kinds/deployment/types.ts";
 import { compareVersions } from "../src/kube/objects.ts";
 import { useEveryRight } from "./support/chart-scenario.ts";
 import { checkConformance, deploymentPlace, Place } from "./support/cluster.ts";
+import { ALL_KINDS, CRD_NAMES } from "./support/crds.ts";
 import type { Daemon } from "./support/daemon.ts";
 import { CHART, COMPILE_MS, Helm, type Values } from "./support/helm.ts";
 import { deployed, manifest } from "./support/manifest.ts";
@@ -24,7 +25,7 @@ import { QUICK, Release } from "./support/release.ts";
 import { compared, rightsOf, usesOf } from "./support/rights.ts";
 import { newSimulator } from "./support/simulator.ts";
 
-const CRDS = "crd/paperspacemachines.paperspace.com crd/paperspacedeployments.paperspace.com";
+const CRDS = CRD_NAMES.join(" ");
 /** What a user's edit of the operator's memory looks like. */
 const FORGERY = `patch psm kept --type=merge -p '{"metadata":{"annotations":{"paperspace.com/record":"{}"}}}'`;
 const TAKES = { timeout: 60_000, interval: 100 };
@@ -196,7 +197,7 @@ test("who may view or edit a namespace may do the same with our kinds", async ()
     await home.kubectl(`${editor} ${verb} --dry-run=server -f -`, input);
   }
   expect(await home.refused(`${viewer} scale psd/idle --replicas=1`)).toContain("forbidden");
-  expect(await home.kubectl(`${viewer} get psm,psd -o name`)).toContain(
+  expect(await home.kubectl(`${viewer} get ${ALL_KINDS} -o name`)).toContain(
     "paperspacedeployment.paperspace.com/idle",
   );
   expect(
@@ -306,7 +307,7 @@ test("narrowed to some Secrets, the others are said to be out of reach, and all 
   await machines.edit("unread", { spec: { powerState: "Stopped", desktopSecretRef: null } });
   expect((await machines.ready("unread")).status?.state).toBe("off");
   expect(await desktop("unwritten")).toContain("the operator may not write the Secret");
-  await machines.kubectl("delete psm,psd --all --timeout=60s");
+  await machines.kubectl(`delete ${ALL_KINDS} --all --timeout=60s`);
   await daemon.stop();
   await narrow.helm(["uninstall", narrow.name]);
 });

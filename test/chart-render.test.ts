@@ -3,19 +3,22 @@
  * restricted standard admits, flags that the operator knows, and no right beyond its own.
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { kubeconformArguments, writeSchemas } from "../dev/chart-tools/schemas.ts";
 import { findChartTools } from "../dev/chart-tools/tools.ts";
+import { kindsPartial, type ListedKind, withKindsAllowed } from "../dev/generate/kinds.ts";
 import { assembleOperator } from "../src/app.ts";
 import { systemClock } from "../src/base/clock.ts";
 import { type Config, loadConfig } from "../src/base/config.ts";
 import { createRegistry } from "../src/base/metrics.ts";
 import { connect } from "../src/kube/connection.ts";
 import { createSockets } from "../src/paperspace/wire.ts";
+import { defined } from "../src/reconcile/schema.ts";
+import { KINDS } from "../src/registry.ts";
 import { EVERYTHING, VALUE_SETS } from "./support/chart-values.ts";
 import { CHART, COMPILE_MS, Helm, objectsIn, only, type Rendered, type Values } from "./support/helm.ts";
 import { Place } from "./support/test-env.ts";
@@ -207,7 +210,7 @@ test("every value that speaks of the operator gets to it as it was meant", () =>
     httpsProxy: "http://proxy:3128/",
     noProxy: "10.0.0.0/8,.svc",
     watchNamespaces: ["ml", "research"],
-    enabledKinds: ["PaperspaceDeployment", "PaperspaceMachine"],
+    enabledKinds: KINDS.map(({ definition }) => definition.kind).sort(),
     concurrency: 3,
     resyncInterval: 5_400_000,
     slowRetry: 300_000,
@@ -269,7 +272,7 @@ test("scoped, nothing is cluster-wide but the CRDs, and without those nothing at
     objects(set)
       .filter(({ kind }) => CLUSTER_WIDE.includes(kind))
       .map(({ kind }) => kind);
-  const crds = ["CustomResourceDefinition", "CustomResourceDefinition"];
+  const crds = KINDS.map(() => "CustomResourceDefinition");
   expect(wide("scoped")).toEqual(crds);
   expect(wide("scoped to several namespaces")).toEqual(crds);
   expect(wide("scoped, without CRDs")).toEqual([]);
@@ -290,6 +293,44 @@ test("the rights of a kind that is not served are not there", () => {
   expect(told("rights by somebody else")).toBe("[]");
 });
 
+test("a kind that is new in the registry has its rights without an edit of the chart", async () => {
+  const [{ crd }] = KINDS;
+  const scale = { specReplicasPath: ".spec.n", statusReplicasPath: ".status.n", labelSelectorPath: ".s" };
+  const added: ListedKind = {
+    definition: defined("PaperspaceGateway", "psgw", "gateway"),
+    crd: { ...crd, scale },
+    rights: { configMaps: "read" },
+  };
+  const chart = mkdtempSync(join(tmpdir(), "chart-"));
+  try {
+    cpSync(CHART, chart, { recursive: true });
+    writeFileSync(join(chart, "templates", "_kinds.tpl"), kindsPartial([...KINDS, added]));
+    const schema = join(chart, "values.schema.json");
+    writeFileSync(schema, withKindsAllowed(readFileSync(schema, "utf8"), [...KINDS, added]));
+    const all = await render({ enabledKinds: [added.definition.kind] }, { chart });
+    const granted = all
+      .filter(({ kind }) => kind === "ClusterRole")
+      .flatMap(({ metadata: { name }, rules }) =>
+        rules.map(
+          ({ resources, verbs }: Rendered) =>
+            `${/view|edit/.exec(name) ?? "operator"}: ${resources} ${verbs}`,
+        ),
+      );
+    expect(granted).toEqual([
+      "view: paperspacegateways,paperspacegateways/status,paperspacegateways/scale get,list,watch",
+      "edit: paperspacegateways create,update,patch,delete,deletecollection",
+      "edit: paperspacegateways/scale update,patch",
+      "operator: paperspacegateways get,list,watch,patch",
+      "operator: paperspacegateways/status patch",
+      "operator: secrets get,patch",
+      "operator: configmaps get",
+      "operator: events create",
+    ]);
+  } finally {
+    rmSync(chart, { recursive: true });
+  }
+});
+
 test("CRDs are those of crds/, and stay when the release goes, unless that is switched off", () => {
   const crdsOf = (set: string) => objects(set).filter(({ kind }) => kind === "CustomResourceDefinition");
   const file = (name: string) => objectsIn(readFileSync(join(CHART, "..", "..", "crds", name), "utf8"))[0];
@@ -302,8 +343,10 @@ test("CRDs are those of crds/, and stay when the release goes, unless that is sw
       "argocd.argoproj.io/sync-options": "Prune=false",
     });
   }
-  expect(crdsOf("nothing given")).toHaveLength(2);
-  expect(crdsOf("CRDs not kept").map(({ metadata }) => metadata.annotations)).toEqual([undefined, undefined]);
+  expect(crdsOf("nothing given")).toHaveLength(KINDS.length);
+  expect(crdsOf("CRDs not kept").map(({ metadata }) => metadata.annotations)).toEqual(
+    KINDS.map(() => undefined),
+  );
   expect(crdsOf("CRDs by somebody else")).toEqual([]);
 });
 

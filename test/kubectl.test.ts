@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { test as base, expect } from "vitest";
 import { DEMO_KEY } from "../dev/simulator/world/teams.ts";
 import { checkConformance, sharedPlace, test } from "./support/cluster.ts";
+import { ALL_KINDS } from "./support/crds.ts";
 import { manifest } from "./support/manifest.ts";
 import { SCOPED } from "./support/operator-rights.ts";
 
@@ -40,7 +41,7 @@ base(
   async () => {
     const place = shared();
     await place.kubectl(`apply -f ${EXAMPLES}`);
-    await place.kubectl("wait --for=condition=Ready psm,psd --all --timeout=60s");
+    await place.kubectl(`wait --for=condition=Ready ${ALL_KINDS} --all --timeout=60s`);
     const table = await place.kubectl("get psm");
     expect(table.split("\n")[0]?.trim().split(/\s+/)).toEqual(
       "NAME STATE READY TYPE REGION IP AGE".split(" "),

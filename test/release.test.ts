@@ -12,7 +12,7 @@ import { DEMO_KEY } from "../dev/simulator/world/teams.ts";
 import { secrets } from "../src/kube/resource.ts";
 import { FINALIZER } from "../src/reconcile/record.ts";
 import { checkConformance, Place, test } from "./support/cluster.ts";
-import { installCrds } from "./support/crds.ts";
+import { CRD_NAMES, installCrds } from "./support/crds.ts";
 import { manifest } from "./support/manifest.ts";
 import type { Said } from "./support/run-command.ts";
 import { newSimulator } from "./support/simulator.ts";
@@ -121,7 +121,7 @@ describe("release", () => {
   });
 });
 
-const CRDS = "crd paperspacemachines.paperspace.com paperspacedeployments.paperspace.com";
+const CRDS = CRD_NAMES.join(" ");
 
 base("CRDs that were deleted without an operator go after it, and the machines stay", async () => {
   const cluster = await startControlPlane();

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
+import { KINDS } from "../../src/registry.ts";
 import { type ControlPlane, startControlPlane } from "../control-plane/control-plane.ts";
 import { type Simulator, startSimulator } from "../simulator/simulator.ts";
 import { DEMO_KEY } from "../simulator/world/teams.ts";
@@ -65,7 +66,7 @@ export async function startStage(
     await kubectl("apply", "-f", "crds/");
     await kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", "crds/");
     // Established comes a second before the first request is served; kubectl waits for that as the server asks it to.
-    await kubectl("get", "psm,psd");
+    await kubectl("get", KINDS.map(({ definition }) => definition.shortName).join(","));
   });
   await narrator.step("kubectl create secret generic paperspace-credentials …", () =>
     kubectl("create", "secret", "generic", "paperspace-credentials", `--from-literal=apiKey=${DEMO_KEY}`),

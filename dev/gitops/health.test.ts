@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { Condition } from "../../src/kube/objects.ts";
+import { KINDS } from "../../src/registry.ts";
 import { kstatus } from "../../test/gitops/kstatus.ts";
 import { luaHealth } from "../../test/gitops/lua.ts";
 import { type Case, everyCase } from "../../test/gitops/objects.ts";
@@ -148,10 +149,12 @@ describe("the script", () => {
       apiVersion: "v1",
       kind: "ConfigMap",
       metadata: { name: "argocd-cm" },
-      data: {
-        "resource.customizations.health.paperspace.com_PaperspaceMachine": script,
-        "resource.customizations.health.paperspace.com_PaperspaceDeployment": script,
-      },
+      data: Object.fromEntries(
+        KINDS.map(({ definition: { kind } }) => [
+          `resource.customizations.health.paperspace.com_${kind}`,
+          script,
+        ]),
+      ),
     });
   });
 });

@@ -4,12 +4,12 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { TObject } from "typebox";
 import { Value } from "typebox/value";
 import { describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { deploymentSpecSchema } from "../../src/kinds/deployment/spec-schema.ts";
-import { machineSpecSchema } from "../../src/kinds/machine/spec-schema.ts";
 import { DEFAULT_KEY, DEFAULT_SECRET } from "../../src/reconcile/credentials.ts";
+import { KINDS } from "../../src/registry.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const GITOPS = join(ROOT, "docs", "gitops");
@@ -34,6 +34,11 @@ const folder = (...path: string[]) =>
 const one = (...path: string[]) => read(...path)[0] as Manifest;
 const wave = ({ metadata }: Manifest) => Number(metadata.annotations?.["argocd.argoproj.io/sync-wave"]);
 const chart = parse(readFileSync(join(ROOT, "charts/paperspace-operator/Chart.yaml"), "utf8"));
+
+/** Of the spec, for each of our kinds. */
+const SCHEMAS: Record<string, TObject> = Object.fromEntries(
+  KINDS.map(({ definition, crd }) => [definition.kind, crd.spec as TObject]),
+);
 
 /** Names of fields, whole: a misspelt one is taken for granted by nobody. */
 const SPEC_FIELDS: Record<string, readonly string[]> = {
@@ -68,7 +73,7 @@ describe("all manifests", () => {
     for (const { apiVersion, kind, spec } of all) {
       const known = SPEC_FIELDS[`${apiVersion}/${kind}`];
       if (known) expect(known).toEqual(expect.arrayContaining(Object.keys(spec)));
-      else expect(["Namespace", "PaperspaceMachine", "PaperspaceDeployment"]).toContain(kind);
+      else expect(["Namespace", ...Object.keys(SCHEMAS)]).toContain(kind);
     }
   });
 
@@ -76,7 +81,7 @@ describe("all manifests", () => {
     const ours = all.filter(({ kind }) => kind.startsWith("Paperspace"));
     expect(ours.length).toBe(4);
     for (const { apiVersion, kind, spec } of ours) {
-      const schema = kind === "PaperspaceMachine" ? machineSpecSchema : deploymentSpecSchema;
+      const schema = SCHEMAS[kind] as TObject;
       const filled = Value.Default(schema, structuredClone(spec));
       expect([apiVersion, ...Value.Errors(schema, filled)]).toEqual(["paperspace.com/v1alpha1"]);
       expect(Object.keys(schema.properties)).toEqual(expect.arrayContaining(Object.keys(spec)));

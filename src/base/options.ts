@@ -114,9 +114,9 @@ export function namespaces(options: { wildcard: boolean }): Kind<readonly string
   };
 }
 
-/** Names of kinds, such as PaperspaceMachine. Which there are is the registry's matter. */
+/** Names of kinds. Which there are is in the registry. */
 export const kinds: Kind<readonly string[]> = {
-  allowed: "kinds separated by commas, such as PaperspaceMachine",
+  allowed: "kinds as manifests name them, separated by commas",
   parse(value) {
     const names = value
       .split(",")

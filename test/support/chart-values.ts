@@ -1,4 +1,5 @@
 /** What users give the chart: each set is something that somebody would install. */
+import { KINDS } from "../../src/registry.ts";
 import type { Values } from "./helm.ts";
 
 const DIGEST = `sha256:${"0123456789abcdef".repeat(4)}`;
@@ -63,7 +64,7 @@ export const EVERYTHING: Values = {
   // What finds the pods stays as it is.
   commonLabels: { team: "ml", "app.kubernetes.io/instance": "not-this" },
   commonAnnotations: { note: "with: a colon" },
-  enabledKinds: ["PaperspaceMachine", "PaperspaceDeployment"],
+  enabledKinds: KINDS.map(({ definition }) => definition.kind),
   watchNamespaces: ["research", "ml"],
   credentials: { existingSecret: "own-key", key: "key", namespaces: ["ml", "*"] },
   apiUrl: "https://paperspace.example.com/v1",

@@ -5,10 +5,16 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { sleep, systemClock } from "../../src/base/clock.ts";
+import { KINDS } from "../../src/registry.ts";
 
 const run = promisify(execFile);
 
 export const CRDS = fileURLToPath(new URL("../../crds", import.meta.url));
+
+/** As kubectl names them: "crd/paperspacemachines.paperspace.com". */
+export const CRD_NAMES = KINDS.map(({ definition: { plural, group } }) => `crd/${plural}.${group}`);
+/** All kinds, as `kubectl get` takes them. */
+export const ALL_KINDS = KINDS.map(({ definition: { shortName } }) => shortName).join(",");
 
 const WITHIN_MS = 60_000;
 const LOOK_AGAIN_MS = 100;
@@ -23,7 +29,7 @@ export async function installCrds(kubectl: string, env: Record<string, string>):
       // Not only `kubectl wait`: Established comes a moment before the first request is served, and a CRD that has no
       // conditions yet is an error to it.
       await run(kubectl, ["wait", "--for=condition=Established", "-f", CRDS], options);
-      await run(kubectl, ["get", "psm,psd", "--all-namespaces"], options);
+      await run(kubectl, ["get", ALL_KINDS, "--all-namespaces"], options);
       return;
     } catch (error) {
       if (systemClock.monotonic() > over) throw error;

@@ -62,8 +62,9 @@ export class Helm {
     return err;
   }
 
-  template(values: Values, { name = "r", namespace = "ns" } = {}): Promise<string> {
-    return this.run(["template", name, CHART, `--namespace=${namespace}`, "--values=-"], values);
+  /** `chart`: a folder, where it is not ours. */
+  template(values: Values, { name = "r", namespace = "ns", chart = CHART } = {}): Promise<string> {
+    return this.run(["template", name, chart, `--namespace=${namespace}`, "--values=-"], values);
   }
 }
 
