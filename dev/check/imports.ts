@@ -1,9 +1,9 @@
 /**
- * The floors of the house (DESIGN: imports go down only). Reads import statements as text; a file that stands on no
+ * The floors of the house (DESIGN: imports go down only, and never in a circle). Pure. Reads import statements as text; a file that stands on no
  * floor is a violation, so that a new folder must be given its place here.
  */
-import { readdir, readFile } from "node:fs/promises";
 import { dirname, join, normalize, relative, sep } from "node:path";
+import type { SourceFile } from "./sources.ts";
 
 /** What each floor may import besides itself: floors, or single files of them. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
@@ -28,14 +28,52 @@ export interface Import {
   to: string;
 }
 
-/** Every violation as a line. `src` is the folder's path. Tests may import what they like. */
-export async function importViolations(src: string): Promise<string[]> {
-  const files = await readdir(src, { recursive: true });
-  const sources = files.filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"));
-  const imports = await Promise.all(
-    sources.map(async (file) => importsOf(file, await readFile(join(src, file), "utf8"))),
-  );
-  return imports.flat().flatMap((edge) => violation(edge) ?? []);
+/** Every import of a file in src, by types as well. */
+export function importsIn(files: readonly SourceFile[]): Import[] {
+  return files.flatMap(({ path, text }) => importsOf(path, text));
+}
+
+/** Every import that goes where it may not, as a line. */
+export function importViolations(files: readonly SourceFile[]): string[] {
+  return importsIn(files).flatMap((edge) => violation(edge) ?? []);
+}
+
+/**
+ * Circles of imports, each as its path: "a.ts → b.ts → a.ts". Of each file that is on circles one of the shortest, so there
+ * may be more when these are gone, but there are none when this is empty.
+ */
+export function importCircles(files: readonly SourceFile[]): string[] {
+  const targets = new Map<string, string[]>();
+  for (const { from, to } of importsIn(files)) targets.set(from, [...(targets.get(from) ?? []), to]);
+  const circles = [...targets.keys()].flatMap((file) => {
+    const path = shortestWayBack(file, targets);
+    return path ? [written(path)] : [];
+  });
+  return [...new Set(circles)].sort();
+}
+
+/** The files of a shortest circle through this one, itself once; undefined where there is none. */
+function shortestWayBack(file: string, targets: ReadonlyMap<string, string[]>): string[] | undefined {
+  const seen = new Set<string>();
+  for (let paths = [[file]]; paths.length > 0; ) {
+    const longer: string[][] = [];
+    for (const path of paths)
+      for (const next of targets.get(path.at(-1) ?? "") ?? []) {
+        if (next === file) return path;
+        if (seen.has(next)) continue;
+        seen.add(next);
+        longer.push([...path, next]);
+      }
+    paths = longer;
+  }
+  return undefined;
+}
+
+/** The same text wherever the circle was entered. */
+function written(circle: readonly string[]): string {
+  const [first = ""] = [...circle].sort();
+  const at = circle.indexOf(first);
+  return [...circle.slice(at), ...circle.slice(0, at), first].join(" → ");
 }
 
 export function importsOf(file: string, text: string): Import[] {
