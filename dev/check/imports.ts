@@ -1,6 +1,6 @@
 /**
- * The floors of the house (DESIGN: imports go down only, and never in a circle). Pure. Reads import statements as text; a file that stands on no
- * floor is a violation, so that a new folder must be given its place here.
+ * The layers of the code (CONTRIBUTING.md, The map): imports go down only, and never in a circle. Pure. Reads import
+ * statements as text; a file that stands on no floor is a violation, so that a new folder must be given its place here.
  */
 import { dirname, join, normalize, relative, sep } from "node:path";
 import type { SourceFile } from "./sources.ts";

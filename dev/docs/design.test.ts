@@ -1,6 +1,6 @@
 /**
- * docs/design.md is complete and true: every chapter has its parts, the files and flags that it names exist, its defaults are
- * those of the configuration, and a comment that cites a chapter leads to one.
+ * docs/design.md is complete and true: every chapter has its parts, the files and flags that it names exist, its defaults
+ * are those of the configuration, and a comment that cites a chapter leads to one.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -138,5 +138,15 @@ describe("the comments of the code", () => {
     const headings = chapters.map(({ heading }) => heading);
     const cited = sources.flatMap((path) => citations(root(path)).map((chapter) => ({ path, chapter })));
     expect(cited.filter(({ chapter }) => !headings.includes(chapter))).toEqual([]);
+  });
+
+  it("cite no page that is not in the repository", () => {
+    const cites = /\bDESIGN(?: section|:)/;
+    expect(sources.filter((path) => cites.test(readFileSync(root(path), "utf8")))).toEqual([]);
+  });
+
+  it("cite every chapter, so that each guarantee is found from its code", () => {
+    const cited = new Set(sources.flatMap((path) => citations(root(path))));
+    expect(chapters.map(({ heading }) => heading).filter((heading) => !cited.has(heading))).toEqual([]);
   });
 });

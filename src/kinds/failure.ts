@@ -1,6 +1,6 @@
 /**
  * How a Paperspace error ends a pass: the one translation from the coded catalogue to an outcome, for all kinds. Only
- * an allow-list is terminal; everything unknown is retried (DESIGN section 7). Codes decide, never message text.
+ * an allow-list is terminal; everything unknown is retried (docs/design.md, Pass). Codes decide, never message text.
  */
 import { PaperspaceError } from "../paperspace/errors.ts";
 import type { Failure } from "../reconcile/kind.ts";

@@ -1,7 +1,7 @@
 /**
- * What exists: one mirror of what a team has of one resource, shared by all objects of that team (DESIGN section 2). It
- * only reads, and only puts keys into the queue. Looks are gathered and done by whichever is cheaper, single reads or one
- * list. What a thing is like, and what to do about it, is not known here.
+ * What exists: one mirror of what a team has of one resource, shared by all objects of that team (docs/design.md,
+ * Informers). It only reads, and only puts keys into the queue. Looks are gathered and done by whichever is cheaper, single
+ * reads or one list. What a thing is like, and what to do about it, is not known here.
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../base/clock.ts";
@@ -273,7 +273,7 @@ export class Inventory<T extends Item> {
       .catch((error: unknown) => this.#warn(error, `the regular list of ${name} failed`));
   }
 
-  /** Takes in an observation, unless something newer is known (causality, DESIGN section 5). */
+  /** Takes in an observation, unless something newer is known: causality (docs/design.md, Informers). */
   #learn(id: string, item: T | undefined, beganAt: number): void {
     const before = this.#seen.get(id);
     if (before && beganAt < before.beganAt) {

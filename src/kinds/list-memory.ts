@@ -1,6 +1,6 @@
 /**
  * What the last two complete lists held, by name: enough to find the machine of an attempt, and to say that surely none
- * was made (DESIGN section 5).
+ * was made (docs/design.md, Create).
  */
 interface CompleteList {
   /** Wall clock at which its first request began, in milliseconds. */

@@ -1,6 +1,7 @@
 /**
  * Facts that are read in the background and kept for a while, shared by all objects that need them. A pass never waits
- * for one: it asks, rests, and is queued when the fact is there. What the facts mean is the kind's business.
+ * for one: it asks, rests, and is queued when the fact is there. What the facts mean is the kind's business
+ * (docs/design.md, Background facts).
  */
 import type { Clock } from "../base/clock.ts";
 import { backoffMs } from "../runtime/backoff.ts";

@@ -116,7 +116,7 @@ export function newController<O extends ManagedObject, V extends OwnershipFacts,
 
 /**
  * From the announcement of a create on, when it can surely have no effect any more: last possible send, the request's
- * own time, the lease of whoever sent it, and a margin (DESIGN section 5).
+ * own time, the lease of whoever sent it, and a margin (docs/design.md, Create).
  */
 function settleMs(config: Config): number {
   return config.sendWindow + config.requestTimeout + config.leaseDuration + config.attemptSettle;

@@ -1,6 +1,6 @@
 /**
  * The queue in front of one team's API: who goes next, and not before the budget allows it. Every try of every call
- * passes here, once. How large the budget is at a moment is budget.ts.
+ * passes here, once. How large the budget is at a moment is budget.ts (docs/design.md, Throttle).
  */
 
 import PQueue from "p-queue";

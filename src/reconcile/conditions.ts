@@ -42,7 +42,7 @@ function clip(message: string): string {
   return message.length <= MESSAGE_LIMIT ? message : `${message.slice(0, MESSAGE_LIMIT - 1)}…`;
 }
 
-/** Ready, Reconciling and Stalled (DESIGN section 6); the last two only when true, and never both. */
+/** Ready, Reconciling and Stalled (docs/design.md, Status); the last two only when true, and never both. */
 export function progressConditions(
   outcome: Exclude<ReportedOutcome, { kind: "Halted" }>,
   deleting: boolean,

@@ -1,6 +1,6 @@
 /**
  * Notices a war over a field: somebody keeps changing what we keep putting back. In memory only; after a restart the
- * counting begins anew (DESIGN section 5, "no wars").
+ * counting begins anew (docs/design.md, Pass).
  */
 import type { Clock } from "../base/clock.ts";
 import type { Outcome } from "./outcome.ts";

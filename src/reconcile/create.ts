@@ -1,6 +1,6 @@
 /**
- * The create protocol (DESIGN section 5): announce, mirror, send once, save the id. Whatever dies between two of these
- * lines, the next pass finds an open attempt or a recorded id, and never sends a second create.
+ * The create protocol (docs/design.md, Create): announce, mirror, send once, save the id. Whatever dies between two of
+ * these lines, the next pass finds an open attempt or a recorded id, and never sends a second create.
  */
 import type { Clock } from "../base/clock.ts";
 import { toTime } from "../kube/objects.ts";

@@ -1,6 +1,6 @@
 /**
  * Keeps a Secret with an API key from going while an object of any kind still needs it: without the key nothing can be
- * deleted, and a namespace that is deleted whole would take the key first (DESIGN section 4).
+ * deleted, and a namespace that is deleted whole would take the key first (docs/design.md, Deletion).
  */
 import { isForbidden, isNotFound } from "../kube/errors.ts";
 import type { Resource, Secret } from "../kube/resource.ts";

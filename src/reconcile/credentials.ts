@@ -1,6 +1,7 @@
 /**
  * From an object to the account it may use: credentialsSecretRef, else the Secret `paperspace-credentials` of its
- * namespace, else the operator's own key where that namespace is served by it (DESIGN section 4). Same namespace only.
+ * namespace, else the operator's own key where that namespace is served by it (docs/design.md, Record). Same
+ * namespace only.
  */
 import type { Clock } from "../base/clock.ts";
 import { isForbidden, isNotFound } from "../kube/errors.ts";

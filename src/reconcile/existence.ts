@@ -1,7 +1,7 @@
 /**
  * Whether the thing is there: what it means that the cloud does not show what an object owns, when what it wishes to
- * adopt may be taken, and how it is deleted. Pure, and the same for every kind; what is left behind, and what cannot be
- * changed, is theirs.
+ * adopt may be taken, and how it is deleted (docs/design.md, Deletion). Pure, and the same for every kind; what
+ * is left behind, and what cannot be changed, is theirs.
  */
 import { type Change, describe } from "./change.ts";
 import { act, isLate, noStep, operationAge, stalled, startOperation, untilLook, wait } from "./decision.ts";

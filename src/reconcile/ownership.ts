@@ -10,7 +10,7 @@ import { REASON } from "./reasons.ts";
 import type { Attempt, Requests } from "./record.ts";
 import type { Failed } from "./step-backoff.ts";
 
-/** What the lists say about an attempt's name (DESIGN section 5, "an unknown outcome"). */
+/** What the lists say about an attempt's name (docs/design.md, Create). */
 export type Resolution =
   | { state: "open"; message: string; lookAfterMs: number }
   | { state: "found"; ids: readonly string[] }
@@ -125,7 +125,7 @@ export function withoutAccount({ account, recheckMs }: OwnershipFacts): Ownershi
   return undefined;
 }
 
-/** Another team's key would see an empty account; that must never look like "gone" (DESIGN section 5). */
+/** Another team's key would see an empty account; that must never look like "gone" (docs/design.md, Record). */
 function foreignTeam(facts: OwnershipFacts, team: string, account: AccountFact): OwnershipStep | undefined {
   if (account.state !== "valid" || account.team === team) return undefined;
   return stall(

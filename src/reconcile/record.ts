@@ -8,7 +8,7 @@ import type { ObjectMeta } from "../kube/objects.ts";
 export const GROUP = "paperspace.com";
 export const FINALIZER = `${GROUP}/finalizer`;
 
-/** All annotations the operator reads or writes (DESIGN section 4). */
+/** All annotations the operator reads or writes (docs/design.md, Record). */
 export const ANNOTATION = {
   record: `${GROUP}/record`,
   createPending: `${GROUP}/create-pending`,

@@ -1,6 +1,7 @@
 /**
  * Leader election on one Lease, with client-go's algorithm and parameters. It answers one question: may this process
- * write now? What stops and starts with the answer is the composition root's business.
+ * write now? What stops and starts with the answer is the composition root's business (docs/design.md,
+ * Leases).
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";

@@ -1,6 +1,6 @@
 /**
  * Keeps a Store equal to what the API server holds, by list and watch, whatever the network does. It tells handlers what
- * changed and knows neither kinds nor queues.
+ * changed and knows neither kinds nor queues (docs/design.md, Informers).
  */
 import type { Logger } from "pino";
 import { type Clock, deadline, sleep } from "../base/clock.ts";

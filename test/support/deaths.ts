@@ -1,6 +1,6 @@
 /**
  * Death at every single call that an operator makes, before the call takes effect and after: exhaustively, in virtual
- * time; test/ does a sample of it with a real process and a real API server.
+ * time; test/ does a sample of it with a real process and a real API server (docs/design.md, Crash points).
  */
 import { describe, expect, it } from "vitest";
 import { type Process, VirtualWorld, type WorldOptions } from "./virtual-world.ts";

@@ -1,7 +1,7 @@
 /**
  * How far a rollout is. First whether the spec that Paperspace shows is the one that this object sent, since for seconds
  * after an upsert the old one is still read, with its dtHealthy (deployments.md section 10, traps); then, of that spec
- * alone, what has become of it. Pure.
+ * alone, what has become of it (docs/design.md, Rollouts). Pure.
  */
 import { toTime } from "../../kube/objects.ts";
 import type { Change } from "../../reconcile/change.ts";
