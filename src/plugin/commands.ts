@@ -1,42 +1,14 @@
 /**
- * The commands of the plugin: what each takes and who does it. One line of help each; how help is laid out is in help.ts.
+ * The table of commands: what each takes and who runs it, with one line of help each. The layout of help is in help.ts, the
+ * types are in command.ts.
  */
-import type { Clock } from "../base/clock.ts";
-import type { Access } from "./access.ts";
-import type { FlagName, Flags } from "./flags.ts";
+import type { Command } from "./command.ts";
 import { SHORTS } from "./kinds.ts";
 import { LIST_FORMATS, list } from "./list.ts";
 import { FAMILIES } from "./listables.ts";
 import { logs } from "./logs.ts";
 import { METRICS, METRICS_FORMATS, metrics } from "./metrics.ts";
-import type { Screen } from "./output.ts";
-import type { Edges } from "./process-io.ts";
 import { release } from "./release.ts";
-
-/** What every command works with. */
-export interface Context {
-  readonly access: Access;
-  readonly screen: Screen;
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-  /** See Edges. */
-  readonly ask?: Edges["ask"];
-}
-
-export interface Command {
-  readonly about: string;
-  /** Behind the name of the command. */
-  readonly usage: string;
-  /** What the word in capitals may be, and what each means. */
-  readonly words?: { readonly title: string; readonly rows: Readonly<Record<string, string>> };
-  /** Beyond those that every command takes. */
-  readonly flags: readonly FlagName[];
-  /** Of --output. */
-  readonly formats?: string;
-  readonly examples: readonly string[];
-  /** Throws PluginError, KubeError, PaperspaceError. */
-  readonly run: (words: readonly string[], flags: Flags, context: Context) => Promise<void>;
-}
 
 function mapped<T>(all: Readonly<Record<string, T>>, told: (one: T) => string): Record<string, string> {
   return Object.fromEntries(Object.entries(all).map(([name, one]) => [name, told(one)]));

@@ -1,5 +1,6 @@
 /** The help texts, made from the tables of commands and flags. */
-import { COMMANDS, type Command } from "./commands.ts";
+import type { Command } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
 import { COMMON, FLAGS, type FlagName, written } from "./flags.ts";
 
 const PROGRAM = "kubectl paperspace";

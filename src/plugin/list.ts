@@ -2,7 +2,7 @@
 import { oneOf } from "../base/options.ts";
 import { clip } from "../paperspace/errors.ts";
 import type { Access } from "./access.ts";
-import type { Context } from "./commands.ts";
+import type { Context } from "./command.ts";
 import { UsageError } from "./failure.ts";
 import type { FlagName, Flags } from "./flags.ts";
 import { chosen } from "./format.ts";

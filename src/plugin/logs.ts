@@ -1,7 +1,7 @@
 /** The command `logs`: the lines of a deployment's log as they are printed, and following them until the user has enough. */
 import { sleep } from "../base/clock.ts";
 import { PaperspaceError, type PaperspaceErrorCode } from "../paperspace/errors.ts";
-import type { Context } from "./commands.ts";
+import type { Context } from "./command.ts";
 import { deploymentName, openDeployment } from "./deployment.ts";
 import { UsageError } from "./failure.ts";
 import type { Flags } from "./flags.ts";

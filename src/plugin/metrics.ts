@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { oneOf } from "../base/options.ts";
 import { apiPath } from "../paperspace/transport.ts";
 import { drawChart } from "./chart.ts";
-import type { Context } from "./commands.ts";
+import type { Context } from "./command.ts";
 import { deploymentName, openDeployment } from "./deployment.ts";
 import { PluginError, UsageError } from "./failure.ts";
 import type { Flags } from "./flags.ts";

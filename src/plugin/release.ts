@@ -6,7 +6,7 @@ import { sleep } from "../base/clock.ts";
 import { isConflict, isForbidden, isNotFound } from "../kube/errors.ts";
 import { clip } from "../paperspace/errors.ts";
 import type { Access } from "./access.ts";
-import type { Context } from "./commands.ts";
+import type { Context } from "./command.ts";
 import { PluginError, UsageError } from "./failure.ts";
 import type { Flags } from "./flags.ts";
 import { ANY_REFERENCE, TYPES } from "./kinds.ts";

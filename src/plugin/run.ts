@@ -4,7 +4,8 @@
  */
 import { version } from "../base/version.ts";
 import { Access } from "./access.ts";
-import { COMMANDS, type Command } from "./commands.ts";
+import type { Command } from "./command.ts";
+import { COMMANDS } from "./commands.ts";
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, PluginError, UsageError } from "./failure.ts";
 import { COMMON, type CommandLine, type FlagName, parseCommandLine } from "./flags.ts";
 import { helpText } from "./help.ts";
