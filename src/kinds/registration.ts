@@ -14,7 +14,7 @@ import type { OwnershipFacts } from "../reconcile/ownership.ts";
 import { Reconciler } from "../reconcile/reconciler.ts";
 import type { ObjectWriter } from "../reconcile/writer.ts";
 import type { Store } from "../runtime/store.ts";
-import type { Disposition } from "../runtime/workers.ts";
+import type { Result } from "../runtime/workers.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import type { ObserverSettings } from "./observer.ts";
 
@@ -67,7 +67,7 @@ export interface ControllerOptions<O extends ManagedObject> {
 
 export interface Controller {
   /** The signal aborts when the pass has lost its right to write, or the grace of a shutdown is over. */
-  reconcile(key: string, signal: AbortSignal): Promise<Disposition>;
+  reconcile(key: string, signal: AbortSignal): Promise<Result>;
   /** The object has gone from the cluster; `last` is how it was then. */
   gone(last: ManagedObject): void;
   /**

@@ -81,7 +81,7 @@ const failure = async (promise: Promise<unknown>): Promise<KubeError> => {
   return error as KubeError;
 };
 
-test("requests share their connections, with query, body, content type and credentials as asked", async () => {
+test("requests share their connections, and send query, body, content type and credentials", async () => {
   const seen: string[] = [];
   const { url, requests, sockets } = await server((request, response) => {
     seen.push(`${request.headers["content-type"] ?? ""} ${request.headers["user-agent"]} ${request.text}`);
@@ -102,7 +102,7 @@ test("requests share their connections, with query, body, content type and crede
   expect(requests.at(19)).toBe("GET /clusters/one/api/v1/x?i=19 Bearer t1");
   expect(requests.at(20)).toBe("PATCH /clusters/one/y?yes=true Bearer t1");
   expect(seen.at(20)).toBe('application/merge-patch+json paperspace-operator {"a":null}');
-  // The pool may open a second one while the first is still between two answers; never one for each request.
+  // The pool may open a second one while the first is between two answers, but never one for each request.
   expect(sockets()).toBeLessThanOrEqual(2);
 });
 
@@ -150,13 +150,13 @@ test("no server, and a connection that breaks before or inside the answer, are K
       status: 0,
     });
   }
-  const nobody = await open("http://127.0.0.1:1");
-  expect(await failure(nobody.request({ method: "GET", path: "/" }))).toMatchObject({
+  const refusing = await open("http://127.0.0.1:1");
+  expect(await failure(refusing.request({ method: "GET", path: "/" }))).toMatchObject({
     code: "KUBE_UNREACHABLE",
   });
 });
 
-test("a call times out by the clock, after 30 s unless told otherwise; an abort throws the caller's reason", async () => {
+test("a call times out by the clock, after 30 s by default; an abort throws the caller's reason", async () => {
   const clock = new VirtualClock();
   let arrived = () => {};
   const { url } = await server(() => arrived());
@@ -181,7 +181,7 @@ test("a call times out by the clock, after 30 s unless told otherwise; an abort 
   expect(clock.pending).toBe(0);
 });
 
-test("a stream outlives the timeout, hands bytes on as they come, breaks with an error and ends with the signal", async () => {
+test("a stream outlives the timeout, passes bytes on as they arrive, throws when it breaks and ends with the signal", async () => {
   const clock = new VirtualClock();
   const open_: ServerResponse[] = [];
   const { url } = await server((_request, response) => {
@@ -213,7 +213,7 @@ test("a stream outlives the timeout, hands bytes on as they come, breaks with an
   expect(await ended.next()).toEqual({ done: true, value: undefined });
 });
 
-test("a 401 reads the kubeconfig again and sends once more; one that stays is an error, and not a storm of reloads", async () => {
+test("a 401 reloads the kubeconfig and retries once; a persistent one is an error, without repeated reloads", async () => {
   const clock = new VirtualClock();
   let valid = "Bearer t1";
   const { url, requests } = await server((request, response) =>
@@ -265,23 +265,23 @@ test("basic auth and impersonation of a kubeconfig are sent", async () => {
   expect(requests).toEqual([`GET / Basic ${Buffer.from("u:p").toString("base64")}`]);
 });
 
-test("what is wrong with a configuration is said with the name of the flag or variable", async () => {
+test("the error of a wrong configuration names the flag or variable", async () => {
   const clock = new VirtualClock();
   const config = await kubeconfig("https://127.0.0.1:1", { token: "t" });
-  const told = async (options: { kubeconfig?: string; context?: string }) => {
+  const configError = async (options: { kubeconfig?: string; context?: string }) => {
     const error = await failure(connect({ clock, ...options }));
     expect(error.code).toBe("KUBE_CONFIG");
     return error.message;
   };
-  expect(await told({ kubeconfig: "/does/not/exist" })).toContain("--kubeconfig /does/not/exist");
-  expect(await told({ kubeconfig: config, context: "y" })).toBe(
+  expect(await configError({ kubeconfig: "/does/not/exist" })).toContain("--kubeconfig /does/not/exist");
+  expect(await configError({ kubeconfig: config, context: "y" })).toBe(
     `--context y is not in --kubeconfig ${config}; it has: x`,
   );
   const orphan = await kubeconfig("https://127.0.0.1:1", {}, { users: [] });
-  expect(await told({ kubeconfig: orphan })).toContain('names the user "u"');
+  expect(await configError({ kubeconfig: orphan })).toContain('names the user "u"');
   vi.stubEnv("KUBECONFIG", "/does/not/exist");
-  expect(await told({})).toContain("KUBECONFIG");
+  expect(await configError({})).toContain("KUBECONFIG");
   vi.stubEnv("KUBECONFIG", "");
   vi.stubEnv("HOME", await folder());
-  expect(await told({})).toMatch(/--kubeconfig.*KUBECONFIG.*pod/);
+  expect(await configError({})).toMatch(/--kubeconfig.*KUBECONFIG.*pod/);
 });

@@ -1,11 +1,11 @@
 /**
- * One connection to one API server: addresses, TLS, credentials, timeouts. Kinds and paths belong to resource.ts;
- * nobody else in this program opens a socket to Kubernetes.
+ * The connection to an API server: addresses, TLS, credentials, timeouts. Kinds and paths are in resource.ts; no other
+ * module opens a socket to Kubernetes.
  */
 import type { Logger } from "pino";
 import type { Dispatcher } from "undici";
 import { type Clock, deadline } from "../base/clock.ts";
-import { type Access, Credentials } from "./credentials.ts";
+import { KubeCredentials, type ResolvedCredentials } from "./credentials.ts";
 import { KubeError } from "./errors.ts";
 
 export interface KubeRequest {
@@ -23,7 +23,7 @@ export interface KubeRequest {
 
 export interface KubeConnection {
   readonly server: string;
-  /** Namespace of the kubeconfig's context, or the one this pod runs in; "default" when neither says. */
+  /** Namespace of the kubeconfig's context, or the one this pod runs in; "default" when neither is set. */
   readonly namespace: string;
   /** Resolves with the parsed answer; throws KubeError, or the signal's reason. */
   request<T>(request: KubeRequest): Promise<T>;
@@ -43,21 +43,21 @@ export interface ConnectOptions {
   logger?: Logger;
 }
 
-/** Throws KUBE_CONFIG, naming the flag or variable, when no cluster is configured. Does not talk to the server yet. */
+/** Throws KUBE_CONFIG, naming the flag or variable, when no cluster is configured. Sends no request yet. */
 export async function connect(options: ConnectOptions): Promise<KubeConnection> {
-  const credentials = new Credentials(options);
-  await credentials.access();
+  const credentials = new KubeCredentials(options);
+  await credentials.current();
   return new HttpConnection(credentials, options.clock, options.userAgent ?? "paperspace-operator");
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
 class HttpConnection implements KubeConnection {
-  readonly #credentials: Credentials;
+  readonly #credentials: KubeCredentials;
   readonly #clock: Clock;
   readonly #userAgent: string;
 
-  constructor(credentials: Credentials, clock: Clock, userAgent: string) {
+  constructor(credentials: KubeCredentials, clock: Clock, userAgent: string) {
     this.#credentials = credentials;
     this.#clock = clock;
     this.#userAgent = userAgent;
@@ -111,15 +111,15 @@ class HttpConnection implements KubeConnection {
     return deadline(this.#clock, request.timeoutMs ?? DEFAULT_TIMEOUT_MS, late, request.signal);
   }
 
-  /** Sends, and sends again with fresh credentials after a 401, which is safe: the server has refused to look at it. */
+  /** Sends, and retries once with fresh credentials after a 401, which is safe: the server did not process the request. */
   async #send(request: KubeRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const first = await this.#credentials.access();
-    let answer = await this.#dispatch(first, request, signal);
+    const initial = await this.#credentials.current();
+    let answer = await this.#dispatch(initial, request, signal);
     if (answer.statusCode === 401) {
-      const access = await this.#renewed(first);
-      if (access) {
+      const credentials = await this.#renewed(initial);
+      if (credentials) {
         await answer.body.dump();
-        answer = await this.#dispatch(access, request, signal);
+        answer = await this.#dispatch(credentials, request, signal);
       }
     }
     if (answer.statusCode < 300) return answer;
@@ -127,18 +127,22 @@ class HttpConnection implements KubeConnection {
   }
 
   /** Credentials newer than those that were refused, if there are any. */
-  async #renewed(refused: Access): Promise<Access | undefined> {
-    // Somebody else may have met the same 401 and reloaded already.
-    if ((await this.#credentials.access()).serial === refused.serial) await this.#credentials.reload();
-    const access = await this.#credentials.access();
-    return access.serial === refused.serial ? undefined : access;
+  async #renewed(refused: ResolvedCredentials): Promise<ResolvedCredentials | undefined> {
+    // Another request may have received the same 401 and reloaded already.
+    if ((await this.#credentials.current()).serial === refused.serial) await this.#credentials.reload();
+    const credentials = await this.#credentials.current();
+    return credentials.serial === refused.serial ? undefined : credentials;
   }
 
-  #dispatch(access: Access, request: KubeRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  #dispatch(
+    credentials: ResolvedCredentials,
+    request: KubeRequest,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
     const { origin, pathname } = new URL(this.server);
     const prefix = pathname === "/" ? "" : pathname;
     const hasBody = request.body !== undefined;
-    return access.dispatcher.request({
+    return credentials.dispatcher.request({
       origin,
       path: `${prefix}${request.path}${queryString(request.query)}`,
       method: request.method as Dispatcher.HttpMethod,
@@ -146,7 +150,7 @@ class HttpConnection implements KubeConnection {
         accept: "application/json",
         "user-agent": this.#userAgent,
         ...(hasBody ? { "content-type": request.contentType ?? "application/json" } : {}),
-        ...access.headers,
+        ...credentials.headers,
       },
       body: hasBody ? JSON.stringify(request.body) : null,
       signal,
@@ -188,14 +192,14 @@ function parse(text: string, status: number, context: string): unknown {
   }
 }
 
-/** An abort is the caller's own reason; everything that is not an answer means that there was none. */
+/** An abort throws the caller's own reason; any other failure means that there was no answer. */
 function toKubeError(error: unknown, request: KubeRequest, signal: AbortSignal): unknown {
   if (request.signal?.aborted) return request.signal.reason;
   if (signal.aborted) return signal.reason;
   if (error instanceof KubeError) return error;
   const { message, code } = error as { message?: string; code?: string };
-  const told = `${describe(request)}: ${message || code || "no answer"}`;
-  return new KubeError({ code: "KUBE_UNREACHABLE", message: told, cause: error });
+  const text = `${describe(request)}: ${message || code || "no answer"}`;
+  return new KubeError({ code: "KUBE_UNREACHABLE", message: text, cause: error });
 }
 
 function describe(request: KubeRequest): string {

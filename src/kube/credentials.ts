@@ -1,6 +1,6 @@
 /**
- * Who we are to the API server, and how to reach it: everything that a kubeconfig or a pod's service account says, kept
- * fresh. The one place that uses @kubernetes/client-node; it sends no request itself.
+ * The credentials for the API server and its address, from a kubeconfig or a pod's service account, kept fresh. The only
+ * module that uses @kubernetes/client-node; it sends no request itself.
  */
 import type { RequestOptions } from "node:https";
 import { isDeepStrictEqual } from "node:util";
@@ -10,15 +10,15 @@ import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from "undici";
 import type { Clock } from "../base/clock.ts";
 import { KubeError } from "./errors.ts";
 
-export interface CredentialsOptions {
+export interface KubeCredentialsOptions {
   kubeconfig?: string;
   context?: string;
   clock: Clock;
   logger?: Logger;
 }
 
-/** What one request needs. `serial` tells whether credentials were reloaded between two requests. */
-export interface Access {
+/** What one request needs. `serial` changes whenever the credentials are reloaded. */
+export interface ResolvedCredentials {
   readonly dispatcher: Dispatcher;
   readonly headers: Readonly<Record<string, string>>;
   readonly serial: number;
@@ -26,21 +26,21 @@ export interface Access {
 
 type Tls = Pick<RequestOptions, "ca" | "cert" | "key" | "rejectUnauthorized" | "servername">;
 
-/** Files of tokens and certificates are read again at this age, as in client-go: kubelet renews them long before they end. */
+/** Files of tokens and certificates are read again at this age, as in client-go: kubelet renews them long before they expire. */
 const FRESH_MS = 60_000;
-/** Credentials that stay wrong must not run an exec plugin for every request. */
+/** Least time between reloads: credentials that stay invalid must not run an exec plugin for every request. */
 const RELOAD_EVERY_MS = 5_000;
 
-export class Credentials {
-  readonly #options: CredentialsOptions;
+export class KubeCredentials {
+  readonly #options: KubeCredentialsOptions;
   #config: KubeConfig;
-  #access: { value: Access; tls: Tls; at: number } | undefined;
-  #pending: Promise<Access> | undefined;
+  #current: { value: ResolvedCredentials; tls: Tls; at: number } | undefined;
+  #pending: Promise<ResolvedCredentials> | undefined;
   #reloadedAt = Number.NEGATIVE_INFINITY;
   #serial = 0;
 
-  /** Throws KUBE_CONFIG when there is nothing to load, or it does not fit together. */
-  constructor(options: CredentialsOptions) {
+  /** Throws KUBE_CONFIG when there is nothing to load, or the configuration is inconsistent. */
+  constructor(options: KubeCredentialsOptions) {
     this.#options = options;
     this.#config = load(options);
   }
@@ -55,17 +55,17 @@ export class Credentials {
     return context?.namespace?.trim() || "default";
   }
 
-  /** Current headers and connection; looks at files and plugins again when the last look is a minute old. */
-  access(): Promise<Access> {
+  /** Current headers and connection; reads files and runs plugins again when the last read is a minute old. */
+  current(): Promise<ResolvedCredentials> {
     const now = this.#options.clock.monotonic();
-    if (this.#access && now - this.#access.at < FRESH_MS) return Promise.resolve(this.#access.value);
+    if (this.#current && now - this.#current.at < FRESH_MS) return Promise.resolve(this.#current.value);
     this.#pending ??= this.#refresh().finally(() => {
       this.#pending = undefined;
     });
     return this.#pending;
   }
 
-  /** Reads everything anew, and runs an exec plugin again, unless that was done a moment ago. */
+  /** Reads everything again, and runs an exec plugin again, unless that was done within the last 5 s. */
   async reload(): Promise<void> {
     const now = this.#options.clock.monotonic();
     if (now - this.#reloadedAt < RELOAD_EVERY_MS) return;
@@ -73,70 +73,70 @@ export class Credentials {
     try {
       this.#config = load(this.#options);
     } catch (error) {
-      // Perhaps in the middle of being written. The next 401 looks again.
+      // The file may be half written. The next 401 reloads again.
       this.#options.logger?.warn({ err: error }, "credentials not reloaded");
       return;
     }
-    if (this.#access) this.#access.at = Number.NEGATIVE_INFINITY;
+    if (this.#current) this.#current.at = Number.NEGATIVE_INFINITY;
     this.#serial++;
-    await this.access();
+    await this.current();
   }
 
   async destroy(): Promise<void> {
-    await this.#access?.value.dispatcher.destroy();
+    await this.#current?.value.dispatcher.destroy();
   }
 
-  async #refresh(): Promise<Access> {
+  async #refresh(): Promise<ResolvedCredentials> {
     const at = this.#options.clock.monotonic();
-    const found: RequestOptions = {};
+    const https: RequestOptions = {};
     try {
-      await this.#config.applyToHTTPSOptions(found);
+      await this.#config.applyToHTTPSOptions(https);
     } catch (error) {
-      if (!this.#access)
-        throw configError(`credentials of ${this.server} cannot be used: ${told(error)}`, error);
-      // A file in the middle of its rotation, or a plugin that failed once: what we have may still be good.
-      this.#options.logger?.warn({ err: error }, "credentials not refreshed, going on with the old ones");
-      this.#access.at = at;
-      return this.#access.value;
+      if (!this.#current)
+        throw configError(`credentials of ${this.server} cannot be used: ${messageOf(error)}`, error);
+      // A file in the middle of its rotation, or a plugin that failed once: the old credentials may still be valid.
+      this.#options.logger?.warn({ err: error }, "credentials not refreshed, the old ones stay in use");
+      this.#current.at = at;
+      return this.#current.value;
     }
-    const tls = tlsOf(found);
-    const old = this.#access;
+    const tls = tlsOf(https);
+    const old = this.#current;
     const keep = old && isDeepStrictEqual(old.tls, tls);
     if (old && !keep) void old.value.dispatcher.close();
     const dispatcher = keep ? old.value.dispatcher : this.#dispatcher(tls);
-    const value = { dispatcher, headers: headersOf(found), serial: this.#serial };
-    this.#access = { value, tls, at };
+    const value = { dispatcher, headers: headersOf(https), serial: this.#serial };
+    this.#current = { value, tls, at };
     return value;
   }
 
   /** One pool for all requests. The library would build one for each, and so a TLS handshake. */
   #dispatcher(tls: Tls): Dispatcher {
-    // How a kubeconfig maps to a proxy is the library's knowledge; the pool behind it is ours.
-    const wanted = this.#config.createDispatcherOptions(this.#config.getCurrentCluster(), tls);
+    // The library maps a kubeconfig to a proxy; the connection pool is ours.
+    const dispatcherOptions = this.#config.createDispatcherOptions(this.#config.getCurrentCluster(), tls);
     const connect = { ...tls, keepAlive: true, keepAliveInitialDelay: 30_000, timeout: 10_000 };
     const pool = {
       // With HTTP/2 all watches would share one connection, and one that is stuck would stop them all.
       allowH2: false,
       // Below the 60 s after which load balancers, and the 90 s after which the API server, close an idle connection.
       keepAliveTimeout: 50_000,
-      // Time is up when our own clock says so; a watch may be silent for minutes.
+      // Timeouts are on our own clock; a watch may be silent for minutes.
       headersTimeout: 0,
       bodyTimeout: 0,
     };
-    switch (wanted.type) {
+    switch (dispatcherOptions.type) {
       case "proxy":
-        return new ProxyAgent({ ...pool, uri: wanted.uri, requestTls: connect });
+        return new ProxyAgent({ ...pool, uri: dispatcherOptions.uri, requestTls: connect });
       case "socks":
-        return new Socks5ProxyAgent(wanted.uri, { ...pool, requestTls: connect });
+        return new Socks5ProxyAgent(dispatcherOptions.uri, { ...pool, requestTls: connect });
       default:
         return new Agent({ ...pool, connect });
     }
   }
 }
 
-/** No certificate, no key, no CA: then Node's own defaults hold, so absent keys stay absent. */
-function tlsOf(found: RequestOptions): Tls {
-  const { ca, cert, key, rejectUnauthorized, servername } = found;
+/** Absent values stay absent, so that Node's own defaults apply. */
+function tlsOf(https: RequestOptions): Tls {
+  const { ca, cert, key, rejectUnauthorized, servername } = https;
   return {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
@@ -146,17 +146,17 @@ function tlsOf(found: RequestOptions): Tls {
   };
 }
 
-function headersOf(found: RequestOptions): Record<string, string> {
+function headersOf(https: RequestOptions): Record<string, string> {
   const headers: Record<string, string> = {};
-  if (found.auth) headers.authorization = `Basic ${Buffer.from(found.auth).toString("base64")}`;
-  for (const [name, value] of Object.entries(found.headers ?? {})) {
+  if (https.auth) headers.authorization = `Basic ${Buffer.from(https.auth).toString("base64")}`;
+  for (const [name, value] of Object.entries(https.headers ?? {})) {
     // Token files written by hand end in a newline, which no header may hold.
     if (value !== undefined) headers[name.toLowerCase()] = String(value).trim();
   }
   return headers;
 }
 
-function load(options: CredentialsOptions): KubeConfig {
+function load(options: KubeCredentialsOptions): KubeConfig {
   const config = new KubeConfig();
   const source = options.kubeconfig
     ? `--kubeconfig ${options.kubeconfig}`
@@ -165,9 +165,9 @@ function load(options: CredentialsOptions): KubeConfig {
     if (options.kubeconfig) config.loadFromFile(options.kubeconfig);
     else config.loadFromDefault(undefined, true);
   } catch (error) {
-    throw configError(`${source} cannot be read: ${told(error)}`, error);
+    throw configError(`${source} cannot be read: ${messageOf(error)}`, error);
   }
-  // Where it finds nothing the library makes up a cluster on localhost:8080, under this name.
+  // Where it finds nothing, the library invents a cluster on localhost:8080, under this name.
   if (config.getCurrentContext() === "loaded-context") {
     throw configError(
       "no Kubernetes cluster is configured: give --kubeconfig, set KUBECONFIG, have a ~/.kube/config, or run inside a pod with a service account",
@@ -177,9 +177,9 @@ function load(options: CredentialsOptions): KubeConfig {
   const name = config.getCurrentContext();
   const context = config.getContextObject(name);
   if (!context) {
-    const known = config.getContexts().map((one) => one.name);
-    const asked = options.context ? `--context ${name}` : `the current context "${name ?? ""}"`;
-    throw configError(`${asked} is not in ${source}; it has: ${known.join(", ") || "none"}`);
+    const available = config.getContexts().map((one) => one.name);
+    const selected = options.context ? `--context ${name}` : `the current context "${name ?? ""}"`;
+    throw configError(`${selected} is not in ${source}; it has: ${available.join(", ") || "none"}`);
   }
   if (!config.getCurrentCluster()) {
     throw configError(
@@ -198,6 +198,6 @@ function configError(message: string, cause?: unknown): KubeError {
   return new KubeError({ code: "KUBE_CONFIG", message, cause });
 }
 
-function told(error: unknown): string {
+function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -2,9 +2,9 @@ import { expect, test } from "vitest";
 import { isConflict, isGone, isInvalid, isKube, isTransient, KubeError } from "./errors.ts";
 
 const status = (code: number, reason = "", more = {}) =>
-  KubeError.fromAnswer(code, { kind: "Status", code, reason, message: "told", ...more }, "GET /x");
+  KubeError.fromAnswer(code, { kind: "Status", code, reason, message: "too old", ...more }, "GET /x");
 
-test("every status has one code, also those that nobody thought of", () => {
+test("every status has one code, also unforeseen ones", () => {
   const codes = Object.fromEntries(
     [200, 302, 400, 401, 403, 404, 405, 408, 409, 410, 415, 422, 429, 500, 502, 503, 504].map((code) => [
       code,
@@ -33,7 +33,7 @@ test("every status has one code, also those that nobody thought of", () => {
   expect(status(409, "AlreadyExists").code).toBe("KUBE_ALREADY_EXISTS");
 });
 
-test("a patch meant for another UID is a conflict, although the server calls it an invalid value", () => {
+test("a patch meant for another UID is a conflict, although the server reports an invalid value", () => {
   const details = {
     causes: [{ reason: "FieldValueInvalid", field: "metadata.uid", message: "field is immutable" }],
   };
@@ -41,8 +41,8 @@ test("a patch meant for another UID is a conflict, although the server calls it 
   expect(isInvalid(status(422, "Invalid", { details: { causes: [{ field: "spec.size" }] } }))).toBe(true);
 });
 
-test("the message names the call, the status, the reason and what was told; HTML is cut short", () => {
-  expect(status(410, "Expired").message).toBe("GET /x: 410 Expired: told");
+test("the message has the call, the status, the reason and the server's message; HTML is truncated", () => {
+  expect(status(410, "Expired").message).toBe("GET /x: 410 Expired: too old");
   expect(KubeError.fromAnswer(502, `<html>${"x".repeat(1_000)}`, "GET /x").message.length).toBeLessThan(250);
 });
 
@@ -53,7 +53,7 @@ test("the wait of the header wins over that of the Status", () => {
   expect(status(429).retryAfterMs).toBeUndefined();
 });
 
-test("the questions look at the code alone, and know other errors from ours", () => {
+test("the predicates check the code alone, and reject other errors", () => {
   expect([isGone(status(410)), isGone(new Error("410 Gone")), isKube(status(500)), isKube(null)]).toEqual([
     true,
     false,

@@ -1,6 +1,6 @@
 /**
- * Every way in which a call to the API server can fail, under one code each. Only this file maps HTTP and Status
- * objects to codes; everyone else asks the code, never the message text.
+ * The error catalogue of the API server: one code for each way in which a call can fail. Only this file maps HTTP and Status
+ * objects to codes; all other code branches on the code, never on the message text.
  */
 
 /** Code, and what it means to the caller. */
@@ -11,7 +11,7 @@ const CATALOGUE = {
   KUBE_NOT_FOUND: "no such object, or no such kind (the CRD is not installed)",
   KUBE_ALREADY_EXISTS: "an object of this name exists",
   KUBE_CONFLICT: "the object changed since it was read (resourceVersion or uid)",
-  KUBE_GONE: "the resourceVersion or the continue token is too old; list anew",
+  KUBE_GONE: "the resourceVersion or the continue token is too old; list again",
   KUBE_INVALID: "the object breaks the schema or a validation rule",
   KUBE_TOO_MANY: "the API server sheds load; wait retryAfterMs",
   KUBE_SERVER: "the API server failed",
@@ -83,12 +83,12 @@ export class KubeError extends Error {
   static fromAnswer(status: number, body: unknown, context: string, retryAfterMs?: number): KubeError {
     const answer = isStatus(body) ? body : undefined;
     const reason = answer?.reason ?? "";
-    const told = answer?.message ?? (typeof body === "string" ? body.trim().slice(0, 200) : "");
+    const detail = answer?.message ?? (typeof body === "string" ? body.trim().slice(0, 200) : "");
     const seconds = answer?.details?.retryAfterSeconds;
     const wait = retryAfterMs ?? (seconds === undefined ? undefined : seconds * 1000);
     return new KubeError({
       code: codeOf(status, answer),
-      message: `${context}: ${status}${reason ? ` ${reason}` : ""}${told ? `: ${told}` : ""}`,
+      message: `${context}: ${status}${reason ? ` ${reason}` : ""}${detail ? `: ${detail}` : ""}`,
       status,
       reason,
       ...(wait === undefined ? {} : { retryAfterMs: wait }),
@@ -116,7 +116,7 @@ function codeOf(status: number, answer: StatusBody | undefined): KubeErrorCode {
     case 410:
       return "KUBE_GONE";
     case 422:
-      // A patch meant for another UID: the server calls that an immutable field, and it is a lost race all the same.
+      // A patch meant for another UID: the server reports an immutable field, but it is a lost race.
       return answer?.details?.causes?.some((cause) => cause.field === "metadata.uid")
         ? "KUBE_CONFLICT"
         : "KUBE_INVALID";

@@ -7,7 +7,7 @@ import { EventRecorder, type EventToRecord } from "./events.ts";
 import type { KubeObject } from "./objects.ts";
 import { EVENTS, events, type KubeEvent } from "./resource.ts";
 
-function world(options: { capacity?: number } = {}) {
+function recorderEnv(options: { capacity?: number } = {}) {
   const clock = new VirtualClock();
   const kube = new FakeKube({ clock });
   const counts = { written: 0, dropped: 0 };
@@ -41,8 +41,8 @@ const event = (id: string, more: Partial<EventToRecord> = {}): EventToRecord => 
   ...more,
 });
 
-test("an event has everything the API server asks for", async () => {
-  const { recorder, written, clock } = world();
+test("an event has all fields that the API server requires", async () => {
+  const { recorder, written, clock } = recorderEnv();
   recorder.record(event("1"));
   await clock.settle();
   expect(written()[0]).toMatchObject({
@@ -60,8 +60,8 @@ test("an event has everything the API server asks for", async () => {
   });
 });
 
-test("none comes twice: not from one process, which asks no second time, and not from the next, whom the server tells", async () => {
-  const { recorder, make, written, clock, kube, counts } = world();
+test("none is written twice: one process sends no second request, and the next gets AlreadyExists", async () => {
+  const { recorder, make, written, clock, kube, counts } = recorderEnv();
   recorder.record(event("1"));
   recorder.record(event("1"));
   await clock.settle();
@@ -78,8 +78,8 @@ test("none comes twice: not from one process, which asks no second time, and not
   expect(written()).toHaveLength(2);
 });
 
-test("a failing API server is tried again in order, then the event is dropped and may be recorded anew", async () => {
-  const { recorder, written, clock, kube, counts } = world();
+test("writes to a failing API server are retried in order, then the event is dropped and may be recorded again", async () => {
+  const { recorder, written, clock, kube, counts } = recorderEnv();
   let failures = 3;
   kube.intercept = () => (failures-- > 0 ? { fail: "before" } : {});
   recorder.record(event("1"));
@@ -95,8 +95,8 @@ test("a failing API server is tried again in order, then the event is dropped an
   expect(written()).toHaveLength(3);
 });
 
-test("a refusal is not tried again: RBAC, or a namespace that ends", async () => {
-  const { recorder, clock, kube, counts } = world();
+test("a refusal is not retried: RBAC, or a terminating namespace", async () => {
+  const { recorder, clock, kube, counts } = recorderEnv();
   kube.intercept = () => ({
     fail: "before",
     error: answer(403, "Forbidden", "namespace is being terminated"),
@@ -107,7 +107,7 @@ test("a refusal is not tried again: RBAC, or a namespace that ends", async () =>
 });
 
 test("the queue is bounded, and a caller never waits or sees an error", async () => {
-  const { recorder, clock, kube, counts } = world({ capacity: 3 });
+  const { recorder, clock, kube, counts } = recorderEnv({ capacity: 3 });
   kube.intercept = () => ({ fail: "hang" });
   for (let i = 0; i < 10; i++) recorder.record(event(String(i)));
   expect(counts.dropped).toBe(7);
@@ -117,7 +117,7 @@ test("the queue is bounded, and a caller never waits or sees an error", async ()
 });
 
 test("flush waits for what was recorded, but not for ever", async () => {
-  const { recorder, clock, kube, written } = world();
+  const { recorder, clock, kube, written } = recorderEnv();
   await recorder.flush();
   kube.intercept = () => ({ delayMs: 1_000 });
   recorder.record(event("1"));
@@ -136,7 +136,7 @@ test("flush waits for what was recorded, but not for ever", async () => {
 });
 
 test("names and notes fit the limits of the API server, and notes are cut at whole characters", async () => {
-  const { recorder, clock, written } = world();
+  const { recorder, clock, written } = recorderEnv();
   const metadata = { ...machine.metadata, name: `${"n".repeat(235)}.${"x".repeat(17)}` };
   recorder.record(event("1", { regarding: { ...machine, metadata }, note: "é".repeat(1_000) }));
   await clock.settle();
@@ -146,8 +146,8 @@ test("names and notes fit the limits of the API server, and notes are cut at who
   expect(one?.note).toBe(`${"é".repeat(510)}...`);
 });
 
-test("an event about a cluster-scoped object goes to the default namespace, as the API server insists", async () => {
-  const { recorder, clock, written } = world();
+test("an event about a cluster-scoped object goes to the default namespace, as the API server requires", async () => {
+  const { recorder, clock, written } = recorderEnv();
   recorder.record(event("1", { regarding: { kind: "Node", metadata: { name: "n", uid: "u" } } }));
   await clock.settle();
   expect(written()[0]?.metadata.namespace).toBe("default");

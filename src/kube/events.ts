@@ -1,6 +1,6 @@
 /**
- * Writes Kubernetes Events (events.k8s.io/v1), each at most once, in order, and never in the way of a pass. What is worth
- * an Event is decided elsewhere.
+ * Writes Kubernetes Events (events.k8s.io/v1), each at most once, in order, and without blocking a pass. Which Events
+ * are recorded is decided by the callers.
  */
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
@@ -17,9 +17,9 @@ export interface EventToRecord {
   reason: string;
   /** CamelCase: what the operator did or tried. */
   action: string;
-  /** For people; clipped to 1024 bytes. */
+  /** For the user; clipped to 1024 bytes. */
   note: string;
-  /** What makes it one and the same event: a second one of the same object and id is not written. */
+  /** Identifies the event: a second one of the same object and id is not written. */
   id: string;
 }
 
@@ -37,7 +37,7 @@ export interface EventRecorderOptions {
   /** Name of this process, e.g. the pod's. */
   instance: string;
   metrics?: EventMetrics;
-  /** Events that may wait; further ones are dropped. Default 1000. */
+  /** Length of the queue; further events are dropped. Default 1000. */
   capacity?: number;
 }
 
@@ -47,7 +47,7 @@ const SILENT: EventMetrics = { written() {}, dropped() {} };
 const NAME_LENGTH = 253;
 const NOTE_BYTES = 1024;
 const INSTANCE_LENGTH = 128;
-/** Names of events known to be written. Older ones are forgotten: then the server's AlreadyExists does the work. */
+/** Events remembered as written. Older ones are dropped: then the server's AlreadyExists prevents duplicates. */
 const REMEMBERED = 4096;
 const ATTEMPTS = 4;
 
@@ -56,7 +56,7 @@ export class EventRecorder {
   readonly #metrics: EventMetrics;
   readonly #queue: KubeEvent[] = [];
   /** In the order of their last use. */
-  readonly #known = new Set<string>();
+  readonly #recorded = new Set<string>();
   #draining: Promise<void> | undefined;
 
   constructor(options: EventRecorderOptions) {
@@ -68,8 +68,8 @@ export class EventRecorder {
   record(event: EventToRecord): void {
     const object = toKubeEvent(event, this.#options);
     const key = keyOf(object);
-    if (this.#known.delete(key)) {
-      this.#known.add(key);
+    if (this.#recorded.delete(key)) {
+      this.#recorded.add(key);
       return;
     }
     if (this.#queue.length >= (this.#options.capacity ?? 1000))
@@ -90,7 +90,7 @@ export class EventRecorder {
     );
   }
 
-  /** One after the other, so that the events of an object stand in the order in which they came about. */
+  /** One after the other, so that the events of an object are written in the order in which they occurred. */
   async #drain(): Promise<void> {
     for (let event = this.#queue[0]; event; event = this.#queue[0]) {
       await this.#write(event);
@@ -113,16 +113,16 @@ export class EventRecorder {
   }
 
   #drop(event: KubeEvent, why: unknown): void {
-    this.#known.delete(keyOf(event));
+    this.#recorded.delete(keyOf(event));
     this.#metrics.dropped();
     const { reason, note, regarding } = event;
     this.#options.logger.warn({ err: why, reason, note, regarding }, "an event was dropped");
   }
 
   #remember(key: string): void {
-    this.#known.add(key);
-    const [oldest] = this.#known;
-    if (this.#known.size > REMEMBERED && oldest !== undefined) this.#known.delete(oldest);
+    this.#recorded.add(key);
+    const [oldest] = this.#recorded;
+    if (this.#recorded.size > REMEMBERED && oldest !== undefined) this.#recorded.delete(oldest);
   }
 }
 
@@ -130,7 +130,7 @@ function toKubeEvent(event: EventToRecord, options: EventRecorderOptions): KubeE
   const { metadata, apiVersion, kind } = event.regarding;
   const { name, namespace, uid, resourceVersion } = metadata;
   return {
-    // Events of cluster-scoped objects live in "default": the API server insists on it.
+    // Events of cluster-scoped objects live in "default": the API server requires it.
     metadata: { name: eventName(name, uid ?? "", event.id), namespace: namespace || "default" },
     eventTime: toMicroTime(options.clock.now()),
     reportingController: options.controller,
@@ -138,7 +138,7 @@ function toKubeEvent(event: EventToRecord, options: EventRecorderOptions): KubeE
     action: event.action,
     reason: event.reason,
     type: event.type,
-    note: clip(event.note),
+    note: clipNote(event.note),
     regarding: {
       ...(apiVersion === undefined ? {} : { apiVersion }),
       ...(kind === undefined ? {} : { kind }),
@@ -159,7 +159,7 @@ function eventName(name: string, uid: string, id: string): string {
 }
 
 /** Cuts at a whole character. */
-function clip(note: string): string {
+function clipNote(note: string): string {
   const bytes = Buffer.from(note);
   if (bytes.length <= NOTE_BYTES) return note;
   return `${new TextDecoder().decode(bytes.subarray(0, NOTE_BYTES - 3), { stream: true })}...`;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { compareVersions, keyOf, splitKey, toMicroTime, toTime } from "./objects.ts";
 
-test("a key goes there and back, with and without a namespace", () => {
+test("splitKey reverses keyOf, with and without a namespace", () => {
   for (const metadata of [
     { namespace: "ns", name: "a.b" },
     { namespace: "", name: "cluster-wide" },

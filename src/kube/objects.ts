@@ -1,6 +1,6 @@
 /**
- * The shape of every Kubernetes object, and how one is named inside this program. Nothing here talks to a server, and
- * nothing here knows a kind.
+ * The shape of every Kubernetes object, and the keys by which this program refers to them. Nothing here sends requests
+ * or depends on a kind.
  */
 
 /** metadata of an object as the API server returns it; on the way in most of it is optional or ignored. */
@@ -85,7 +85,7 @@ export function toTime(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }
 
-/** metav1.MicroTime: the API server insists on exactly six digits after the point. */
+/** metav1.MicroTime: the API server requires exactly six digits after the point. */
 export function toMicroTime(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 23)}000Z`;
 }

@@ -14,9 +14,9 @@ const THINGS: FakeType = {
   namespaced: true,
 };
 
-// The fake stands in for a real API server in thousands of property runs; the same sentences hold for both.
+// The fake replaces a real API server in thousands of property runs; the same statements are tested against both.
 for (const [sentence, holds] of Object.entries(KUBE_CONTRACT)) {
-  test(`the fake API server is honest: ${sentence}`, async () => {
+  test(`the fake API server behaves as a real one: ${sentence}`, async () => {
     const kube = new FakeKube({ clock: new VirtualClock(), types: [THINGS] });
     await holds({ things: new Resource<KubeObject>(kube, THINGS), leases: leases(kube), namespace: "ns" });
   });

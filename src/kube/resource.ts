@@ -1,6 +1,6 @@
 /**
- * Typed calls on one kind of the Kubernetes API: paths, verbs and content types live here. What the calls are for, and
- * when to repeat them, does not.
+ * Typed calls on one kind of the Kubernetes API: paths, verbs and content types. What the calls are for, and when
+ * to retry them, is decided by the callers.
  */
 import type { KubeConnection, KubeRequest } from "./connection.ts";
 import type { KubeList, KubeObject } from "./objects.ts";
@@ -14,7 +14,7 @@ export interface ResourceType {
   readonly namespaced: boolean;
 }
 
-export interface CallOptions {
+export interface KubeCallOptions {
   signal?: AbortSignal;
   /** Milliseconds until the call fails with KUBE_TIMEOUT. For a watch: until the answer begins. */
   timeoutMs?: number;
@@ -59,17 +59,17 @@ export class Resource<T extends KubeObject> {
     return this.type.group === "" ? this.type.version : `${this.type.group}/${this.type.version}`;
   }
 
-  get(namespace: string, name: string, options: CallOptions = {}): Promise<T> {
+  get(namespace: string, name: string, options: KubeCallOptions = {}): Promise<T> {
     return this.#request({ method: "GET", path: this.#path(namespace, name), ...options });
   }
 
-  list(query: ListQuery = {}, options: CallOptions = {}): Promise<KubeList<T>> {
+  list(query: ListQuery = {}, options: KubeCallOptions = {}): Promise<KubeList<T>> {
     const { namespace, ...rest } = query;
     return this.#request({ method: "GET", path: this.#path(namespace), query: { ...rest }, ...options });
   }
 
   /** Lines of JSON watch events, as bytes cut anywhere. The caller ends the stream by its signal. */
-  watch(query: WatchQuery = {}, options: CallOptions = {}): Promise<AsyncIterable<Uint8Array>> {
+  watch(query: WatchQuery = {}, options: KubeCallOptions = {}): Promise<AsyncIterable<Uint8Array>> {
     const { namespace, ...rest } = query;
     return this.#connection.stream({
       method: "GET",
@@ -79,40 +79,40 @@ export class Resource<T extends KubeObject> {
     });
   }
 
-  create(namespace: string, object: T, options: CallOptions = {}): Promise<T> {
+  create(namespace: string, object: T, options: KubeCallOptions = {}): Promise<T> {
     const body = { apiVersion: this.apiVersion, kind: this.type.kind, ...object };
     return this.#request({ method: "POST", path: this.#path(namespace), body, ...options });
   }
 
   /** JSON merge patch (RFC 7386). `metadata.resourceVersion` or `uid` inside the patch makes it conditional. */
-  mergePatch(namespace: string, name: string, patch: object, options: CallOptions = {}): Promise<T> {
+  mergePatch(namespace: string, name: string, patch: object, options: KubeCallOptions = {}): Promise<T> {
     return this.#patch(this.#path(namespace, name), patch, options);
   }
 
   /** A merge patch of /status: everything but `status` and the preconditions is ignored by the server. */
-  patchStatus(namespace: string, name: string, patch: object, options: CallOptions = {}): Promise<T> {
+  patchStatus(namespace: string, name: string, patch: object, options: KubeCallOptions = {}): Promise<T> {
     return this.#patch(`${this.#path(namespace, name)}/status`, patch, options);
   }
 
   /** Puts the whole status; `metadata.resourceVersion` of the object is the precondition. */
-  replaceStatus(object: T, options: CallOptions = {}): Promise<T> {
+  replaceStatus(object: T, options: KubeCallOptions = {}): Promise<T> {
     const { namespace = "", name } = object.metadata;
     const body = { apiVersion: this.apiVersion, kind: this.type.kind, ...object };
     return this.#request({ method: "PUT", path: `${this.#path(namespace, name)}/status`, body, ...options });
   }
 
-  /** Returns once the server has taken the deletion; finalizers may keep the object for longer. */
+  /** Returns once the server has accepted the deletion; finalizers may keep the object for longer. */
   async delete(
     namespace: string,
     name: string,
     preconditions: DeletePreconditions = {},
-    options: CallOptions = {},
+    options: KubeCallOptions = {},
   ): Promise<void> {
     const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions };
     await this.#request({ method: "DELETE", path: this.#path(namespace, name), body, ...options });
   }
 
-  /** After a 401 that the connection could not cure by itself. */
+  /** After a 401 that persisted after the connection's own retry. */
   reloadCredentials(): Promise<void> {
     return this.#connection.reloadCredentials();
   }
@@ -121,7 +121,7 @@ export class Resource<T extends KubeObject> {
     return this.#connection.request<R>(request);
   }
 
-  #patch(path: string, patch: object, options: CallOptions): Promise<T> {
+  #patch(path: string, patch: object, options: KubeCallOptions): Promise<T> {
     const contentType = "application/merge-patch+json";
     return this.#request({ method: "PATCH", path, body: patch, contentType, ...options });
   }

@@ -2,7 +2,7 @@
  * How a pass ended, as one value. The outcome alone decides the queue's next move and the conditions Ready, Reconciling
  * and Stalled; nothing else in the program may. It knows neither Kubernetes nor the cloud.
  */
-import type { Disposition } from "../runtime/workers.ts";
+import type { Result } from "../runtime/workers.ts";
 
 export type Outcome =
   /** Things are as declared. Next look at the resync, or when something changes. */
@@ -41,7 +41,7 @@ export function isReported(outcome: Outcome): outcome is ReportedOutcome {
  * What the work queue is told. `resyncMs` is the time until the key's next regular turn. Times are whole milliseconds:
  * what is due a fraction too early would come again and again until its time is there.
  */
-export function dispositionOf(outcome: Outcome, resyncMs: number): Disposition {
+export function resultOf(outcome: Outcome, resyncMs: number): Result {
   switch (outcome.kind) {
     case "Done":
       return { kind: "after", ms: resyncMs };

@@ -10,7 +10,7 @@ import type { EventRecorder } from "../kube/events.ts";
 import { keyOf } from "../kube/objects.ts";
 import type { Secret } from "../kube/resource.ts";
 import type { Store } from "../runtime/store.ts";
-import type { Disposition } from "../runtime/workers.ts";
+import type { Result } from "../runtime/workers.ts";
 import { Contention, contended } from "./contention.ts";
 import { create, recorded } from "./create.ts";
 import type { CredentialGuard } from "./credential-guard.ts";
@@ -26,7 +26,7 @@ import {
   type Step,
   stepName,
 } from "./kind.ts";
-import { dispositionOf, isReported, type Outcome, type ReportedOutcome, waiting } from "./outcome.ts";
+import { isReported, type Outcome, type ReportedOutcome, resultOf, waiting } from "./outcome.ts";
 import { isOwnershipStep, type OwnershipFacts, type OwnershipStep } from "./ownership.ts";
 import { leakedResource, ownerOf, ownershipFacts } from "./ownership-facts.ts";
 import { REASON } from "./reasons.ts";
@@ -101,7 +101,7 @@ export class Reconciler<
   }
 
   /** Throws only what a later pass can mend: a failed Kubernetes call. */
-  async reconcile(key: string): Promise<Disposition> {
+  async reconcile(key: string): Promise<Result> {
     const object = this.#parts.store.get(key);
     if (!object) {
       this.#parts.kind.forget(key);
@@ -113,7 +113,7 @@ export class Reconciler<
       const { pass, step } = await this.#observe(key, object);
       const outcome = await this.#act(pass, step);
       if (isReported(outcome)) await this.#patchStatus(pass, pass.memory, outcome);
-      return dispositionOf(outcome, this.#untilResync(object.metadata.uid ?? key));
+      return resultOf(outcome, this.#untilResync(object.metadata.uid ?? key));
     } catch (error) {
       // Somebody was faster, or the object is gone: not worth a line, and the watch is about to bring the news.
       if (isConflict(error) || isNotFound(error)) return { kind: "retry" };

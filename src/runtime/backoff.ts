@@ -1,4 +1,4 @@
-/** Waits that grow with each failure in a row. Counts and computes; who waits, and for what, is up to the caller. */
+/** Back-off that grows with each consecutive failure. It computes the wait; waiting is up to the caller. */
 import type { Clock } from "../base/clock.ts";
 
 export class Backoff {
@@ -13,7 +13,7 @@ export class Backoff {
     this.#maxMs = maxMs;
   }
 
-  /** Milliseconds to wait now: base, doubled with each call since the last reset, and up to a fifth less by chance. */
+  /** Milliseconds to wait now: base, doubled with each call since the last reset, minus up to a fifth of jitter. */
   next(): number {
     return backoffMs(this.#clock, this.#baseMs, this.#maxMs, this.#failures++);
   }
@@ -23,9 +23,9 @@ export class Backoff {
   }
 }
 
-/** The wait after `failures` earlier ones. Jitter only shortens it, so that `maxMs` is a promise. */
+/** The wait after `failures` earlier ones. Jitter only shortens it, so that `maxMs` is an upper bound. */
 export function backoffMs(clock: Clock, baseMs: number, maxMs: number, failures: number): number {
-  // Past 2^30 the cap has long won, and a larger power would end in Infinity.
+  // Past 2^30 the cap applies anyway, and a larger power would end in Infinity.
   const full = Math.min(maxMs, baseMs * 2 ** Math.min(failures, 30));
   return full * (1 - 0.2 * clock.random());
 }

@@ -1,4 +1,4 @@
-/** A binary heap whose items know their place, so that one in the middle can be taken out or moved. Nothing else. */
+/** A binary heap whose items hold their index, so that one in the middle can be removed or moved. */
 
 export interface HeapItem {
   /** Index in the heap; -1 while outside. Only the heap writes it. */
@@ -23,7 +23,7 @@ export class Heap<T extends HeapItem> {
   }
 
   push(item: T): void {
-    this.#place(item, this.#items.length);
+    this.#setSlot(item, this.#items.length);
     this.#up(item);
   }
 
@@ -36,7 +36,7 @@ export class Heap<T extends HeapItem> {
   remove(item: T): void {
     const last = this.#items.pop();
     if (last && last !== item) {
-      this.#place(last, item.slot);
+      this.#setSlot(last, item.slot);
       this.moved(last);
     }
     item.slot = -1;
@@ -68,11 +68,11 @@ export class Heap<T extends HeapItem> {
 
   #swap(a: T, b: T): void {
     const slot = a.slot;
-    this.#place(a, b.slot);
-    this.#place(b, slot);
+    this.#setSlot(a, b.slot);
+    this.#setSlot(b, slot);
   }
 
-  #place(item: T, slot: number): void {
+  #setSlot(item: T, slot: number): void {
     this.#items[slot] = item;
     item.slot = slot;
   }

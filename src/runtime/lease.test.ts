@@ -9,7 +9,7 @@ import { Leadership, type LeadershipOptions } from "./lease.ts";
 
 const logger = pino({ level: "silent" });
 
-function world() {
+function leaseEnv() {
   const clock = new VirtualClock();
   const kube = new FakeKube({ clock });
   const candidate = (identity: string, options: Partial<LeadershipOptions> = {}) => {
@@ -22,13 +22,13 @@ function world() {
       logger,
       ...options,
     });
-    const told: boolean[] = [];
-    leadership.onChange((leading) => told.push(leading));
+    const changes: boolean[] = [];
+    leadership.onChange((leading) => changes.push(leading));
     const stop = new AbortController();
     const running = leadership.run(stop.signal);
     return {
       leadership,
-      told,
+      changes,
       holds: () => leadership.holds(),
       /** Resolves once released. */
       stop: () => {
@@ -41,7 +41,7 @@ function world() {
   return { clock, kube, candidate, lease };
 }
 
-/** Decides by path and candidate; the candidates are told apart by the connection they use. */
+/** Decides by path and candidate; candidates are identified by the connection they use. */
 function through(kube: FakeKube, fault: () => Fault): LeadershipOptions["leases"] {
   return leases({
     server: kube.server,
@@ -59,11 +59,11 @@ function through(kube: FakeKube, fault: () => Fault): LeadershipOptions["leases"
   });
 }
 
-test("the first candidate creates the lease and leads; whole seconds and microseconds as the API server wants them", async () => {
-  const { clock, candidate, lease } = world();
+test("the first candidate creates the lease and leads; whole seconds and microseconds as the API server requires", async () => {
+  const { clock, candidate, lease } = leaseEnv();
   const a = candidate("a", { leaseDurationMs: 1_500, renewDeadlineMs: 1_000, retryPeriodMs: 200 });
   await clock.settle();
-  expect([a.holds(), a.told]).toEqual([true, [true]]);
+  expect([a.holds(), a.changes]).toEqual([true, [true]]);
   expect(lease()?.spec).toEqual({
     holderIdentity: "a",
     leaseDurationSeconds: 2,
@@ -74,13 +74,13 @@ test("the first candidate creates the lease and leads; whole seconds and microse
   await a.stop();
 });
 
-test("the holder renews every retry period with one write and no read; another candidate only looks", async () => {
-  const { clock, kube, candidate, lease } = world();
+test("the holder renews every retry period with one write and no read; another candidate only reads", async () => {
+  const { clock, kube, candidate, lease } = leaseEnv();
   const a = candidate("a");
   await clock.settle();
   const b = candidate("b");
   await clock.advance(60_000);
-  expect([a.holds(), b.holds(), a.told, b.told]).toEqual([true, false, [true], []]);
+  expect([a.holds(), b.holds(), a.changes, b.changes]).toEqual([true, false, [true], []]);
   const writes = kube.calls.filter((call) => call.method === "PATCH").length;
   expect(writes).toBe(30);
   expect(lease()?.spec?.leaseTransitions).toBe(0);
@@ -88,7 +88,7 @@ test("the holder renews every retry period with one write and no read; another c
 });
 
 test("an orderly stop empties the lease, so that the next candidate leads within a retry period, not a lease", async () => {
-  const { clock, candidate, lease } = world();
+  const { clock, candidate, lease } = leaseEnv();
   const a = candidate("a");
   await clock.settle();
   const b = candidate("b");
@@ -96,13 +96,13 @@ test("an orderly stop empties the lease, so that the next candidate leads within
   await a.stop();
   expect(lease()?.spec).toMatchObject({ holderIdentity: "", leaseDurationSeconds: 1 });
   await clock.advance(2_000 * 2.2);
-  expect([b.holds(), a.told, b.told]).toEqual([true, [true, false], [true]]);
+  expect([b.holds(), a.changes, b.changes]).toEqual([true, [true, false], [true]]);
   expect(lease()?.spec).toMatchObject({ holderIdentity: "b", leaseDurationSeconds: 15, leaseTransitions: 1 });
   await b.stop();
 });
 
 test("a release finds the version even when the stop cut a renewal short that took effect", async () => {
-  const { clock, kube, candidate, lease } = world();
+  const { clock, kube, candidate, lease } = leaseEnv();
   const a = candidate("a");
   await clock.settle();
   kube.intercept = (request) => (request.method === "PATCH" ? { answerDelayMs: 1_000 } : {});
@@ -113,40 +113,40 @@ test("a release finds the version even when the stop cut a renewal short that to
   expect(lease()?.spec?.holderIdentity).toBe("");
 });
 
-test("a holder that dies without a word is followed after its lease, counted by what the follower saw", async () => {
-  const { clock, kube, candidate } = world();
+test("a holder that crashes is succeeded after its lease, counted from when the successor observed it", async () => {
+  const { clock, kube, candidate } = leaseEnv();
   let dead = false;
   const a = candidate("a", { leases: through(kube, () => (dead ? { fail: "hang" } : {})) });
   await clock.settle();
   const b = candidate("b");
   await clock.advance(10_000);
   dead = true;
-  // b looks every 3.2 s: it saw the last renewal, of second 10, in second 12.8, and waits until 27.8.
+  // b reads every 3.2 s: it observed the last renewal, of second 10, in second 12.8, and waits until 27.8.
   await clock.advance(17_700);
   expect([a.holds(), b.holds()]).toEqual([false, false]);
   await clock.advance(3_300);
-  expect([b.holds(), b.told]).toEqual([true, [true]]);
+  expect([b.holds(), b.changes]).toEqual([true, [true]]);
   await Promise.all([b.stop(), clock.advance(60_000), a.stop()]);
 });
 
-test("a holder cut off from the API server steps down by the renew deadline, and leads again when it comes back", async () => {
-  const { clock, kube, candidate, lease } = world();
+test("a holder cut off from the API server steps down by the renew deadline, and leads again once reconnected", async () => {
+  const { clock, kube, candidate, lease } = leaseEnv();
   const a = candidate("a");
   await clock.advance(20_000);
   kube.intercept = () => ({ fail: "before" });
   await clock.advance(9_999);
   expect([a.holds(), a.leadership.remainingMs()]).toEqual([true, 5_001]);
   await clock.advance(1);
-  expect([a.holds(), a.told, a.leadership.remainingMs()]).toEqual([false, [true, false], 0]);
+  expect([a.holds(), a.changes, a.leadership.remainingMs()]).toEqual([false, [true, false], 0]);
   kube.intercept = () => ({});
   await clock.advance(5_000);
-  expect([a.holds(), a.told]).toEqual([true, [true, false, true]]);
+  expect([a.holds(), a.changes]).toEqual([true, [true, false, true]]);
   expect(lease()?.spec?.leaseTransitions).toBe(0);
   await a.stop();
 });
 
 test("the lease is counted from before the renewing request was sent, not from its answer", async () => {
-  const { clock, kube, candidate } = world();
+  const { clock, kube, candidate } = leaseEnv();
   kube.intercept = () => ({ delayMs: 1_000, answerDelayMs: 1_000 });
   const a = candidate("a");
   await clock.advance(4_000);
@@ -154,8 +154,8 @@ test("the lease is counted from before the renewing request was sent, not from i
   await Promise.all([a.stop(), clock.advance(10_000)]);
 });
 
-test("holds asks for a margin: a write that takes longer than the lease is not to begin", async () => {
-  const { clock, kube, candidate } = world();
+test("holds takes a margin: a write that takes longer than the lease must not begin", async () => {
+  const { clock, kube, candidate } = leaseEnv();
   const a = candidate("a");
   await clock.settle();
   expect([a.leadership.holds(14_999), a.leadership.holds(15_000)]).toEqual([true, false]);
@@ -166,7 +166,7 @@ test("holds asks for a margin: a write that takes longer than the lease is not t
 });
 
 test("a wall clock that jumps past the lease ends it at once, as after a suspend; a jump back does not lengthen it", async () => {
-  const { clock, candidate } = world();
+  const { clock, candidate } = leaseEnv();
   const a = candidate("a");
   await clock.settle();
   clock.stepWallClock(-3_600_000);
@@ -175,12 +175,12 @@ test("a wall clock that jumps past the lease ends it at once, as after a suspend
   clock.stepWallClock(3_600_000 + 16_000);
   expect(a.holds()).toBe(false);
   await clock.advance(3_000);
-  expect([a.holds(), a.told]).toEqual([true, [true, false, true]]);
+  expect([a.holds(), a.changes]).toEqual([true, [true, false, true]]);
   await a.stop();
 });
 
-test("a lease that somebody deletes still binds those who saw it: they wait as if it were there", async () => {
-  const { clock, kube, candidate } = world();
+test("a deleted lease still binds the candidates that observed it: they wait as if it existed", async () => {
+  const { clock, kube, candidate } = leaseEnv();
   let dead = false;
   const a = candidate("a", { leases: through(kube, () => (dead ? { fail: "hang" } : {})) });
   await clock.settle();
@@ -195,24 +195,24 @@ test("a lease that somebody deletes still binds those who saw it: they wait as i
   await Promise.all([b.stop(), clock.advance(60_000), a.stop()]);
 });
 
-test("a holder whose lease was deleted writes it anew and goes on leading", async () => {
-  const { clock, kube, candidate, lease } = world();
+test("a holder whose lease was deleted creates it again and keeps leading", async () => {
+  const { clock, kube, candidate, lease } = leaseEnv();
   const a = candidate("a");
   await clock.settle();
   kube.storage.delete(LEASES, "ns", "operator");
   await clock.advance(2_000);
-  expect([a.holds(), a.told, lease()?.spec?.holderIdentity]).toEqual([true, [true], "a"]);
+  expect([a.holds(), a.changes, lease()?.spec?.holderIdentity]).toEqual([true, [true], "a"]);
   await a.stop();
 });
 
 test("durations that cannot work are refused at once", () => {
-  const { candidate } = world();
+  const { candidate } = leaseEnv();
   expect(() => candidate("a", { leaseDurationMs: 10_000, renewDeadlineMs: 10_000 })).toThrow(RangeError);
   expect(() => candidate("a", { renewDeadlineMs: 1_000, retryPeriodMs: 2_000 })).toThrow(RangeError);
 });
 
 test("a listener that throws changes nothing for the election or the other listeners", async () => {
-  const { clock, candidate } = world();
+  const { clock, candidate } = leaseEnv();
   const a = candidate("a");
   a.leadership.onChange(() => {
     throw new Error("listener bug");
@@ -224,7 +224,7 @@ test("a listener that throws changes nothing for the election or the other liste
   await a.stop();
 });
 
-/** A process of its own on the shared monotonic time: its wall clock is off, its timers are late, its chance is its own. */
+/** A process of its own on the shared monotonic time: its wall clock is off, its timers are late, its randomness is its own. */
 function skewed(clock: VirtualClock, seed: number, offsetMs: () => number, lateMs: () => number): Clock {
   let state = seed;
   return {
@@ -242,14 +242,14 @@ function skewed(clock: VirtualClock, seed: number, offsetMs: () => number, lateM
 const NETWORKS: Record<string, (chance: () => number) => Fault> = {
   good: (chance) => ({ delayMs: 20 * chance(), answerDelayMs: 20 * chance() }),
   slow: (chance) => ({ delayMs: 2_500 * chance(), answerDelayMs: 2_500 * chance() }),
-  /** Requests take effect long after their sender has given up. */
+  /** Requests take effect long after their sender timed out. */
   late: (chance) => ({ delayMs: 30_000 * chance() }),
   deaf: (chance) => ({ delayMs: 1_000 * chance(), fail: "after" }),
   down: () => ({ fail: "before" }),
   gone: () => ({ fail: "hang" }),
 };
 
-test("never do two hold at once, and one holds again soon after all is well, for any network and any clocks", async () => {
+test("two never hold at once, and one holds again soon after the faults end, for any network and any clocks", async () => {
   const step = fc.record({
     who: fc.nat(2),
     network: fc.constantFrom(...Object.keys(NETWORKS)),
@@ -263,7 +263,7 @@ test("never do two hold at once, and one holds again soon after all is well, for
       fc.array(step, { minLength: 3, maxLength: 10, size: "max" }),
       fc.nat(),
       async (steps, seed) => {
-        const { clock, kube, candidate } = world();
+        const { clock, kube, candidate } = leaseEnv();
         const chance = skewed(
           clock,
           seed,
@@ -273,7 +273,7 @@ test("never do two hold at once, and one holds again soon after all is well, for
         const lives = [0, 1, 2].map((who) => ({ who, network: "slow", offset: 0, late: 0, generation: 0 }));
         const born = (life: (typeof lives)[number]) => {
           const { generation } = life;
-          // Of a crashed process no request leaves any more, and nobody asks it.
+          // A crashed process sends no requests, and is not checked.
           const send = () => NETWORKS[life.generation === generation ? life.network : "gone"]?.(chance) ?? {};
           return candidate(`p${life.who}-${generation}`, {
             clock: skewed(

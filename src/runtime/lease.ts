@@ -1,7 +1,6 @@
 /**
- * Leader election on one Lease, with client-go's algorithm and parameters. It answers one question: may this process
- * write now? What stops and starts with the answer is the composition root's business (docs/design.md,
- * Leases).
+ * Leader election on one Lease, with client-go's algorithm and parameters: whether this process may write now. What
+ * starts and stops with leadership is decided in the composition root (docs/design.md, Leases).
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
@@ -14,7 +13,7 @@ export interface LeadershipOptions {
   leases: Pick<Resource<Lease>, "get" | "create" | "mergePatch">;
   namespace: string;
   name: string;
-  /** Unique to this process, also across restarts: whoever bears it takes itself for the holder. */
+  /** Unique to this process, also across restarts: a process with the holder's identity counts itself as the holder. */
   identity: string;
   clock: Clock;
   logger: Logger;
@@ -33,10 +32,10 @@ interface Instant {
 /**
  * Why two processes never both hold the lease:
  *
- * - The server takes every write only on the version it was made from, so that of two candidates one loses.
- * - The holder counts its lease from before the renewing request was sent; everybody else counts it from after they saw
- *   the renewal, by their own monotonic clock. The holder's count ends first, whatever the network delays and whatever
- *   the wall clocks say.
+ * - The server accepts a write only on the version that it was made from, so that of two candidates one loses.
+ * - The holder counts its lease from before the renewing request was sent; every other process counts it from after it
+ *   read the renewal, by their own monotonic clock. The holder's count ends first, whatever the network delays and whatever
+ *   the wall clocks show.
  * - The holder counts by the wall clock too, and the earlier end wins: monotonic clocks stand still while a host sleeps.
  */
 export class Leadership {
@@ -49,8 +48,8 @@ export class Leadership {
   /** When the last successful renewal began; undefined while we do not lead. */
   #renewed: Instant | undefined;
   #stepDown: Cancel = () => {};
-  /** The lease as last seen, and when this process saw it change. */
-  #seen: { lease: Lease; monotonic: number } | undefined;
+  /** The lease as last observed, and when this process observed a change of it. */
+  #observed: { lease: Lease; monotonic: number } | undefined;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
@@ -63,23 +62,23 @@ export class Leadership {
     }
   }
 
-  /** Stands for election until the signal aborts, then releases the lease. Never throws. To be called once. */
+  /** Runs for election until the signal aborts, then releases the lease. Never throws. To be called once. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#attempt(signal);
-      // Candidates spread out; the holder keeps its period.
+      // Jitter for candidates; the holder keeps its period.
       const waitMs = this.#renewed ? this.#retryMs : this.#retryMs * (1 + 1.2 * this.#clock.random());
       await sleep(this.#clock, waitMs, signal).catch(() => {});
     }
     await this.#release();
   }
 
-  /** True while the lease surely goes on for more than `marginMs`. Ask right before a write, not once per pass. */
+  /** True while the lease is certain to last for more than `marginMs`. Call right before a write, not once per pass. */
   holds(marginMs = 0): boolean {
     return this.remainingMs() > marginMs;
   }
 
-  /** Milliseconds for which the lease surely goes on; 0 when it is not ours. */
+  /** Milliseconds for which the lease is certain to last; 0 when it is not ours. */
   remainingMs(): number {
     if (!this.#renewed) return 0;
     const elapsed = Math.max(
@@ -97,7 +96,7 @@ export class Leadership {
 
   async #attempt(signal: AbortSignal): Promise<void> {
     const { logger } = this.#options;
-    if (this.#renewed && !this.holds()) this.#lost("it ran out by the clock");
+    if (this.#renewed && !this.holds()) this.#lost("it expired by the clock");
     // As in client-go, so that one request that hangs does not use up the whole time for renewal.
     const late = () => new KubeError({ code: "KUBE_TIMEOUT", message: "the lease was not answered in time" });
     const limit = deadline(this.#clock, this.#deadlineMs / 2, late, signal);
@@ -105,35 +104,38 @@ export class Leadership {
       await this.#acquireOrRenew(limit.signal);
     } catch (error) {
       if (signal.aborted) return;
-      // Losing a race is how elections go; everything else is worth a line.
-      const beaten = isConflict(error) || isAlreadyExists(error);
-      logger[beaten ? "debug" : "warn"]({ err: error, leading: !!this.#renewed }, "lease not written");
+      // Losing a race is normal in an election; everything else is worth a warning.
+      const lostRace = isConflict(error) || isAlreadyExists(error);
+      logger[lostRace ? "debug" : "warn"]({ err: error, leading: !!this.#renewed }, "lease not written");
     } finally {
       limit.cancel();
     }
   }
 
   async #acquireOrRenew(signal: AbortSignal): Promise<void> {
-    if (this.#renewed && this.#seen) {
+    if (this.#renewed && this.#observed) {
       try {
-        return await this.#write(this.#seen.lease, signal);
+        return await this.#write(this.#observed.lease, signal);
       } catch (error) {
         if (!isConflict(error) && !isNotFound(error)) throw error;
-        // Somebody wrote in between, or we did and never heard of it. A look will tell.
+        // Another client wrote in between, or the answer to a write of ours was lost: read the lease.
       }
     }
-    const lease = await this.#look(signal);
-    if (this.#blocked(lease)) this.#lost("another process holds it");
+    const lease = await this.#read(signal);
+    if (this.#heldByOther(lease)) this.#lost("another process holds it");
     else await this.#write(lease, signal);
   }
 
-  /** Reads the lease, and notes when it changed under our eyes. */
-  async #look(signal: AbortSignal): Promise<Lease | undefined> {
+  /** Reads the lease, and records when a change of it was observed. */
+  async #read(signal: AbortSignal): Promise<Lease | undefined> {
     const { leases, namespace, name } = this.#options;
     try {
       const lease = await leases.get(namespace, name, { signal });
-      const same = isDeepStrictEqual(lease.spec, this.#seen?.lease.spec);
-      this.#seen = { lease, monotonic: same && this.#seen ? this.#seen.monotonic : this.#clock.monotonic() };
+      const same = isDeepStrictEqual(lease.spec, this.#observed?.lease.spec);
+      this.#observed = {
+        lease,
+        monotonic: same && this.#observed ? this.#observed.monotonic : this.#clock.monotonic(),
+      };
       return lease;
     } catch (error) {
       if (isNotFound(error)) return undefined;
@@ -141,46 +143,47 @@ export class Leadership {
     }
   }
 
-  /** True while the lease may still be another's. One that somebody deleted binds as long as it would have. */
-  #blocked(lease: Lease | undefined): boolean {
-    const spec = (lease ?? this.#seen?.lease)?.spec;
-    if (!spec?.holderIdentity || spec.holderIdentity === this.#options.identity || !this.#seen) return false;
-    const lastsMs =
+  /** True while another process may still hold the lease. A deleted one binds for as long as it would have. */
+  #heldByOther(lease: Lease | undefined): boolean {
+    const spec = (lease ?? this.#observed?.lease)?.spec;
+    if (!spec?.holderIdentity || spec.holderIdentity === this.#options.identity || !this.#observed)
+      return false;
+    const durationMs =
       spec.leaseDurationSeconds === undefined ? this.#durationMs : spec.leaseDurationSeconds * 1000;
-    return this.#clock.monotonic() - this.#seen.monotonic < lastsMs;
+    return this.#clock.monotonic() - this.#observed.monotonic < durationMs;
   }
 
-  /** Takes or renews the lease, on exactly the version that was seen. */
+  /** Acquires or renews the lease, on exactly the version that was observed. */
   async #write(lease: Lease | undefined, signal: AbortSignal): Promise<void> {
     const { leases, namespace, name, identity } = this.#options;
     const began: Instant = { wall: this.#clock.now(), monotonic: this.#clock.monotonic() };
     const time = toMicroTime(began.wall);
-    const mine = lease?.spec?.holderIdentity === identity;
+    const isHolder = lease?.spec?.holderIdentity === identity;
     const transitions = lease?.spec?.leaseTransitions ?? 0;
     const spec: NonNullable<Lease["spec"]> = {
       holderIdentity: identity,
-      // The field holds whole seconds. Rounded up, others wait rather too long than too short.
+      // The field holds whole seconds; rounded up, so that others wait too long rather than too short.
       leaseDurationSeconds: Math.ceil(this.#durationMs / 1000),
       renewTime: time,
-      ...(mine ? {} : { acquireTime: time, leaseTransitions: lease ? transitions + 1 : 0 }),
+      ...(isHolder ? {} : { acquireTime: time, leaseTransitions: lease ? transitions + 1 : 0 }),
     };
     const written = lease
       ? await leases.mergePatch(namespace, name, { metadata: version(lease), spec }, { signal })
       : await leases.create(namespace, { metadata: { name, namespace }, spec }, { signal });
-    this.#won(written, began);
+    this.#acquired(written, began);
   }
 
-  #won(lease: Lease, began: Instant): void {
+  #acquired(lease: Lease, began: Instant): void {
     const { logger, name, identity } = this.#options;
-    const gained = !this.#renewed;
-    this.#seen = { lease, monotonic: this.#clock.monotonic() };
+    const acquired = !this.#renewed;
+    this.#observed = { lease, monotonic: this.#clock.monotonic() };
     this.#renewed = began;
     this.#stepDown();
     const leftMs = began.monotonic + this.#deadlineMs - this.#clock.monotonic();
     this.#stepDown = this.#clock.after(leftMs, () => this.#lost("it was not renewed in time"));
-    if (!gained) return;
+    if (!acquired) return;
     logger.info({ lease: name, identity }, "leading");
-    this.#tell(true);
+    this.#notify(true);
   }
 
   #lost(reason: string): void {
@@ -188,10 +191,10 @@ export class Leadership {
     this.#renewed = undefined;
     this.#stepDown();
     this.#options.logger.info({ lease: this.#options.name, reason }, "no longer leading");
-    this.#tell(false);
+    this.#notify(false);
   }
 
-  /** Lets the next one in at once. Whoever stops has to have stopped writing before. */
+  /** Lets the next candidate lead at once. The process MUST have stopped writing before. */
   async #release(): Promise<void> {
     const { leases, namespace, name, identity, logger } = this.#options;
     if (!this.#renewed) return;
@@ -202,18 +205,18 @@ export class Leadership {
     const time = toMicroTime(this.#clock.now());
     const spec = { holderIdentity: "", leaseDurationSeconds: 1, acquireTime: time, renewTime: time };
     try {
-      // A renewal that the stop cut short may have taken effect, so that only a fresh look knows the version.
-      const lease = await this.#look(limit.signal);
+      // A renewal that the stop aborted may have taken effect, so that only a fresh read has the version.
+      const lease = await this.#read(limit.signal);
       if (lease?.spec?.holderIdentity !== identity) return;
       await leases.mergePatch(namespace, name, { metadata: version(lease), spec }, { signal: limit.signal });
     } catch (error) {
-      logger.warn({ err: error }, "lease not released; it will run out");
+      logger.warn({ err: error }, "lease not released; it will expire");
     } finally {
       limit.cancel();
     }
   }
 
-  #tell(leading: boolean): void {
+  #notify(leading: boolean): void {
     for (const listener of this.#listeners) {
       try {
         listener(leading);
@@ -224,7 +227,7 @@ export class Leadership {
   }
 }
 
-/** The precondition of a write: exactly the object that was seen. */
+/** The precondition of a write: exactly the object that was observed. */
 function version({ metadata: { uid, resourceVersion } }: Lease): object {
   return { uid, resourceVersion };
 }

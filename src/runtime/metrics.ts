@@ -1,6 +1,6 @@
 /**
  * The runtime's metrics in Prometheus, under the names of client-go and controller-runtime, so that existing dashboards
- * and alerts work. What is measured is decided where it happens; here it only gets its name.
+ * and alerts work. What is measured is decided in each module; here are the names.
  */
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 import type { EventMetrics } from "../kube/events.ts";
@@ -18,7 +18,7 @@ export interface RuntimeMetrics {
   events(): EventMetrics;
 }
 
-/** Seconds, from instant to half an hour: keys may wait long behind a restart. */
+/** Seconds, from instant to half an hour: after a restart keys may wait long. */
 const QUEUE_BUCKETS = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 1800];
 /** Seconds: a pass is some calls to two APIs. */
 const PASS_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -85,10 +85,10 @@ function queueMetrics(registry: Registry): RuntimeMetrics["queue"] {
     return {
       depth: (ready) => depth.set(labels, ready),
       added: () => adds.inc(labels),
-      taken: (waitedMs) => waits.observe(labels, waitedMs / 1000),
+      started: (waitedMs) => waits.observe(labels, waitedMs / 1000),
       finished: (workedMs) => works.observe(labels, workedMs / 1000),
       retried: () => retries.inc(labels),
-      busy: (read) => busy.set(name, read),
+      processing: (read) => busy.set(name, read),
     };
   };
 }

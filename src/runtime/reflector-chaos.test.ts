@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { stopAll, WIDGETS, type Widget, world } from "../../test/runtime/reflector.ts";
+import { reflectorEnv, stopAll, WIDGETS, type Widget } from "../../test/runtime/reflector.ts";
 import { compareVersions, type KubeObject, keyOf } from "../kube/objects.ts";
 
-test("whatever the network does, the store ends equal to the server, and handlers heard of every stranger's write", async () => {
+test("whatever the network does, the store ends equal to the server, and handlers were notified of every foreign write", async () => {
   const step = fc.oneof(
     fc.record({ do: fc.constant("write" as const), name: fc.constantFrom("a", "b", "c"), size: fc.nat(9) }),
     fc.record({ do: fc.constant("own" as const), name: fc.constantFrom("a", "b", "c"), size: fc.nat(9) }),
@@ -26,7 +26,7 @@ test("whatever the network does, the store ends equal to the server, and handler
       fc.array(step, { minLength: 20, maxLength: 60, size: "max" }),
       fc.boolean(),
       async (steps, streaming) => {
-        const { kube, clock, create, resize, store, start, widgets, same, changes } = world();
+        const { kube, clock, create, resize, store, start, widgets, expectInSync, changes } = reflectorEnv();
         kube.streamingLists = streaming;
         await start();
         let outage = false;
@@ -41,7 +41,7 @@ test("whatever the network does, the store ends equal to the server, and handler
               : await create(action.name, action.size);
             // Nothing runs between the read and the write here: the write is as good as conditional on what was read.
             if (action.do === "own") store.observeWrite(answered, exists as Widget | undefined);
-            // A write that changes nothing makes no version, and nobody hears of it.
+            // A write that changes nothing makes no version and no event.
             else if (answered.metadata.resourceVersion !== exists?.metadata.resourceVersion) {
               strangers.set(keyOf(answered), answered);
             }
@@ -57,22 +57,22 @@ test("whatever the network does, the store ends equal to the server, and handler
         }
         outage = false;
         await clock.advance(120_000);
-        same();
+        expectInSync();
         const alive = new Map<string, string | undefined>();
-        const heard = new Map<string, KubeObject>();
+        const notified = new Map<string, KubeObject>();
         for (const { type, object } of changes) {
           const key = keyOf(object);
           expect(type === "added").toBe(!alive.has(key));
           if (type === "updated") expect(object.metadata.uid).toBe(alive.get(key));
           if (type === "deleted") alive.delete(key);
           else alive.set(key, object.metadata.uid);
-          heard.set(key, object);
+          notified.set(key, object);
         }
         for (const object of store.list()) {
           const written = strangers.get(keyOf(object))?.metadata;
           if (written?.uid !== object.metadata.uid) continue;
-          const told = heard.get(keyOf(object))?.metadata.resourceVersion;
-          expect(compareVersions(told, written?.resourceVersion)).toBeGreaterThanOrEqual(0);
+          const notifiedVersion = notified.get(keyOf(object))?.metadata.resourceVersion;
+          expect(compareVersions(notifiedVersion, written?.resourceVersion)).toBeGreaterThanOrEqual(0);
         }
         expect([...alive.keys()].sort()).toEqual(store.list().map(keyOf).sort());
         await stopAll();

@@ -1,12 +1,12 @@
 import pino from "pino";
 import { expect, test } from "vitest";
-import { reads, WIDGETS, world } from "../../test/runtime/reflector.ts";
+import { reads, reflectorEnv, WIDGETS } from "../../test/runtime/reflector.ts";
 import { keyOf } from "../kube/objects.ts";
 import { Reflector } from "./reflector.ts";
 import { lines } from "./watch-stream.ts";
 
 test("the streaming list becomes visible at once, at its end mark, and the same stream goes on as the watch", async () => {
-  const { kube, create, start, store, told, reflector, resize, clock, same } = world();
+  const { kube, create, start, store, notified, reflector, resize, clock, expectInSync } = reflectorEnv();
   await create("a");
   await create("b");
   expect(reflector.synced).toBe(false);
@@ -17,7 +17,7 @@ test("the streaming list becomes visible at once, at its end mark, and the same 
   await resize("a", 2);
   await kube.request({ method: "DELETE", path: "/apis/test/v1/namespaces/ns/widgets/b" });
   await clock.settle();
-  expect(told).toEqual([
+  expect(notified).toEqual([
     "added initially ns/a",
     "added initially ns/b",
     "added ns/c",
@@ -25,11 +25,11 @@ test("the streaming list becomes visible at once, at its end mark, and the same 
     "deleted ns/b",
   ]);
   expect(reads(kube)).toEqual(["streaming list"]);
-  same();
+  expectInSync();
 });
 
-test("nothing of a streaming list is seen when it breaks before its end mark", async () => {
-  const { kube, create, start, store, told, clock, reflector, same } = world();
+test("nothing of a streaming list becomes visible when it breaks before its end mark", async () => {
+  const { kube, create, start, store, notified, clock, reflector, expectInSync } = reflectorEnv();
   await create("a");
   let cut = true;
   const stream = kube.stream.bind(kube);
@@ -45,14 +45,14 @@ test("nothing of a streaming list is seen when it breaks before its end mark", a
     })();
   };
   await start();
-  expect([store.size, told.length, reflector.synced]).toEqual([0, 0, false]);
+  expect([store.size, notified.length, reflector.synced]).toEqual([0, 0, false]);
   await clock.advance(1_000);
-  expect(told).toEqual(["added initially ns/a"]);
-  same();
+  expect(notified).toEqual(["added initially ns/a"]);
+  expectInSync();
 });
 
-test("a server that refuses streaming lists is listed by pages of 500, without a wait, and remembered", async () => {
-  const { kube, create, start, store, clock, same, resize } = world();
+test("a server that refuses streaming lists is listed by pages of 500, without a wait, also the next time", async () => {
+  const { kube, create, start, store, clock, expectInSync, resize } = reflectorEnv();
   kube.streamingLists = false;
   for (let i = 0; i < 1_001; i++) await create(`w${i}`);
   await start();
@@ -68,11 +68,11 @@ test("a server that refuses streaming lists is listed by pages of 500, without a
   kube.cutStreams();
   await clock.advance(60_000);
   expect(reads(kube).filter((read) => read === "streaming list")).toHaveLength(1);
-  same();
+  expectInSync();
 });
 
-test("an expired continue token starts the pages anew, and nothing of the broken list is seen", async () => {
-  const { kube, create, start, clock, told, same } = world();
+test("an expired continue token starts the pages again, and nothing of the broken list becomes visible", async () => {
+  const { kube, create, start, clock, notified, expectInSync } = reflectorEnv();
   kube.streamingLists = false;
   for (let i = 0; i < 600; i++) await create(`w${i}`);
   let expire = true;
@@ -85,9 +85,9 @@ test("an expired continue token starts the pages anew, and nothing of the broken
     return undefined;
   };
   await start();
-  expect(told).toHaveLength(0);
+  expect(notified).toHaveLength(0);
   await clock.advance(1_000);
-  expect(told).toHaveLength(599);
+  expect(notified).toHaveLength(599);
   expect(reads(kube)).toEqual([
     "streaming list",
     "first page",
@@ -96,25 +96,25 @@ test("an expired continue token starts the pages anew, and nothing of the broken
     "next page",
     "watch",
   ]);
-  same();
+  expectInSync();
 });
 
 test("a streaming list that ends without its mark, as old servers do it, falls back to pages", async () => {
-  const { kube, create, start, clock, told, same } = world();
+  const { kube, create, start, clock, notified, expectInSync } = reflectorEnv();
   await create("a");
   const stream = kube.stream.bind(kube);
   kube.stream = async (request) =>
     request.query?.sendInitialEvents ? (async function* () {})() : stream(request);
   await start();
-  expect(told).toEqual([]);
+  expect(notified).toEqual([]);
   await clock.advance(1_000);
-  expect(told).toEqual(["added initially ns/a"]);
-  same();
+  expect(notified).toEqual(["added initially ns/a"]);
+  expectInSync();
 });
 
 for (const goneAs of ["event", "http"] as const) {
-  test(`410 as ${goneAs} leads to a new list; what vanished meanwhile is told as deleted, what stayed is not told`, async () => {
-    const { kube, create, start, clock, told, same, widgets } = world();
+  test(`410 as ${goneAs} leads to a new list; objects that vanished meanwhile are notified as deleted, unchanged ones are not`, async () => {
+    const { kube, create, start, clock, notified, expectInSync, widgets } = reflectorEnv();
     kube.goneAs = goneAs;
     await create("stays");
     await create("goes");
@@ -122,43 +122,43 @@ for (const goneAs of ["event", "http"] as const) {
     kube.intercept = () => ({ fail: "before" });
     kube.cutStreams();
     await clock.advance(5_000);
-    told.length = 0;
+    notified.length = 0;
     kube.intercept = () => undefined;
     await widgets.delete("ns", "goes");
     await create("comes");
     kube.compact();
     await clock.advance(60_000);
-    expect(told).toEqual(["deleted ns/goes", "added ns/comes"]);
+    expect(notified).toEqual(["deleted ns/goes", "added ns/comes"]);
     expect(reads(kube).slice(-2)).toEqual(["watch", "streaming list"]);
-    same();
+    expectInSync();
   });
 }
 
-test("a list older than what is known is refused, and tried again until the server has caught up", async () => {
-  const { kube, create, start, clock, told, store, reflector, resize, same } = world();
+test("a list older than the store is refused, and retried until the server has caught up", async () => {
+  const { kube, create, start, clock, notified, store, reflector, resize, expectInSync } = reflectorEnv();
   await create("a");
   await start();
   const backup = kube.backup();
   await resize("a", 2);
   await resize("a", 3);
   await clock.settle();
-  told.length = 0;
+  notified.length = 0;
   kube.restore(backup);
   kube.storage.compacted = 10_000;
   await clock.advance(120_000);
   expect(store.get("ns/a")?.spec?.size).toBe(3);
-  expect(told).toEqual([]);
+  expect(notified).toEqual([]);
   expect(reflector.healthy).toBe(false);
   kube.storage.compacted = 0;
   for (let size = 4; size < 8; size++) await resize("a", size);
   await clock.advance(60_000);
   expect(reflector.healthy).toBe(true);
-  expect(told).toEqual(["updated ns/a"]);
-  same();
+  expect(notified).toEqual(["updated ns/a"]);
+  expectInSync();
 });
 
 test("whenSynced resolves with the first list, and rejects when its signal aborts first", async () => {
-  const { kube, create, start, clock, reflector } = world();
+  const { kube, create, start, clock, reflector } = reflectorEnv();
   await create("a");
   let open = false;
   kube.intercept = () => (open ? {} : { fail: "before" });
@@ -174,8 +174,8 @@ test("whenSynced resolves with the first list, and rejects when its signal abort
   await reflector.whenSynced();
 });
 
-test("one namespace's reflector neither sees nor deletes what others put into the same store", async () => {
-  const { kube, widgets, clock, store } = world();
+test("one namespace's reflector neither reads nor deletes what other reflectors put into the same store", async () => {
+  const { kube, widgets, clock, store } = reflectorEnv();
   const logger = pino({ level: "silent" });
   const controller = new AbortController();
   await widgets.create("one", { metadata: { name: "a" } });

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { reads, world } from "../../test/runtime/reflector.ts";
+import { reads, reflectorEnv } from "../../test/runtime/reflector.ts";
 import { answer } from "../../test/support/fake-storage.ts";
 
-test("a cut watch resumes from the last version: nothing lost, nothing told twice, no list", async () => {
-  const { kube, create, start, clock, told, resize, same } = world();
+test("a cut watch resumes from the last version: nothing lost, no change notified twice, no list", async () => {
+  const { kube, create, start, clock, notified, resize, expectInSync } = reflectorEnv();
   await create("a");
   await start();
   await resize("a", 2);
@@ -11,13 +11,13 @@ test("a cut watch resumes from the last version: nothing lost, nothing told twic
   kube.cutStreams();
   await resize("a", 3);
   await clock.advance(2_000);
-  expect(told).toEqual(["added initially ns/a", "updated ns/a", "updated ns/a"]);
+  expect(notified).toEqual(["added initially ns/a", "updated ns/a", "updated ns/a"]);
   expect(reads(kube)).toEqual(["streaming list", "watch"]);
-  same();
+  expectInSync();
 });
 
-test("bookmarks move the version on, so that a quiet kind survives a compaction without a new list", async () => {
-  const { kube, create, start, clock, same } = world();
+test("bookmarks advance the version, so that a quiet kind survives a compaction without a new list", async () => {
+  const { kube, create, start, clock, expectInSync } = reflectorEnv();
   await create("a");
   await start();
   // Other kinds write; this one is silent.
@@ -35,7 +35,7 @@ test("bookmarks move the version on, so that a quiet kind survives a compaction 
   await clock.advance(2_000);
   expect(reads(kube)).toEqual(["streaming list", "watch"]);
   expect(kube.calls.at(-1)?.query.resourceVersion).toBe(String(kube.storage.version));
-  same();
+  expectInSync();
 });
 
 for (const bad of [
@@ -45,22 +45,22 @@ for (const bad of [
   '{"type":"ADDED","object":{}}\n',
 ]) {
   test(`the unreadable line ${JSON.stringify(bad)} closes the stream, which resumes where it was`, async () => {
-    const { kube, create, start, clock, told, resize, counts, same } = world();
+    const { kube, create, start, clock, notified, resize, counts, expectInSync } = reflectorEnv();
     await create("a");
     await start();
     await resize("a", 2);
     kube.writeRaw(bad);
     await resize("a", 3);
     await clock.advance(2_000);
-    expect(told).toEqual(["added initially ns/a", "updated ns/a", "updated ns/a"]);
+    expect(notified).toEqual(["added initially ns/a", "updated ns/a", "updated ns/a"]);
     expect(counts.badLine).toBe(1);
     expect(reads(kube)).toEqual(["streaming list", "watch"]);
-    same();
+    expectInSync();
   });
 }
 
-test("a line that stays unreadable is got around by a list", async () => {
-  const { kube, create, start, clock, resize, counts, same } = world();
+test("a line that stays unreadable leads to a new list", async () => {
+  const { kube, create, start, clock, resize, counts, expectInSync } = reflectorEnv();
   await create("a");
   await start();
   const stream = kube.stream.bind(kube);
@@ -75,11 +75,11 @@ test("a line that stays unreadable is got around by a list", async () => {
   await resize("a", 2);
   await clock.advance(60_000);
   expect(counts.badLine).toBe(3);
-  same();
+  expectInSync();
 });
 
-test("a name that comes back under another UID, unseen meanwhile, is a delete and an add", async () => {
-  const { kube, create, start, clock, told, widgets, changes, same } = world();
+test("a name that is reused under another UID between two watches is a delete and an add", async () => {
+  const { kube, create, start, clock, notified, widgets, changes, expectInSync } = reflectorEnv();
   await create("a", 1);
   await start();
   kube.cutStreams();
@@ -88,13 +88,13 @@ test("a name that comes back under another UID, unseen meanwhile, is a delete an
   await create("a", 2);
   kube.compact();
   await clock.advance(10_000);
-  expect(told).toEqual(["added initially ns/a", "deleted ns/a", "added ns/a"]);
+  expect(notified).toEqual(["added initially ns/a", "deleted ns/a", "added ns/a"]);
   expect(changes[1]?.object.metadata.uid).not.toBe(changes[2]?.object.metadata.uid);
-  same();
+  expectInSync();
 });
 
 test("401 reloads the credentials, then goes on", async () => {
-  const { kube, create, start, clock, reflector, same } = world();
+  const { kube, create, start, clock, reflector, expectInSync } = reflectorEnv();
   await create("a");
   kube.intercept = () =>
     kube.reloads === 0 ? { fail: "before", error: answer(401, "Unauthorized", "no") } : {};
@@ -102,22 +102,22 @@ test("401 reloads the credentials, then goes on", async () => {
   expect([kube.reloads, reflector.healthy]).toEqual([1, false]);
   await clock.advance(1_000);
   expect([kube.reloads, reflector.healthy]).toEqual([1, true]);
-  same();
+  expectInSync();
 });
 
 for (const [status, why, unserved] of [
   [403, "RBAC not yet there", false],
   [404, "the CRD not yet installed", true],
 ] as const) {
-  test(`${status} (${why}) is not ready and tried again, at least every 30 s`, async () => {
-    const { kube, create, start, clock, reflector, same } = world();
+  test(`${status} (${why}) is not ready and retried, at least every 30 s`, async () => {
+    const { kube, create, start, clock, reflector, expectInSync } = reflectorEnv();
     await create("a");
     let allowed = false;
     kube.intercept = () => (allowed ? {} : { fail: "before", error: answer(status, "", why) });
     await start();
     await clock.advance(10 * 60_000);
     expect([reflector.synced, reflector.healthy]).toEqual([false, false]);
-    // Where the kind is not known there are surely no objects of it; where we may not look there may be some.
+    // A kind that is not served has no objects; one that may not be read may have some.
     expect(reflector.unserved).toBe(unserved);
     expect(kube.calls.length).toBeGreaterThanOrEqual(20);
     expect(kube.calls.length).toBeLessThanOrEqual(32);
@@ -125,12 +125,12 @@ for (const [status, why, unserved] of [
     await clock.advance(30_000);
     expect([reflector.synced, reflector.healthy]).toEqual([true, true]);
     expect(reflector.unserved).toBe(false);
-    same();
+    expectInSync();
   });
 }
 
-test("429 waits for as long as the server says", async () => {
-  const { kube, create, start, clock } = world();
+test("429 waits for as long as the server requests", async () => {
+  const { kube, create, start, clock } = reflectorEnv();
   await create("a");
   kube.calls.length = 0;
   const busy = answer(429, "TooManyRequests", "busy");
@@ -143,8 +143,8 @@ test("429 waits for as long as the server says", async () => {
   expect(kube.calls).toHaveLength(2);
 });
 
-test("a handler that throws neither stops the reflector nor keeps the next handler from hearing", async () => {
-  const { handlers, create, start, clock, told, reflector, resize, same } = world();
+test("a handler that throws neither stops the reflector nor prevents the next handler", async () => {
+  const { handlers, create, start, clock, notified, reflector, resize, expectInSync } = reflectorEnv();
   handlers.unshift(() => {
     throw new Error("handler bug");
   });
@@ -152,16 +152,16 @@ test("a handler that throws neither stops the reflector nor keeps the next handl
   await start();
   await resize("a", 2);
   await clock.settle();
-  expect(told).toEqual(["added initially ns/a", "updated ns/a"]);
+  expect(notified).toEqual(["added initially ns/a", "updated ns/a"]);
   expect(reflector.healthy).toBe(true);
-  same();
+  expectInSync();
 });
 
-test("a watch that the server does not end in time hangs on a dead connection: it is torn down and opened anew", async () => {
-  const { kube, create, start, clock, same, resize } = world();
+test("a watch that the server does not end in time has a dead connection: it is closed and opened again", async () => {
+  const { kube, create, start, clock, expectInSync, resize } = reflectorEnv();
   await create("a");
   const stream = kube.stream.bind(kube);
-  // The stream stays open and silent for good, whatever timeoutSeconds says.
+  // The stream stays open and silent for ever, whatever timeoutSeconds is.
   kube.stream = (request) => stream({ ...request, query: { ...request.query, timeoutSeconds: undefined } });
   await start();
   kube.watchLagMs = () => Number.MAX_SAFE_INTEGER;
@@ -171,11 +171,11 @@ test("a watch that the server does not end in time hangs on a dead connection: i
   await clock.advance(2_000);
   expect(reads(kube)).toEqual(["streaming list", "watch"]);
   expect(kube.watches).toBe(1);
-  same();
+  expectInSync();
 });
 
-test("a watch that the server ends in time is reopened at once, and nobody calls that a failure", async () => {
-  const { kube, create, start, clock, counts, reflector } = world();
+test("a watch that the server ends in time is reopened at once, and does not count as a failure", async () => {
+  const { kube, create, start, clock, counts, reflector } = reflectorEnv();
   await create("a");
   await start();
   await clock.advance(300_000);
@@ -184,7 +184,7 @@ test("a watch that the server ends in time is reopened at once, and nobody calls
 });
 
 test("watches that end as soon as they begin back off, up to 30 s; a long one resets that", async () => {
-  const { kube, create, start, clock } = world();
+  const { kube, create, start, clock } = reflectorEnv();
   await create("a");
   await start();
   kube.intercept = (_request, call) => (call.watch ? { fail: "before" } : {});
@@ -202,7 +202,7 @@ test("watches that end as soon as they begin back off, up to 30 s; a long one re
 
 test("run ends on abort, in every state, and leaves no timer and no stream", async () => {
   for (const state of ["streaming", "watching", "sleeping"]) {
-    const { kube, start, clock, controller, create } = world();
+    const { kube, start, clock, controller, create } = reflectorEnv();
     await create("a");
     if (state === "streaming") kube.intercept = () => ({ fail: "hang" });
     if (state === "sleeping") kube.intercept = () => ({ fail: "before" });

@@ -1,25 +1,25 @@
 /**
- * Keeps a Store equal to what the API server holds, by list and watch, whatever the network does. It tells handlers what
- * changed and knows neither kinds nor queues (docs/design.md, Informers).
+ * Keeps a Store equal to what the API server holds, by list and watch, whatever the network does. It notifies handlers
+ * of changes and depends on neither kinds nor queues (docs/design.md, Informers).
  */
 import type { Logger } from "pino";
 import { type Clock, deadline, sleep } from "../base/clock.ts";
 import { isGone, isKube, isNotFound, isUnauthorized, KubeError } from "../kube/errors.ts";
 import { compareVersions, type KubeList, type KubeObject, keyOf } from "../kube/objects.ts";
-import type { CallOptions, ListQuery, WatchQuery } from "../kube/resource.ts";
+import type { KubeCallOptions, ListQuery, WatchQuery } from "../kube/resource.ts";
 import { Backoff } from "./backoff.ts";
-import type { Change, Store } from "./store.ts";
+import type { Store, StoreChange } from "./store.ts";
 import { BadLineError, lines, parseEvent, type WatchEvent } from "./watch-stream.ts";
 
-/** What a reflector reads from; a Resource is one. */
-export interface Source<T extends KubeObject> {
-  list(query: ListQuery, options: CallOptions): Promise<KubeList<T>>;
-  watch(query: WatchQuery, options: CallOptions): Promise<AsyncIterable<Uint8Array>>;
+/** What a reflector lists and watches; a Resource is one. */
+export interface ListerWatcher<T extends KubeObject> {
+  list(query: ListQuery, options: KubeCallOptions): Promise<KubeList<T>>;
+  watch(query: WatchQuery, options: KubeCallOptions): Promise<AsyncIterable<Uint8Array>>;
   reloadCredentials?(): Promise<void>;
 }
 
-/** Must be quick: it is called in the order of the changes, and the next one waits for it. */
-export type Handler<T> = (change: Change<T>) => void;
+/** Must be quick: it is called synchronously, in the order of the changes. */
+export type Handler<T> = (change: StoreChange<T>) => void;
 
 export interface ReflectorMetrics {
   listed(): void;
@@ -31,7 +31,7 @@ export interface ReflectorMetrics {
 const SILENT: ReflectorMetrics = { listed() {}, watched() {}, badLine() {}, failed() {} };
 
 export interface ReflectorOptions<T extends KubeObject> {
-  source: Source<T>;
+  source: ListerWatcher<T>;
   store: Store<T>;
   handlers: readonly Handler<T>[];
   /** Absent watches all namespaces. */
@@ -44,7 +44,7 @@ export interface ReflectorOptions<T extends KubeObject> {
 }
 
 /**
- * Where the reflector stands. A failure never leaves a state by itself; `#recover` says which failures do.
+ * The state of the reflector. After a failure, `#stateAfter` decides whether the state changes.
  *
  *   streaming --end of the initial events--> watching      streaming: a watch that begins with all objects
  *   paging ----last page-------------------> watching      paging: for servers that refuse such a watch
@@ -55,17 +55,17 @@ type State<T> =
   | { readonly kind: "paging" }
   | { readonly kind: "watching" };
 
-/** Of the kube-apiserver's own chunks; keeps one answer of large objects at some megabytes. */
+/** As the kube-apiserver's own chunks; keeps one answer of large objects at some megabytes. */
 const PAGE_SIZE = 500;
 /** Watches end after 4 to 6 minutes, so that those of many clients do not end together. */
 const WATCH_SECONDS = 300;
-/** The server ends a watch by itself; one that outlives its time by this much hangs on a dead connection. */
+/** The server ends a watch by itself; one that outlives its timeout by this much has a dead connection. */
 const MARGIN_SECONDS = 30;
-/** A watch that lived this long was a good one: the next failure is the first again. */
+/** A watch that lasted this long was healthy: the next failure is the first again. */
 const HEALTHY_MS = 10_000;
-/** A watch that ends sooner than this without a single event would spin. */
+/** A watch that ends sooner than this without an event is a failure, else the loop would spin. */
 const SHORT_MS = 1_000;
-/** After so many unreadable lines in a row at one version the objects are listed anew. */
+/** After so many unreadable lines in a row at one version the objects are listed again. */
 const BAD_LINES = 3;
 
 export class Reflector<T extends KubeObject> {
@@ -88,17 +88,17 @@ export class Reflector<T extends KubeObject> {
     this.#backoff = new Backoff(options.clock, 1_000, 30_000);
   }
 
-  /** True once the first list is in. */
+  /** True once the first list is in the store. */
   get synced(): boolean {
     return this.#synced;
   }
 
-  /** True while the server does not know the kind at all: then there are no objects of it. */
+  /** True while the server does not serve the kind: then there are no objects of it. */
   get unserved(): boolean {
     return this.#unserved;
   }
 
-  /** True while the last list or watch went well. */
+  /** True while the last list or watch succeeded. */
   get healthy(): boolean {
     return this.#healthy;
   }
@@ -121,14 +121,14 @@ export class Reflector<T extends KubeObject> {
         if (this.#state.kind === "paging") await this.#page(signal);
         else await this.#watch(signal);
       } catch (error) {
-        // Not for long: an abort ends the sleep.
+        // An abort ends the sleep of the back-off.
         if (!signal.aborted) await this.#recover(error, signal).catch(() => {});
       }
     }
     this.#healthy = false;
   }
 
-  /** Lists page by page. An expired continue token throws 410, and the list begins anew. */
+  /** Lists page by page. An expired continue token throws 410, and the list starts again. */
   async #page(signal: AbortSignal): Promise<void> {
     const items: T[] = [];
     let page: KubeList<T> | undefined;
@@ -138,17 +138,17 @@ export class Reflector<T extends KubeObject> {
         { ...this.#scope(), limit: PAGE_SIZE, ...(next ? { continue: next } : {}) },
         { signal },
       );
-      items.push(...named(page));
+      items.push(...withTypeMeta(page));
     } while (page.metadata.continue);
     this.#replace(items, page.metadata.resourceVersion ?? "");
     this.#backoff.reset();
   }
 
-  /** Reads one watch to its end, which is an orderly one unless it throws. */
+  /** Reads one watch to its end; throws unless it ended regularly. */
   async #watch(signal: AbortSignal): Promise<void> {
     const { clock, source } = this.#options;
     const timeoutSeconds = Math.round(WATCH_SECONDS * (0.8 + 0.4 * clock.random()));
-    const silent = () => new KubeError({ code: "KUBE_TIMEOUT", message: "the watch outlived its time" });
+    const silent = () => new KubeError({ code: "KUBE_TIMEOUT", message: "the watch outlived its timeout" });
     const limit = deadline(clock, (timeoutSeconds + MARGIN_SECONDS) * 1000, silent, signal);
     const began = clock.monotonic();
     let events = 0;
@@ -158,7 +158,7 @@ export class Reflector<T extends KubeObject> {
       this.#metrics.watched();
       if (this.#state.kind === "watching") this.#healthy = true;
       for await (const line of lines(stream)) {
-        this.#take(parseEvent<T>(line));
+        this.#handle(parseEvent<T>(line));
         events++;
       }
     } finally {
@@ -168,7 +168,7 @@ export class Reflector<T extends KubeObject> {
     if (this.#state.kind === "streaming")
       throw new Error("the watch ended before the end of its initial events");
     if (events === 0 && clock.monotonic() - began < SHORT_MS)
-      throw new Error("the watch ended as soon as it began");
+      throw new Error("the watch ended at once, without an event");
   }
 
   #watchQuery(timeoutSeconds: number): WatchQuery {
@@ -187,13 +187,13 @@ export class Reflector<T extends KubeObject> {
     };
   }
 
-  #take(event: WatchEvent<T>): void {
+  #handle(event: WatchEvent<T>): void {
     const { store } = this.#options;
     if (this.#state.kind === "streaming") return this.#receive(event, this.#state.received);
     this.#badLines = 0;
     if (event.type === "BOOKMARK") return this.#advance(event.version);
     this.#advance(event.object.metadata.resourceVersion ?? "");
-    this.#tell(event.type === "DELETED" ? store.remove(event.object) : store.upsert(event.object));
+    this.#notify(event.type === "DELETED" ? store.remove(event.object) : store.upsert(event.object));
   }
 
   /** Collects the initial events; the store sees them all at once, or not at all. */
@@ -205,8 +205,8 @@ export class Reflector<T extends KubeObject> {
 
   #replace(items: T[], version: string): void {
     if (compareVersions(version, this.#version) < 0) {
-      // A stale API server, or an etcd restored from a backup: what we know is newer.
-      throw new Error(`refused a list of version ${version || "(none)"}: ${this.#version} is known`);
+      // A stale API server, or an etcd restored from a backup: the store is newer.
+      throw new Error(`refused a list of version ${version || "(none)"}: the store is at ${this.#version}`);
     }
     const { namespace, store } = this.#options;
     const initial = !this.#synced;
@@ -217,7 +217,7 @@ export class Reflector<T extends KubeObject> {
     this.#healthy = true;
     this.#unserved = false;
     this.#metrics.listed();
-    this.#tell(store.replace(items, { initial, ...(namespace === undefined ? {} : { namespace }) }));
+    this.#notify(store.replace(items, { initial, ...(namespace === undefined ? {} : { namespace }) }));
     this.#firstList.resolve();
   }
 
@@ -225,20 +225,20 @@ export class Reflector<T extends KubeObject> {
     if (compareVersions(version, this.#version) > 0) this.#version = version;
   }
 
-  #tell(changes: readonly Change<T>[]): void {
+  #notify(changes: readonly StoreChange<T>[]): void {
     for (const change of changes) {
       for (const handler of this.#options.handlers) {
         try {
           handler(change);
         } catch (error) {
           const context = { err: error, key: keyOf(change.object), change: change.type };
-          this.#options.logger.error(context, "a handler threw; the change counts as told");
+          this.#options.logger.error(context, "a handler threw; it does not get the change again");
         }
       }
     }
   }
 
-  /** Chooses the state to go on from after a failure, and waits. */
+  /** Sets the state to continue from after a failure, and waits. */
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const { clock, logger, source } = this.#options;
     if (this.#state.kind === "streaming" && isKube(error, "KUBE_INVALID", "KUBE_BAD_REQUEST")) {
@@ -273,7 +273,7 @@ export class Reflector<T extends KubeObject> {
         if (!isGone(error)) return this.#state;
         return this.#streamingRefused ? { kind: "paging" } : { kind: "streaming", received: new Map() };
       case "streaming":
-        // An error answer says why; a stream that merely ends or hangs may come from a server that never marks the end.
+        // An error answer has a reason; a stream that merely ends or hangs may come from a server that never marks the end.
         return isKube(error) && error.status !== 0 ? this.#state : { kind: "paging" };
       case "paging":
         return this.#state;
@@ -281,8 +281,8 @@ export class Reflector<T extends KubeObject> {
   }
 }
 
-/** Items of built-in kinds come without apiVersion and kind; the list's own say them. */
-function named<T extends KubeObject>(list: KubeList<T>): T[] {
+/** Items of built-in kinds come without apiVersion and kind: they follow from those of the list. */
+function withTypeMeta<T extends KubeObject>(list: KubeList<T>): T[] {
   const kind = list.kind?.replace(/List$/, "");
   for (const item of list.items) {
     if (list.apiVersion !== undefined) item.apiVersion ??= list.apiVersion;

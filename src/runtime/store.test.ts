@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { KubeObject } from "../kube/objects.ts";
-import { type Change, Store } from "./store.ts";
+import { Store, type StoreChange } from "./store.ts";
 
 type Thing = KubeObject & { spec: number };
 
@@ -10,7 +10,7 @@ function thing(version: number, options: { name?: string; uid?: string; spec?: n
 }
 
 /** Changes in short: type, and the versions before and after. */
-function short(changes: Change<Thing>[]): string[] {
+function short(changes: StoreChange<Thing>[]): string[] {
   return changes.map((change) =>
     change.type === "updated"
       ? `updated ${change.old.metadata.resourceVersion}-${change.object.metadata.resourceVersion}`
@@ -30,7 +30,7 @@ test("versions compare as numbers, however long: 99 is older than 100", () => {
   expect(store.upsert(thing(2_000))).toEqual([]);
 });
 
-test("what nobody reads is not kept: managedFields and the last applied configuration", () => {
+test("what is never read is dropped: managedFields and the last applied configuration", () => {
   const store = new Store<Thing>();
   const object = thing(1);
   object.metadata.managedFields = [{}];
@@ -39,7 +39,7 @@ test("what nobody reads is not kept: managedFields and the last applied configur
   expect(store.get("ns/a")?.metadata).toEqual({ ...thing(1).metadata, annotations: { mine: "yes" } });
 });
 
-test("an observed write is seen at once, and its watch event is no change", () => {
+test("an observed write is visible at once, and its watch event is no change", () => {
   const store = new Store<Thing>();
   store.upsert(thing(1));
   store.observeWrite(thing(2));
@@ -48,7 +48,7 @@ test("an observed write is seen at once, and its watch event is no change", () =
   expect(short(store.upsert(thing(3)))).toEqual(["updated 2-3"]);
 });
 
-test("an observed write older than what is there, of another UID, or of an unknown object is ignored", () => {
+test("an observed write older than the store, of another UID, or of an unknown object is ignored", () => {
   const store = new Store<Thing>();
   store.observeWrite(thing(5));
   expect(store.size).toBe(0);
@@ -58,7 +58,7 @@ test("an observed write older than what is there, of another UID, or of an unkno
   expect(store.get("ns/a")?.spec).toBe(7);
 });
 
-test("several writes of ours in a row are no change when the watch comes to them one by one", () => {
+test("several writes of ours in a row are no change when the watch reaches them one by one", () => {
   const store = new Store<Thing>();
   store.upsert(thing(1));
   store.observeWrite(thing(2));
@@ -68,7 +68,7 @@ test("several writes of ours in a row are no change when the watch comes to them
   expect(short(store.upsert(thing(3)))).toEqual([]);
 });
 
-test("a user's change that our write overtook is told all the same, or nobody would act on it before the resync", () => {
+test("a user's change that our write overtook is notified, else it would wait for the resync", () => {
   const store = new Store<Thing>();
   store.upsert(thing(1));
   // The user writes 2; our status patch, made without a precondition, answers 3 with the user's spec inside.
@@ -78,15 +78,15 @@ test("a user's change that our write overtook is told all the same, or nobody wo
   expect(store.get("ns/a")?.spec).toBe(3);
 });
 
-test("a write of ours that changed nothing answers with a stranger's version, which is told as the stranger's", () => {
+test("a write of ours that changed nothing is answered with a foreign version, which is notified as foreign", () => {
   const store = new Store<Thing>();
   store.upsert(thing(1));
-  // The user writes 2; we lose to that, read 2, and write again what is there already.
+  // The user writes 2; our write conflicts, we read 2, and write what is stored already.
   store.observeWrite(thing(2), thing(2));
   expect(short(store.upsert(thing(2)))).toEqual(["updated 1-2"]);
 });
 
-test("a list that skips versions may have skipped a user's change: an object with unconfirmed writes is told", () => {
+test("a list that skips versions may have skipped a user's change: an object with unconfirmed writes is notified", () => {
   const store = new Store<Thing>();
   store.upsert(thing(1));
   store.observeWrite(thing(3));
@@ -103,7 +103,7 @@ test("a list older than our own write does not roll it back", () => {
   expect(short(store.upsert(thing(9)))).toEqual([]);
 });
 
-test("a late deletion of an earlier UID does not take its successor away", () => {
+test("a late deletion of an earlier UID does not remove its successor", () => {
   const store = new Store<Thing>();
   store.upsert(thing(1));
   expect(short(store.upsert(thing(5, { uid: "u2" })))).toEqual(["deleted 1", "added 5"]);
@@ -113,7 +113,7 @@ test("a late deletion of an earlier UID does not take its successor away", () =>
   expect(short(store.remove(thing(6, { uid: "u2" })))).toEqual(["deleted 6"]);
 });
 
-test("replace returns exactly the difference, and marks additions as initial only when told so", () => {
+test("replace returns exactly the difference, and marks additions as initial only on request", () => {
   const store = new Store<Thing>();
   const first = store.replace([thing(1, { name: "a" }), thing(2, { name: "b" })], { initial: true });
   expect(first).toMatchObject([

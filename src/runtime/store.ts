@@ -1,20 +1,20 @@
 /**
- * The local copy of one kind: what the API server told last, by key. It decides what is news and what is old; who
- * fetches and who is told is the reflector's business.
+ * The local copy of one kind, by key. It decides which versions are new and which changes they make; fetching and notifying
+ * handlers is up to the reflector.
  */
 import { compareVersions, type KubeObject, keyOf, type ObjectKey } from "../kube/objects.ts";
 
-/** What changed, with the objects before and after. Objects are shared: nobody may change them. */
-export type Change<T> =
+/** What changed, with the objects before and after. Objects are shared and MUST NOT be changed. */
+export type StoreChange<T> =
   | { readonly type: "added"; readonly object: T; readonly initial: boolean }
   | { readonly type: "updated"; readonly old: T; readonly object: T }
   | { readonly type: "deleted"; readonly object: T };
 
 interface Entry<T> {
   object: T;
-  /** Versions of our own writes that the watch has not come to yet, oldest first. */
-  own: string[];
-  /** The object before those writes; a stranger's change that they overtook is told as a change from it. */
+  /** Versions of our own writes that the watch has not reached yet, oldest first. */
+  ownVersions: string[];
+  /** The object before those writes: the old object of a foreign change that they overtook. */
   before: T | undefined;
 }
 
@@ -40,8 +40,8 @@ export class Store<T extends KubeObject> {
    * Makes the copy equal to a complete list, and returns what that changed. With `namespace` the list is complete for
    * that namespace alone; `initial` marks the additions as those of a first list.
    */
-  replace(items: readonly T[], options: { namespace?: string; initial?: boolean } = {}): Change<T>[] {
-    const changes: Change<T>[] = [];
+  replace(items: readonly T[], options: { namespace?: string; initial?: boolean } = {}): StoreChange<T>[] {
+    const changes: StoreChange<T>[] = [];
     const listed = new Set(items.map(keyOf));
     for (const [key, { object }] of this.#entries) {
       const covered = options.namespace === undefined || object.metadata.namespace === options.namespace;
@@ -53,48 +53,48 @@ export class Store<T extends KubeObject> {
     return changes;
   }
 
-  /** Takes an object of the watch: no change when it is not newer, two when the name now belongs to another UID. */
-  upsert(object: T): Change<T>[] {
+  /** Applies an object of the watch: no change when it is not newer, two when the name now belongs to another UID. */
+  upsert(object: T): StoreChange<T>[] {
     return this.#put(object, { listed: false, initial: false });
   }
 
-  /** Takes a deletion of the watch; `object` is the last state as the server tells it. */
-  remove(object: T): Change<T>[] {
+  /** Applies a deletion of the watch; `object` is the last state as reported by the server. */
+  remove(object: T): StoreChange<T>[] {
     const key = keyOf(object);
     const entry = this.#entries.get(key);
     if (!entry) return [];
     const same = entry.object.metadata.uid === object.metadata.uid;
-    if (!same && age(object, entry.object) <= 0) return [];
+    if (!same && compareAge(object, entry.object) <= 0) return [];
     this.#entries.delete(key);
     return [{ type: "deleted", object: same ? strip(object) : entry.object }];
   }
 
   /**
-   * Takes the answer to our own write, so that the next pass sees it without waiting for the watch. No handler is told,
-   * neither now nor when the watch brings the same version. An object that is not here stays away: it is gone, or not
-   * ours to know yet.
+   * Applies the answer to our own write, so that the next pass sees it without waiting for the watch. No handler is
+   * notified, neither now nor when the watch brings the same version. An object that is not in the store is not added: it
+   * is gone, or the watch has not reached it yet.
    *
-   * `base` is the object on whose version the write was conditional. It MUST be given wherever it may be newer than what
-   * is here: a write that changes nothing is answered with the version of whoever wrote last, and that is then no write
-   * of ours.
+   * `base` is the object on whose version the write was conditional. It MUST be given wherever it may be newer than the
+   * store: a write that changes nothing is answered with the version of the last writer, and that is then no write of
+   * ours.
    */
   observeWrite(object: T, base?: T): void {
     const entry = this.#entries.get(keyOf(object));
     if (!entry || entry.object.metadata.uid !== object.metadata.uid) return;
-    if (age(object, entry.object) <= 0 || (base && age(object, base) <= 0)) return;
+    if (compareAge(object, entry.object) <= 0 || (base && compareAge(object, base) <= 0)) return;
     entry.before ??= entry.object;
-    entry.own.push(object.metadata.resourceVersion ?? "");
+    entry.ownVersions.push(object.metadata.resourceVersion ?? "");
     entry.object = strip(object);
   }
 
-  #put(object: T, from: { listed: boolean; initial: boolean }): Change<T>[] {
+  #put(object: T, from: { listed: boolean; initial: boolean }): StoreChange<T>[] {
     const key = keyOf(object);
     const entry = this.#entries.get(key);
     if (!entry) {
       this.#entries.set(key, fresh(object));
       return [{ type: "added", object, initial: from.initial }];
     }
-    const newer = age(object, entry.object);
+    const newer = compareAge(object, entry.object);
     if (entry.object.metadata.uid !== object.metadata.uid) {
       if (newer <= 0) return [];
       this.#entries.set(key, fresh(object));
@@ -107,34 +107,34 @@ export class Store<T extends KubeObject> {
       this.#entries.set(key, fresh(object));
       return [{ type: "updated", old: entry.object, object }];
     }
-    return this.#overtaken(entry, object.metadata.resourceVersion ?? "", from.listed);
+    return this.#notNewer(entry, object.metadata.resourceVersion ?? "", from.listed);
   }
 
   /**
-   * The watch (or a list) came to a version that is not newer than what our own writes put in. If that version is ours
-   * it is no news. A stranger's is: our answers carry its content, but nobody was told of it. A list has skipped
-   * versions, so that any of them may have been a stranger's.
+   * The watch (or a list) reached a version that is not newer than our own writes. If that version is ours, it is no
+   * change. If it is foreign, it is: our answers carry its content, but no handler was notified. A list skips versions,
+   * any of which may have been foreign.
    */
-  #overtaken(entry: Entry<T>, version: string, listed: boolean): Change<T>[] {
-    const { before, own } = entry;
+  #notNewer(entry: Entry<T>, version: string, listed: boolean): StoreChange<T>[] {
+    const { before, ownVersions } = entry;
     if (before === undefined) return [];
-    const stranger = listed || !own.includes(version);
-    entry.own = own.filter((written) => compareVersions(written, version) > 0);
-    entry.before = entry.own.length === 0 ? undefined : stranger ? entry.object : before;
-    return stranger ? [{ type: "updated", old: before, object: entry.object }] : [];
+    const foreign = listed || !ownVersions.includes(version);
+    entry.ownVersions = ownVersions.filter((written) => compareVersions(written, version) > 0);
+    entry.before = entry.ownVersions.length === 0 ? undefined : foreign ? entry.object : before;
+    return foreign ? [{ type: "updated", old: before, object: entry.object }] : [];
   }
 }
 
 function fresh<T extends KubeObject>(object: T): Entry<T> {
-  return { object: strip(object), own: [], before: undefined };
+  return { object: strip(object), ownVersions: [], before: undefined };
 }
 
 /** Positive when `a` is newer than `b`. */
-function age(a: KubeObject, b: KubeObject): number {
+function compareAge(a: KubeObject, b: KubeObject): number {
   return compareVersions(a.metadata.resourceVersion, b.metadata.resourceVersion);
 }
 
-/** Drops what nobody here reads and what makes up half of the memory. */
+/** Drops what is never read and would take half of the memory. */
 function strip<T extends KubeObject>(object: T): T {
   delete object.metadata.managedFields;
   delete object.metadata.annotations?.[LAST_APPLIED];

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { lines } from "./watch-stream.ts";
 
-test("any cutting of the bytes into chunks gives the same lines, also inside of characters and for long lines", async () => {
+test("any split of the bytes into chunks gives the same lines, also inside characters and for long lines", async () => {
   const text = fc.array(
     fc.string({ unit: "grapheme", maxLength: 40 }).map((s) => s.replaceAll("\n", "")),
     {
@@ -10,8 +10,8 @@ test("any cutting of the bytes into chunks gives the same lines, also inside of 
     },
   );
   await fc.assert(
-    fc.asyncProperty(text, fc.array(fc.nat({ max: 60 }), { maxLength: 30 }), async (wanted, cuts) => {
-      const bytes = Buffer.from(wanted.map((line) => `${line}\n`).join(""));
+    fc.asyncProperty(text, fc.array(fc.nat({ max: 60 }), { maxLength: 30 }), async (expected, cuts) => {
+      const bytes = Buffer.from(expected.map((line) => `${line}\n`).join(""));
       async function* chunks() {
         let at = 0;
         for (const cut of cuts) {
@@ -23,7 +23,7 @@ test("any cutting of the bytes into chunks gives the same lines, also inside of 
       }
       const read: string[] = [];
       for await (const line of lines(chunks())) read.push(line);
-      expect(read).toEqual(wanted.filter((line) => line.trim() !== ""));
+      expect(read).toEqual(expected.filter((line) => line.trim() !== ""));
     }),
     { numRuns: 200 },
   );

@@ -1,5 +1,5 @@
 /**
- * From the bytes of a watch to its events. What the events mean for the local copy is the reflector's business.
+ * From the bytes of a watch to its events. Applying them to the store is up to the reflector.
  */
 import { KubeError } from "../kube/errors.ts";
 import type { KubeObject } from "../kube/objects.ts";
@@ -8,7 +8,7 @@ export type WatchEvent<T> =
   | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: T }
   | { readonly type: "BOOKMARK"; readonly version: string; readonly initialEventsEnd: boolean };
 
-/** A line that is not a watch event. The stream can not be trusted any further. */
+/** A line that is not a watch event. The rest of the stream cannot be trusted. */
 export class BadLineError extends Error {
   override readonly name = "BadLineError";
 }
@@ -17,7 +17,7 @@ const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
 const NEWLINE = 0x0a;
 
 /**
- * Cuts a byte stream into lines, without their newline. It cuts bytes, not text, since a chunk may end inside of a
+ * Cuts a byte stream into lines, without their newline. It cuts bytes, not text, since a chunk may end inside a
  * character. What follows the last newline is dropped: the stream broke there, and the server will send it again.
  */
 export async function* lines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
@@ -67,7 +67,7 @@ function parse(line: string): { type?: unknown; object?: unknown } {
     const value: unknown = JSON.parse(line);
     if (typeof value === "object" && value !== null) return value;
   } catch {
-    // Said below, for both kinds of nonsense.
+    // Thrown below, together with JSON that is not an object.
   }
   throw new BadLineError(`not a watch event: ${line.slice(0, 80)}`);
 }

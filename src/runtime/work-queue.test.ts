@@ -6,7 +6,7 @@ import { PRIORITY, type QueueMetrics, WorkQueue } from "./work-queue.ts";
 function world(random?: () => number) {
   const clock = new VirtualClock(0, random);
   const queue = new WorkQueue({ clock });
-  /** Takes what is ready, in order, and gives it back at once. */
+  /** Gets all ready keys, in order, and ends them at once. */
   const drain = async () => {
     const keys: string[] = [];
     while (queue.depth > 0) {
@@ -58,7 +58,7 @@ test("a ready key that is added for later stays ready; its priority can still ri
   expect(await drain()).toEqual(["b", "a"]);
 });
 
-test("a key is never with two workers: added while in flight, it comes again after done", async () => {
+test("a key is never with two workers: added while processing, it is requeued after done", async () => {
   const { clock, queue } = world();
   queue.add("a");
   expect((await queue.get())?.key).toBe("a");
@@ -86,7 +86,7 @@ test("a key added for later while in flight waits out the rest of its time after
   expect(await drain()).toEqual(["a"]);
 });
 
-test("back-off doubles from 5 ms to 5 min and starts anew after forget", async () => {
+test("back-off doubles from 5 ms to 5 min and starts again after forget", async () => {
   const { clock, queue } = world(() => 0);
   const waits: number[] = [];
   for (let i = 0; i < 20; i++) {
@@ -106,7 +106,7 @@ test("back-off doubles from 5 ms to 5 min and starts anew after forget", async (
   expect(queue.depth).toBe(1);
 });
 
-test("jitter shortens a back-off by a fifth at most, and never the wait that a server asked for", async () => {
+test("jitter shortens a back-off by a fifth at most, and never the wait that a server requested", async () => {
   const { clock, queue } = world(() => 0.999);
   queue.retry("a", { atLeastMs: 7_000 });
   await clock.advance(6_999);
@@ -178,23 +178,23 @@ test("metrics: depth counts what could leave, waits begin when a key becomes rea
   const metrics: QueueMetrics = {
     depth: (ready) => log.push(`depth ${ready}`),
     added: () => log.push("added"),
-    taken: (ms) => log.push(`taken ${ms}`),
+    started: (ms) => log.push(`taken ${ms}`),
     finished: (ms) => log.push(`finished ${ms}`),
     retried: () => log.push("retried"),
-    busy() {},
+    processing() {},
   };
   const queue = new WorkQueue({ clock, metrics });
   queue.add("a", { afterMs: 1_000 });
   await clock.advance(3_000);
   await queue.get();
   await clock.advance(500);
-  expect(queue.busyMs()).toEqual([500]);
+  expect(queue.processingMs()).toEqual([500]);
   queue.retry("a");
   queue.done("a");
   expect(log).toEqual(["added", "depth 1", "taken 2000", "depth 0", "retried", "finished 500"]);
 });
 
-/** The same promises without heaps: every question is answered by looking at all keys. */
+/** A naive model of the queue, without heaps: each call looks at all keys. */
 class Model {
   readonly pending = new Map<string, { priority: number; at: number; arrival: number | undefined }>();
   readonly busy = new Map<string, { priority: number; at: number } | undefined>();
@@ -233,7 +233,7 @@ test("for any sequence of calls the queue does what a naive model does", async (
       do: fc.constant("add" as const),
       key,
       priority: fc.constantFrom(-100, 0, 100),
-      // Distinct times, since the order of equal ones is nobody's promise.
+      // Distinct times, since the order of equal ones is not guaranteed.
       afterMs: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 50 })),
     }),
     fc.record({ do: fc.constant("get" as const) }),
@@ -265,7 +265,7 @@ test("for any sequence of calls the queue does what a naive model does", async (
         model.arrive(clock.monotonic());
         expect(queue.depth).toBe(model.ready().length);
         expect(queue.waiting).toBe(model.pending.size - model.ready().length);
-        expect(queue.busyMs()).toHaveLength(model.busy.size);
+        expect(queue.processingMs()).toHaveLength(model.busy.size);
       }
     }),
     { numRuns: 300 },

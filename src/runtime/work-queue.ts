@@ -1,6 +1,6 @@
 /**
- * The queue of keys to look at: each at most once in the queue and at most with one worker, by priority, now or later,
- * with back-off per key. It knows keys and times, and neither objects nor workers.
+ * The queue of keys to reconcile: each at most once in the queue and with at most one worker, by priority, now or later,
+ * with back-off per key. It handles keys and times, neither objects nor workers.
  */
 import type { Cancel, Clock } from "../base/clock.ts";
 import { backoffMs } from "./backoff.ts";
@@ -27,18 +27,25 @@ export interface QueueItem {
   readonly priority: number;
 }
 
-/** What a queue tells about itself; all times in milliseconds. */
+/** Metrics of a queue; all times in milliseconds. */
 export interface QueueMetrics {
   depth(ready: number): void;
   added(): void;
-  taken(waitedMs: number): void;
+  started(waitedMs: number): void;
   finished(workedMs: number): void;
   retried(): void;
-  /** Called once: `read` tells, for each key with a worker, for how long it has been there. */
-  busy(read: () => number[]): void;
+  /** Called once: `read` returns, for each key with a worker, for how long it has been processed. */
+  processing(read: () => number[]): void;
 }
 
-const SILENT: QueueMetrics = { depth() {}, added() {}, taken() {}, finished() {}, retried() {}, busy() {} };
+const SILENT: QueueMetrics = {
+  depth() {},
+  added() {},
+  started() {},
+  finished() {},
+  retried() {},
+  processing() {},
+};
 
 export interface WorkQueueOptions {
   clock: Clock;
@@ -51,14 +58,14 @@ export interface WorkQueueOptions {
 
 interface Item extends HeapItem {
   readonly key: string;
-  state: "waiting" | "ready" | "busy";
+  state: "waiting" | "ready" | "processing";
   priority: number;
-  /** Monotonic time at which the key may leave; once ready, when it became so; once busy, when it was taken. */
+  /** Monotonic time at which the key may leave; once ready, when it became so; once processing, when that began. */
   since: number;
   /** Order of arrival among the ready. */
   arrival: number;
-  /** Asked for while busy: what to do once the worker is done. */
-  again: { priority: number; at: number } | undefined;
+  /** Added while processing: how it enters the queue again once the worker is done. */
+  requeue: { priority: number; at: number } | undefined;
 }
 
 export class WorkQueue {
@@ -72,7 +79,7 @@ export class WorkQueue {
   );
   readonly #waiting = new Heap<Item>((a, b) => a.since < b.since);
   readonly #failures = new Map<string, number>();
-  readonly #takers = new Set<(item: QueueItem | undefined) => void>();
+  readonly #waiters = new Set<(item: QueueItem | undefined) => void>();
   #arrivals = 0;
   #timer: { at: number; cancel: Cancel } | undefined;
   #shut = false;
@@ -82,7 +89,7 @@ export class WorkQueue {
     this.#metrics = options.metrics ?? SILENT;
     this.#baseDelayMs = options.baseDelayMs ?? 5;
     this.#maxDelayMs = options.maxDelayMs ?? 5 * 60_000;
-    this.#metrics.busy(() => this.busyMs());
+    this.#metrics.processing(() => this.processingMs());
   }
 
   /** Keys that could leave now. */
@@ -95,11 +102,11 @@ export class WorkQueue {
     return this.#waiting.size;
   }
 
-  /** For each key with a worker, how many milliseconds it has been there. */
-  busyMs(): number[] {
+  /** For each key with a worker, for how many milliseconds it has been processed. */
+  processingMs(): number[] {
     const now = this.#clock.monotonic();
     return Array.from(this.#items.values())
-      .filter((item) => item.state === "busy")
+      .filter((item) => item.state === "processing")
       .map((item) => now - item.since);
   }
 
@@ -110,7 +117,7 @@ export class WorkQueue {
     const at = this.#clock.monotonic() + Math.max(0, options.afterMs ?? 0);
     const item = this.#items.get(key);
     if (!item) this.#enter(this.#create(key), priority, at);
-    else if (item.state === "busy") this.#note(item, priority, at);
+    else if (item.state === "processing") this.#mergeWhileProcessing(item, priority, at);
     else this.#merge(item, priority, at);
   }
 
@@ -124,7 +131,7 @@ export class WorkQueue {
     this.add(key, { priority: options.priority ?? PRIORITY.normal, afterMs });
   }
 
-  /** The key succeeded, or is no more: its back-off starts anew. */
+  /** The key succeeded, or its object is gone: resets its back-off. */
   forget(key: string): void {
     this.#failures.delete(key);
   }
@@ -141,39 +148,39 @@ export class WorkQueue {
   get(signal?: AbortSignal): Promise<QueueItem | undefined> {
     if (this.#shut || signal?.aborted) return Promise.resolve(undefined);
     const item = this.#ready.pop();
-    if (item) return Promise.resolve(this.#take(item));
+    if (item) return Promise.resolve(this.#startProcessing(item));
     return new Promise((resolve) => {
-      const taker = (taken: QueueItem | undefined) => {
+      const waiter = (next: QueueItem | undefined) => {
         signal?.removeEventListener("abort", leave);
-        resolve(taken);
+        resolve(next);
       };
       const leave = () => {
-        this.#takers.delete(taker);
+        this.#waiters.delete(waiter);
         resolve(undefined);
       };
-      this.#takers.add(taker);
+      this.#waiters.add(waiter);
       signal?.addEventListener("abort", leave, { once: true });
     });
   }
 
-  /** Gives the key back. If it was added meanwhile it comes again. */
+  /** Ends the processing of the key. If it was added meanwhile, it enters the queue again. */
   done(key: string): void {
     const item = this.#items.get(key);
-    if (item?.state !== "busy") return;
+    if (item?.state !== "processing") return;
     this.#metrics.finished(this.#clock.monotonic() - item.since);
-    const again = item.again;
-    item.again = undefined;
+    const again = item.requeue;
+    item.requeue = undefined;
     if (again && !this.#shut) this.#enter(item, again.priority, again.at);
     else this.#items.delete(key);
   }
 
-  /** Nothing leaves any more. What was waiting is dropped: it follows from the state of the cluster. */
+  /** No key leaves any more. Waiting keys are dropped: they can be derived from the state of the cluster. */
   shutDown(): void {
     this.#shut = true;
     this.#timer?.cancel();
     this.#timer = undefined;
-    for (const taker of this.#takers) taker(undefined);
-    this.#takers.clear();
+    for (const waiter of this.#waiters) waiter(undefined);
+    this.#waiters.clear();
   }
 
   #create(key: string): Item {
@@ -183,7 +190,7 @@ export class WorkQueue {
       priority: 0,
       since: 0,
       arrival: 0,
-      again: undefined,
+      requeue: undefined,
       slot: -1,
     };
     this.#items.set(key, item);
@@ -196,13 +203,13 @@ export class WorkQueue {
     item.state = "waiting";
     item.since = at;
     this.#waiting.push(item);
-    this.#arm();
+    this.#setTimer();
   }
 
-  #note(item: Item, priority: number, at: number): void {
-    const { again } = item;
-    item.again = again
-      ? { priority: Math.max(again.priority, priority), at: Math.min(again.at, at) }
+  #mergeWhileProcessing(item: Item, priority: number, at: number): void {
+    const { requeue } = item;
+    item.requeue = requeue
+      ? { priority: Math.max(requeue.priority, priority), at: Math.min(requeue.at, at) }
       : { priority, at };
   }
 
@@ -224,40 +231,40 @@ export class WorkQueue {
     this.#ready.push(item);
     this.#metrics.added();
     this.#metrics.depth(this.#ready.size);
-    const [taker] = this.#takers;
-    if (!taker) return;
-    this.#takers.delete(taker);
+    const [waiter] = this.#waiters;
+    if (!waiter) return;
+    this.#waiters.delete(waiter);
     const first = this.#ready.pop();
-    if (first) taker(this.#take(first));
+    if (first) waiter(this.#startProcessing(first));
   }
 
-  #take(item: Item): QueueItem {
+  #startProcessing(item: Item): QueueItem {
     const now = this.#clock.monotonic();
-    this.#metrics.taken(now - item.since);
+    this.#metrics.started(now - item.since);
     this.#metrics.depth(this.#ready.size);
-    item.state = "busy";
+    item.state = "processing";
     item.since = now;
     return { key: item.key, priority: item.priority };
   }
 
   /** Keeps the one timer at the earliest waiting key. */
-  #arm(): void {
+  #setTimer(): void {
     const next = this.#waiting.peek();
     if (this.#timer && next && this.#timer.at <= next.since) return;
     this.#timer?.cancel();
     this.#timer = undefined;
     if (!next) return;
-    const cancel = this.#clock.after(next.since - this.#clock.monotonic(), () => this.#wake());
+    const cancel = this.#clock.after(next.since - this.#clock.monotonic(), () => this.#onTimer());
     this.#timer = { at: next.since, cancel };
   }
 
-  #wake(): void {
+  #onTimer(): void {
     this.#timer = undefined;
     const now = this.#clock.monotonic();
     for (let next = this.#waiting.peek(); next && next.since <= now; next = this.#waiting.peek()) {
       this.#waiting.remove(next);
       this.#makeReady(next);
     }
-    this.#arm();
+    this.#setTimer();
   }
 }

@@ -3,10 +3,10 @@ import { expect, test } from "vitest";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { sleep } from "../base/clock.ts";
 import { PRIORITY, WorkQueue } from "./work-queue.ts";
-import { type Disposition, type Reconcile, Workers, type WorkersOptions } from "./workers.ts";
+import { type Reconcile, type Result, Workers, type WorkersOptions } from "./workers.ts";
 
 function world(
-  reconcile: (key: string, signal: AbortSignal, clock: VirtualClock) => Promise<Disposition>,
+  reconcile: (key: string, signal: AbortSignal, clock: VirtualClock) => Promise<Result>,
   options: Partial<WorkersOptions> = {},
 ) {
   const clock = new VirtualClock(0, () => 0);
@@ -33,10 +33,10 @@ function world(
   return { clock, queue, workers, passes, results, stop, running, stopped: () => stopped };
 }
 
-const done: Disposition = { kind: "done" };
+const done: Result = { kind: "done" };
 
-test("each way a pass may end: done rests, after comes at its time, retry and a throw back off and grow", async () => {
-  const ends: (() => Disposition)[] = [
+test("each result of a pass: done is not requeued, after at its time, retry and a throw with growing back-off", async () => {
+  const ends: (() => Result)[] = [
     () => ({ kind: "after", ms: 1_000 }),
     () => ({ kind: "retry" }),
     () => {
@@ -61,8 +61,8 @@ test("each way a pass may end: done rests, after comes at its time, retry and a 
   await running;
 });
 
-test("a key that asks for its next turn at once without end is slowed down, and leaves the others their turns", async () => {
-  const atOnce: Disposition = { kind: "after", ms: 0 };
+test("a key that is requeued at once without end is slowed down, and does not starve the others", async () => {
+  const atOnce: Result = { kind: "after", ms: 0 };
   let caught = true;
   const { clock, queue, passes, stop, running } = world(async (key) =>
     key === "a" && caught ? atOnce : done,
@@ -87,9 +87,9 @@ test("a key that asks for its next turn at once without end is slowed down, and 
   await running;
 });
 
-test("a key keeps its priority when it comes again by itself", async () => {
+test("a key keeps its priority when it is requeued", async () => {
   const seen: number[] = [];
-  const ends: Disposition[] = [{ kind: "after", ms: 1 }, { kind: "retry" }, done];
+  const ends: Result[] = [{ kind: "after", ms: 1 }, { kind: "retry" }, done];
   const { clock, queue, stop, running } = world(async () => ends.shift() ?? done);
   const get = queue.get.bind(queue);
   queue.get = async (signal) => {
@@ -99,7 +99,7 @@ test("a key keeps its priority when it comes again by itself", async () => {
   };
   queue.add("first", { priority: PRIORITY.low });
   await clock.advance(1_000);
-  // The first taker came before the spy.
+  // The first get was before the spy.
   expect(seen).toEqual([PRIORITY.low, PRIORITY.low]);
   stop();
   await running;
@@ -144,7 +144,7 @@ test("workers take a key only when one is free, so that a late user's change sti
   await running;
 });
 
-test("pause takes no more keys and aborts the passes that run; their keys come again on resume, without back-off", async () => {
+test("pause takes no more keys and aborts the passes that run; their keys are requeued on resume, without back-off", async () => {
   const { clock, queue, workers, passes, stop, running } = world(async (_key, signal, time) => {
     await sleep(time, 1_000, signal);
     return done;
@@ -188,7 +188,7 @@ test("workers paused before they run wait for the resume; a second pause or resu
   await running;
 });
 
-test("a key that came in the very moment of a pause is not passed but put back", async () => {
+test("a key that leaves the queue at the moment of a pause is put back without a pass", async () => {
   const { clock, queue, workers, passes, stop, running } = world(async () => done);
   await clock.settle();
   queue.add("a");
@@ -219,7 +219,7 @@ test("a stop waits for the passes in flight, and takes no further key", async ()
   expect(clock.pending).toBe(0);
 });
 
-test("after the grace of a stop the passes' signal aborts", async () => {
+test("after the grace period of a stop the signal of the passes aborts", async () => {
   const { clock, queue, stop, running } = world(async (_key, signal, time) => {
     await sleep(time, 3_600_000, signal);
     return done;

@@ -1,6 +1,6 @@
 /**
- * N workers that take keys from a queue and run one pass for each. They know how a pass may end, and nothing of what it
- * does.
+ * N workers that take keys from a queue and run one pass for each. They handle the result of a pass and know nothing of what
+ * it does.
  */
 import PQueue from "p-queue";
 import type { Logger } from "pino";
@@ -8,24 +8,24 @@ import type { Clock } from "../base/clock.ts";
 import type { QueueItem, WorkQueue } from "./work-queue.ts";
 
 /**
- * How a pass ended. `done`: nothing to do until somebody adds the key; `after`: look again in `ms`, it is no failure;
- * `retry`: look again after the key's back-off.
+ * The result of a pass. `done`: nothing to do until the key is added; `after`: requeue after `ms`, no failure; `retry`:
+ * requeue after the key's back-off.
  */
-export type Disposition =
+export type Result =
   | { readonly kind: "done" }
   | { readonly kind: "after"; readonly ms: number }
   | { readonly kind: "retry"; readonly atLeastMs?: number };
 
 /** The signal aborts when the pass has lost its right to write (leadership) or the grace of a shutdown is over. */
-export type Reconcile = (key: string, signal: AbortSignal) => Promise<Disposition>;
+export type Reconcile = (key: string, signal: AbortSignal) => Promise<Result>;
 
 /** Labels of controller_runtime_reconcile_total. */
-export type PassResult = "success" | "requeue_after" | "requeue" | "error";
+export type ResultLabel = "success" | "requeue_after" | "requeue" | "error";
 
 export interface WorkerMetrics {
   started(concurrency: number): void;
   active(workers: number): void;
-  finished(result: PassResult, ms: number): void;
+  finished(label: ResultLabel, ms: number): void;
 }
 
 const SILENT: WorkerMetrics = { started() {}, active() {}, finished() {} };
@@ -42,30 +42,30 @@ export interface WorkersOptions {
 }
 
 /**
- * So many turns in a row may ask for the next one at once; each small step of a pass takes one, such as each secret of an
- * object with many. A key that goes on may be caught in a circle, which is a bug of ours: from then on it gets a turn a
- * second, so that it takes the others' budget neither of the cloud nor of the workers.
+ * So many passes in a row may requeue their key at once; an object with many secrets needs one for each. More suggest a hot
+ * loop, which is a bug of ours: from then on the key gets a pass a second, so that it cannot use up the budget of the cloud
+ * or the workers.
  */
-const MOST_AT_ONCE = 200;
-const SLOWED_MS = 1_000;
+const MAX_IMMEDIATE_REQUEUES = 200;
+const SLOWED_REQUEUE_MS = 1_000;
 
-/** A stretch of time between two pauses. */
+/** The time between two pauses. */
 interface Term {
   /** Aborts when no further key may be taken. */
-  readonly taking: AbortController;
+  readonly dequeuing: AbortController;
   /** Aborts when the passes of this term must not write any more. */
-  readonly passing: AbortController;
+  readonly reconciling: AbortController;
 }
 
-const newTerm = (): Term => ({ taking: new AbortController(), passing: new AbortController() });
+const newTerm = (): Term => ({ dequeuing: new AbortController(), reconciling: new AbortController() });
 
 export class Workers {
   readonly #options: WorkersOptions;
   readonly #metrics: WorkerMetrics;
-  /** Holds one turn per worker: take a key, run its pass. */
+  /** Holds one task per worker: take a key, run its pass. */
   readonly #pool: PQueue;
-  /** By key, how many turns in a row asked for the next one at once. */
-  readonly #eager = new Map<string, number>();
+  /** By key, how many passes in a row requeued it at once. */
+  readonly #immediateRequeues = new Map<string, number>();
   #term = newTerm();
   #active = 0;
   #stopped = false;
@@ -85,27 +85,27 @@ export class Workers {
     return this.#pool.isPaused;
   }
 
-  /** Works until the signal aborts; resolves once no pass runs any more. To be called once. */
+  /** Runs until the signal aborts; resolves once no pass is running. To be called once. */
   async run(signal: AbortSignal): Promise<void> {
     this.#metrics.started(this.#options.concurrency);
-    for (let i = 0; i < this.#options.concurrency; i++) this.#takeTurns();
+    for (let i = 0; i < this.#options.concurrency; i++) this.#runWorker();
     await aborted(signal);
     this.#stopped = true;
     this.#pool.clear();
-    this.#term.taking.abort();
+    this.#term.dequeuing.abort();
     const { clock, graceMs = 10_000 } = this.#options;
     const cancel = clock.after(graceMs, () =>
-      this.#term.passing.abort(new Error("the grace of the stop is over")),
+      this.#term.reconciling.abort(new Error("the grace period of the stop is over")),
     );
     await this.#pool.onPendingZero();
     cancel();
   }
 
-  /** Takes no more keys, and aborts the signals of the passes that run; the keys of those that throw come again. */
+  /** Takes no more keys, and aborts the signals of the passes that run; the keys of those that throw are requeued. */
   pause(reason: Error = new Error("the workers were paused")): void {
     this.#pool.pause();
-    this.#term.taking.abort();
-    this.#term.passing.abort(reason);
+    this.#term.dequeuing.abort();
+    this.#term.reconciling.abort(reason);
   }
 
   /** Takes keys again after a pause; without one it does nothing. */
@@ -115,50 +115,50 @@ export class Workers {
     this.#pool.start();
   }
 
-  #takeTurns(): void {
+  #runWorker(): void {
     if (this.#stopped) return;
-    // A cleared turn rejects; that is how turns end at a stop during a pause.
+    // A cleared task rejects; this ends the loop at a stop during a pause.
     this.#pool
-      .add(() => this.#turn())
+      .add(() => this.#processNext())
       .then(
-        () => this.#takeTurns(),
+        () => this.#runWorker(),
         () => {},
       );
   }
 
-  async #turn(): Promise<void> {
+  async #processNext(): Promise<void> {
     const term = this.#term;
-    const item = await this.#options.queue.get(term.taking.signal);
+    const item = await this.#options.queue.get(term.dequeuing.signal);
     if (!item) {
-      // Without a reason of ours the queue was shut down: no key will ever come.
-      if (!term.taking.signal.aborted) this.#stopped = true;
-    } else if (term.taking.signal.aborted) {
-      // The pause came between the key and us.
+      // Not aborted by a pause, so the queue was shut down: there are no further keys.
+      if (!term.dequeuing.signal.aborted) this.#stopped = true;
+    } else if (term.dequeuing.signal.aborted) {
+      // The pause came after the key had left the queue.
       this.#options.queue.add(item.key, { priority: item.priority });
       this.#options.queue.done(item.key);
-    } else await this.#pass(item, term.passing.signal);
+    } else await this.#pass(item, term.reconciling.signal);
   }
 
   async #pass(item: QueueItem, signal: AbortSignal): Promise<void> {
     const { clock, queue, reconcile } = this.#options;
     const began = clock.monotonic();
     this.#metrics.active(++this.#active);
-    let result: PassResult;
+    let label: ResultLabel;
     try {
-      result = this.#requeue(item, await reconcile(item.key, signal));
+      label = this.#requeue(item, await reconcile(item.key, signal));
     } catch (error) {
-      result = this.#failed(item, error, signal);
+      label = this.#failed(item, error, signal);
     }
     queue.done(item.key);
     this.#metrics.active(--this.#active);
-    this.#metrics.finished(result, clock.monotonic() - began);
+    this.#metrics.finished(label, clock.monotonic() - began);
   }
 
-  #requeue({ key, priority }: QueueItem, disposition: Disposition): PassResult {
+  #requeue({ key, priority }: QueueItem, result: Result): ResultLabel {
     const { queue } = this.#options;
-    const afterMs = this.#afterMs(key, disposition);
-    if (disposition.kind === "retry") {
-      queue.retry(key, { priority, atLeastMs: disposition.atLeastMs ?? 0 });
+    const afterMs = this.#afterMs(key, result);
+    if (result.kind === "retry") {
+      queue.retry(key, { priority, atLeastMs: result.atLeastMs ?? 0 });
       return "requeue";
     }
     queue.forget(key);
@@ -167,27 +167,27 @@ export class Workers {
     return "requeue_after";
   }
 
-  /** When the key comes again by itself, unless after a back-off. */
-  #afterMs(key: string, disposition: Disposition): number | undefined {
-    const ms = disposition.kind === "after" ? disposition.ms : undefined;
+  /** When the key is requeued, unless after a back-off. */
+  #afterMs(key: string, result: Result): number | undefined {
+    const ms = result.kind === "after" ? result.ms : undefined;
     if (ms !== 0) {
-      this.#eager.delete(key);
+      this.#immediateRequeues.delete(key);
       return ms;
     }
-    const turns = (this.#eager.get(key) ?? 0) + 1;
-    this.#eager.set(key, turns);
-    if (turns === MOST_AT_ONCE)
+    const immediate = (this.#immediateRequeues.get(key) ?? 0) + 1;
+    this.#immediateRequeues.set(key, immediate);
+    if (immediate === MAX_IMMEDIATE_REQUEUES)
       this.#options.logger.warn(
-        { key, turns },
-        "the key asks for its next turn at once again and again: slowed down",
+        { key, requeues: immediate },
+        "the key is requeued at once again and again: slowed down",
       );
-    return turns < MOST_AT_ONCE ? 0 : SLOWED_MS;
+    return immediate < MAX_IMMEDIATE_REQUEUES ? 0 : SLOWED_REQUEUE_MS;
   }
 
-  #failed({ key, priority }: QueueItem, error: unknown, signal: AbortSignal): PassResult {
+  #failed({ key, priority }: QueueItem, error: unknown, signal: AbortSignal): ResultLabel {
     const { queue, logger } = this.#options;
     if (signal.aborted) {
-      // Interrupted by us, so no fault of the key's: it comes again at once, to whoever leads then.
+      // Interrupted by us, so no failure of the key: it is requeued at once, for whichever process leads then.
       queue.add(key, { priority });
       return "requeue";
     }

@@ -2,14 +2,14 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** Writes an executable shell script; gives its path. */
+/** Writes an executable shell script; returns its path. */
 export function script(path: string, body: string): string {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(path, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
   return path;
 }
 
-/** Puts a `go` into `dir`; gives the PATH on which it stands first. `body` finds the output in $out, the package in $pkg. */
+/** Puts a `go` into `dir`; returns a PATH with `dir` first. `body` has the output in $out, the package in $pkg. */
 export function fakeGo(
   dir: string,
   body = 'printf "#!/bin/sh\\necho $pkg\\n" > "$out"; chmod +x "$out"',

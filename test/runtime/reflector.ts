@@ -1,10 +1,10 @@
-/** What the tests of the reflector share. */
+/** Shared by the tests of the reflector. */
 import pino from "pino";
 import { afterEach, expect } from "vitest";
 import { type KubeObject, keyOf } from "../../src/kube/objects.ts";
 import { Resource } from "../../src/kube/resource.ts";
 import { Reflector, type ReflectorMetrics } from "../../src/runtime/reflector.ts";
-import { type Change, Store } from "../../src/runtime/store.ts";
+import { Store, type StoreChange } from "../../src/runtime/store.ts";
 import { FakeKube, type FakeType } from "../support/fake-kube.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 
@@ -20,29 +20,29 @@ export type Widget = KubeObject & { spec?: { size: number; text?: string } };
 
 const stops: (() => Promise<void>)[] = [];
 
-/** Ends all reflectors of the test. */
+/** Stops all reflectors of the test. */
 export async function stopAll(): Promise<void> {
   for (const stop of stops.splice(0)) await stop();
 }
 
 afterEach(stopAll);
 
-/** A reflector of widgets on a fake API server, everything of it recorded. */
-export function world() {
+/** A reflector of widgets on a fake API server, with all its notifications recorded. */
+export function reflectorEnv() {
   const clock = new VirtualClock();
   const kube = new FakeKube({ clock, types: [WIDGETS] });
   const widgets = new Resource<Widget>(kube, WIDGETS);
   const store = new Store<Widget>();
-  const told: string[] = [];
-  const changes: Change<Widget>[] = [];
+  const notified: string[] = [];
+  const changes: StoreChange<Widget>[] = [];
   const counts = { listed: 0, watched: 0, badLine: 0, failed: 0 };
   const metrics = Object.fromEntries(
     Object.keys(counts).map((name) => [name, () => counts[name as keyof typeof counts]++]),
   ) as unknown as ReflectorMetrics;
-  const handler = (change: Change<Widget>) => {
+  const handler = (change: StoreChange<Widget>) => {
     changes.push(change);
     const initial = change.type === "added" && change.initial ? " initially" : "";
-    told.push(`${change.type}${initial} ${keyOf(change.object)}`);
+    notified.push(`${change.type}${initial} ${keyOf(change.object)}`);
   };
   const handlers = [handler];
   const logger = pino({ level: "silent" });
@@ -58,17 +58,17 @@ export function world() {
   };
   const create = (name: string, size = 1) => widgets.create("ns", { metadata: { name }, spec: { size } });
   const resize = (name: string, size: number) => widgets.mergePatch("ns", name, { spec: { size } });
-  const same = () => {
-    const held = (objects: KubeObject[]) =>
+  const expectInSync = () => {
+    const versions = (objects: KubeObject[]) =>
       objects.map((object) => `${keyOf(object)}@${object.metadata.resourceVersion}`).sort();
-    expect(held(store.list())).toEqual(held(kube.storage.list(WIDGETS)));
+    expect(versions(store.list())).toEqual(versions(kube.storage.list(WIDGETS)));
   };
   return {
     clock,
     kube,
     widgets,
     store,
-    told,
+    notified,
     changes,
     counts,
     handlers,
@@ -76,7 +76,7 @@ export function world() {
     start,
     create,
     resize,
-    same,
+    expectInSync,
     controller,
   };
 }
