@@ -48,7 +48,7 @@ afterEach(async () => {
 const keyOf = ({ headers }: Received) => headers.authorization?.replace("Bearer ", "");
 
 describe("a good key", () => {
-  it("is asked about once, however many objects use it", async () => {
+  it("is probed once, however many objects use it", async () => {
     server.script = [session("te1", 7)];
     const all = await Promise.all(Array.from({ length: 50 }, () => accounts.get(KEY)));
     await clock.advance(86_400_000);
@@ -65,7 +65,7 @@ describe("a good key", () => {
     expect(server.received.map(keyOf)).toEqual([KEY]);
   });
 
-  it.each([undefined, null])("has no known quota when the session says %s", async (quota) => {
+  it.each([undefined, null])("has no known quota when the session has %s", async (quota) => {
     server.script = [session("te1", quota)];
     expect((await accounts.get(KEY)).maxMachines).toBe(Number.POSITIVE_INFINITY);
   });
@@ -75,7 +75,7 @@ describe("a bad key", () => {
   it.each([
     ["null with 200", loggedOut],
     ["401", unauthorized],
-  ])("answered with %s is refused, and not asked about again before the recheck", async (_, reply) => {
+  ])("answered with %s is refused, and not probed again before the recheck", async (_, reply) => {
     server.script = [reply];
     const first = await Promise.all(Array.from({ length: 20 }, () => failure(accounts.get(KEY))));
     expect(first.every(({ code, effect }) => code === "PS_UNAUTHORIZED" && effect === "none")).toBe(true);
@@ -85,7 +85,7 @@ describe("a bad key", () => {
     expect(server.received).toHaveLength(1);
   });
 
-  it("is asked about again after the recheck, and works once it was made good", async () => {
+  it("is probed again after the recheck, and works once it is accepted", async () => {
     server.script = [loggedOut, session("te1")];
     await failure(accounts.get(KEY));
     await clock.advance(RECHECK_MS);
@@ -100,19 +100,19 @@ describe("a bad key", () => {
     },
   );
 
-  it("does not spoil another one", async () => {
+  it("does not affect another one", async () => {
     server.script = [loggedOut, session("te1")];
     await failure(accounts.get("bad"));
     expect((await accounts.get(KEY)).team).toBe("te1");
   });
 
-  it("is refused although its letters occur in the answer: what is taken out must not change the verdict", async () => {
+  it("is refused although its letters occur in the answer: redaction must not change the result", async () => {
     server.script = [unauthorized];
     expect(await failure(accounts.get("e"))).toMatchObject({ code: "PS_UNAUTHORIZED" });
   });
 });
 
-describe("what says nothing about the key", () => {
+describe("an error that is not about the key", () => {
   it.each([
     ["a block page", html(403), "PS_NOT_JSON"],
     ["a gateway's 401", html(401), "PS_NOT_JSON"],
@@ -146,7 +146,7 @@ describe("what says nothing about the key", () => {
 describe("a key that stops working", () => {
   const refusedCall = async (account: Account) => failure(account.api.request(get()));
 
-  it("is asked about anew after a 401 to any call, by itself", async () => {
+  it("is probed again after a 401 to any call", async () => {
     server.script = [session("te1"), unauthorized, loggedOut];
     const account = await accounts.get(KEY);
     await clock.advance(1_000);
@@ -155,7 +155,7 @@ describe("a key that stops working", () => {
     expect(server.received).toHaveLength(3);
   });
 
-  it("is not asked about again for refusals of before the last probe: they are no news", async () => {
+  it("is not probed again for refusals from before the last probe", async () => {
     server.script = [session("te1"), session("te1")];
     await accounts.get(KEY);
     await clock.advance(1_000);
@@ -166,7 +166,7 @@ describe("a key that stops working", () => {
     expect(server.received).toHaveLength(2);
   });
 
-  it("is asked about once when a whole fleet tells of it", async () => {
+  it("is probed once when a whole fleet gets a 401", async () => {
     server.script = [session("te1"), loggedOut];
     await accounts.get(KEY);
     await clock.advance(1_000);
@@ -197,7 +197,7 @@ describe("teams", () => {
     await Promise.all(calls);
   });
 
-  it("show up in the metrics by name, routes by template, keys not at all", async () => {
+  it("appear in the metrics by id, routes by template, keys not at all", async () => {
     server.script = [
       session("te1"),
       json(200, { id: "ps1" }),
@@ -217,7 +217,7 @@ describe("teams", () => {
   const refusedBy = (account: Account) => failure(account.api.request(get()));
 });
 
-it("lets nothing through once closed", async () => {
+it("sends nothing once closed", async () => {
   server.script = [session("te1")];
   const account = await accounts.get(KEY);
   accounts.close();
@@ -226,7 +226,7 @@ it("lets nothing through once closed", async () => {
   expect(server.received).toHaveLength(1);
 });
 
-it("tells keys apart without saying anything of them", () => {
+it("distinguishes keys without revealing anything of them", () => {
   expect(keyFingerprint(KEY)).toMatch(/^[0-9a-f]{8}$/);
   expect(keyFingerprint(`${KEY}\n`)).toBe(keyFingerprint(KEY));
   expect(keyFingerprint("other")).not.toBe(keyFingerprint(KEY));

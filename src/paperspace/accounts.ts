@@ -1,6 +1,6 @@
 /**
- * From an API key to the account behind it: probes each key once, shares one throttle per team. Where keys come from
- * (Secrets, environment) is the caller's business.
+ * From an API key to its account: probes each key once, shares one throttle per team. Where keys come from (Secrets,
+ * environment) is up to the caller.
  */
 
 import { createHash } from "node:crypto";
@@ -15,7 +15,7 @@ import type { Sockets } from "./wire.ts";
 export interface Account {
   /** Id of the team that the key belongs to. */
   readonly team: string;
-  /** The team's machine quota; Infinity where the session does not say. */
+  /** The team's machine quota; Infinity where the session has none. */
   readonly maxMachines: number;
   readonly api: PaperspaceApi;
 }
@@ -31,20 +31,20 @@ export interface AccountsOptions {
   readonly throttle: ThrottleOptions;
   /** Time for one try of a request. */
   readonly timeoutMs: number;
-  /** How long a refused key is believed to be refused without asking again. */
+  /** How long a refused key counts as refused without a new probe. */
   readonly recheckMs: number;
   readonly metrics?: ApiMetrics | undefined;
 }
 
-/** What is known of one key. Exactly one probe runs or has run for it. */
-interface Known {
+/** The state of one key. Exactly one probe runs or has run for it. */
+interface ProbedKey {
   readonly probe: Promise<Account>;
   readonly beganAt: number;
-  /** The probe is under way, brought an account, or was refused until a monotonic time. */
-  state: "asking" | "accepted" | { readonly refusedUntil: number };
+  /** The probe is running, returned an account, or was refused until a monotonic time. */
+  state: "probing" | "accepted" | { readonly refusedUntil: number };
 }
 
-/** Nothing else is relied on; a session of null is how the live API answers a bad key. */
+/** The only fields that are relied on; the live API answers a bad key with a session of null. */
 const sessionSchema = Type.Union([
   Type.Null(),
   Type.Object({
@@ -55,10 +55,10 @@ const sessionSchema = Type.Union([
   }),
 ]);
 
-/** A probe decides for a whole fleet whether anything goes on, so it goes before other calls. */
+/** All objects of an account wait for its probe, so it goes before other calls. */
 const PROBE_PRIORITY = 100;
 
-/** Eight characters that tell keys apart in logs and statuses and say nothing about the key. */
+/** Eight characters that distinguish keys in logs and statuses and reveal nothing of the key. */
 export function keyFingerprint(key: string): string {
   return digest(key.trim()).slice(0, 8);
 }
@@ -66,10 +66,10 @@ export function keyFingerprint(key: string): string {
 export class Accounts {
   readonly #options: AccountsOptions;
   /** By SHA-256 of the key, so that the keys themselves are kept in as few places as possible. */
-  readonly #known = new Map<string, Known>();
+  readonly #probed = new Map<string, ProbedKey>();
   readonly #teams = new Map<string, Throttle>();
-  /** Throttles of keys whose team is not known yet: they outlive a failed probe, so that a 429 slows the next one. */
-  readonly #strangers = new Map<string, Throttle>();
+  /** Throttles of keys without a known team: they outlive a failed probe, so that a 429 slows the next one. */
+  readonly #unprobedThrottles = new Map<string, Throttle>();
   readonly #closing = new AbortController();
 
   constructor(options: AccountsOptions) {
@@ -77,73 +77,76 @@ export class Accounts {
   }
 
   /**
-   * The account of a key, by one GET /auth/session per key however many ask. Rejects with PS_UNAUTHORIZED when the key
-   * is not accepted, which is remembered for `recheckMs` (`retryAfterMs` says how much of it is left), or with what
-   * went wrong on the way, which is not remembered.
+   * The account of a key, by one GET /auth/session per key however many callers there are. Rejects with PS_UNAUTHORIZED when the key
+   * is not accepted, which is remembered for `recheckMs` (`retryAfterMs` is the rest of it), or with the error
+   * of the request, which is not remembered.
    */
   async get(key: string): Promise<Account> {
     const trimmed = key.trim();
-    // No request can carry such a key: a Secret with a whole file in it, say.
+    // No request can carry such a key, for example of a Secret with a whole file in it.
     if (!/^[\x21-\x7e]{1,1024}$/.test(trimmed)) {
       throw this.#refusal(
-        trimmed === "" ? "the API key is empty" : "the API key holds characters that no key has",
+        trimmed === ""
+          ? "the API key is empty"
+          : "the API key holds characters that are not allowed in a key",
       );
     }
     const id = digest(trimmed);
-    const known = this.#usable(id) ?? this.#ask(id, trimmed);
-    if (typeof known.state === "object") {
-      throw this.#refusal(NOT_ACCEPTED, known.state.refusedUntil - this.#options.clock.monotonic());
+    const entry = this.#current(id) ?? this.#startProbe(id, trimmed);
+    if (typeof entry.state === "object") {
+      throw this.#refusal(NOT_ACCEPTED, entry.state.refusedUntil - this.#options.clock.monotonic());
     }
-    return known.probe;
+    return entry.probe;
   }
 
   /**
-   * Forgets that a key is good, after a 401 elsewhere. `beganAt`: when the refused call began; one that began before
-   * our last probe is no news. A refusal stays remembered, and a probe under way is not repeated.
+   * Drops an accepted key after a 401 to another call. `beganAt`: when the refused call began; one that began before the
+   * last probe is ignored. A refusal stays remembered, and a running probe is not repeated.
    */
   invalidate(key: string, beganAt: number = Number.POSITIVE_INFINITY): void {
     this.#invalidate(digest(key.trim()), beganAt);
   }
 
-  /** Lets no request through any more; waiting ones are rejected with PS_NOT_SENT. Sockets are the caller's. */
+  /** Sends no further requests; waiting ones are rejected with PS_NOT_SENT. The caller closes the sockets. */
   close(): void {
     this.#closing.abort();
     for (const throttle of this.#teams.values()) throttle.close();
   }
 
   #invalidate(id: string, beganAt: number): void {
-    const known = this.#known.get(id);
-    if (known?.state === "accepted" && beganAt >= known.beganAt) this.#known.delete(id);
+    const entry = this.#probed.get(id);
+    if (entry?.state === "accepted" && beganAt >= entry.beganAt) this.#probed.delete(id);
   }
 
-  #usable(id: string): Known | undefined {
-    const known = this.#known.get(id);
-    const over =
-      typeof known?.state === "object" && known.state.refusedUntil <= this.#options.clock.monotonic();
-    return over ? undefined : known;
+  #current(id: string): ProbedKey | undefined {
+    const entry = this.#probed.get(id);
+    const expired =
+      typeof entry?.state === "object" && entry.state.refusedUntil <= this.#options.clock.monotonic();
+    return expired ? undefined : entry;
   }
 
-  #ask(id: string, key: string): Known {
-    this.#forgetOldRefusals();
+  #startProbe(id: string, key: string): ProbedKey {
+    this.#pruneRefusals();
     const { clock, recheckMs } = this.#options;
-    const known: Known = { probe: this.#probe(id, key), beganAt: clock.monotonic(), state: "asking" };
-    this.#known.set(id, known);
-    known.probe.then(
+    const entry: ProbedKey = { probe: this.#probe(id, key), beganAt: clock.monotonic(), state: "probing" };
+    this.#probed.set(id, entry);
+    entry.probe.then(
       () => {
-        known.state = "accepted";
+        entry.state = "accepted";
       },
       (error: unknown) => {
         const refused = error instanceof PaperspaceError && error.code === "PS_UNAUTHORIZED";
-        if (refused) known.state = { refusedUntil: clock.monotonic() + recheckMs };
-        else this.#known.delete(id);
+        if (refused) entry.state = { refusedUntil: clock.monotonic() + recheckMs };
+        else this.#probed.delete(id);
       },
     );
-    return known;
+    return entry;
   }
 
   async #probe(id: string, key: string): Promise<Account> {
-    const throttle = this.#strangers.get(id) ?? new Throttle(this.#options.clock, this.#options.throttle);
-    this.#strangers.set(id, throttle);
+    const throttle =
+      this.#unprobedThrottles.get(id) ?? new Throttle(this.#options.clock, this.#options.throttle);
+    this.#unprobedThrottles.set(id, throttle);
     const session = await this.#transport(key, throttle)
       .request({
         method: "GET",
@@ -158,7 +161,7 @@ export class Accounts {
         throw refused ? this.#refusal(NOT_ACCEPTED) : error;
       });
     if (session.body === null) throw this.#refusal(NOT_ACCEPTED);
-    this.#strangers.delete(id);
+    this.#unprobedThrottles.delete(id);
     const { id: team, maxMachines } = session.body.team;
     const api = this.#transport(key, this.#throttleOf(team), (beganAt) => this.#invalidate(id, beganAt));
     return Object.freeze({ team, maxMachines: maxMachines ?? Number.POSITIVE_INFINITY, api });
@@ -176,12 +179,12 @@ export class Accounts {
     return found;
   }
 
-  /** Keys of deleted Secrets never come back to be cleared. */
-  #forgetOldRefusals(): void {
-    for (const id of this.#known.keys()) {
-      if (this.#usable(id)) continue;
-      this.#known.delete(id);
-      this.#strangers.delete(id);
+  /** Without this, keys of deleted Secrets would stay for ever. */
+  #pruneRefusals(): void {
+    for (const id of this.#probed.keys()) {
+      if (this.#current(id)) continue;
+      this.#probed.delete(id);
+      this.#unprobedThrottles.delete(id);
     }
   }
 

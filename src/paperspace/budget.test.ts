@@ -11,7 +11,7 @@ function drain(budget: Budget, lanes: Lane[], from: number, until: number): { la
   for (let now = from; now <= until; ) {
     const ready = lanes.find((lane) => budget.waitMs(lane, now, lanes.length === 1) === 0);
     if (ready) {
-      budget.take(ready, now);
+      budget.consume(ready, now);
       sent.push({ lane: ready, at: now });
       continue;
     }
@@ -31,25 +31,25 @@ describe("shares", () => {
     expect(sent.length).toBeGreaterThanOrEqual(60 * RATE);
   });
 
-  it("keep the reserve for deletes, however long other calls press", () => {
+  it("keep the reserve for deletes, however many other calls wait", () => {
     const budget = make();
     drain(budget, ["normal"], 0, 60_000);
     expect(budget.waitMs("normal", 60_000, false)).toBeGreaterThan(0);
     expect(budget.waitMs("reserve", 60_000, false)).toBe(0);
   });
 
-  it("keep four fifths for the rest, however many deletes press", () => {
+  it("keep four fifths for other calls, however many deletes wait", () => {
     const sent = drain(make(), ["reserve", "normal"], 0, 60_000);
     const deletes = sent.filter(({ lane }) => lane === "reserve").length;
     expect(deletes / sent.length).toBeGreaterThan(0.15);
     expect(deletes / sent.length).toBeLessThan(0.25);
   });
 
-  it("let deletes use everything when nobody else wants it", () => {
+  it("let deletes use everything when no other call waits", () => {
     expect(drain(make(), ["reserve"], 0, 60_000).length).toBeGreaterThanOrEqual(60 * RATE);
   });
 
-  it("hold polls to a fifth", () => {
+  it("limit polls to a fifth", () => {
     expect(drain(make(), ["poll"], 0, 60_000).length).toBeLessThanOrEqual(BURST / 5 + 60 * RATE * 0.2 + 1);
   });
 });
@@ -65,14 +65,14 @@ describe("adapting", () => {
     expect(budget.waitMs("normal", 10_001, true)).toBe(0);
   });
 
-  it("takes the 429s of one volley for one: they say the same thing", () => {
+  it("counts the 429s of concurrent requests as one", () => {
     const budget = make();
     budget.slowDown(0, 100);
     expect([budget.slowDown(5, 101), budget.slowDown(100, 102)]).toEqual([false, false]);
     expect(budget.rate).toBe(RATE / 2);
   });
 
-  it("pauses longer while it goes on, up to two minutes, and never stops for good", () => {
+  it("pauses longer while 429s go on, up to two minutes, and never for ever", () => {
     const budget = make();
     const pauses: number[] = [];
     for (let i = 0, now = 1; i < 8; i++) {
@@ -84,7 +84,7 @@ describe("adapting", () => {
     expect(budget.rate).toBe(RATE / 16);
   });
 
-  it("starts again at 10 s once an answer was good, and climbs back slowly to the configured rate", () => {
+  it("pauses for 10 s again after a successful answer, and returns slowly to the configured rate", () => {
     const budget = make();
     budget.slowDown(0, 1);
     budget.slowDown(20_000, 20_001);
@@ -96,14 +96,14 @@ describe("adapting", () => {
     expect(budget.frozenFor(900_001)).toBe(10_000);
   });
 
-  it("is not talked up by answers to requests of before the slow-down", () => {
+  it("is not sped up by answers to requests from before the slow-down", () => {
     const budget = make();
     budget.slowDown(10, 20);
     budget.speedUp(15, 25);
     expect(budget.rate).toBe(RATE / 2);
   });
 
-  it("heeds Retry-After up to two minutes", () => {
+  it("respects Retry-After up to two minutes", () => {
     const budget = make();
     budget.slowDown(0, 1, 45_000);
     expect(budget.frozenFor(1)).toBe(45_000);
@@ -112,7 +112,7 @@ describe("adapting", () => {
   });
 });
 
-it("never lets more through than burst + rate × time in any stretch of time, nor polls than a fifth", () => {
+it("never allows more than burst + rate × time in any stretch of time, nor polls than a fifth", () => {
   const step = fc.record({
     lane: fc.constantFrom<Lane>("reserve", "poll", "normal"),
     gap: fc.integer({ min: 0, max: 1_500 }),
@@ -131,7 +131,7 @@ it("never lets more through than burst + rate × time in any stretch of time, no
       steps.forEach(({ lane, gap, limited, good }, i) => {
         now += gap;
         if (budget.waitMs(lane, now, true) === 0) {
-          budget.take(lane, now);
+          budget.consume(lane, now);
           sent.push({ lane, at: now });
         }
         if (limited && i % 10 === 0) budget.slowDown(now, now + 1);

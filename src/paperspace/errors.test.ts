@@ -13,7 +13,7 @@ function raw(status: number, body: unknown, headers: RawAnswer["headers"] = {}):
   return { status, headers: { "content-type": "application/json", ...headers }, text };
 }
 
-const said = (code: string, message = "why") => ({ code, message });
+const errorBody = (code: string, message = "why") => ({ code, message });
 const sort = (answer: RawAnswer) => errorFromAnswer("GET /machines/ps1", answer);
 
 describe("the API's own refusals", () => {
@@ -29,20 +29,20 @@ describe("the API's own refusals", () => {
     [405, "METHOD_NOT_SUPPORTED", "PS_SERVER"],
     [402, "PAYMENT_REQUIRED", "PS_SERVER"],
   ])("%i %s is %s, and nothing was done", (status, apiCode, code) => {
-    expect(sort(raw(status, said(apiCode)))).toMatchObject({ code, effect: "none", status, apiCode });
+    expect(sort(raw(status, errorBody(apiCode)))).toMatchObject({ code, effect: "none", status, apiCode });
   });
 
-  it("say what was asked and what the API answered", () => {
+  it("have the request and the API's answer in the message", () => {
     const error = sort(
       raw(400, { code: "BAD_REQUEST", message: "diskSize must be one of", issues: [{ message: "x" }] }),
     );
     expect(error.message).toBe("GET /machines/ps1: refused with 400 BAD_REQUEST: diskSize must be one of");
     expect(error.details).toEqual([{ message: "x" }]);
-    expect(sort(raw(400, { ...said("A"), details: { a: 1 } })).details).toEqual({ a: 1 });
+    expect(sort(raw(400, { ...errorBody("A"), details: { a: 1 } })).details).toEqual({ a: 1 });
   });
 });
 
-describe("what proves nothing", () => {
+describe("an answer that is not certain to come from the API", () => {
   it.each<[string, RawAnswer, string]>([
     [
       "an HTML 404 of a gateway",
@@ -56,16 +56,16 @@ describe("what proves nothing", () => {
     ["an HTML 401", raw(401, "<html>", { "content-type": "text/html" }), "PS_NOT_JSON"],
     ["an empty 404", raw(404, "", { "content-type": "text/plain" }), "PS_NOT_JSON"],
     ["a 404 that breaks off", raw(404, '{"code":"NOT_FO'), "PS_TRUNCATED"],
-    ["a redirect", raw(302, said("X")), "PS_SERVER"],
-    ["408", raw(408, said("TIMEOUT")), "PS_TIMEOUT"],
-    ["499", raw(499, said("CLIENT_CLOSED_REQUEST")), "PS_SERVER"],
-    ["500", raw(500, said("INTERNAL_SERVER_ERROR")), "PS_SERVER"],
+    ["a redirect", raw(302, errorBody("X")), "PS_SERVER"],
+    ["408", raw(408, errorBody("TIMEOUT")), "PS_TIMEOUT"],
+    ["499", raw(499, errorBody("CLIENT_CLOSED_REQUEST")), "PS_SERVER"],
+    ["500", raw(500, errorBody("INTERNAL_SERVER_ERROR")), "PS_SERVER"],
     ["an HTML 502", raw(502, "<html>bad gateway</html>", { "content-type": "text/html" }), "PS_SERVER"],
   ])("%s leaves open whether a write happened", (_, answer, code) => {
     expect(sort(answer)).toMatchObject({ code, effect: "unknown", status: answer.status });
   });
 
-  it("is 429 from anybody: whoever limits has not let it through", () => {
+  it("leaves no doubt where it is a 429: it was not processed, whether from the API or a gateway", () => {
     const html = raw(429, "<html>slow down</html>", { "content-type": "text/html", "retry-after": "12" });
     expect(sort(html)).toMatchObject({ code: "PS_RATE_LIMITED", effect: "none", retryAfterMs: 12_000 });
   });
@@ -79,22 +79,22 @@ describe("messages", () => {
     }
   });
 
-  it("are one line and short, so that an answer can forge no log and fill no status", () => {
-    const error = sort(raw(400, said("BAD\nREQUEST", `a\r\nb\u001b[31m${"x".repeat(9_999)}`)));
+  it("are one short line, so that an answer can neither forge log lines nor fill a status", () => {
+    const error = sort(raw(400, errorBody("BAD\nREQUEST", `a\r\nb\u001b[31m${"x".repeat(9_999)}`)));
     expect([...error.message].every((letter) => letter >= " ")).toBe(true);
     expect(error.message.length).toBeLessThan(420);
     expect(clip("  a \n b  ")).toBe("a b");
   });
 
   it.each([{}, { code: 7, message: {} }, { message: null }, null, "text", 5, { issues: "x" }])(
-    "bear any body: %j",
+    "accept any body: %j",
     (body) => {
       expect(sort(raw(400, body))).toBeInstanceOf(PaperspaceError);
     },
   );
 });
 
-it("takes code, message and one thing more for an error body, as the official client does, and no more than that", () => {
+it("treats code, message and at most one more field as an error body, as the official client does", () => {
   expect(looksLikeErrorBody({ code: "X", message: "m", issues: [] })).toBe(true);
   expect(looksLikeErrorBody({ code: "X", message: "m", id: "ps1", name: "n" })).toBe(false);
   expect(looksLikeErrorBody({ code: 1, message: "m" })).toBe(false);
@@ -110,8 +110,8 @@ it.each([
   expect(retryAfterMs(raw(429, {}, { "retry-after": header }))).toBe(ms);
 });
 
-it("keeps every field when the effect of an earlier try is added", () => {
-  const error = sort(raw(400, { ...said("BAD_REQUEST"), details: 1 }));
+it("keeps every field when the effect of an earlier attempt is added", () => {
+  const error = sort(raw(400, { ...errorBody("BAD_REQUEST"), details: 1 }));
   expect(error.withEffect("unknown")).toMatchObject({ ...error, effect: "unknown", message: error.message });
   expect(error.withEffect("none")).toBe(error);
 });

@@ -1,22 +1,22 @@
 /**
- * The one catalogue of what can go wrong on the way to Paperspace and back, and how an answer is sorted into it.
- * What to do about an error belongs to the caller; what Kubernetes is told about it, too.
+ * The error catalogue of calls to Paperspace, and how answers are classified. How an error is handled and reported is up to
+ * the caller.
  */
 
 /**
  * - `PS_UNAUTHORIZED` the key is not accepted (401, or a session of `null`)
  * - `PS_FORBIDDEN` the key lacks the right (403)
- * - `PS_NOT_FOUND` the API itself says that there is no such thing (404 with its error body)
+ * - `PS_NOT_FOUND` the API itself reports that it does not exist (404 with its error body)
  * - `PS_REFUSED` the API found the request invalid (400, 413, 422 with its error body)
- * - `PS_CONFLICT` wrong state, name taken, precondition (409, 412): look again
- * - `PS_RATE_LIMITED` 429, from whoever sent it
+ * - `PS_CONFLICT` wrong state, name in use, precondition (409, 412): read again
+ * - `PS_RATE_LIMITED` 429, from the API or a gateway
  * - `PS_SERVER` 5xx, and every status that nothing else covers
- * - `PS_NOT_JSON` a page of something that stands in between
+ * - `PS_NOT_JSON` a page of a gateway or proxy
  * - `PS_TRUNCATED` the answer began and did not end
- * - `PS_UNEXPECTED` a 2xx that does not hold what we rely on
+ * - `PS_UNEXPECTED` a 2xx without the fields that we rely on
  * - `PS_TIMEOUT` no answer in time (408 as well)
  * - `PS_CONNECTION` no connection, or one that broke before an answer began
- * - `PS_NOT_SENT` we decided not to send: the gate said no, the caller gave up, or we are shutting down
+ * - `PS_NOT_SENT` not sent: refused by the gate, cancelled by the caller, or shutting down
  */
 export type PaperspaceErrorCode =
   | "PS_UNAUTHORIZED"
@@ -33,7 +33,7 @@ export type PaperspaceErrorCode =
   | "PS_CONNECTION"
   | "PS_NOT_SENT";
 
-/** Whether a write may have happened all the same. A retried call is as unknown as the worst of its tries. */
+/** Whether a write may have taken effect. A retried call is unknown once one of its attempts is. */
 export type Effect = "none" | "unknown";
 
 export interface PaperspaceErrorFields {
@@ -44,7 +44,7 @@ export interface PaperspaceErrorFields {
   readonly apiCode?: string | undefined;
   /** `details` or `issues` of the error body, as they came. */
   readonly details?: unknown;
-  /** How long to stay away, in milliseconds, where the answer or our own rule says so. */
+  /** Least time before a retry, in milliseconds, from the answer or a rule of our own. */
   readonly retryAfterMs?: number | undefined;
 }
 
@@ -68,7 +68,7 @@ export class PaperspaceError extends Error {
     this.retryAfterMs = fields.retryAfterMs;
   }
 
-  /** The same error with another effect: a later try knows nothing of what an earlier one did. */
+  /** The same error with another effect: an attempt does not reflect the effect of earlier ones. */
   withEffect(effect: Effect): PaperspaceError {
     return effect === this.effect ? this : new PaperspaceError(this.code, this.message, { ...this, effect });
   }
@@ -86,7 +86,7 @@ export interface ApiErrorBody {
   readonly code: string | undefined;
   readonly message: string | undefined;
   readonly details: unknown;
-  /** Both required fields are there: the API speaks, not a gateway. */
+  /** Both required fields are present: it comes from the API, not from a gateway. */
   readonly genuine: boolean;
 }
 
@@ -112,19 +112,19 @@ export function readErrorBody(value: unknown): ApiErrorBody | undefined {
   return { code, message, details, genuine: code !== undefined && message !== undefined };
 }
 
-/** The official client takes a 2xx for an error when it is nothing but `code`, `message` and one thing more. */
+/** As the official client, treats a 2xx as an error if it holds only `code`, `message` and one more field. */
 export function looksLikeErrorBody(value: unknown): boolean {
   return readErrorBody(value)?.genuine === true && Object.keys(value as object).length <= 3;
 }
 
-/** What a body parses to: JSON, JSON that breaks off, or something else. */
-export type Parsed =
+/** A parsed body: JSON, truncated JSON, or something else. */
+export type ParsedBody =
   | { readonly kind: "json"; readonly value: unknown }
   | { readonly kind: "broken" }
   | { readonly kind: "other" };
 
-/** `scrub` goes over every text in the body, after parsing: whatever it takes out, the body stays well-formed. */
-export function parseBody(answer: RawAnswer, scrub?: (text: string) => string): Parsed {
+/** `scrub` is applied to every string of the parsed body, so that the body stays well-formed. */
+export function parseBody(answer: RawAnswer, scrub?: (text: string) => string): ParsedBody {
   const reviver =
     scrub && ((_: string, value: unknown) => (typeof value === "string" ? scrub(value) : value));
   try {
@@ -143,8 +143,8 @@ export function retryAfterMs(answer: RawAnswer): number | undefined {
 }
 
 /**
- * Sorts an answer outside 2xx into the catalogue. `what` names the request, such as `GET /machines/ps1`; `scrub` takes
- * out what must not be repeated.
+ * Classifies an answer outside 2xx. `what` names the request, such as `GET /machines/ps1`; `scrub` removes what must
+ * not be repeated.
  */
 export function errorFromAnswer(
   what: string,
@@ -154,8 +154,8 @@ export function errorFromAnswer(
   const { status } = answer;
   const parsed = parseBody(answer, scrub);
   const body = parsed.kind === "json" ? readErrorBody(parsed.value) : undefined;
-  const said = body?.message ? `: ${clip(body.message)}` : "";
-  const make = (code: PaperspaceErrorCode, effect: Effect, text: string): PaperspaceError =>
+  const detail = body?.message ? `: ${clip(body.message)}` : "";
+  const create = (code: PaperspaceErrorCode, effect: Effect, text: string): PaperspaceError =>
     new PaperspaceError(code, `${what}: ${text}`, {
       effect,
       status,
@@ -164,21 +164,21 @@ export function errorFromAnswer(
       retryAfterMs: retryAfterMs(answer),
     });
 
-  if (status === 429) return make("PS_RATE_LIMITED", "none", `too many requests (429)${said}`);
-  if (status >= 500) return make("PS_SERVER", "unknown", `Paperspace failed with ${status}${said}`);
-  if (parsed.kind === "broken") return make("PS_TRUNCATED", "unknown", `the answer (${status}) breaks off`);
+  if (status === 429) return create("PS_RATE_LIMITED", "none", `too many requests (429)${detail}`);
+  if (status >= 500) return create("PS_SERVER", "unknown", `Paperspace failed with ${status}${detail}`);
+  if (parsed.kind === "broken") return create("PS_TRUNCATED", "unknown", `the answer (${status}) breaks off`);
   if (parsed.kind === "other") {
-    return make("PS_NOT_JSON", "unknown", `${nature(answer)} came instead of JSON (${status})`);
+    return create("PS_NOT_JSON", "unknown", `${describeBody(answer)} came instead of JSON (${status})`);
   }
-  if (status === 408) return make("PS_TIMEOUT", "unknown", `Paperspace gave up waiting (408)${said}`);
+  if (status === 408) return create("PS_TIMEOUT", "unknown", `Paperspace gave up waiting (408)${detail}`);
   if (!body?.genuine || status < 400 || status === 499) {
-    // A gateway can speak JSON as well: without the API's own error body nothing is proved, least of all absence.
-    return make("PS_SERVER", "unknown", `unexpected answer ${status}${said}`);
+    // A gateway can answer in JSON as well: without the API's own error body nothing is certain, least of all absence.
+    return create("PS_SERVER", "unknown", `unexpected answer ${status}${detail}`);
   }
-  return make(
+  return create(
     CODE_BY_STATUS[status] ?? "PS_SERVER",
     "none",
-    `refused with ${status} ${clip(body.code ?? "", 80)}${said}`,
+    `refused with ${status} ${clip(body.code ?? "", 80)}${detail}`,
   );
 }
 
@@ -193,8 +193,8 @@ const CODE_BY_STATUS: Readonly<Record<number, PaperspaceErrorCode>> = {
   422: "PS_REFUSED",
 };
 
-/** Names what a body is without quoting it. */
-export function nature(answer: RawAnswer): string {
+/** Describes a body without quoting it. */
+export function describeBody(answer: RawAnswer): string {
   if (answer.text.trim() === "") return "an empty body";
   return /^\s*<|<html/i.test(answer.text) ? "an HTML page" : "plain text";
 }

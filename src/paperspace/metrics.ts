@@ -1,5 +1,5 @@
 /**
- * What is measured on the way to Paperspace. Labels hold routes, never ids, and teams, never keys.
+ * Metrics of the calls to Paperspace. Labels hold routes, never ids, and teams, never keys.
  */
 
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
@@ -7,7 +7,7 @@ import { routeOf } from "./route.ts";
 import type { ThrottleHooks } from "./throttle.ts";
 
 export interface ApiMetrics {
-  /** One try of one call. `outcome`: the HTTP status, or the error code where no whole answer came. */
+  /** One attempt of one call. `outcome`: the HTTP status, or the error code where there was no complete answer. */
   request(method: string, path: string, outcome: string, seconds: number): void;
   /** The hooks of one team's throttle. */
   throttle(team: string): ThrottleHooks;

@@ -9,7 +9,7 @@ it.each(["", " ", ".", ".."])(
   },
 );
 
-it("keeps an id one segment, whatever it holds", () => {
+it("keeps an id one segment, whatever its characters", () => {
   const id = fc.string({ minLength: 1 }).filter((text) => text.trim() !== "" && !/^\.\.?$/.test(text));
   fc.assert(
     fc.property(id, (text) => {
@@ -28,6 +28,6 @@ it.each([
   ["/public-ips/1.2.3.4", "/public-ips/{id}"],
   ["/auth/session", "/auth/session"],
   ["/projects/p1/secrets/TOKEN?x=1", "/projects/{id}/secrets/{id}"],
-])("sorts %s under %s", (path, route) => {
+])("maps %s to %s", (path, route) => {
   expect(routeOf(path)).toBe(route);
 });

@@ -1,11 +1,11 @@
 /**
- * Paths of the API: how one is written safely, and the template that it falls under.
+ * Paths of the API: how they are built safely, and their templates for metrics.
  */
 
 import { PaperspaceError } from "./errors.ts";
 
-/** The fixed words of the vendor's paths; everything else in a path is an id or a name. */
-const WORDS: ReadonlySet<string> = new Set(
+/** The fixed segments of the vendor's paths; every other segment is an id or a name. */
+const SEGMENTS: ReadonlySet<string> = new Set(
   (
     "accessors account-standing activity assign auth billing collaborators container-registries custom-templates datasets deployments desktop " +
     "health history logs machine-availability machine-events machines metrics models os-templates private-networks " +
@@ -15,7 +15,7 @@ const WORDS: ReadonlySet<string> = new Set(
 );
 
 /**
- * Writes a path with its ids encoded: apiPath`/machines/${id}/start`. An empty id or a dot segment would name another
+ * Builds a path with encoded ids: apiPath`/machines/${id}/start`. An empty id or a dot segment would name another
  * resource altogether (DELETE /machines/), so it is refused with PS_NOT_SENT.
  */
 export function apiPath(parts: TemplateStringsArray, ...ids: readonly string[]): string {
@@ -35,6 +35,6 @@ export function routeOf(path: string): string {
   const [bare = ""] = path.split("?");
   return bare
     .split("/")
-    .map((part) => (part === "" || WORDS.has(part) ? part : "{id}"))
+    .map((part) => (part === "" || SEGMENTS.has(part) ? part : "{id}"))
     .join("/");
 }

@@ -19,12 +19,12 @@ function setUp(options: Partial<{ requestsPerSecond: number; burst: number; conc
 }
 
 const never = () => new Promise<void>(() => {});
-/** Uses up what may go at once; of a burst of 5 one is reserved. */
+/** Uses up the burst; of a burst of 5 one token is reserved. */
 const useUp = (call: (name: string) => Promise<string>) =>
   Promise.all([1, 2, 3, 4].map((n) => call(`used ${n}`)));
 
 describe("order", () => {
-  it("lets the most urgent go first, then the first come", async () => {
+  it("starts the highest priority first, then in order of arrival", async () => {
     const { clock, call, names } = setUp();
     await useUp(call);
     const all = [call("low", { priority: -1 }), call("a"), call("urgent", { priority: 9 }), call("b")];
@@ -50,7 +50,7 @@ describe("order", () => {
     expect(names().filter((name) => name === "read").length).toBeGreaterThan(70);
   });
 
-  it("holds polls to a fifth of the budget and lets them wait behind nothing", async () => {
+  it("limits polls to a fifth of the budget, and no other lane delays them", async () => {
     const { clock, call, names } = setUp({ requestsPerSecond: 10 });
     for (let i = 0; i < 1_000; i++) void call("read");
     for (let i = 0; i < 1_000; i++) void call("poll", { class: "poll" });
@@ -62,8 +62,8 @@ describe("order", () => {
   });
 });
 
-describe("places", () => {
-  it("are limited, and given on when a call ends, however it ends", async () => {
+describe("concurrency", () => {
+  it("is limited, and freed when a call ends, however it ends", async () => {
     const { clock, call, names } = setUp({ concurrency: 2, burst: 100 });
     const failing = call("a", {}, async () => {
       await sleep(clock, 1_000);
@@ -79,7 +79,7 @@ describe("places", () => {
     expect(names()).toEqual(["a", "b", "c"]);
   });
 
-  it("of deletes are their own: hanging calls do not hold them up", async () => {
+  it("of deletes is separate: hanging calls do not block them", async () => {
     const { clock, call, names } = setUp({ concurrency: 1, burst: 100 });
     void call("hangs", {}, never);
     void call("waits", {}, never);
@@ -90,8 +90,8 @@ describe("places", () => {
   });
 });
 
-describe("giving up", () => {
-  it("takes a waiting call out, without using its place or its token", async () => {
+describe("cancelling", () => {
+  it("removes a waiting call, without using concurrency or a token", async () => {
     const { clock, call, names } = setUp();
     await useUp(call);
     const controller = new AbortController();
@@ -104,7 +104,7 @@ describe("giving up", () => {
     expect(names()).not.toContain("gone");
   });
 
-  it("does not cut off a call that has begun: what came of it must be known", async () => {
+  it("does not abort a call that has started: its outcome must be known", async () => {
     const { clock, call } = setUp();
     const controller = new AbortController();
     const running = call("running", { signal: controller.signal }, () => sleep(clock, 1_000));
@@ -114,13 +114,13 @@ describe("giving up", () => {
     await expect(running).resolves.toBe("running");
   });
 
-  it("refuses at once with a signal that is aborted already", async () => {
+  it("rejects at once when the signal is already aborted", async () => {
     const { call, names } = setUp();
     await expect(call("x", { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "PS_NOT_SENT" });
     expect(names()).toEqual([]);
   });
 
-  it("rejects all that waits when it closes, and leaves no timer behind", async () => {
+  it("rejects all waiting calls when it closes, and leaves no timer behind", async () => {
     const { clock, throttle, call } = setUp();
     await useUp(call);
     const waiting = [call("a"), call("b", { reserve: true, priority: 2 }), call("c")].map((one) =>
@@ -143,16 +143,16 @@ it("stops for 10 s at a 429, for all lanes, and goes on by itself", async () => 
   await Promise.all(all);
 });
 
-it("tells how long calls waited, of 429s and of the rate", async () => {
+it("reports wait times, 429s and the rate", async () => {
   const clock = new VirtualClock();
-  const told: unknown[] = [];
+  const reported: unknown[] = [];
   const throttle = new Throttle(
     clock,
     { requestsPerSecond: 4, burst: 2, concurrency: 9 },
     {
-      waited: (seconds, lane) => told.push([lane, seconds]),
-      rateLimited: () => told.push("limited"),
-      rateChanged: (rate) => told.push(rate),
+      waited: (seconds, lane) => reported.push([lane, seconds]),
+      rateLimited: () => reported.push("limited"),
+      rateChanged: (rate) => reported.push(rate),
     },
   );
   await throttle.run(async () => {});
@@ -160,10 +160,10 @@ it("tells how long calls waited, of 429s and of the rate", async () => {
   await clock.advance(1_000);
   await second;
   throttle.rateLimited(clock.monotonic());
-  expect(told).toEqual([4, ["normal", 0], ["normal", 0.25], "limited", 2]);
+  expect(reported).toEqual([4, ["normal", 0], ["normal", 0.25], "limited", 2]);
 });
 
-it("runs every call in the end and never exceeds the budget, whatever comes when", async () => {
+it("runs every call eventually and never exceeds the budget, for any arrivals", async () => {
   const arrival = fc.record({
     gap: fc.integer({ min: 0, max: 400 }),
     takes: fc.integer({ min: 0, max: 900 }),
@@ -184,7 +184,7 @@ it("runs every call in the end and never exceeds the budget, whatever comes when
       all.push(call(String(i), admission, task));
     }
     while (await clock.step()) {
-      // Nothing else moves time.
+      // Nothing else advances time.
     }
     await Promise.all(all);
     const times = begun.map(({ at }) => at);

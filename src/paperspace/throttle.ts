@@ -1,6 +1,6 @@
 /**
- * The queue in front of one team's API: who goes next, and not before the budget allows it. Every try of every call
- * passes here, once. How large the budget is at a moment is budget.ts (docs/design.md, Throttle).
+ * The queue in front of one team's API: orders calls and holds them until the budget allows them. Every attempt of every
+ * call passes here once. The budget itself is budget.ts (docs/design.md, Throttle).
  */
 
 import PQueue from "p-queue";
@@ -9,11 +9,11 @@ import { Budget, type BudgetOptions, type Lane } from "./budget.ts";
 import { PaperspaceError } from "./errors.ts";
 
 export interface ThrottleOptions extends BudgetOptions {
-  /** Requests in flight at once, without deletes and polls, which have two places each of their own. */
+  /** Requests in flight at once, except deletes and polls, which have a concurrency of two each. */
   readonly concurrency: number;
 }
 
-/** Called as things happen, for metrics. */
+/** Callbacks for metrics. */
 export interface ThrottleHooks {
   waited?(seconds: number, lane: Lane): void;
   rateChanged?(requestsPerSecond: number): void;
@@ -29,13 +29,13 @@ export interface Admission {
 
 /** Deletes before polls (a fifth at most) before the rest. */
 const LANES: readonly Lane[] = ["reserve", "poll", "normal"];
-const OWN_PLACES = 2;
+const RESERVED_CONCURRENCY = 2;
 
 export class Throttle {
   readonly #clock: Clock;
   readonly #budget: Budget;
   readonly #hooks: ThrottleHooks;
-  /** A lane is paused exactly while the budget has nothing for it, so p-queue starts whatever may go. */
+  /** A lane is paused exactly while the budget has nothing for it; otherwise p-queue starts its tasks. */
   readonly #queues: Readonly<Record<Lane, PQueue>>;
   #cancelTimer: Cancel = () => {};
   #closed = false;
@@ -45,8 +45,8 @@ export class Throttle {
     this.#budget = new Budget(options, clock.monotonic());
     this.#hooks = hooks;
     this.#queues = {
-      reserve: new PQueue({ concurrency: OWN_PLACES }),
-      poll: new PQueue({ concurrency: OWN_PLACES }),
+      reserve: new PQueue({ concurrency: RESERVED_CONCURRENCY }),
+      poll: new PQueue({ concurrency: RESERVED_CONCURRENCY }),
       normal: new PQueue({ concurrency: Math.max(1, options.concurrency) }),
     };
     hooks.rateChanged?.(this.#budget.rate);
@@ -59,36 +59,36 @@ export class Throttle {
 
   /**
    * Runs `task` when its turn comes and the budget allows it. Rejects with what the task rejects with, or with
-   * PS_NOT_SENT when the signal aborts or the throttle closes before that; a task that has begun is never cut off.
+   * PS_NOT_SENT when the signal aborts or the throttle closes before that; a task that has started is never aborted here.
    */
   async run<T>(task: () => Promise<T>, admission: Admission = {}): Promise<T> {
     const { priority = 0, signal } = admission;
     const lane: Lane = admission.reserve ? "reserve" : (admission.class ?? "normal");
     if (this.#closed || signal?.aborted) throw this.#notSent();
-    const askedAt = this.#clock.monotonic();
-    // p-queue would let go of a running task as well, so it sees the abort only while the task waits.
+    const queuedAt = this.#clock.monotonic();
+    // p-queue would abandon a running task as well, so it sees the abort only while the task waits.
     const waiting = new AbortController();
     const onAbort = () => waiting.abort();
     signal?.addEventListener("abort", onAbort, { once: true });
-    let begun = false;
-    const begin = () => {
-      begun = true;
+    let started = false;
+    const start = () => {
+      started = true;
       signal?.removeEventListener("abort", onAbort);
-      this.#admit(lane, askedAt);
+      this.#admit(lane, queuedAt);
       return task();
     };
     try {
-      const result = this.#queues[lane].add(begin, { priority, signal: waiting.signal });
+      const result = this.#queues[lane].add(start, { priority, signal: waiting.signal });
       this.#pace();
       return await result;
     } catch (error) {
-      throw begun ? error : this.#notSent();
+      throw started ? error : this.#notSent();
     } finally {
       signal?.removeEventListener("abort", onAbort);
     }
   }
 
-  /** Tell of a 429. `beganAt`: when its request began. */
+  /** To be called after a 429. `beganAt`: when its request began. */
   rateLimited(beganAt: number, retryAfterMs?: number): void {
     this.#hooks.rateLimited?.();
     if (!this.#budget.slowDown(beganAt, this.#clock.monotonic(), retryAfterMs)) return;
@@ -96,30 +96,30 @@ export class Throttle {
     this.#pace();
   }
 
-  /** Tell of an answer that was neither a 429 nor a failure of the server. */
+  /** To be called after an answer that was neither a 429 nor a failure of the server. */
   succeeded(beganAt: number): void {
     const before = this.#budget.rate;
     this.#budget.speedUp(beganAt, this.#clock.monotonic());
     if (this.#budget.rate !== before) this.#hooks.rateChanged?.(this.#budget.rate);
   }
 
-  /** Lets nothing more through; what waits is rejected with PS_NOT_SENT. What runs goes on. */
+  /** Starts no further task; waiting ones are rejected with PS_NOT_SENT. Running tasks continue. */
   close(): void {
     this.#closed = true;
     this.#cancelTimer();
     for (const lane of LANES) this.#queues[lane].clear();
   }
 
-  #admit(lane: Lane, askedAt: number): void {
+  #admit(lane: Lane, queuedAt: number): void {
     const now = this.#clock.monotonic();
-    this.#budget.take(lane, now);
-    // At once and not in the next turn: p-queue goes on to start tasks until the lane is paused.
+    this.#budget.consume(lane, now);
+    // Synchronously: p-queue goes on to start tasks until the lane is paused.
     for (const other of LANES) if (this.#wait(other) > 0) this.#queues[other].pause();
-    this.#hooks.waited?.((now - askedAt) / 1000, lane);
+    this.#hooks.waited?.((now - queuedAt) / 1000, lane);
     this.#setTimer();
   }
 
-  /** Opens the lanes that the budget has something for, and comes back when the next one is due. */
+  /** Starts the lanes that the budget has tokens for, and sets the timer for the next one. */
   #pace(): void {
     if (this.#closed) return;
     for (const lane of LANES) {
@@ -132,15 +132,15 @@ export class Throttle {
   #setTimer(): void {
     this.#cancelTimer();
     if (this.#closed) return;
-    const held = LANES.filter((lane) => this.#queues[lane].size > 0 && this.#queues[lane].isPaused);
-    if (held.length === 0) return;
-    const soonest = Math.min(...held.map((lane) => this.#wait(lane)));
+    const blocked = LANES.filter((lane) => this.#queues[lane].size > 0 && this.#queues[lane].isPaused);
+    if (blocked.length === 0) return;
+    const soonest = Math.min(...blocked.map((lane) => this.#wait(lane)));
     this.#cancelTimer = this.#clock.after(Math.ceil(soonest), () => this.#pace());
   }
 
   #wait(lane: Lane): number {
-    // Deletes take from the common part only what nobody else waits for: else a mass deletion starves the reads
-    // that it needs itself.
+    // Deletes use main tokens only while no other call waits for them: else a mass deletion starves the reads that it
+    // needs itself.
     const spare = this.#queues.normal.size === 0 && this.#queues.poll.size === 0;
     return this.#budget.waitMs(lane, this.#clock.monotonic(), spare);
   }

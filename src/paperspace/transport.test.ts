@@ -9,24 +9,24 @@ import {
   machine as machineSchema,
   post,
   put,
-  type Setting,
   setUp,
+  type TransportEnv,
   until,
 } from "../../test/paperspace/transport.ts";
 import { apiPath } from "./route.ts";
 
-let setting: Setting;
+let env: TransportEnv;
 beforeEach(async () => {
-  setting = await setUp();
+  env = await setUp();
 });
-afterEach(() => setting.stop());
+afterEach(() => env.stop());
 
 const machine = json(200, { id: "ps1", more: { kept: true } });
 const busy = json(503, { code: "INTERNAL_SERVER_ERROR", message: "busy" });
 
 describe("a request", () => {
-  it("joins the path to the base, version and all, and carries key, names and query", async () => {
-    const { api, server } = setting;
+  it("joins the path to the base URL, and sends key, client names and query", async () => {
+    const { api, server } = env;
     server.script = [machine];
     const path = apiPath`/machines/${"a/b?c"}`;
     await api.request({ ...get(path), query: { limit: 5, name: "x y&z", after: undefined, flag: false } });
@@ -41,8 +41,8 @@ describe("a request", () => {
     });
   });
 
-  it("says that it is JSON exactly when it has a body; a power call has {}", async () => {
-    const { api, server } = setting;
+  it("has a JSON content type exactly when it has a body; a power call sends {}", async () => {
+    const { api, server } = env;
     server.script = [machine];
     await api.request(get());
     await api.request({ ...post(), method: "PATCH", path: "/machines/ps1/stop", body: {} });
@@ -50,8 +50,8 @@ describe("a request", () => {
     expect(server.received[1]).toMatchObject({ body: "{}", headers: { "content-type": "application/json" } });
   });
 
-  it("carries a caller's headers, and none that would replace its own: the key goes out as it is", async () => {
-    const { api, server } = setting;
+  it("sends a caller's headers, but none that would replace its own, such as the key", async () => {
+    const { api, server } = env;
     server.script = [machine];
     const own = { Authorization: "Bearer other", "User-Agent": "other", "content-type": "text/plain" };
     const framing = { Host: "elsewhere", "Content-Length": "0", Connection: "close", "X-Client": "other" };
@@ -73,29 +73,29 @@ describe("a request", () => {
     expect(server.received[1]?.headers["content-type"]).toBeUndefined();
   });
 
-  it("passes on what it knows nothing of", async () => {
-    setting.server.script = [machine];
-    expect((await setting.api.request(get())).body).toEqual({ id: "ps1", more: { kept: true } });
+  it("passes unknown fields on", async () => {
+    env.server.script = [machine];
+    expect((await env.api.request(get())).body).toEqual({ id: "ps1", more: { kept: true } });
   });
 
-  it("takes null where null is an answer", async () => {
-    setting.server.script = [json(200, null)];
+  it("accepts null where the schema allows it", async () => {
+    env.server.script = [json(200, null)];
     const answer = Type.Union([Type.Null(), machineSchema]);
-    expect((await setting.api.request({ ...get(), answer })).body).toBeNull();
+    expect((await env.api.request({ ...get(), answer })).body).toBeNull();
   });
 
-  it("says when the try began that was answered, not the first one: older knowledge must not win", async () => {
-    const { api, server, clock, tries } = setting;
+  it("reports when the answered attempt began, not the first one: older observations must not win", async () => {
+    const { api, server, clock, tries } = env;
     server.script = [busy, machine];
-    const asked = api.request(get());
+    const pending = api.request(get());
     await until(() => tries.length === 1);
     await clock.advance(500);
-    expect(await asked).toMatchObject({ beganAt: 500, answeredAt: 500 });
+    expect(await pending).toMatchObject({ beganAt: 500, answeredAt: 500 });
   });
 
   it("names the field that does not fit, and not its value", async () => {
-    setting.server.script = [json(200, { id: 5, password: "geheim" })];
-    const error = await failure(setting.api.request(get()));
+    env.server.script = [json(200, { id: 5, password: "geheim" })];
+    const error = await failure(env.api.request(get()));
     expect(error.message).toBe("GET /machines/ps1: unexpected answer: /id must be string");
   });
 });
@@ -106,18 +106,18 @@ describe("retries", () => {
     ["a failing gateway", html(502)],
     ["a cut", cutAtOnce],
   ])("help a safe call over %s", async (_, reply) => {
-    const { api, server, clock, tries } = setting;
+    const { api, server, clock, tries } = env;
     server.script = [reply, reply, machine];
-    const asked = api.request(put());
+    const pending = api.request(put());
     await until(() => tries.length === 1);
     await clock.advance(500);
     await until(() => tries.length === 2);
     await clock.advance(1_000);
-    expect(await asked).toMatchObject({ status: 200 });
+    expect(await pending).toMatchObject({ status: 200 });
   });
 
-  it("end after four tries, with growing pauses, so that a pass is not held up", async () => {
-    const { api, server, clock, tries } = setting;
+  it("end after four attempts, with growing pauses, so that a pass is not blocked", async () => {
+    const { api, server, clock, tries } = env;
     server.script = [busy];
     const failed = failure(api.request(get()));
     for (const [n, pause] of [500, 1_000, 2_000].entries()) {
@@ -130,23 +130,23 @@ describe("retries", () => {
     expect(server.received).toHaveLength(4);
   });
 
-  it.each([400, 401, 403, 404, 405, 409, 412])("are not for a refusal (%i)", async (status) => {
-    setting.server.script = [json(status, { code: "X", message: "no" })];
-    await failure(setting.api.request(get()));
-    expect(setting.server.received).toHaveLength(1);
+  it.each([400, 401, 403, 404, 405, 409, 412])("do not happen after a refusal (%i)", async (status) => {
+    env.server.script = [json(status, { code: "X", message: "no" })];
+    await failure(env.api.request(get()));
+    expect(env.server.received).toHaveLength(1);
   });
 
-  it("are not for block pages: whoever blocks is not to be pressed", async () => {
-    setting.server.script = [html(403)];
-    await failure(setting.api.request(get()));
-    expect(setting.server.received).toHaveLength(1);
+  it("do not happen after block pages: a blocking gateway must not be pressed", async () => {
+    env.server.script = [html(403)];
+    await failure(env.api.request(get()));
+    expect(env.server.received).toHaveLength(1);
   });
 
-  it("after a 429 wait 10 s, then 20 s, and hold back every other call as long", async () => {
-    const { api, server, clock, tries } = setting;
+  it("after a 429 wait 10 s, then 20 s, and pause every other call as long", async () => {
+    const { api, server, clock, tries } = env;
     const limited = json(429, { code: "TOO_MANY_REQUESTS", message: "slow down" });
     server.script = [limited, limited, machine];
-    const asked = api.request(get());
+    const pending = api.request(get());
     await until(() => tries.length === 1);
     const other = api.request(get("/machines/ps2"));
     await clock.advance(9_999);
@@ -156,12 +156,12 @@ describe("retries", () => {
     await clock.advance(19_000);
     expect(server.received).toHaveLength(2);
     await clock.advance(2_000);
-    await Promise.all([asked, other]);
+    await Promise.all([pending, other]);
     expect(tries.slice(0, 2)).toEqual(["429", "429"]);
   });
 
   it("never happen to a call that is not safe, not even after a 429", async () => {
-    const { api, server, clock } = setting;
+    const { api, server, clock } = env;
     server.script = [json(429, { code: "TOO_MANY_REQUESTS", message: "slow down" }, ["retry-after: 30"])];
     const error = await failure(api.request(post()));
     expect(error).toMatchObject({ code: "PS_RATE_LIMITED", effect: "none", retryAfterMs: 30_000 });
@@ -169,19 +169,19 @@ describe("retries", () => {
     expect(server.received).toHaveLength(1);
   });
 
-  it("end when the caller gives up, with the doubt of the tries so far", async () => {
-    const { api, server, tries } = setting;
+  it("end when the caller cancels, with the effect of the attempts so far", async () => {
+    const { api, server, tries } = env;
     server.script = [cutAtOnce];
     const controller = new AbortController();
     const failed = failure(api.request({ ...put(), signal: controller.signal }));
     await until(() => tries.length === 1);
-    await setting.clock.settle();
+    await env.clock.settle();
     controller.abort();
     expect(await failed).toMatchObject({ code: "PS_NOT_SENT", effect: "unknown" });
   });
 
-  it("ask the gate every time", async () => {
-    const { api, server, clock, tries } = setting;
+  it("call the gate every time", async () => {
+    const { api, server, clock, tries } = env;
     server.script = [busy];
     const gate = () => (server.received.length > 0 ? "paused" : undefined);
     const failed = failure(api.request({ ...put(), gate }));
@@ -194,7 +194,7 @@ describe("retries", () => {
 
 describe("the key", () => {
   it("is in no error, even when the answer repeats it", async () => {
-    const { api, server } = setting;
+    const { api, server } = env;
     const echo = { code: `BAD ${KEY}`, message: `what is Bearer ${KEY}?`, details: { got: KEY } };
     for (const reply of [json(400, echo), json(200, echo), json(500, echo), json(429, echo)]) {
       server.script = [reply];
@@ -203,13 +203,13 @@ describe("the key", () => {
     }
   });
 
-  it("that is refused is told, with the time of the call that was refused", async () => {
-    const told: number[] = [];
-    const other = await setUp({ onUnauthorized: (beganAt) => told.push(beganAt) });
+  it("that is refused is reported, with the time of the refused call", async () => {
+    const refusedAt: number[] = [];
+    const other = await setUp({ onUnauthorized: (beganAt) => refusedAt.push(beganAt) });
     other.server.script = [json(401, { code: "UNAUTHORIZED", message: "You must be logged in" })];
     await other.clock.advance(5);
     expect(await failure(other.api.request(get()))).toMatchObject({ code: "PS_UNAUTHORIZED" });
-    expect(told).toEqual([5]);
+    expect(refusedAt).toEqual([5]);
     await other.stop();
   });
 });
@@ -225,15 +225,15 @@ describe("pages", () => {
 
   async function ids(): Promise<string[]> {
     const found: string[] = [];
-    for await (const { items } of setting.api.pages(list)) found.push(...items.map(({ id }) => id));
+    for await (const { items } of env.api.pages(list)) found.push(...items.map(({ id }) => id));
     return found;
   }
 
   it("follow the cursor with everything else unchanged, 120 at a time", async () => {
-    setting.server.script = [page(["a"], true, "c1"), page([], true, "c2"), page(["b"], false, null)];
+    env.server.script = [page(["a"], true, "c1"), page([], true, "c2"), page(["b"], false, null)];
     expect(await ids()).toEqual(["a", "b"]);
     const fixed = "/v1/machines?orderBy=dtCreated&order=asc&name=n&limit=120";
-    expect(setting.server.received.map(({ path }) => path)).toEqual([
+    expect(env.server.received.map(({ path }) => path)).toEqual([
       fixed,
       `${fixed}&after=c1`,
       `${fixed}&after=c2`,
@@ -245,10 +245,10 @@ describe("pages", () => {
     ["null", page(["a"], false, null)],
     ["empty", page(["a"], false, "")],
     ["there although nothing follows", page(["a"], false, "c9")],
-  ])("end without more whether the cursor is %s", async (_, reply) => {
-    setting.server.script = [reply];
+  ])("end when there is no more, whether the cursor is %s", async (_, reply) => {
+    env.server.script = [reply];
     expect(await ids()).toEqual(["a"]);
-    expect(setting.server.received).toHaveLength(1);
+    expect(env.server.received).toHaveLength(1);
   });
 
   it.each([
@@ -258,23 +258,23 @@ describe("pages", () => {
   ])(
     "fail when there is more and the cursor is %s: half a list must not count as whole",
     async (_, reply) => {
-      setting.server.script = [reply];
+      env.server.script = [reply];
       expect(await failure(ids())).toMatchObject({ code: "PS_UNEXPECTED" });
     },
   );
 
-  it("fail when a cursor comes back: it would go round for ever", async () => {
-    setting.server.script = [page(["a"], true, "c1"), page(["b"], true, "c2"), page(["a"], true, "c1")];
+  it("fail when a cursor repeats: the list would never end", async () => {
+    env.server.script = [page(["a"], true, "c1"), page(["b"], true, "c2"), page(["a"], true, "c1")];
     expect(await failure(ids())).toMatchObject({ code: "PS_UNEXPECTED" });
-    expect(setting.server.received).toHaveLength(3);
+    expect(env.server.received).toHaveLength(3);
   });
 
-  it("fail as a whole when one item is not what we rely on", async () => {
-    setting.server.script = [json(200, { hasMore: false, items: [{ id: "a" }, { name: "no id" }] })];
+  it("fail as a whole when one item does not fit the schema", async () => {
+    env.server.script = [json(200, { hasMore: false, items: [{ id: "a" }, { name: "no id" }] })];
     expect((await failure(ids())).message).toContain("/items/1");
   });
 
-  it("bring every item once, in order, however the server cuts them and whichever page needs another try", async () => {
+  it("return every item once, in order, for any page sizes and retries", async () => {
     const cut = fc.array(fc.record({ size: fc.nat(3), fails: fc.boolean() }), { minLength: 1, maxLength: 6 });
     const property = fc.asyncProperty(cut, async (pages) => {
       const other = await setUp();

@@ -1,6 +1,6 @@
 /**
- * One team's way to the Paperspace API: typed requests, retries of safe calls, pages. What goes over a socket is in
- * wire.ts, when it may go is in throttle.ts; nothing here knows a resource, still less Kubernetes.
+ * The client of the Paperspace API for one key: typed requests, retries of safe calls, pages. The exchange over a socket is
+ * in wire.ts, the throttle in throttle.ts; nothing here depends on a resource of the API or on Kubernetes.
  */
 
 import { type Static, type TSchema, Type } from "typebox";
@@ -8,10 +8,10 @@ import { Value } from "typebox/value";
 import { type Clock, sleep } from "../base/clock.ts";
 import {
   clip,
+  describeBody,
   type Effect,
   errorFromAnswer,
   looksLikeErrorBody,
-  nature,
   PaperspaceError,
   type PaperspaceErrorCode,
   parseBody,
@@ -25,22 +25,22 @@ import { ExchangeFailure, exchange, type FailureKind, type Sockets } from "./wir
 
 export { apiPath } from "./route.ts";
 
-/** How much a call may be asked for, and how badly. */
+/** Priority, budget and limits of a call. */
 export interface CallOptions {
   /** Higher goes first where calls wait for the throttle. Default 0. */
   readonly priority?: number | undefined;
-  /** May use the reserve of the budget: deletes, so that a flood of other calls never keeps money burning. */
+  /** May use the reserve of the budget: deletes: they end costs, and other calls must not delay them. */
   readonly reserve?: boolean | undefined;
-  /** `poll`: waiting for events; at most a fifth of the budget goes there. */
+  /** `poll`: reads of events, at most a fifth of the budget. */
   readonly class?: "poll" | undefined;
   /**
-   * Asked after the throttle and again immediately before the first byte; a string is the reason not to send
+   * Called after the throttle and again immediately before the first byte; a string is the reason not to send
    * (PS_NOT_SENT). Must be quick and must not change anything.
    */
   readonly gate?: (() => string | undefined) | undefined;
-  /** Time for one try, connecting included. Default: the transport's. */
+  /** Time for one attempt, connecting included. Default: the transport's. */
   readonly timeoutMs?: number | undefined;
-  /** Gives up waiting, sending and retrying. */
+  /** Cancels waiting, sending and retrying. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -50,13 +50,13 @@ export interface ApiRequest<S extends TSchema> extends CallOptions {
   readonly path: string;
   /** Undefined values are left out. */
   readonly query?: Query | undefined;
-  /** Sent along where they are `x-...`, such as `x-git-ref`; what the transport says itself cannot be replaced. */
+  /** Sent along where they are `x-...`, such as `x-git-ref`; the transport's own headers cannot be replaced. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Sent as JSON. Power calls need `{}`: the live API refuses an empty body. */
   readonly body?: unknown;
-  /** What we rely on in the answer. Unknown keys pass through. */
+  /** Schema of the fields that we rely on. Unknown fields pass through. */
   readonly answer: S;
-  /** `never`: sent at most once, on a connection of its own. Everything that is not the same when done twice. */
+  /** `never`: sent at most once, on a connection of its own; for every call that is not idempotent. */
   readonly retry: "safe" | "never";
 }
 
@@ -65,7 +65,7 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 export interface ApiAnswer<T> {
   readonly body: T;
   readonly status: number;
-  /** `clock.monotonic()` right before the try that was answered: what it says is not older than this. */
+  /** `clock.monotonic()` right before the attempt that was answered: the answer is not older than this. */
   readonly beganAt: number;
   readonly answeredAt: number;
 }
@@ -76,7 +76,7 @@ export interface PagesRequest<S extends TSchema> extends CallOptions {
   readonly query?: Query | undefined;
   /** Schema of one item. */
   readonly item: S;
-  /** Items a page, 1 to 120. Default 120. */
+  /** Items per page, 1 to 120. Default 120. */
   readonly limit?: number | undefined;
 }
 
@@ -89,7 +89,7 @@ export interface ApiPage<T> {
 export interface PaperspaceApi {
   /** One call. Rejects with PaperspaceError only. */
   request<S extends TSchema>(request: ApiRequest<S>): Promise<ApiAnswer<Static<S>>>;
-  /** A list, page after page. A list counts as complete only when the iteration ends without an error. */
+  /** A list, page by page. It is complete only when the iteration ends without an error. */
   pages<S extends TSchema>(request: PagesRequest<S>): AsyncGenerator<ApiPage<Static<S>>, void, void>;
 }
 
@@ -102,7 +102,7 @@ export interface TransportOptions {
   readonly apiKey: string;
   /** Our own version, for the user agent. */
   readonly version: string;
-  /** Time for one try unless the call says otherwise. Default 30 s. */
+  /** Time for one attempt unless the call sets its own. Default 30 s. */
   readonly timeoutMs?: number | undefined;
   /** Largest answer that is read. Default 16 MiB. */
   readonly maxBytes?: number | undefined;
@@ -112,7 +112,7 @@ export interface TransportOptions {
 }
 
 const PAGE_LIMIT = 120;
-const TRIES = 4;
+const ATTEMPTS = 4;
 const BACK_OFF_MS = 500;
 
 /** The API over HTTP for one key. */
@@ -131,23 +131,23 @@ export class Transport implements PaperspaceApi {
   async request<S extends TSchema>(request: ApiRequest<S>): Promise<ApiAnswer<Static<S>>> {
     const { clock } = this.#options;
     let effect: Effect = "none";
-    for (let tries = 1; ; tries++) {
+    for (let attempt = 1; ; attempt++) {
       let error: PaperspaceError;
       try {
-        return await this.#try(request);
+        return await this.#attempt(request);
       } catch (caught) {
         if (!(caught instanceof PaperspaceError)) throw caught;
         error = caught;
       }
-      // A read changes nothing; of a write the most doubtful try counts.
+      // A read changes nothing; a write is unknown once one of its attempts is.
       if (request.method !== "GET" && error.effect === "unknown") effect = "unknown";
       error = error.withEffect(effect);
-      if (request.retry === "never" || tries === TRIES || !isPassing(error)) throw error;
-      // After a 429 the throttle lets nothing through for long enough.
+      if (request.retry === "never" || attempt === ATTEMPTS || !isRetryable(error)) throw error;
+      // After a 429 the throttle pauses for long enough.
       if (error.code === "PS_RATE_LIMITED") continue;
-      const pause = BACK_OFF_MS * 2 ** (tries - 1) * (0.5 + clock.random());
+      const pause = BACK_OFF_MS * 2 ** (attempt - 1) * (0.5 + clock.random());
       await sleep(clock, pause, request.signal).catch(() => {
-        throw new PaperspaceError("PS_NOT_SENT", `${name(request)}: cancelled before another try`, {
+        throw new PaperspaceError("PS_NOT_SENT", `${requestName(request)}: cancelled before a retry`, {
           effect,
         });
       });
@@ -163,20 +163,20 @@ export class Transport implements PaperspaceApi {
     });
     const seen = new Set<string>();
     for (let after: string | undefined; ; ) {
-      const got = await this.request({
+      const answered = await this.request({
         ...call,
         method: "GET",
         query: { ...query, limit, after },
         answer,
         retry: "safe",
       });
-      const page = got.body as { hasMore: boolean; items: Static<S>[]; nextPage?: string | null };
-      yield { items: page.items, beganAt: got.beganAt, answeredAt: got.answeredAt };
+      const page = answered.body as { hasMore: boolean; items: Static<S>[]; nextPage?: string | null };
+      yield { items: page.items, beganAt: answered.beganAt, answeredAt: answered.answeredAt };
       if (!page.hasMore) return;
-      // Absent, null and "" all mean no cursor. Without this check a list would quietly count as complete.
+      // Absent, null and "" all mean no cursor. Without this check an incomplete list would count as complete.
       if (!page.nextPage)
-        throw this.#badPages(request.path, got.status, "there is more, but no cursor to it");
-      if (seen.has(page.nextPage)) throw this.#badPages(request.path, got.status, "a cursor came twice");
+        throw this.#badPages(request.path, answered.status, "there is more, but no cursor to it");
+      if (seen.has(page.nextPage)) throw this.#badPages(request.path, answered.status, "a cursor came twice");
       seen.add(page.nextPage);
       after = page.nextPage;
     }
@@ -186,10 +186,10 @@ export class Transport implements PaperspaceApi {
     return new PaperspaceError("PS_UNEXPECTED", `GET ${path}: ${why}`, { effect: "none", status });
   }
 
-  /** One turn at the throttle, at most one request, one judgement. */
-  async #try<S extends TSchema>(request: ApiRequest<S>): Promise<ApiAnswer<Static<S>>> {
+  /** One attempt: passes the throttle once, sends at most one request, validates the answer. */
+  async #attempt<S extends TSchema>(request: ApiRequest<S>): Promise<ApiAnswer<Static<S>>> {
     const { raw, beganAt, answeredAt } = await this.#options.throttle.run(() => this.#send(request), request);
-    return { body: this.#judge(request, raw, beganAt), status: raw.status, beganAt, answeredAt };
+    return { body: this.#parseAnswer(request, raw, beganAt), status: raw.status, beganAt, answeredAt };
   }
 
   async #send(
@@ -237,7 +237,7 @@ export class Transport implements PaperspaceApi {
     const { apiKey, version } = this.#options;
     const given = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
     return {
-      // Neither the key nor the framing of the request is a caller's to change.
+      // Callers can change neither the key nor the framing of the request.
       ...Object.fromEntries(given.filter(([name]) => name.startsWith("x-"))),
       authorization: `Bearer ${apiKey}`,
       accept: "application/json",
@@ -248,11 +248,11 @@ export class Transport implements PaperspaceApi {
     };
   }
 
-  #judge<S extends TSchema>(request: ApiRequest<S>, answer: RawAnswer, beganAt: number): Static<S> {
+  #parseAnswer<S extends TSchema>(request: ApiRequest<S>, answer: RawAnswer, beganAt: number): Static<S> {
     const { status } = answer;
-    const what = name(request);
+    const what = requestName(request);
     if (status < 200 || status > 299) {
-      // An API that repeats what it was sent must not carry the key into a status.
+      // Where the API repeats the request, the key must not get into a status.
       const error = errorFromAnswer(what, answer, (text) => this.#scrub(text));
       if (error.code === "PS_UNAUTHORIZED") this.#options.onUnauthorized?.(beganAt);
       throw error;
@@ -265,7 +265,7 @@ export class Transport implements PaperspaceApi {
       });
     }
     if (parsed.kind === "other") {
-      const text = `${what}: ${nature(answer)} came instead of JSON (${status})`;
+      const text = `${what}: ${describeBody(answer)} came instead of JSON (${status})`;
       throw new PaperspaceError("PS_NOT_JSON", text, { effect: "unknown", status });
     }
     if (Value.Check(request.answer, parsed.value)) return parsed.value as Static<S>;
@@ -275,16 +275,20 @@ export class Transport implements PaperspaceApi {
   #unexpected(request: ApiRequest<TSchema>, status: number, value: unknown): PaperspaceError {
     const body = looksLikeErrorBody(value) ? readErrorBody(value) : undefined;
     if (body) {
-      const text = `${name(request)}: an error came with status ${status}: ${clip(this.#scrub(body.message ?? ""))}`;
+      const text = `${requestName(request)}: an error came with status ${status}: ${clip(this.#scrub(body.message ?? ""))}`;
       const apiCode = clip(this.#scrub(body.code ?? ""), 80);
       return new PaperspaceError("PS_UNEXPECTED", text, { effect: "unknown", status, apiCode });
     }
     const [first] = Value.Errors(request.answer, value);
     const where = first ? `${first.instancePath || "the answer"} ${first.message}` : "its shape does not fit";
-    return new PaperspaceError("PS_UNEXPECTED", `${name(request)}: unexpected answer: ${clip(where)}`, {
-      effect: "unknown",
-      status,
-    });
+    return new PaperspaceError(
+      "PS_UNEXPECTED",
+      `${requestName(request)}: unexpected answer: ${clip(where)}`,
+      {
+        effect: "unknown",
+        status,
+      },
+    );
   }
 
   #failed(request: ApiRequest<TSchema>, failure: ExchangeFailure): PaperspaceError {
@@ -293,14 +297,16 @@ export class Transport implements PaperspaceApi {
     if (kind === "gate" || (kind === "cancelled" && !sent)) return this.#notSent(request, text);
     const code: PaperspaceErrorCode =
       kind === "cut" && status !== undefined ? "PS_TRUNCATED" : CODE_BY_FAILURE[kind];
-    return new PaperspaceError(code, `${name(request)}: ${text}`, {
+    return new PaperspaceError(code, `${requestName(request)}: ${text}`, {
       effect: sent ? "unknown" : "none",
       status,
     });
   }
 
   #notSent(request: ApiRequest<TSchema>, reason: string): PaperspaceError {
-    return new PaperspaceError("PS_NOT_SENT", `${name(request)}: not sent: ${reason}`, { effect: "none" });
+    return new PaperspaceError("PS_NOT_SENT", `${requestName(request)}: not sent: ${reason}`, {
+      effect: "none",
+    });
   }
 
   #scrub(text: string): string {
@@ -317,8 +323,8 @@ const CODE_BY_FAILURE: Readonly<Record<FailureKind, PaperspaceErrorCode>> = {
   refused: "PS_CONNECTION",
 };
 
-/** Worth another try of the same call soon. Timeouts are not: each would hold a worker for as long again. */
-function isPassing(error: PaperspaceError): boolean {
+/** Whether a retry of the same call soon is useful. Not after timeouts: each would block a worker for as long again. */
+function isRetryable(error: PaperspaceError): boolean {
   switch (error.code) {
     case "PS_RATE_LIMITED":
     case "PS_CONNECTION":
@@ -331,8 +337,8 @@ function isPassing(error: PaperspaceError): boolean {
   }
 }
 
-/** How a request is called in messages. */
-function name(request: { readonly method: string; readonly path: string }): string {
+/** How messages refer to a request. */
+function requestName(request: { readonly method: string; readonly path: string }): string {
   return `${request.method} ${clip(request.path, 120)}`;
 }
 

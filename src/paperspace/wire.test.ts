@@ -9,24 +9,33 @@ import {
   ScriptedServer,
   silence,
 } from "../../test/paperspace/scripted-server.ts";
-import { failure, get, KEY, post, put, type Setting, setUp, until } from "../../test/paperspace/transport.ts";
+import {
+  failure,
+  get,
+  KEY,
+  post,
+  put,
+  setUp,
+  type TransportEnv,
+  until,
+} from "../../test/paperspace/transport.ts";
 
-let setting: Setting;
+let env: TransportEnv;
 beforeEach(async () => {
-  setting = await setUp();
+  env = await setUp();
 });
-afterEach(() => setting.stop());
+afterEach(() => env.stop());
 
 const machine = json(200, { id: "ps1" });
 
 describe("a call that must not be sent twice", () => {
-  it("goes out on a connection of its own, also when a kept-alive one stands idle", async () => {
-    const { api, server } = setting;
+  it("is sent on a connection of its own, also when a kept-alive one is idle", async () => {
+    const { api, server } = env;
     server.script = [machine];
     for (const request of [get(), get(), post(), post(), get()]) {
       await api.request(request);
       // A connection is free for the next call only in the turn after its answer ended.
-      await setting.clock.settle();
+      await env.clock.settle();
     }
     const connections = server.received.map(({ connection }) => connection);
     expect(connections[1]).toBe(connections[0]);
@@ -35,16 +44,16 @@ describe("a call that must not be sent twice", () => {
     expect(server.received[2]?.headers.connection).toBe("close");
   });
 
-  it("is sent once when the connection breaks after it went out, and nobody knows what came of it", async () => {
-    const { api, server, tries } = setting;
+  it("is sent once when the connection breaks after it was sent, and its effect is unknown", async () => {
+    const { api, server, tries } = env;
     server.script = [cutAtOnce];
     expect(await failure(api.request(post()))).toMatchObject({ code: "PS_CONNECTION", effect: "unknown" });
-    await setting.clock.advance(600_000);
+    await env.clock.advance(600_000);
     expect([server.received.length, tries]).toEqual([1, ["PS_CONNECTION"]]);
   });
 
-  it("is not drawn into the end of kept-alive connections", async () => {
-    const { api, server } = setting;
+  it("is not affected by the end of kept-alive connections", async () => {
+    const { api, server } = env;
     server.script = [machine];
     await api.request(get());
     server.dropConnections();
@@ -53,7 +62,7 @@ describe("a call that must not be sent twice", () => {
   });
 
   it("leaves no connection behind", async () => {
-    const { api, server } = setting;
+    const { api, server } = env;
     let closed = 0;
     server.script = [
       (socket) => {
@@ -67,12 +76,12 @@ describe("a call that must not be sent twice", () => {
 });
 
 describe("whether a write may have happened", () => {
-  it("is known when nobody listens: no byte went out", async () => {
-    await setting.server.stop();
-    const error = await failure(setting.api.request(post()));
+  it("is known when the connection is refused: no byte was sent", async () => {
+    await env.server.stop();
+    const error = await failure(env.api.request(post()));
     expect(error).toMatchObject({ code: "PS_CONNECTION", effect: "none" });
     expect(error.message).toContain("ECONNREFUSED");
-    setting = await setUp();
+    env = await setUp();
   });
 
   it("is known when the name does not resolve", async () => {
@@ -82,17 +91,17 @@ describe("whether a write may have happened", () => {
   });
 
   it("is known when TLS fails", async () => {
-    const other = await setUp({ baseUrl: setting.server.origin.replace("http:", "https:") });
-    setting.server.script = [html(400)];
+    const other = await setUp({ baseUrl: env.server.origin.replace("http:", "https:") });
+    env.server.script = [html(400)];
     const failed = failure(other.api.request(post()));
-    await until(() => setting.server.connections > 0);
-    setting.server.dropConnections();
+    await until(() => env.server.connections > 0);
+    env.server.dropConnections();
     expect(await failed).toMatchObject({ code: "PS_CONNECTION", effect: "none" });
     await other.stop();
   });
 
   it("is known when the time runs out while the connection is still being made", async () => {
-    // A TLS server that never says a word.
+    // A TLS server that never answers.
     const mute = createServer(() => {});
     mute.listen(0, "127.0.0.1");
     await once(mute, "listening");
@@ -122,7 +131,7 @@ describe("whether a write may have happened", () => {
     ["an error in a 200", json(200, { code: "CONFLICT", message: "busy" }), "PS_UNEXPECTED"],
     ["bytes that are not HTTP", "hello\r\n\r\n", "PS_CONNECTION"],
   ])("is unknown after %s", async (_, reply, code) => {
-    const { api, server, clock } = setting;
+    const { api, server, clock } = env;
     server.script = [reply];
     const failed = failure(api.request(post()));
     await server.arrived(1);
@@ -131,8 +140,8 @@ describe("whether a write may have happened", () => {
     expect(server.received).toHaveLength(1);
   });
 
-  it("of a retried write is as doubtful as its worst try, though the last one was a clear refusal", async () => {
-    const { api, server, clock, tries } = setting;
+  it("is unknown for a retried write once one attempt is, even if the last one was a refusal", async () => {
+    const { api, server, clock, tries } = env;
     server.script = [cutAtOnce, json(409, { code: "CONFLICT", message: "busy" })];
     const failed = failure(api.request(put()));
     await until(() => tries.length === 1);
@@ -141,19 +150,19 @@ describe("whether a write may have happened", () => {
   });
 
   it("does not arise for reads", async () => {
-    setting.server.script = [html(403)];
-    expect(await failure(setting.api.request(get()))).toMatchObject({ code: "PS_NOT_JSON", effect: "none" });
+    env.server.script = [html(403)];
+    expect(await failure(env.api.request(get()))).toMatchObject({ code: "PS_NOT_JSON", effect: "none" });
   });
 });
 
 describe("limits", () => {
-  it("gives one try 30 s, body included, by the clock and not by when bytes trickle in", async () => {
-    const { api, server, clock } = setting;
+  it("gives one attempt 30 s, body included, even while bytes trickle in", async () => {
+    const { api, server, clock } = env;
     server.script = [(socket) => socket.write("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")];
     const failed = failure(api.request(get()));
     await server.arrived(1);
     await clock.advance(29_999);
-    expect(setting.tries).toEqual([]);
+    expect(env.tries).toEqual([]);
     await clock.advance(1);
     expect(await failed).toMatchObject({ code: "PS_TIMEOUT" });
     expect(clock.pending).toBe(0);
@@ -168,8 +177,8 @@ describe("limits", () => {
     await small.stop();
   });
 
-  it("stops at once when the caller gives up, and says that it may have gone through", async () => {
-    const { api, server } = setting;
+  it("stops at once when the caller cancels, and reports that it may have taken effect", async () => {
+    const { api, server } = env;
     server.script = [silence];
     const controller = new AbortController();
     const failed = failure(api.request({ ...post(), signal: controller.signal }));
@@ -180,8 +189,8 @@ describe("limits", () => {
 });
 
 describe("the gate", () => {
-  it("is asked after the throttle: what changed while waiting counts", async () => {
-    const { api, server, clock, throttle } = setting;
+  it("is called after the throttle: changes while waiting count", async () => {
+    const { api, server, clock, throttle } = env;
     throttle.rateLimited(clock.monotonic());
     let reason: string | undefined;
     const failed = failure(api.request({ ...post(), gate: () => reason }));
@@ -194,23 +203,23 @@ describe("the gate", () => {
     expect(server.connections).toBe(0);
   });
 
-  it("is asked again when the connection stands: dialling can take long, too", async () => {
-    const { api, server } = setting;
+  it("is called again once connected: connecting can take long, too", async () => {
+    const { api, server } = env;
     const answers = [undefined, "deleted meanwhile"];
     const error = await failure(api.request({ ...post(), gate: () => answers.shift() }));
     expect(error).toMatchObject({ code: "PS_NOT_SENT", effect: "none" });
-    await setting.clock.settle();
+    await env.clock.settle();
     expect(server.received).toEqual([]);
   });
 
   it("is no failure of the connection: nothing is counted as sent", async () => {
-    await failure(setting.api.request({ ...get(), gate: () => "no" }));
-    expect(setting.tries).toEqual([]);
+    await failure(env.api.request({ ...get(), gate: () => "no" }));
+    expect(env.tries).toEqual([]);
   });
 });
 
 describe("a proxy", () => {
-  it("is used for what it is meant for, also by calls with a connection of their own", async () => {
+  it("is used for the matching scheme, also by calls with a connection of their own", async () => {
     const tunnels: string[] = [];
     const proxy = createServer((socket) => {
       socket.on("error", () => {});
@@ -231,7 +240,7 @@ describe("a proxy", () => {
     proxy.close();
   });
 
-  it("is left aside for the hosts that are named", async () => {
+  it("is not used for the hosts of noProxy", async () => {
     const direct = await ScriptedServer.start();
     direct.script = [machine];
     const options = { baseUrl: `${direct.origin}/v1` };

@@ -1,13 +1,13 @@
 /**
- * One HTTP exchange over a socket: connect, write, read to the end, within a deadline. Knows exactly whether the
- * first byte went out. No retries, no meaning: that is transport.ts.
+ * One HTTP exchange over a socket: connect, write, read to the end, within a deadline. It reports exactly whether the first
+ * byte was sent. Retries and the meaning of answers are in transport.ts.
  */
 
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from "undici";
 import type { Clock } from "../base/clock.ts";
 import type { RawAnswer } from "./errors.ts";
 
-/** Where the sockets come from. Safe calls share kept-alive ones; a call that must not be sent twice gets its own. */
+/** Safe calls share kept-alive connections; a call that must not be sent twice gets its own. */
 export interface Sockets {
   readonly shared: Dispatcher;
   readonly fresh: () => Dispatcher;
@@ -57,17 +57,17 @@ export interface Exchange {
   readonly maxBytes: number;
   /** On a connection of its own, and at most once. */
   readonly once: boolean;
-  /** Asked when the connection stands, before the first byte; a string is the reason not to send. */
+  /** Called once connected, before the first byte; a string is the reason not to send. */
   readonly gate?: (() => string | undefined) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export type FailureKind = "timeout" | "cancelled" | "gate" | "too-large" | "cut" | "refused";
 
-/** An exchange that brought no whole answer. */
+/** An exchange without a complete answer. */
 export class ExchangeFailure extends Error {
   readonly kind: FailureKind;
-  /** The request, or a part of it, went out. */
+  /** The request, or a part of it, was sent. */
   readonly sent: boolean;
   /** Status line of an answer that began. */
   readonly status: number | undefined;
@@ -87,7 +87,7 @@ export async function exchange(clock: Clock, sockets: Sockets, request: Exchange
   try {
     return await dispatch(clock, dispatcher, request);
   } finally {
-    // Not awaited: a connection that still dials would hold up the answer.
+    // Not awaited: a connection that is still being made would delay the answer.
     void dispatcher.destroy().catch(() => {});
   }
 }
@@ -143,10 +143,10 @@ class Run implements Dispatcher.DispatchHandler {
     if (signal?.aborted) onAbort();
   }
 
-  /** undici calls this when a connection stands and the next thing is to write. */
+  /** undici calls this once connected, right before it writes. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    // While still dialling there was nothing to abort: do it now, before a byte goes out.
+    // While connecting there was nothing to abort: abort now, before a byte is sent.
     if (this.#settled) {
       controller.abort(new Error("given up before sending"));
       return;
@@ -196,7 +196,7 @@ class Run implements Dispatcher.DispatchHandler {
   }
 }
 
-/** The first line of what a socket error says; of several tried addresses, the first. */
+/** The first line of a socket error's message; of several attempted addresses, the first. */
 function describe(error: Error): string {
   const first = error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error;
   return first.message.split("\n")[0] ?? "";

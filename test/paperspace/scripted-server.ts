@@ -1,6 +1,6 @@
 /**
- * For tests only: a server of raw sockets on 127.0.0.1 that answers with exactly the bytes, cuts and silences that a
- * test wants. It is no simulator of Paperspace; that is in dev/.
+ * For tests only: a server of raw sockets on 127.0.0.1 that answers with exactly the bytes, cuts and silences of a script.
+ * It is no simulator of Paperspace; that is in dev/.
  */
 
 import { once } from "node:events";
@@ -11,16 +11,16 @@ export interface Received {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** Number of the connection that it came on, from 1. */
+  /** Number of its connection, from 1. */
   readonly connection: number;
 }
 
-/** What to do with one request: bytes to write, or something to do with the socket. */
+/** The reply to one request: bytes to write, or an action on the socket. */
 export type Reply = string | ((socket: Socket) => void);
 
 export class ScriptedServer {
   readonly received: Received[] = [];
-  /** Taken from the front, one a request; when it is empty the last one stays in force. */
+  /** Used from the front, one a request; the last one is repeated. */
   script: Reply[] = [json(200, {})];
   connections = 0;
   readonly #server: Server;
@@ -42,7 +42,7 @@ export class ScriptedServer {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Resolves once `count` requests have come in all. */
+  /** Resolves once `count` requests have arrived in total. */
   async arrived(count: number): Promise<void> {
     if (this.received.length >= count) return;
     await new Promise<void>((resolve) => this.#arrivals.push({ count, resolve }));
@@ -78,12 +78,12 @@ export class ScriptedServer {
         const body = buffered.slice(end + 4, end + 4 + length);
         buffered = buffered.slice(end + 4 + length);
         const [method = "", path = ""] = first.split(" ");
-        this.#take({ method, path, headers, body, connection }, socket);
+        this.#receive({ method, path, headers, body, connection }, socket);
       }
     });
   }
 
-  #take(request: Received, socket: Socket): void {
+  #receive(request: Received, socket: Socket): void {
     this.received.push(request);
     const reply = this.script.length > 1 ? this.script.shift() : this.script[0];
     if (typeof reply === "string") socket.write(reply);
@@ -98,7 +98,7 @@ function splitHeader(line: string): [string, string] {
   return [line.slice(0, at).toLowerCase(), line.slice(at + 1).trim()];
 }
 
-/** A whole answer. */
+/** A complete answer. */
 export function answer(status: number, type: string, body: string, headers: string[] = []): string {
   const lines = [
     `HTTP/1.1 ${status} Status`,
@@ -116,7 +116,7 @@ export function html(status: number): string {
   return answer(status, "text/html", "<!doctype html><title>Blocked</title><p>Ray 1234 of hunter2</p>");
 }
 
-/** An answer that promises more than comes before the connection ends. */
+/** An answer whose content-length is larger than what is sent before the connection ends. */
 export function cutAnswer(status: number, body: string): Reply {
   return (socket) => {
     const head = `HTTP/1.1 ${status} Status\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n`;

@@ -12,17 +12,20 @@ export const KEY = "hunter2hunter2";
 
 export const machine = Type.Object({ id: Type.String() });
 
-export interface Setting {
+export interface TransportEnv {
   readonly clock: VirtualClock;
   readonly server: ScriptedServer;
   readonly api: Transport;
-  /** Outcomes of all tries so far, as the metrics see them. */
+  /** Outcomes of all attempts so far, as reported to the metrics. */
   readonly tries: string[];
   readonly throttle: Throttle;
   readonly stop: () => Promise<void>;
 }
 
-export async function setUp(more: Partial<TransportOptions> = {}, proxy?: ProxyOptions): Promise<Setting> {
+export async function setUp(
+  more: Partial<TransportOptions> = {},
+  proxy?: ProxyOptions,
+): Promise<TransportEnv> {
   const clock = new VirtualClock();
   const server = await ScriptedServer.start();
   const sockets = createSockets(proxy);
@@ -57,7 +60,7 @@ export function put(): ApiRequest<typeof machine> {
   return { method: "PUT", path: "/machines/ps1", body: { name: "a" }, answer: machine, retry: "safe" };
 }
 
-/** The error that a call ends with. */
+/** The error that a call rejects with. */
 export async function failure(promise: Promise<unknown>): Promise<PaperspaceError> {
   const outcome = await promise.then(
     (value) => new Error(`no failure but ${JSON.stringify(value)}`),
@@ -67,7 +70,7 @@ export async function failure(promise: Promise<unknown>): Promise<PaperspaceErro
   throw outcome;
 }
 
-/** Lets real sockets work, without moving virtual time, until something is so. */
-export async function until(so: () => boolean): Promise<void> {
-  while (!so()) await new Promise((resolve) => setImmediate(resolve));
+/** Lets real sockets work, without advancing virtual time, until the condition holds. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
