@@ -116,7 +116,9 @@ describe("release", () => {
     await place.ready("box");
     const forced = await release(place, "psm/box --yes --force");
     expect(forced.code).toBe(1);
-    expect(forced.err).toContain(`an operator is running: it holds ${place.namespace} psm/box again`);
+    expect(forced.err).toContain(
+      `an operator is running: it put its finalizer back on ${place.namespace} psm/box`,
+    );
     expect(await finalizers(place, "box")).toEqual([FINALIZER]);
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Time and chance, injected. Nothing else in src/ may touch Date, timers or Math.random, so that every behaviour
- * can be played in virtual time.
+ * Time and randomness, injected. Nothing else in src/ may use Date, timers or Math.random, so that every behaviour can be
+ * tested in virtual time.
  */
 
 /** Cancels a pending timer; calling it again, or after the timer fired, does nothing. */

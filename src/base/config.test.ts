@@ -23,7 +23,7 @@ function problems(argv: string[], env: Record<string, string> = {}): readonly st
 }
 
 describe("where values come from", () => {
-  it("needs nothing: the defaults are those of the design", () => {
+  it("works without any: the defaults are those of the design", () => {
     expect(config()).toMatchObject({
       paperspaceApiUrl: "https://api.paperspace.com/v1",
       paperspaceApiKey: undefined,
@@ -48,11 +48,11 @@ describe("where values come from", () => {
     expect(config(["--concurrency", "5"], env)).toMatchObject({ concurrency: 5, burst: 7 });
   });
 
-  it("takes an empty variable as unset, for that is what templates leave behind", () => {
+  it("treats an empty variable as unset, for that is what templates leave behind", () => {
     expect(config([], { PAPERSPACE_OPERATOR_CONCURRENCY: "" }).concurrency).toBe(8);
   });
 
-  it("knows the vendor's names for key and address", () => {
+  it("accepts the vendor's names for key and URL", () => {
     const env = { PAPERSPACE_API_KEY: "k", PAPERSPACE_API_URL: "http://127.0.0.1:9/v1/" };
     expect(config([], env)).toMatchObject({
       paperspaceApiKey: "k",
@@ -60,7 +60,7 @@ describe("where values come from", () => {
     });
   });
 
-  it("reads flags as people write them: with a blank, with =, bare and negated booleans", () => {
+  it("reads flags in all usual forms: with a blank, with =, bare and negated booleans", () => {
     expect(config(["--burst=3", "--leader-elect", "--log-level", "debug"])).toMatchObject({
       burst: 3,
       leaderElect: true,
@@ -159,7 +159,7 @@ describe("bad values", () => {
     expect(problems([given])[0]).toContain(suggestion);
   });
 
-  it("says that a value is missing rather than swallowing the next flag", () => {
+  it("reports a missing value rather than consuming the next flag", () => {
     expect(problems(["--burst", "--no-leader-elect"])).toEqual([
       "--burst: the value is missing; give a whole number from 2 to 10000",
     ]);
@@ -182,7 +182,7 @@ describe("secrets", () => {
     expect(shown).not.toContain("hunter2");
   });
 
-  it("does not take the key as a flag, and does not repeat it when one tries", () => {
+  it("does not accept the key as a flag, and does not repeat it in the error", () => {
     for (const argv of [
       ["--paperspace-api-key", "hunter2"],
       ["--paperspace-api-key=hunter2"],
@@ -212,7 +212,7 @@ describe("help", () => {
     expect(text(["-h"])).toBe(help);
   });
 
-  it("comes also when other flags are wrong, for then it is needed", () => {
+  it("is printed also when other flags are wrong, for then it is needed", () => {
     expect(text(["--burst=x", "--help"])).toContain("--burst");
   });
 

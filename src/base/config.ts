@@ -4,7 +4,6 @@
  */
 
 import {
-  type Address,
   address,
   BadValue,
   bool,
@@ -12,20 +11,21 @@ import {
   duration,
   httpUrl,
   integer,
-  type Kind,
   kinds,
+  type ListenAddress,
   label,
   namespaces,
   oneOf,
   proxyUrl,
   text,
+  type ValueType,
 } from "./options.ts";
 
 interface Option<T, D extends string | undefined = string | undefined> {
-  readonly kind: Kind<T>;
+  readonly type: ValueType<T>;
   /** As text, so that a default passes the same checks as any value; undefined means unset. */
   readonly default: D;
-  readonly about: string;
+  readonly summary: string;
   /** Environment variables instead of PAPERSPACE_OPERATOR_<FLAG>; the first that is set counts. */
   readonly env?: readonly string[];
   /** No flag: a command line is visible to every process of the host. */
@@ -35,16 +35,20 @@ interface Option<T, D extends string | undefined = string | undefined> {
 }
 
 function required<T>(
-  kind: Kind<T>,
+  type: ValueType<T>,
   fallback: string,
-  about: string,
+  summary: string,
   more: Partial<Option<T>> = {},
 ): Option<T, string> {
-  return { kind, about, ...more, default: fallback };
+  return { type, summary, ...more, default: fallback };
 }
 
-function optional<T>(kind: Kind<T>, about: string, more: Partial<Option<T>> = {}): Option<T, undefined> {
-  return { kind, about, ...more, default: undefined };
+function optional<T>(
+  type: ValueType<T>,
+  summary: string,
+  more: Partial<Option<T>> = {},
+): Option<T, undefined> {
+  return { type, summary, ...more, default: undefined };
 }
 
 const SECTIONS = {
@@ -195,9 +199,9 @@ type Flat<T> = { readonly [K in keyof T]: T[K] };
 
 /** The frozen configuration. Durations are milliseconds. `noProxy` and the proxies are undefined when unset. */
 export type Config = Flat<Merge<Fields<Sections[keyof Sections]>>>;
-export type { Address };
+export type { ListenAddress };
 
-/** What a start of the program comes to: run with a configuration, or print a text and leave. */
+/** What a start of the program leads to: run with a configuration, or print a text and exit. */
 export type Loaded =
   | { readonly action: "run"; readonly config: Config }
   | { readonly action: "print"; readonly text: string };
@@ -256,7 +260,7 @@ export function loadConfig(argv: readonly string[], env: Env, version: string): 
 
   const values: Record<string, unknown> = {};
   for (const entry of entries) values[entry.key] = resolve(entry, given, env, problems);
-  // Rules between values say nothing useful while the values themselves are in doubt.
+  // Rules between values are checked only once each value by itself is valid.
   if (problems.length === 0) crossCheck(values as unknown as Config, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   return { action: "run", config: freeze(values) as unknown as Config };
@@ -268,14 +272,14 @@ function resolve(entry: Entry, given: ReadonlyMap<string, string>, env: Env, pro
   const raw = byFlag ?? (variable && env[variable]) ?? entry.default;
   if (raw === undefined) return undefined;
   try {
-    return entry.kind.parse(raw);
+    return entry.type.parse(raw);
   } catch (error) {
     if (!(error instanceof BadValue)) throw error;
     const where = variable ? ` (from ${variable})` : "";
     const name = entry.flag ? `--${entry.flag}${where}` : variable;
     const what = entry.secret ? "the value" : JSON.stringify(raw.replace(/\/\/[^/@]*@/, "//[redacted]@"));
     const why = error.message ? `: ${error.message}` : "";
-    problems.push(`${name}: ${what} is not allowed${why}; give ${entry.kind.allowed}`);
+    problems.push(`${name}: ${what} is not allowed${why}; give ${entry.type.allowed}`);
     return undefined;
   }
 }
@@ -296,18 +300,18 @@ function readFlags(
       continue;
     }
     const negated =
-      name.startsWith("no-") && byFlag.get(name.slice(3))?.kind === bool ? name.slice(3) : undefined;
+      name.startsWith("no-") && byFlag.get(name.slice(3))?.type === bool ? name.slice(3) : undefined;
     const entry = byFlag.get(name);
     const next = argv[i + 1];
     if (negated !== undefined && inline === undefined) given.set(negated, "false");
     else if (!entry) {
       problems.push(unknownFlag(name === "" ? word : `--${name}`, entries));
-      // What follows belongs to the flag that we do not know; it may be a secret.
+      // What follows belongs to the unknown flag; it may be a secret.
       if (name !== "" && inline === undefined && next !== undefined && !next.startsWith("--")) i++;
     } else if (inline !== undefined) given.set(name, inline);
-    else if (entry.kind === bool && next !== "true" && next !== "false") given.set(name, "true");
+    else if (entry.type === bool && next !== "true" && next !== "false") given.set(name, "true");
     else if (next === undefined || next.startsWith("--"))
-      problems.push(`--${name}: the value is missing; give ${entry.kind.allowed}`);
+      problems.push(`--${name}: the value is missing; give ${entry.type.allowed}`);
     else {
       given.set(name, next);
       i++;
@@ -370,8 +374,8 @@ function helpText(entries: readonly Entry[], version: string): string {
     if (entry.section !== section) lines.push(`${entry.section}:`);
     section = entry.section;
     lines.push(entry.flag ? `  --${entry.flag}` : `  ${entry.env.join(", ")} (environment only)`);
-    lines.push(`      ${entry.about}`);
-    lines.push(`      ${entry.kind.allowed}${entry.default ? `; default ${entry.default}` : ""}`);
+    lines.push(`      ${entry.summary}`);
+    lines.push(`      ${entry.type.allowed}${entry.default ? `; default ${entry.default}` : ""}`);
     if (entry.flag) lines.push(`      environment: ${entry.env.join(", ")}`);
   }
   lines.push("", "  --help, -h\n      this text", "  --version\n      the version");

@@ -21,7 +21,7 @@ async function start(readiness: Record<string, Check> = {}, liveness: Record<str
   return (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${server?.port}${path}`, init);
 }
 
-it("says 503 and what is not ready, and 200 once it is", async () => {
+it("answers 503 and what is not ready, and 200 once it is", async () => {
   let cache: string | undefined = "first list is under way";
   const get = await start({ cache: () => cache, lease: () => undefined });
   const before = await get("/readyz");
@@ -32,17 +32,17 @@ it("says 503 and what is not ready, and 200 once it is", async () => {
   expect([after.status, await after.text()]).toEqual([200, "ok\n"]);
 });
 
-it("lists every check when asked to be verbose", async () => {
+it("lists every check with ?verbose", async () => {
   const get = await start({ cache: () => undefined, lease: () => "held by another" });
   expect(await (await get("/readyz?verbose")).text()).toContain("[+] cache ok\n[-] lease: held by another");
 });
 
-it("stays alive while not ready: a restart would mend nothing", async () => {
+it("stays alive while not ready: a restart would fix nothing", async () => {
   const get = await start({ cache: () => "not yet" });
   expect((await get("/healthz")).status).toBe(200);
 });
 
-it("takes a check that throws for one that failed", async () => {
+it("counts a check that throws as failed", async () => {
   const check = () => {
     throw new Error("broken check");
   };
@@ -64,7 +64,7 @@ it("answers nothing else", async () => {
   expect((await get("/healthz", { method: "POST" })).status).toBe(405);
 });
 
-it("stops although a client holds its connection open", async () => {
+it("stops although a client keeps its connection open", async () => {
   await start();
   const socket = connect(server?.port ?? 0, "127.0.0.1");
   socket.on("error", () => {});
@@ -75,7 +75,7 @@ it("stops although a client holds its connection open", async () => {
   await closed;
 });
 
-it("rejects when the address is taken, instead of running unseen", async () => {
+it("rejects when the address is in use, instead of running without probes", async () => {
   await start();
   const registry = createRegistry({ version: "1", processMetrics: false });
   const again = startHealthServer({ address: { host: "127.0.0.1", port: server?.port ?? 0 }, registry });

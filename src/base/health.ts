@@ -1,36 +1,36 @@
 /**
- * The small HTTP server that kubelet and Prometheus ask: is the process alive, may it be counted on, what did it
- * measure. It holds no state; every check belongs to the part that it asks.
+ * The HTTP server of the probes and metrics, for kubelet and Prometheus. It holds no state; each check belongs to the part
+ * that it checks.
  */
 
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
-import type { Address } from "./options.ts";
+import type { ListenAddress } from "./options.ts";
 
-/** Undefined when all is well, else what is not. Must be quick; throwing counts as not well. */
+/** Undefined when healthy, else the problem. Must be quick; throwing counts as unhealthy. */
 export type Check = () => string | undefined;
 
 export interface HealthOptions {
-  readonly address: Address;
+  readonly address: ListenAddress;
   readonly registry: Registry;
-  /** A failing one gets the process killed: only for what a restart mends. */
+  /** A failing one gets the process killed: only for what a restart fixes. */
   readonly liveness?: Readonly<Record<string, Check>> | undefined;
   readonly readiness?: Readonly<Record<string, Check>> | undefined;
 }
 
 export interface RunningHealthServer {
-  /** The port that is listened on, also when 0 was asked for. */
+  /** The port that is listened on, also when port 0 was configured. */
   readonly port: number;
-  /** Stops listening and cuts what is open. */
+  /** Stops listening and closes open connections. */
   stop(): Promise<void>;
 }
 
-/** Starts listening; rejects when the address cannot be had. */
+/** Starts listening; rejects when the address cannot be bound. */
 export async function startHealthServer(options: HealthOptions): Promise<RunningHealthServer> {
   const server = createServer((request, response) => {
-    answer(options, request, response).catch((error: unknown) => {
+    respond(options, request, response).catch((error: unknown) => {
       if (!response.headersSent) response.writeHead(500, TEXT);
       response.end(`${error instanceof Error ? error.message : "failed"}\n`);
     });
@@ -50,7 +50,7 @@ export async function startHealthServer(options: HealthOptions): Promise<Running
 
 const TEXT = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
 
-async function answer(
+async function respond(
   options: HealthOptions,
   request: IncomingMessage,
   response: ServerResponse,
@@ -77,17 +77,17 @@ async function answer(
 }
 
 function report(checks: Readonly<Record<string, Check>>, url: URL, response: ServerResponse): void {
-  const results = Object.entries(checks).map(([name, check]) => ({ name, problem: ask(check) }));
-  const bad = results.filter(({ problem }) => problem !== undefined);
-  const shown = url.searchParams.has("verbose") ? results : bad;
+  const results = Object.entries(checks).map(([name, check]) => ({ name, problem: runCheck(check) }));
+  const failing = results.filter(({ problem }) => problem !== undefined);
+  const shown = url.searchParams.has("verbose") ? results : failing;
   const lines = shown.map(({ name, problem }) =>
     problem === undefined ? `[+] ${name} ok` : `[-] ${name}: ${problem}`,
   );
-  lines.push(bad.length === 0 ? "ok" : `not ok: ${bad.map(({ name }) => name).join(", ")}`);
-  response.writeHead(bad.length === 0 ? 200 : 503, TEXT).end(`${lines.join("\n")}\n`);
+  lines.push(failing.length === 0 ? "ok" : `not ok: ${failing.map(({ name }) => name).join(", ")}`);
+  response.writeHead(failing.length === 0 ? 200 : 503, TEXT).end(`${lines.join("\n")}\n`);
 }
 
-function ask(check: Check): string | undefined {
+function runCheck(check: Check): string | undefined {
   try {
     return check();
   } catch (error) {

@@ -43,21 +43,21 @@ describe("credentials", () => {
     ["a circle", circular],
     ["a proxy in an address", { url: `http://user:${SECRET}@proxy:3128` }],
     ["bytes", { chunk: Buffer.from(SECRET) }],
-  ])("are taken out of %s", (_, fields) => {
+  ])("are redacted in %s", (_, fields) => {
     const line = logged((log) => log.info(fields as object, "something"));
     expect(line).not.toContain(SECRET);
     expect(line).not.toContain(Buffer.from(SECRET).toString("base64"));
     expect(JSON.parse(line)).toMatchObject({ msg: "something", level: "info", app: "operator" });
   });
 
-  it("are taken out of what a child logger carries, and out of messages by their form", () => {
+  it("are redacted in the bindings of a child logger, and in messages by their form", () => {
     const line = logged((log) =>
       log.child({ token: SECRET }).info(`sent Bearer ${SECRET} to http://u:${SECRET}@p/`),
     );
     expect(line).not.toContain(SECRET);
   });
 
-  it("are not guessed at in what one needs to read: keys of objects, references, reasons", () => {
+  it("are not suspected in fields that must stay readable: keys of objects, references, reasons", () => {
     const fields = {
       key: "ns/name",
       credentialsSecretRef: { name: "creds", key: "apiKey" },
@@ -68,7 +68,7 @@ describe("credentials", () => {
 });
 
 describe("errors", () => {
-  it("never print bodies, headers or requests that libraries hang on them", () => {
+  it("never print bodies, headers or requests that libraries attach to them", () => {
     const error = Object.assign(
       new Error(`HTTP-Code: 403\nMessage: no\nBody: {"data":"${SECRET}"}\nHeaders: x`),
       {
@@ -86,7 +86,7 @@ describe("errors", () => {
     expect(fields.error.message).toContain("HTTP-Code: 403");
   });
 
-  it("are logged alone, too", () => {
+  it("are logged without other fields, too", () => {
     expect(JSON.parse(logged((log) => log.error(new TypeError("boom"))))).toMatchObject({
       msg: "boom",
       err: { type: "TypeError", message: "boom" },

@@ -1,5 +1,5 @@
 /**
- * JSON logs, one line an event, with every credential taken out. What is worth a line is decided where it happens.
+ * JSON logs, one line an event, with every credential redacted. What is logged is decided by the callers.
  */
 
 import { type DestinationStream, type Logger, pino } from "pino";
@@ -22,7 +22,7 @@ export function createLogger(options: LoggerOptions): Logger {
       base: options.base ? { ...options.base } : null,
       messageKey: "msg",
       errorKey: "err",
-      // Wall time from the log library: a log line is no decision, and its time is that of the host.
+      // Wall time of the host, from the log library: no decision depends on it.
       timestamp: true,
       serializers: { err: (value: unknown) => (value instanceof Error ? errorFields(value) : redact(value)) },
       formatters: {
@@ -39,7 +39,7 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     options.destination ?? pino.destination({ fd: 1, sync: true }),
   );
-  // pino formats the bindings of the root only; children inherit this method with everything else.
+  // pino formats the bindings of the root logger only; child loggers inherit this method.
   const child = logger.child;
   logger.child = function (this: Logger, bindings, childOptions) {
     return child.call(this, redact(bindings) as typeof bindings, childOptions);

@@ -1,6 +1,6 @@
 /**
- * The registry that all metrics of one process hang on, handed down from the composition root. Which metrics there are
- * is said where they are measured; prom-client's global registry is not used.
+ * The metrics registry of the process, passed down from the composition root. Metrics are defined where they are measured;
+ * prom-client's global registry is not used.
  */
 
 import { collectDefaultMetrics, Gauge, Registry } from "prom-client";

@@ -1,15 +1,15 @@
 /**
- * Kinds of configuration values: how each is read from text and what it allows. Which options exist is in config.ts.
+ * Types of configuration values: how each is parsed from text and what it allows. Which options exist is in config.ts.
  */
 
-/** Reads text; throws BadValue when it does not fit. */
-export interface Kind<T> {
+/** Parses text; throws BadValue when it is not allowed. */
+export interface ValueType<T> {
   /** What is allowed, for `--help` and for errors: "a duration from 1s to 1h, such as 500ms, 3s, 10m or 1h". */
   readonly allowed: string;
   readonly parse: (text: string) => T;
 }
 
-/** The value does not fit; the message may add what in particular is wrong. */
+/** The value is not allowed; the message may add the reason. */
 export class BadValue extends Error {}
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -25,7 +25,7 @@ export function parseDuration(text: string): number | undefined {
 }
 
 /** A duration in milliseconds, both bounds included and written as durations. */
-export function duration(min: string, max: string): Kind<number> {
+export function duration(min: string, max: string): ValueType<number> {
   const low = parseDuration(min) ?? 0;
   const high = parseDuration(max) ?? Number.POSITIVE_INFINITY;
   return {
@@ -38,7 +38,7 @@ export function duration(min: string, max: string): Kind<number> {
   };
 }
 
-export function integer(min: number, max: number): Kind<number> {
+export function integer(min: number, max: number): ValueType<number> {
   return {
     allowed: `a whole number from ${min} to ${max}`,
     parse(text) {
@@ -49,7 +49,7 @@ export function integer(min: number, max: number): Kind<number> {
   };
 }
 
-export function decimal(min: number, max: number): Kind<number> {
+export function decimal(min: number, max: number): ValueType<number> {
   return {
     allowed: `a number from ${min} to ${max}`,
     parse(text) {
@@ -60,7 +60,7 @@ export function decimal(min: number, max: number): Kind<number> {
   };
 }
 
-export const bool: Kind<boolean> = {
+export const bool: ValueType<boolean> = {
   allowed: "true or false",
   parse(text) {
     if (text !== "true" && text !== "false") throw new BadValue();
@@ -68,7 +68,7 @@ export const bool: Kind<boolean> = {
   },
 };
 
-export function oneOf<const T extends string>(...values: readonly T[]): Kind<T> {
+export function oneOf<const T extends string>(...values: readonly T[]): ValueType<T> {
   return {
     allowed: `one of ${values.join(", ")}`,
     parse(text) {
@@ -79,7 +79,7 @@ export function oneOf<const T extends string>(...values: readonly T[]): Kind<T> 
   };
 }
 
-export const text: Kind<string> = {
+export const text: ValueType<string> = {
   allowed: "text that is not empty",
   parse(value) {
     if (value.trim() === "") throw new BadValue();
@@ -90,7 +90,7 @@ export const text: Kind<string> = {
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /** A Kubernetes object name of one label, which fits namespaces and leases alike. */
-export const label: Kind<string> = {
+export const label: ValueType<string> = {
   allowed: "a Kubernetes name: lower-case letters, digits and dashes, at most 63",
   parse(value) {
     if (!DNS_LABEL.test(value)) throw new BadValue();
@@ -99,7 +99,7 @@ export const label: Kind<string> = {
 };
 
 /** Comma-separated namespaces; empty means none. */
-export function namespaces(options: { wildcard: boolean }): Kind<readonly string[]> {
+export function namespaces(options: { wildcard: boolean }): ValueType<readonly string[]> {
   return {
     allowed: `namespaces separated by commas${options.wildcard ? ", or * for all" : ""}`,
     parse(value) {
@@ -114,8 +114,8 @@ export function namespaces(options: { wildcard: boolean }): Kind<readonly string
   };
 }
 
-/** Names of kinds. Which there are is in the registry. */
-export const kinds: Kind<readonly string[]> = {
+/** Names of kinds. Which kinds exist is in the registry. */
+export const kinds: ValueType<readonly string[]> = {
   allowed: "kinds as manifests name them, separated by commas",
   parse(value) {
     const names = value
@@ -129,7 +129,7 @@ export const kinds: Kind<readonly string[]> = {
 };
 
 /** An http(s) URL without credentials, query or fragment; a slash at its end is dropped. */
-export const httpUrl: Kind<string> = {
+export const httpUrl: ValueType<string> = {
   allowed: "an http:// or https:// URL without user, query and fragment",
   parse(value) {
     const url = URL.parse(value);
@@ -140,7 +140,7 @@ export const httpUrl: Kind<string> = {
 };
 
 /** A proxy: an http(s) URL that may hold credentials. */
-export const proxyUrl: Kind<string> = {
+export const proxyUrl: ValueType<string> = {
   allowed: "an http:// or https:// URL",
   parse(value) {
     const url = URL.parse(value.includes("://") ? value : `http://${value}`);
@@ -149,13 +149,13 @@ export const proxyUrl: Kind<string> = {
   },
 };
 
-export interface Address {
+export interface ListenAddress {
   readonly host: string;
   readonly port: number;
 }
 
 /** host:port, :port or [v6]:port; port 0 takes a free one. */
-export const address: Kind<Address> = {
+export const address: ValueType<ListenAddress> = {
   allowed: "host:port, such as 0.0.0.0:8080, [::]:8080 or 127.0.0.1:0",
   parse(value) {
     const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]*)):(\d{1,5})$/.exec(value);

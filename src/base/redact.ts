@@ -1,6 +1,6 @@
 /**
- * Takes credentials out of whatever is about to be logged, at any depth. Works by the names of fields and by forms
- * that only credentials have; it cannot know a key that stands in the middle of a sentence.
+ * Redacts credentials in everything that is about to be logged, at any depth. It works by the names of fields and by forms
+ * that only credentials have; it cannot detect a key in the middle of a sentence.
  */
 
 const REDACTED = "[redacted]";
@@ -16,7 +16,7 @@ export function redact(value: unknown): unknown {
   return walk(value, 0, false, new Set());
 }
 
-/** Credentials that give themselves away by their form. */
+/** Redacts credentials that are recognizable by their form. */
 export function redactText(text: string): string {
   return text
     .replace(/\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${REDACTED}`)
@@ -49,18 +49,18 @@ function walkObject(value: object, depth: number, inSecret: boolean, path: Set<o
   for (const [rawName, field] of entries) {
     const name = String(rawName);
     const plain = name.toLowerCase().replace(/[-_]/g, "");
-    // The data of a Secret, whether the object says its kind or hangs on a field that does; kubectl keeps a copy.
+    // The data of a Secret, whether the object has a kind or is under a field named secret; kubectl keeps a copy.
     const isData =
       isSecret && /^(data|stringdata|kubectl\.kubernetes\.io\/lastappliedconfiguration)$/.test(plain);
-    // A boolean or null tells whether there is one, and no more.
-    const holds = field !== undefined && field !== null && typeof field !== "boolean";
-    if (holds && (isData || SECRET_NAMES.test(plain))) copy[name] = REDACTED;
+    // A boolean or null only shows whether there is a value.
+    const hasValue = field !== undefined && field !== null && typeof field !== "boolean";
+    if (hasValue && (isData || SECRET_NAMES.test(plain))) copy[name] = REDACTED;
     else copy[name] = walk(field, depth + 1, isSecret || /secret$/.test(plain), path);
   }
   return copy;
 }
 
-/** What is said of an error. Bodies, headers and requests that libraries hang on errors are left out. */
+/** What is logged of an error. Bodies, headers and requests that libraries attach to errors are left out. */
 export interface ErrorFields {
   readonly type: string;
   readonly message: string;
@@ -112,7 +112,7 @@ function errorMessage(error: Error): string {
   return text.length <= MESSAGE_LIMIT ? text : `${text.slice(0, MESSAGE_LIMIT)}…`;
 }
 
-/** The places only: the head of a stack repeats the message. */
+/** The frames only: the head of a stack repeats the message. */
 function frames(error: Error): string | undefined {
   const lines = error.stack?.split("\n").filter((line) => /^\s+at /.test(line));
   return lines && lines.length > 0 ? lines.map((line) => line.trim()).join("\n") : undefined;

@@ -1,8 +1,8 @@
 /**
- * Whose API key a command uses, and the account behind it: with the user's own rights in Kubernetes, read-only. The order is
- * that of the operator (reconcile/credentials.ts), with the user's PAPERSPACE_API_KEY in the place of the operator's own.
+ * Which API key a command uses, and the account behind it: read with the user's own rights in Kubernetes. The order is that
+ * of the operator (reconcile/credentials.ts), with the user's PAPERSPACE_API_KEY instead of the operator's own.
  */
-import { BadValue, httpUrl, type Kind, proxyUrl } from "../base/options.ts";
+import { BadValue, httpUrl, proxyUrl, type ValueType } from "../base/options.ts";
 import { version } from "../base/version.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { isKube, type KubeError } from "../kube/errors.ts";
@@ -12,8 +12,8 @@ import { PaperspaceError } from "../paperspace/errors.ts";
 import { DEFAULT_KEY, DEFAULT_SECRET } from "../reconcile/credentials.ts";
 import { PluginError } from "./failure.ts";
 import type { Flags } from "./flags.ts";
-import type { Screen } from "./output.ts";
-import type { Edges } from "./process-io.ts";
+import type { Output } from "./output.ts";
+import type { ProcessIO } from "./process-io.ts";
 
 const DEFAULT_URL = "https://api.paperspace.com/v1";
 const VARIABLE = "PAPERSPACE_API_KEY";
@@ -22,53 +22,53 @@ const TIMEOUT_MS = 30_000;
 /** As the daemon's defaults. */
 const THROTTLE = { requestsPerSecond: 5, burst: 20, concurrency: 8 };
 
-/** A Secret, and the key in its data; `asked` says who names it where it is not the usual one. */
+/** A Secret, and the key in its data; `namedBy`: where the reference comes from, absent for the default Secret. */
 export interface SecretRef {
   readonly name: string;
   readonly key?: string;
-  readonly asked?: "flag" | "object";
+  readonly namedBy?: "flag" | "object";
 }
 
-interface Found {
+interface FoundKey {
   readonly key: string;
-  /** How the key is called in messages. */
+  /** How messages refer to the key. */
   readonly origin: string;
 }
 
-/** Why a Secret gives no key, what can be done, and whether somebody with a key of their own wonders about it. */
-interface Missing {
-  readonly trouble: string;
+/** Why a Secret holds no usable key, and what to do; `unexpected`: worth a note even where the environment has a key. */
+interface MissingKey {
+  readonly problem: string;
   readonly remedy: string;
-  readonly tell: boolean;
+  readonly unexpected: boolean;
 }
 
-interface Place {
+interface SecretLocation {
   readonly namespace: string;
   readonly name: string;
   /** Of the Secret's data. */
   readonly field: string;
-  readonly asked: SecretRef["asked"];
-  readonly instead: string;
+  readonly namedBy: SecretRef["namedBy"];
+  readonly alternative: string;
 }
 
-/** An account, and how its key is called in messages. */
-export interface Opened extends Account {
+/** An account, and how messages refer to its key. */
+export interface OpenedAccount extends Account {
   readonly origin: string;
 }
 
 export class Access {
-  /** Aborts when the user wants an end. */
+  /** Aborts when the user interrupts the command. */
   readonly signal: AbortSignal;
-  readonly #edges: Edges;
-  readonly #screen: Screen;
+  readonly #io: ProcessIO;
+  readonly #output: Output;
   readonly #flags: Flags;
   readonly #cleanup = new AsyncDisposableStack();
   #connection: Promise<KubeConnection> | undefined;
 
-  constructor(edges: Edges, screen: Screen, flags: Flags) {
-    this.#edges = edges;
-    this.signal = edges.signal;
-    this.#screen = screen;
+  constructor(io: ProcessIO, output: Output, flags: Flags) {
+    this.#io = io;
+    this.signal = io.signal;
+    this.#output = output;
     this.#flags = flags;
   }
 
@@ -86,17 +86,17 @@ export class Access {
    * The account of the key in this Secret of the namespace, else of the environment's. Throws PluginError where there is
    * no key, or Paperspace does not accept it.
    */
-  async open(reference: SecretRef = { name: DEFAULT_SECRET }): Promise<Opened> {
-    const { key, origin } = await this.#find(reference);
-    this.#screen.hide(key);
-    const { clock, env } = this.#edges;
-    const sockets = this.#edges.sockets({
-      httpProxy: read(env, proxyUrl, "http_proxy", "HTTP_PROXY"),
-      httpsProxy: read(env, proxyUrl, "https_proxy", "HTTPS_PROXY"),
+  async open(reference: SecretRef = { name: DEFAULT_SECRET }): Promise<OpenedAccount> {
+    const { key, origin } = await this.#resolveKey(reference);
+    this.#output.hide(key);
+    const { clock, env } = this.#io;
+    const sockets = this.#io.sockets({
+      httpProxy: readVariable(env, proxyUrl, "http_proxy", "HTTP_PROXY"),
+      httpsProxy: readVariable(env, proxyUrl, "https_proxy", "HTTPS_PROXY"),
       noProxy: env.no_proxy || env.NO_PROXY,
     });
     this.#cleanup.defer(() => sockets.close());
-    const baseUrl = read(env, httpUrl, "PAPERSPACE_API_URL") ?? DEFAULT_URL;
+    const baseUrl = readVariable(env, httpUrl, "PAPERSPACE_API_URL") ?? DEFAULT_URL;
     const accounts = new Accounts({
       clock,
       sockets,
@@ -122,7 +122,7 @@ export class Access {
 
   async #connect(): Promise<KubeConnection> {
     const { kubeconfig, context } = this.#flags;
-    const connection = await this.#edges.connect({
+    const connection = await this.#io.connect({
       ...(kubeconfig !== undefined && { kubeconfig }),
       ...(context !== undefined && { context }),
     });
@@ -130,29 +130,29 @@ export class Access {
     return connection;
   }
 
-  async #find(reference: SecretRef): Promise<Found> {
-    const own = this.#edges.env[VARIABLE]?.trim();
-    const look = await this.#look(reference);
-    if ("key" in look) return look;
-    // A Secret that somebody names by a flag is meant: another key would be another team's perhaps.
-    if (!own || reference.asked === "flag")
-      throw new PluginError(`no API key: ${look.trouble}. ${look.remedy}`);
-    if (look.tell) this.#screen.note(`note: ${look.trouble}; going on with ${VARIABLE}`);
-    return { key: own, origin: VARIABLE };
+  async #resolveKey(reference: SecretRef): Promise<FoundKey> {
+    const fromEnvironment = this.#io.env[VARIABLE]?.trim();
+    const found = await this.#readKey(reference);
+    if ("key" in found) return found;
+    // A Secret named by a flag is deliberate: another key may belong to another team.
+    if (!fromEnvironment || reference.namedBy === "flag")
+      throw new PluginError(`no API key: ${found.problem}. ${found.remedy}`);
+    if (found.unexpected) this.#output.note(`note: ${found.problem}; going on with ${VARIABLE}`);
+    return { key: fromEnvironment, origin: VARIABLE };
   }
 
-  async #look(reference: SecretRef): Promise<Found | Missing> {
-    const { name, key: field = DEFAULT_KEY, asked } = reference;
-    const instead = asked === "flag" ? `leave out --secret and set ${VARIABLE}` : `set ${VARIABLE}`;
+  async #readKey(reference: SecretRef): Promise<FoundKey | MissingKey> {
+    const { name, key: field = DEFAULT_KEY, namedBy } = reference;
+    const alternative = namedBy === "flag" ? `leave out --secret and set ${VARIABLE}` : `set ${VARIABLE}`;
     let namespace: string;
     try {
       namespace = await this.namespace();
     } catch (error) {
       const { kubeconfig, context } = this.#flags;
-      if (!isKube(error, "KUBE_CONFIG") || kubeconfig || context || asked) throw error;
-      return { trouble: error.message, remedy: `Or ${instead}.`, tell: false };
+      if (!isKube(error, "KUBE_CONFIG") || kubeconfig || context || namedBy) throw error;
+      return { problem: error.message, remedy: `Or ${alternative}.`, unexpected: false };
     }
-    const told = `the Secret ${namespace}/${name}`;
+    const secretName = `the Secret ${namespace}/${name}`;
     try {
       const { data = {} } = await secrets(await this.connection()).get(namespace, name, {
         signal: this.signal,
@@ -160,45 +160,45 @@ export class Access {
       const key = Buffer.from(data[field] ?? "", "base64")
         .toString("utf8")
         .trim();
-      if (key !== "") return { key, origin: told };
-      const there = Object.keys(data).join(", ") || "nothing";
-      const trouble = `${told} has no value under "${field}" (it holds: ${there})`;
-      return { trouble, remedy: `Put the API key there, or ${instead}.`, tell: true };
+      if (key !== "") return { key, origin: secretName };
+      const present = Object.keys(data).join(", ") || "nothing";
+      const problem = `${secretName} has no value under "${field}" (it holds: ${present})`;
+      return { problem, remedy: `Put the API key there, or ${alternative}.`, unexpected: true };
     } catch (error) {
       if (!isKube(error)) throw error;
-      return this.#trouble(error, { namespace, name, field, asked, instead });
+      return this.#explain(error, { namespace, name, field, namedBy, alternative });
     }
   }
 
-  #trouble(error: KubeError, { namespace, name, field, asked, instead }: Place): Missing {
-    const told = `the Secret ${namespace}/${name}`;
+  #explain(error: KubeError, { namespace, name, field, namedBy, alternative }: SecretLocation): MissingKey {
+    const secretName = `the Secret ${namespace}/${name}`;
     switch (error.code) {
       case "KUBE_NOT_FOUND": {
-        const trouble = `there is no Secret "${name}" in namespace ${namespace}`;
+        const problem = `there is no Secret "${name}" in namespace ${namespace}`;
         const make = `kubectl -n ${namespace} create secret generic ${name} --from-literal=${field}=<key>`;
-        return { trouble, remedy: `Make it (${make}), or ${instead}.`, tell: asked === "object" };
+        return { problem, remedy: `Make it (${make}), or ${alternative}.`, unexpected: namedBy === "object" };
       }
       case "KUBE_FORBIDDEN": {
-        const trouble = `you may not read ${told}`;
-        const remedy = `Ask for the right "get secrets" in namespace ${namespace}, or ${instead}.`;
-        return { trouble, remedy, tell: asked === "object" };
+        const problem = `you may not read ${secretName}`;
+        const remedy = `Ask for the right "get secrets" in namespace ${namespace}, or ${alternative}.`;
+        return { problem, remedy, unexpected: namedBy === "object" };
       }
       default: {
-        const trouble = `${told} cannot be read: ${error.message}`;
-        return { trouble, remedy: `Mend that, or ${instead}.`, tell: true };
+        const problem = `${secretName} cannot be read: ${error.message}`;
+        return { problem, remedy: `Fix that, or ${alternative}.`, unexpected: true };
       }
     }
   }
 }
 
 /** The first of these variables that is set. Throws PluginError, without the value: it may hold credentials. */
-function read<T>(env: Edges["env"], kind: Kind<T>, ...names: string[]): T | undefined {
-  const name = names.find((one) => env[one]);
+function readVariable<T>(env: ProcessIO["env"], type: ValueType<T>, ...names: string[]): T | undefined {
+  const name = names.find((variable) => env[variable]);
   if (name === undefined) return undefined;
   try {
-    return kind.parse(env[name] ?? "");
+    return type.parse(env[name] ?? "");
   } catch (error) {
     if (!(error instanceof BadValue)) throw error;
-    throw new PluginError(`${name}: the value is not allowed; give ${kind.allowed}`);
+    throw new PluginError(`${name}: the value is not allowed; give ${type.allowed}`);
   }
 }

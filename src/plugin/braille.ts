@@ -1,4 +1,4 @@
-/** A canvas of braille dots, two by four in a character, and straight lines on it. Knows no data. */
+/** A canvas of braille dots, two by four in a character, and straight lines on it. It knows nothing of metrics. */
 
 const BLANK = 0x2800;
 /** By row and column of a dot in its character (Unicode, Braille Patterns). */

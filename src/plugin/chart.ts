@@ -1,6 +1,6 @@
 /**
  * Metrics as pictures of text: a panel for each series, bars where each has one value, a number where there is one alone.
- * Strings come out; where they go and what was asked is elsewhere.
+ * It returns strings; reading the metrics and printing is elsewhere.
  */
 import { clip } from "../paperspace/errors.ts";
 import { Braille, type Dot } from "./braille.ts";
@@ -11,7 +11,7 @@ export interface ChartOptions {
   /** Characters a line. */
   readonly width: number;
   readonly colours: boolean;
-  /** How a number is written, with its unit: so that it can be told from one that is `spread` away. */
+  /** How a number is written, with its unit: precise enough to differ from one that is `spread` away. */
   readonly format: (value: number, spread?: number) => string;
 }
 
@@ -25,7 +25,7 @@ interface Range {
   readonly max: number;
 }
 
-/** What all panels have in common: their time, in milliseconds since the epoch, and where the axis stands. */
+/** Shared by all panels: the time range, in milliseconds since the epoch, and the position of the axis. */
 interface Frame {
   readonly first: number;
   readonly last: number;
@@ -37,24 +37,24 @@ interface Frame {
 const ROWS = 5;
 const NARROWEST = 40;
 const WIDEST = 140;
-/** A hole of so many usual distances is a gap, though the API sent no value for it. */
+/** Points further apart than this many median distances are drawn as a gap, though the API sent no empty value. */
 const HOLE = 2.5;
 const PALETTE = [36, 32, 33, 35, 34, 31];
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
-/** Lines with their ends. */
+/** Lines, each with its line end. */
 export function drawChart(series: readonly Series[], options: ChartOptions): string {
   const width = Math.min(WIDEST, Math.max(NARROWEST, options.width));
   const pen = new Pen(options.colours);
   const points = series.map(({ samples }) => pointsOf(samples));
   const all = points.flat();
   const title = pen.bold(clip(options.title, width));
-  if (all.length === 0) return lines([title, "", `  ${nothing(series)}`]);
+  if (all.length === 0) return lines([title, "", `  ${emptyText(series)}`]);
   if (points.every((one) => one.length <= 1))
     return lines([title, "", ...singles(series, { ...options, width }, pen)]);
   const first = all.reduce((min, { at }) => Math.min(min, at), Number.POSITIVE_INFINITY);
   const last = all.reduce((max, { at }) => Math.max(max, at), Number.NEGATIVE_INFINITY);
-  // The same for all panels, so that a moment is at the same place in each.
+  // The same for all panels, so that a time is in the same column of each.
   const margin = Math.max(
     ...series.flatMap((one) => ticksOf(one, options.format)).map((tick) => tick.length),
   );
@@ -74,14 +74,14 @@ function panel(
   const { margin, width } = frame;
   const name = labelOf(series);
   const range = rangeOf(samples);
-  if (!range) return [headOf(name, nothing([series]), width, pen)];
+  if (!range) return [headOf(name, emptyText([series]), width, pen)];
   const { min, max } = range;
   const last = samples.at(-1);
-  const lastTold =
+  const lastText =
     last?.number === undefined ? clip(last?.value || "empty", 12) : format(last.number, max - min);
   const head = headOf(
     name,
-    `min ${format(min, max - min)}  max ${format(max, max - min)}  last ${lastTold}`,
+    `min ${format(min, max - min)}  max ${format(max, max - min)}  last ${lastText}`,
     width,
     pen,
   );
@@ -103,7 +103,7 @@ function rangeOf(samples: readonly Sample[]): Range | undefined {
   return { min: numbers.reduce((a, b) => Math.min(a, b)), max: numbers.reduce((a, b) => Math.max(a, b)) };
 }
 
-/** What stands at the axis, row by row. */
+/** The labels of the axis, row by row. */
 function ticksOf({ samples }: Series, format: ChartOptions["format"]): string[] {
   const range = rangeOf(samples);
   if (!range) return [];
@@ -140,24 +140,24 @@ function usualDistance(points: readonly Point[]): number {
   return distances.sort((a, b) => a - b)[Math.floor(distances.length / 2)] ?? 0;
 }
 
-/** One value each: nothing moves, so the values stand side by side. */
+/** One value for each series: no course over time, so bars compare the values. */
 function singles(series: readonly Series[], { width, format }: ChartOptions, pen: Pen): string[] {
   const shown = series.map((one) => ({ name: labelOf(one), sample: one.samples.at(-1) }));
   const [only] = shown;
   if (shown.length === 1 && only?.sample) {
     const { value, at } = only.sample;
-    const text = told(only.sample, format);
+    const text = valueText(only.sample, format);
     const exactly = text === value ? "" : ` (${clip(value, 40)})`;
     return [`  ${pen.bold(text)}${exactly}${pen.dim(`  at ${utc(at, true)} UTC`)}`];
   }
   const max = shown.reduce((most, { sample }) => Math.max(most, sample?.number ?? 0), 0);
   const names = Math.min(Math.floor(width / 2), Math.max(...shown.map(({ name }) => name.length)));
-  const values = Math.max(...shown.map(({ sample }) => told(sample, format).length));
-  const room = width - names - values - 6;
+  const values = Math.max(...shown.map(({ sample }) => valueText(sample, format).length));
+  const space = width - names - values - 6;
   return shown.map(({ name, sample }, index) => {
-    const bar = max > 0 ? barOf((Math.max(0, sample?.number ?? 0) / max) * room) : "";
-    const padded = bar + " ".repeat(room - [...bar].length);
-    return `  ${clip(name, names).padEnd(names)}  ${pen.colour(index, padded)}  ${told(sample, format)}`;
+    const bar = max > 0 ? barOf((Math.max(0, sample?.number ?? 0) / max) * space) : "";
+    const padded = bar + " ".repeat(space - [...bar].length);
+    return `  ${clip(name, names).padEnd(names)}  ${pen.colour(index, padded)}  ${valueText(sample, format)}`;
   });
 }
 
@@ -166,12 +166,12 @@ function barOf(length: number): string {
   return "█".repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? "");
 }
 
-function told(sample: Sample | undefined, format: (value: number) => string): string {
+function valueText(sample: Sample | undefined, format: (value: number) => string): string {
   if (!sample) return "no value";
   return sample.number === undefined ? clip(sample.value, 12) || "empty" : format(sample.number);
 }
 
-function nothing(series: readonly Series[]): string {
+function emptyText(series: readonly Series[]): string {
   const samples = series.flatMap(({ samples }) => samples);
   const odd = samples.find(({ number }) => number === undefined);
   if (!odd) return "no data";
@@ -188,16 +188,16 @@ function headOf(name: string, facts: string, width: number, pen: Pen): string {
   return `${pen.bold(fits)}   ${facts}`;
 }
 
-/** The first moment, the last, and where there is room the one in the middle. */
+/** The first time, the last, and where it fits the middle one. */
 function timeLabels({ first, last }: Frame, width: number): string {
   const withDay = last - first > 36 * 3_600_000;
   const [from, mid, to] = [first, (first + last) / 2, last].map((at) => utc(at, withDay));
   const end = `${to} UTC`;
   const middle = Math.floor((width - (mid?.length ?? 0)) / 2);
   const start = (from ?? "").padEnd(middle);
-  const room = width - start.length - (mid?.length ?? 0);
-  if (start.length > middle || room <= end.length) return (from ?? "").padEnd(width - end.length) + end;
-  return start + mid + end.padStart(room);
+  const space = width - start.length - (mid?.length ?? 0);
+  if (start.length > middle || space <= end.length) return (from ?? "").padEnd(width - end.length) + end;
+  return start + mid + end.padStart(space);
 }
 
 /** `01-31 08:00`, or without the day. */

@@ -5,30 +5,30 @@
 import type { Clock } from "../base/clock.ts";
 import type { Access } from "./access.ts";
 import type { FlagName, Flags } from "./flags.ts";
-import type { Screen } from "./output.ts";
-import type { Edges } from "./process-io.ts";
+import type { Output } from "./output.ts";
+import type { ProcessIO } from "./process-io.ts";
 
 /** What every command works with. */
-export interface Context {
+export interface CommandContext {
   readonly access: Access;
-  readonly screen: Screen;
+  readonly output: Output;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** See Edges. */
-  readonly ask?: Edges["ask"];
+  /** See ProcessIO. */
+  readonly prompt?: ProcessIO["prompt"];
 }
 
 export interface Command {
-  readonly about: string;
-  /** Behind the name of the command. */
+  readonly summary: string;
+  /** What follows the name of the command. */
   readonly usage: string;
-  /** What the word in capitals may be, and what each means. */
-  readonly words?: { readonly title: string; readonly rows: Readonly<Record<string, string>> };
-  /** Beyond those that every command takes. */
+  /** The values of the argument in capitals, and what each means. */
+  readonly args?: { readonly title: string; readonly rows: Readonly<Record<string, string>> };
+  /** Besides those that every command takes. */
   readonly flags: readonly FlagName[];
   /** Of --output. */
   readonly formats?: string;
   readonly examples: readonly string[];
   /** Throws PluginError, KubeError, PaperspaceError. */
-  readonly run: (words: readonly string[], flags: Flags, context: Context) => Promise<void>;
+  readonly run: (args: readonly string[], flags: Flags, context: CommandContext) => Promise<void>;
 }

@@ -3,24 +3,24 @@
  * types are in command.ts.
  */
 import type { Command } from "./command.ts";
-import { SHORTS } from "./kinds.ts";
+import { SHORT_NAMES } from "./kinds.ts";
 import { LIST_FORMATS, list } from "./list.ts";
-import { FAMILIES } from "./listables.ts";
+import { LISTABLES } from "./listables.ts";
 import { logs } from "./logs.ts";
 import { METRICS, METRICS_FORMATS, metrics } from "./metrics.ts";
 import { release } from "./release.ts";
 
-function mapped<T>(all: Readonly<Record<string, T>>, told: (one: T) => string): Record<string, string> {
-  return Object.fromEntries(Object.entries(all).map(([name, one]) => [name, told(one)]));
+function rowsOf<T>(all: Readonly<Record<string, T>>, describe: (one: T) => string): Record<string, string> {
+  return Object.fromEntries(Object.entries(all).map(([name, one]) => [name, describe(one)]));
 }
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
   list: {
-    about: "List what specs refer to: templates, machine types, users, networks and so on, with their ids",
+    summary: "List what specs refer to: templates, machine types, users, networks and so on, with their ids",
     usage: "WHAT [flags]",
-    words: {
+    args: {
       title: "WHAT is one of",
-      rows: mapped(FAMILIES, ({ about, usedIn }) => `${about} (${usedIn})`),
+      rows: rowsOf(LISTABLES, ({ summary, usedIn }) => `${summary} (${usedIn})`),
     },
     flags: ["name", "region", "available", "secret", "output"],
     formats: `${LIST_FORMATS.allowed}; table by default. name: only what goes into the spec`,
@@ -32,16 +32,16 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     run: list,
   },
   logs: {
-    about: "Print the log of a deployment, and follow it",
+    summary: "Print the log of a deployment, and follow it",
     usage: "psd/NAME [flags]",
     flags: ["follow", "instance", "since", "tail", "timestamps"],
     examples: ["logs psd/api", "logs psd/api -f --since 10m", "logs psd/api --tail=-1 --timestamps"],
     run: logs,
   },
   metrics: {
-    about: "Draw a metric of a deployment",
+    summary: "Draw a metric of a deployment",
     usage: "psd/NAME METRIC [flags]",
-    words: { title: "METRIC is one of", rows: mapped(METRICS, ({ about }) => about) },
+    args: { title: "METRIC is one of", rows: rowsOf(METRICS, ({ summary }) => summary) },
     flags: ["timeframe", "output"],
     formats: `${METRICS_FORMATS.allowed}; chart by default`,
     examples: [
@@ -52,9 +52,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     run: metrics,
   },
   release: {
-    about:
-      "Let objects go without an operator, before it is uninstalled: what they own stays, and goes on costing",
-    usage: `${SHORTS.map((short) => `${short}/NAME`).join("|")}… | --all [flags]`,
+    summary: "Release objects before the operator is uninstalled: what they own stays, and goes on costing",
+    usage: `${SHORT_NAMES.map((short) => `${short}/NAME`).join("|")}… | --all [flags]`,
     flags: ["all", "all-namespaces", "yes", "operator-namespace", "force"],
     examples: ["release psm/trainer psd/api", "release --all -n team-a", "release --all -A --yes"],
     run: release,

@@ -1,11 +1,11 @@
 /**
  * From `psd/NAME` to the deployment at Paperspace and the account that sees it. Reads one Kubernetes object, with the user's
- * own rights; what is asked of Paperspace then is the commands' business.
+ * own rights; the requests to Paperspace are in the commands.
  */
 import { isForbidden, isNotFound } from "../kube/errors.ts";
 import type { Condition, KubeObject } from "../kube/objects.ts";
 import { Resource } from "../kube/resource.ts";
-import type { Access, Opened } from "./access.ts";
+import type { Access, OpenedAccount } from "./access.ts";
 import { PluginError, UsageError } from "./failure.ts";
 import { kindOf, TYPES } from "./kinds.ts";
 
@@ -16,35 +16,34 @@ interface DeploymentObject extends KubeObject {
   status?: { id?: string; conditions?: Condition[] };
 }
 
-export interface Deployment {
+export interface DeploymentTarget {
   readonly namespace: string;
   readonly name: string;
   /** At Paperspace. */
   readonly id: string;
-  readonly account: Opened;
+  readonly account: OpenedAccount;
 }
 
 const NAME = /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/;
 
-/** The object's name out of what was typed. `what`: what only deployments have, for the error. Throws UsageError. */
-export function deploymentName(word: string | undefined, what: string): string {
-  if (word === undefined)
-    throw new UsageError(`which deployment? Give psd/NAME (kubectl get psd lists them)`);
-  const [head = "", ...rest] = word.split("/");
+/** The object's name in an argument. `what`: the noun for the error, of what only deployments have. Throws UsageError. */
+export function deploymentName(arg: string | undefined, what: string): string {
+  if (arg === undefined) throw new UsageError(`which deployment? Give psd/NAME (kubectl get psd lists them)`);
+  const [head = "", ...rest] = arg.split("/");
   const name = rest.length === 0 ? head : rest.join("/");
   const kind = rest.length === 0 ? "psd" : kindOf(head);
   if (kind === undefined)
-    throw new UsageError(`${word}: there is no kind "${head}" with ${what}; give psd/NAME`);
+    throw new UsageError(`${arg}: there is no kind "${head}" with ${what}; give psd/NAME`);
   if (kind !== "psd")
     throw new UsageError(
-      `${word}: ${TYPES[kind].noun}s have no ${what}, only deployments have; give psd/NAME`,
+      `${arg}: ${TYPES[kind].noun}s have no ${what}, only deployments have; give psd/NAME`,
     );
-  if (!NAME.test(name)) throw new UsageError(`${word}: this is no name of an object; give psd/NAME`);
+  if (!NAME.test(name)) throw new UsageError(`${arg}: this is no name of an object; give psd/NAME`);
   return name;
 }
 
-/** Throws PluginError where the object is not there, has no deployment yet, or no key can be had. */
-export async function openDeployment(access: Access, name: string): Promise<Deployment> {
+/** Throws PluginError where the object does not exist, has no deployment yet, or there is no usable key. */
+export async function openDeployment(access: Access, name: string): Promise<DeploymentTarget> {
   const namespace = await access.namespace();
   const { spec, status } = await read(access, namespace, name);
   const id = status?.id;
@@ -54,7 +53,7 @@ export async function openDeployment(access: Access, name: string): Promise<Depl
     throw new PluginError(`psd/${name} in namespace ${namespace} has no deployment at Paperspace yet${why}`);
   }
   const reference = spec?.credentialsSecretRef;
-  const account = await access.open(reference && { ...reference, asked: "object" });
+  const account = await access.open(reference && { ...reference, namedBy: "object" });
   return { namespace, name, id, account };
 }
 
@@ -70,7 +69,7 @@ async function read(access: Access, namespace: string, name: string): Promise<De
       );
     }
     if (!isNotFound(error)) throw error;
-    // Without the CRD, the server answers in plain text that there is no such path.
+    // Without the CRD, the API server answers 404 in plain text, without a Status.
     throw new PluginError(
       error.reason === "NotFound"
         ? `there is no ${DEPLOYMENTS.kind} "${name}" in namespace ${namespace}`

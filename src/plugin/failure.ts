@@ -1,17 +1,17 @@
 /**
- * How a command of the plugin ends other than well: what was typed wrongly, and what did not work. Which exit code that
- * is, is decided here; what is printed is decided in run.ts.
+ * How a command of the plugin fails: a wrong command line, or something that did not work. The exit codes are here; what is
+ * printed is decided in run.ts.
  */
 
 export const EXIT_OK = 0;
-/** The cluster or Paperspace said no, or did not answer. */
+/** The cluster or Paperspace refused a request or did not answer. */
 export const EXIT_FAILED = 1;
-/** The command line is wrong: nothing was asked of anybody. */
+/** The command line is wrong: no request was sent. */
 export const EXIT_USAGE = 2;
-/** Ended by Ctrl-C in the middle of something: 128 + SIGINT, as shells have it. */
+/** Interrupted by Ctrl-C: 128 + SIGINT, as in shells. */
 export const EXIT_INTERRUPTED = 130;
 
-/** The message is for the user, whole: what is wrong, and what can be done about it. */
+/** The message is all that the user sees: what is wrong, and what to do about it. */
 export class PluginError extends Error {
   override readonly name: string = "PluginError";
   readonly exitCode: number = EXIT_FAILED;

@@ -1,9 +1,9 @@
 /**
- * Every flag of the plugin, in one table, and how a command line is read. What the commands do with the values is theirs;
- * which command takes which flag is in commands.ts.
+ * Every flag of the plugin, in one table, and how a command line is read. Which command takes
+ * which flag is in commands.ts.
  */
 import { parseArgs } from "node:util";
-import { BadValue, bool, type Kind, label, oneOf, parseDuration, text } from "../base/options.ts";
+import { BadValue, bool, label, oneOf, parseDuration, text, type ValueType } from "../base/options.ts";
 import { UsageError } from "./failure.ts";
 
 /** Names of the vendor (deployments.md section 9). */
@@ -17,7 +17,7 @@ export interface Since {
 
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
-const since: Kind<Since> = {
+const since: ValueType<Since> = {
   allowed: "a duration such as 30s, 10m or 2h, or a time such as 2026-01-31T08:00:00Z",
   parse(value) {
     const ago = parseDuration(value);
@@ -29,7 +29,7 @@ const since: Kind<Since> = {
 };
 
 /** -1 means all, as with kubectl. */
-const tail: Kind<number> = {
+const tail: ValueType<number> = {
   allowed: "a number of lines, or -1 for all",
   parse(value) {
     if (!/^(-1|\d{1,9})$/.test(value)) throw new BadValue();
@@ -38,7 +38,7 @@ const tail: Kind<number> = {
 };
 
 /** A Secret, and the key in its data. */
-const secret: Kind<{ name: string; key?: string }> = {
+const secret: ValueType<{ name: string; key?: string }> = {
   allowed: "the name of a Secret, or NAME/KEY with a key of its data",
   parse(value) {
     const [, name, key] = /^([a-z0-9][-.a-z0-9]{0,252})(?:\/([-._a-zA-Z0-9]{1,253}))?$/.exec(value) ?? [];
@@ -48,16 +48,16 @@ const secret: Kind<{ name: string; key?: string }> = {
 };
 
 interface Flag<T> {
-  readonly kind: Kind<T>;
+  readonly type: ValueType<T>;
   readonly short?: string;
-  /** How the value is called in help; absent for switches. */
+  /** Placeholder of the value in help; absent for switches. */
   readonly value?: string;
-  readonly about: string;
+  readonly summary: string;
 }
 
-const flag = <T>(kind: Kind<T>, about: string, more: Partial<Flag<T>> = {}): Flag<T> => ({
-  kind,
-  about,
+const flag = <T>(type: ValueType<T>, summary: string, more: Partial<Flag<T>> = {}): Flag<T> => ({
+  type,
+  summary,
   ...more,
 });
 
@@ -102,14 +102,14 @@ export type Flags = {
 };
 
 /** Taken by every command. */
-export const COMMON: readonly FlagName[] = ["namespace", "context", "kubeconfig", "help", "version"];
+export const COMMON_FLAGS: readonly FlagName[] = ["namespace", "context", "kubeconfig", "help", "version"];
 
 export interface CommandLine {
-  readonly words: readonly string[];
+  readonly args: readonly string[];
   readonly flags: Flags;
 }
 
-/** Flags may stand anywhere among the words; the last of a repeated one counts. Throws UsageError. */
+/** Flags may stand anywhere among the arguments; the last of a repeated one counts. Throws UsageError. */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const options = Object.fromEntries(
     Object.entries(FLAGS).map(([name, { short, value }]: [string, Flag<unknown>]) => [
@@ -117,7 +117,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
       { type: value === undefined ? ("boolean" as const) : ("string" as const), ...(short && { short }) },
     ]),
   );
-  // Not strict: node's own messages would name neither what is valid nor, with secrets in mind, only the flag.
+  // Not strict: Node's own messages do not list what is valid, and may repeat a value that is a secret.
   const { tokens } = parseArgs({
     args: [...argv],
     options,
@@ -125,41 +125,41 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     allowPositionals: true,
     tokens: true,
   });
-  const words: string[] = [];
+  const args: string[] = [];
   const values: Record<string, unknown> = {};
   const unknown = tokens.find((token) => token.kind === "option" && !Object.hasOwn(FLAGS, token.name));
   if (unknown?.kind === "option") throw unknownFlag(unknown.rawName);
   for (const token of tokens) {
-    if (token.kind === "positional") words.push(token.value);
+    if (token.kind === "positional") args.push(token.value);
     if (token.kind !== "option") continue;
     values[token.name] = parsedValue(token.name as FlagName, token);
   }
-  return { words, flags: values as Flags };
+  return { args, flags: values as Flags };
 }
 
-interface Given {
+interface ParsedOption {
   readonly rawName: string;
   readonly value?: string | undefined;
   readonly inlineValue?: boolean | undefined;
 }
 
-function parsedValue(name: FlagName, { rawName, value: given, inlineValue }: Given): unknown {
-  const { kind, value: placeholder }: Flag<unknown> = FLAGS[name];
+function parsedValue(name: FlagName, { rawName, value: given, inlineValue }: ParsedOption): unknown {
+  const { type, value: placeholder }: Flag<unknown> = FLAGS[name];
   if (placeholder === undefined && given === undefined) return true;
-  // As kubectl has it: -o=json is -o json.
+  // As in kubectl: -o=json is -o json.
   const value = rawName.startsWith("--") || !inlineValue ? given : given?.replace(/^=/, "");
   // -1 is a value, -f is the next flag.
   const missing = value === undefined || (!inlineValue && /^-(?!\d)/.test(value));
-  if (missing) throw new UsageError(`${rawName}: the value is missing; give ${kind.allowed}`);
+  if (missing) throw new UsageError(`${rawName}: the value is missing; give ${type.allowed}`);
   try {
-    return kind.parse(value);
+    return type.parse(value);
   } catch (error) {
     if (!(error instanceof BadValue)) throw error;
-    throw new UsageError(`${rawName}: ${JSON.stringify(value)} is not allowed; give ${kind.allowed}`);
+    throw new UsageError(`${rawName}: ${JSON.stringify(value)} is not allowed; give ${type.allowed}`);
   }
 }
 
-/** The value is not repeated: it may be a key that somebody tries to give by a flag. */
+/** The value is not repeated: it may be an API key that the user tries to pass by a flag. */
 function unknownFlag(name: string): UsageError {
   const isKey = /^--?(paperspace[-_]?)?api[-_]?key$/i.test(name);
   return new UsageError(
@@ -171,8 +171,8 @@ function unknownFlag(name: string): UsageError {
   );
 }
 
-/** A flag as help shows it: `-n, --namespace=NAME`. */
-export function written(name: FlagName): string {
+/** A flag as shown in help: `-n, --namespace=NAME`. */
+export function flagSyntax(name: FlagName): string {
   const { short, value }: Flag<unknown> = FLAGS[name];
   return `${short ? `-${short}, ` : "    "}--${name}${value ? `=${value}` : ""}`;
 }

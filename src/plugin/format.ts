@@ -1,10 +1,10 @@
 /** The flag --output, whose values differ from command to command. */
-import { BadValue, type Kind } from "../base/options.ts";
+import { BadValue, type ValueType } from "../base/options.ts";
 import { UsageError } from "./failure.ts";
 import type { Flags } from "./flags.ts";
 
-/** Undefined where none was given. Throws UsageError with what this command can print. */
-export function chosen<T>({ output }: Flags, formats: Kind<T>): T | undefined {
+/** Undefined where none was given. Throws UsageError that lists the formats of this command. */
+export function outputFormat<T>({ output }: Flags, formats: ValueType<T>): T | undefined {
   if (output === undefined) return undefined;
   try {
     return formats.parse(output);

@@ -1,11 +1,11 @@
 /** The help texts, made from the tables of commands and flags. */
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
-import { COMMON, FLAGS, type FlagName, written } from "./flags.ts";
+import { COMMON_FLAGS, FLAGS, type FlagName, flagSyntax } from "./flags.ts";
 
 const PROGRAM = "kubectl paperspace";
 
-/** Ends without a line end. `command` is undefined for the help of the whole. */
+/** Without a line end. `command` undefined: the general help. */
 export function helpText(command?: string): string {
   const known = command === undefined ? undefined : COMMANDS[command];
   return (known && command !== undefined ? commandHelp(command, known) : generalHelp()).join("\n");
@@ -20,10 +20,10 @@ function generalHelp(): string[] {
     `  ${PROGRAM} COMMAND [flags]`,
     "",
     "Commands:",
-    ...rows(Object.entries(COMMANDS).map(([name, { about }]) => [name, about])),
+    ...rows(Object.entries(COMMANDS).map(([name, { summary }]) => [name, summary])),
     "",
     "Flags of all commands:",
-    ...rows(COMMON.map((name) => [written(name), FLAGS[name].about])),
+    ...rows(COMMON_FLAGS.map((name) => [flagSyntax(name), FLAGS[name].summary])),
     "",
     "The API key comes from the Secret that the object names (spec.credentialsSecretRef), else from the Secret",
     "paperspace-credentials of the namespace, else from the environment variable PAPERSPACE_API_KEY. Secrets are read",
@@ -31,29 +31,29 @@ function generalHelp(): string[] {
     "",
     "The exit code is 0 when all went well, 1 when something failed, 2 when the command line is wrong.",
     "",
-    `"${PROGRAM} COMMAND --help" tells more about a command.`,
+    `"${PROGRAM} COMMAND --help" shows more about a command.`,
   ];
 }
 
 function commandHelp(name: string, command: Command): string[] {
-  const { about, usage, words, flags, formats, examples } = command;
-  const aboutFlag = (flag: FlagName) =>
-    flag === "output" && formats ? `${FLAGS.output.about}: ${formats}` : FLAGS[flag].about;
+  const { summary, usage, args, flags, formats, examples } = command;
+  const flagSummary = (flag: FlagName) =>
+    flag === "output" && formats ? `${FLAGS.output.summary}: ${formats}` : FLAGS[flag].summary;
   return [
-    `${about}.`,
+    `${summary}.`,
     "",
     "Usage:",
     `  ${PROGRAM} ${name} ${usage}`,
-    ...(words ? ["", `${words.title}:`, ...rows(Object.entries(words.rows))] : []),
+    ...(args ? ["", `${args.title}:`, ...rows(Object.entries(args.rows))] : []),
     "",
     "Examples:",
     ...examples.map((example) => `  ${PROGRAM} ${example}`),
     "",
     "Flags:",
-    ...rows(flags.map((flag) => [written(flag), aboutFlag(flag)])),
+    ...rows(flags.map((flag) => [flagSyntax(flag), flagSummary(flag)])),
     "",
     "Flags of all commands:",
-    ...rows(COMMON.map((flag) => [written(flag), FLAGS[flag].about])),
+    ...rows(COMMON_FLAGS.map((flag) => [flagSyntax(flag), FLAGS[flag].summary])),
   ];
 }
 

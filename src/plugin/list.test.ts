@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Handler, page, Stage } from "../../test/plugin/plugin-env.ts";
+import { type Handler, PluginEnv, page } from "../../test/plugin/plugin-env.ts";
 
 const types = (...labels: string[]) =>
   labels.map((label) => ({ machineTypeLabel: label.replace("!", ""), isAvailable: !label.endsWith("!") }));
@@ -105,14 +105,14 @@ const API: Handler = ({ path, query }) => {
 };
 
 async function shown(line: string): Promise<string> {
-  const stage = new Stage({ handle: API });
-  await stage.secret();
-  expect([await stage.run(line), stage.err]).toEqual([0, ""]);
-  return `\n${stage.out}`;
+  const plugin = new PluginEnv({ handle: API });
+  await plugin.secret();
+  expect([await plugin.run(line), plugin.err]).toEqual([0, ""]);
+  return `\n${plugin.out}`;
 }
 
 describe("tables", () => {
-  it("show the vendor's templates and the team's living ones, without what would steer a terminal", async () => {
+  it("show the vendor's templates and the team's existing ones, without control sequences", async () => {
     expect(await shown("list templates")).toMatchInlineSnapshot(`
       "
       ID         NAME                  OS             SIZE     KIND     REGION
@@ -124,7 +124,7 @@ describe("tables", () => {
     `);
   });
 
-  it("show types in the order in which people count, with the templates that run on each", async () => {
+  it("show types in numeric order, with the templates that run on each", async () => {
     expect(await shown("list types")).toMatchInlineSnapshot(`
       "
       TYPE    TEMPLATES
@@ -179,19 +179,19 @@ describe("tables", () => {
 });
 
 describe("--available", () => {
-  it("asks about the types that are shown and no others, and takes no answer for unknown", async () => {
-    const stage = new Stage({ handle: API });
-    await stage.secret();
-    await stage.run("list types --name 00 --available --region ca1");
-    expect(`\n${stage.out}`).toMatchInlineSnapshot(`
+  it("reads the availability of the shown types only, and shows unknown where there is no answer", async () => {
+    const plugin = new PluginEnv({ handle: API });
+    await plugin.secret();
+    await plugin.run("list types --name 00 --available --region ca1");
+    expect(`\n${plugin.out}`).toMatchInlineSnapshot(`
       "
       TYPE    TEMPLATES   FREE-IN-CA1
       A4000   1/1         true
       H100    0/1         unknown
       "
     `);
-    const asked = stage.asked.filter(({ path }) => path === "/machine-availability");
-    expect(asked.map(({ query }) => query)).toEqual([
+    const availability = plugin.requests.filter(({ path }) => path === "/machine-availability");
+    expect(availability.map(({ query }) => query)).toEqual([
       { machineType: "A4000", region: "ca1" },
       { machineType: "H100", region: "ca1" },
     ]);
@@ -210,7 +210,7 @@ describe("--name and --output", () => {
     expect(await shown("list projects -o=name")).toBe("\np1\n");
   });
 
-  it("prints JSON with the API's own names, in which nothing can steer a terminal", async () => {
+  it("prints JSON with the API's own names and escaped control characters", async () => {
     const json = await shown("list templates -o json");
     expect(JSON.parse(json)).toEqual(
       expect.arrayContaining([
@@ -230,17 +230,17 @@ describe("--name and --output", () => {
     expect(await shown("list projects --name nothing -o json")).toBe("\n[]\n");
   });
 
-  it("says on standard error that nothing was found, so that a pipe gets nothing", async () => {
-    const stage = new Stage({ handle: API });
-    await stage.secret();
-    expect(await stage.run("list networks --name nothing")).toBe(0);
-    expect([stage.out, stage.err]).toEqual(["", "No networks found.\n"]);
+  it("reports on standard error that nothing was found, so that a pipe gets nothing", async () => {
+    const plugin = new PluginEnv({ handle: API });
+    await plugin.secret();
+    expect(await plugin.run("list networks --name nothing")).toBe(0);
+    expect([plugin.out, plugin.err]).toEqual(["", "No networks found.\n"]);
   });
 });
 
-describe("what goes wrong on the way", () => {
-  it("is an error and prints no half of a list", async () => {
-    const stage = new Stage({
+describe("a failure between two pages", () => {
+  it("is an error and prints no partial list", async () => {
+    const plugin = new PluginEnv({
       handle: ({ path, query }) =>
         path !== "/projects"
           ? undefined
@@ -248,9 +248,9 @@ describe("what goes wrong on the way", () => {
             ? { status: 403, body: { code: "FORBIDDEN", message: "no more" } }
             : { body: { hasMore: true, nextPage: "x", items: [{ id: "p1", name: "one" }] } },
     });
-    await stage.secret();
-    expect(await stage.run("list projects")).toBe(1);
-    expect([stage.out, stage.err]).toEqual([
+    await plugin.secret();
+    expect(await plugin.run("list projects")).toBe(1);
+    expect([plugin.out, plugin.err]).toEqual([
       "",
       "error: GET /projects: refused with 403 FORBIDDEN: no more\n",
     ]);

@@ -1,36 +1,36 @@
-/** The command `list`: which family, which of its items, and in which form they are printed. */
+/** The command `list`: what is listed, which items of it, and in which format they are printed. */
 import { oneOf } from "../base/options.ts";
 import { clip } from "../paperspace/errors.ts";
 import type { Access } from "./access.ts";
-import type { Context } from "./command.ts";
+import type { CommandContext } from "./command.ts";
 import { UsageError } from "./failure.ts";
 import type { FlagName, Flags } from "./flags.ts";
-import { chosen } from "./format.ts";
-import { FAMILIES, type Family, type Item } from "./listables.ts";
+import { outputFormat } from "./format.ts";
+import { LISTABLES, type Listable, type ListedItem } from "./listables.ts";
 import { printableJson } from "./plain-text.ts";
 import { table } from "./table.ts";
 
 export const LIST_FORMATS = oneOf("table", "json", "name");
 
-/** Flags that only some families take. */
-const SOME: readonly FlagName[] = ["region", "available"];
+/** Flags that only some listables take. */
+const SPECIFIC_FLAGS: readonly FlagName[] = ["region", "available"];
 
-export async function list(words: readonly string[], flags: Flags, context: Context): Promise<void> {
-  const { word, family } = familyOf(words);
-  const format = chosen(flags, LIST_FORMATS) ?? "table";
-  for (const name of SOME)
-    if (flags[name] !== undefined && !family.flags.includes(name))
-      throw new UsageError(`--${name} is no flag of list ${word}; see kubectl paperspace list --help`);
-  family.check?.(flags);
-  const { screen, clock } = context;
-  const items = await read(family, flags, context.access, context.signal);
-  if (format === "json") return screen.print(`${printableJson(items)}\n`);
+export async function list(args: readonly string[], flags: Flags, context: CommandContext): Promise<void> {
+  const { name: listed, listable } = listableOf(args);
+  const format = outputFormat(flags, LIST_FORMATS) ?? "table";
+  for (const name of SPECIFIC_FLAGS)
+    if (flags[name] !== undefined && !listable.flags.includes(name))
+      throw new UsageError(`--${name} is no flag of list ${listed}; see kubectl paperspace list --help`);
+  listable.check?.(flags);
+  const { output, clock } = context;
+  const items = await read(listable, flags, context.access, context.signal);
+  if (format === "json") return output.print(`${printableJson(items)}\n`);
   if (format === "name")
-    return screen.print(items.map((item) => `${clip(family.reference(item))}\n`).join(""));
-  if (items.length === 0) return screen.note(`No ${word} found.`);
-  const columns = Object.entries(family.columns(flags));
+    return output.print(items.map((item) => `${clip(listable.reference(item))}\n`).join(""));
+  if (items.length === 0) return output.note(`No ${listed} found.`);
+  const columns = Object.entries(listable.columns(flags));
   const rows = items.map((item) => columns.map(([, cell]) => cell(item, clock.now())));
-  screen.print(
+  output.print(
     table(
       columns.map(([header]) => header),
       rows,
@@ -38,28 +38,33 @@ export async function list(words: readonly string[], flags: Flags, context: Cont
   );
 }
 
-function familyOf([word, ...more]: readonly string[]): { word: string; family: Family } {
-  const valid = `one of ${Object.keys(FAMILIES).join(", ")}`;
-  if (word === undefined) throw new UsageError(`list what? Give ${valid}`);
-  const family = Object.hasOwn(FAMILIES, word) ? FAMILIES[word] : undefined;
-  if (!family) throw new UsageError(`${JSON.stringify(word)} cannot be listed; give ${valid}`);
+function listableOf([name, ...more]: readonly string[]): { name: string; listable: Listable } {
+  const valid = `one of ${Object.keys(LISTABLES).join(", ")}`;
+  if (name === undefined) throw new UsageError(`list what? Give ${valid}`);
+  const listable = Object.hasOwn(LISTABLES, name) ? LISTABLES[name] : undefined;
+  if (!listable) throw new UsageError(`${JSON.stringify(name)} cannot be listed; give ${valid}`);
   if (more.length > 0)
-    throw new UsageError(`list ${word} takes no further words, but ${JSON.stringify(more[0])} came`);
-  return { word, family };
+    throw new UsageError(`list ${name} takes no further arguments, but ${JSON.stringify(more[0])} came`);
+  return { name, listable };
 }
 
-async function read(family: Family, flags: Flags, access: Access, signal: AbortSignal): Promise<Item[]> {
-  const account = await access.open(flags.secret && { ...flags.secret, asked: "flag" });
-  const wanted = flags.name?.toLowerCase() ?? "";
-  const items = (await family.read(account, flags, signal)).filter((item) =>
-    family.names(item).toLowerCase().includes(wanted),
+async function read(
+  listable: Listable,
+  flags: Flags,
+  access: Access,
+  signal: AbortSignal,
+): Promise<ListedItem[]> {
+  const account = await access.open(flags.secret && { ...flags.secret, namedBy: "flag" });
+  const filter = flags.name?.toLowerCase() ?? "";
+  const items = (await listable.read(account, flags, signal)).filter((item) =>
+    listable.searchedText(item).toLowerCase().includes(filter),
   );
   // A5000 after A4000, and C10 after C7.
   const order = new Intl.Collator("en", { numeric: true });
   items.sort(
     (a, b) =>
-      order.compare(family.names(a), family.names(b)) ||
-      order.compare(family.reference(a), family.reference(b)),
+      order.compare(listable.searchedText(a), listable.searchedText(b)) ||
+      order.compare(listable.reference(a), listable.reference(b)),
   );
-  return family.complete ? family.complete(items, account, flags, signal) : items;
+  return listable.complete ? listable.complete(items, account, flags, signal) : items;
 }

@@ -1,38 +1,43 @@
 /**
- * What `list` can show: for each family of the API, how it is read to its end, and its columns. Answers are read leniently,
- * and only what is named here is shown (other-resources.md); how it is printed is in list.ts.
+ * What `list` can show: for each resource of the API, how all of it is read, and its columns. Answers are read leniently, and
+ * only the fields named here are shown (other-resources.md); printing is in list.ts.
  */
 import { Type } from "typebox";
 import { PaperspaceError } from "../paperspace/errors.ts";
 import { apiPath } from "../paperspace/transport.ts";
-import type { Opened } from "./access.ts";
+import type { OpenedAccount } from "./access.ts";
 import { UsageError } from "./failure.ts";
 import type { FlagName, Flags } from "./flags.ts";
 import { age } from "./table.ts";
 
-/** One thing that is listed, with the API's own names. */
-export type Item = Readonly<Record<string, unknown>>;
+/** One listed resource, with the API's own field names. */
+export type ListedItem = Readonly<Record<string, unknown>>;
 
-export interface Family {
-  readonly about: string;
-  /** The field of a spec that takes what `-o name` prints. */
+export interface Listable {
+  readonly summary: string;
+  /** The spec field that takes what `-o name` prints. */
   readonly usedIn: string;
-  /** Beyond --name, --secret and --output. */
+  /** Besides --name, --secret and --output. */
   readonly flags: readonly FlagName[];
-  /** Throws UsageError before anything is asked. */
+  /** Throws UsageError before any request is sent. */
   readonly check?: (flags: Flags) => void;
   /** All pages. --name is applied by `list`. */
-  readonly read: (account: Opened, flags: Flags, signal: AbortSignal) => Promise<Item[]>;
-  /** Where --name looks. */
-  readonly names: (item: Item) => string;
-  /** What a spec takes. */
-  readonly reference: (item: Item) => string;
+  readonly read: (account: OpenedAccount, flags: Flags, signal: AbortSignal) => Promise<ListedItem[]>;
+  /** What --name filters on. */
+  readonly searchedText: (item: ListedItem) => string;
+  /** The value for the spec. */
+  readonly reference: (item: ListedItem) => string;
   /** Headers and cells; `now` in milliseconds since the epoch. */
   readonly columns: (
     flags: Flags,
-  ) => Readonly<Record<string, (item: Item, now: number) => string | undefined>>;
-  /** Asks about what is shown, once it is known what that is. */
-  readonly complete?: (items: Item[], account: Opened, flags: Flags, signal: AbortSignal) => Promise<Item[]>;
+  ) => Readonly<Record<string, (item: ListedItem, now: number) => string | undefined>>;
+  /** Further reads for the items that are shown, after filtering. */
+  readonly complete?: (
+    items: ListedItem[],
+    account: OpenedAccount,
+    flags: Flags,
+    signal: AbortSignal,
+  ) => Promise<ListedItem[]>;
 }
 
 const anything = Type.Record(Type.String(), Type.Unknown());
@@ -42,48 +47,50 @@ const text = (value: unknown): string | undefined =>
 const yesNo = (value: unknown): string | undefined =>
   typeof value === "boolean" ? (value ? "true" : "false") : undefined;
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
-const record = (value: unknown): Item =>
-  typeof value === "object" && value !== null ? (value as Item) : Object.freeze({});
-const cell = (field: string) => (item: Item) => text(item[field]);
-const ageOf = (item: Item, now: number) => age(item.dtCreated, now);
+const record = (value: unknown): ListedItem =>
+  typeof value === "object" && value !== null ? (value as ListedItem) : Object.freeze({});
+const cell = (field: string) => (item: ListedItem) => text(item[field]);
+const ageOf = (item: ListedItem, now: number) => age(item.dtCreated, now);
 
 /** dtDeleted may be null, absent or an empty object: only a string is a date. */
-const isAlive = ({ dtDeleted }: Item): boolean => typeof dtDeleted !== "string";
+const isAlive = ({ dtDeleted }: ListedItem): boolean => typeof dtDeleted !== "string";
 
-async function all({ api }: Opened, path: string, signal: AbortSignal): Promise<Item[]> {
-  const items: Item[] = [];
+async function all({ api }: OpenedAccount, path: string, signal: AbortSignal): Promise<ListedItem[]> {
+  const items: ListedItem[] = [];
   for await (const page of api.pages({ path, item: anything, signal })) items.push(...page.items);
   return items.filter(isAlive);
 }
 
-/** The named fields of an item, absent ones as null: what this family shows does not depend on the API's mood. */
-function only(item: Item, ...fields: string[]): Item {
+/** The named fields of an item, absent ones as null: the output always has the same fields. */
+function only(item: ListedItem, ...fields: string[]): ListedItem {
   return Object.fromEntries(fields.map((field) => [field, item[field] ?? null]));
 }
 
-/** Networks are known with both spellings, ny2 and East Coast (NY2) (observed-in-the-field 12). */
-function inRegion(item: Item, region: string | undefined): boolean {
+/** The API reports regions of networks in two spellings, ny2 and East Coast (NY2) (observed-in-the-field 12). */
+function inRegion(item: ListedItem, region: string | undefined): boolean {
   if (region === undefined) return true;
   const code = (name: string) => (/\(([^)]+)\)\s*$/.exec(name)?.[1] ?? name).trim().toLowerCase();
   return code(text(item.region) ?? "") === code(region);
 }
 
-const family = (more: Partial<Family> & Pick<Family, "about" | "usedIn" | "read" | "columns">): Family => ({
+const listable = (
+  more: Partial<Listable> & Pick<Listable, "summary" | "usedIn" | "read" | "columns">,
+): Listable => ({
   flags: [],
-  names: (item) => text(item.name) ?? "",
+  searchedText: (item) => text(item.name) ?? "",
   reference: (item) => text(item.id) ?? "",
   ...more,
 });
 
-const templates = family({
-  about: "disk images: the vendor's and the team's own",
+const templates = listable({
+  summary: "disk images: the vendor's and the team's own",
   usedIn: "templateId",
   async read(account, _, signal) {
     const [vendor, custom] = await Promise.all([
       all(account, "/os-templates", signal),
       all(account, "/custom-templates", signal),
     ]);
-    const shown = (kind: string) => (item: Item) => ({
+    const shown = (kind: string) => (item: ListedItem) => ({
       ...only(
         item,
         "id",
@@ -108,8 +115,8 @@ const templates = family({
   }),
 });
 
-const types = family({
-  about: "machine types, and how many of the vendor's templates run on each",
+const types = listable({
+  summary: "machine types, and how many of the vendor's templates run on each",
   usedIn: "machineType",
   flags: ["available", "region"],
   check({ available, region }) {
@@ -152,7 +159,7 @@ const types = family({
         });
         return body.available;
       } catch (error) {
-        // Not every API has it (machines.md section 5.5), and it is a hint: nobody knows then.
+        // Not every API has it (machines.md section 5.5), and it is only a hint: unknown then.
         if (error instanceof PaperspaceError && !signal.aborted) return null;
         throw error;
       }
@@ -165,13 +172,13 @@ const types = family({
     TYPE: cell("name"),
     TEMPLATES: ({ templates, templatesListed }) => `${templates}/${templatesListed}`,
     ...(available && {
-      [`FREE-IN-${region?.toUpperCase()}`]: ({ available: free }: Item) => yesNo(free) ?? "unknown",
+      [`FREE-IN-${region?.toUpperCase()}`]: ({ available: free }: ListedItem) => yesNo(free) ?? "unknown",
     }),
   }),
 });
 
-const users = family({
-  about: "members of the key's team",
+const users = listable({
+  summary: "members of the key's team",
   usedIn: "accessors.userIds",
   async read(account, _, signal) {
     const members = await all(account, apiPath`/teams/${account.team}/users`, signal);
@@ -183,7 +190,7 @@ const users = family({
       return { ...only({ id, email, lastActive }, "id", "email", "lastActive"), name, role, confirmed };
     });
   },
-  names: ({ name, email }) => `${text(email) ?? ""}\n${text(name) ?? ""}`,
+  searchedText: ({ name, email }) => `${text(email) ?? ""}\n${text(name) ?? ""}`,
   columns: () => ({
     ID: cell("id"),
     EMAIL: cell("email"),
@@ -193,8 +200,8 @@ const users = family({
   }),
 });
 
-const networks = family({
-  about: "private networks",
+const networks = listable({
+  summary: "private networks",
   usedIn: "networkId",
   flags: ["region"],
   async read(account, { region }, signal) {
@@ -213,8 +220,8 @@ const networks = family({
   }),
 });
 
-const scripts = family({
-  about: "startup scripts (the API never shows their text)",
+const scripts = listable({
+  summary: "startup scripts (the API never shows their text)",
   usedIn: "startupScriptId",
   async read(account, _, signal) {
     const found = await all(account, "/startup-scripts", signal);
@@ -232,8 +239,8 @@ const scripts = family({
   }),
 });
 
-const projects = family({
-  about: "projects, which deployments belong to",
+const projects = listable({
+  summary: "projects, which deployments belong to",
   usedIn: "projectId",
   async read(account, _, signal) {
     const found = await all(account, "/projects", signal);
@@ -242,8 +249,8 @@ const projects = family({
   columns: () => ({ ID: cell("id"), NAME: cell("name"), REPOSITORY: cell("repoUrl"), AGE: ageOf }),
 });
 
-const registries = family({
-  about: "container registries; deployments refer to them by name",
+const registries = listable({
+  summary: "container registries; deployments refer to them by name",
   usedIn: "containerRegistry",
   async read(account, _, signal) {
     const found = await all(account, "/container-registries", signal);
@@ -261,7 +268,7 @@ const registries = family({
   }),
 });
 
-export const FAMILIES: Readonly<Record<string, Family>> = {
+export const LISTABLES: Readonly<Record<string, Listable>> = {
   templates,
   types,
   users,

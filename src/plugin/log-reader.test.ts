@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FakeLog, logStage, printed } from "../../test/plugin/log.ts";
+import { FakeLog, pluginWithLog, printed } from "../../test/plugin/log.ts";
 import { LATE_MS } from "./log-reader.ts";
 
 interface Turn {
-  /** Milliseconds until the next poll sees them, and how many lines come. */
+  /** Milliseconds until the next poll, and how many lines are added before it. */
   readonly count: number;
   /** By how much each line is older than the newest possible. */
   readonly lateMs: readonly number[];
@@ -25,54 +25,54 @@ describe("following, whatever comes: many lines at once, equal times, late lines
       fc.asyncProperty(fc.nat(300), fc.array(turn, { maxLength: 5 }), async (old, turns) => {
         const log = new FakeLog();
         for (let i = 0; i < old; i++) log.add(-i);
-        const stage = await logStage(log, 0);
-        const run = stage.run("logs psd/api -f --tail 0");
-        await stage.clock.settle();
+        const plugin = await pluginWithLog(log, 0);
+        const run = plugin.run("logs psd/api -f --tail 0");
+        await plugin.clock.settle();
         let now = 0;
         for (const { count, lateMs, breaksAt } of turns) {
-          now = stage.clock.now() - Date.UTC(2026, 0, 31, 8, 0);
-          // None is older than what was there already by more than a line may be late.
+          now = plugin.clock.now() - Date.UTC(2026, 0, 31, 8, 0);
+          // No line is older than the newest one by more than a line may be late.
           for (let i = 0; i < count; i++) log.add(now - (lateMs[i % lateMs.length] ?? 0));
-          const before = log.asked;
-          log.broken = (nth) => (breaksAt !== undefined && nth === before + breaksAt ? 503 : undefined);
-          await stage.clock.advance(15_000);
+          const before = log.requests;
+          log.failure = (nth) => (breaksAt !== undefined && nth === before + breaksAt ? 503 : undefined);
+          await plugin.clock.advance(15_000);
         }
-        log.broken = () => undefined;
-        await stage.clock.advance(15_000);
-        stage.stop.abort();
+        log.failure = () => undefined;
+        await plugin.clock.advance(15_000);
+        plugin.stop.abort();
         await run;
         const expected = log.lines.slice(old).map(({ message }) => message ?? "");
-        expect(printed(stage).sort()).toEqual(expected.sort());
+        expect(printed(plugin).sort()).toEqual(expected.sort());
       }),
       { numRuns: 40 },
     );
   });
 
-  it("is not led astray by a line from the future: those that follow are shown", async () => {
+  it("still shows later lines after one with a time in the future", async () => {
     const log = new FakeLog();
     log.add(0);
     log.add(86_400_000);
-    const stage = await logStage(log, 0);
-    const run = stage.run("logs psd/api -f --tail 0");
-    await stage.clock.advance(3_000);
+    const plugin = await pluginWithLog(log, 0);
+    const run = plugin.run("logs psd/api -f --tail 0");
+    await plugin.clock.advance(3_000);
     log.add(3_000);
     log.add(4_000);
-    await stage.clock.advance(3_000);
-    expect(printed(stage)).toEqual(["line 2", "line 3"]);
-    stage.stop.abort();
+    await plugin.clock.advance(3_000);
+    expect(printed(plugin)).toEqual(["line 2", "line 3"]);
+    plugin.stop.abort();
     await run;
   });
 
-  it("costs one call a poll where nothing happens", async () => {
+  it("sends one request a poll where there are no new lines", async () => {
     const log = new FakeLog();
     for (let i = 0; i < 500; i++) log.add(i * 1_000);
-    const stage = await logStage(log, 500_000);
-    const run = stage.run("logs psd/api -f --tail 5");
-    await stage.clock.settle();
-    const before = log.asked;
-    await stage.clock.advance(30_000);
-    expect(log.asked - before).toBe(10);
-    stage.stop.abort();
+    const plugin = await pluginWithLog(log, 500_000);
+    const run = plugin.run("logs psd/api -f --tail 5");
+    await plugin.clock.settle();
+    const before = log.requests;
+    await plugin.clock.advance(30_000);
+    expect(log.requests - before).toBe(10);
+    plugin.stop.abort();
     await run;
   });
 });

@@ -1,6 +1,6 @@
 /**
- * The log of a deployment, read without gap and without repetition. The API knows pages only, newest first: no following, no
- * time window (deployments.md section 8). Knows no terminal.
+ * Reads the log of a deployment without gaps and repetitions. The API offers pages only, newest first: no following, no time
+ * window (deployments.md section 8). Printing is in logs.ts.
  */
 import { type Static, Type } from "typebox";
 import type { Clock } from "../base/clock.ts";
@@ -26,14 +26,14 @@ export interface LogReaderOptions {
   readonly signal: AbortSignal;
 }
 
-/** Lines of several instances may arrive out of order; those that are late by up to this are found all the same. */
+/** Lines of several instances may arrive out of order; those that are late by up to this are still found. */
 export const LATE_MS = 2_000;
 const PAGE = 120;
 
 export class LogReader {
   readonly #options: LogReaderOptions;
   readonly #since: number;
-  /** Ids of all lines not older than the boundary, with their times: equal times are told apart by them. */
+  /** Ids of all lines not older than the boundary, with their times: they distinguish lines of equal times. */
   readonly #seen = new Map<string, number>();
   /** Milliseconds since the epoch. Every line from here on has been seen; never goes back. */
   #boundary = Number.NEGATIVE_INFINITY;
@@ -44,14 +44,14 @@ export class LogReader {
   }
 
   /**
-   * The newest `tail` lines, oldest first, and whether there are older ones. With `follow`, reads on until `next` can tell
-   * old lines from new ones.
+   * The newest `tail` lines, oldest first, and whether there are older ones. With `follow`, reads on until `next` can
+   * distinguish old lines from new ones.
    */
   async first(tail: number, follow: boolean): Promise<{ lines: LogLine[]; more: boolean }> {
     const lines: LogLine[] = [];
     const ids = new Map<string, number>();
     let boundary = Number.NEGATIVE_INFINITY;
-    // One more than asked for tells whether there are older ones.
+    // One more than requested shows whether there are older ones.
     for await (const page of this.#pages(follow ? PAGE : Math.min(PAGE, tail + 1))) {
       if (boundary === Number.NEGATIVE_INFINITY) boundary = this.#boundaryOf(page.map(timeOf));
       for (const line of page) {
@@ -63,12 +63,12 @@ export class LogReader {
       if (last < this.#since) break;
       if (lines.length > tail && (!follow || last < boundary)) break;
     }
-    this.#learn(ids);
+    this.#remember(ids);
     const shown = Math.min(tail, lines.length);
     return { lines: lines.slice(0, shown).reverse(), more: lines.length > shown };
   }
 
-  /** What came since, oldest first. Where it throws, nothing is lost: the next call brings that as well. */
+  /** Lines since the last call, oldest first. Where it throws, nothing is lost: the next call returns them. */
   async next(): Promise<LogLine[]> {
     const lines: LogLine[] = [];
     const ids = new Map<string, number>();
@@ -81,7 +81,7 @@ export class LogReader {
       }
       if (timeOf(page.at(-1)) < from) break;
     }
-    this.#learn(ids);
+    this.#remember(ids);
     return lines.reverse();
   }
 
@@ -93,7 +93,7 @@ export class LogReader {
     for await (const { items } of api.pages({ path, query, item: logItem, limit, signal })) yield items;
   }
 
-  #learn(ids: ReadonlyMap<string, number>): void {
+  #remember(ids: ReadonlyMap<string, number>): void {
     for (const [id, at] of ids) this.#seen.set(id, at);
     this.#boundary = Math.max(this.#boundary, this.#boundaryOf([...ids.values()]));
     for (const [id, at] of this.#seen) if (at < this.#boundary) this.#seen.delete(id);
@@ -102,7 +102,7 @@ export class LogReader {
   #boundaryOf(times: readonly number[]): number {
     const known = times.filter((time) => !Number.isNaN(time));
     const newest = known.reduce((max, time) => Math.max(max, time), Number.NEGATIVE_INFINITY);
-    // A line from the future must not make all that follow it old.
+    // A line with a time in the future must not make all later lines count as old.
     return Math.min(newest, this.#options.clock.now()) - LATE_MS;
   }
 }

@@ -14,7 +14,7 @@ function run(args: readonly string[], nodeArgs: readonly string[] = []) {
 }
 
 describe("bin/kubectl-paperspace.js", () => {
-  it("may be run, else kubectl warns and does not take it", () => {
+  it("is executable, else kubectl warns and ignores it", () => {
     expect(() => accessSync(BIN, constants.X_OK)).not.toThrow();
   });
 
@@ -23,7 +23,7 @@ describe("bin/kubectl-paperspace.js", () => {
     expect(run(["list"])).toMatchObject({ status: 2, stdout: "" });
   });
 
-  it("says what is wanting where node is too old, instead of failing over its own source", () => {
+  it("reports the required version where node is too old, instead of a syntax error", () => {
     const older = `const versions = { ...process.versions, node: "20.19.0" };
       Object.defineProperty(process, "versions", { value: versions });`;
     const { status, stdout, stderr } = run(["--version"], ["--import", `data:text/javascript,${older}`]);

@@ -8,23 +8,23 @@ import { EXIT_FAILED } from "./failure.ts";
 import { runPlugin } from "./run.ts";
 
 const stop = new AbortController();
-// Once: whoever presses Ctrl-C again is not kept waiting.
+// Once: a second Ctrl-C ends the process at once.
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => stop.abort(new Error(signal)));
 }
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    // Whoever read has enough, as `head` does: that is no failure, and nobody is there to be told.
+    // The reader closed the pipe, as `head` does: no failure, and nowhere left to report one.
     process.exit(error.code === "EPIPE" ? 0 : EXIT_FAILED);
   });
 }
 
-/** Standard error takes the question: standard output may be a file. End of input is an empty answer. */
-async function ask(question: string): Promise<string> {
+/** The question goes to standard error: standard output may be a file. End of input is an empty answer. */
+async function prompt(question: string): Promise<string> {
   const { createInterface } = await import("node:readline");
   const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
   return new Promise((resolve, reject) => {
-    const give = (answer: string) => {
+    const finish = (answer: string) => {
       resolve(answer);
       lines.close();
     };
@@ -33,8 +33,8 @@ async function ask(question: string): Promise<string> {
       lines.close();
     };
     stop.signal.addEventListener("abort", end, { once: true });
-    lines.once("close", () => give(""));
-    lines.question(question, give);
+    lines.once("close", () => finish(""));
+    lines.question(question, finish);
   });
 }
 
@@ -43,11 +43,11 @@ process.exitCode = await runPlugin(process.argv.slice(2), {
   clock: systemClock,
   stdout: process.stdout,
   stderr: process.stderr,
-  ask: process.stdin.isTTY ? ask : undefined,
+  prompt: process.stdin.isTTY ? prompt : undefined,
   signal: stop.signal,
   sockets: createSockets,
   connect: async (cluster) => {
-    // Half of the time that a start takes; help and a wrong command line do without.
+    // Loaded only when needed: it takes half of the start time, and help does without.
     const { connect } = await import("../kube/connection.ts");
     return connect({ ...cluster, clock: systemClock, userAgent: `kubectl-paperspace/${version}` });
   },

@@ -1,5 +1,5 @@
 /**
- * The operator's objects as `release` needs them, of all kinds: how they are named on a command line, how they are read,
+ * The operator's objects as `release` needs them, of all kinds: how a command line refers to them, how they are read,
  * and what they own. Nothing is written here.
  */
 import { isForbidden, isNotFound } from "../kube/errors.ts";
@@ -8,114 +8,122 @@ import { Resource, type ResourceType } from "../kube/resource.ts";
 import { FINALIZER, parseAttempt, parseRecord } from "../reconcile/record.ts";
 import type { Access } from "./access.ts";
 import { PluginError, UsageError } from "./failure.ts";
-import { ANY_REFERENCE, kindOf, SHORTS, type Short, TYPES } from "./kinds.ts";
+import { ANY_REFERENCE, kindOf, SHORT_NAMES, type ShortName, TYPES } from "./kinds.ts";
 
-/** The fields that matter here, which all kinds have. */
-export interface HeldObject extends KubeObject {
+/** The fields of all kinds that are read here. */
+export interface OperatorObject extends KubeObject {
   spec: { credentialsSecretRef?: { name: string } };
   status?: { id?: string; uid?: string; state?: string; conditions?: Condition[] };
 }
 
 const NAME = /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/;
-/** Objects that are read with one call. */
+/** Objects a list call. */
 const PAGE = 500;
 
-/** Of one object; `namespace/psm/name` tells it from all others. */
-export interface Managed {
-  readonly short: Short;
+/** An object that may be released; `namespace/psm/name` identifies it. */
+export interface ReleaseTarget {
+  readonly shortName: ShortName;
   readonly namespace: string;
-  /** As it is typed: psm/trainer. */
+  /** As on the command line: psm/trainer. */
   readonly reference: string;
-  readonly object: HeldObject;
+  readonly object: OperatorObject;
 }
 
 /** Throws UsageError. */
-export function parseWord(word: string): { short: Short; name: string } {
-  const slash = word.indexOf("/");
-  const short = slash < 0 ? undefined : kindOf(word.slice(0, slash));
-  const name = word.slice(slash + 1);
-  if (short === undefined || !NAME.test(name)) throw new UsageError(`${word}: give ${ANY_REFERENCE}`);
-  return { short, name };
+export function parseReference(reference: string): { shortName: ShortName; name: string } {
+  const slash = reference.indexOf("/");
+  const shortName = slash < 0 ? undefined : kindOf(reference.slice(0, slash));
+  const name = reference.slice(slash + 1);
+  if (shortName === undefined || !NAME.test(name))
+    throw new UsageError(`${reference}: give ${ANY_REFERENCE}`);
+  return { shortName, name };
 }
 
-export function managed(short: Short, object: HeldObject): Managed {
+export function releaseTarget(shortName: ShortName, object: OperatorObject): ReleaseTarget {
   const { name, namespace = "" } = object.metadata;
-  return { short, namespace, reference: `${short}/${name}`, object };
+  return { shortName, namespace, reference: `${shortName}/${name}`, object };
 }
 
-export function nounOf({ short }: Managed): string {
-  return TYPES[short].noun;
+export function nounOf({ shortName }: ReleaseTarget): string {
+  return TYPES[shortName].noun;
 }
 
-export function isHeld({ metadata }: KubeObject): boolean {
+export function hasFinalizer({ metadata }: KubeObject): boolean {
   return metadata.finalizers?.includes(FINALIZER) ?? false;
 }
 
-/** Its finalizers but ours. */
-export function without({ metadata }: KubeObject): string[] {
+/** Its finalizers except ours. */
+export function otherFinalizers({ metadata }: KubeObject): string[] {
   return (metadata.finalizers ?? []).filter((name) => name !== FINALIZER);
 }
 
-/** What the object owns at Paperspace. A record that came with a copied manifest is another's. */
-export function ownedId({ object: { metadata, status } }: Managed): string | undefined {
+/** Id of what the object owns at Paperspace. A record in a copied manifest belongs to another object. */
+export function ownedId({ object: { metadata, status } }: ReleaseTarget): string | undefined {
   const record = parseRecord(metadata);
   if (record.state === "read") return record.value.uid === metadata.uid ? record.value.id : undefined;
   const foreign = status?.uid !== undefined && status.uid !== metadata.uid;
   return foreign ? undefined : status?.id;
 }
 
-/** Name of what a create may have made whose outcome nobody knows. */
-export function openAttempt({ object: { metadata } }: Managed): string | undefined {
+/** Cloud name of an open create attempt, whose outcome is unknown. */
+export function openAttempt({ object: { metadata } }: ReleaseTarget): string | undefined {
   const attempt = parseAttempt(metadata);
   return attempt.state === "read" && attempt.value.uid === metadata.uid ? attempt.value.name : undefined;
 }
 
-export function stateOf({ object: { status } }: Managed): string | undefined {
+export function shownState({ object: { status } }: ReleaseTarget): string | undefined {
   return status?.state ?? status?.conditions?.find(({ type }) => type === "Ready")?.reason;
 }
 
-/** Throws PluginError where it is not there or may not be read. */
+/** Throws PluginError where it does not exist or may not be read. */
 export async function readOne(
   access: Access,
-  short: Short,
+  shortName: ShortName,
   namespace: string,
   name: string,
-): Promise<Managed> {
+): Promise<ReleaseTarget> {
   try {
-    const object = await (await resourceOf(access, short)).get(namespace, name, { signal: access.signal });
-    return managed(short, object);
+    const object = await (await resourceOf(access, shortName)).get(namespace, name, {
+      signal: access.signal,
+    });
+    return releaseTarget(shortName, object);
   } catch (error) {
-    if (isForbidden(error)) throw forbidden("get", TYPES[short], namespace);
+    if (isForbidden(error)) throw forbidden("get", TYPES[shortName], namespace);
     if (!isNotFound(error)) throw error;
-    throw new PluginError(`there is no ${TYPES[short].kind} "${name}" in namespace ${namespace}`);
+    throw new PluginError(`there is no ${TYPES[shortName].kind} "${name}" in namespace ${namespace}`);
   }
 }
 
-/** All objects of all kinds, in one namespace or all. A kind that the cluster does not know has none. */
-export async function readAll(access: Access, namespace: string | undefined): Promise<Managed[]> {
-  const found: Managed[] = [];
-  for (const short of SHORTS)
-    for (const object of await list(access, short, namespace)) found.push(managed(short, object));
+/** All objects of all kinds, in one namespace or all. A kind whose CRD is not installed has none. */
+export async function readAll(access: Access, namespace: string | undefined): Promise<ReleaseTarget[]> {
+  const found: ReleaseTarget[] = [];
+  for (const shortName of SHORT_NAMES)
+    for (const object of await list(access, shortName, namespace))
+      found.push(releaseTarget(shortName, object));
   return found.sort((a, b) => (order(a) < order(b) ? -1 : 1));
 }
 
-const order = ({ namespace, reference }: Managed) => `${namespace}/${reference}`;
+const order = ({ namespace, reference }: ReleaseTarget) => `${namespace}/${reference}`;
 
-export async function resourceOf(access: Access, short: Short): Promise<Resource<HeldObject>> {
-  return new Resource<HeldObject>(await access.connection(), TYPES[short]);
+export async function resourceOf(access: Access, shortName: ShortName): Promise<Resource<OperatorObject>> {
+  return new Resource<OperatorObject>(await access.connection(), TYPES[shortName]);
 }
 
-async function list(access: Access, short: Short, namespace: string | undefined): Promise<HeldObject[]> {
+async function list(
+  access: Access,
+  shortName: ShortName,
+  namespace: string | undefined,
+): Promise<OperatorObject[]> {
   try {
-    return await listAll(await resourceOf(access, short), namespace, access);
+    return await listAll(await resourceOf(access, shortName), namespace, access);
   } catch (error) {
-    if (isForbidden(error)) throw forbidden("list", TYPES[short], namespace);
+    if (isForbidden(error)) throw forbidden("list", TYPES[shortName], namespace);
     if (isNotFound(error)) return [];
     throw error;
   }
 }
 
-/** All there is of a resource, page after page; `namespace` undefined: in all of them. */
+/** All objects of a resource, page by page; `namespace` undefined: of all namespaces. */
 export async function listAll<T extends KubeObject>(
   resource: Resource<T>,
   namespace: string | undefined,
@@ -124,12 +132,12 @@ export async function listAll<T extends KubeObject>(
   const all: T[] = [];
   let next: string | undefined;
   do {
-    const place = {
+    const query = {
       limit: PAGE,
       ...(namespace !== undefined && { namespace }),
       ...(next && { continue: next }),
     };
-    const { items, metadata } = await resource.list(place, { signal });
+    const { items, metadata } = await resource.list(query, { signal });
     all.push(...items);
     next = metadata.continue || undefined;
   } while (next);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ID, Stage } from "../../test/plugin/plugin-env.ts";
+import { ID, PluginEnv } from "../../test/plugin/plugin-env.ts";
 import { numberText } from "./metrics.ts";
 
 const START = Date.UTC(2026, 0, 31, 8, 0);
@@ -11,15 +11,15 @@ async function shown(
   body: unknown,
   options: { terminal?: boolean; env?: Record<string, string> } = {},
 ) {
-  const stage = new Stage({
+  const plugin = new PluginEnv({
     ...options,
     env: { COLUMNS: "72", ...options.env },
     handle: ({ path }) => (path === `/deployments/${ID}/metrics` ? { body } : undefined),
   });
-  await stage.secret();
-  stage.deployment();
-  expect([await stage.run(line), stage.err]).toEqual([0, ""]);
-  return { out: `\n${stage.out}`, query: stage.asked.at(-1)?.query };
+  await plugin.secret();
+  plugin.deployment();
+  expect([await plugin.run(line), plugin.err]).toEqual([0, ""]);
+  return { out: `\n${plugin.out}`, query: plugin.requests.at(-1)?.query };
 }
 
 const wave = (from: number) =>
@@ -98,7 +98,7 @@ describe("the chart", () => {
     `);
   });
 
-  it("has no line through a time of which the API says nothing", async () => {
+  it("has no line through a time without values", async () => {
     const values = [0, 1, 2, 50, 51, 52].map((i) => ({ timestamp: at(i), value: String(i) }));
     const { out } = await shown("metrics psd/api cpu", [{ instanceId: "i-1", values }]);
     expect(out).toMatchInlineSnapshot(`
@@ -134,15 +134,15 @@ describe("the chart", () => {
     `);
   });
 
-  it("is a number where there is one alone, and a sentence where there is none", async () => {
+  it("is a number where there is a single value, and a message where there is none", async () => {
     const of = async (body: unknown) => (await shown("metrics psd/api requests_total", body)).out;
-    const told = [
+    const outputs = [
       await of({ timestamp: at(0), value: "48211" }),
       await of({ timestamp: at(0), value: "NaN" }),
       await of([]),
       await of([{ instanceId: "i-1", values: [] }]),
     ];
-    expect(told.join("")).toMatchInlineSnapshot(`
+    expect(outputs.join("")).toMatchInlineSnapshot(`
       "
       requests_total · psd/api
 
@@ -163,7 +163,7 @@ describe("the chart", () => {
     `);
   });
 
-  it("keeps to the width of the terminal, whatever that is, and to its least where it is too narrow", async () => {
+  it("fits the width of the terminal, down to a minimum", async () => {
     const body = [{ instanceId: `i-${"x".repeat(60)}`, values: wave(45) }];
     for (const [columns, width] of [
       ["50", 50],
@@ -188,7 +188,7 @@ describe("the chart", () => {
     expect(plain).not.toContain("\x1b");
   });
 
-  it("lets a name of an instance do nothing to the terminal", async () => {
+  it("removes control sequences from names of instances", async () => {
     const body = [{ instanceId: "i\x1b]0;x\x07\x1b[2J", values: wave(45) }];
     const { out } = await shown("metrics psd/api cpu", body, { terminal: true, env: { NO_COLOR: "1" } });
     expect(out).not.toMatch(/[^\P{Cc}\n]/u);
@@ -202,7 +202,7 @@ describe("table and JSON", () => {
     { timestamp: at(1), value: "", instanceId: "i-9c01" },
   ];
 
-  it("show values as they came", async () => {
+  it("show values as received", async () => {
     expect((await shown("metrics psd/api gpu -o table", body)).out).toMatchInlineSnapshot(`
       "
       INSTANCE   GPU      TIMESTAMP                  VALUE
@@ -233,20 +233,20 @@ describe("table and JSON", () => {
     expect(query).toEqual({ metric: "gpu" });
   });
 
-  it("have no columns that nothing stands in", async () => {
+  it("omit empty columns", async () => {
     const { out } = await shown("metrics psd/api requests_total -o table", { timestamp: at(0), value: "7" });
     expect(out).toBe("\nTIMESTAMP                  VALUE\n2026-01-31T08:00:00.000Z   7\n");
   });
 });
 
 it("an answer in none of the known forms is an error, not a chart of nothing", async () => {
-  const stage = new Stage({
+  const plugin = new PluginEnv({
     handle: ({ path }) => (path.endsWith("/metrics") ? { body: { message: "?" } } : undefined),
   });
-  await stage.secret();
-  stage.deployment();
-  expect(await stage.run("metrics psd/api cpu")).toBe(1);
-  expect(stage.err).toBe("error: Paperspace answered in an unknown form about cpu of psd/api\n");
+  await plugin.secret();
+  plugin.deployment();
+  expect(await plugin.run("metrics psd/api cpu")).toBe(1);
+  expect(plugin.err).toBe("error: Paperspace answered in an unknown form about cpu of psd/api\n");
 });
 
 describe("numbers", () => {
@@ -269,7 +269,7 @@ describe("numbers", () => {
     expect(numberText(value, unit)).toBe(text);
   });
 
-  it("have as many digits as tell them apart from their neighbours", () => {
+  it("have enough digits to differ from their neighbours", () => {
     expect([numberText(120_045, undefined, 60), numberText(119_985, undefined, 60)]).toEqual([
       "120.045k",
       "119.985k",

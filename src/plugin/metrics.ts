@@ -1,34 +1,34 @@
-/** The command `metrics`: which metric is asked for, and in which form the answer is printed. */
+/** The command `metrics`: which metric is requested, and in which format it is printed. */
 import { Type } from "typebox";
 import { oneOf } from "../base/options.ts";
 import { apiPath } from "../paperspace/transport.ts";
 import { drawChart } from "./chart.ts";
-import type { Context } from "./command.ts";
+import type { CommandContext } from "./command.ts";
 import { deploymentName, openDeployment } from "./deployment.ts";
 import { PluginError, UsageError } from "./failure.ts";
 import type { Flags } from "./flags.ts";
-import { chosen } from "./format.ts";
+import { outputFormat } from "./format.ts";
 import { printableJson } from "./plain-text.ts";
 import { decodeMetrics, type Series } from "./series.ts";
 import { table } from "./table.ts";
 
 export const METRICS_FORMATS = oneOf("chart", "table", "json");
 
-/** The metrics of the API (deployments.md section 9), and what the vendor's schema says they are. */
-export const METRICS: Readonly<Record<string, { about: string; unit?: "bytes" | "s" | "/s" }>> = {
-  requests_total: { about: "requests that came to the load balancer" },
-  requests_per_second: { about: "requests a second that come to the load balancer", unit: "/s" },
-  requests_duration_seconds_1m: { about: "average duration of a request over a minute", unit: "s" },
-  requests_duration_seconds_5m: { about: "average duration of a request over five minutes", unit: "s" },
-  cpu: { about: "CPU used, by instance" },
-  memory: { about: "working set of memory, by instance", unit: "bytes" },
-  gpu: { about: "GPU used, by instance" },
+/** The metrics of the API (deployments.md section 9), described as in the vendor's schema. */
+export const METRICS: Readonly<Record<string, { summary: string; unit?: "bytes" | "s" | "/s" }>> = {
+  requests_total: { summary: "requests that came to the load balancer" },
+  requests_per_second: { summary: "requests a second that come to the load balancer", unit: "/s" },
+  requests_duration_seconds_1m: { summary: "average duration of a request over a minute", unit: "s" },
+  requests_duration_seconds_5m: { summary: "average duration of a request over five minutes", unit: "s" },
+  cpu: { summary: "CPU used, by instance" },
+  memory: { summary: "working set of memory, by instance", unit: "bytes" },
+  gpu: { summary: "GPU used, by instance" },
 };
 
-export async function metrics(words: readonly string[], flags: Flags, context: Context): Promise<void> {
-  const name = deploymentName(words[0], "metrics");
-  const metric = metricOf(words.slice(1));
-  const format = chosen(flags, METRICS_FORMATS) ?? "chart";
+export async function metrics(args: readonly string[], flags: Flags, context: CommandContext): Promise<void> {
+  const name = deploymentName(args[0], "metrics");
+  const metric = metricOf(args.slice(1));
+  const format = outputFormat(flags, METRICS_FORMATS) ?? "chart";
   const { namespace, id, account } = await openDeployment(context.access, name);
   const { body } = await account.api.request({
     method: "GET",
@@ -40,33 +40,33 @@ export async function metrics(words: readonly string[], flags: Flags, context: C
   });
   const series = decodeMetrics(body);
   if (!series) throw new PluginError(`Paperspace answered in an unknown form about ${metric} of psd/${name}`);
-  const { screen } = context;
+  const { output } = context;
   if (format === "json") {
     const shown = { namespace, name, id, metric, timeframe: flags.timeframe ?? null, series: plain(series) };
-    return screen.print(`${printableJson(shown)}\n`);
+    return output.print(`${printableJson(shown)}\n`);
   }
-  if (format === "table") return screen.print(tableOf(series));
-  screen.print(
+  if (format === "table") return output.print(tableOf(series));
+  output.print(
     drawChart(series, {
       title: [metric, `psd/${name}`, flags.timeframe?.replace("_", " ")].filter(Boolean).join(" · "),
-      width: screen.width,
-      colours: screen.colours,
+      width: output.width,
+      colours: output.colours,
       format: (value, spread) => numberText(value, METRICS[metric]?.unit, spread),
     }),
   );
 }
 
-function metricOf([word, ...more]: readonly string[]): string {
+function metricOf([metric, ...more]: readonly string[]): string {
   const valid = `one of ${Object.keys(METRICS).join(", ")}`;
-  if (word === undefined) throw new UsageError(`which metric? Give ${valid}`);
-  if (!Object.hasOwn(METRICS, word))
-    throw new UsageError(`there is no metric ${JSON.stringify(word)}; give ${valid}`);
+  if (metric === undefined) throw new UsageError(`which metric? Give ${valid}`);
+  if (!Object.hasOwn(METRICS, metric))
+    throw new UsageError(`there is no metric ${JSON.stringify(metric)}; give ${valid}`);
   if (more.length > 0)
     throw new UsageError(`metrics takes one metric, but ${JSON.stringify(more[0])} came as well`);
-  return word;
+  return metric;
 }
 
-/** As they came: the same form whichever of the API's three it was. */
+/** Values as received, in one shape whichever of the API's three it was. */
 function plain(series: readonly Series[]) {
   return series.map(({ samples, instanceId = null, gpu = null }) => ({
     instanceId,
@@ -87,7 +87,7 @@ function tableOf(series: readonly Series[]): string {
 const SI = ["", "k", "M", "G", "T", "P"];
 const BINARY = ["", "Ki", "Mi", "Gi", "Ti", "Pi"];
 
-/** Three digits that count, more where a number of the same kind is only `spread` away: 12.3k, 1.5Gi, 0.042 s. */
+/** Three significant digits, more where values differ by only `spread`: 12.3k, 1.5Gi, 0.042 s. */
 export function numberText(value: number, unit?: "bytes" | "s" | "/s", spread?: number): string {
   const [step, prefixes] = unit === "bytes" ? [1024, BINARY] : [1000, SI];
   let [rest, prefix] = [value, 0];

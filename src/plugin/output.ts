@@ -1,21 +1,21 @@
 /**
  * Where the plugin writes: results to standard output, notes and errors to standard error, the API key to neither.
- * What is said is the commands' business.
+ * What is printed is decided in the commands.
  */
 import { redactText } from "../base/redact.ts";
 import { clip } from "../paperspace/errors.ts";
-import type { Edges, Sink } from "./process-io.ts";
+import type { ProcessIO, Sink } from "./process-io.ts";
 
 const DEFAULT_WIDTH = 80;
 /** Characters. */
 const LONGEST_NOTE = 4_000;
-/** Shorter ones are not keys, and taking them out would spoil the text around them. */
+/** Shorter ones are not keys, and removing them would spoil the text around them. */
 const SHORTEST_KEY = 6;
 
-export class Screen {
+export class Output {
   /** Results go to a terminal. */
   readonly isTerminal: boolean;
-  /** Our own colours are wanted: a terminal, and NO_COLOR (no-color.org) is not set. */
+  /** Whether to use our own colours: on a terminal, unless NO_COLOR (no-color.org) is set. */
   readonly colours: boolean;
   /** Characters a line: COLUMNS, else the terminal's, else 80. */
   readonly width: number;
@@ -23,16 +23,16 @@ export class Screen {
   readonly #err: Sink;
   readonly #hidden = new Set<string>();
 
-  constructor({ env, stdout, stderr }: Pick<Edges, "env" | "stdout" | "stderr">) {
+  constructor({ env, stdout, stderr }: Pick<ProcessIO, "env" | "stdout" | "stderr">) {
     this.#out = stdout;
     this.#err = stderr;
     this.isTerminal = stdout.isTTY === true;
     this.colours = this.isTerminal && !env.NO_COLOR && env.TERM !== "dumb";
-    const asked = Number(env.COLUMNS);
-    this.width = Number.isInteger(asked) && asked > 0 ? asked : stdout.columns || DEFAULT_WIDTH;
+    const requested = Number(env.COLUMNS);
+    this.width = Number.isInteger(requested) && requested > 0 ? requested : stdout.columns || DEFAULT_WIDTH;
   }
 
-  /** From now on this text appears nowhere, not even where an application logs its own key. */
+  /** From now on this text is redacted everywhere, even where an application logs its own key. */
   hide(key: string): void {
     if (key.length >= SHORTEST_KEY) this.#hidden.add(key);
   }
@@ -42,7 +42,7 @@ export class Screen {
     this.#out.write(this.#clean(text));
   }
 
-  /** One line beside the result; others' words in it do nothing to the terminal. */
+  /** One line on standard error; control characters in it are removed. */
   note(text: string): void {
     this.#err.write(`${clip(redactText(this.#clean(text)), LONGEST_NOTE)}\n`);
   }

@@ -26,7 +26,7 @@ describe("terminalLine", () => {
 });
 
 describe("linesOf", () => {
-  it("makes a line of each turn of a progress bar, and none of the last line end", () => {
+  it("makes a line of each update of a progress bar, and none of the last line end", () => {
     expect(linesOf("1%\r2%\r\ndone\n")).toEqual(["1%", "2%", "done"]);
     expect(linesOf("")).toEqual([""]);
     expect(linesOf("a\n\n")).toEqual(["a", ""]);

@@ -1,6 +1,6 @@
 /**
- * Text of others, made fit for a terminal: what moves its cursor, sets its title or its clipboard is taken out. Only
- * strings go in and come out.
+ * Makes foreign text safe for a terminal: sequences that move the cursor, set the title or the clipboard are removed.
+ * Strings in, strings out.
  */
 
 /** Control sequences (ECMA-48), whole: in the form of ESC and a letter, and in that of one C1 character. */
@@ -10,7 +10,7 @@ const SEQUENCES = new RegExp(
     "(?:\\x1b\\[|\\x9b)[0-?]*[ -/]*[@-~]",
     // OSC, DCS, SOS, PM, APC with their content, up to BEL or ST.
     "(?:\\x1b[\\]PX^_]|[\\x9d\\x90\\x98\\x9e\\x9f])[^\\x07\\x1b\\x9c]*(?:\\x07|\\x1b\\\\|\\x9c)",
-    // Everything else that ESC begins: of these, also what has no end.
+    // Everything else that begins with ESC, incomplete sequences included.
     "\\x1b[ -/]*[0-~]?",
   ].join("|"),
   "g",
@@ -21,7 +21,7 @@ const CONTROLS = /[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f]/g;
 const COLOUR = /^\x1b\[[0-9;:]*m$/;
 const RESET = "\x1b[0m";
 
-/** One line with nothing in it but text, tabs and colours; the colours end with it. */
+/** One line of text, tabs and colours only; colours are reset at its end. */
 export function terminalLine(text: string): string {
   let coloured = false;
   const kept = text.replace(SEQUENCES, (sequence) => {
@@ -38,7 +38,7 @@ export function linesOf(text: string): string[] {
   return text.replace(/(?:\r?\n|\r)$/, "").split(/\r\n|\n|\r/);
 }
 
-/** JSON, indented, in which control characters are escaped, also those that JSON itself would leave. */
+/** Indented JSON with all control characters escaped, also those that JSON.stringify leaves. */
 export function printableJson(value: unknown): string {
   const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
   return JSON.stringify(value, null, 2).replace(/[\x7f-\x9f]/g, escaped);

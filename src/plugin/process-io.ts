@@ -1,11 +1,11 @@
 /**
- * The edges of the plugin's process: what a test replaces, and nothing else. No behaviour lives here.
+ * Input and output of the plugin's process: what a test replaces. Types only, no behaviour.
  */
 import type { Clock } from "../base/clock.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import type { ProxyOptions, Sockets } from "../paperspace/wire.ts";
 
-/** What of a stream of the process matters. */
+/** The part of a process stream that is used. */
 export interface Sink {
   write(text: string): unknown;
   readonly isTTY?: boolean | undefined;
@@ -13,21 +13,21 @@ export interface Sink {
   readonly columns?: number | undefined;
 }
 
-export interface Cluster {
+export interface ClusterSelection {
   readonly kubeconfig?: string;
   readonly context?: string;
 }
 
-export interface Edges {
+export interface ProcessIO {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly stdout: Sink;
   readonly stderr: Sink;
-  /** Puts a question to the user and gives the line that is typed, without its end; absent where nobody can be asked. */
-  readonly ask?: ((question: string) => Promise<string>) | undefined;
-  /** Aborts when the user wants an end (Ctrl-C), or nobody reads any more. */
+  /** Prompts the user and returns the line that was typed, without its end; absent where there is no terminal. */
+  readonly prompt?: ((question: string) => Promise<string>) | undefined;
+  /** Aborts when the user interrupts (Ctrl-C) or the process is terminated. */
   readonly signal: AbortSignal;
   /** Throws KUBE_CONFIG where no cluster is configured. */
-  readonly connect: (cluster: Cluster) => Promise<KubeConnection>;
+  readonly connect: (cluster: ClusterSelection) => Promise<KubeConnection>;
   readonly sockets: (proxy: ProxyOptions) => Sockets;
 }

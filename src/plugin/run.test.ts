@@ -1,21 +1,21 @@
 import { describe, expect, it } from "vitest";
-import { Stage } from "../../test/plugin/plugin-env.ts";
+import { PluginEnv } from "../../test/plugin/plugin-env.ts";
 import { COMMANDS } from "./commands.ts";
 
-async function said(line: string) {
-  const stage = new Stage();
-  const code = await stage.run(line);
-  return { code, out: stage.out, err: stage.err, asked: stage.asked, calls: stage.kube.calls };
+async function runPluginWith(line: string) {
+  const plugin = new PluginEnv();
+  const code = await plugin.run(line);
+  return { code, out: plugin.out, err: plugin.err, requests: plugin.requests, calls: plugin.kube.calls };
 }
 
-describe("what is typed wrongly is named, with what is valid, before anybody is asked", () => {
+describe("a wrong command line is an error that lists what is valid, before any request", () => {
   it.each([
     ["lsit", 'there is no command "lsit"; there are list, logs, metrics, release'],
     ["constructor", 'there is no command "constructor"'],
     ["list", "list what? Give one of templates, types, users, networks, scripts, projects, registries"],
     ["list machines", '"machines" cannot be listed; give one of templates,'],
     ["list toString", '"toString" cannot be listed'],
-    ["list users ada", 'list users takes no further words, but "ada" came'],
+    ["list users ada", 'list users takes no further arguments, but "ada" came'],
     ["list users --colour", "--colour: there is no such flag; there are --namespace, --context"],
     ["list users -x", "-x: there is no such flag"],
     ["list users --follow", "--follow is no flag of list; there are --name, --region"],
@@ -33,7 +33,7 @@ describe("what is typed wrongly is named, with what is valid, before anybody is 
     ["logs paperspacemachines.paperspace.com/box", "machines have no logs"],
     ["metrics psm/box cpu", "machines have no metrics"],
     ["logs pod/api", 'there is no kind "pod" with logs'],
-    ["logs psd api", 'logs takes one word, psd/NAME, but "api" came as well'],
+    ["logs psd api", 'logs takes one argument, psd/NAME, but "api" came as well'],
     ["logs psd/", "this is no name of an object"],
     ["logs psd/../secrets", "this is no name of an object"],
     ["logs psd/api --tail many", '--tail: "many" is not allowed; give a number of lines, or -1 for all'],
@@ -52,35 +52,35 @@ describe("what is typed wrongly is named, with what is valid, before anybody is 
     ["release --all -A -n team-a", "-A means all namespaces, but -n names one"],
     ["metrics psd/api cpu -o yaml", '"yaml" is not allowed; give one of chart, table, json'],
   ])("%s", async (line, error) => {
-    const { code, out, err, asked, calls } = await said(line);
+    const { code, out, err, requests, calls } = await runPluginWith(line);
     expect(err).toMatch(/^error: .*\n$/);
     expect(err).toContain(error);
-    expect([code, out, asked, calls]).toEqual([2, "", [], []]);
+    expect([code, out, requests, calls]).toEqual([2, "", [], []]);
   });
 });
 
 describe("help", () => {
-  it("comes without arguments, with -h, and as a word; the version with --version", async () => {
-    const { code, out } = await said("");
+  it("is printed without arguments, with -h, and as a command; the version with --version", async () => {
+    const { code, out } = await runPluginWith("");
     expect(code).toBe(0);
     expect(out).toMatch(/^What the Paperspace console shows/);
-    for (const line of ["-h", "--help", "help"]) expect((await said(line)).out).toBe(out);
-    expect((await said("--version")).out).toMatch(/^\d+\.\d+\.\d+\n$/);
+    for (const line of ["-h", "--help", "help"]) expect((await runPluginWith(line)).out).toBe(out);
+    expect((await runPluginWith("--version")).out).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  it("is there for every command, with each of its flags, also among words and other flags", async () => {
+  it("exists for every command, with each of its flags, also among arguments and other flags", async () => {
     for (const [name, { flags }] of Object.entries(COMMANDS)) {
-      const { code, out } = await said(`${name} --help`);
+      const { code, out } = await runPluginWith(`${name} --help`);
       expect(code).toBe(0);
       for (const flag of flags) expect(out).toContain(`--${flag}`);
-      expect((await said(`help ${name}`)).out).toBe(out);
-      expect((await said(`-n x ${name} something -h`)).out).toBe(out);
+      expect((await runPluginWith(`help ${name}`)).out).toBe(out);
+      expect((await runPluginWith(`-n x ${name} something -h`)).out).toBe(out);
     }
   });
 
-  it("stays within a hundred and twenty characters a line", async () => {
+  it("has lines of at most 120 characters", async () => {
     for (const name of ["", ...Object.keys(COMMANDS)])
-      for (const line of (await said(`help ${name}`)).out.split("\n"))
+      for (const line of (await runPluginWith(`help ${name}`)).out.split("\n"))
         expect(line.length).toBeLessThanOrEqual(120);
   });
 });

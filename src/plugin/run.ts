@@ -1,55 +1,55 @@
 /**
- * One run of the plugin, from its arguments to its exit code. The edges of the process come from outside (main.ts), the work is
- * in the commands.
+ * One run of the plugin, from its arguments to its exit code. Input and output of the process are passed in
+ * (main.ts), the work is in the commands.
  */
 import { version } from "../base/version.ts";
 import { Access } from "./access.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, PluginError, UsageError } from "./failure.ts";
-import { COMMON, type CommandLine, type FlagName, parseCommandLine } from "./flags.ts";
+import { COMMON_FLAGS, type CommandLine, type FlagName, parseCommandLine } from "./flags.ts";
 import { helpText } from "./help.ts";
-import { Screen } from "./output.ts";
-import type { Edges } from "./process-io.ts";
+import { Output } from "./output.ts";
+import type { ProcessIO } from "./process-io.ts";
 
-/** Resolves with the exit code; never rejects. `argv` is what stands behind `kubectl paperspace`. */
-export async function runPlugin(argv: readonly string[], edges: Edges): Promise<number> {
-  const screen = new Screen(edges);
-  screen.hide(edges.env.PAPERSPACE_API_KEY?.trim() ?? "");
+/** Resolves with the exit code; never rejects. `argv` is what follows `kubectl paperspace`. */
+export async function runPlugin(argv: readonly string[], io: ProcessIO): Promise<number> {
+  const output = new Output(io);
+  output.hide(io.env.PAPERSPACE_API_KEY?.trim() ?? "");
   try {
-    await run(parseCommandLine(argv), edges, screen);
+    await run(parseCommandLine(argv), io, output);
     return EXIT_OK;
   } catch (error) {
-    if (edges.signal.aborted) return EXIT_INTERRUPTED;
-    screen.note(`error: ${error instanceof Error ? error.message : String(error)}`);
+    if (io.signal.aborted) return EXIT_INTERRUPTED;
+    output.note(`error: ${error instanceof Error ? error.message : String(error)}`);
     return error instanceof PluginError ? error.exitCode : EXIT_FAILED;
   }
 }
 
-async function run({ words, flags }: CommandLine, edges: Edges, screen: Screen): Promise<void> {
-  const asksHelp = flags.help || words[0] === "help";
-  const [name, ...rest] = words[0] === "help" ? words.slice(1) : words;
-  if (flags.version) return screen.print(`${version}\n`);
-  if (name === undefined) return screen.print(`${helpText()}\n`);
+async function run({ args, flags }: CommandLine, io: ProcessIO, output: Output): Promise<void> {
+  const wantsHelp = flags.help || args[0] === "help";
+  const [name, ...commandArgs] = args[0] === "help" ? args.slice(1) : args;
+  if (flags.version) return output.print(`${version}\n`);
+  if (name === undefined) return output.print(`${helpText()}\n`);
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!command) {
     const valid = Object.keys(COMMANDS).join(", ");
     throw new UsageError(`there is no command ${JSON.stringify(name)}; there are ${valid}`);
   }
-  if (asksHelp) return screen.print(`${helpText(name)}\n`);
+  if (wantsHelp) return output.print(`${helpText(name)}\n`);
   checkFlags(name, command, Object.keys(flags) as FlagName[]);
-  const access = new Access(edges, screen, flags);
+  const access = new Access(io, output, flags);
   try {
-    const { clock, signal, ask } = edges;
-    await command.run(rest, flags, { access, screen, clock, signal, ask });
+    const { clock, signal, prompt } = io;
+    await command.run(commandArgs, flags, { access, output, clock, signal, prompt });
   } finally {
     await access.close();
   }
 }
 
 function checkFlags(name: string, command: Command, given: readonly FlagName[]): void {
-  const foreign = given.find((flag) => !COMMON.includes(flag) && !command.flags.includes(flag));
+  const foreign = given.find((flag) => !COMMON_FLAGS.includes(flag) && !command.flags.includes(flag));
   if (foreign === undefined) return;
-  const valid = [...command.flags, ...COMMON].map((flag) => `--${flag}`).join(", ");
+  const valid = [...command.flags, ...COMMON_FLAGS].map((flag) => `--${flag}`).join(", ");
   throw new UsageError(`--${foreign} is no flag of ${name}; there are ${valid}`);
 }

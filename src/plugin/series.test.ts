@@ -10,7 +10,7 @@ const sample = (timestamp: string, value: string, number?: number) => ({
   number: number ?? Number(value),
 });
 
-describe("the three shapes, told apart by their structure", () => {
+describe("the three shapes, distinguished by their structure", () => {
   it("A: one object", () => {
     expect(decodeMetrics({ timestamp: T0, value: "48211" })).toEqual([{ samples: [sample(T0, "48211")] }]);
   });
@@ -41,7 +41,7 @@ describe("the three shapes, told apart by their structure", () => {
     ]);
   });
 
-  it("an empty list is none of them, and no error", () => {
+  it("an empty list has no series, and is no error", () => {
     expect(decodeMetrics([])).toEqual([]);
   });
 
@@ -73,7 +73,7 @@ describe("values", () => {
     expect(decodeMetrics({ timestamp: T0, value })?.[0]?.samples[0]).toMatchObject({ value, number });
   });
 
-  it("that are no text are taken as well, and a null is a gap", () => {
+  it("that are not text are accepted as well, and null is a gap", () => {
     expect(decodeMetrics({ timestamp: T0, value: 3 })?.[0]?.samples[0]).toMatchObject({
       value: "3",
       number: 3,

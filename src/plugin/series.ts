@@ -1,12 +1,12 @@
 /**
- * Answers about metrics, read by their structure: which metric comes in which of the three shapes is not documented
+ * Decodes answers about metrics by their structure: which metric comes in which of the three shapes is not documented
  * (deployments.md section 9). Drawing is elsewhere.
  */
 
 export interface Sample {
-  /** As it came. */
+  /** As received. */
   readonly timestamp: string;
-  /** As it came: the API sends text, which need not be a number. */
+  /** As received: the API sends text, which need not be a number. */
   readonly value: string;
   /** Milliseconds since the epoch; undefined where the timestamp is unreadable. */
   readonly at: number | undefined;
@@ -26,7 +26,7 @@ export interface Series {
  * - B: a list of `{timestamp, value, instanceId?, gpu?}`
  * - C: a list of `{instanceId, values: [{timestamp, value}]}`
  *
- * Items of a list that are neither are left out. Undefined where the answer is none of them at all.
+ * Items of a list that fit neither are skipped. Undefined where the answer has none of these shapes.
  */
 export function decodeMetrics(body: unknown): Series[] | undefined {
   if (!Array.isArray(body)) {
@@ -44,7 +44,7 @@ export function decodeMetrics(body: unknown): Series[] | undefined {
     const series = found.get(key) ?? { ...label, samples: [] };
     const samples = Array.isArray(values) ? values.map(sampleOf) : [sampleOf(item)];
     series.samples.push(...samples.filter((sample) => sample !== undefined));
-    // An instance that has nothing to say yet is shown as such; a stray item is not.
+    // An instance without values yet is kept, so that it is shown as such; an item of another shape is not.
     if (series.samples.length > 0 || Array.isArray(values)) found.set(key, series);
   }
   if (found.size === 0 && body.length > 0) return undefined;
@@ -62,14 +62,14 @@ function sampleOf(item: unknown): Sample | undefined {
   return { timestamp, value: text, at: Number.isNaN(at) ? undefined : at, number: numberOf(text) };
 }
 
-/** "NaN", "+Inf", "n/a" and "" are no numbers; Number() would take some of them for one. */
+/** "NaN", "+Inf", "n/a" and "" are not numbers; Number() would accept some of them. */
 function numberOf(text: string): number | undefined {
   if (!/^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(text)) return undefined;
   const number = Number(text);
   return Number.isFinite(number) ? number : undefined;
 }
 
-/** One without a readable time stays where it is put: at the end. */
+/** Samples without a readable time come last. */
 function byTime(a: Sample, b: Sample): number {
   return (a.at ?? Number.POSITIVE_INFINITY) === (b.at ?? Number.POSITIVE_INFINITY)
     ? 0

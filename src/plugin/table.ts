@@ -1,13 +1,13 @@
 /**
- * Tables as kubectl prints them: columns three blanks apart, an absent value as <none>, ages in short. Where the cells
- * come from is the callers' business.
+ * Tables as kubectl prints them: columns three blanks apart, an absent value as <none>, ages in short. It knows
+ * nothing of what the cells mean.
  */
 import { clip } from "../paperspace/errors.ts";
 
 const GAP = 3;
 const NONE = "<none>";
 
-/** Lines with their ends. A cell is one printable line: an absent or empty one is <none>. */
+/** Lines, each with its line end. A cell is one printable line: an absent or empty one is <none>. */
 export function table(header: readonly string[], rows: readonly (readonly (string | undefined)[])[]): string {
   const cells = [header, ...rows.map((row) => row.map((cell) => clip(cell ?? "") || NONE))];
   const widths = header.map((_, column) => Math.max(...cells.map((row) => length(row[column] ?? ""))));
@@ -34,7 +34,7 @@ export function age(time: unknown, now: number): string | undefined {
   return `${Math.max(0, Math.floor(passed / ms))}${unit}`;
 }
 
-/** Characters, as far as a terminal gives each one place. */
+/** Number of characters, each one column wide on most terminals. */
 function length(text: string): number {
   return [...text].length;
 }

@@ -1,13 +1,13 @@
 /**
- * For tests only: the whole plugin, from its arguments to what it prints, over a cluster in memory and a Paperspace that answers
- * what a test says. Time is virtual.
+ * For tests only: the whole plugin, from its arguments to what it prints, with a cluster in memory and scripted answers of
+ * Paperspace. Time is virtual.
  */
 import type { SimRequest } from "../../dev/simulator/api/handle.ts";
 import type { Simulation } from "../../dev/simulator/simulation.ts";
 import { KubeError } from "../../src/kube/errors.ts";
 import { toMicroTime } from "../../src/kube/objects.ts";
 import { leases, secrets } from "../../src/kube/resource.ts";
-import { type Short, TYPES } from "../../src/plugin/kinds.ts";
+import { type ShortName, TYPES } from "../../src/plugin/kinds.ts";
 import { runPlugin } from "../../src/plugin/run.ts";
 import { ANNOTATION, FINALIZER } from "../../src/reconcile/record.ts";
 import { FakeKube } from "../support/fake-kube.ts";
@@ -21,22 +21,22 @@ export const ID = "0b7e3d5e-0000-4000-8000-000000000001";
 /** An answer: the body of a 200, or a status and a body. */
 export type Reply = { status: number; body: unknown } | { body: unknown };
 
-export interface Asked {
+export interface ReceivedRequest {
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;
   readonly key: string;
 }
 
 /** Answers one GET, or nothing: 404. */
-export type Handler = (request: Asked) => Reply | undefined;
+export type Handler = (request: ReceivedRequest) => Reply | undefined;
 
-export interface StageOptions {
+export interface PluginEnvOptions {
   readonly env?: Record<string, string>;
   readonly terminal?: boolean;
   readonly handle?: Handler;
-  /** The simulator in the place of `handle`. */
+  /** The simulator instead of `handle`. */
   simulation?: Pick<Simulation, "handle">;
-  /** What the user answers to a question; without it there is nobody to be asked. */
+  /** The user's answer to a prompt; absent: there is no terminal. */
   readonly answer?: string | (() => Promise<string>);
   /** No kubeconfig at all. */
   readonly noCluster?: boolean;
@@ -46,29 +46,29 @@ export interface OwnerOptions {
   readonly namespace?: string;
   /** At Paperspace; absent: it owns nothing. */
   readonly id?: string;
-  /** Whose record it is, where it is not its own. */
+  /** UID in its record, where it is not its own. */
   readonly uid?: string;
-  /** With the API key; absent: the usual one. */
+  /** With the API key; absent: the default one. */
   readonly secret?: string;
   readonly state?: string;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly deleting?: boolean;
 }
 
-export class Stage {
+export class PluginEnv {
   readonly clock = new VirtualClock(Date.UTC(2026, 0, 31, 8, 0));
   readonly kube = new FakeKube({ clock: this.clock, types: Object.values(TYPES), namespace: "team-a" });
-  readonly asked: Asked[] = [];
+  readonly requests: ReceivedRequest[] = [];
   /** Ctrl-C. */
   readonly stop = new AbortController();
   handle: Handler;
-  /** What the user was asked. */
+  /** The prompts so far. */
   readonly questions: string[] = [];
   out = "";
   err = "";
-  readonly #options: StageOptions;
+  readonly #options: PluginEnvOptions;
 
-  constructor(options: StageOptions = {}) {
+  constructor(options: PluginEnvOptions = {}) {
     this.#options = options;
     this.handle = options.handle ?? (() => undefined);
   }
@@ -86,7 +86,7 @@ export class Stage {
   }
 
   /** An object as the operator leaves it: with its finalizer, and with what it owns in its record. */
-  owner(short: Short, name: string, more: OwnerOptions = {}) {
+  owner(short: ShortName, name: string, more: OwnerOptions = {}) {
     const { namespace = "team-a", id, secret, state = "ready", uid } = more;
     const type = TYPES[short];
     const spec = secret === undefined ? {} : { credentialsSecretRef: { name: secret } };
@@ -99,8 +99,8 @@ export class Stage {
     if (more.deleting) this.kube.storage.delete(type, namespace, name);
   }
 
-  /** A Secret that the operator holds. */
-  heldSecret(name = "paperspace-credentials", namespace = "team-a") {
+  /** A Secret with the operator's finalizer. */
+  secretWithFinalizer(name = "paperspace-credentials", namespace = "team-a") {
     const metadata = { name, namespace, finalizers: ["example.com/other", FINALIZER] };
     return secrets(this.kube).create(namespace, { metadata });
   }
@@ -119,7 +119,7 @@ export class Stage {
     return run;
   }
 
-  /** Lets the API server refuse what matches, of this method or any. */
+  /** The API server refuses requests that match, of this method or any. */
   forbid(path: RegExp, method?: string) {
     this.kube.intercept = (request) => {
       if (!path.test(request.path) || (method && request.method !== method)) return undefined;
@@ -127,7 +127,7 @@ export class Stage {
     };
   }
 
-  /** Runs a line as it stands behind `kubectl paperspace`; resolves with the exit code. */
+  /** Runs `kubectl paperspace` with the arguments of the line; resolves with the exit code. */
   run(line: string): Promise<number> {
     const { env = {}, terminal = false, noCluster = false, simulation, answer } = this.#options;
     const paperspace = simulation ?? { handle: async (request: SimRequest) => this.#answer(request) };
@@ -150,7 +150,7 @@ export class Stage {
           },
         },
         ...(answer !== undefined && {
-          ask: async (question: string) => {
+          prompt: async (question: string) => {
             this.questions.push(question);
             return typeof answer === "string" ? answer : answer();
           },
@@ -172,7 +172,7 @@ export class Stage {
       query: Object.fromEntries(url.searchParams),
       key,
     };
-    this.asked.push(request);
+    this.requests.push(request);
     const session = { body: { team: { id: `team-of-${key}` } } };
     const reply = this.handle(request) ?? (request.path === "/auth/session" ? session : undefined);
     const { status, body } = { status: 200, ...(reply ?? missing) };
