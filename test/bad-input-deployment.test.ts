@@ -8,9 +8,9 @@ import { type Simulator, startSimulator } from "../dev/simulator/simulator.ts";
 import { deploymentDefinition, type PaperspaceDeployment } from "../src/kinds/deployment/types.ts";
 import {
   checkConformance,
-  deploymentPlace,
-  type Place,
-  sharedPlace,
+  deploymentTestEnv,
+  sharedTestEnv,
+  type TestEnv,
   deploymentTest as test,
 } from "./support/cluster.ts";
 import { deployed } from "./support/manifest.ts";
@@ -20,30 +20,30 @@ const NAME = "one";
 /** Its passes come around often, so that what was mended is seen. */
 const OFTEN = ["--resync-interval=1s", "--slow-retry=1s"];
 
-type Deployments = Place<PaperspaceDeployment>;
+type Deployments = TestEnv<PaperspaceDeployment>;
 
 /** A test whose namespace begins without a Secret. */
-const keyless = base.extend("place", async ({ onTestFailed }, { onCleanup }) => {
-  const place = await deploymentPlace({ key: null });
-  onTestFailed(() => console.log(place.report()));
-  onCleanup(() => place.close());
-  return place;
+const keyless = base.extend("testEnv", async ({ onTestFailed }, { onCleanup }) => {
+  const testEnv = await deploymentTestEnv({ key: null });
+  onTestFailed(() => console.log(testEnv.report()));
+  onCleanup(() => testEnv.close());
+  return testEnv;
 });
 
 /** What was asked for under this name. */
-function upserts(place: Deployments, name: string) {
-  return place.sim.calls
+function upserts(testEnv: Deployments, name: string) {
+  return testEnv.sim.calls
     .list({ method: "POST", path: "/v1/deployments" })
     .filter(({ body }) => (body as { config?: { name?: string } })?.config?.name === name);
 }
 
-function named(place: Deployments, name: string) {
-  return place.everDeployed().filter((deployment) => deployment.name === name);
+function named(testEnv: Deployments, name: string) {
+  return testEnv.everDeployed().filter((deployment) => deployment.name === name);
 }
 
 /** Still the process that was started, and not one complaint of its own. */
-function expectAlive(place: Deployments): void {
-  const [daemon] = place.daemons;
+function expectAlive(testEnv: Deployments): void {
+  const [daemon] = testEnv.daemons;
   expect(daemon?.ending).toBeUndefined();
   expect(daemon?.logged().filter(({ level }) => level === "fatal")).toEqual([]);
 }
@@ -51,50 +51,50 @@ function expectAlive(place: Deployments): void {
 describe.concurrent("API keys", () => {
   keyless(
     "without a Secret nothing is done, and the line that the message prints mends it",
-    async ({ place }) => {
-      await place.daemon();
-      await place.apply(deployed(NAME));
-      const { message } = await place.reason(NAME, "Stalled", "CredentialsInvalid");
-      expect(place.sim.calls.list()).toEqual([]);
+    async ({ testEnv }) => {
+      await testEnv.daemon();
+      await testEnv.apply(deployed(NAME));
+      const { message } = await testEnv.reason(NAME, "Stalled", "CredentialsInvalid");
+      expect(testEnv.sim.calls.list()).toEqual([]);
       const line = /kubectl .*<key>/.exec(message)?.[0].replace("<key>", "sim-key-alpha") ?? "";
-      expect(await place.shell(line)).toMatchObject({ code: 0, err: "" });
-      await place.ready(NAME);
+      expect(await testEnv.shell(line)).toMatchObject({ code: 0, err: "" });
+      await testEnv.ready(NAME);
     },
   );
 
   test("a key that is revoked stops all work while the deployment runs on, and a new one starts it again", async ({
-    place,
+    testEnv,
   }) => {
-    await place.daemon({ flags: OFTEN });
-    await place.apply(deployed(NAME));
-    await place.ready(NAME);
-    place.sim.console.revokeKey("sim-key-alpha");
-    await place.edit(NAME, { spec: { image: "nginx:1.28" } });
-    await place.reason(NAME, "Stalled", "CredentialsInvalid");
-    expect(named(place, NAME)[0]?.specs).toHaveLength(1);
-    await place.secret("sim-key-alpha-2");
-    await place.ready(NAME);
-    expect(place.everDeployed().map(({ specs }) => specs.at(-1)?.data.image)).toEqual(["nginx:1.28"]);
-    expectAlive(place);
+    await testEnv.daemon({ flags: OFTEN });
+    await testEnv.apply(deployed(NAME));
+    await testEnv.ready(NAME);
+    testEnv.sim.console.revokeKey("sim-key-alpha");
+    await testEnv.edit(NAME, { spec: { image: "nginx:1.28" } });
+    await testEnv.reason(NAME, "Stalled", "CredentialsInvalid");
+    expect(named(testEnv, NAME)[0]?.specs).toHaveLength(1);
+    await testEnv.secret("sim-key-alpha-2");
+    await testEnv.ready(NAME);
+    expect(testEnv.everDeployed().map(({ specs }) => specs.at(-1)?.data.image)).toEqual(["nginx:1.28"]);
+    expectAlive(testEnv);
   });
 
   test("another team's key looks like a project that is not there, and nothing is taken for gone", async ({
-    place,
+    testEnv,
   }) => {
-    await place.daemon({ flags: OFTEN });
-    await place.apply(deployed(NAME));
-    const { status } = await place.ready(NAME);
-    await place.secret("sim-key-beta");
-    const { message } = await place.reason(NAME, "Stalled", "CredentialsInvalid");
+    await testEnv.daemon({ flags: OFTEN });
+    await testEnv.apply(deployed(NAME));
+    const { status } = await testEnv.ready(NAME);
+    await testEnv.secret("sim-key-beta");
+    const { message } = await testEnv.reason(NAME, "Stalled", "CredentialsInvalid");
     expect(message).toMatch(/te-beta.*te-alpha/);
-    await place.secret("sim-key-alpha-2");
-    expect((await place.ready(NAME)).status?.id).toBe(status?.id);
-    expect(place.everDeployed()).toHaveLength(1);
+    await testEnv.secret("sim-key-alpha-2");
+    expect((await testEnv.ready(NAME)).status?.id).toBe(status?.id);
+    expect(testEnv.everDeployed()).toHaveLength(1);
   });
 });
 
 describe("what the spec names and is not there", () => {
-  const shared = sharedPlace<PaperspaceDeployment>({ kind: deploymentDefinition, flags: OFTEN });
+  const shared = sharedTestEnv<PaperspaceDeployment>({ kind: deploymentDefinition, flags: OFTEN });
 
   const REFERENCES: Record<string, object> = {
     env: { env: [{ name: "A", valueFrom: { secretKeyRef: { name: "later", key: "k" } } }] },
@@ -107,130 +107,132 @@ describe("what the spec names and is not there", () => {
   };
 
   base("each reference to a Secret that is missing says so, and one Secret mends them all", async () => {
-    const place = shared();
+    const testEnv = shared();
     const names = Object.keys(REFERENCES);
-    await place.apply(...Object.entries(REFERENCES).map(([name, spec]) => deployed(name, { ...spec })));
+    await testEnv.apply(...Object.entries(REFERENCES).map(([name, spec]) => deployed(name, { ...spec })));
     for (const name of names) {
-      const { message } = await place.reason(name, "Stalled", "SecretNotFound");
+      const { message } = await testEnv.reason(name, "Stalled", "SecretNotFound");
       expect(message).toContain('there is no Secret "later" in this namespace: make it, or correct the name');
       expect(message).not.toContain("sim-key");
     }
-    await place.kubectl("create secret generic later --from-literal=k=s3cr3t");
-    for (const name of names) await place.ready(name);
-    expect(names.map((name) => named(place, name).length)).toEqual([1, 1, 1]);
-    expect(JSON.stringify(place.everDeployed().map(({ specs }) => specs))).not.toContain("s3cr3t");
+    await testEnv.kubectl("create secret generic later --from-literal=k=s3cr3t");
+    for (const name of names) await testEnv.ready(name);
+    expect(names.map((name) => named(testEnv, name).length)).toEqual([1, 1, 1]);
+    expect(JSON.stringify(testEnv.everDeployed().map(({ specs }) => specs))).not.toContain("s3cr3t");
   });
 
   base("a ConfigMap is waited for, then its key, and an empty value is said to be none", async () => {
-    const place = shared();
+    const testEnv = shared();
     const env = [{ name: "MODE", valueFrom: { configMapKeyRef: { name: "modes", key: "mode" } } }];
-    await place.apply(deployed("mode", { env }));
-    const says = (words: string) =>
-      place.until(words, () => place.condition("mode", "Stalled")?.message.includes(words));
-    await says('env.MODE: there is no ConfigMap "modes" in this namespace');
-    await place.kubectl("create configmap modes --from-literal=other=1");
-    await says('the ConfigMap "modes" has no key "mode" (it has: other)');
+    await testEnv.apply(deployed("mode", { env }));
+    const stalledWith = (words: string) =>
+      testEnv.until(words, () => testEnv.condition("mode", "Stalled")?.message.includes(words));
+    await stalledWith('env.MODE: there is no ConfigMap "modes" in this namespace');
+    await testEnv.kubectl("create configmap modes --from-literal=other=1");
+    await stalledWith('the ConfigMap "modes" has no key "mode" (it has: other)');
     const data = (mode: string) =>
-      place.kubectl(`patch configmap modes --type=merge -p '{"data":{"mode":"${mode}"}}'`);
+      testEnv.kubectl(`patch configmap modes --type=merge -p '{"data":{"mode":"${mode}"}}'`);
     await data("");
-    await place.reason("mode", "Stalled", "ValueInvalid");
-    await says('key "mode" of the ConfigMap "modes" is empty, and Paperspace takes no empty value');
+    await testEnv.reason("mode", "Stalled", "ValueInvalid");
+    await stalledWith('key "mode" of the ConfigMap "modes" is empty, and Paperspace takes no empty value');
     await data("fast");
-    await place.ready("mode");
-    expect(named(place, "mode")[0]?.specs.at(-1)?.data.env).toEqual([{ name: "MODE", value: "fast" }]);
-    expect(upserts(place, "mode")).toHaveLength(1);
+    await testEnv.ready("mode");
+    expect(named(testEnv, "mode")[0]?.specs.at(-1)?.data.env).toEqual([{ name: "MODE", value: "fast" }]);
+    expect(upserts(testEnv, "mode")).toHaveLength(1);
   });
 
   base("a project that is not there is named, with the line that shows which are", async () => {
-    const place = shared();
-    await place.apply(deployed("lost", { projectId: "p-nowhere" }));
-    const { message } = await place.reason("lost", "Stalled", "ProjectNotFound");
+    const testEnv = shared();
+    await testEnv.apply(deployed("lost", { projectId: "p-nowhere" }));
+    const { message } = await testEnv.reason("lost", "Stalled", "ProjectNotFound");
     expect(message).toContain("there is no project p-nowhere in this team");
     expect(message).toContain("kubectl paperspace list projects");
-    await place.eventOf("lost", "Warning", "ProjectNotFound");
-    await place.edit("lost", { spec: { projectId: "p-alpha" } });
-    await place.ready("lost");
-    await place.apply(deployed("lost-for-good", { projectId: "p-nowhere" }));
-    await place.reason("lost-for-good", "Stalled", "ProjectNotFound");
-    await place.kubectl("delete psd lost-for-good --timeout=60s");
+    await testEnv.eventOf("lost", "Warning", "ProjectNotFound");
+    await testEnv.edit("lost", { spec: { projectId: "p-alpha" } });
+    await testEnv.ready("lost");
+    await testEnv.apply(deployed("lost-for-good", { projectId: "p-nowhere" }));
+    await testEnv.reason("lost-for-good", "Stalled", "ProjectNotFound");
+    await testEnv.kubectl("delete psd lost-for-good --timeout=60s");
   });
 
   base(
     "a change that the API refuses leaves what runs alone, and says so, until it is corrected",
     async () => {
-      const place = shared();
-      await place.apply(deployed("changed"));
-      await place.ready("changed");
+      const testEnv = shared();
+      await testEnv.apply(deployed("changed"));
+      await testEnv.ready("changed");
       const issues = [{ path: "/config/resources/ports/0", message: "port 22 is reserved" }];
       const body = { message: "Port 22 is reserved", code: "BAD_REQUEST", issues };
       const refusal = { match: { method: "POST", path: "/deployments$", times: "always" as const } };
-      const { id } = place.sim.faults.add({ ...refusal, do: { status: 400, body } });
-      await place.edit("changed", { spec: { ports: [22] } });
-      expect((await place.reason("changed", "Stalled", "Refused")).message).toContain("Port 22 is reserved");
-      expect(place.condition("changed", "Synced")).toMatchObject({ status: "False", reason: "Drifted" });
-      place.sim.faults.remove(id);
-      await place.edit("changed", { spec: { ports: [80] } });
-      await place.ready("changed");
-      expect(named(place, "changed")[0]?.specs).toHaveLength(1);
+      const { id } = testEnv.sim.faults.add({ ...refusal, do: { status: 400, body } });
+      await testEnv.edit("changed", { spec: { ports: [22] } });
+      expect((await testEnv.reason("changed", "Stalled", "Refused")).message).toContain(
+        "Port 22 is reserved",
+      );
+      expect(testEnv.condition("changed", "Synced")).toMatchObject({ status: "False", reason: "Drifted" });
+      testEnv.sim.faults.remove(id);
+      await testEnv.edit("changed", { spec: { ports: [80] } });
+      await testEnv.ready("changed");
+      expect(named(testEnv, "changed")[0]?.specs).toHaveLength(1);
     },
   );
 
   base("a registry that nobody stored is told by Paperspace, and the right one mends it", async () => {
-    const place = shared();
-    await place.apply(deployed("private", { containerRegistry: "nowhere" }));
-    const { message } = await place.reason("private", "Stalled", "ConfigurationRejected");
+    const testEnv = shared();
+    await testEnv.apply(deployed("private", { containerRegistry: "nowhere" }));
+    const { message } = await testEnv.reason("private", "Stalled", "ConfigurationRejected");
     expect(message).toContain("Container registry nowhere not found");
-    await place.edit("private", { spec: { containerRegistry: null } });
-    await place.ready("private");
+    await testEnv.edit("private", { spec: { containerRegistry: null } });
+    await testEnv.ready("private");
   });
 
   base(
     "of two objects of one name the first has the deployment, the second says whose it is, and gets one later",
     async () => {
-      const place = shared();
-      await place.apply(deployed("first", { name: "twin" }));
-      const { status } = await place.ready("first");
-      await place.apply(deployed("second", { name: "twin" }));
-      const { message } = await place.reason("second", "Stalled", "AlreadyExists");
-      expect(message).toContain(`${place.namespace}/first has a deployment named "twin"`);
-      expect(named(place, "twin").map(({ id }) => id)).toEqual([status?.id]);
-      await place.kubectl("delete psd first --timeout=60s");
-      const { status: late } = await place.ready("second");
+      const testEnv = shared();
+      await testEnv.apply(deployed("first", { name: "twin" }));
+      const { status } = await testEnv.ready("first");
+      await testEnv.apply(deployed("second", { name: "twin" }));
+      const { message } = await testEnv.reason("second", "Stalled", "AlreadyExists");
+      expect(message).toContain(`${testEnv.namespace}/first has a deployment named "twin"`);
+      expect(named(testEnv, "twin").map(({ id }) => id)).toEqual([status?.id]);
+      await testEnv.kubectl("delete psd first --timeout=60s");
+      const { status: late } = await testEnv.ready("second");
       expect(late?.id).not.toBe(status?.id);
-      expect(place.deployments().filter(({ name }) => name === "twin")).toHaveLength(1);
-      expectAlive(place);
+      expect(testEnv.deployments().filter(({ name }) => name === "twin")).toHaveLength(1);
+      expectAlive(testEnv);
     },
   );
 
   base("two objects of one name that are applied at once make one deployment", async () => {
-    const place = shared();
-    await place.apply(deployed("left", { name: "both" }), deployed("right", { name: "both" }));
+    const testEnv = shared();
+    await testEnv.apply(deployed("left", { name: "both" }), deployed("right", { name: "both" }));
     const names = ["left", "right"];
-    const is = (name: string, type: string) => place.condition(name, type);
-    const winner = await place.until("one is Ready", () =>
+    const is = (name: string, type: string) => testEnv.condition(name, type);
+    const winner = await testEnv.until("one is Ready", () =>
       names.find((name) => is(name, "Ready")?.status === "True"),
     );
     const [other = ""] = names.filter((name) => name !== winner);
-    await place.reason(other, "Stalled", "AlreadyExists");
-    expect(named(place, "both")).toHaveLength(1);
-    expect(named(place, "both")[0]?.specs).toHaveLength(1);
-    await place.kubectl(`delete psd ${other} --timeout=60s`);
-    expect(place.deployments().filter(({ name }) => name === "both")).toHaveLength(1);
+    await testEnv.reason(other, "Stalled", "AlreadyExists");
+    expect(named(testEnv, "both")).toHaveLength(1);
+    expect(named(testEnv, "both")[0]?.specs).toHaveLength(1);
+    await testEnv.kubectl(`delete psd ${other} --timeout=60s`);
+    expect(testEnv.deployments().filter(({ name }) => name === "both")).toHaveLength(1);
   });
 });
 
 /** What breaks the vendor's schema on purpose is asked of a simulator whose traffic is not held against it. */
 describe("what the API server lets in, and Paperspace does not", () => {
   let sim: Simulator;
-  let place: Deployments;
+  let testEnv: Deployments;
   beforeAll(async () => {
     sim = await startSimulator({ speed: 100, vendorOpenapi: false });
-    place = await deploymentPlace({ sim });
-    await place.daemon();
+    testEnv = await deploymentTestEnv({ sim });
+    await testEnv.daemon();
   });
-  beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(place.report())));
+  beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(testEnv.report())));
   afterAll(async () => {
-    await place.close();
+    await testEnv.close();
     await sim.stop();
   });
 
@@ -256,19 +258,19 @@ describe("what the API server lets in, and Paperspace does not", () => {
   ] as const)(
     "a %s that the API refuses (%s) is said in its words, until it is corrected",
     async ([name, , wrong, right]) => {
-      await place.apply(deployed(name, { integrations: [wrong] }));
-      const { message } = await place.reason(name, "Stalled", "Refused");
+      await testEnv.apply(deployed(name, { integrations: [wrong] }));
+      const { message } = await testEnv.reason(name, "Stalled", "Refused");
       expect(message).toContain("integrations");
-      await place.eventOf(name, "Warning", "Refused");
-      await place.edit(name, { spec: { integrations: [right] } });
-      await place.ready(name);
-      expect(named(place, name)).toHaveLength(1);
+      await testEnv.eventOf(name, "Warning", "Refused");
+      await testEnv.edit(name, { spec: { integrations: [right] } });
+      await testEnv.ready(name);
+      expect(named(testEnv, name)).toHaveLength(1);
     },
   );
 });
 
 describe("a create that is answered by", () => {
-  const shared = sharedPlace<PaperspaceDeployment>({ kind: deploymentDefinition });
+  const shared = sharedTestEnv<PaperspaceDeployment>({ kind: deploymentDefinition });
   const nameOf = (storm: string) => storm.toLowerCase().replaceAll(" ", "-");
 
   const pause = (name: string, paused: "true" | null) =>
@@ -276,53 +278,53 @@ describe("a create that is answered by", () => {
 
   /** All at once: each waits until it is sure what came of it. Only the applying is one after the other. */
   base("each of these is struck once", async () => {
-    const place = shared();
-    for (const [storm, { fault, says }] of Object.entries(STORMS)) {
+    const testEnv = shared();
+    for (const [storm, { fault, expected }] of Object.entries(STORMS)) {
       const name = nameOf(storm);
-      place.sim.faults.add({ match: { method: "POST", path: "/deployments$" }, do: fault });
-      await place.apply(deployed(name));
-      await place.until(storm, () =>
-        place.said(name, "Reconciling").some(({ message }) => says.test(message)),
+      testEnv.sim.faults.add({ match: { method: "POST", path: "/deployments$" }, do: fault });
+      await testEnv.apply(deployed(name));
+      await testEnv.until(storm, () =>
+        testEnv.conditionHistory(name, "Reconciling").some(({ message }) => expected.test(message)),
       );
       // So that nobody tries again and is struck in another's stead.
       await pause(name, "true");
-      await place.until("the pause is seen", () => place.condition(name, "Paused")?.status === "True");
+      await testEnv.until("the pause is seen", () => testEnv.condition(name, "Paused")?.status === "True");
     }
-    expect(place.sim.faults.list().map(({ struck }) => struck)).toEqual(Object.keys(STORMS).map(() => 1));
+    expect(testEnv.sim.faults.list().map(({ struck }) => struck)).toEqual(Object.keys(STORMS).map(() => 1));
     for (const storm of Object.keys(STORMS)) await pause(nameOf(storm), null);
   });
 
-  for (const [storm, { says, made }] of Object.entries(STORMS))
+  for (const [storm, { expected, made }] of Object.entries(STORMS))
     base(`${storm} is said, and leads to exactly one deployment`, async () => {
-      const place = shared();
+      const testEnv = shared();
       const name = nameOf(storm);
-      const { status } = await place.ready(name);
-      expect(named(place, name).map(({ id }) => id)).toEqual([status?.id]);
-      expect(named(place, name)[0]?.specs).toHaveLength(1);
-      expect(upserts(place, name)).toHaveLength(made ? 1 : 2);
-      const told = place.said(name, "Reconciling").map(({ message }) => message);
-      expect(told).toContainEqual(expect.stringMatching(says));
+      const { status } = await testEnv.ready(name);
+      expect(named(testEnv, name).map(({ id }) => id)).toEqual([status?.id]);
+      expect(named(testEnv, name)[0]?.specs).toHaveLength(1);
+      expect(upserts(testEnv, name)).toHaveLength(made ? 1 : 2);
+      const messages = testEnv.conditionHistory(name, "Reconciling").map(({ message }) => message);
+      expect(messages).toContainEqual(expect.stringMatching(expected));
     });
 });
 
 describe.concurrent("while the API is ill", () => {
   test("a change whose answer takes longer than it would wait to be sent again is sent once", async ({
-    place,
+    testEnv,
   }) => {
-    await place.daemon({ flags: ["--resend-after=3s", "--request-timeout=30s"] });
-    await place.apply(deployed(NAME));
-    await place.ready(NAME);
+    await testEnv.daemon({ flags: ["--resend-after=3s", "--request-timeout=30s"] });
+    await testEnv.apply(deployed(NAME));
+    await testEnv.ready(NAME);
     const slow = { match: { method: "POST", path: "/deployments$" }, do: { answerDelayMs: 4_000 } };
-    place.sim.faults.add(slow);
-    await place.edit(NAME, { spec: { image: "nginx:1.28" } });
-    await place.ready(NAME);
-    expect(place.everDeployed().map(({ specs }) => specs.map(({ data }) => data.image))).toEqual([
+    testEnv.sim.faults.add(slow);
+    await testEnv.edit(NAME, { spec: { image: "nginx:1.28" } });
+    await testEnv.ready(NAME);
+    expect(testEnv.everDeployed().map(({ specs }) => specs.map(({ data }) => data.image))).toEqual([
       ["nginx:1.27", "nginx:1.28"],
     ]);
   });
 
   test("reads that fail in every way delay a create, a change and a delete, and nothing is lost", async ({
-    place,
+    testEnv,
   }) => {
     // Each kind of read in two ways. A block page over the runs is asked for again after a minute only.
     const ill: [string, FaultInput["do"][]][] = [
@@ -332,24 +334,24 @@ describe.concurrent("while the API is ill", () => {
       ["/runs$", [{ status: 502 }, { truncate: true }]],
     ];
     for (const [path, sicknesses] of ill)
-      for (const sick of sicknesses) place.sim.faults.add({ match: { method: "GET", path }, do: sick });
-    await place.daemon();
-    await place.apply(deployed(NAME));
-    await place.ready(NAME);
+      for (const sick of sicknesses) testEnv.sim.faults.add({ match: { method: "GET", path }, do: sick });
+    await testEnv.daemon();
+    await testEnv.apply(deployed(NAME));
+    await testEnv.ready(NAME);
     for (const sick of [{ cut: "after" }, { truncate: true }, { status: 502, takesEffect: true }] as const) {
-      place.sim.faults.add({ match: { method: "POST", path: "/deployments$" }, do: sick });
+      testEnv.sim.faults.add({ match: { method: "POST", path: "/deployments$" }, do: sick });
       const image = `nginx:${JSON.stringify(sick).length}`;
-      await place.edit(NAME, { spec: { image } });
-      await place.ready(NAME);
-      expect(place.deployments()[0]?.specs.at(-1)?.data.image).toBe(image);
+      await testEnv.edit(NAME, { spec: { image } });
+      await testEnv.ready(NAME);
+      expect(testEnv.deployments()[0]?.specs.at(-1)?.data.image).toBe(image);
     }
     for (const sick of [{ status: 500 }, { cut: "after" }, { truncate: true }] as const)
-      place.sim.faults.add({ match: { method: "DELETE" }, do: sick });
-    await place.kubectl(`delete psd ${NAME} --timeout=60s`);
-    expect(place.deployments()).toEqual([]);
-    expect(place.everDeployed()).toHaveLength(1);
-    expect(place.everDeployed()[0]?.specs).toHaveLength(4);
-    expectAlive(place);
+      testEnv.sim.faults.add({ match: { method: "DELETE" }, do: sick });
+    await testEnv.kubectl(`delete psd ${NAME} --timeout=60s`);
+    expect(testEnv.deployments()).toEqual([]);
+    expect(testEnv.everDeployed()).toHaveLength(1);
+    expect(testEnv.everDeployed()[0]?.specs).toHaveLength(4);
+    expectAlive(testEnv);
   });
 });
 

@@ -4,7 +4,7 @@
  */
 import { test as base, describe, expect } from "vitest";
 import type { FaultInput } from "../dev/simulator/faults.ts";
-import { checkConformance, Place, sharedPlace, test } from "./support/cluster.ts";
+import { checkConformance, sharedTestEnv, TestEnv, test } from "./support/cluster.ts";
 import { KillProxy } from "./support/kill-proxy.ts";
 import { manifest } from "./support/manifest.ts";
 import { STORMS } from "./support/storms.ts";
@@ -14,20 +14,20 @@ const NAME = "one";
 const OFTEN = ["--resync-interval=1s"];
 
 /** A test whose namespace begins without a Secret. */
-const keyless = base.extend("place", async ({ onTestFailed }, { onCleanup }) => {
-  const place = await Place.open({ key: null });
-  onTestFailed(() => console.log(place.report()));
-  onCleanup(() => place.close());
-  return place;
+const keyless = base.extend("testEnv", async ({ onTestFailed }, { onCleanup }) => {
+  const testEnv = await TestEnv.open({ key: null });
+  onTestFailed(() => console.log(testEnv.report()));
+  onCleanup(() => testEnv.close());
+  return testEnv;
 });
 
-function creates(place: Place) {
-  return place.sim.calls.list({ method: "POST", path: "/v1/machines" });
+function creates(testEnv: TestEnv) {
+  return testEnv.sim.calls.list({ method: "POST", path: "/v1/machines" });
 }
 
 /** Still the process that was started, and not one complaint of its own. */
-function expectAlive(place: Place): void {
-  const [daemon] = place.daemons;
+function expectAlive(testEnv: TestEnv): void {
+  const [daemon] = testEnv.daemons;
   expect(daemon?.ending).toBeUndefined();
   expect(daemon?.logged().filter(({ level }) => level === "fatal")).toEqual([]);
 }
@@ -35,95 +35,95 @@ function expectAlive(place: Place): void {
 describe.concurrent("API keys", () => {
   keyless(
     "without a Secret nothing is done, and the line that the message prints mends it",
-    async ({ place }) => {
-      await place.daemon();
-      await place.apply(manifest(NAME));
-      const { message } = await place.reason(NAME, "Stalled", "CredentialsInvalid");
-      await place.eventOf(NAME, "Warning", "CredentialsInvalid");
-      expect(place.sim.calls.list()).toEqual([]);
+    async ({ testEnv }) => {
+      await testEnv.daemon();
+      await testEnv.apply(manifest(NAME));
+      const { message } = await testEnv.reason(NAME, "Stalled", "CredentialsInvalid");
+      await testEnv.eventOf(NAME, "Warning", "CredentialsInvalid");
+      expect(testEnv.sim.calls.list()).toEqual([]);
       const line = /kubectl .*<key>/.exec(message)?.[0].replace("<key>", "sim-key-alpha") ?? "";
-      expect(await place.shell(line)).toMatchObject({ code: 0, err: "" });
-      await place.ready(NAME);
-      expectAlive(place);
+      expect(await testEnv.shell(line)).toMatchObject({ code: 0, err: "" });
+      await testEnv.ready(NAME);
+      expectAlive(testEnv);
     },
   );
 
   keyless(
     "a wrong key is said, asked about once and not once an object, and mended by the Secret",
-    async ({ place }) => {
-      await place.secret("sim-key-of-nobody");
+    async ({ testEnv }) => {
+      await testEnv.secret("sim-key-of-nobody");
       // Long enough for any host: a request that was given up would be sent again, and be counted.
-      await place.daemon({ flags: ["--key-recheck=1h", "--request-timeout=60s"] });
+      await testEnv.daemon({ flags: ["--key-recheck=1h", "--request-timeout=60s"] });
       const names = ["a", "b", "c", "d"];
-      await place.apply(...names.map((name) => manifest(name)));
+      await testEnv.apply(...names.map((name) => manifest(name)));
       for (const name of names) {
-        const { message } = await place.reason(name, "Stalled", "CredentialsInvalid");
-        expect(message).toContain(`${place.namespace}/paperspace-credentials`);
+        const { message } = await testEnv.reason(name, "Stalled", "CredentialsInvalid");
+        expect(message).toContain(`${testEnv.namespace}/paperspace-credentials`);
         expect(message).not.toContain("sim-key");
       }
-      await place.eventOf("a", "Warning", "CredentialsInvalid");
-      expect(place.sim.calls.list().map(({ path }) => path)).toEqual(["/v1/auth/session"]);
-      await place.secret("sim-key-alpha");
-      await Promise.all(names.map((name) => place.ready(name)));
-      expect(place.everMade()).toHaveLength(4);
-      expectAlive(place);
+      await testEnv.eventOf("a", "Warning", "CredentialsInvalid");
+      expect(testEnv.sim.calls.list().map(({ path }) => path)).toEqual(["/v1/auth/session"]);
+      await testEnv.secret("sim-key-alpha");
+      await Promise.all(names.map((name) => testEnv.ready(name)));
+      expect(testEnv.everMade()).toHaveLength(4);
+      expectAlive(testEnv);
     },
   );
 
   keyless(
     "a key under another field is told by what the Secret holds, and the spec can name it",
-    async ({ place }) => {
-      await place.secret("sim-key-alpha", "paperspace-credentials", "token");
-      await place.daemon();
-      await place.apply(manifest(NAME));
-      const { message } = await place.reason(NAME, "Stalled", "CredentialsInvalid");
+    async ({ testEnv }) => {
+      await testEnv.secret("sim-key-alpha", "paperspace-credentials", "token");
+      await testEnv.daemon();
+      await testEnv.apply(manifest(NAME));
+      const { message } = await testEnv.reason(NAME, "Stalled", "CredentialsInvalid");
       expect(message).toContain("token");
-      await place.edit(NAME, {
+      await testEnv.edit(NAME, {
         spec: { credentialsSecretRef: { name: "paperspace-credentials", key: "token" } },
       });
-      await place.ready(NAME);
+      await testEnv.ready(NAME);
     },
   );
 
-  test("another team's key looks like an empty account, and is not taken for one", async ({ place }) => {
-    await place.daemon({ flags: OFTEN });
-    await place.apply(manifest(NAME));
-    const { status } = await place.ready(NAME);
-    await place.secret("sim-key-beta");
-    const { message } = await place.reason(NAME, "Stalled", "CredentialsInvalid");
+  test("another team's key looks like an empty account, and is not taken for one", async ({ testEnv }) => {
+    await testEnv.daemon({ flags: OFTEN });
+    await testEnv.apply(manifest(NAME));
+    const { status } = await testEnv.ready(NAME);
+    await testEnv.secret("sim-key-beta");
+    const { message } = await testEnv.reason(NAME, "Stalled", "CredentialsInvalid");
     expect(message).toMatch(/te-beta.*te-alpha/);
-    await place.eventOf(NAME, "Warning", "CredentialsInvalid");
-    await place.objectsOf.delete(place.namespace, NAME);
-    await place.until("the deletion is seen", () => {
-      const stalled = place.condition(NAME, "Stalled");
-      return place.get(NAME)?.metadata.deletionTimestamp && stalled?.reason === "CredentialsInvalid";
+    await testEnv.eventOf(NAME, "Warning", "CredentialsInvalid");
+    await testEnv.objectsOf.delete(testEnv.namespace, NAME);
+    await testEnv.until("the deletion is seen", () => {
+      const stalled = testEnv.condition(NAME, "Stalled");
+      return testEnv.get(NAME)?.metadata.deletionTimestamp && stalled?.reason === "CredentialsInvalid";
     });
-    expect(place.machines().map(({ id }) => id)).toEqual([status?.id]);
-    await place.secret("sim-key-alpha-2");
-    await place.gone(NAME);
-    expect(place.machines()).toEqual([]);
-    expect(place.everMade()).toHaveLength(1);
-    expectAlive(place);
+    expect(testEnv.machines().map(({ id }) => id)).toEqual([status?.id]);
+    await testEnv.secret("sim-key-alpha-2");
+    await testEnv.gone(NAME);
+    expect(testEnv.machines()).toEqual([]);
+    expect(testEnv.everMade()).toHaveLength(1);
+    expectAlive(testEnv);
   });
 
   test("a key that is revoked while machines run stops all work, and a new one starts it again", async ({
-    place,
+    testEnv,
   }) => {
-    await place.daemon({ flags: OFTEN });
-    await place.apply(manifest(NAME));
-    await place.ready(NAME);
-    place.sim.console.revokeKey("sim-key-alpha");
-    await place.edit(NAME, { spec: { powerState: "Stopped" } });
-    await place.reason(NAME, "Stalled", "CredentialsInvalid");
-    await place.secret("sim-key-alpha-2");
-    await place.ready(NAME);
-    expect(place.everMade().map(({ state }) => state)).toEqual(["off"]);
-    expectAlive(place);
+    await testEnv.daemon({ flags: OFTEN });
+    await testEnv.apply(manifest(NAME));
+    await testEnv.ready(NAME);
+    testEnv.sim.console.revokeKey("sim-key-alpha");
+    await testEnv.edit(NAME, { spec: { powerState: "Stopped" } });
+    await testEnv.reason(NAME, "Stalled", "CredentialsInvalid");
+    await testEnv.secret("sim-key-alpha-2");
+    await testEnv.ready(NAME);
+    expect(testEnv.everMade().map(({ state }) => state)).toEqual(["off"]);
+    expectAlive(testEnv);
   });
 });
 
 describe("specs that the API refuses", () => {
-  const shared = sharedPlace();
+  const shared = sharedTestEnv();
 
   base.for([
     [
@@ -137,109 +137,113 @@ describe("specs that the API refuses", () => {
   ] as const)(
     "a %s that the API does not know is Stalled with its words, until the spec is corrected",
     async ([what, wrong, right, words]) => {
-      const place = shared();
+      const testEnv = shared();
       const name = what.replace(" ", "-");
-      await place.apply(manifest(name, wrong));
-      expect((await place.reason(name, "Stalled", "Refused")).message).toContain(words);
-      await place.eventOf(name, "Warning", "Refused");
-      await place.edit(name, { spec: right });
-      const { status } = await place.ready(name);
-      const asked = creates(place).filter(({ body }) =>
+      await testEnv.apply(manifest(name, wrong));
+      expect((await testEnv.reason(name, "Stalled", "Refused")).message).toContain(words);
+      await testEnv.eventOf(name, "Warning", "Refused");
+      await testEnv.edit(name, { spec: right });
+      const { status } = await testEnv.ready(name);
+      const asked = creates(testEnv).filter(({ body }) =>
         (body as { name: string }).name.startsWith(`${name}-`),
       );
       expect(asked.map(({ status }) => (status ?? 0) < 300)).toEqual([false, true]);
-      expect(place.machines().filter(({ id }) => id === status?.id)).toHaveLength(1);
-      expectAlive(place);
+      expect(testEnv.machines().filter(({ id }) => id === status?.id)).toHaveLength(1);
+      expectAlive(testEnv);
     },
   );
 });
 
 describe("a create that is answered by", () => {
-  const shared = sharedPlace();
+  const shared = sharedTestEnv();
   const nameOf = (storm: string) => storm.toLowerCase().replaceAll(" ", "-");
   /** The cloud names of one object: the beginning of its name, and a hash. */
   const cloudNames = (name: string) => new RegExp(`^${name.slice(0, 48)}-[0-9a-f]{12}$`);
 
   /** All at once: each waits until it is sure what came of it. Only the applying is one after the other. */
   base("each of these is struck once", async () => {
-    const place = shared();
+    const testEnv = shared();
     // While the account cannot be listed nobody finds out, and so nobody tries again and is struck in another's stead.
-    const blind = place.sim.faults.add({
+    const blind = testEnv.sim.faults.add({
       match: { method: "GET", path: "/machines$", times: "always" },
       do: { status: 503 },
     });
     for (const [storm, { fault }] of Object.entries(STORMS)) {
-      const { id } = place.sim.faults.add({ match: { method: "POST", path: "/machines$" }, do: fault });
-      await place.apply(manifest(nameOf(storm)));
-      await place.until(
+      const { id } = testEnv.sim.faults.add({ match: { method: "POST", path: "/machines$" }, do: fault });
+      await testEnv.apply(manifest(nameOf(storm)));
+      await testEnv.until(
         storm,
-        () => place.sim.faults.list().find((placed) => placed.id === id)?.struck === 1,
+        () => testEnv.sim.faults.list().find((placed) => placed.id === id)?.struck === 1,
       );
     }
     await Promise.all(
-      Object.keys(STORMS).map((storm) => place.reason(nameOf(storm), "Reconciling", "ResolvingCreate")),
+      Object.keys(STORMS).map((storm) => testEnv.reason(nameOf(storm), "Reconciling", "ResolvingCreate")),
     );
-    place.sim.faults.remove(blind.id);
-    expect(creates(place)).toHaveLength(Object.keys(STORMS).length);
+    testEnv.sim.faults.remove(blind.id);
+    expect(creates(testEnv)).toHaveLength(Object.keys(STORMS).length);
   });
 
-  for (const [storm, { says, made }] of Object.entries(STORMS))
+  for (const [storm, { expected, made }] of Object.entries(STORMS))
     base(`${storm} is said, and leads to exactly one machine`, async () => {
-      const place = shared();
+      const testEnv = shared();
       const name = nameOf(storm);
-      const { status } = await place.ready(name);
-      const ours = place.everMade().filter(({ settings }) => cloudNames(name).test(settings.name));
+      const { status } = await testEnv.ready(name);
+      const ours = testEnv.everMade().filter(({ settings }) => cloudNames(name).test(settings.name));
       expect(ours.map(({ id }) => id)).toEqual([status?.id]);
-      const sent = creates(place).filter(({ body }) =>
+      const sent = creates(testEnv).filter(({ body }) =>
         cloudNames(name).test((body as { name: string }).name),
       );
       expect(sent).toHaveLength(made ? 1 : 2);
-      const told = place.said(name, "Reconciling").map(({ message }) => message);
-      expect(told).toContainEqual(expect.stringMatching(says));
+      const messages = testEnv.conditionHistory(name, "Reconciling").map(({ message }) => message);
+      expect(messages).toContainEqual(expect.stringMatching(expected));
     });
 });
 
 describe.concurrent("while the API is ill", () => {
-  test("reads that fail in every way delay a create and a delete, and nothing is lost", async ({ place }) => {
+  test("reads that fail in every way delay a create and a delete, and nothing is lost", async ({
+    testEnv,
+  }) => {
     const ill: FaultInput["do"][] = [{ status: 503 }, { truncate: true }, { cut: "before" }, { html: true }];
     for (const path of ["/auth/session$", "/machine-events", "/machines/", "/machines$"])
-      for (const sick of ill) place.sim.faults.add({ match: { method: "GET", path }, do: sick });
-    await place.daemon();
-    await place.apply(manifest(NAME));
-    await place.ready(NAME);
+      for (const sick of ill) testEnv.sim.faults.add({ match: { method: "GET", path }, do: sick });
+    await testEnv.daemon();
+    await testEnv.apply(manifest(NAME));
+    await testEnv.ready(NAME);
     for (const sick of [{ status: 500 }, { cut: "after" }, { truncate: true }] as const)
-      place.sim.faults.add({ match: { method: "DELETE" }, do: sick });
-    await place.kubectl(`delete psm ${NAME} --timeout=60s`);
-    expect(place.machines()).toEqual([]);
-    expect(place.everMade()).toHaveLength(1);
-    expectAlive(place);
+      testEnv.sim.faults.add({ match: { method: "DELETE" }, do: sick });
+    await testEnv.kubectl(`delete psm ${NAME} --timeout=60s`);
+    expect(testEnv.machines()).toEqual([]);
+    expect(testEnv.everMade()).toHaveLength(1);
+    expectAlive(testEnv);
   });
 
-  test("power changes whose answers are lost are found out about, and come about once", async ({ place }) => {
-    await place.daemon();
-    await place.apply(manifest(NAME));
-    await place.ready(NAME);
-    place.sim.faults.add({ match: { method: "PATCH", path: "/stop$" }, do: { cut: "after" } });
-    place.sim.faults.add({
+  test("power changes whose answers are lost are found out about, and come about once", async ({
+    testEnv,
+  }) => {
+    await testEnv.daemon();
+    await testEnv.apply(manifest(NAME));
+    await testEnv.ready(NAME);
+    testEnv.sim.faults.add({ match: { method: "PATCH", path: "/stop$" }, do: { cut: "after" } });
+    testEnv.sim.faults.add({
       match: { method: "PATCH", path: "/start$" },
       do: { status: 502, takesEffect: true },
     });
-    await place.edit(NAME, { spec: { powerState: "Stopped" } });
-    await place.ready(NAME);
-    expect(place.everMade().map(({ state }) => state)).toEqual(["off"]);
-    await place.edit(NAME, { spec: { powerState: "Running" } });
-    await place.ready(NAME);
-    expect(place.everMade().map(({ state }) => state)).toEqual(["ready"]);
+    await testEnv.edit(NAME, { spec: { powerState: "Stopped" } });
+    await testEnv.ready(NAME);
+    expect(testEnv.everMade().map(({ state }) => state)).toEqual(["off"]);
+    await testEnv.edit(NAME, { spec: { powerState: "Running" } });
+    await testEnv.ready(NAME);
+    expect(testEnv.everMade().map(({ state }) => state)).toEqual(["ready"]);
   });
 
   test("watch lines that are none are read again: no object is missed, none is seen half", async ({
-    place,
+    testEnv,
   }) => {
     const proxy = await KillProxy.open({
-      kubeconfig: place.cluster.kubeconfig,
-      paperspaceUrl: place.sim.url,
+      kubeconfig: testEnv.cluster.kubeconfig,
+      paperspaceUrl: testEnv.sim.url,
     });
-    const daemon = await place.daemon({ kubeconfig: proxy.kubeconfig, paperspaceUrl: proxy.paperspaceUrl });
+    const daemon = await testEnv.daemon({ kubeconfig: proxy.kubeconfig, paperspaceUrl: proxy.paperspaceUrl });
     const nonsense = [
       (line: string) => line.slice(0, line.length / 2),
       () => "<html>502 Bad Gateway</html>",
@@ -254,15 +258,15 @@ describe.concurrent("while the API is ill", () => {
         done = true;
         return spoilt(line);
       };
-      await place.apply(manifest(names[i] ?? ""));
-      await place.until(`line ${i} is spoilt`, () => done);
-      await place.ready(names[i] ?? "");
+      await testEnv.apply(manifest(names[i] ?? ""));
+      await testEnv.until(`line ${i} is spoilt`, () => done);
+      await testEnv.ready(names[i] ?? "");
     }
-    expect(place.everMade()).toHaveLength(names.length);
+    expect(testEnv.everMade()).toHaveLength(names.length);
     const failures = daemon.logged().filter(({ msg }) => msg === "list or watch failed");
     expect(failures.length).toBeGreaterThanOrEqual(names.length);
-    await place.kubectl("delete psm --all --timeout=60s");
-    expect(place.machines()).toEqual([]);
+    await testEnv.kubectl("delete psm --all --timeout=60s");
+    expect(testEnv.machines()).toEqual([]);
     proxy.close();
   });
 });

@@ -16,7 +16,7 @@ import { DEMO_KEY } from "../dev/simulator/world/teams.ts";
 import type { PaperspaceDeployment } from "../src/kinds/deployment/types.ts";
 import { compareVersions } from "../src/kube/objects.ts";
 import { useEveryRight } from "./support/chart-scenario.ts";
-import { checkConformance, deploymentPlace, Place } from "./support/cluster.ts";
+import { checkConformance, deploymentTestEnv, TestEnv } from "./support/cluster.ts";
 import { ALL_KINDS, CRD_NAMES } from "./support/crds.ts";
 import type { Daemon } from "./support/daemon.ts";
 import { CHART, COMPILE_MS, Helm, type Values } from "./support/helm.ts";
@@ -36,13 +36,13 @@ let sim: Simulator;
 /** The release that most of the story is about. */
 let release: Release;
 /** Where the machine lives that outlives everything. */
-let home: Place;
+let home: TestEnv;
 /** All that is to be closed, and that has something to tell of a failure. */
-const places: Place<PaperspaceDeployment>[] = [];
+const testEnvs: TestEnv<PaperspaceDeployment>[] = [];
 let daemon: Daemon | undefined;
 
 const news = () => {
-  for (const place of places) place.news();
+  for (const testEnv of testEnvs) testEnv.news();
 };
 const releaseOf = (name: string, namespace: string) => new Release({ helm, plane, name, namespace });
 /** What every release here is given. */
@@ -50,21 +50,21 @@ const values = (more: Values = {}): Values => ({ ...QUICK, apiUrl: sim.url, ...m
 const OWN_KEY = { credentials: { existingSecret: "own-key", namespaces: ["keyless"] } };
 const clusterWide = () => values({ ...OWN_KEY, admissionPolicy: { enabled: true, exemptUsers: ["backup"] } });
 
-async function opened(namespace?: string): Promise<Place> {
-  const place = await Place.open({ cluster: plane, sim, ...(namespace ? { namespace, key: null } : {}) });
-  places.push(place as unknown as Place<PaperspaceDeployment>);
-  return place;
+async function opened(namespace?: string): Promise<TestEnv> {
+  const testEnv = await TestEnv.open({ cluster: plane, sim, ...(namespace ? { namespace, key: null } : {}) });
+  testEnvs.push(testEnv as unknown as TestEnv<PaperspaceDeployment>);
+  return testEnv;
 }
 
-async function openedForDeployments(namespace: string): Promise<Place<PaperspaceDeployment>> {
-  const place = await deploymentPlace({ cluster: plane, sim, namespace, key: null });
-  places.push(place);
-  return place;
+async function openedForDeployments(namespace: string): Promise<TestEnv<PaperspaceDeployment>> {
+  const testEnv = await deploymentTestEnv({ cluster: plane, sim, namespace, key: null });
+  testEnvs.push(testEnv);
+  return testEnv;
 }
 
 async function started(of: Release): Promise<Daemon> {
   const one = await of.daemon(news);
-  places[0]?.daemons.push(one);
+  testEnvs[0]?.daemons.push(one);
   return one;
 }
 
@@ -96,10 +96,10 @@ beforeAll(async () => {
   release = releaseOf("ps", "paperspace-system");
 }, COMPILE_MS);
 beforeEach(({ onTestFailed }) =>
-  onTestFailed(() => console.log(places.map((one) => one.report()).join("\n"))),
+  onTestFailed(() => console.log(testEnvs.map((one) => one.report()).join("\n"))),
 );
 afterAll(async () => {
-  for (const place of places) await place.close();
+  for (const testEnv of testEnvs) await testEnv.close();
   await sim.stop();
   await plane.stop();
 });

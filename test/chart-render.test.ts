@@ -21,7 +21,7 @@ import { defined } from "../src/reconcile/schema.ts";
 import { KINDS } from "../src/registry.ts";
 import { EVERYTHING, VALUE_SETS } from "./support/chart-values.ts";
 import { CHART, COMPILE_MS, Helm, objectsIn, only, type Rendered, type Values } from "./support/helm.ts";
-import { Place } from "./support/test-env.ts";
+import { TestEnv } from "./support/test-env.ts";
 
 const NAMESPACE = "ns";
 const CLUSTER_WIDE = [
@@ -173,10 +173,10 @@ function checkRestricted(spec: Rendered["spec"]): void {
 }
 
 test("a namespace that enforces the restricted standard admits the pod of every set", async () => {
-  const place = await Place.open({ key: null });
+  const testEnv = await TestEnv.open({ key: null });
   try {
     const level = "pod-security.kubernetes.io/enforce=restricted";
-    await place.kubectl(`label namespace ${place.namespace} ${level}`);
+    await testEnv.kubectl(`label namespace ${testEnv.namespace} ${level}`);
     const pods = SETS.map((set, index) => {
       const { metadata, spec } = structuredClone(podOf(objects(set)));
       // Its account is the release's, which is not there.
@@ -184,18 +184,18 @@ test("a namespace that enforces the restricted standard admits the pod of every 
       return { apiVersion: "v1", kind: "Pod", metadata: { ...metadata, name: `pod-${index}` }, spec: here };
     });
     const list = (items: object[]) => ({ apiVersion: "v1", kind: "List", items });
-    const said = await place.kubectl("create --dry-run=server -f -", list(pods));
+    const said = await testEnv.kubectl("create --dry-run=server -f -", list(pods));
     expect(said.match(/created/g)).toHaveLength(SETS.length);
     // And it would refuse another.
     const [{ spec: bad }] = structuredClone(pods) as [(typeof pods)[0]];
     delete bad.containers[0].securityContext.allowPrivilegeEscalation;
-    const refusal = await place.refused(
+    const refusal = await testEnv.refused(
       "create --dry-run=server -f -",
       list([{ ...pods[0], spec: bad, metadata: { name: "bad" } }]),
     );
     expect(refusal).toContain('violates PodSecurity "restricted:latest"');
   } finally {
-    await place.close();
+    await testEnv.close();
   }
 });
 
@@ -286,11 +286,11 @@ test("scoped, nothing is cluster-wide but the CRDs, and without those nothing at
 });
 
 test("the rights of a kind that is not served are not there", () => {
-  const told = (set: string) =>
+  const rights = (set: string) =>
     JSON.stringify(objects(set).flatMap(({ kind, rules }) => (/Role$/.test(kind) ? (rules ?? []) : [])));
-  expect(told("machines only")).not.toMatch(/paperspacedeployments|configmaps/);
-  expect(told("deployments only")).not.toMatch(/paperspacemachines|"delete"/);
-  expect(told("rights by somebody else")).toBe("[]");
+  expect(rights("machines only")).not.toMatch(/paperspacedeployments|configmaps/);
+  expect(rights("deployments only")).not.toMatch(/paperspacemachines|"delete"/);
+  expect(rights("rights by somebody else")).toBe("[]");
 });
 
 test("a kind that is new in the registry has its rights without an edit of the chart", async () => {

@@ -205,8 +205,8 @@ test("a field that does not exist is refused in every kind, because the API serv
 test("a value of another type is refused in every kind, because templates quote too much or too little", () => {
   const verdicts = judge(SAMPLES.map((each) => changed(each, ...each.wrong)));
   expect(statuses(verdicts)).toEqual(all("statusInvalid"));
-  const places = SAMPLES.map(({ wrong: [path] }) => `at '/${path.replaceAll(".", "/")}`);
-  for (const [index, { msg }] of verdicts.entries()) expect(msg).toContain(places[index]);
+  const testEnvs = SAMPLES.map(({ wrong: [path] }) => `at '/${path.replaceAll(".", "/")}`);
+  for (const [index, { msg }] of verdicts.entries()) expect(msg).toContain(testEnvs[index]);
 });
 
 test("an object without a name, a wrong version and a kind that is not ours are refused", () => {

@@ -4,8 +4,8 @@
  * before a request arrives, or after it took effect and before its answer is back.
  */
 import { describe, expect } from "vitest";
-import { checkConformance, type Place, test } from "./support/cluster.ts";
-import { type Death, deathsOf, type Life, live, told } from "./support/life.ts";
+import { checkConformance, type TestEnv, test } from "./support/cluster.ts";
+import { type Death, deathsOf, describeDeath, type Life, live } from "./support/life.ts";
 import { manifest } from "./support/manifest.ts";
 import { isStep, stepOf } from "./support/steps.ts";
 
@@ -40,14 +40,14 @@ const DELETE = [
 const CREATE_EVENTS = ["writes the Event Creating", "writes the Event Created", "writes the Event Available"];
 const DELETE_EVENTS = ["writes the Event Deleting"];
 /** What Paperspace tells of the machine's own events, told on. */
-const TOLD_ON = ["writes the Event MachineCreated", "writes the Event MachineStarted"];
+const FORWARDED = ["writes the Event MachineCreated", "writes the Event MachineStarted"];
 /** Come up or not, as the polls happen to fall. */
 const SOMETIMES = [
   "says how far it is",
   "reads the Secret",
   "checks the key",
   "writes the Event Deleted",
-  ...TOLD_ON,
+  ...FORWARDED,
 ];
 
 /** In the order of their first appearance. */
@@ -57,18 +57,18 @@ function stepsOf(life: Life): string[] {
 
 const NAME = "mortal";
 
-async function oneMachine(place: Place): Promise<void> {
-  const object = await place.ready(NAME);
-  expect(place.everMade().map(({ id, state }) => ({ id, state }))).toEqual([
+async function oneMachine(testEnv: TestEnv): Promise<void> {
+  const object = await testEnv.ready(NAME);
+  expect(testEnv.everMade().map(({ id, state }) => ({ id, state }))).toEqual([
     { id: object.status?.id, state: "ready" },
   ]);
-  expect(place.sim.calls.list({ method: "DELETE" })).toEqual([]);
+  expect(testEnv.sim.calls.list({ method: "DELETE" })).toEqual([]);
 }
 
-async function noMachine(place: Place): Promise<void> {
-  await place.gone(NAME);
-  expect(place.machines()).toEqual([]);
-  expect(place.everMade()).toHaveLength(1);
+async function noMachine(testEnv: TestEnv): Promise<void> {
+  await testEnv.gone(NAME);
+  expect(testEnv.machines()).toEqual([]);
+  expect(testEnv.everMade()).toHaveLength(1);
 }
 
 /** Polls come when their time is there, also for what happened before. */
@@ -76,19 +76,21 @@ const POLL = "reads the events";
 const inOrder = (steps: readonly string[], known: readonly string[]) =>
   steps.filter((step) => known.includes(step) && step !== POLL);
 
-test("a life without accident takes the steps at which this suite kills, and no other", async ({ place }) => {
-  const life = await live(place);
-  await place.apply(manifest(NAME));
-  await oneMachine(place);
+test("a life without accident takes the steps at which this suite kills, and no other", async ({
+  testEnv,
+}) => {
+  const life = await live(testEnv);
+  await testEnv.apply(manifest(NAME));
+  await oneMachine(testEnv);
   // Events are written beside the passes: the last one of the create may still be on its way.
-  await place.until("the Event", () => stepsOf(life).includes("writes the Event Available"));
+  await testEnv.until("the Event", () => stepsOf(life).includes("writes the Event Available"));
   const created = stepsOf(life);
   expect(inOrder(created, CREATE)).toEqual(inOrder(CREATE, CREATE));
   expect(created).toEqual(expect.arrayContaining(CREATE));
   expect(created.filter((step) => ![...CREATE, ...CREATE_EVENTS, ...SOMETIMES].includes(step))).toEqual([]);
   life.proxy.crossings.length = 0;
-  await place.objectsOf.delete(place.namespace, NAME);
-  await noMachine(place);
+  await testEnv.objectsOf.delete(testEnv.namespace, NAME);
+  await noMachine(testEnv);
   const deleted = stepsOf(life);
   expect(inOrder(deleted, DELETE)).toEqual(inOrder(DELETE, DELETE));
   expect(deleted).toEqual(expect.arrayContaining(DELETE));
@@ -114,9 +116,9 @@ const chains = creates.map((create, i) => ({ create, remove: deletes[i % deletes
 
 describe.concurrent("exactly one machine, then none", () => {
   test("killed again and again while it finds out what became of a create, it still makes one machine only", async ({
-    place,
+    testEnv,
   }) => {
-    await place.apply(manifest(NAME));
+    await testEnv.apply(manifest(NAME));
     const deaths: Death[] = [
       { step: "sends the create", moment: "after" },
       { step: "lists the machines", moment: "before" },
@@ -124,25 +126,27 @@ describe.concurrent("exactly one machine, then none", () => {
       { step: "saves the id", moment: "before" },
       { step: "saves the id", moment: "after" },
     ];
-    for (const death of deaths) await (await live(place, death)).dead();
-    const last = await live(place);
-    await oneMachine(place);
+    for (const death of deaths) await (await live(testEnv, death)).dead();
+    const last = await live(testEnv);
+    await oneMachine(testEnv);
     await last.daemon.kill();
     last.proxy.close();
   });
 
   for (const { create, remove } of chains) {
-    test(`killed ${told(create)}, and when deleting ${told(remove)}`, async ({ place }) => {
-      const first = await live(place, create);
-      await place.apply(manifest(NAME));
+    test(`killed ${describeDeath(create)}, and when deleting ${describeDeath(remove)}`, async ({
+      testEnv,
+    }) => {
+      const first = await live(testEnv, create);
+      await testEnv.apply(manifest(NAME));
       await first.dead();
-      const second = await live(place);
-      await oneMachine(place);
+      const second = await live(testEnv);
+      await oneMachine(testEnv);
       second.doom(remove);
-      await place.objectsOf.delete(place.namespace, NAME);
+      await testEnv.objectsOf.delete(testEnv.namespace, NAME);
       await second.dead();
-      const third = await live(place);
-      await noMachine(place);
+      const third = await live(testEnv);
+      await noMachine(testEnv);
       await third.daemon.kill();
       third.proxy.close();
     });

@@ -6,10 +6,10 @@ import { fileURLToPath } from "node:url";
 import { test as base, describe, expect } from "vitest";
 import { stringify } from "yaml";
 import { ARGOCD_CONFIG, healthScript } from "../dev/gitops/argocd.ts";
-import { checkConformance, Place, sharedPlace } from "./support/cluster.ts";
+import { checkConformance, sharedTestEnv, TestEnv } from "./support/cluster.ts";
 import { deployed, type Manifest, manifest } from "./support/manifest.ts";
 
-const shared = sharedPlace();
+const shared = sharedTestEnv();
 
 const GIT = {
   labels: { "app.kubernetes.io/instance": "fleet" },
@@ -58,43 +58,43 @@ describe.each([
     ["psm", manifest],
     ["psd", deployed],
   ] as const)("%s: nothing differs from Git, and ours is what we said", async (kind, make) => {
-    const place = shared();
+    const testEnv = shared();
     const name = `${kind}${flags === "" ? "" : "-ssa"}`;
     const object: Manifest = make(name, {}, GIT);
-    await place.kubectl(`apply ${flags} -f -`, stringify(object));
-    await place.kubectl(`wait --for=condition=Ready ${kind}/${name} --timeout=60s`);
-    const { code, out } = await place.shell(`kubectl diff ${flags} -f -`, stringify(object));
+    await testEnv.kubectl(`apply ${flags} -f -`, stringify(object));
+    await testEnv.kubectl(`wait --for=condition=Ready ${kind}/${name} --timeout=60s`);
+    const { code, out } = await testEnv.shell(`kubectl diff ${flags} -f -`, stringify(object));
     expect([out, code]).toEqual(["", 0]);
     expect([...new Set(await others(kind, name, manager))]).toEqual(OWN);
-    await place.kubectl(`delete ${kind} ${name} --timeout=60s`);
+    await testEnv.kubectl(`delete ${kind} ${name} --timeout=60s`);
   });
 });
 
 base("replicas that Git does not give may be set by others, and nothing differs", async () => {
-  const place = shared();
+  const testEnv = shared();
   const object = deployed("scaled");
-  await place.kubectl("apply -f -", stringify(object));
-  await place.kubectl("scale psd scaled --replicas=2");
-  expect(await place.shell("kubectl diff -f -", stringify(object))).toMatchObject({ code: 0, out: "" });
+  await testEnv.kubectl("apply -f -", stringify(object));
+  await testEnv.kubectl("scale psd scaled --replicas=2");
+  expect(await testEnv.shell("kubectl diff -f -", stringify(object))).toMatchObject({ code: 0, out: "" });
   const given = { ...object, spec: { ...object.spec, replicas: 1 } };
-  expect(await place.shell("kubectl diff -f -", stringify(given))).toMatchObject({ code: 1 });
-  await place.kubectl("delete psd scaled --timeout=60s");
+  expect(await testEnv.shell("kubectl diff -f -", stringify(given))).toMatchObject({ code: 1 });
+  await testEnv.kubectl("delete psd scaled --timeout=60s");
 });
 
 base("the line in argocd-cm.yaml adds our health checks and leaves all else alone", async () => {
-  const place = await Place.open({ key: null });
+  const testEnv = await TestEnv.open({ key: null });
   try {
-    await place.kubectl("create configmap argocd-cm --from-literal=url=https://argocd.example.com");
+    await testEnv.kubectl("create configmap argocd-cm --from-literal=url=https://argocd.example.com");
     const file = fileURLToPath(new URL(`../${ARGOCD_CONFIG}`, import.meta.url));
-    await place.kubectl(`patch configmap argocd-cm --type=merge --patch-file=${file}`);
-    const { data } = JSON.parse(await place.kubectl("get configmap argocd-cm -o json"));
+    await testEnv.kubectl(`patch configmap argocd-cm --type=merge --patch-file=${file}`);
+    const { data } = JSON.parse(await testEnv.kubectl("get configmap argocd-cm -o json"));
     expect(data).toEqual({
       url: "https://argocd.example.com",
       "resource.customizations.health.paperspace.com_PaperspaceMachine": healthScript(),
       "resource.customizations.health.paperspace.com_PaperspaceDeployment": healthScript(),
     });
   } finally {
-    await place.close();
+    await testEnv.close();
   }
 });
 

@@ -11,37 +11,37 @@ const LIST = "/v1/machines";
 const RESYNCS = 4;
 
 test("an idle fleet costs one list a resync: no read of a machine, no poll, no Kubernetes write but the lease", async ({
-  place,
+  testEnv,
 }) => {
   const proxy = await KillProxy.open({
-    kubeconfig: place.cluster.kubeconfig,
-    paperspaceUrl: place.sim.url,
+    kubeconfig: testEnv.cluster.kubeconfig,
+    paperspaceUrl: testEnv.sim.url,
   });
-  await place.daemon({
+  await testEnv.daemon({
     kubeconfig: proxy.kubeconfig,
     paperspaceUrl: proxy.paperspaceUrl,
     flags: ["--resync-interval=1s"],
   });
   const names = ["a", "b", "c", "d", "e"];
-  await place.apply(
+  await testEnv.apply(
     ...names.slice(1).map((name) => manifest(name)),
     manifest("a", { powerState: "Stopped", autoShutdown: { enabled: true, timeoutHours: 8 } }),
   );
-  await Promise.all(names.map((name) => place.ready(name)));
+  await Promise.all(names.map((name) => testEnv.ready(name)));
   // Events are written beside the passes; these are the last ones.
   await Promise.all(
-    names.map((name) => place.eventOf(name, "Normal", name === "a" ? "Stopped" : "Available")),
+    names.map((name) => testEnv.eventOf(name, "Normal", name === "a" ? "Stopped" : "Available")),
   );
-  const calls = (since: number) => place.sim.calls.list({ since });
-  const lists = (since: number) => place.sim.calls.list({ since, path: LIST, method: "GET" }).length;
+  const calls = (since: number) => testEnv.sim.calls.list({ since });
+  const lists = (since: number) => testEnv.sim.calls.list({ since, path: LIST, method: "GET" }).length;
   // What the last turns left behind, such as a poll under way, may still come in.
-  const start = await place.until("it has come to rest", () => {
+  const start = await testEnv.until("it has come to rest", () => {
     // Two lists can come together, and a poll for what they brought after them.
     const last = calls(0).slice(-4);
     return last.every(({ method, path }) => method === "GET" && path === LIST) && last.at(-1)?.seq;
   });
   const crossed = proxy.crossings.length;
-  await place.until(`${RESYNCS} resyncs`, () => lists(start) >= RESYNCS);
+  await testEnv.until(`${RESYNCS} resyncs`, () => lists(start) >= RESYNCS);
   expect(calls(start).map(({ method, path, query }) => `${method} ${path} limit=${query.limit}`)).toEqual(
     Array(calls(start).length).fill(`GET ${LIST} limit=120`),
   );

@@ -70,9 +70,9 @@ for (const [sentence, holds] of Object.entries(KUBE_CONTRACT)) {
 
 test("the reflector lists by one stream, and follows", async () => {
   const store = new Store<KubeObject>();
-  const told: string[] = [];
+  const changes: string[] = [];
   const handlers = [
-    ({ type, object }: { type: string; object: KubeObject }) => told.push(`${type} ${keyOf(object)}`),
+    ({ type, object }: { type: string; object: KubeObject }) => changes.push(`${type} ${keyOf(object)}`),
   ];
   const namespace = NAMESPACE;
   const before = await things.list({ namespace });
@@ -95,7 +95,7 @@ test("the reflector lists by one stream, and follows", async () => {
   const running = reflector.run(stop.signal);
   await reflector.whenSynced();
   expect(store.list().map(keyOf).sort()).toEqual(before.items.map(keyOf).sort());
-  told.length = 0;
+  changes.length = 0;
   const made = await things.create(namespace, { metadata: { name: "reflected" }, spec: { size: 1 } });
   store.observeWrite(made);
   await expect.poll(() => store.get(keyOf(made))).toBeDefined();
@@ -103,7 +103,7 @@ test("the reflector lists by one stream, and follows", async () => {
   expect(store.get(keyOf(made))?.status).toEqual({ state: "on" });
   await things.delete(namespace, "reflected");
   await expect.poll(() => store.get(keyOf(made))).toBeUndefined();
-  expect([told[0], told.at(-1)]).toEqual([`added ${keyOf(made)}`, `deleted ${keyOf(made)}`]);
+  expect([changes[0], changes.at(-1)]).toEqual([`added ${keyOf(made)}`, `deleted ${keyOf(made)}`]);
   expect(counts).toEqual({ listed: 1, watched: 1, badLine: 0, failed: 0 });
   expect(store.list().every((object) => object.metadata.managedFields === undefined)).toBe(true);
   stop.abort(new Error("over"));

@@ -11,19 +11,19 @@ import { fileURLToPath } from "node:url";
 import { afterAll, test as base, beforeAll, describe, expect, inject } from "vitest";
 import { kubeconfigFor } from "../dev/control-plane/kubeconfig.ts";
 import { DEMO_KEY } from "../dev/simulator/world/teams.ts";
-import { checkConformance, Place } from "./support/cluster.ts";
-import type { Said } from "./support/run-command.ts";
+import { checkConformance, TestEnv } from "./support/cluster.ts";
+import type { CommandResult } from "./support/run-command.ts";
 
 const PLUGIN = fileURLToPath(new URL("../bin/kubectl-paperspace.js", import.meta.url));
 const TEAM = "te-alpha";
 const PROJECT = "p-alpha";
 
-let place: Place;
+let testEnv: TestEnv;
 let bin: string;
 
 beforeAll(async () => {
   // Times as they are: what is listed and logged has dates, and --since looks at them.
-  place = await Place.open({ simulation: { speed: 1 } });
+  testEnv = await TestEnv.open({ simulation: { speed: 1 } });
   // As `npm install -g .` leaves it: a link of the plugin's name on the PATH. The node there is ours.
   bin = mkdtempSync(join(tmpdir(), "kubectl-paperspace-"));
   symlinkSync(PLUGIN, join(bin, "kubectl-paperspace"));
@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await place?.close();
+  await testEnv?.close();
   rmSync(bin, { recursive: true, force: true });
 });
 
@@ -42,21 +42,21 @@ interface Setting {
 }
 
 /** A line behind `kubectl`, with the plugin on the PATH. */
-function type(line: string, { kubeconfig, env = {} }: Setting = {}): Promise<Said> {
+function type(line: string, { kubeconfig, env = {} }: Setting = {}): Promise<CommandResult> {
   const variables = {
-    PAPERSPACE_API_URL: place.sim.url,
+    PAPERSPACE_API_URL: testEnv.sim.url,
     PAPERSPACE_API_KEY: "",
     ...(kubeconfig && { KUBECONFIG: kubeconfig }),
     ...env,
   };
   const set = Object.entries(variables).map(([name, value]) => `export ${name}='${value}'`);
-  return place.shell([`export PATH='${bin}':"$PATH"`, ...set, `kubectl ${line}`].join("; "));
+  return testEnv.shell([`export PATH='${bin}':"$PATH"`, ...set, `kubectl ${line}`].join("; "));
 }
 
 async function shown(line: string, setting?: Setting): Promise<string> {
-  const said = await type(`paperspace ${line}`, setting);
-  expect(said).toMatchObject({ code: 0, err: "" });
-  return said.out;
+  const result = await type(`paperspace ${line}`, setting);
+  expect(result).toMatchObject({ code: 0, err: "" });
+  return result.out;
 }
 
 /** Rows of a table, cut into cells. */
@@ -68,7 +68,7 @@ const cells = (table: string) =>
 
 /** An object with a deployment behind it, whose status says so. */
 async function deployment(name: string, spec: object = {}) {
-  const { id, runs } = place.sim.console.deployments.create(
+  const { id, runs } = testEnv.sim.console.deployments.create(
     PROJECT,
     { name, resources: { machineType: "A4000", replicas: 2 } },
     { settled: true },
@@ -79,8 +79,8 @@ async function deployment(name: string, spec: object = {}) {
     metadata: { name },
     spec: { projectId: PROJECT, image: "nginx:1.27", machineType: "A4000", ports: [80], ...spec },
   };
-  await place.kubectl("apply -f -", object);
-  await place.kubectl(`patch psd ${name} --subresource=status --type=merge -p '{"status":{"id":"${id}"}}'`);
+  await testEnv.kubectl("apply -f -", object);
+  await testEnv.kubectl(`patch psd ${name} --subresource=status --type=merge -p '{"status":{"id":"${id}"}}'`);
   return { id, instances: runs.flatMap((run) => run.instances.map(({ instanceId }) => instanceId)) };
 }
 
@@ -104,13 +104,13 @@ describe("kubectl", () => {
 
 describe("list", () => {
   base("shows the ids of all that specs refer to", async () => {
-    const script = await fetch(`${place.sim.url}/startup-scripts`, {
+    const script = await fetch(`${testEnv.sim.url}/startup-scripts`, {
       method: "POST",
       headers: { authorization: `Bearer ${DEMO_KEY}`, "content-type": "application/json" },
       body: JSON.stringify({ name: "setup", script: "true" }),
     });
     const { id: scriptId } = (await script.json()) as { id: string };
-    place.sim.console.createRegistry(TEAM, { name: "ghcr" });
+    testEnv.sim.console.createRegistry(TEAM, { name: "ghcr" });
     expect(cells(await shown("list templates --name 22.04"))).toEqual([
       ["ID", "NAME", "OS", "SIZE", "KIND", "REGION"],
       ["tmlinabx", "ML-in-a-Box Ubuntu 22.04", "Ubuntu 22.04", "100Gi", "os", "<none>"],
@@ -152,49 +152,49 @@ describe("list", () => {
   });
 
   base("reads the Secret with the user's own rights, and says which one is wanting", async () => {
-    const user = `ada-${place.namespace}`;
+    const user = `ada-${testEnv.namespace}`;
     const kubeconfig = await kubeconfigFor(inject("kubeconfig"), user);
-    const line = `list projects -n ${place.namespace} -o name`;
+    const line = `list projects -n ${testEnv.namespace} -o name`;
     const { code, err } = await type(`paperspace ${line}`, { kubeconfig });
     expect([code, err]).toEqual([
       1,
-      `error: no API key: you may not read the Secret ${place.namespace}/paperspace-credentials. Ask for the right "get secrets" in namespace ${place.namespace}, or set PAPERSPACE_API_KEY.\n`,
+      `error: no API key: you may not read the Secret ${testEnv.namespace}/paperspace-credentials. Ask for the right "get secrets" in namespace ${testEnv.namespace}, or set PAPERSPACE_API_KEY.\n`,
     ]);
     expect(await shown(line, { kubeconfig, env: { PAPERSPACE_API_KEY: DEMO_KEY } })).toBe(`${PROJECT}\n`);
-    await place.kubectl("create role reader --verb=get --resource=secrets");
-    await place.kubectl(`create rolebinding ada --role=reader --user=${user}`);
+    await testEnv.kubectl("create role reader --verb=get --resource=secrets");
+    await testEnv.kubectl(`create rolebinding ada --role=reader --user=${user}`);
     // The API server learns of a right a moment later.
     await expect
-      .poll(() => type(`auth can-i get secrets -n ${place.namespace}`, { kubeconfig }), { timeout: 20_000 })
+      .poll(() => type(`auth can-i get secrets -n ${testEnv.namespace}`, { kubeconfig }), { timeout: 20_000 })
       .toMatchObject({ code: 0 });
     expect(await shown(line, { kubeconfig })).toBe(`${PROJECT}\n`);
   });
 
   base("takes another Secret, and names one that is not there", async () => {
-    await place.secret("sim-key-beta", "beta", "token");
+    await testEnv.secret("sim-key-beta", "beta", "token");
     expect(await shown("list users --secret beta/token -o name")).toBe("ubetaowner0\n");
     const { code, err } = await type("paperspace list users --secret gamma");
     expect([code, err]).toEqual([
       1,
-      expect.stringContaining(`no Secret "gamma" in namespace ${place.namespace}`),
+      expect.stringContaining(`no Secret "gamma" in namespace ${testEnv.namespace}`),
     ]);
   });
 
   base("never prints a key, not even one that is refused", async () => {
-    await place.secret("wrong-key-wrong-key", "wrong");
+    await testEnv.secret("wrong-key-wrong-key", "wrong");
     const { code, out, err } = await type("paperspace list users --secret wrong");
     expect(code).toBe(1);
-    expect(err).toContain(`the Secret ${place.namespace}/wrong`);
+    expect(err).toContain(`the Secret ${testEnv.namespace}/wrong`);
     expect(out + err).not.toContain("wrong-key-wrong-key");
   });
 });
 
 describe("logs", () => {
-  base("prints what a deployment said, and ends quietly where nobody reads on", async () => {
+  base("prints the log of a deployment, and ends quietly where nobody reads on", async () => {
     const { id, instances } = await deployment("talker");
     // More than a pipe holds, so that the plugin is still writing when its reader goes.
     const all = Array.from({ length: 300 }, (_, i) => `line ${i} ${"·".repeat(500)}`);
-    for (const line of all) place.sim.console.deployments.log(id, line, instances[0]);
+    for (const line of all) testEnv.sim.console.deployments.log(id, line, instances[0]);
     const lines = async (flags: string) =>
       (await shown(`logs psd/talker --instance ${instances[0]} ${flags}`)).trimEnd().split("\n");
     expect(await lines("--tail 250")).toEqual(all.slice(50));
@@ -202,7 +202,7 @@ describe("logs", () => {
     const piped = await type("paperspace logs psd/talker --tail=-1 | head -n 1");
     expect(piped).toMatchObject({ code: 0, err: "" });
     expect(piped.out.split("\n")).toHaveLength(2);
-    place.sim.console.deployments.log(id, "hello", instances[1]);
+    testEnv.sim.console.deployments.log(id, "hello", instances[1]);
     expect(await shown("logs psd/talker --tail 2")).toBe(
       `[${instances[0]}] ${all.at(-1)}\n[${instances[1]}] hello\n`,
     );
@@ -213,30 +213,30 @@ describe("logs", () => {
     const [instance] = instances;
     const env = {
       ...process.env,
-      ...place.cluster.env,
-      PATH: `${bin}:${place.cluster.env.PATH ?? process.env.PATH}`,
-      KUBECONFIG: place.kubeconfig,
-      PAPERSPACE_API_URL: place.sim.url,
+      ...testEnv.cluster.env,
+      PATH: `${bin}:${testEnv.cluster.env.PATH ?? process.env.PATH}`,
+      KUBECONFIG: testEnv.kubeconfig,
+      PAPERSPACE_API_URL: testEnv.sim.url,
     };
     const args = ["paperspace", "logs", "psd/follower", "-f", "--tail=0", `--instance=${instance}`];
-    const child = spawn(place.cluster.kubectl, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(testEnv.cluster.kubectl, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     let out = "";
     let err = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       out += text;
-      place.news();
+      testEnv.news();
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       err += text;
     });
-    const asked = () => place.sim.calls.list({ path: new RegExp(`/deployments/${id}/logs`) }).length;
-    await place.until("the first look", () => asked() > 0);
+    const asked = () => testEnv.sim.calls.list({ path: new RegExp(`/deployments/${id}/logs`) }).length;
+    await testEnv.until("the first look", () => asked() > 0);
     const all = Array.from({ length: 400 }, (_, i) => `line ${i}`);
-    for (const line of all) place.sim.console.deployments.log(id, line, instance);
-    place.sim.faults.add({ match: { path: `/deployments/${id}/logs`, times: 2 }, do: { status: 503 } });
-    await place.until("the last line", () => out.endsWith("line 399\n"));
-    place.sim.console.deployments.log(id, "and one more", instance);
-    await place.until("one more", () => out.endsWith("more\n"));
+    for (const line of all) testEnv.sim.console.deployments.log(id, line, instance);
+    testEnv.sim.faults.add({ match: { path: `/deployments/${id}/logs`, times: 2 }, do: { status: 503 } });
+    await testEnv.until("the last line", () => out.endsWith("line 399\n"));
+    testEnv.sim.console.deployments.log(id, "and one more", instance);
+    await testEnv.until("one more", () => out.endsWith("more\n"));
     const ended = once(child, "close");
     child.kill("SIGINT");
     expect(await ended).toEqual([0, null]);
@@ -248,14 +248,14 @@ describe("logs", () => {
     "says of an object what is wanting: it is not there, it has no deployment, it is a machine",
     async () => {
       await deployment("unborn");
-      await place.kubectl(`patch psd unborn --subresource=status --type=merge -p '{"status":{"id":null}}'`);
-      for (const [word, code, said] of [
-        ["psd/nobody", 1, `there is no PaperspaceDeployment "nobody" in namespace ${place.namespace}`],
+      await testEnv.kubectl(`patch psd unborn --subresource=status --type=merge -p '{"status":{"id":null}}'`);
+      for (const [word, code, error] of [
+        ["psd/nobody", 1, `there is no PaperspaceDeployment "nobody" in namespace ${testEnv.namespace}`],
         ["psd/unborn", 1, "has no deployment at Paperspace yet"],
         ["psm/box", 2, "machines have no logs"],
       ] as const) {
         const answer = await type(`paperspace logs ${word}`);
-        expect(answer).toMatchObject({ code, err: expect.stringContaining(said) });
+        expect(answer).toMatchObject({ code, err: expect.stringContaining(error) });
       }
     },
   );
@@ -266,7 +266,7 @@ describe("metrics", () => {
     const { id, instances } = await deployment("worker");
     for (const metric of ["requests_total", "requests_per_second", "cpu", "memory", "gpu"])
       expect(await shown(`metrics psd/worker ${metric}`)).toContain(`${metric} · psd/worker\n`);
-    place.sim.console.deployments.setMetric(id, "cpu", ["NaN", ""]);
+    testEnv.sim.console.deployments.setMetric(id, "cpu", ["NaN", ""]);
     expect(await shown("metrics psd/worker cpu --timeframe 2_weeks")).toMatch(
       /cpu · psd\/worker · 2 weeks\n/,
     );
@@ -282,7 +282,7 @@ describe("metrics", () => {
   });
 
   base("uses the key of the Secret that the object names", async () => {
-    await place.secret("sim-key-beta", "of-beta");
+    await testEnv.secret("sim-key-beta", "of-beta");
     await deployment("foreign", { credentialsSecretRef: { name: "of-beta" } });
     const { code, err } = await type("paperspace metrics psd/foreign cpu");
     expect([code, err]).toEqual([1, expect.stringMatching(/refused with 40[34]/)]);

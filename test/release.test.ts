@@ -11,10 +11,10 @@ import { startControlPlane } from "../dev/control-plane/control-plane.ts";
 import { DEMO_KEY } from "../dev/simulator/world/teams.ts";
 import { secrets } from "../src/kube/resource.ts";
 import { FINALIZER } from "../src/reconcile/record.ts";
-import { checkConformance, Place, test } from "./support/cluster.ts";
+import { checkConformance, TestEnv, test } from "./support/cluster.ts";
 import { CRD_NAMES, installCrds } from "./support/crds.ts";
 import { manifest } from "./support/manifest.ts";
-import type { Said } from "./support/run-command.ts";
+import type { CommandResult } from "./support/run-command.ts";
 import { newSimulator } from "./support/simulator.ts";
 
 const PLUGIN = fileURLToPath(new URL("../bin/kubectl-paperspace.js", import.meta.url));
@@ -33,93 +33,95 @@ afterAll(() => rmSync(bin, { recursive: true, force: true }));
  * An operator whose lease has the name that the chart gives it, in the namespace where tests have their leases. Others'
  * have another, or they would be taken for this one's; so it is none of the account that a place has for its operators.
  */
-const operator = (place: Place) =>
-  place.daemon({
-    flags: [`--leader-elect-name=paperspace-operator-${place.namespace}`],
-    kubeconfig: place.cluster.kubeconfig,
+const operator = (testEnv: TestEnv) =>
+  testEnv.daemon({
+    flags: [`--leader-elect-name=paperspace-operator-${testEnv.namespace}`],
+    kubeconfig: testEnv.cluster.kubeconfig,
   });
 
 /** A line behind `kubectl paperspace`. Nobody sits at a terminal. */
-function release(place: Place, line: string): Promise<Said> {
-  return place.shell(
+function release(testEnv: TestEnv, line: string): Promise<CommandResult> {
+  return testEnv.shell(
     `export PATH='${bin}':"$PATH"; kubectl paperspace release ${line} --operator-namespace=default`,
   );
 }
 
-const finalizers = async (place: Place, name: string) =>
-  (await place.objectsOf.get(place.namespace, name)).metadata.finalizers;
-const secretFinalizers = async (place: Place) =>
-  (await secrets(place.kube).get(place.namespace, "paperspace-credentials")).metadata.finalizers;
+const finalizers = async (testEnv: TestEnv, name: string) =>
+  (await testEnv.objectsOf.get(testEnv.namespace, name)).metadata.finalizers;
+const secretFinalizers = async (testEnv: TestEnv) =>
+  (await secrets(testEnv.kube).get(testEnv.namespace, "paperspace-credentials")).metadata.finalizers;
 
 describe("release", () => {
   test("lets an installation end with its machines running, and another one take them over", async ({
-    place,
+    testEnv,
   }) => {
-    const daemon = await operator(place);
-    await place.apply(manifest("box"), manifest("other"));
-    const id = (await place.ready("box")).status?.id;
-    await place.ready("other");
+    const daemon = await operator(testEnv);
+    await testEnv.apply(manifest("box"), manifest("other"));
+    const id = (await testEnv.ready("box")).status?.id;
+    await testEnv.ready("other");
 
-    const early = await release(place, "--all --yes");
+    const early = await release(testEnv, "--all --yes");
     expect(early).toMatchObject({ code: 1, out: "" });
     expect(early.err).toMatch(/an operator is running \(lease default\/paperspace-operator-.*helm uninstall/);
-    expect(await finalizers(place, "box")).toEqual([FINALIZER]);
+    expect(await finalizers(testEnv, "box")).toEqual([FINALIZER]);
 
     await daemon.stop();
     // Deleted with nobody there to do it: this is where people come to know the command.
-    await place.kubectl("delete psm other --wait=false");
-    const asked = await release(place, "--all");
-    expect(asked).toMatchObject({ code: 1, err: expect.stringContaining("give --yes") });
-    expect(asked.out).toMatch(new RegExp(`psm/box +${id} +ready +object stays, machine stays`));
-    expect(asked.out).toMatch(/psm\/other .* object goes at once, machine stays/);
-    expect(await finalizers(place, "box")).toEqual([FINALIZER]);
+    await testEnv.kubectl("delete psm other --wait=false");
+    const refused = await release(testEnv, "--all");
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining("give --yes") });
+    expect(refused.out).toMatch(new RegExp(`psm/box +${id} +ready +object stays, machine stays`));
+    expect(refused.out).toMatch(/psm\/other .* object goes at once, machine stays/);
+    expect(await finalizers(testEnv, "box")).toEqual([FINALIZER]);
 
-    const done = await release(place, "--all --yes");
+    const done = await release(testEnv, "--all --yes");
     expect(done.code).toBe(0);
     expect(done.out).toContain(`psm/box released: machine ${id} stays; spec.adoptId: ${id} takes it over\n`);
     expect(done.out).toContain("secret/paperspace-credentials released\n");
-    await place.gone("other");
-    expect(await secretFinalizers(place)).toBeUndefined();
+    await testEnv.gone("other");
+    expect(await secretFinalizers(testEnv)).toBeUndefined();
     // Without an operator, and at once.
-    await place.kubectl("delete psm box --timeout=20s");
-    await place.kubectl("delete secret paperspace-credentials --timeout=20s");
-    expect(place.machines()).toHaveLength(2);
+    await testEnv.kubectl("delete psm box --timeout=20s");
+    await testEnv.kubectl("delete secret paperspace-credentials --timeout=20s");
+    expect(testEnv.machines()).toHaveLength(2);
 
-    await place.secret(DEMO_KEY);
-    await operator(place);
-    await place.apply(manifest("heir", { adoptId: id }));
-    expect((await place.ready("heir")).status?.id).toBe(id);
-    expect(place.everMade()).toHaveLength(2);
+    await testEnv.secret(DEMO_KEY);
+    await operator(testEnv);
+    await testEnv.apply(manifest("heir", { adoptId: id }));
+    expect((await testEnv.ready("heir")).status?.id).toBe(id);
+    expect(testEnv.everMade()).toHaveLength(2);
   });
 
-  test("is undone by an operator that starts again: it takes up what is still there", async ({ place }) => {
-    const daemon = await operator(place);
-    await place.apply(manifest("box"));
-    const id = (await place.ready("box")).status?.id;
-    const { spec } = await place.objectsOf.get(place.namespace, "box");
+  test("is undone by an operator that starts again: it takes up what is still there", async ({ testEnv }) => {
+    const daemon = await operator(testEnv);
+    await testEnv.apply(manifest("box"));
+    const id = (await testEnv.ready("box")).status?.id;
+    const { spec } = await testEnv.objectsOf.get(testEnv.namespace, "box");
     await daemon.stop();
-    expect(await release(place, "psm/box --yes")).toMatchObject({ code: 0 });
-    expect(await finalizers(place, "box")).toBeUndefined();
-    await operator(place);
-    await place.until("it is held again", () => place.get("box")?.metadata.finalizers?.includes(FINALIZER));
-    expect((await place.objectsOf.get(place.namespace, "box")).spec).toEqual(spec);
-    await place.kubectl("delete psm box --timeout=60s");
-    expect(place.machines()).toEqual([]);
-    expect(place.everMade().map((machine) => machine.id)).toEqual([id]);
+    expect(await release(testEnv, "psm/box --yes")).toMatchObject({ code: 0 });
+    expect(await finalizers(testEnv, "box")).toBeUndefined();
+    await operator(testEnv);
+    await testEnv.until("it is held again", () =>
+      testEnv.get("box")?.metadata.finalizers?.includes(FINALIZER),
+    );
+    expect((await testEnv.objectsOf.get(testEnv.namespace, "box")).spec).toEqual(spec);
+    await testEnv.kubectl("delete psm box --timeout=60s");
+    expect(testEnv.machines()).toEqual([]);
+    expect(testEnv.everMade().map((machine) => machine.id)).toEqual([id]);
   });
 
   test("with --force while an operator runs, finds that out by its finalizer being back", async ({
-    place,
+    testEnv,
   }) => {
-    await operator(place);
-    await place.apply(manifest("box"));
-    await place.ready("box");
-    const forced = await release(place, "psm/box --yes --force");
+    await operator(testEnv);
+    await testEnv.apply(manifest("box"));
+    await testEnv.ready("box");
+    const forced = await release(testEnv, "psm/box --yes --force");
     expect(forced.code).toBe(1);
     expect(forced.err).toContain(
-      `an operator is running: it put its finalizer back on ${place.namespace} psm/box`,
+      `an operator is running: it put its finalizer back on ${testEnv.namespace} psm/box`,
     );
-    expect(await finalizers(place, "box")).toEqual([FINALIZER]);
+    expect(await finalizers(testEnv, "box")).toEqual([FINALIZER]);
   });
 });
 
@@ -128,27 +130,27 @@ const CRDS = CRD_NAMES.join(" ");
 base("CRDs that were deleted without an operator go after it, and the machines stay", async () => {
   const cluster = await startControlPlane();
   const sim = await newSimulator();
-  let place: Place | undefined;
+  let testEnv: TestEnv | undefined;
   try {
     await installCrds(cluster.kubectl, cluster.env);
-    place = await Place.open({ cluster, sim });
-    const daemon = await operator(place);
-    await place.apply(manifest("box"));
-    const id = (await place.ready("box")).status?.id;
+    testEnv = await TestEnv.open({ cluster, sim });
+    const daemon = await operator(testEnv);
+    await testEnv.apply(manifest("box"));
+    const id = (await testEnv.ready("box")).status?.id;
     await daemon.stop();
-    await place.kubectl(`delete ${CRDS} --wait=false`);
-    const box = () => place?.get("box");
-    await place.until("the objects are deleted with them", () => box()?.metadata.deletionTimestamp);
-    await expect(place.kubectl(`wait --for=delete ${CRDS} --timeout=2s`)).rejects.toThrow("timed out");
-    const said = await release(place, "--all -A --yes");
-    expect(said).toMatchObject({ code: 0, out: expect.stringContaining(`machine ${id} stays`) });
-    await place.kubectl(`wait --for=delete ${CRDS} --timeout=60s`);
-    expect(place.machines().map((machine) => machine.id)).toEqual([id]);
+    await testEnv.kubectl(`delete ${CRDS} --wait=false`);
+    const box = () => testEnv?.get("box");
+    await testEnv.until("the objects are deleted with them", () => box()?.metadata.deletionTimestamp);
+    await expect(testEnv.kubectl(`wait --for=delete ${CRDS} --timeout=2s`)).rejects.toThrow("timed out");
+    const result = await release(testEnv, "--all -A --yes");
+    expect(result).toMatchObject({ code: 0, out: expect.stringContaining(`machine ${id} stays`) });
+    await testEnv.kubectl(`wait --for=delete ${CRDS} --timeout=60s`);
+    expect(testEnv.machines().map((machine) => machine.id)).toEqual([id]);
   } catch (error) {
-    console.log(place?.report());
+    console.log(testEnv?.report());
     throw error;
   } finally {
-    await place?.close();
+    await testEnv?.close();
     await sim.stop();
     await cluster.stop();
   }

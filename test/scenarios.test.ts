@@ -4,29 +4,29 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { RealStage } from "./support/real-driver.ts";
-import { Story, scenarios } from "./support/scenario.ts";
+import { RealDriver } from "./support/real-driver.ts";
+import { ScenarioRun, scenarios } from "./support/scenario.ts";
 
-const STORIES = Number(process.env.REAL_STORIES ?? 20);
+const COUNT = Number(process.env.REAL_STORIES ?? 20);
 const SEED = Number(process.env.STORY_SEED ?? 1);
 
 describe("whatever happens", () => {
-  const told = fc.sample(scenarios, { numRuns: STORIES, seed: SEED });
+  const sampled = fc.sample(scenarios, { numRuns: COUNT, seed: SEED });
 
-  test.concurrent.for(told.map((scenario, i) => ({ i, scenario })))(
+  test.concurrent.for(sampled.map((scenario, i) => ({ i, scenario })))(
     "story $i ends with the account as the objects say",
     { timeout: 300_000 },
     async ({ scenario }) => {
-      const stage = await RealStage.open(scenario);
+      const driver = await RealDriver.open(scenario);
       try {
-        await new Story(stage, scenario).play();
+        await new ScenarioRun(driver, scenario).run();
       } catch (error) {
         throw new Error(JSON.stringify(scenario), { cause: error });
       } finally {
-        await stage.close();
+        await driver.close();
       }
     },
   );
 
-  test("there were stories", () => expect(told).toHaveLength(STORIES));
+  test("there were stories", () => expect(sampled).toHaveLength(COUNT));
 });

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import type { PaperspaceDeployment } from "../src/kinds/deployment/types.ts";
 import { isInvalid } from "../src/kube/errors.ts";
-import { deploymentPlace, type Place } from "./support/cluster.ts";
+import { deploymentTestEnv, type TestEnv } from "./support/cluster.ts";
 import { CRDS } from "./support/crds.ts";
 import { deployed } from "./support/manifest.ts";
 import {
@@ -44,18 +44,18 @@ const DEFAULTS = {
   onExternalDeletion: "Stall",
 };
 
-let place: Place<PaperspaceDeployment>;
+let testEnv: TestEnv<PaperspaceDeployment>;
 beforeAll(async () => {
-  place = await deploymentPlace({ key: null });
+  testEnv = await deploymentTestEnv({ key: null });
 });
-afterAll(() => place.close());
+afterAll(() => testEnv.close());
 
 /** Asks the API server whether it would take this spec; the answer is its message, or undefined for yes. */
 async function objection(spec: Spec): Promise<string | undefined> {
   try {
-    await place.kube.request({
+    await testEnv.kube.request({
       method: "POST",
-      path: `/apis/paperspace.com/v1alpha1/namespaces/${place.namespace}/paperspacedeployments`,
+      path: `/apis/paperspace.com/v1alpha1/namespaces/${testEnv.namespace}/paperspacedeployments`,
       query: { dryRun: "All", fieldValidation: "Strict" },
       body: { ...deployed("asked"), spec },
     });
@@ -66,16 +66,16 @@ async function objection(spec: Spec): Promise<string | undefined> {
   }
 }
 
-const asked = (change: Spec) => objection(deployed("asked", change).spec);
+const validate = (change: Spec) => objection(deployed("asked", change).spec);
 
 describe("each constraint of the schema refuses what breaks it by name, and takes what just keeps it", () => {
   const sampleOf = (list: Path) => valueAt(fullWith(list), [...list, 0]) as object;
-  for (const { rule, path, refused, accepted, says } of casesOf(specSchema, sampleOf)) {
+  for (const { rule, path, refused, accepted, message } of casesOf(specSchema, sampleOf)) {
     test(`${shown(path)}: ${rule}`, async () => {
       for (const value of refused) {
-        const said = await objection(withValue(path, value));
-        expect(said).toContain(shown(path));
-        expect(said).toMatch(says);
+        const error = await objection(withValue(path, value));
+        expect(error).toContain(shown(path));
+        expect(error).toMatch(message);
       }
       for (const value of accepted) expect(await objection(withValue(path, value))).toBeUndefined();
     });
@@ -112,34 +112,36 @@ test("kubectl explain says what every field is for, down to the headers of a hea
     ...(schema.items ? objects(schema.items, path) : []),
   ];
   // Health checks are three times the same.
-  const asked = objects(specSchema, "psd.spec").filter((path) => !/\.(readiness|startup)/.test(path));
-  expect(asked).toContain("psd.spec.healthChecks.liveness.headers");
-  const said = await Promise.all(asked.map((path) => place.kubectl(`explain ${path}`)));
-  for (const text of said) expect(text).not.toContain("<no description>");
-  expect(said[0]).toContain("How many instances; with autoscaling the least. 0 switches the");
+  const validate = objects(specSchema, "psd.spec").filter((path) => !/\.(readiness|startup)/.test(path));
+  expect(validate).toContain("psd.spec.healthChecks.liveness.headers");
+  const error = await Promise.all(validate.map((path) => testEnv.kubectl(`explain ${path}`)));
+  for (const text of error) expect(text).not.toContain("<no description>");
+  expect(error[0]).toContain("How many instances; with autoscaling the least. 0 switches the");
 });
 
 test("a field that does not exist is refused by name, as kubectl asks for by default", async () => {
   const typo = deployed("typo", { healthchecks: {}, env: [{ name: "A", valueFrom: { secretRef: {} } }] });
-  const said = await place.refused("apply -f -", typo);
-  expect(said).toContain('unknown field "spec.healthchecks"');
-  expect(said).toContain('unknown field "spec.env[0].valueFrom.secretRef"');
+  const error = await testEnv.refused("apply -f -", typo);
+  expect(error).toContain('unknown field "spec.healthchecks"');
+  expect(error).toContain('unknown field "spec.env[0].valueFrom.secretRef"');
 });
 
 test("kubectl shows the same words to the user", async () => {
-  const said = await place.refused(
+  const error = await testEnv.refused(
     "apply -f -",
     deployed("bad", { rollback: "Always", image: undefined, env: [{ name: "A", value: "" }] }),
   );
-  expect(said).toContain('spec.rollback: Unsupported value: "Always": supported values: "None", "OnFailure"');
-  expect(said).toContain("spec.image: Required value");
-  expect(said).toContain("spec.env[0].value: Invalid value");
+  expect(error).toContain(
+    'spec.rollback: Unsupported value: "Always": supported values: "None", "OnFailure"',
+  );
+  expect(error).toContain("spec.image: Required value");
+  expect(error).toContain("spec.env[0].value: Invalid value");
 });
 
 test("what is left out is defaulted, and a fresh object counts as not looked at yet", async () => {
   const scaling = { maxReplicas: 3, metrics: [{ metric: "cpu", value: 60 }] };
-  await place.apply(deployed("fresh", { autoscaling: scaling, env: [{ name: "A", value: "1" }] }));
-  const { spec, status } = await place.objectsOf.get(place.namespace, "fresh");
+  await testEnv.apply(deployed("fresh", { autoscaling: scaling, env: [{ name: "A", value: "1" }] }));
+  const { spec, status } = await testEnv.objectsOf.get(testEnv.namespace, "fresh");
   // Nothing is filled in within lists: GitOps tools compare them whole.
   expect(spec).toEqual({
     projectId: "p-alpha",
@@ -156,9 +158,9 @@ test("what is left out is defaulted, and a fresh object counts as not looked at 
 test("with server-side apply two people own a variable each, and each takes back only his own", async () => {
   const part = (env: object[] | undefined) => deployed("shared", { env });
   const apply = (who: string, env: object[] | undefined) =>
-    place.kubectl(`apply --server-side --field-manager=${who} -f -`, part(env));
+    testEnv.kubectl(`apply --server-side --field-manager=${who} -f -`, part(env));
   const names = async () =>
-    ((await place.objectsOf.get(place.namespace, "shared")).spec.env ?? [])
+    ((await testEnv.objectsOf.get(testEnv.namespace, "shared")).spec.env ?? [])
       .map(({ name }) => name)
       .toSorted();
   await apply("ada", [
@@ -169,7 +171,7 @@ test("with server-side apply two people own a variable each, and each takes back
   expect(await names()).toEqual(["A", "B", "C"]);
   await apply("ada", [{ name: "A", value: "2" }]);
   expect(await names()).toEqual(["A", "C"]);
-  const conflict = await place.refused(
+  const conflict = await testEnv.refused(
     "apply --server-side --field-manager=bob -f -",
     part([{ name: "A", value: "3" }]),
   );
@@ -180,9 +182,9 @@ test("with server-side apply two people own a variable each, and each takes back
 
 test("a variable turns from a value into a reference with a plain kubectl apply", async () => {
   const source = { configMapKeyRef: { name: "c", key: "k" } };
-  await place.apply(deployed("turning", { env: [{ name: "A", value: "1" }] }));
-  await place.apply(deployed("turning", { env: [{ name: "A", valueFrom: source }] }));
-  const { spec } = await place.objectsOf.get(place.namespace, "turning");
+  await testEnv.apply(deployed("turning", { env: [{ name: "A", value: "1" }] }));
+  await testEnv.apply(deployed("turning", { env: [{ name: "A", valueFrom: source }] }));
+  const { spec } = await testEnv.objectsOf.get(testEnv.namespace, "turning");
   expect(spec.env).toEqual([{ name: "A", valueFrom: source }]);
 });
 
@@ -191,7 +193,7 @@ const REF = { name: "s", key: "k" };
 /** Each of them, in all three places. */
 async function ofProbes(probe: object): Promise<(string | undefined)[]> {
   const kinds = ["liveness", "readiness", "startup"];
-  return Promise.all(kinds.map((kind) => asked({ healthChecks: { [kind]: probe } })));
+  return Promise.all(kinds.map((kind) => validate({ healthChecks: { [kind]: probe } })));
 }
 
 const FINE = [undefined, undefined, undefined];
@@ -202,21 +204,21 @@ const RULES: Record<string, () => Promise<void>> = {
   async "replicas is the least number with autoscaling: it cannot be more than autoscaling.maxReplicas"() {
     const rule = "replicas is the least number with autoscaling";
     const autoscaling = { maxReplicas: 3, metrics: [{ metric: "cpu", value: 60 }] };
-    const said = await asked({ replicas: 4, autoscaling });
-    expect(said).toContain(rule);
-    expect(said).toContain("spec.replicas: Invalid value");
-    expect(await asked({ replicas: 3, autoscaling })).toBeUndefined();
-    expect(await asked({ replicas: 4, autoscaling: { ...autoscaling, enabled: false } })).toBeUndefined();
+    const error = await validate({ replicas: 4, autoscaling });
+    expect(error).toContain(rule);
+    expect(error).toContain("spec.replicas: Invalid value");
+    expect(await validate({ replicas: 3, autoscaling })).toBeUndefined();
+    expect(await validate({ replicas: 4, autoscaling: { ...autoscaling, enabled: false } })).toBeUndefined();
     // As `kubectl scale` meets it.
     const name = await object("scaled", { autoscaling, replicas: 1 });
-    expect(await place.refused(`scale psd/${name} --replicas=4`)).toContain(rule);
-    await place.kubectl(`scale psd/${name} --replicas=3`);
+    expect(await testEnv.refused(`scale psd/${name} --replicas=4`)).toContain(rule);
+    await testEnv.kubectl(`scale psd/${name} --replicas=3`);
   },
 
   async "onExternalDeletion Recreate cannot be together with adoptId: once the deployment is taken over, take adoptId out"() {
     const rule = "onExternalDeletion Recreate cannot be together with adoptId";
-    expect(await asked({ adoptId: "d1", onExternalDeletion: "Recreate" })).toContain(rule);
-    expect(await asked({ onExternalDeletion: "Recreate" })).toBeUndefined();
+    expect(await validate({ adoptId: "d1", onExternalDeletion: "Recreate" })).toContain(rule);
+    expect(await validate({ onExternalDeletion: "Recreate" })).toBeUndefined();
     const name = await object("recreate", { adoptId: "d1" }, { id: "d1" });
     expect(await refusal(name, { onExternalDeletion: "Recreate" })).toContain(rule);
     await change(name, { onExternalDeletion: "Recreate", adoptId: null });
@@ -226,22 +228,22 @@ const RULES: Record<string, () => Promise<void>> = {
     const rule = "give exactly one of value and valueFrom";
     const valueFrom = { secretKeyRef: REF };
     for (const given of [{}, { value: "1", valueFrom }]) {
-      const said = await asked({
+      const error = await validate({
         env: [
           { name: "ok", value: "1" },
           { name: "A", ...given },
         ],
       });
-      expect(said).toContain(rule);
-      expect(said).toContain("spec.env[1]: Invalid value");
+      expect(error).toContain(rule);
+      expect(error).toContain("spec.env[1]: Invalid value");
     }
     for (const given of [{ value: "1" }, { valueFrom }])
-      expect(await asked({ env: [{ name: "A", ...given }] })).toBeUndefined();
+      expect(await validate({ env: [{ name: "A", ...given }] })).toBeUndefined();
   },
 
   async "give exactly one of secretKeyRef and configMapKeyRef"() {
     const rule = "give exactly one of secretKeyRef and configMapKeyRef";
-    const env = (valueFrom: object) => asked({ env: [{ name: "A", valueFrom }] });
+    const env = (valueFrom: object) => validate({ env: [{ name: "A", valueFrom }] });
     for (const given of [{}, { secretKeyRef: REF, configMapKeyRef: REF }]) {
       expect(await env(given)).toContain(rule);
       expect(await env(given)).toContain("spec.env[0].valueFrom: Invalid value");
@@ -253,7 +255,7 @@ const RULES: Record<string, () => Promise<void>> = {
   async "value is a whole percentage from 1 to 100 for cpu and memory, and seconds above 0.01 up to 100 for requestDuration"() {
     const rule = "value is a whole percentage from 1 to 100";
     const metric = (metric: string, value: number) =>
-      asked({ autoscaling: { maxReplicas: 2, metrics: [{ metric, value }] } });
+      validate({ autoscaling: { maxReplicas: 2, metrics: [{ metric, value }] } });
     for (const name of ["cpu", "memory"]) {
       for (const value of [0, -1, 0.5, 50.5, 101, 1e300]) {
         expect(await metric(name, value), `${name} ${value}`).toContain(rule);
@@ -282,12 +284,12 @@ const RULES: Record<string, () => Promise<void>> = {
   async "git needs all of host, actor, owner, repo, ref, sha: Paperspace keeps only whole sets"() {
     const rule = "git needs all of host, actor, owner, repo, ref, sha";
     const git = fullWith(["git"]).git as Spec;
-    expect(await asked({ git })).toBeUndefined();
-    expect(await asked({ git: {} })).toContain(rule);
+    expect(await validate({ git })).toBeUndefined();
+    expect(await validate({ git: {} })).toContain(rule);
     for (const field of Object.keys(git)) {
-      const said = await asked({ git: { ...git, [field]: undefined } });
-      expect(said).toContain(rule);
-      expect(said).toContain("spec.git: Invalid value");
+      const error = await validate({ git: { ...git, [field]: undefined } });
+      expect(error).toContain(rule);
+      expect(error).toContain("spec.git: Invalid value");
     }
   },
 
@@ -296,9 +298,9 @@ const RULES: Record<string, () => Promise<void>> = {
     const free = await object("project-free");
     await change(free, { projectId: "p-other" });
     const bound = await object("project-bound", {}, { id: "d1" });
-    const said = await refusal(bound, { projectId: "p-other" });
-    expect(said).toContain("spec.projectId: Invalid value");
-    expect(said).toContain(rule);
+    const error = await refusal(bound, { projectId: "p-other" });
+    expect(error).toContain("spec.projectId: Invalid value");
+    expect(error).toContain(rule);
     expect(await refusal(bound, { projectId: null })).toContain("spec.projectId: Required value");
     await change(bound, { projectId: "p-alpha", image: "nginx:2" });
   },
@@ -308,15 +310,17 @@ const RULES: Record<string, () => Promise<void>> = {
     const free = await object("adopt-free", { adoptId: "d1" });
     await change(free, { adoptId: "d2" });
     const owner = await object("adopt-owner", {}, { id: "d1" });
-    const said = await refusal(owner, { adoptId: "d2" });
-    expect(said).toContain("spec.adoptId: Invalid value");
-    expect(said).toContain(rule);
+    const error = await refusal(owner, { adoptId: "d2" });
+    expect(error).toContain("spec.adoptId: Invalid value");
+    expect(error).toContain(rule);
     await change(owner, { adoptId: "d1" });
     await change(owner, { adoptId: null });
     // Written in the moment before the id was: it contradicts, and status and finalizers can be written all the same.
     const late = await object("adopt-late", { adoptId: "d2" }, { id: "d1" });
-    await place.objectsOf.patchStatus(place.namespace, late, { status: { replicas: 1 } });
-    await place.objectsOf.mergePatch(place.namespace, late, { metadata: { finalizers: ["x.example/y"] } });
+    await testEnv.objectsOf.patchStatus(testEnv.namespace, late, { status: { replicas: 1 } });
+    await testEnv.objectsOf.mergePatch(testEnv.namespace, late, {
+      metadata: { finalizers: ["x.example/y"] },
+    });
     await change(late, { adoptId: "d1" });
     expect(await refusal(late, { adoptId: "d2" })).toContain(rule);
   },
@@ -343,16 +347,16 @@ const NEEDS: Record<string, readonly string[]> = {
 for (const [type, parts] of Object.entries(INTEGRATIONS)) {
   const message = messagesOf(root).find((each) => each.startsWith(`an integration of type ${type} `)) ?? type;
   const needs = NEEDS[type] ?? [];
-  const integration = (more: Spec) => asked({ integrations: [{ type, name: "weights", ...more }] });
+  const integration = (more: Spec) => validate({ integrations: [{ type, name: "weights", ...more }] });
   RULES[message] = async () => {
     expect(await integration(parts)).toBeUndefined();
     const least = Object.fromEntries(needs.map((field) => [field, parts[field]]));
     expect(await integration(least)).toBeUndefined();
     for (const field of needs) expect(await integration({ ...parts, [field]: undefined })).toContain(message);
     for (const field of Object.keys(PARTS).filter((each) => !(each in parts))) {
-      const said = await integration({ ...parts, [field]: PARTS[field] });
-      expect(said, `${type} with ${field}`).toContain(message);
-      expect(said).toContain("spec.integrations[0]: Invalid value");
+      const error = await integration({ ...parts, [field]: PARTS[field] });
+      expect(error, `${type} with ${field}`).toContain(message);
+      expect(error).toContain("spec.integrations[0]: Invalid value");
     }
     for (const field of [...needs, ...Object.keys(parts)]) expect(message).toContain(field);
   };
@@ -360,13 +364,13 @@ for (const [type, parts] of Object.entries(INTEGRATIONS)) {
 
 /** An object; with a deployment where the status has an id. */
 async function object(name: string, spec: Spec = {}, status?: Spec): Promise<string> {
-  await place.objectsOf.create(place.namespace, deployed(name, spec) as unknown as PaperspaceDeployment);
-  if (status) await place.objectsOf.patchStatus(place.namespace, name, { status });
+  await testEnv.objectsOf.create(testEnv.namespace, deployed(name, spec) as unknown as PaperspaceDeployment);
+  if (status) await testEnv.objectsOf.patchStatus(testEnv.namespace, name, { status });
   return name;
 }
 
 function change(name: string, spec: Spec): Promise<PaperspaceDeployment> {
-  return place.objectsOf.mergePatch(place.namespace, name, { spec });
+  return testEnv.objectsOf.mergePatch(testEnv.namespace, name, { spec });
 }
 
 async function refusal(name: string, spec: Spec): Promise<string> {
@@ -393,7 +397,7 @@ test("all else can be changed while there is a deployment: it is another configu
 test("the status can be written whatever the spec says, another id included: rules bind users, not us", async () => {
   const name = await object("status-writes", { adoptId: "d1" }, { id: "d1" });
   for (const status of [{ replicas: 2 }, { id: "d2" }, { replicas: 3 }])
-    expect((await place.objectsOf.patchStatus(place.namespace, name, { status })).status).toMatchObject(
+    expect((await testEnv.objectsOf.patchStatus(testEnv.namespace, name, { status })).status).toMatchObject(
       status,
     );
 });

@@ -10,7 +10,7 @@ import { parse } from "yaml";
 import { IMMUTABLE } from "../src/kinds/machine/rules.ts";
 import type { PaperspaceMachine } from "../src/kinds/machine/types.ts";
 import { isInvalid } from "../src/kube/errors.ts";
-import { Place } from "./support/cluster.ts";
+import { TestEnv } from "./support/cluster.ts";
 import { CRDS } from "./support/crds.ts";
 import { manifest } from "./support/manifest.ts";
 import {
@@ -65,18 +65,18 @@ const DEFAULTS = {
   resizePolicy: "WhenStopped",
 };
 
-let place: Place;
+let testEnv: TestEnv;
 beforeAll(async () => {
-  place = await Place.open({ key: null });
+  testEnv = await TestEnv.open({ key: null });
 });
-afterAll(() => place.close());
+afterAll(() => testEnv.close());
 
 /** Asks the API server whether it would take this spec; the answer is its message, or undefined for yes. */
 async function objection(spec: Spec): Promise<string | undefined> {
   try {
-    await place.kube.request({
+    await testEnv.kube.request({
       method: "POST",
-      path: `/apis/paperspace.com/v1alpha1/namespaces/${place.namespace}/paperspacemachines`,
+      path: `/apis/paperspace.com/v1alpha1/namespaces/${testEnv.namespace}/paperspacemachines`,
       query: { dryRun: "All", fieldValidation: "Strict" },
       body: { ...manifest("asked"), spec },
     });
@@ -101,12 +101,12 @@ function withValue(path: Path, value: unknown): Spec {
 }
 
 describe("each constraint of the schema refuses what breaks it by name, and takes what just keeps it", () => {
-  for (const { rule, path, refused, accepted, says } of casesOf(specSchema)) {
+  for (const { rule, path, refused, accepted, message } of casesOf(specSchema)) {
     test(`${shown(path)}: ${rule}`, async () => {
       for (const value of refused) {
-        const said = await objection(withValue(path, value));
-        expect(said).toContain(shown(path));
-        expect(said).toMatch(says);
+        const error = await objection(withValue(path, value));
+        expect(error).toContain(shown(path));
+        expect(error).toMatch(message);
       }
       for (const value of accepted) expect(await objection(withValue(path, value))).toBeUndefined();
     });
@@ -131,23 +131,23 @@ test("a spec with every field is taken, and every field has a sample and a descr
 });
 
 test("a field that does not exist is refused by name, as kubectl asks for by default", async () => {
-  expect(await place.refused("apply -f -", manifest("typo", { powerstate: "Stopped" }))).toContain(
+  expect(await testEnv.refused("apply -f -", manifest("typo", { powerstate: "Stopped" }))).toContain(
     'unknown field "spec.powerstate"',
   );
 });
 
 test("kubectl shows the same words to the user", async () => {
-  const said = await place.refused(
+  const error = await testEnv.refused(
     "apply -f -",
     manifest("bad", { powerState: "On", machineType: undefined }),
   );
-  expect(said).toContain('spec.powerState: Unsupported value: "On": supported values: "Running", "Stopped"');
-  expect(said).toContain("spec.machineType: Required value");
+  expect(error).toContain('spec.powerState: Unsupported value: "On": supported values: "Running", "Stopped"');
+  expect(error).toContain("spec.machineType: Required value");
 });
 
 test("what is left out is defaulted, and a fresh object counts as not looked at yet", async () => {
-  await place.apply(manifest("fresh"));
-  const { spec, status } = await place.objectsOf.get(place.namespace, "fresh");
+  await testEnv.apply(manifest("fresh"));
+  const { spec, status } = await testEnv.objectsOf.get(testEnv.namespace, "fresh");
   expect(spec).toEqual({
     machineType: "A4000",
     region: "ny2",
@@ -167,9 +167,9 @@ const RULES: Record<string, () => Promise<void>> = {
   async "templateId and diskSize are needed to create a machine (or adoptId to take one over)"() {
     const rule = "templateId and diskSize are needed";
     for (const lack of [{ templateId: undefined }, { diskSize: undefined }]) {
-      const said = await objection(manifest("x", lack).spec);
-      expect(said).toMatch(/spec: Invalid value: .*/);
-      expect(said).toContain(rule);
+      const error = await objection(manifest("x", lack).spec);
+      expect(error).toMatch(/spec: Invalid value: .*/);
+      expect(error).toContain(rule);
     }
     expect(await objection({ machineType: "C5", region: "ny2" })).toContain(rule);
     expect(await objection({ machineType: "C5", region: "ny2", adoptId: "ps1" })).toBeUndefined();
@@ -251,9 +251,9 @@ const RULES: Record<string, () => Promise<void>> = {
     // The growth was refused: back to what the machine has, but not below.
     expect(await refusal(seen, { diskSize: 90 })).toContain(rule);
     await change(seen, { diskSize: 100 });
-    const said = await refusal(seen, { diskSize: 50 });
-    expect(said).toContain("spec.diskSize: Invalid value");
-    expect(said).toContain(rule);
+    const error = await refusal(seen, { diskSize: 50 });
+    expect(error).toContain("spec.diskSize: Invalid value");
+    expect(error).toContain(rule);
 
     // By way of adoptId neither: left out first, a smaller one could be given then.
     expect(await refusal(seen, { adoptId: "ps1", diskSize: null })).toContain(rule);
@@ -283,8 +283,10 @@ const RULES: Record<string, () => Promise<void>> = {
     await change(owner, { adoptId: null });
     // Written in the moment before the id was: it contradicts, and status and finalizers can be written all the same.
     const late = await object("adopt-late", { adoptId: "psother" }, { id: "psowned" });
-    await place.objectsOf.patchStatus(place.namespace, late, { status: { state: "ready" } });
-    await place.objectsOf.mergePatch(place.namespace, late, { metadata: { finalizers: ["x.example/y"] } });
+    await testEnv.objectsOf.patchStatus(testEnv.namespace, late, { status: { state: "ready" } });
+    await testEnv.objectsOf.mergePatch(testEnv.namespace, late, {
+      metadata: { finalizers: ["x.example/y"] },
+    });
     await change(late, { adoptId: "psowned" });
     expect(await refusal(late, { adoptId: "psother" })).toContain(rule);
   },
@@ -292,13 +294,13 @@ const RULES: Record<string, () => Promise<void>> = {
 
 /** An object; with a machine where the status has an id. */
 async function object(name: string, spec: Spec = {}, status?: Spec): Promise<string> {
-  await place.objectsOf.create(place.namespace, manifest(name, spec) as unknown as PaperspaceMachine);
-  if (status) await place.objectsOf.patchStatus(place.namespace, name, { status });
+  await testEnv.objectsOf.create(testEnv.namespace, manifest(name, spec) as unknown as PaperspaceMachine);
+  if (status) await testEnv.objectsOf.patchStatus(testEnv.namespace, name, { status });
   return name;
 }
 
 function change(name: string, spec: Spec): Promise<PaperspaceMachine> {
-  return place.objectsOf.mergePatch(place.namespace, name, { spec });
+  return testEnv.objectsOf.mergePatch(testEnv.namespace, name, { spec });
 }
 
 async function refusal(name: string, spec: Spec): Promise<string> {
@@ -313,9 +315,9 @@ async function immutable(field: string, given: unknown, other: unknown): Promise
   const free = await object(`${name}-free`, { [field]: given });
   expect((await change(free, { [field]: other })).spec).toMatchObject({ [field]: other });
   const bound = await object(`${name}-bound`, { [field]: given }, { id: "ps1" });
-  const said = await refusal(bound, { [field]: other });
-  expect(said).toContain(`spec.${field}: Invalid value`);
-  expect(said).toContain(`${field} ${BOUND}`);
+  const error = await refusal(bound, { [field]: other });
+  expect(error).toContain(`spec.${field}: Invalid value`);
+  expect(error).toContain(`${field} ${BOUND}`);
   await change(bound, { powerState: "Stopped", [field]: given });
   return bound;
 }
@@ -347,7 +349,7 @@ test("machineType can be changed while there is a machine, alone or with the dis
 
 test("the status of an object with a machine can be written whatever the spec says: rules bind users, not us", async () => {
   const name = await object("status-writes", {}, { id: "ps1" });
-  const { status } = await place.objectsOf.patchStatus(place.namespace, name, {
+  const { status } = await testEnv.objectsOf.patchStatus(testEnv.namespace, name, {
     status: { state: "ready" },
   });
   expect(status).toMatchObject({ id: "ps1", state: "ready" });
@@ -362,23 +364,23 @@ describe("an object that was stored before the new fields came, with a machine",
   let stored: PaperspaceMachine;
 
   beforeAll(async () => {
-    upgrade = new Upgrade(place.kube, `${place.namespace}.test`);
+    upgrade = new Upgrade(testEnv.kube, `${testEnv.namespace}.test`);
     const { machines } = upgrade;
     await upgrade.install(earlier(root, FIELDS_BEFORE));
     const { apiVersion: _ours, kind: _also, ...body } = manifest(NAME);
-    await machines.create(place.namespace, body as unknown as PaperspaceMachine);
-    stored = await machines.patchStatus(place.namespace, NAME, { status: { id: "ps1" } });
+    await machines.create(testEnv.namespace, body as unknown as PaperspaceMachine);
+    stored = await machines.patchStatus(testEnv.namespace, NAME, { status: { id: "ps1" } });
     await upgrade.grow(root, async () => {
-      expect((await machines.get(place.namespace, NAME)).spec).toMatchObject(DEFAULTS);
+      expect((await machines.get(testEnv.namespace, NAME)).spec).toMatchObject(DEFAULTS);
     });
   });
   afterAll(() => upgrade.remove());
 
-  const tried = (spec: Spec) => upgrade.tried(place.namespace, NAME, spec);
+  const tried = (spec: Spec) => upgrade.tried(testEnv.namespace, NAME, spec);
 
   test("reads as if the defaults had been written, and counts as unchanged: an upgrade touches no machine", async () => {
     expect(stored.spec).toEqual({ ...before, ...DEFAULTS_BEFORE });
-    const { spec, metadata } = await upgrade.machines.get(place.namespace, NAME);
+    const { spec, metadata } = await upgrade.machines.get(testEnv.namespace, NAME);
     expect(spec).toEqual({ ...stored.spec, ...DEFAULTS });
     expect(metadata.generation).toBe(stored.metadata.generation);
   });
@@ -403,15 +405,15 @@ describe("an object that was stored before the new fields came, with a machine",
 
   test("the operator can write its status, and that does not count as a change of the spec", async () => {
     const status = { state: "ready", storageTotal: 50 * 1024 ** 3, networkId: "nla0jotp" };
-    const written = await upgrade.machines.patchStatus(place.namespace, NAME, { status });
+    const written = await upgrade.machines.patchStatus(testEnv.namespace, NAME, { status });
     expect(written.status).toMatchObject({ id: "ps1", ...status });
     expect(written.metadata.generation).toBe(stored.metadata.generation);
   });
 
   test("edits of it are stored, old fields and new ones: it becomes an object like any other", async () => {
     for (const edit of [{ powerState: "Stopped" }, { networkId: "nla0jotp" }]) {
-      await upgrade.machines.mergePatch(place.namespace, NAME, { spec: edit });
-      expect((await upgrade.machines.get(place.namespace, NAME)).spec).toMatchObject(edit);
+      await upgrade.machines.mergePatch(testEnv.namespace, NAME, { spec: edit });
+      expect((await upgrade.machines.get(testEnv.namespace, NAME)).spec).toMatchObject(edit);
     }
   });
 });

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
-import { type Narrator, type Stage, startStage } from "../demo/demo-env.ts";
+import { type DemoEnv, type Narrator, startDemoEnv } from "../demo/demo-env.ts";
 import { isReady } from "../demo/tables.ts";
 
 /** The idle time that is watched, in resyncs of this length. */
@@ -41,46 +41,46 @@ const quiet: Narrator = { step: (_, work) => work(), detail: () => {} };
 try {
   const started = systemClock.monotonic();
   const options = { speed: Number(values.speed), flags: FLAGS, audit: true };
-  const stage = await startStage(options, quiet, stop.signal);
+  const env = await startDemoEnv(options, quiet, stop.signal);
   try {
-    await demo(stage, started);
-    await fleet(stage);
-    await idle(stage);
-    await removal(stage);
+    await demo(env, started);
+    await fleet(env);
+    await idle(env);
+    await removal(env);
   } finally {
-    await stage.close();
+    await env.close();
   }
 } catch (error) {
   console.error((error as Error).message);
   process.exitCode = 1;
 }
 
-async function demo(stage: Stage, started: number): Promise<void> {
+async function demo(env: DemoEnv, started: number): Promise<void> {
   title("Start");
-  figure("process start of the operator to /readyz", seconds(stage.daemon.readyAfterMs));
+  figure("process start of the operator to /readyz", seconds(env.daemon.readyAfterMs));
   figure("control plane, simulator, CRDs, operator", seconds(systemClock.monotonic() - started));
-  await stage.kubectl("apply", "-f", "examples/");
-  await until(stage, (machines) => machines.length > 0 && machines.every(isReady));
+  await env.kubectl("apply", "-f", "examples/");
+  await until(env, (machines) => machines.length > 0 && machines.every(isReady));
   figure("all of these and examples/ Ready", seconds(systemClock.monotonic() - started));
-  await stage.kubectl("delete", "-f", "examples/");
+  await env.kubectl("delete", "-f", "examples/");
 }
 
-async function fleet(stage: Stage): Promise<void> {
-  const { simulator, controlPlane } = stage;
+async function fleet(env: DemoEnv): Promise<void> {
+  const { simulator, controlPlane } = env;
   simulator.console.setQuota(TEAM, count + 10);
   simulator.console.setBudget(TEAM, null);
   const path = join(controlPlane.dir, "fleet.json");
   const items = Array.from({ length: count }, (_, i) => manifest(`bench-${String(i).padStart(4, "0")}`));
   await writeFile(path, JSON.stringify({ apiVersion: "v1", kind: "List", items }));
-  const before = mark(stage);
+  const before = mark(env);
   const began = systemClock.monotonic();
-  await stage.kubectl("create", "-f", path);
+  await env.kubectl("create", "-f", path);
   const submitted = systemClock.monotonic() - began;
   const created = () => simulator.calls.list({ method: "POST", path: "/v1/machines", since: before.call });
   while (created().filter(({ status }) => status !== null).length < count)
-    await sleep(systemClock, 50, stage.signal);
+    await sleep(systemClock, 50, env.signal);
   const made = systemClock.monotonic() - began;
-  await until(stage, (machines) => machines.length === count && machines.every(isReady));
+  await until(env, (machines) => machines.length === count && machines.every(isReady));
   const ready = systemClock.monotonic() - began;
 
   title(`${count} new machines, throttle open`);
@@ -90,35 +90,35 @@ async function fleet(stage: Stage): Promise<void> {
     `${seconds(made)} (${(count / (made / 1000)).toFixed(0)} a second)`,
   );
   figure("all Ready after", seconds(ready));
-  const { calls, writes } = since(stage, before);
+  const { calls, writes } = since(env, before);
   table("calls to Paperspace", calls, count);
   table("writes to Kubernetes", writes, count);
 }
 
-async function idle(stage: Stage): Promise<void> {
+async function idle(env: DemoEnv): Promise<void> {
   // The last news of the fleet settle first.
-  await sleep(systemClock, RESYNC_MS / 2, stage.signal);
-  const before = mark(stage);
-  const cpu = await cpuSeconds(stage);
-  await sleep(systemClock, RESYNCS * RESYNC_MS, stage.signal);
-  const { calls, writes } = since(stage, before);
+  await sleep(systemClock, RESYNC_MS / 2, env.signal);
+  const before = mark(env);
+  const cpu = await cpuSeconds(env);
+  await sleep(systemClock, RESYNCS * RESYNC_MS, env.signal);
+  const { calls, writes } = since(env, before);
   title(`${count} machines, nothing changes, ${RESYNCS} resyncs of ${RESYNC_MS / 1000} s`);
   table("calls to Paperspace", calls, RESYNCS, "a resync");
   table("writes to Kubernetes", writes, RESYNCS, "a resync");
-  const used = (await cpuSeconds(stage)) - cpu;
+  const used = (await cpuSeconds(env)) - cpu;
   figure("processor time", `${((used / ((RESYNCS * RESYNC_MS) / 1000)) * 100).toFixed(1)} % of one core`);
-  figure("memory", `${((await metric(stage, "process_resident_memory_bytes")) / 2 ** 20).toFixed(0)} MiB`);
+  figure("memory", `${((await metric(env, "process_resident_memory_bytes")) / 2 ** 20).toFixed(0)} MiB`);
 }
 
-async function removal(stage: Stage): Promise<void> {
-  const before = mark(stage);
+async function removal(env: DemoEnv): Promise<void> {
+  const before = mark(env);
   const began = systemClock.monotonic();
   // kubectl itself waits for one object after the other: slower than they go.
-  await stage.kubectl("delete", "psm", "--all", "--wait=false");
-  await until(stage, (machines) => machines.length === 0);
+  await env.kubectl("delete", "psm", "--all", "--wait=false");
+  await until(env, (machines) => machines.length === 0);
   title(`${count} machines deleted`);
   figure("all gone after", seconds(systemClock.monotonic() - began));
-  const { calls, writes } = since(stage, before);
+  const { calls, writes } = since(env, before);
   table("calls to Paperspace", calls, count);
   table("writes to Kubernetes", writes, count);
 }
@@ -132,8 +132,8 @@ function manifest(name: string): object {
   };
 }
 
-async function until(stage: Stage, done: (machines: PaperspaceMachine[]) => boolean): Promise<void> {
-  while (!done(await stage.machines())) await sleep(systemClock, 250, stage.signal);
+async function until(env: DemoEnv, done: (machines: PaperspaceMachine[]) => boolean): Promise<void> {
+  while (!done(await env.machines())) await sleep(systemClock, 250, env.signal);
 }
 
 /** A place in both logs. */
@@ -142,7 +142,7 @@ interface Mark {
   audit: number;
 }
 
-function mark({ simulator, controlPlane }: Stage): Mark {
+function mark({ simulator, controlPlane }: DemoEnv): Mark {
   return {
     call: simulator.calls.list().at(-1)?.seq ?? 0,
     audit: statSync(controlPlane.auditLog ?? "").size,
@@ -152,7 +152,10 @@ function mark({ simulator, controlPlane }: Stage): Mark {
 type Counts = Map<string, number>;
 
 /** What the operator has asked Paperspace and written to Kubernetes since then. */
-function since({ simulator, controlPlane }: Stage, { call, audit }: Mark): { calls: Counts; writes: Counts } {
+function since(
+  { simulator, controlPlane }: DemoEnv,
+  { call, audit }: Mark,
+): { calls: Counts; writes: Counts } {
   const calls: Counts = new Map();
   for (const { method, path } of simulator.calls.list({ since: call }))
     add(
@@ -175,11 +178,11 @@ function add(counts: Counts, what: string): void {
   counts.set(what, (counts.get(what) ?? 0) + 1);
 }
 
-function cpuSeconds(stage: Stage): Promise<number> {
-  return metric(stage, "process_cpu_seconds_total");
+function cpuSeconds(env: DemoEnv): Promise<number> {
+  return metric(env, "process_cpu_seconds_total");
 }
 
-async function metric({ daemon }: Stage, name: string): Promise<number> {
+async function metric({ daemon }: DemoEnv, name: string): Promise<number> {
   const text = await (await fetch(`${daemon.url}/metrics`)).text();
   return Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)`, "m").exec(text)?.[1] ?? Number.NaN);
 }

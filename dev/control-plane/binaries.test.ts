@@ -151,8 +151,8 @@ test("a controller manager with another checksum is refused alone, and compiled 
 });
 
 test("a network that swallows packets is given up after 5 s, so that a host without a way out soon compiles", async () => {
-  const asked = Promise.withResolvers<void>();
-  const base = await serve(() => asked.resolve());
+  const requested = Promise.withResolvers<void>();
+  const base = await serve(() => requested.resolve());
   fakeGo();
   const clock = new VirtualClock();
   const lines: string[] = [];
@@ -161,7 +161,7 @@ test("a network that swallows packets is given up after 5 s, so that a host with
     sources: { envtestIndex: `${base}/index.yaml`, kubernetesReleases: base },
     log: (line) => lines.push(line),
   });
-  await asked.promise;
+  await requested.promise;
   await clock.advance(4_999);
   expect(lines).toHaveLength(1);
   await clock.advance(1);
@@ -248,14 +248,14 @@ test("two starts at once compile once, because the second finds what the first h
   fakeGo(`echo "$pkg" >> "${join(dir, "compiled")}"; printf "#!/bin/sh\\n" > "$out"; chmod +x "$out"`);
   const sources = await nowhere();
   const clock = new VirtualClock();
-  const told = Promise.withResolvers<void>();
+  const waiting = Promise.withResolvers<void>();
   const first = find({ sources, clock });
   const second = find({
     sources,
     clock,
-    log: (line) => line.startsWith("Waiting for process") && told.resolve(),
+    log: (line) => line.startsWith("Waiting for process") && waiting.resolve(),
   });
-  await Promise.all([told.promise, first]);
+  await Promise.all([waiting.promise, first]);
   await clock.advance(1_000);
   expect(await second).toEqual(await first);
   expect(readFileSync(join(dir, "compiled"), "utf8").trim().split("\n")).toHaveLength(PROGRAMS.length);

@@ -25,7 +25,7 @@ export interface BuildTask<P extends string> {
   signal?: AbortSignal;
 }
 
-type Surroundings = Pick<BuildTask<string>, "module" | "guard" | "env" | "signal">;
+type BuildContext = Pick<BuildTask<string>, "module" | "guard" | "env" | "signal">;
 
 /** Builds one program after the other; throws with a message made to be shown. */
 export async function build<P extends string>(task: BuildTask<P>): Promise<void> {
@@ -63,7 +63,7 @@ async function buildOne<P extends string>(
 }
 
 /** What the host sets for its own Go work must not change what comes out, so all that matters is set here. */
-function goEnvironment({ module, guard, env }: Surroundings): NodeJS.ProcessEnv {
+function goEnvironment({ module, guard, env }: BuildContext): NodeJS.ProcessEnv {
   return {
     ...env,
     CGO_ENABLED: "0",
@@ -81,7 +81,7 @@ function goEnvironment({ module, guard, env }: Surroundings): NodeJS.ProcessEnv 
  * GOTOOLCHAIN stays as the host has it: with the default, `auto`, an older Go (from 1.21 on) fetches the one that go.mod
  * asks for, from where the modules come from anyway; a host that says `local` means it, and gets a clear error.
  */
-async function checkGo({ module, signal }: Surroundings, env: NodeJS.ProcessEnv): Promise<void> {
+async function checkGo({ module, signal }: BuildContext, env: NodeJS.ProcessEnv): Promise<void> {
   const go = await run("go", ["env", "GOVERSION"], module.moduleDir, env, signal);
   if (go.missing) throw new Error("there is no `go` on the PATH");
   if (go.code !== 0) throw new Error(`go env GOVERSION fails: ${go.stderr.trim()}`);

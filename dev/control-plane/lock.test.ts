@@ -44,9 +44,9 @@ test("a holder that was killed leaves no lock behind, so that a crash never bloc
   await once(holder.stdout, "data");
   const clock = new VirtualClock();
   const stop = new AbortController();
-  const told = Promise.withResolvers<string>();
-  const refused = acquireLock(path, { clock, onWait: told.resolve, signal: stop.signal });
-  expect(await told.promise).toBe(String(holder.pid));
+  const waiting = Promise.withResolvers<string>();
+  const refused = acquireLock(path, { clock, onWait: waiting.resolve, signal: stop.signal });
+  expect(await waiting.promise).toBe(String(holder.pid));
   stop.abort(new Error("seen enough"));
   await expect(refused).rejects.toThrow("seen enough");
 

@@ -24,13 +24,13 @@ const SQLITE_BUSY = 5;
 /** Takes the lock at `path`, waiting as long as it needs to; gives a function that releases it. Not re-entrant. */
 export async function acquireLock(path: string, options: LockOptions = {}): Promise<() => void> {
   mkdirSync(dirname(path), { recursive: true });
-  let told = false;
+  let waiting = false;
   for (;;) {
     options.signal?.throwIfAborted();
     const release = tryLock(path);
     if (release) return release;
-    if (!told) options.onWait?.(holderOf(path));
-    told = true;
+    if (!waiting) options.onWait?.(holderOf(path));
+    waiting = true;
     await sleep(options.clock ?? systemClock, LOOK_AGAIN_MS, options.signal);
   }
 }

@@ -61,19 +61,19 @@ export async function startDaemon({ flags, env }: DaemonOptions, signal?: AbortS
 /** The port is a free one that only the log tells. */
 async function ready(logPath: string, signal?: AbortSignal): Promise<string> {
   const end = systemClock.monotonic() + READY_WITHIN_MS;
-  let said = "it has not said its port";
+  let last = "it has not said its port";
   while (systemClock.monotonic() < end) {
     const port = /"health":(\d+)/.exec(readFileSync(logPath, "utf8"))?.[1];
     if (port) {
       const url = `http://127.0.0.1:${port}`;
       const answer = await fetch(`${url}/readyz`).catch(() => undefined);
-      said = (await answer?.text()) ?? "no answer";
+      last = (await answer?.text()) ?? "no answer";
       if (answer?.status === 200) return url;
     }
     await sleep(systemClock, LOOK_AGAIN_MS, signal);
   }
   throw new Error(
-    `The operator is not ready after ${READY_WITHIN_MS / 1000} s (${said.trim()}). Its log:\n${indented(readFileSync(logPath, "utf8"))}`,
+    `The operator is not ready after ${READY_WITHIN_MS / 1000} s (${last.trim()}). Its log:\n${indented(readFileSync(logPath, "utf8"))}`,
   );
 }
 

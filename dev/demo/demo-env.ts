@@ -22,7 +22,7 @@ export interface Narrator {
   detail(line: string): void;
 }
 
-export interface StageOptions {
+export interface DemoEnvOptions {
   /** How many times as fast as the real one the simulated Paperspace is. */
   speed: number;
   /** Flags of the operator, beside those that lead it to this stage. */
@@ -31,7 +31,7 @@ export interface StageOptions {
   audit?: boolean;
 }
 
-export interface Stage {
+export interface DemoEnv {
   readonly controlPlane: ControlPlane;
   readonly simulator: Simulator;
   readonly daemon: Daemon;
@@ -44,11 +44,11 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export async function startStage(
-  options: StageOptions,
+export async function startDemoEnv(
+  options: DemoEnvOptions,
   narrator: Narrator,
   signal: AbortSignal,
-): Promise<Stage> {
+): Promise<DemoEnv> {
   const { speed, flags, audit = false } = options;
   await using parts = new AsyncDisposableStack();
   const controlPlane = await narrator.step("Kubernetes: API server, etcd and controller manager", () =>
@@ -104,7 +104,7 @@ function flagsOf({ kubeconfig }: ControlPlane, { url }: Simulator, more: readonl
 
 const execute = promisify(execFile);
 
-function kubectlOf({ kubectl, env }: ControlPlane, signal: AbortSignal): Stage["kubectl"] {
+function kubectlOf({ kubectl, env }: ControlPlane, signal: AbortSignal): DemoEnv["kubectl"] {
   return async (...args) => {
     try {
       const options = { cwd: ROOT, env: { ...process.env, ...env }, maxBuffer: 2 ** 28, signal };

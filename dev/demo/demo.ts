@@ -1,10 +1,10 @@
 /** The course of the demo: set the stage, apply the examples, watch them become Ready, then hand over or clean up. */
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import type { ManagedObject } from "../../src/reconcile/kind.ts";
-import { type Narrator, type Stage, startStage } from "./demo-env.ts";
+import { type DemoEnv, type Narrator, startDemoEnv } from "./demo-env.ts";
 import { isReady, type Shown, tables } from "./tables.ts";
 import type { LiveLine, Terminal } from "./terminal.ts";
-import { invitation, TITLE } from "./words.ts";
+import { suggestions, TITLE } from "./words.ts";
 
 export interface DemoOptions {
   speed: number;
@@ -25,27 +25,27 @@ export async function runDemo(options: DemoOptions, terminal: Terminal, signal: 
   const started = systemClock.monotonic();
   terminal.print("", terminal.style("bold", TITLE), "");
   const narrator = narratorOf(terminal);
-  const stage = await startStage({ speed: options.speed, flags: FLAGS }, narrator, signal);
+  const env = await startDemoEnv({ speed: options.speed, flags: FLAGS }, narrator, signal);
   try {
-    await narrator.step("kubectl apply -f examples/", () => stage.kubectl("apply", "-f", "examples/"));
-    const shown = await untilReady(stage, terminal);
+    await narrator.step("kubectl apply -f examples/", () => env.kubectl("apply", "-f", "examples/"));
+    const shown = await untilReady(env, terminal);
     const seconds = ((systemClock.monotonic() - started) / 1000).toFixed(1);
-    const said = `All ${counted(shown)} are as declared, ${seconds} s after the start.`;
+    const message = `All ${counted(shown)} are as declared, ${seconds} s after the start.`;
     if (options.once) {
-      terminal.print("", terminal.style("green", said));
-      await cleanUp(stage, terminal, shown);
+      terminal.print("", terminal.style("green", message));
+      await cleanUp(env, terminal, shown);
     } else {
-      terminal.print("", terminal.style("green", said), ...invitation(stage, RESYNC, terminal.style));
-      await follow(stage, terminal);
+      terminal.print("", terminal.style("green", message), ...suggestions(env, RESYNC, terminal.style));
+      await follow(env, terminal);
     }
   } catch (error) {
     // The daemon's death brings its log with it; a person who stopped us wants none.
-    if (stage.signal.aborted) throw stage.signal.reason;
-    throw new Error(`${(error as Error).message}\nThe operator's log:\n${stage.daemon.log()}`, {
+    if (env.signal.aborted) throw env.signal.reason;
+    throw new Error(`${(error as Error).message}\nThe operator's log:\n${env.daemon.log()}`, {
       cause: error,
     });
   } finally {
-    await stage.close();
+    await env.close();
   }
 }
 
@@ -76,24 +76,24 @@ function counted({ machines, deployments }: Shown): string {
   return `${machines.length} machines and ${deployments.length} deployments`;
 }
 
-async function look(stage: Stage, terminal: Terminal): Promise<Shown> {
-  const [machines, deployments] = await Promise.all([stage.machines(), stage.deployments()]);
+async function look(env: DemoEnv, terminal: Terminal): Promise<Shown> {
+  const [machines, deployments] = await Promise.all([env.machines(), env.deployments()]);
   const shown = { machines, deployments };
   terminal.show(tables(shown, systemClock.now(), terminal.style));
   return shown;
 }
 
-async function untilReady(stage: Stage, terminal: Terminal): Promise<Shown> {
+async function untilReady(env: DemoEnv, terminal: Terminal): Promise<Shown> {
   const end = systemClock.monotonic() + READY_WITHIN_MS;
   for (;;) {
-    const shown = await look(stage, terminal);
+    const shown = await look(env, terminal);
     const objects: ManagedObject[] = [...shown.machines, ...shown.deployments];
     if (objects.length > 0 && objects.every(isReady)) return shown;
     if (systemClock.monotonic() > end) {
       const late = objects.filter((object) => !isReady(object)).map(complaint);
       throw new Error(`After ${READY_WITHIN_MS / 1000} s not everything is Ready:\n${late.join("\n")}`);
     }
-    await sleep(systemClock, LOOK_AGAIN_MS, stage.signal);
+    await sleep(systemClock, LOOK_AGAIN_MS, env.signal);
   }
 }
 
@@ -103,28 +103,28 @@ function complaint({ metadata, status }: ManagedObject): string {
 }
 
 /** Until somebody or something ends it. */
-async function follow(stage: Stage, terminal: Terminal): Promise<never> {
+async function follow(env: DemoEnv, terminal: Terminal): Promise<never> {
   for (;;) {
-    await look(stage, terminal);
-    await sleep(systemClock, LOOK_AGAIN_MS, stage.signal);
+    await look(env, terminal);
+    await sleep(systemClock, LOOK_AGAIN_MS, env.signal);
   }
 }
 
-async function cleanUp(stage: Stage, terminal: Terminal, declared: Shown): Promise<void> {
+async function cleanUp(env: DemoEnv, terminal: Terminal, declared: Shown): Promise<void> {
   terminal.print("", "kubectl delete -f examples/");
   let gone = false;
-  const deleting = stage.kubectl("delete", "-f", "examples/", `--timeout=${GONE_WITHIN}`).finally(() => {
+  const deleting = env.kubectl("delete", "-f", "examples/", `--timeout=${GONE_WITHIN}`).finally(() => {
     gone = true;
   });
   const watching = (async () => {
     while (!gone) {
-      await look(stage, terminal);
-      await sleep(systemClock, LOOK_AGAIN_MS, stage.signal);
+      await look(env, terminal);
+      await sleep(systemClock, LOOK_AGAIN_MS, env.signal);
     }
   })();
   await Promise.all([deleting, watching]);
   terminal.show([]);
-  const { world } = stage.simulator;
+  const { world } = env.simulator;
   const all = [...world.machines.values(), ...world.deployments.values()];
   const left = all.filter(({ dtDeleted }) => !dtDeleted).map(({ id }) => id);
   if (left.length > 0) throw new Error(`The objects are gone, but Paperspace still has ${left.join(", ")}.`);

@@ -55,13 +55,13 @@ export function redrawing(out: Out, style: Terminal["style"]): Terminal {
 }
 
 export function appending(out: Out, style: Terminal["style"]): Terminal {
-  let known = new Set<string>();
+  let printed = new Set<string>();
   return {
     style,
     print: (...lines) => void out.write(lines.map((line) => `${line}\n`).join("")),
     show(lines) {
-      for (const { text, news } of lines) if (news !== "" && !known.has(news)) out.write(`${text}\n`);
-      known = new Set(lines.map(({ news }) => news));
+      for (const { text, news } of lines) if (news !== "" && !printed.has(news)) out.write(`${text}\n`);
+      printed = new Set(lines.map(({ news }) => news));
     },
   };
 }

@@ -1,7 +1,7 @@
 /** What the demo says to a person. Commands must work as they stand: they are there to be pasted. */
 import { accessSync, constants } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import type { Stage } from "./demo-env.ts";
+import type { DemoEnv } from "./demo-env.ts";
 import type { Terminal } from "./terminal.ts";
 
 export const USAGE = `Usage: npm run demo [-- flags]
@@ -17,12 +17,12 @@ export const USAGE = `Usage: npm run demo [-- flags]
 export const TITLE = "paperspace-operator: real Kubernetes, simulated Paperspace; no account, no cost";
 
 /** The ways in and seven things to try. `resync` is how often the operator looks by itself. */
-export function invitation(
-  { controlPlane, simulator, daemon }: Stage,
+export function suggestions(
+  { controlPlane, simulator, daemon }: DemoEnv,
   resync: string,
   style: Terminal["style"],
 ): string[] {
-  const thing = (number: number, what: string, ...commands: string[]) => [
+  const item = (number: number, what: string, ...commands: string[]) => [
     `  ${style("bold", String(number))}  ${what}`,
     ...commands.map((command) => `     ${style("cyan", command)}`),
   ];
@@ -31,32 +31,32 @@ export function invitation(
     "",
     ...access(controlPlane).map((line) => `  ${style("cyan", line)}`),
     "",
-    ...thing(1, "Look closer.", "kubectl get paperspace -o wide", "kubectl describe psm trainer"),
-    ...thing(
+    ...item(1, "Look closer.", "kubectl get paperspace -o wide", "kubectl describe psm trainer"),
+    ...item(
       2,
       "Start the machine that is declared Stopped.",
       `kubectl patch psm spare --type=merge -p '{"spec":{"powerState":"Running"}}'`,
     ),
-    ...thing(
+    ...item(
       3,
       `Stop a machine in the Paperspace console: within ${resync} it is started again.`,
       "id=$(kubectl get psm notebook -o jsonpath={.status.id})",
       `curl -X POST ${simulator.controlUrl}/machines/$id/stop`,
     ),
-    ...thing(
+    ...item(
       4,
       "Pause it and do 3 again: it stays off, until the annotation goes.",
       "kubectl annotate psm notebook paperspace.com/paused=true",
       "kubectl annotate psm notebook paperspace.com/paused-",
     ),
-    ...thing(
+    ...item(
       5,
       "Roll out an image that does not exist: it says why, and goes back to the one that ran.",
       `kubectl patch psd model-server --type=merge -p '{"spec":{"image":"does-not-exist:1","progressDeadlineSeconds":60}}'`,
       "kubectl describe psd model-server",
     ),
-    ...thing(6, "Scale the other one.", "kubectl scale psd web --replicas=3"),
-    ...thing(
+    ...item(6, "Scale the other one.", "kubectl scale psd web --replicas=3"),
+    ...item(
       7,
       "Delete one: it leaves Kubernetes only once it has left Paperspace.",
       "kubectl delete psm trainer",
@@ -69,7 +69,7 @@ export function invitation(
   ];
 }
 
-function access({ kubeconfig, kubectl }: Stage["controlPlane"]): string[] {
+function access({ kubeconfig, kubectl }: DemoEnv["controlPlane"]): string[] {
   const lines = [`export KUBECONFIG=${quoted(kubeconfig)}`];
   // Any kubectl will do; without one, here is ours.
   return onPath("kubectl") ? lines : [...lines, `export PATH=${quoted(dirname(kubectl))}:"$PATH"`];

@@ -128,7 +128,7 @@ describe("the table of fields", () => {
 
 describe("the reasons", () => {
   const rows = [...table("Reasons"), ...table("Events")];
-  const told = rows.flatMap(([reasons = ""]) => named(reasons));
+  const documented = rows.flatMap(([reasons = ""]) => named(reasons));
   /** Every reason that the room or what all rooms share gives. */
   const sources = ["src/kinds/deployment", "src/reconcile", "src/kinds"].flatMap((folder) =>
     readdirSync(root(folder))
@@ -140,12 +140,12 @@ describe("the reasons", () => {
   );
 
   it("are all told, once, with what to do", () => {
-    expect(told.sort()).toEqual(once(told).sort());
-    expect(used.filter((reason) => !told.includes(reason))).toEqual([]);
+    expect(documented.sort()).toEqual(once(documented).sort());
+    expect(used.filter((reason) => !documented.includes(reason))).toEqual([]);
   });
 
   it("are all there: none is told that the operator never gives", () => {
-    expect(told.filter((reason) => !(used as string[]).includes(reason))).toEqual([]);
+    expect(documented.filter((reason) => !(used as string[]).includes(reason))).toEqual([]);
   });
 });
 

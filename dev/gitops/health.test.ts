@@ -18,12 +18,12 @@ const script = healthScript();
 const health = luaHealth(script, FUNCTIONS);
 
 /** The row of the page, from what is the case and not from what the object says. */
-function rowOf({ object, told, observed, deleting, halted }: Case): string {
-  const blocked = told?.kind === "Terminal";
+function rowOf({ object, reported, observed, deleting, halted }: Case): string {
+  const blocked = reported?.kind === "Terminal";
   if (deleting) return blocked ? "being deleted, and blocked" : "being deleted";
   if (halted) return "paused, or dry-run";
-  if (!told || observed !== object.metadata.generation) return "not looked at yet, or changed since";
-  if (told.kind === "Done") return "as declared";
+  if (!reported || observed !== object.metadata.generation) return "not looked at yet, or changed since";
+  if (reported.kind === "Done") return "as declared";
   return blocked ? "cannot go on without you, or is late" : "at work, or will try again by itself";
 }
 
@@ -47,26 +47,28 @@ describe("every combination of outcome, deletion, halt, generation and knowledge
 
   it("has the health in Argo CD that the page promises", () => {
     const wrong = cases
-      .map((one) => ({ ...one, row: rowOf(one), said: one.argo }))
-      .filter(({ row, said }) => said.status !== promised.get(row)?.argo);
+      .map((one) => ({ ...one, row: rowOf(one), actual: one.argo }))
+      .filter(({ row, actual }) => actual.status !== promised.get(row)?.argo);
     expect(wrong.slice(0, 3)).toEqual([]);
   });
 
   it("has the status in Flux that the page promises; what is paused has that from before", () => {
     const wrong = cases
-      .map((one) => ({ ...one, row: rowOf(one), said: one.flux }))
-      .filter(({ row, said, ...one }) => {
+      .map((one) => ({ ...one, row: rowOf(one), actual: one.flux }))
+      .filter(({ row, actual, ...one }) => {
         const { flux } = promised.get(row) ?? {};
-        return said !== (flux === "as before" ? promised.get(rowOf({ ...one, halted: false }))?.flux : flux);
+        return (
+          actual !== (flux === "as before" ? promised.get(rowOf({ ...one, halted: false }))?.flux : flux)
+        );
       });
     expect(wrong.slice(0, 3)).toEqual([]);
   });
 
   it("has the conditions that the page promises", () => {
     const wrong = cases.filter((one) => {
-      const { told, observed, deleting, object } = one;
+      const { reported, observed, deleting, object } = one;
       // What was said before the object was told to go, or of a spec that is no more, stands until the next pass.
-      if (!told || observed !== object.metadata.generation || (deleting && told.kind === "Done"))
+      if (!reported || observed !== object.metadata.generation || (deleting && reported.kind === "Done"))
         return false;
       const { conditions = [] } = promised.get(rowOf(one)) ?? {};
       return conditions.some(
@@ -134,12 +136,12 @@ describe("the script", () => {
 
   it("believes Ready only of the generation for which it was said", () => {
     const ready = { type: "Ready", status: "True", message: "well" };
-    const said = (observedGeneration: number) =>
+    const statusAt = (observedGeneration: number) =>
       health({
         metadata: { name: "box", generation: 2 },
         status: { observedGeneration: 2, conditions: [{ ...ready, observedGeneration }] },
       }).status;
-    expect([said(1), said(2)]).toEqual(["Progressing", "Healthy"]);
+    expect([statusAt(1), statusAt(2)]).toEqual(["Progressing", "Healthy"]);
   });
 
   it("is in the ConfigMap, whole, for each kind: `npm run generate` renews it", () => {

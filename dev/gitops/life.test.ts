@@ -8,12 +8,12 @@ import { ANNOTATION, FINALIZER, GROUP } from "../../src/reconcile/record.ts";
 import { kstatus } from "../../test/gitops/kstatus.ts";
 import { luaHealth } from "../../test/gitops/lua.ts";
 import { FUNCTIONS, promised } from "../../test/gitops/table.ts";
-import { checkPlayed, onlyDeployment, onlyMachine, running } from "../../test/support/scenario-world.ts";
+import { checkTraffic, onlyDeployment, onlyMachine, running } from "../../test/support/scenario-world.ts";
 import type { VirtualWorld } from "../../test/support/virtual-world.ts";
 import { DEMO_KEY } from "../simulator/world/teams.ts";
 import { healthScript } from "./argocd.ts";
 
-checkPlayed();
+checkTraffic();
 
 const MINUTE = 60_000;
 const health = luaHealth(healthScript(), FUNCTIONS);
@@ -30,7 +30,7 @@ const GIT = {
 const OWN = [ANNOTATION.record, ANNOTATION.createPending, ANNOTATION.released] as string[];
 
 /** Everything that ever was of this kind, oldest first. */
-function told(world: VirtualWorld, kind: string): KubeObject[] {
+function revisions(world: VirtualWorld, kind: string): KubeObject[] {
   return world.kube.storage.events
     .filter(({ of, type }) => of.kind === kind && type !== "DELETED")
     .map(({ object }) => ({ ...object, kind }));
@@ -78,9 +78,9 @@ function shown(objects: readonly KubeObject[]): string[] {
   const words: string[] = [];
   for (const object of objects) {
     const { argo, flux } = promised.get(rowOf(object)) ?? {};
-    const said = { argo: health(object).status, flux: kstatus(object) };
-    expect({ ...said, object }).toEqual({ argo, flux: flux === "as before" ? said.flux : flux, object });
-    if (words.at(-1) !== said.argo) words.push(said.argo);
+    const actual = { argo: health(object).status, flux: kstatus(object) };
+    expect({ ...actual, object }).toEqual({ argo, flux: flux === "as before" ? actual.flux : flux, object });
+    if (words.at(-1) !== actual.argo) words.push(actual.argo);
   }
   return words;
 }
@@ -90,9 +90,9 @@ describe("a machine from Git", { timeout: 60_000 }, () => {
     const world = running();
     world.apply("box", { powerState: "Running" }, GIT);
     await world.ready("box");
-    const created = told(world, "PaperspaceMachine").length;
-    expect(shown(told(world, "PaperspaceMachine"))).toEqual(["Progressing", "Healthy"]);
-    const [first] = told(world, "PaperspaceMachine");
+    const created = revisions(world, "PaperspaceMachine").length;
+    expect(shown(revisions(world, "PaperspaceMachine"))).toEqual(["Progressing", "Healthy"]);
+    const [first] = revisions(world, "PaperspaceMachine");
 
     const { id } = onlyMachine(world);
     world.sim.console.update(id, { autoShutdownEnabled: false });
@@ -113,7 +113,7 @@ describe("a machine from Git", { timeout: 60_000 }, () => {
     world.secret(DEMO_KEY);
     await world.gone("box");
 
-    const all = told(world, "PaperspaceMachine");
+    const all = revisions(world, "PaperspaceMachine");
     const [repaired, halted, blocked] = [
       ["Progressing", "Healthy"],
       ["Suspended", "Healthy"],
@@ -130,7 +130,7 @@ describe("a machine from Git", { timeout: 60_000 }, () => {
     await world.ready("box");
     world.edit("box", { spec: { powerState: "Stopped" } });
     await world.ready("box");
-    const all = told(world, "PaperspaceMachine");
+    const all = revisions(world, "PaperspaceMachine");
     expect(shown(all)).toEqual(["Progressing", "Healthy", "Progressing", "Healthy"]);
     expect(new Set(all.map(declared)).size).toBe(2);
     checkWrites(world);
@@ -140,9 +140,9 @@ describe("a machine from Git", { timeout: 60_000 }, () => {
     const world = running();
     world.apply("box", { machineType: "no-such-type" }, GIT);
     await world.until("it is stalled", () => world.condition("box", "Stalled")?.status === "True");
-    const last = told(world, "PaperspaceMachine").at(-1) as KubeObject;
-    const said = health(last);
-    expect(said).toEqual({ status: "Degraded", message: world.condition("box", "Stalled")?.message });
+    const last = revisions(world, "PaperspaceMachine").at(-1) as KubeObject;
+    const actual = health(last);
+    expect(actual).toEqual({ status: "Degraded", message: world.condition("box", "Stalled")?.message });
     expect(kstatus(last)).toBe("Failed");
   });
 });
@@ -152,7 +152,7 @@ describe("a deployment from Git", { timeout: 60_000 }, () => {
     const world = running();
     world.deployments.apply("web", {}, GIT);
     await world.deployments.ready("web");
-    const objects = () => told(world, "PaperspaceDeployment");
+    const objects = () => revisions(world, "PaperspaceDeployment");
     expect(shown(objects())).toEqual(["Progressing", "Healthy"]);
     const created = objects().length;
 

@@ -46,9 +46,9 @@ const ACTS = {
   template: (m) => ["POST", "/custom-templates", { name: "t", machineId: m }],
   fromTemplate: (_, x) => ["POST", "/machines", { ...MACHINE, templateId: x.template }],
   deleteTemplate: (_, x) => ["DELETE", `/custom-templates/${x.template}`],
-} satisfies Record<string, (m: string, x: Things) => [string, string, object?]>;
+} satisfies Record<string, (m: string, x: Resources) => [string, string, object?]>;
 
-interface Things {
+interface Resources {
   script: string;
   network: string;
   ip: string;
@@ -68,10 +68,10 @@ const steps = fc.array(
 );
 
 /** One story, told from beginning to rest. */
-class Story {
+class ScenarioRun {
   readonly parts: ReturnType<typeof setUp>;
   readonly #ids: string[] = [];
-  #things: Things = { script: "", network: "", ip: "", snapshot: "", template: "" };
+  #resources: Resources = { script: "", network: "", ip: "", snapshot: "", template: "" };
 
   constructor(seed: number, behaviour: Partial<Behaviour>) {
     this.parts = setUp({ seed, behaviour: { ...behaviour, jitter: 0.2 } });
@@ -96,7 +96,7 @@ class Story {
     } else if (act === "autoSnapshot") {
       if (lives) sim.console.autoSnapshot(id);
     } else if (act !== "wait") {
-      const [method, path, body] = ACTS[act](id, this.#things);
+      const [method, path, body] = ACTS[act](id, this.#resources);
       const answer = await call(method, path, body);
       if (answer.status === 200 && method === "POST") this.#remember(path, answer.json as Made);
     }
@@ -107,19 +107,19 @@ class Story {
 
   #remember(path: string, made: Made): void {
     const id = made.data?.id ?? made.id ?? made.ip ?? "";
-    const things: Record<string, keyof Things> = {
+    const resources: Record<string, keyof Resources> = {
       "/startup-scripts": "script",
       "/private-networks": "network",
       "/public-ips": "ip",
       "/snapshots": "snapshot",
       "/custom-templates": "template",
     };
-    const thing = things[path];
-    if (thing) this.#things[thing] = id;
+    const resource = resources[path];
+    if (resource) this.#resources[resource] = id;
     else if (path === "/machines") this.#ids.unshift(id);
   }
 
-  async rest(): Promise<void> {
+  async settle(): Promise<void> {
     const { clock, call } = this.parts;
     await clock.advance(3_600_000);
     for (const list of [
@@ -165,19 +165,19 @@ function expectOneTruth({ sim }: ReturnType<typeof setUp>): void {
 
 it("whatever is asked under whatever switches, all comes to rest, no event stays open, every answer fits", async () => {
   await fc.assert(
-    fc.asyncProperty(behaviours, steps, fc.nat(1_000), async (behaviour, told, seed) => {
-      const story = new Story(seed, behaviour);
-      const { clock, sim } = story.parts;
-      await story.begin();
-      for (const { act, which, waitMs } of told) {
-        await story.step(act, which, waitMs);
-        expectOneTruth(story.parts);
+    fc.asyncProperty(behaviours, steps, fc.nat(1_000), async (behaviour, sequence, seed) => {
+      const run = new ScenarioRun(seed, behaviour);
+      const { clock, sim } = run.parts;
+      await run.begin();
+      for (const { act, which, waitMs } of sequence) {
+        await run.step(act, which, waitMs);
+        expectOneTruth(run.parts);
       }
-      await story.rest();
-      expectOneTruth(story.parts);
-      const rest = sim.console.state();
-      expect(rest.machines.filter((m) => !["off", "ready"].includes(m.state) || m.isDeleting)).toEqual([]);
-      expect(rest.events.filter((e) => e.dtFinished === null)).toEqual([]);
+      await run.settle();
+      expectOneTruth(run.parts);
+      const left = sim.console.state();
+      expect(left.machines.filter((m) => !["off", "ready"].includes(m.state) || m.isDeleting)).toEqual([]);
+      expect(left.events.filter((e) => e.dtFinished === null)).toEqual([]);
       expect(clock.pending).toBe(0);
       expect(sim.conformance.report().violations).toEqual([]);
     }),

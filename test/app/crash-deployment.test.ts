@@ -1,7 +1,7 @@
 /** The operator dies at every single call of the life of a deployment: see test/support/deaths.ts. */
 import { expect } from "vitest";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
-import { dieEverywhere, type Judge } from "../support/deaths.ts";
+import { type Check, dieEverywhere } from "../support/deaths.ts";
 import {
   annotate,
   BAD_IMAGE,
@@ -20,7 +20,7 @@ const valueFrom = { secretKeyRef: { name: "hub", key: "token" } };
 const USING = { env: [{ name: "TOKEN", valueFrom }] };
 
 /** Exactly one, known for its own; and no secret of the project that no kept configuration uses. */
-const one: Judge = (world, { objects }, at) => {
+const one: Check = (world, { objects }, at) => {
   const expected = world.deployments.get("web") === undefined ? 0 : 1;
   const ever = [...world.sim.world.deployments.values()];
   expect({ at, alive: world.deployed().length, ever: ever.length }).toEqual({
@@ -52,7 +52,7 @@ dieEverywhere(
   {
     "a create, a change and a delete": {
       objects: 1,
-      async play(world) {
+      async run(world) {
         world.deployments.apply("web");
         await world.deployments.ready("web");
         edit(world, { image: "ghcr.io/acme/model:2", name: "site" });
@@ -64,7 +64,7 @@ dieEverywhere(
     },
     "a create with a Secret, a rotation and a delete": {
       objects: 1,
-      async play(world) {
+      async run(world) {
         keep(world, "hub", { token: "first" });
         world.deployments.apply("web", USING);
         await world.deployments.ready("web");
@@ -77,7 +77,7 @@ dieEverywhere(
     },
     "a rollback": {
       objects: 1,
-      async play(world) {
+      async run(world) {
         keep(world, "hub", { token: "first" });
         world.deployments.apply("web", { ...USING, rollback: "OnFailure", progressDeadlineSeconds: 120 });
         await world.deployments.ready("web");
@@ -94,7 +94,7 @@ dieEverywhere(
     },
     "a delete in the middle of a create": {
       objects: 1,
-      async play(world) {
+      async run(world) {
         keep(world, "hub", { token: "first" });
         world.deployments.apply("web", USING);
         await world.until(
@@ -108,7 +108,7 @@ dieEverywhere(
     },
     "two changes of mind while reads are stale": {
       objects: 1,
-      async play(world) {
+      async run(world) {
         world.sim.world.setBehaviour({ staleSpecMs: 15_000, listAfterCreateMissMs: 20_000 });
         world.deployments.apply("web");
         await world.deployments.ready("web");
@@ -123,7 +123,7 @@ dieEverywhere(
     },
     "an end outside Kubernetes, and another one": {
       objects: 2,
-      async play(world) {
+      async run(world) {
         keep(world, "hub", { token: "first" });
         world.deployments.apply("web", { ...USING, onExternalDeletion: "Recreate" });
         await world.deployments.ready("web");

@@ -6,7 +6,7 @@ import { dieEverywhere } from "../support/deaths.ts";
 dieEverywhere({
   "a resize that stops and starts": {
     objects: 1,
-    async play(world) {
+    async run(world) {
       world.apply("box", { resizePolicy: "StopAndResize" });
       await world.ready("box");
       world.edit("box", { spec: { machineType: "A5000", diskSize: 100 } });
@@ -21,7 +21,7 @@ dieEverywhere({
   },
   "a restart on request": {
     objects: 1,
-    async play(world) {
+    async run(world) {
       world.apply("box");
       await world.ready("box");
       world.edit("box", { metadata: { annotations: { [ANNOTATION.restartRequestedAt]: "1" } } });
@@ -33,7 +33,7 @@ dieEverywhere({
   },
   "script, people, desktop and address of a machine, and its end": {
     objects: 1,
-    async play(world) {
+    async run(world) {
       const scripts = ["one", "two"].map((name) => world.script(name));
       world.apply("box", {
         templateId: "tvimtol9",
@@ -56,7 +56,7 @@ dieEverywhere({
   },
   "a machine that is deleted elsewhere and made again": {
     objects: 2,
-    async play(world) {
+    async run(world) {
       world.apply("box", { onExternalDeletion: "Recreate" });
       await world.ready("box");
       const { id } = world.machines()[0] ?? { id: "" };

@@ -4,14 +4,14 @@ import { dieEverywhere } from "../support/deaths.ts";
 dieEverywhere({
   "a create": {
     objects: 1,
-    async play(world) {
+    async run(world) {
       world.apply("box");
       await world.ready("box");
     },
   },
   "a create and a delete": {
     objects: 1,
-    async play(world) {
+    async run(world) {
       world.apply("box");
       await world.ready("box");
       world.delete("box");
@@ -20,7 +20,7 @@ dieEverywhere({
   },
   "a delete in the middle of a create": {
     objects: 1,
-    async play(world) {
+    async run(world) {
       world.apply("box");
       await world.until(
         "the create was sent",
@@ -32,7 +32,7 @@ dieEverywhere({
   },
   "the end of a whole namespace, Secret and all": {
     objects: 2,
-    async play(world) {
+    async run(world) {
       world.apply("box");
       world.apply("other");
       await world.ready("box");
@@ -47,7 +47,7 @@ dieEverywhere({
   },
   "a stop, a rename and a start": {
     objects: 1,
-    async play(world) {
+    async run(world) {
       world.apply("box", { powerState: "Stopped" });
       await world.ready("box");
       world.edit("box", { spec: { powerState: "Running", name: "renamed" } });

@@ -1,10 +1,10 @@
 /** Deployments that are there already: taking one over, and what a copied or restored object may not do. */
 import { describe, expect, it } from "vitest";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
-import { checkPlayed, onlyDeployment as deployment, running } from "../support/scenario-world.ts";
+import { checkTraffic, onlyDeployment as deployment, running } from "../support/scenario-world.ts";
 import { annotate, MINUTE, PROJECT, ready, status, upserts } from "../support/scenario-world-deployments.ts";
 
-checkPlayed();
+checkTraffic();
 
 describe("adoption", () => {
   it("by spec.adoptId takes over the deployment and gives it the declared configuration", async () => {
@@ -40,8 +40,8 @@ describe("adoption", () => {
     const world = await ready();
     world.deployments.apply("thief", { adoptId: deployment(world).id, name: "thief" });
     world.deployments.apply("blind", { adoptId: "00000000-0000-4000-a000-000000000000" });
-    await world.deployments.says("thief", "AlreadyOwned");
-    await world.deployments.says("blind", "AdoptNotFound");
+    await world.deployments.reports("thief", "AlreadyOwned");
+    await world.deployments.reports("blind", "AdoptNotFound");
     for (const name of ["thief", "blind"]) {
       world.deployments.delete(name);
       await world.deployments.gone(name);
@@ -65,7 +65,7 @@ describe("adoption", () => {
     const object = world.deployments.get("web");
     const copy = { ...object?.metadata.annotations };
     world.deployments.apply("copy", { name: "web" }, { annotations: copy });
-    await world.deployments.says("copy", "IdentityConflict");
+    await world.deployments.reports("copy", "IdentityConflict");
     world.deployments.delete("copy");
     await world.deployments.gone("copy");
     expect(deployment(world).id).toBe(id);

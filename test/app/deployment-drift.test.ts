@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { DEPLOYMENT_CHOICES } from "../../dev/simulator/world/behaviour-deployments.ts";
 import type { DeploymentSpec } from "../../src/kinds/deployment/types.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
-import { checkPlayed, onlyDeployment as deployment, played, running } from "../support/scenario-world.ts";
+import { checkTraffic, onlyDeployment as deployment, newWorld, running } from "../support/scenario-world.ts";
 import {
   annotate,
   beforeFirst,
@@ -25,7 +25,7 @@ import {
 } from "../support/scenario-world-deployments.ts";
 import type { VirtualWorld } from "../support/virtual-world.ts";
 
-checkPlayed();
+checkTraffic();
 
 const GOOD = "ghcr.io/acme/model:1";
 const MEDDLED = "ghcr.io/acme/meddled:1";
@@ -164,7 +164,7 @@ describe("a deletion in the console", () => {
   it("is reported, and the object can go", async () => {
     const world = await ready();
     hand(world).delete(deployment(world).id, true);
-    await world.deployments.says("web", "ExternallyDeleted");
+    await world.deployments.reports("web", "ExternallyDeleted");
     expect(reason(world, "Stalled")).toBe("ExternallyDeleted");
     expect(status(world)?.readyReplicas).toBeUndefined();
     expect(upserts(world)).toEqual([]);
@@ -195,7 +195,7 @@ describe("a deletion in the console", () => {
       const { id } = deployment(world);
       hand(world).delete(id);
       edit(world, { image: "ghcr.io/acme/model:2" });
-      await world.deployments.says("web", "ExternallyDeleted");
+      await world.deployments.reports("web", "ExternallyDeleted");
       // What is long since gone is sent nothing; what is just going may be, and then what that made is unmade.
       if (deploymentDeleteMs === 0) expect(upserts(world)).toEqual([]);
       await world.clock.advance(10 * MINUTE);
@@ -226,8 +226,8 @@ describe("what is stored in another form", () => {
   );
 
   it("means the same in all combinations: one upsert, and no war", async () => {
-    const told = fc.asyncProperty(choices, fc.constantFrom(0, 20_000), async (behaviour, staleSpecMs) => {
-      const world = played({ simulation: { behaviour: { ...behaviour, staleSpecMs } } });
+    const property = fc.asyncProperty(choices, fc.constantFrom(0, 20_000), async (behaviour, staleSpecMs) => {
+      const world = newWorld({ simulation: { behaviour: { ...behaviour, staleSpecMs } } });
       world.start();
       world.deployments.apply("web", RICH);
       await world.deployments.ready("web");
@@ -237,12 +237,12 @@ describe("what is stored in another form", () => {
       edit(world, { image: "ghcr.io/acme/model:2", env: null });
       await world.deployments.ready("web");
       edit(world, { replicas: 0 });
-      await world.deployments.says("web", "Disabled");
+      await world.deployments.reports("web", "Disabled");
       await world.clock.advance(25 * MINUTE);
       expect(upserts(world)).toHaveLength(3);
       expect(condition(world)?.status).toBe("True");
     });
-    await fc.assert(told, { numRuns: 15, seed: 7 });
+    await fc.assert(property, { numRuns: 15, seed: 7 });
   }, 60_000);
 
   it.each(["v0alpha0", "v0alpha1"] as const)(
@@ -314,7 +314,7 @@ describe("reads that fail", () => {
   it("of a project that is not there say which, and all goes on once it is mended", async () => {
     const world = running();
     world.deployments.apply("web", { projectId: "p-nowhere" });
-    await world.deployments.says("web", "ProjectNotFound");
+    await world.deployments.reports("web", "ProjectNotFound");
     expect(message(world)).toContain("p-nowhere");
     expect(upserts(world)).toEqual([]);
     edit(world, { projectId: PROJECT });

@@ -1,10 +1,10 @@
 /** Many deployments at once: what they cost, and that a small budget makes them slow, and not stuck. */
 import { describe, expect, it } from "vitest";
-import { calls, checkPlayed, running } from "../support/scenario-world.ts";
+import { calls, checkTraffic, running } from "../support/scenario-world.ts";
 import { isReady, MINUTE, PROJECT, upserts } from "../support/scenario-world-deployments.ts";
 import type { VirtualWorld } from "../support/virtual-world.ts";
 
-checkPlayed();
+checkTraffic();
 
 describe("a fleet", () => {
   const objects = (world: VirtualWorld, count: number) =>

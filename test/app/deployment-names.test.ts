@@ -5,7 +5,7 @@
 import { describe, expect, it } from "vitest";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { FakeKube } from "../support/fake-kube.ts";
-import { checkPlayed, onlyDeployment as deployment, played, running } from "../support/scenario-world.ts";
+import { checkTraffic, onlyDeployment as deployment, newWorld, running } from "../support/scenario-world.ts";
 import {
   allObjects,
   annotate,
@@ -29,7 +29,7 @@ import {
 } from "../support/scenario-world-deployments.ts";
 import { DEPLOYMENTS, type VirtualWorld } from "../support/virtual-world.ts";
 
-checkPlayed();
+checkTraffic();
 
 const specsOf = (world: VirtualWorld) => deployment(world).specs.length;
 
@@ -88,7 +88,7 @@ describe("a create whose answer is lost", () => {
   });
 
   it("is found by the next process where this one died before it saved the id", async () => {
-    const world = played();
+    const world = newWorld();
     const dying = world.start();
     dying.edge.onPass = (call) => {
       if (call === "after POST /v1/deployments") dying.kill();
@@ -123,7 +123,7 @@ describe("a create whose answer is lost", () => {
       world.sim.console.deployments.create(PROJECT, { name: "web" });
     });
     world.deployments.apply("web");
-    await world.deployments.says("web", "AlreadyExists");
+    await world.deployments.reports("web", "AlreadyExists");
     expect(specsOf(world)).toBe(1);
     expect(owned(world.kube)).toEqual([]);
     world.deployments.delete("web");
@@ -140,7 +140,7 @@ describe("a create whose answer is lost", () => {
     await world.until("it was sent", () => world.deployed().length === 2);
     edit(world, { name: "web" }, "other");
     await world.deployments.ready("web");
-    await world.deployments.says("other", "AlreadyExists");
+    await world.deployments.reports("other", "AlreadyExists");
     expect(world.deployed()).toHaveLength(2);
   });
 
@@ -159,7 +159,7 @@ describe("a create whose answer is lost", () => {
     expect(owned(world.kube)).toEqual([]);
     expect(specsOf(world)).toBe(1);
     configMap(world, "settings", { level: "info" });
-    await world.deployments.says("web", "AlreadyExists");
+    await world.deployments.reports("web", "AlreadyExists");
     expect(owned(world.kube)).toEqual([]);
     expect(specsOf(world)).toBe(1);
   });
@@ -205,7 +205,7 @@ describe("somebody in the console", () => {
       world.sim.console.deployments.create(PROJECT, { name: "web" });
     });
     world.deployments.apply("web");
-    await world.deployments.says("web", "AlreadyExists");
+    await world.deployments.reports("web", "AlreadyExists");
     expect(message(world)).toContain(deployment(world).id);
     expect(owned(world.kube)).toEqual([]);
     await world.clock.advance(60 * MINUTE);
@@ -225,7 +225,7 @@ describe("somebody in the console", () => {
     const { id } = world.sim.console.deployments.create(PROJECT, { name: "web" });
     world.deployments.apply("web");
     await world.until("it was sent", () => upserts(world).length === 1);
-    await world.deployments.says("web", "AlreadyExists");
+    await world.deployments.reports("web", "AlreadyExists");
     expect(owned(world.kube)).toEqual([]);
     world.deployments.delete("web");
     await world.deployments.gone("web");
@@ -241,7 +241,7 @@ describe("somebody in the console", () => {
       });
     });
     world.deployments.apply("web");
-    await world.deployments.says("web", "AlreadyExists");
+    await world.deployments.reports("web", "AlreadyExists");
     expect(upserts(world)).toEqual([]);
   });
 
@@ -249,7 +249,7 @@ describe("somebody in the console", () => {
     const world = running();
     const { id } = world.sim.console.deployments.create(PROJECT, { name: "web" }, { settled: true });
     world.deployments.apply("web");
-    await world.deployments.says("web", "AlreadyExists");
+    await world.deployments.reports("web", "AlreadyExists");
     world.sim.console.deployments.delete(id, true);
     await world.deployments.ready("web");
     expect(deployment(world).id).not.toBe(id);
@@ -291,7 +291,7 @@ describe("two objects with one project and name", () => {
     await world.deployments.ready("web0");
     world.deployments.apply("web1", NAME);
     world.deployments.apply("web0", NAME, { namespace: "staging" });
-    await world.deployments.says("web1", "AlreadyExists");
+    await world.deployments.reports("web1", "AlreadyExists");
     const staged = () => world.deployments.condition("web0", "Stalled", world.kube, "staging");
     await world.until("the other as well", () => staged()?.reason === "AlreadyExists");
     expect(upserts(world)).toHaveLength(1);
@@ -324,7 +324,9 @@ describe("two objects with one project and name", () => {
     world.deployments.apply("web0", NAME);
     await world.until("it is sought", () => reason(world, "Ready", "web0") === "ResolvingCreate");
     edit(world, NAME, "web1");
-    await world.until("one has it", () => made(world).some(({ status: told }) => told?.name === "shared"));
+    await world.until("one has it", () =>
+      made(world).some(({ status: reported }) => reported?.name === "shared"),
+    );
     await world.clock.advance(30 * MINUTE);
     expect(made(world)).toHaveLength(1);
     expect(new Set(world.deployed().map(({ name }) => name)).size).toBe(world.deployed().length);
@@ -393,7 +395,7 @@ describe("a name that changes", () => {
     const world = await ready();
     const foreign = world.sim.console.deployments.create(PROJECT, { name: "site" }, { settled: true });
     edit(world, { name: "site", image: "ghcr.io/acme/model:2" });
-    await world.deployments.says("web", "AlreadyExists");
+    await world.deployments.reports("web", "AlreadyExists");
     await world.clock.advance(30 * MINUTE);
     expect(foreign.specs).toHaveLength(1);
     expect(upserts(world)).toEqual([]);
@@ -424,8 +426,8 @@ describe("a name that changes", () => {
     await world.deployments.ready("two");
     edit(world, { name: "green" }, "one");
     edit(world, { name: "blue" }, "two");
-    await world.deployments.says("one", "AlreadyExists");
-    await world.deployments.says("two", "AlreadyExists");
+    await world.deployments.reports("one", "AlreadyExists");
+    await world.deployments.reports("two", "AlreadyExists");
     edit(world, { name: "grey" }, "two");
     await world.deployments.ready("two");
     await world.deployments.ready("one");

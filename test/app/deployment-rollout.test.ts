@@ -3,7 +3,12 @@
  * becomes of a deployment that was well once.
  */
 import { describe, expect, it } from "vitest";
-import { checkPlayed, onlyDeployment as deployment, running, told } from "../support/scenario-world.ts";
+import {
+  checkTraffic,
+  onlyDeployment as deployment,
+  eventNotes,
+  running,
+} from "../support/scenario-world.ts";
 import {
   BAD_IMAGE,
   condition,
@@ -20,7 +25,7 @@ import {
 } from "../support/scenario-world-deployments.ts";
 import type { VirtualWorld } from "../support/virtual-world.ts";
 
-checkPlayed();
+checkTraffic();
 
 const GOOD = "ghcr.io/acme/model:1";
 const BACK = { rollback: "OnFailure", progressDeadlineSeconds: 120 } as const;
@@ -35,9 +40,9 @@ describe("an image that cannot be pulled", () => {
     await world.until("the words are there", () => message(world).includes("Back-off pulling image"));
     expect(reason(world)).toBe("Progressing");
     expect(reason(world, "Reconciling")).toBe("Progressing");
-    await world.until("an event", () => told(world, "InstanceFailed").length > 0);
-    expect(told(world, "InstanceFailed")[0]).toContain(BAD_IMAGE);
-    await world.deployments.says("web", "ProgressDeadlineExceeded");
+    await world.until("an event", () => eventNotes(world, "InstanceFailed").length > 0);
+    expect(eventNotes(world, "InstanceFailed")[0]).toContain(BAD_IMAGE);
+    await world.deployments.reports("web", "ProgressDeadlineExceeded");
     expect(reason(world, "Stalled")).toBe("ProgressDeadlineExceeded");
     expect(message(world)).toContain("Back-off pulling image");
     expect(outcomes(world)).toEqual(["TimedOut"]);
@@ -53,7 +58,7 @@ describe("an image that cannot be pulled", () => {
     const world = running();
     world.deployments.apply("web", { image: BAD_IMAGE, progressDeadlineSeconds: 300 });
     await world.clock.advance(120 * MINUTE);
-    expect(new Set(told(world, "InstanceFailed")).size).toBe(1);
+    expect(new Set(eventNotes(world, "InstanceFailed")).size).toBe(1);
     const writes = world.kube.calls.filter(
       ({ method, path }) => method === "PATCH" && path.includes("paperspacedeployments"),
     );
@@ -63,7 +68,7 @@ describe("an image that cannot be pulled", () => {
   it("leaves the one before it serving, and says what runs", async () => {
     const world = await ready();
     edit(world, { image: BAD_IMAGE, progressDeadlineSeconds: 60 });
-    await world.deployments.says("web", "ProgressDeadlineExceeded");
+    await world.deployments.reports("web", "ProgressDeadlineExceeded");
     expect(outcomes(world)).toEqual(["TimedOut", "Healthy"]);
     edit(world, { image: GOOD });
     await world.deployments.ready("web");
@@ -75,7 +80,7 @@ describe("a configuration that is refused", () => {
   it("as a whole by the cluster says its error, and is not sent again", async () => {
     const world = running();
     world.deployments.apply("web", { image: "acme/invalid-config" });
-    await world.deployments.says("web", "ConfigurationRejected");
+    await world.deployments.reports("web", "ConfigurationRejected");
     expect(message(world)).toContain("is not accepted");
     expect(status(world)?.spec?.error).toContain("is not accepted");
     await world.clock.advance(60 * MINUTE);
@@ -90,7 +95,7 @@ describe("a configuration that is refused", () => {
     const body = { message: "image is on our list", code: "BAD_REQUEST" };
     world.sim.faults.add({ match: { method: "POST", times: "always" }, do: { status: 400, body } });
     edit(world, { image: "acme/forbidden" });
-    await world.deployments.says("web", "Refused");
+    await world.deployments.reports("web", "Refused");
     expect(reason(world, "Stalled")).toBe("Refused");
     expect(message(world)).toContain("image is on our list");
     await world.clock.advance(9 * MINUTE);
@@ -106,7 +111,7 @@ describe("a configuration that is refused", () => {
     const world = running();
     world.sim.faults.add({ match: { method: "POST", times: "always" }, do: { status: 400 } });
     world.deployments.apply("web", { image: "acme/forbidden" });
-    await world.deployments.says("web", "Refused");
+    await world.deployments.reports("web", "Refused");
     await world.clock.advance(9 * MINUTE);
     expect(upserts(world)).toHaveLength(1);
     world.deployments.delete("web");
@@ -118,7 +123,7 @@ describe("a configuration that is refused", () => {
     world.deployments.apply("web");
     await world.until("it is there", () => world.deployed().length === 1);
     console_(world).invalidate(deployment(world).id);
-    await world.deployments.says("web", "ConfigurationRejected");
+    await world.deployments.reports("web", "ConfigurationRejected");
     await world.clock.advance(60 * MINUTE);
     expect(upserts(world).length).toBeLessThan(3);
     console_(world).invalidate(deployment(world).id, false);
@@ -130,7 +135,7 @@ describe("rollback OnFailure", () => {
   it("goes back to the last healthy configuration at the deadline, and tries the new one only when the spec changes", async () => {
     const world = await ready(BACK);
     edit(world, { image: BAD_IMAGE });
-    await world.deployments.says("web", "RolledBack");
+    await world.deployments.reports("web", "RolledBack");
     await world.until("it is back", () => condition(world, "Healthy")?.status === "True");
     expect(images(world)).toEqual([GOOD, BAD_IMAGE, GOOD]);
     expect(condition(world)?.status).toBe("False");
@@ -152,7 +157,7 @@ describe("rollback OnFailure", () => {
   it("goes back at once where the cluster cannot apply it", async () => {
     const world = await ready(BACK);
     edit(world, { image: "acme/invalid-config" });
-    await world.deployments.says("web", "RolledBack");
+    await world.deployments.reports("web", "RolledBack");
     await world.until("it is back", () => condition(world, "Healthy")?.status === "True");
     expect(images(world)).toEqual([GOOD, "acme/invalid-config", GOOD]);
     expect(message(world)).toContain("is not accepted");
@@ -188,7 +193,7 @@ describe("rollback OnFailure", () => {
   it("has nothing to go back to where nothing was ever healthy", async () => {
     const world = running();
     world.deployments.apply("web", { ...BACK, image: BAD_IMAGE });
-    await world.deployments.says("web", "ProgressDeadlineExceeded");
+    await world.deployments.reports("web", "ProgressDeadlineExceeded");
     expect(message(world)).toContain("no healthy configuration to go back to");
     await world.clock.advance(60 * MINUTE);
     expect(upserts(world)).toHaveLength(1);
@@ -198,7 +203,7 @@ describe("rollback OnFailure", () => {
     const world = await ready(BACK);
     console_(world).setImageFate("model:1", "pull");
     edit(world, { image: BAD_IMAGE });
-    await world.deployments.says("web", "RollbackFailed");
+    await world.deployments.reports("web", "RollbackFailed");
     await world.clock.advance(120 * MINUTE);
     expect(deployment(world).specs).toHaveLength(3);
     expect(reason(world)).toBe("RollbackFailed");
@@ -215,7 +220,7 @@ describe("rollback OnFailure", () => {
         "it went back",
         () => images(world).at(-1) === GOOD && images(world).at(-2) === image,
       );
-      await world.deployments.says("web", "RolledBack");
+      await world.deployments.reports("web", "RolledBack");
     }
     await world.clock.advance(30 * MINUTE);
     expect(images(world)).toEqual([GOOD, "acme/does-not-exist:a", GOOD, "acme/does-not-exist:b", GOOD]);

@@ -8,11 +8,11 @@ import type { DeploymentSpec } from "../../src/kinds/deployment/types.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import {
   calls,
-  checkPlayed,
+  checkTraffic,
   onlyDeployment as deployment,
-  played,
+  eventNotes,
+  newWorld,
   running,
-  told,
 } from "../support/scenario-world.ts";
 import {
   annotate,
@@ -33,7 +33,7 @@ import {
 } from "../support/scenario-world-deployments.ts";
 import type { VirtualWorld } from "../support/virtual-world.ts";
 
-checkPlayed();
+checkTraffic();
 
 const keyOf = (name: string, key: string) => ({ secretKeyRef: { name, key } });
 const USING: Partial<DeploymentSpec> = { env: [{ name: "TOKEN", valueFrom: keyOf("hub", "token") }] };
@@ -63,7 +63,7 @@ describe("secrecy", () => {
   it("sends the value of a Secret to POST …/secrets, and nowhere else, whatever happens", async () => {
     const lines: string[] = [];
     const requests: SimRequest[] = [];
-    const world = played({ logLevel: "trace", onLog: (line) => lines.push(line), flags: ["--burst=200"] });
+    const world = newWorld({ logLevel: "trace", onLog: (line) => lines.push(line), flags: ["--burst=200"] });
     before(world, (request) => requests.push(request));
     world.start();
     keep(world, "hub", VALUES);
@@ -93,7 +93,7 @@ describe("secrecy", () => {
     world.sim.console.deployments.edit(deployment(world).id, { env: [], basicAuthKey: undefined });
     await world.clock.advance(15 * MINUTE);
     edit(world, { image: BAD_IMAGE, progressDeadlineSeconds: 60 });
-    await world.deployments.says("web", "RolledBack");
+    await world.deployments.reports("web", "RolledBack");
     annotate(world, { [ANNOTATION.dryRun]: "true" });
     edit(world, { env: [] });
     await world.clock.advance(MINUTE);
@@ -106,9 +106,9 @@ describe("secrecy", () => {
       ...Object.values(VALUES).map((v) => Buffer.from(v).toString("base64")),
     ];
     const leaks = (text: string) => secret.filter((value) => text.includes(value));
-    const told = requests.filter(({ method, path }) => !(method === "POST" && path.endsWith("/secrets")));
-    expect(told.length).toBeGreaterThan(20);
-    expect(told.flatMap((request) => leaks(JSON.stringify(request)))).toEqual([]);
+    const sent = requests.filter(({ method, path }) => !(method === "POST" && path.endsWith("/secrets")));
+    expect(sent.length).toBeGreaterThan(20);
+    expect(sent.flatMap((request) => leaks(JSON.stringify(request)))).toEqual([]);
     expect(world.kube.calls.flatMap((call) => leaks(JSON.stringify([call.path, call.body])))).toEqual([]);
     const objects = world.kube.storage.events.filter(({ object }) => object.metadata.name !== "hub");
     expect(objects.flatMap((event) => leaks(JSON.stringify(event.object)))).toEqual([]);
@@ -128,13 +128,13 @@ describe("secrecy", () => {
     });
     annotate(world, { [ANNOTATION.dryRun]: "true" });
     await world.until("the plan shows it", () => (status(world)?.plan ?? []).length >= 3);
-    const told = world.kube.storage.events
+    const texts = world.kube.storage.events
       .filter(({ of, type }) => of.plural === "events" || type === "MODIFIED")
       .map(({ object }) => JSON.stringify({ ...object, spec: undefined }))
       .join();
-    expect(told).toContain("(not shown)");
+    expect(texts).toContain("(not shown)");
     for (const value of ["in-clear-yet-private", "put-there-by-hand", "a-key-in-clear", "hidden"])
-      expect(told).not.toContain(value);
+      expect(texts).not.toContain(value);
   });
 
   it("names a project secret by no hash that the value alone gives", async () => {
@@ -219,13 +219,13 @@ describe("a Secret that is missing", () => {
   it("is asked for, nothing is sent, and all goes on when it appears", async () => {
     const world = running();
     world.deployments.apply("web", USING);
-    await world.deployments.says("web", "SecretNotFound");
+    await world.deployments.reports("web", "SecretNotFound");
     expect(message(world)).toContain("hub");
     expect(upserts(world)).toEqual([]);
     keep(world, "hub", { other: "x" });
     await world.until("the key is missed", () => message(world).includes('no key "token"'));
     keep(world, "hub", { token: "" });
-    await world.deployments.says("web", "ValueInvalid");
+    await world.deployments.reports("web", "ValueInvalid");
     keep(world, "hub", { token: "here" });
     await world.deployments.ready("web");
     expect(projectValue(world, stored(world)?.env?.[0]?.value)).toBe("here");
@@ -235,7 +235,7 @@ describe("a Secret that is missing", () => {
     const world = await using();
     drop(world, "hub");
     look(world, "1");
-    await world.deployments.says("web", "SecretNotFound");
+    await world.deployments.reports("web", "SecretNotFound");
     await world.clock.advance(30 * MINUTE);
     expect(deployment(world).specs).toHaveLength(1);
     expect(projectSecrets(world)).toHaveLength(1);
@@ -288,7 +288,7 @@ describe("the end", () => {
       do: { status: 400 },
     });
     world.deployments.apply("web", USING);
-    await world.deployments.says("web", "Refused");
+    await world.deployments.reports("web", "Refused");
     expect(projectSecrets(world)).toHaveLength(1);
     world.deployments.delete("web");
     await world.deployments.gone("web");
@@ -312,7 +312,9 @@ describe("the end", () => {
     expect(world.clock.monotonic() - deletedAt).toBeLessThan(world.config.deleteDeadline + 10 * MINUTE);
     expect(world.deployed().map(({ name }) => name)).toEqual(["leech"]);
     expect(projectSecrets(world)).toHaveLength(1);
-    expect(told(world, "Declined").at(-1)).toContain(`the project secret ${projectSecrets(world)[0]} stays`);
+    expect(eventNotes(world, "Declined").at(-1)).toContain(
+      `the project secret ${projectSecrets(world)[0]} stays`,
+    );
   });
 
   it("in the console is made good without a word about the secret: the next deployment needs it as well", async () => {

@@ -5,7 +5,7 @@
 import { describe, expect, it } from "vitest";
 import type { DeploymentSpec } from "../../src/kinds/deployment/types.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
-import { calls, checkPlayed, onlyDeployment as deployment, running } from "../support/scenario-world.ts";
+import { calls, checkTraffic, onlyDeployment as deployment, running } from "../support/scenario-world.ts";
 import {
   annotate,
   BAD_IMAGE,
@@ -23,7 +23,7 @@ import {
   upserts,
 } from "../support/scenario-world-deployments.ts";
 
-checkPlayed();
+checkTraffic();
 
 describe("creation", () => {
   it("makes one deployment and is Ready once its rollout is healthy", async () => {
@@ -47,7 +47,7 @@ describe("creation", () => {
     const world = running();
     const there = world.sim.console.deployments.create(PROJECT, { name: "web" }, { settled: true });
     world.deployments.apply("web");
-    await world.deployments.says("web", "AlreadyExists");
+    await world.deployments.reports("web", "AlreadyExists");
     expect(upserts(world)).toHaveLength(0);
     const uid = world.deployments.get("web")?.metadata.uid;
     world.deployments.edit("web", {
@@ -269,11 +269,11 @@ describe("switches", () => {
       const world = await ready();
       edit(world, off);
       await world.until("it goes", () => reason(world) === "Disabling");
-      await world.deployments.says("web", "Disabled");
+      await world.deployments.reports("web", "Disabled");
       expect(deployment(world).runs.filter(({ dtFinished }) => !dtFinished)).toEqual([]);
       expect(status(world)).toMatchObject({ replicas: 0, readyReplicas: 0 });
       edit(world, { enabled: true, replicas: 1 });
-      await world.deployments.says("web", "Available");
+      await world.deployments.reports("web", "Available");
       expect(upserts(world)).toHaveLength(2);
     },
   );

@@ -4,10 +4,10 @@
  */
 import { describe, expect, it } from "vitest";
 import { answer } from "../support/fake-storage.ts";
-import { calls, checkPlayed, played, running } from "../support/scenario-world.ts";
+import { calls, checkTraffic, newWorld, running } from "../support/scenario-world.ts";
 import type { VirtualWorld } from "../support/virtual-world.ts";
 
-checkPlayed();
+checkTraffic();
 
 const MINUTE = 60_000;
 const WITH_DESKTOP = { templateId: "tvimtol9", desktopSecretRef: { name: "access" } };
@@ -76,7 +76,7 @@ describe("when the name changes", () => {
   it.each([null, { name: "other" }])(
     "right after the Secret was written (to %o), the former one goes all the same",
     async (desktopSecretRef) => {
-      const world = played({});
+      const world = newWorld({});
       let written = false;
       world.kube.intercept = ({ method, path }) => {
         if (method === "POST" && path.endsWith("/secrets")) written = true;

@@ -5,14 +5,14 @@
 import { describe, expect, it } from "vitest";
 import { addAccessor } from "../../dev/simulator/world/access.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
-import { calls, checkPlayed, onlyMachine as machine, played, running } from "../support/scenario-world.ts";
+import { calls, checkTraffic, onlyMachine as machine, newWorld, running } from "../support/scenario-world.ts";
 import type { VirtualWorld } from "../support/virtual-world.ts";
 
 const TEAM = "te-alpha";
 const MINUTE = 60_000;
 const DEFAULT_NETWORK = "nalpha0ny2";
 
-checkPlayed();
+checkTraffic();
 
 const writes = (world: VirtualWorld) => world.sim.calls.list().filter(({ method }) => method !== "GET");
 const team = (world: VirtualWorld) => world.sim.console.team(TEAM);
@@ -33,7 +33,7 @@ const message = (world: VirtualWorld, type = "Ready", name = "box") =>
   world.condition(name, type)?.message ?? "";
 
 /** Reasons and notes of all Kubernetes Events of a reason. */
-const told = (world: VirtualWorld, wanted: string) =>
+const eventNotes = (world: VirtualWorld, wanted: string) =>
   world.kube.storage.events
     .filter(({ of }) => of.kind === "Event")
     .map(({ object }) => object as unknown as { reason: string; note: string })
@@ -163,8 +163,8 @@ describe("settings", () => {
     world.sim.console.update(machine(world).id, { autoShutdownTimeout: 1 });
     annotate(world, "reconcileRequestedAt", "now");
     await world.until("it is put back", () => machine(world).settings.autoShutdownTimeout === 8);
-    await world.until("it is told", () => told(world, "DriftCorrected").length > 0);
-    expect(told(world, "DriftCorrected")).toEqual([
+    await world.until("it is told", () => eventNotes(world, "DriftCorrected").length > 0);
+    expect(eventNotes(world, "DriftCorrected")).toEqual([
       "put back what was changed: autoShutdown.timeoutHours: 1 → 8",
     ]);
   });
@@ -281,7 +281,7 @@ describe("resize", () => {
 
 describe("power on request", () => {
   it("restarts once for each new value, however often it is looked at, and whoever dies", async () => {
-    const world = played();
+    const world = newWorld();
     const first = world.start();
     world.apply("box");
     await world.ready("box");
@@ -336,7 +336,7 @@ describe("power on request", () => {
   it("neither starts nor restarts against the spec, and says so", async () => {
     const world = await ready({ powerState: "Stopped" });
     annotate(world, "restartRequestedAt", "1");
-    await world.until("it is said", () => told(world, "RequestIgnored").length > 0);
+    await world.until("it is said", () => eventNotes(world, "RequestIgnored").length > 0);
     await world.clock.advance(30 * MINUTE);
     world.edit("box", { spec: { powerState: "Running" } });
     await world.ready("box");
@@ -364,7 +364,7 @@ describe("capacity", () => {
     expect(world.machines()).toEqual([]);
     world.sim.world.setCapacity("A4000", "ny2", 1);
     await world.ready("box");
-    expect(told(world, "CapacityAvailable")).toHaveLength(1);
+    expect(eventNotes(world, "CapacityAvailable")).toHaveLength(1);
   });
 
   it("shares the asking between all that want the same, and does not send them all for the one that is free", async () => {
@@ -534,7 +534,7 @@ describe("addresses", () => {
     world.delete("box");
     await world.gone("box");
     expect(team(world).staticAddresses.map(({ ip }) => ip)).toEqual([address]);
-    expect(told(world, "AddressKept")[0]).toContain(address);
+    expect(eventNotes(world, "AddressKept")[0]).toContain(address);
   });
 
   it("gives it back under Release, after the machine is gone", async () => {
@@ -550,7 +550,7 @@ describe("addresses", () => {
     world.edit("box", { spec: { publicIpType: "dynamic" } });
     await world.ready("box");
     await world.until("it is given back", () => team(world).staticAddresses.length === 0);
-    expect(told(world, "AddressReleased")).toHaveLength(1);
+    expect(eventNotes(world, "AddressReleased")).toHaveLength(1);
     await world.ready("box");
     expect(world.get("box")?.status?.staticIp).toBeUndefined();
   });
@@ -633,7 +633,7 @@ describe("history", () => {
     const world = await ready({ autoShutdown: { enabled: true } });
     const { id } = machine(world);
     world.sim.console.restart(id);
-    await world.until("it is told", () => told(world, "MachineRestarted").length > 0);
+    await world.until("it is told", () => eventNotes(world, "MachineRestarted").length > 0);
     await world.ready("box");
     for (let i = 0; i < 12; i++) {
       world.sim.console.restart(id);
@@ -642,12 +642,14 @@ describe("history", () => {
     await world.clock.advance(20 * MINUTE);
     const shown = world.get("box")?.status?.lastEvents ?? [];
     expect(shown.map(({ name, state }) => `${name} ${state}`)).toEqual(Array(10).fill("restart done"));
-    expect(new Set(told(world, "MachineRestarted")).size).toBe(told(world, "MachineRestarted").length);
-    expect(told(world, "MachineCreated")).toHaveLength(1);
+    expect(new Set(eventNotes(world, "MachineRestarted")).size).toBe(
+      eventNotes(world, "MachineRestarted").length,
+    );
+    expect(eventNotes(world, "MachineCreated")).toHaveLength(1);
   });
 
   it("tells after a restart of the operator what happened meanwhile, and nothing twice", async () => {
-    const world = played();
+    const world = newWorld();
     const first = world.start();
     world.apply("box");
     await world.ready("box");
@@ -655,10 +657,10 @@ describe("history", () => {
     world.sim.console.restart(machine(world).id);
     await world.clock.advance(5 * MINUTE);
     world.start();
-    await world.until("it is told", () => told(world, "MachineRestarted").length > 0);
+    await world.until("it is told", () => eventNotes(world, "MachineRestarted").length > 0);
     await world.clock.advance(30 * MINUTE);
-    expect(told(world, "MachineRestarted")).toHaveLength(1);
-    expect(told(world, "MachineCreated")).toHaveLength(1);
+    expect(eventNotes(world, "MachineRestarted")).toHaveLength(1);
+    expect(eventNotes(world, "MachineCreated")).toHaveLength(1);
   });
 
   it("shows the past of an adopted machine, and does not tell it as news", async () => {
@@ -668,9 +670,9 @@ describe("history", () => {
     world.apply("box", { adoptId: id });
     await world.ready("box");
     await world.until("it is shown", () => (world.get("box")?.status?.lastEvents ?? []).length === 2);
-    expect(told(world, "MachineCreated")).toEqual([]);
+    expect(eventNotes(world, "MachineCreated")).toEqual([]);
     world.sim.console.restart(id);
-    await world.until("news are told", () => told(world, "MachineRestarted").length === 1);
+    await world.until("news are told", () => eventNotes(world, "MachineRestarted").length === 1);
   });
 
   it("says what failed in the words of the event, and tries again", async () => {
@@ -680,7 +682,7 @@ describe("history", () => {
     await world.until("it is said", () => reason(world) === "StartFailed");
     expect(message(world)).toMatch(/on fire.*tried again by itself/);
     await world.ready("box");
-    expect(told(world, "MachineEventFailed")[0]).toContain("the host is on fire");
+    expect(eventNotes(world, "MachineEventFailed")[0]).toContain("the host is on fire");
   });
 });
 
@@ -692,7 +694,7 @@ describe("outside changes", () => {
     await world.until("another is made", () => world.machines().some((other) => other.id !== id));
     await world.ready("box");
     expect(world.get("box")?.status?.id).toBe(machine(world).id);
-    expect(told(world, "Disowned")).toHaveLength(1);
+    expect(eventNotes(world, "Disowned")).toHaveLength(1);
   });
 
   it("reports a machine that a given-up create made after all: it is nobody's and costs money", async () => {
@@ -704,12 +706,12 @@ describe("outside changes", () => {
     const [lost] = world.machines();
     world.sim.world.setBehaviour({ listAfterCreateMissMs: 0, getAfterCreateMissMs: 0 });
     await world.ready("box");
-    await world.until("it is told", () => told(world, "MachineLeaked").length > 0, 3 * 60 * MINUTE);
-    expect(told(world, "MachineLeaked")[0]).toContain(lost?.id);
+    await world.until("it is told", () => eventNotes(world, "MachineLeaked").length > 0, 3 * 60 * MINUTE);
+    expect(eventNotes(world, "MachineLeaked")[0]).toContain(lost?.id);
     expect(world.get("box")?.status?.leaks).toEqual([lost?.id]);
     world.sim.console.delete(lost?.id ?? "", true);
     await world.until("it is settled", () => world.get("box")?.status?.leaks === undefined);
-    expect(told(world, "MachineLeaked")).toHaveLength(1);
+    expect(eventNotes(world, "MachineLeaked")).toHaveLength(1);
   });
 });
 

@@ -6,13 +6,13 @@ import { describe, expect, it } from "vitest";
 import { KubeError } from "../../src/kube/errors.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { FakeKube } from "../support/fake-kube.ts";
-import { calls, checkPlayed, onlyMachine, running, told } from "../support/scenario-world.ts";
+import { calls, checkTraffic, eventNotes, onlyMachine, running } from "../support/scenario-world.ts";
 import { MACHINES, SPEC, VirtualWorld } from "../support/virtual-world.ts";
 
 const TEAM = "te-alpha";
 const MINUTE = 60_000;
 
-checkPlayed();
+checkTraffic();
 
 const creates = (world: VirtualWorld) => calls(world, "POST", /\/machines$/);
 
@@ -350,8 +350,8 @@ describe("an end that nobody saw to", () => {
     await world.ready("box");
     world.edit("box", { metadata: { finalizers: null } });
     world.delete("box");
-    await world.until("it is told", () => told(world, "LeftBehind", "box").length > 0);
-    expect(told(world, "LeftBehind", "box")[0]).toContain(`machine ${onlyMachine(world).id}`);
+    await world.until("it is told", () => eventNotes(world, "LeftBehind", "box").length > 0);
+    expect(eventNotes(world, "LeftBehind", "box")[0]).toContain(`machine ${onlyMachine(world).id}`);
     expect(await metric(world)).toBe("1");
   });
 
@@ -362,8 +362,8 @@ describe("an end that nobody saw to", () => {
     await world.until("it was sent", () => world.machines().length === 1);
     world.edit("box", { metadata: { finalizers: null } });
     world.delete("box");
-    await world.until("it is told", () => told(world, "LeftBehind", "box").length > 0);
-    expect(told(world, "LeftBehind", "box")[0]).toContain("whatever came of the create");
+    await world.until("it is told", () => eventNotes(world, "LeftBehind", "box").length > 0);
+    expect(eventNotes(world, "LeftBehind", "box")[0]).toContain("whatever came of the create");
   });
 
   it.each(["Delete", "Orphan"] as const)("is not what a deletion by %s is", async (deletionPolicy) => {
@@ -373,7 +373,7 @@ describe("an end that nobody saw to", () => {
     world.delete("box");
     await world.gone("box");
     await world.clock.advance(MINUTE);
-    expect(told(world, "LeftBehind", "box")).toEqual([]);
+    expect(eventNotes(world, "LeftBehind", "box")).toEqual([]);
     expect(await metric(world)).toBe("0");
   });
 });

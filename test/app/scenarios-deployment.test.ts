@@ -3,20 +3,20 @@
  * stories` more and others; test/support/told.ts says how one is played again.
  */
 import { describe, it } from "vitest";
-import { DeploymentStory, deploymentScenarios } from "../support/scenario-deployments.ts";
-import { everyStory } from "../support/scenario-runs.ts";
-import { VirtualStage } from "../support/virtual-driver.ts";
+import { DeploymentScenarioRun, deploymentScenarios } from "../support/scenario-deployments.ts";
+import { everyScenario } from "../support/scenario-runs.ts";
+import { VirtualDriver } from "../support/virtual-driver.ts";
 
 /** A quarter of what is asked for: one takes four times as long to play as a story of machines. */
-const STORIES = Math.ceil(Number(process.env.STORIES ?? 200) / 4);
+const COUNT = Math.ceil(Number(process.env.STORIES ?? 200) / 4);
 
 describe("whatever happens to deployments", () => {
-  it(`each object has its own and says the truth of it in the end, in ${STORIES} stories`, async () => {
-    await everyStory(
+  it(`each object has its own and says the truth of it in the end, in ${COUNT} stories`, async () => {
+    await everyScenario(
       deploymentScenarios,
-      STORIES,
-      (scenario) => new VirtualStage(scenario, ({ deployments }) => deployments),
-      (stage, scenario) => new DeploymentStory(stage, scenario).play(),
+      COUNT,
+      (scenario) => new VirtualDriver(scenario, ({ deployments }) => deployments),
+      (driver, scenario) => new DeploymentScenarioRun(driver, scenario).run(),
     );
   }, 3_600_000);
 });

@@ -3,19 +3,19 @@
  * `npm run stories` a thousand others, with a death at every call; test/support/told.ts says how one is played again.
  */
 import { describe, it } from "vitest";
-import { Story, scenarios } from "../support/scenario.ts";
-import { everyStory } from "../support/scenario-runs.ts";
-import { VirtualStage } from "../support/virtual-driver.ts";
+import { ScenarioRun, scenarios } from "../support/scenario.ts";
+import { everyScenario } from "../support/scenario-runs.ts";
+import { VirtualDriver } from "../support/virtual-driver.ts";
 
-const STORIES = Number(process.env.STORIES ?? 150);
+const COUNT = Number(process.env.STORIES ?? 150);
 
 describe("whatever happens", () => {
-  it(`the account ends as the objects say, in ${STORIES} stories`, async () => {
-    await everyStory(
+  it(`the account ends as the objects say, in ${COUNT} stories`, async () => {
+    await everyScenario(
       scenarios,
-      STORIES,
-      (scenario) => new VirtualStage(scenario, (world) => world),
-      (stage, scenario) => new Story(stage, scenario).play(),
+      COUNT,
+      (scenario) => new VirtualDriver(scenario, (world) => world),
+      (driver, scenario) => new ScenarioRun(driver, scenario).run(),
     );
   }, 3_600_000);
 });

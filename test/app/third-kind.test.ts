@@ -5,14 +5,14 @@
 import { describe, expect, it } from "vitest";
 import { ANNOTATION, FINALIZER } from "../../src/reconcile/record.ts";
 import { dieEverywhere } from "../support/deaths.ts";
-import { calls, checkPlayed, running } from "../support/scenario-world.ts";
+import { calls, checkTraffic, running } from "../support/scenario-world.ts";
 import { type PaperspaceProject, project } from "../support/third-kind.ts";
 import type { VirtualWorld } from "../support/virtual-world.ts";
 
 const MINUTE = 60_000;
 const kinds = [project];
 
-checkPlayed();
+checkTraffic();
 
 const projects = (world: VirtualWorld) => world.objects<PaperspaceProject>(project, { name: "research" });
 /** Projects that this test's objects have made, beside those which every account has. */
@@ -47,8 +47,8 @@ describe("a life", () => {
     const { world } = await ready();
     const before = world.kube.calls.length;
     await world.clock.advance(60 * MINUTE);
-    const told = world.kube.calls.slice(before).filter(({ method }) => method !== "GET");
-    expect(told.filter(({ path }) => !path.includes("/leases"))).toEqual([]);
+    const sent = world.kube.calls.slice(before).filter(({ method }) => method !== "GET");
+    expect(sent.filter(({ path }) => !path.includes("/leases"))).toEqual([]);
     expect(calls(world, "GET", /\/projects/).length).toBeLessThan(10);
     expect(writes(world)).toEqual([]);
   });
@@ -64,7 +64,7 @@ describe("a life", () => {
     }
     console.project(id).name = "other";
     annotate(world, { [ANNOTATION.reconcileRequestedAt]: "again" });
-    await projects(world).says("lab", "Contended");
+    await projects(world).reports("lab", "Contended");
     expect(writes(world)).toHaveLength(4);
   });
 
@@ -115,7 +115,7 @@ describe("an end", () => {
   it("elsewhere is said once it is certain, and only by wish is another one made", async () => {
     const { world, id } = await ready();
     world.sim.console.deleteProject(id);
-    await projects(world).says("lab", "ExternallyDeleted");
+    await projects(world).reports("lab", "ExternallyDeleted");
     expect(writes(world)).toEqual([]);
     projects(world).edit("lab", { spec: { onExternalDeletion: "Recreate" } });
     await world.until("there is another", () => alive(world).length === 1);
@@ -131,7 +131,7 @@ describe("an end", () => {
       do: { status: 404 },
     });
     annotate(world, { [ANNOTATION.reconcileRequestedAt]: "1" });
-    await projects(world).says("lab", "AbsenceUnconfirmed");
+    await projects(world).reports("lab", "AbsenceUnconfirmed");
     await projects(world).ready("lab");
     expect(writes(world)).toEqual([]);
   });
@@ -151,8 +151,8 @@ describe("identity", () => {
     const { world, id } = await ready();
     projects(world).apply("greedy", { adoptId: id });
     projects(world).apply("lost", { adoptId: "nothing" });
-    await projects(world).says("greedy", "AlreadyOwned");
-    await projects(world).says("lost", "AdoptNotFound");
+    await projects(world).reports("greedy", "AlreadyOwned");
+    await projects(world).reports("lost", "AdoptNotFound");
     for (const name of ["greedy", "lost"]) {
       projects(world).delete(name);
       await projects(world).gone(name);
@@ -165,7 +165,7 @@ describe("identity", () => {
     const { world } = await ready();
     const annotations = projects(world).get("lab")?.metadata.annotations ?? {};
     projects(world).apply("copy", { name: "mine" }, { annotations });
-    await projects(world).says("copy", "IdentityConflict");
+    await projects(world).reports("copy", "IdentityConflict");
     projects(world).delete("copy");
     await projects(world).gone("copy");
     expect(writes(world)).toEqual([]);
@@ -181,7 +181,7 @@ describe("a create whose answer is lost", () => {
       do: { cut: "after" },
     });
     projects(world).apply("lab");
-    await projects(world).says("lab", "ResolvingCreate");
+    await projects(world).reports("lab", "ResolvingCreate");
     await projects(world).ready("lab");
     expect(calls(world, "POST", /\/projects$/)).toHaveLength(1);
     expect(alive(world)).toHaveLength(1);
@@ -214,14 +214,14 @@ dieEverywhere(
   {
     "the create of a third kind": {
       objects: 1,
-      async play(world) {
+      async run(world) {
         projects(world).apply("lab");
         await projects(world).ready("lab");
       },
     },
     "the create, a change and the deletion of a third kind": {
       objects: 1,
-      async play(world) {
+      async run(world) {
         projects(world).apply("lab");
         await projects(world).ready("lab");
         projects(world).edit("lab", { spec: { name: "renamed" } });
@@ -232,7 +232,7 @@ dieEverywhere(
     },
     "a deletion of a third kind in the middle of its create": {
       objects: 1,
-      async play(world) {
+      async run(world) {
         projects(world).apply("lab");
         await world.until(
           "the create was announced",

@@ -79,8 +79,8 @@ function call(L: State, results: number): void {
 }
 
 function failed(L: State): Error {
-  const told = lua.lua_tostring(L, -1);
-  return new Error(told ? to_jsstring(told) : "the script failed");
+  const message = lua.lua_tostring(L, -1);
+  return new Error(message ? to_jsstring(message) : "the script failed");
 }
 
 function field(L: State, name: string): string {

@@ -27,19 +27,19 @@ interface Pass {
 export interface Case {
   name: string;
   object: KubeObject;
-  told: ReportedOutcome | undefined;
+  reported: ReportedOutcome | undefined;
   /** The generation that the operator has looked at last; -1: none. */
   observed: number;
   deleting: boolean;
   halted: boolean;
 }
 
-const saying = { reason: "Because", message: "why it is so" };
+const because = { reason: "Because", message: "why it is so" };
 const OUTCOMES: readonly ReportedOutcome[] = [
-  { kind: "Done", ...saying },
-  { kind: "RequeueAfter", ...saying, afterMs: 1 },
-  { kind: "Retry", ...saying },
-  { kind: "Terminal", ...saying, recheckMs: 1 },
+  { kind: "Done", ...because },
+  { kind: "RequeueAfter", ...because, afterMs: 1 },
+  { kind: "Retry", ...because },
+  { kind: "Terminal", ...because, recheckMs: 1 },
   { kind: "Halted", reason: REASON.Paused, message: "paused", recheckMs: 1 },
 ];
 const HALTS = [
@@ -154,7 +154,7 @@ function caseOf(what: What, editedBefore: boolean, editedSince: boolean): Case {
   return {
     name: JSON.stringify({ ...what, writer: writer.definition.kind, editedBefore, editedSince }),
     object: objectOf(writer.definition, status, generation + (editedSince ? 1 : 0), deleting),
-    told: isHalted ? first : outcome,
+    reported: isHalted ? first : outcome,
     observed: !isHalted ? generation : first ? 1 : -1,
     deleting,
     halted: halted !== undefined,
@@ -164,7 +164,7 @@ function caseOf(what: What, editedBefore: boolean, editedSince: boolean): Case {
 function unseen(definition: KindDefinition, deleting: boolean): Case {
   const object = objectOf(definition, UNSEEN, 1, deleting);
   const name = `${definition.kind} that nobody has looked at`;
-  return { name, object, told: undefined, observed: -1, deleting, halted: false };
+  return { name, object, reported: undefined, observed: -1, deleting, halted: false };
 }
 
 function objectOf(

@@ -10,27 +10,27 @@ import type { ManagedObject } from "../../src/reconcile/kind.ts";
 import { ANNOTATION, FINALIZER } from "../../src/reconcile/record.ts";
 import type { Daemon } from "./daemon.ts";
 import { deployed, type Manifest, manifest } from "./manifest.ts";
-import type { Place } from "./test-env.ts";
+import type { TestEnv } from "./test-env.ts";
 
 const GOOD_IMAGE = "nginx:1.27";
 /** The simulator's cluster cannot apply it, and says so at once. */
 const BAD_IMAGE = "acme/invalid-config:1";
 const TAKES = { timeout: 60_000, interval: 50 };
 
-export interface Stage {
-  machines: Place;
+export interface ChartTestEnv {
+  machines: TestEnv;
   /** In the same namespace, over the same account. */
-  deployments: Place<PaperspaceDeployment>;
+  deployments: TestEnv<PaperspaceDeployment>;
   /** One more process of the release. */
   start(): Promise<Daemon>;
 }
 
 /** Leaves nothing of its own in the account; gives the operator that runs at the end. */
-export async function useEveryRight(stage: Stage): Promise<Daemon> {
-  const { machines, deployments } = stage;
-  const first = await stage.start();
-  await Promise.all([machineStory(machines), deploymentStory(deployments)]);
-  const second = await handOver(stage, first);
+export async function useEveryRight(env: ChartTestEnv): Promise<Daemon> {
+  const { machines, deployments } = env;
+  const first = await env.start();
+  await Promise.all([machineScenario(machines), deploymentScenario(deployments)]);
+  const second = await handOver(env, first);
   // Nothing needs the key any more.
   const credentials = await secrets(machines.kube).get(machines.namespace, "paperspace-credentials");
   expect(credentials.metadata.finalizers ?? []).not.toContain(FINALIZER);
@@ -39,15 +39,15 @@ export async function useEveryRight(stage: Stage): Promise<Daemon> {
   return second;
 }
 
-async function machineStory(place: Place): Promise<void> {
-  const { kube, namespace, sim } = place;
+async function machineScenario(testEnv: TestEnv): Promise<void> {
+  const { kube, namespace, sim } = testEnv;
   const desktop = async (name: string) => (await optional(secrets(kube).get(namespace, name)))?.data;
   const box = manifest("box", {
     templateId: "tvimtol9",
     resizePolicy: "StopAndResize",
     desktopSecretRef: { name: "one" },
   });
-  await createdThroughConflict(place, box, "/machines$");
+  await createdThroughConflict(testEnv, box, "/machines$");
   const { metadata } = await secrets(kube).get(namespace, "paperspace-credentials");
   expect(metadata.finalizers).toContain(FINALIZER);
   const first = await vi.waitFor(async () => {
@@ -55,30 +55,32 @@ async function machineStory(place: Place): Promise<void> {
     expect(data).toBeDefined();
     return data;
   }, TAKES);
-  const id = place.get("box")?.status?.id ?? "";
+  const id = testEnv.get("box")?.status?.id ?? "";
   sim.console.renewDesktop(id);
-  await lookedAtAnew(place, "box");
+  await requestReconcile(testEnv, "box");
   await vi.waitFor(async () => expect((await desktop("one"))?.password).not.toBe(first?.password), TAKES);
-  await place.edit("box", { spec: { desktopSecretRef: { name: "two" } } });
+  await testEnv.edit("box", { spec: { desktopSecretRef: { name: "two" } } });
   await vi.waitFor(async () => {
     expect(await desktop("one")).toBeUndefined();
     expect(await desktop("two")).toBeDefined();
   }, TAKES);
-  await place.edit("box", { spec: { desktopSecretRef: null } });
+  await testEnv.edit("box", { spec: { desktopSecretRef: null } });
   await vi.waitFor(async () => expect(await desktop("two")).toBeUndefined(), TAKES);
-  await place.ready("box");
-  await place.edit("box", { spec: { machineType: "A5000" } });
-  expect((await place.ready("box")).status?.machineType).toBe("A5000");
-  await place.edit("box", { metadata: { annotations: { [ANNOTATION.restartRequestedAt]: "now" } } });
-  await place.until("it is restarted", () => sim.calls.list().some(({ path }) => path.endsWith("/restart")));
-  await place.ready("box");
-  for (const reason of ["Created", "Available"]) await place.eventOf("box", "Normal", reason);
+  await testEnv.ready("box");
+  await testEnv.edit("box", { spec: { machineType: "A5000" } });
+  expect((await testEnv.ready("box")).status?.machineType).toBe("A5000");
+  await testEnv.edit("box", { metadata: { annotations: { [ANNOTATION.restartRequestedAt]: "now" } } });
+  await testEnv.until("it is restarted", () =>
+    sim.calls.list().some(({ path }) => path.endsWith("/restart")),
+  );
+  await testEnv.ready("box");
+  for (const reason of ["Created", "Available"]) await testEnv.eventOf("box", "Normal", reason);
 }
 
-async function deploymentStory(place: Place<PaperspaceDeployment>): Promise<void> {
-  const config = () => place.deployments()[0]?.specs.at(-1)?.data;
-  await place.kubectl("create secret generic tokens --from-literal=hub=hf_123 --from-literal=door=k3y");
-  await place.kubectl("create configmap settings --from-literal=level=high");
+async function deploymentScenario(testEnv: TestEnv<PaperspaceDeployment>): Promise<void> {
+  const config = () => testEnv.deployments()[0]?.specs.at(-1)?.data;
+  await testEnv.kubectl("create secret generic tokens --from-literal=hub=hf_123 --from-literal=door=k3y");
+  await testEnv.kubectl("create configmap settings --from-literal=level=high");
   const web = deployed("web", {
     rollback: "OnFailure",
     basicAuthSecretRef: { name: "tokens", key: "door" },
@@ -87,35 +89,35 @@ async function deploymentStory(place: Place<PaperspaceDeployment>): Promise<void
       { name: "LEVEL", valueFrom: { configMapKeyRef: { name: "settings", key: "level" } } },
     ],
   });
-  await createdThroughConflict(place, web, "/deployments$");
+  await createdThroughConflict(testEnv, web, "/deployments$");
   expect(config()?.env).toContainEqual({ name: "LEVEL", value: "high" });
   const before = config()?.env?.[0]?.value;
-  await place.kubectl(`patch secret tokens --type=merge -p '{"stringData":{"hub":"hf_456"}}'`);
-  await lookedAtAnew(place, "web");
-  await place.until("the rotated value is sent", () => config()?.env?.[0]?.value !== before);
-  await place.ready("web");
-  await place.kubectl("scale psd/web --replicas=2");
-  await place.until("it is scaled", () => config()?.resources.replicas === 2);
-  await place.ready("web");
-  await place.edit("web", { spec: { image: BAD_IMAGE } });
-  await place.reason("web", "Stalled", "RolledBack");
-  await place.until("the former image runs", () => config()?.image === GOOD_IMAGE);
-  await place.edit("web", { spec: { image: "nginx:1.28" } });
-  await place.ready("web");
-  await place.eventOf("web", "Normal", "Created");
-  await place.kubectl("delete psd web --timeout=60s");
+  await testEnv.kubectl(`patch secret tokens --type=merge -p '{"stringData":{"hub":"hf_456"}}'`);
+  await requestReconcile(testEnv, "web");
+  await testEnv.until("the rotated value is sent", () => config()?.env?.[0]?.value !== before);
+  await testEnv.ready("web");
+  await testEnv.kubectl("scale psd/web --replicas=2");
+  await testEnv.until("it is scaled", () => config()?.resources.replicas === 2);
+  await testEnv.ready("web");
+  await testEnv.edit("web", { spec: { image: BAD_IMAGE } });
+  await testEnv.reason("web", "Stalled", "RolledBack");
+  await testEnv.until("the former image runs", () => config()?.image === GOOD_IMAGE);
+  await testEnv.edit("web", { spec: { image: "nginx:1.28" } });
+  await testEnv.ready("web");
+  await testEnv.eventOf("web", "Normal", "Created");
+  await testEnv.kubectl("delete psd web --timeout=60s");
 }
 
 /** A second process waits; when the first one stops, it goes on with the same machine. */
-async function handOver({ machines: place, start }: Stage, first: Daemon): Promise<Daemon> {
-  const { status } = await place.ready("box");
+async function handOver({ machines: testEnv, start }: ChartTestEnv, first: Daemon): Promise<Daemon> {
+  const { status } = await testEnv.ready("box");
   const second = await start();
   expect(second.hasLed).toBe(false);
   expect(await first.stop()).toBe("exit code 0");
-  await place.until("the second one leads", () => second.hasLed);
-  await place.edit("box", { spec: { powerState: "Stopped" } });
-  expect((await place.ready("box")).status).toMatchObject({ id: status?.id, state: "off" });
-  await place.kubectl("delete psm box --timeout=60s");
+  await testEnv.until("the second one leads", () => second.hasLed);
+  await testEnv.edit("box", { spec: { powerState: "Stopped" } });
+  expect((await testEnv.ready("box")).status).toMatchObject({ id: status?.id, state: "off" });
+  await testEnv.kubectl("delete psm box --timeout=60s");
   return second;
 }
 
@@ -124,27 +126,29 @@ async function handOver({ machines: place, start }: Stage, first: Daemon): Promi
  * has to be read again. Where the host was so slow that the answer came first, once more with a longer wait.
  */
 async function createdThroughConflict<T extends ManagedObject>(
-  place: Place<T>,
+  testEnv: TestEnv<T>,
   object: Manifest,
   path: string,
 ): Promise<void> {
   const { name } = object.metadata;
   for (let answerDelayMs = 700; ; answerDelayMs *= 4) {
-    const fault = place.sim.faults.add({ match: { method: "POST", path }, do: { answerDelayMs } });
-    await place.apply(object);
-    await place.until("its create is announced", () => annotation(place.get(name), ANNOTATION.createPending));
+    const fault = testEnv.sim.faults.add({ match: { method: "POST", path }, do: { answerDelayMs } });
+    await testEnv.apply(object);
+    await testEnv.until("its create is announced", () =>
+      annotation(testEnv.get(name), ANNOTATION.createPending),
+    );
     const meanwhile = { metadata: { labels: { touched: "meanwhile" } } };
-    const edited = await place.objectsOf.mergePatch(place.namespace, name, meanwhile);
-    await place.ready(name);
-    place.sim.faults.remove(fault.id);
+    const edited = await testEnv.objectsOf.mergePatch(testEnv.namespace, name, meanwhile);
+    await testEnv.ready(name);
+    testEnv.sim.faults.remove(fault.id);
     if (!annotation(edited, ANNOTATION.record)) return;
-    await place.kubectl(`delete ${place.objectsOf.type.plural} ${name} --timeout=60s`);
+    await testEnv.kubectl(`delete ${testEnv.objectsOf.type.plural} ${name} --timeout=60s`);
   }
 }
 
 /** As a user does who does not want to wait for the resync. */
-function lookedAtAnew<T extends ManagedObject>(place: Place<T>, name: string): Promise<void> {
-  return place.edit(name, { metadata: { annotations: { [ANNOTATION.reconcileRequestedAt]: "now" } } });
+function requestReconcile<T extends ManagedObject>(testEnv: TestEnv<T>, name: string): Promise<void> {
+  return testEnv.edit(name, { metadata: { annotations: { [ANNOTATION.reconcileRequestedAt]: "now" } } });
 }
 
 function annotation(object: ManagedObject | undefined, name: string): string | undefined {

@@ -7,43 +7,43 @@ import { deploymentDefinition, type PaperspaceDeployment } from "../../src/kinds
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
 import type { ManagedObject } from "../../src/reconcile/kind.ts";
 import { conformanceReports } from "./simulator.ts";
-import { Place, type PlaceOptions, type StartOptions } from "./test-env.ts";
+import { type StartOptions, TestEnv, type TestEnvOptions } from "./test-env.ts";
 
-export { Place } from "./test-env.ts";
+export { TestEnv } from "./test-env.ts";
 
 /** Each test gets a place of its own, and tells its story when it fails. */
-export const test = base.extend("place", async ({ onTestFailed }, { onCleanup }) => {
-  const place = await Place.open();
-  onTestFailed(() => console.log(place.report()));
-  onCleanup(() => place.close());
-  return place;
+export const test = base.extend("testEnv", async ({ onTestFailed }, { onCleanup }) => {
+  const testEnv = await TestEnv.open();
+  onTestFailed(() => console.log(testEnv.report()));
+  onCleanup(() => testEnv.close());
+  return testEnv;
 });
 
 /** The same, about deployments. */
-export const deploymentTest = base.extend("place", async ({ onTestFailed }, { onCleanup }) => {
-  const place = await deploymentPlace();
-  onTestFailed(() => console.log(place.report()));
-  onCleanup(() => place.close());
-  return place;
+export const deploymentTest = base.extend("testEnv", async ({ onTestFailed }, { onCleanup }) => {
+  const testEnv = await deploymentTestEnv();
+  onTestFailed(() => console.log(testEnv.report()));
+  onCleanup(() => testEnv.close());
+  return testEnv;
 });
 
 /** A place whose objects are deployments. */
-export function deploymentPlace(options: PlaceOptions = {}): Promise<Place<PaperspaceDeployment>> {
-  return Place.open<PaperspaceDeployment>({ ...options, kind: deploymentDefinition });
+export function deploymentTestEnv(options: TestEnvOptions = {}): Promise<TestEnv<PaperspaceDeployment>> {
+  return TestEnv.open<PaperspaceDeployment>({ ...options, kind: deploymentDefinition });
 }
 
 /** One place for a whole file, with one operator that serves it all: as a user's cluster has it. */
-export function sharedPlace<T extends ManagedObject = PaperspaceMachine>(
-  options: PlaceOptions & StartOptions = {},
-): () => Place<T> {
-  let place: Place<T>;
+export function sharedTestEnv<T extends ManagedObject = PaperspaceMachine>(
+  options: TestEnvOptions & StartOptions = {},
+): () => TestEnv<T> {
+  let testEnv: TestEnv<T>;
   beforeAll(async () => {
-    place = await Place.open<T>(options);
-    await place.daemon(options);
+    testEnv = await TestEnv.open<T>(options);
+    await testEnv.daemon(options);
   });
-  beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(place.report())));
-  afterAll(() => place.close());
-  return () => place;
+  beforeEach(({ onTestFailed }) => onTestFailed(() => console.log(testEnv.report())));
+  afterAll(() => testEnv.close());
+  return () => testEnv;
 }
 
 /** To be called at the end of a suite file: whatever was asked and answered in it fits the vendor's own schema. */

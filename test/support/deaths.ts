@@ -9,7 +9,7 @@ export interface Scenario {
   /** How many objects there are in all. */
   objects: number;
   /** What the user does; each part is followed until it is done. */
-  play(world: VirtualWorld): Promise<void>;
+  run(world: VirtualWorld): Promise<void>;
 }
 
 /** `npm run stories` dies at each call; `npm test` at every third, which is an odd number: before some, after others. */
@@ -40,25 +40,25 @@ async function run(
     };
   };
   launch();
-  await scenario.play(world).finally(() => world.end());
+  await scenario.run(world).finally(() => world.end());
   return { world, calls };
 }
 
 /** What must hold in the end, whichever call was the last. */
-export type Judge = (world: VirtualWorld, scenario: Scenario, at: number) => void;
+export type Check = (world: VirtualWorld, scenario: Scenario, at: number) => void;
 
 export function dieEverywhere(
   scenarios: Record<string, Scenario>,
-  judge: Judge = oneMachine,
+  check: Check = oneMachine,
   options: WorldOptions = {},
 ): void {
   describe.each(Object.entries(scenarios))("when the process dies during %s", (_, scenario) => {
     it("there is never a second one, and none is lost, whichever call was the last", async () => {
       const { world, calls } = await run(scenario, -1, options);
-      judge(world, scenario, -1);
+      check(world, scenario, -1);
       expect(calls).toBeGreaterThan(8);
       for (let at = EVERY === 1 ? 0 : calls % EVERY; at < calls; at += EVERY)
-        judge((await run(scenario, at, options)).world, scenario, at);
+        check((await run(scenario, at, options)).world, scenario, at);
     }, 120_000);
   });
 }

@@ -204,9 +204,9 @@ function main(of: FakeType, current: KubeObject, wanted: KubeObject): KubeObject
     (finalizer) => !was.finalizers?.includes(finalizer),
   );
   if (was.deletionTimestamp && added.length > 0) {
-    const told =
+    const reason =
       "metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted";
-    throw answer(422, "Invalid", `${told}, found new finalizers ${JSON.stringify(added)}`);
+    throw answer(422, "Invalid", `${reason}, found new finalizers ${JSON.stringify(added)}`);
   }
   const { labels, annotations, finalizers, ownerReferences } = wanted.metadata;
   const metadata = tidy({ ...was, labels, annotations, finalizers, ownerReferences } as ObjectMeta);
@@ -240,9 +240,9 @@ function precondition(current: KubeObject, wanted: Partial<ObjectMeta> | undefin
     );
   }
   if (wanted?.resourceVersion && wanted.resourceVersion !== resourceVersion) {
-    const told =
+    const reason =
       "the object has been modified; please apply your changes to the latest version and try again";
-    throw answer(409, "Conflict", `Operation cannot be fulfilled on "${name}": ${told}`);
+    throw answer(409, "Conflict", `Operation cannot be fulfilled on "${name}": ${reason}`);
   }
 }
 

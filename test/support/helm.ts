@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
 import { findChartTools } from "../../dev/chart-tools/tools.ts";
-import { type Said, whatSays } from "./run-command.ts";
+import { type CommandResult, runCommand } from "./run-command.ts";
 
 export const CHART = fileURLToPath(new URL("../../charts/paperspace-operator", import.meta.url));
 /** For the hook that calls `Helm.find`: the first time compiles helm. */
@@ -42,22 +42,22 @@ export class Helm {
     return new Helm(helm, env);
   }
 
-  /** Whatever comes of it. */
-  say(args: readonly string[], values: Values = {}): Promise<Said> {
+  /** Resolves with the result also where the command fails. */
+  exec(args: readonly string[], values: Values = {}): Promise<CommandResult> {
     const child = spawn(this.#path, args, { env: this.#env, stdio: ["pipe", "pipe", "pipe"] });
-    return whatSays(child, JSON.stringify(values));
+    return runCommand(child, JSON.stringify(values));
   }
 
-  /** Gives what it printed; throws what it complained of. */
+  /** Resolves with its output; throws with its errors. */
   async run(args: readonly string[], values: Values = {}): Promise<string> {
-    const { code, out, err } = await this.say(args, values);
+    const { code, out, err } = await this.exec(args, values);
     if (code !== 0) throw new Error(`helm ${args.join(" ")} ended with ${code}:\n${err}${out}`);
     return out;
   }
 
-  /** What it says against these values. */
+  /** The error that helm reports for these values. */
   async refusal(values: Values): Promise<string> {
-    const { code, err } = await this.say(["template", "r", CHART, "--values=-"], values);
+    const { code, err } = await this.exec(["template", "r", CHART, "--values=-"], values);
     if (code === 0) throw new Error(`not refused: ${JSON.stringify(values)}`);
     return err;
   }

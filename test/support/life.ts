@@ -3,7 +3,7 @@
  * arrives, or after it took effect and before its answer is back.
  */
 import type { ManagedObject } from "../../src/reconcile/kind.ts";
-import type { Place } from "./cluster.ts";
+import type { TestEnv } from "./cluster.ts";
 import type { Daemon } from "./daemon.ts";
 import { KillProxy, type Moment } from "./kill-proxy.ts";
 import { stepOf } from "./steps.ts";
@@ -25,7 +25,7 @@ export interface Life {
 }
 
 export async function live<T extends ManagedObject>(
-  place: Place<T>,
+  testEnv: TestEnv<T>,
   death?: Death,
   options: StartOptions = {},
 ): Promise<Life> {
@@ -33,14 +33,14 @@ export async function live<T extends ManagedObject>(
   let killed: Promise<void> | undefined;
   let daemon: Daemon | undefined;
   const proxy = await KillProxy.open({
-    kubeconfig: place.cluster.kubeconfig,
-    paperspaceUrl: place.sim.url,
+    kubeconfig: testEnv.cluster.kubeconfig,
+    paperspaceUrl: testEnv.sim.url,
     strike: (crossing) => (doom?.step === stepOf(crossing) ? doom.moment : undefined),
     kill: () => {
       killed = daemon?.kill();
     },
   });
-  daemon = place.start({ ...options, kubeconfig: proxy.kubeconfig, paperspaceUrl: proxy.paperspaceUrl });
+  daemon = testEnv.start({ ...options, kubeconfig: proxy.kubeconfig, paperspaceUrl: proxy.paperspaceUrl });
   return {
     daemon,
     proxy,
@@ -48,7 +48,7 @@ export async function live<T extends ManagedObject>(
       doom = later;
     },
     async dead() {
-      await place.until(`it ${doom?.step} and dies`, () => proxy.struck);
+      await testEnv.until(`it ${doom?.step} and dies`, () => proxy.struck);
       await killed;
     },
   };
@@ -60,6 +60,6 @@ export function deathsOf(steps: readonly string[]): Death[] {
   return steps.flatMap((step) => moments.map((moment) => ({ step, moment })));
 }
 
-export function told({ step, moment }: Death): string {
+export function describeDeath({ step, moment }: Death): string {
   return moment === "before" ? `before it ${step}` : `right after it ${step}`;
 }

@@ -11,9 +11,9 @@ import type { MachineSpec, PaperspaceMachine } from "../../src/kinds/machine/typ
 import type { KubeConnection } from "../../src/kube/connection.ts";
 import { isNotFound, KubeError } from "../../src/kube/errors.ts";
 import { manifest } from "./manifest.ts";
-import { Dice, type Scenario, type Stage } from "./scenario.ts";
+import { Dice, type Driver, type Scenario } from "./scenario.ts";
 import { simSockets } from "./sim-sockets.ts";
-import { Place } from "./test-env.ts";
+import { TestEnv } from "./test-env.ts";
 
 export const SPEED = 300;
 
@@ -44,9 +44,9 @@ const FLAGS = [
   "--delete-deadline=6s",
 ];
 
-export class RealStage implements Stage {
+export class RealDriver implements Driver {
   readonly isReal = true;
-  readonly #place: Place;
+  readonly #testEnv: TestEnv;
   readonly #dice: Dice;
   readonly #streams = new Set<AbortController>();
   #life = { dead: false };
@@ -54,45 +54,45 @@ export class RealStage implements Stage {
   #running: Promise<void> = Promise.resolve();
   #calm = false;
 
-  private constructor(place: Place, seed: number) {
-    this.#place = place;
+  private constructor(testEnv: TestEnv, seed: number) {
+    this.#testEnv = testEnv;
     this.#dice = new Dice(seed);
     this.replaceOperator();
   }
 
-  static async open({ seed, behaviour }: Scenario): Promise<RealStage> {
-    const place = await Place.open({ simulation: { speed: SPEED, seed, behaviour } });
-    return new RealStage(place, seed);
+  static async open({ seed, behaviour }: Scenario): Promise<RealDriver> {
+    const testEnv = await TestEnv.open({ simulation: { speed: SPEED, seed, behaviour } });
+    return new RealDriver(testEnv, seed);
   }
 
   async close(): Promise<void> {
     this.#life.dead = true;
     this.#stop.abort();
     this.cutStreams();
-    await this.#place.close();
+    await this.#testEnv.close();
   }
 
   get sim() {
-    return this.#place.sim;
+    return this.#testEnv.sim;
   }
 
   get(name: string): PaperspaceMachine | undefined {
-    return this.#place.get(name);
+    return this.#testEnv.get(name);
   }
 
   async apply(name: string, spec: Partial<MachineSpec>): Promise<void> {
-    const { namespace, objectsOf } = this.#place;
+    const { namespace, objectsOf } = this.#testEnv;
     await objectsOf.create(namespace, manifest(name, spec) as unknown as PaperspaceMachine);
-    await this.#place.until(`${name} is told`, () => this.get(name));
+    await this.#testEnv.until(`${name} is told`, () => this.get(name));
   }
 
   /** An object that went meanwhile cannot be edited any more, and that is no fault. */
   async edit(name: string, patch: object): Promise<void> {
-    await this.#place.objectsOf.mergePatch(this.#place.namespace, name, patch).catch(unlessGone);
+    await this.#testEnv.objectsOf.mergePatch(this.#testEnv.namespace, name, patch).catch(unlessGone);
   }
 
   async delete(name: string): Promise<void> {
-    await this.#place.objectsOf.delete(this.#place.namespace, name).catch(unlessGone);
+    await this.#testEnv.objectsOf.delete(this.#testEnv.namespace, name).catch(unlessGone);
   }
 
   pass(ms: number): Promise<void> {
@@ -100,7 +100,7 @@ export class RealStage implements Stage {
   }
 
   async until(what: string, done: () => boolean): Promise<void> {
-    await this.#place.until(what, done);
+    await this.#testEnv.until(what, done);
   }
 
   replaceOperator(): void {
@@ -110,7 +110,7 @@ export class RealStage implements Stage {
     const life = { dead: false };
     this.#life = life;
     this.#stop = new AbortController();
-    const loaded = loadConfig([...FLAGS, `--watch-namespaces=${this.#place.namespace}`], {}, "test");
+    const loaded = loadConfig([...FLAGS, `--watch-namespaces=${this.#testEnv.namespace}`], {}, "test");
     if (loaded.action !== "run") throw new Error("no configuration");
     const edge = {
       get dead() {
@@ -142,7 +142,7 @@ export class RealStage implements Stage {
 
   /** The way to the API server of one operator: nothing goes out or comes in once it is dead. */
   #connection(life: { dead: boolean }): KubeConnection {
-    const { kube } = this.#place;
+    const { kube } = this.#testEnv;
     const forever = new Promise<never>(() => {});
     const reset = new KubeError({ code: "KUBE_UNREACHABLE", message: "connection reset" });
     return {

@@ -66,10 +66,10 @@ export class Release {
     return this.helm(["install", this.name, chart, "--create-namespace", "--values=-", ...flags], values);
   }
 
-  /** What helm says against it. */
+  /** The error that helm reports. */
   async refused(values: Values): Promise<string> {
     const args = ["install", this.name, CHART, `--namespace=${this.namespace}`, "--create-namespace"];
-    const { code, err } = await this.#helm.say([...args, "--values=-"], values);
+    const { code, err } = await this.#helm.exec([...args, "--values=-"], values);
     if (code === 0) throw new Error("not refused");
     return err;
   }

@@ -10,9 +10,9 @@ import { ApiError } from "../../dev/simulator/world/errors.ts";
 import type { PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { cloudFault, Dice } from "./scenario.ts";
-import { StoryTruth } from "./scenario-deployments-truth.ts";
+import { DeploymentScenarioChecks } from "./scenario-deployments-checks.ts";
 import { configMap, drop, isReady, keep, PROJECT } from "./scenario-world-deployments.ts";
-import type { VirtualStage } from "./virtual-driver.ts";
+import type { VirtualDriver } from "./virtual-driver.ts";
 
 type Object_ = PaperspaceDeployment;
 
@@ -64,7 +64,7 @@ const IMAGES = [
 ];
 const CLOUD_NAMES = ["ada", "bob", "shared", "free"];
 
-interface Happening {
+interface ScenarioStep {
   what: (typeof WHAT)[number];
   who: (typeof NAMES)[number];
   dice: number;
@@ -74,7 +74,7 @@ interface Happening {
 export interface DeploymentScenario {
   seed: number;
   behaviour: Partial<Behaviour>;
-  happenings: Happening[];
+  steps: ScenarioStep[];
 }
 
 /** Switches that a deployment's life depends on. */
@@ -96,13 +96,13 @@ const behaviours = fc.record({
 }) as fc.Arbitrary<Partial<Behaviour>>;
 
 /** An upsert that makes another deployment which cannot be looked at: nobody could know whose that is. */
-const knowable = ({ unknownDeploymentId, getAfterCreateMissMs }: Partial<Behaviour>) =>
+const isIdentifiable = ({ unknownDeploymentId, getAfterCreateMissMs }: Partial<Behaviour>) =>
   unknownDeploymentId !== "byName" || getAfterCreateMissMs === 0;
 
 export const deploymentScenarios: fc.Arbitrary<DeploymentScenario> = fc.record({
   seed: fc.integer({ min: 1, max: 2 ** 31 }),
-  behaviour: behaviours.filter(knowable),
-  happenings: fc.array(
+  behaviour: behaviours.filter(isIdentifiable),
+  steps: fc.array(
     fc.record({
       what: fc.constantFrom(...WHAT),
       who: fc.constantFrom(...NAMES),
@@ -113,75 +113,77 @@ export const deploymentScenarios: fc.Arbitrary<DeploymentScenario> = fc.record({
   ),
 });
 
-export class DeploymentStory {
-  readonly #stage: VirtualStage<Object_>;
-  readonly #happenings: readonly Happening[];
-  readonly #truth: StoryTruth;
+export class DeploymentScenarioRun {
+  readonly #driver: VirtualDriver<Object_>;
+  readonly #steps: readonly ScenarioStep[];
+  readonly #checks: DeploymentScenarioChecks;
 
-  constructor(stage: VirtualStage<Object_>, { happenings }: DeploymentScenario) {
-    this.#stage = stage;
-    this.#truth = new StoryTruth(stage, NAMES);
-    this.#happenings = happenings;
+  constructor(driver: VirtualDriver<Object_>, { steps }: DeploymentScenario) {
+    this.#driver = driver;
+    this.#checks = new DeploymentScenarioChecks(driver, NAMES);
+    this.#steps = steps;
     for (const name of NAMES) this.#rotate(name, "first");
-    configMap(stage.world, "settings", { level: "info" });
+    configMap(driver.world, "settings", { level: "info" });
     this.#takeName("foreign");
   }
 
   /** Rejects where it does not end well. */
-  async play(): Promise<void> {
-    for (const happening of this.#happenings) {
-      await this.#happen(happening).catch((error: unknown) => {
+  async run(): Promise<void> {
+    for (const step of this.#steps) {
+      await this.#perform(step).catch((error: unknown) => {
         // The console refuses what the API would refuse, such as an edit of what is being deleted.
         if (!(error instanceof ApiError)) throw error;
       });
-      await this.#stage.pass(happening.thenMs);
-      this.#truth.onePerObject();
+      await this.#driver.pass(step.thenMs);
+      this.#checks.checkOnePerObject();
     }
     await this.#quiet();
-    await this.#stage.until("all say the truth", () => NAMES.every((name) => this.#truth.isSettled(name)));
-    await this.#wellAgain();
+    await this.#driver.until("all say the truth", () => NAMES.every((name) => this.#checks.isSettled(name)));
+    await this.#recover();
     await this.#end();
   }
 
-  async #happen({ what, who, dice: seed }: Happening): Promise<void> {
-    const stage = this.#stage;
-    const { world } = stage;
+  async #perform({ what, who, dice: seed }: ScenarioStep): Promise<void> {
+    const driver = this.#driver;
+    const { world } = driver;
     const dice = new Dice(seed);
-    const object = stage.get(who);
+    const object = driver.get(who);
     switch (what) {
       case "apply or edit":
-        return object ? this.#edit(who, dice) : stage.apply(who, this.#spec(who, dice));
+        return object ? this.#edit(who, dice) : driver.apply(who, this.#spec(who, dice));
       case "delete":
         return object && this.#delete(who, object, dice);
       case "ask by annotation": {
         const { restartRequestedAt, reconcileRequestedAt } = ANNOTATION;
         const asked = { [dice.of(restartRequestedAt, reconcileRequestedAt)]: String(dice.random()) };
-        return object && stage.edit(who, { metadata: { annotations: asked } });
+        return object && driver.edit(who, { metadata: { annotations: asked } });
       }
       case "replace without annotations":
-        return object && stage.edit(who, { metadata: { annotations: null } });
+        return object && driver.edit(who, { metadata: { annotations: null } });
       case "halt": {
         const halt = dice.of(ANNOTATION.paused, ANNOTATION.dryRun);
-        return object && stage.edit(who, { metadata: { annotations: { [halt]: dice.of("true", "false") } } });
+        return (
+          object && driver.edit(who, { metadata: { annotations: { [halt]: dice.of("true", "false") } } })
+        );
       }
       case "rotate":
         return this.#rotate(who, `value-${seed}`);
       case "the Secret goes":
-        if (this.#truth.values.delete(who)) drop(world, `hub-${who}`);
+        if (this.#checks.values.delete(who)) drop(world, `hub-${who}`);
         return;
       case "the settings change":
         return configMap(world, "settings", { level: dice.of("info", "debug") });
       case "cloud fault":
-        return cloudFault(stage, dice);
+        return cloudFault(driver, dice);
       case "a configuration will be refused":
-        return void stage.sim.faults.add({
+        return void driver.sim.faults.add({
           match: { method: "POST", path: "/deployments$", times: dice.of(1, 3) },
           do: { status: dice.of(400, 409, 422) },
         });
       case "streams are cut":
-        return stage.cutStreams();
+        return driver.cutStreams();
       case "the operator dies":
-        return stage.replaceOperator();
+        return driver.replaceOperator();
       default:
         return this.#console(what, object, dice);
     }
@@ -231,26 +233,26 @@ export class DeploymentStory {
       { onExternalDeletion: dice.of("Stall", "Recreate") },
       { command: dice.of<unknown>(["run"], null) },
     );
-    return this.#stage.edit(who, { spec });
+    return this.#driver.edit(who, { spec });
   }
 
   async #delete(who: string, { metadata }: Object_, dice: Dice): Promise<void> {
     if (metadata.deletionTimestamp) return;
     const isOrphan = dice.chance(0.15);
-    if (isOrphan) await this.#stage.edit(who, { spec: { deletionPolicy: "Orphan" } });
-    if (isOrphan || this.#stage.get(who)?.spec.deletionPolicy === "Orphan")
-      this.#truth.orphaning.add(metadata.uid ?? "");
-    return this.#stage.delete(who);
+    if (isOrphan) await this.#driver.edit(who, { spec: { deletionPolicy: "Orphan" } });
+    if (isOrphan || this.#driver.get(who)?.spec.deletionPolicy === "Orphan")
+      this.#checks.orphaning.add(metadata.uid ?? "");
+    return this.#driver.delete(who);
   }
 
   #rotate(who: string, value: string): void {
-    this.#truth.values.set(who, value);
-    keep(this.#stage.world, `hub-${who}`, { token: value });
+    this.#checks.values.set(who, value);
+    keep(this.#driver.world, `hub-${who}`, { token: value });
   }
 
   /** What a person does beside us, and what the cluster does by itself. */
-  async #console(what: Happening["what"], object: Object_ | undefined, dice: Dice): Promise<void> {
-    const { sim } = this.#stage;
+  async #console(what: ScenarioStep["what"], object: Object_ | undefined, dice: Dice): Promise<void> {
+    const { sim } = this.#driver;
     const { deployments } = sim.console;
     if (what === "an image fares")
       return deployments.setImageFate(
@@ -258,7 +260,7 @@ export class DeploymentStory {
         dice.of("pull", "crash", "unready", null),
       );
     if (what === "console: takes a name") return this.#takeName(dice.of(...CLOUD_NAMES));
-    const deployment = this.#truth.alive().find(({ id }) => id === object?.status?.id);
+    const deployment = this.#checks.alive().find(({ id }) => id === object?.status?.id);
     if (!deployment || deployment.isDeleting || !object) return;
     const { id, runs } = deployment;
     switch (what) {
@@ -293,54 +295,54 @@ export class DeploymentStory {
   }
 
   #takeName(name: string): void {
-    if (this.#truth.alive().some((one) => one.name === name)) return;
-    const made = this.#stage.sim.console.deployments.create(PROJECT, { name }, { settled: true });
-    this.#truth.foreign.set(made.id, made.specs.length);
+    if (this.#checks.alive().some((one) => one.name === name)) return;
+    const made = this.#driver.sim.console.deployments.create(PROJECT, { name }, { settled: true });
+    this.#checks.foreign.set(made.id, made.specs.length);
   }
 
   /** All trouble ends, but images stay as bad as they are. */
   async #quiet(): Promise<void> {
-    const stage = this.#stage;
-    const { sim } = stage;
-    stage.calm();
+    const driver = this.#driver;
+    const { sim } = driver;
+    driver.calm();
     sim.faults.clear();
-    for (const [who] of this.#truth.values) this.#rotate(who, `${this.#truth.values.get(who)}`);
-    for (const who of NAMES) if (!this.#truth.values.has(who)) this.#rotate(who, "back again");
-    for (const { id, isDeleting } of this.#truth.alive()) {
+    for (const [who] of this.#checks.values) this.#rotate(who, `${this.#checks.values.get(who)}`);
+    for (const who of NAMES) if (!this.#checks.values.has(who)) this.#rotate(who, "back again");
+    for (const { id, isDeleting } of this.#checks.alive()) {
       if (isDeleting) continue;
       sim.console.deployments.hold(id, null);
       sim.console.deployments.recover(id);
     }
     for (const name of NAMES) {
-      if (!stage.get(name)) continue;
+      if (!driver.get(name)) continue;
       const { paused, dryRun, reconcileRequestedAt } = ANNOTATION;
       const annotations = { [paused]: null, [dryRun]: null, [reconcileRequestedAt]: "the end" };
-      await stage.edit(name, { metadata: { annotations }, spec: { onExternalDeletion: "Recreate" } });
+      await driver.edit(name, { metadata: { annotations }, spec: { onExternalDeletion: "Recreate" } });
     }
   }
 
   /** A good spec mends whatever was wrong with the one before it. */
-  async #wellAgain(): Promise<void> {
-    const stage = this.#stage;
+  async #recover(): Promise<void> {
+    const driver = this.#driver;
     for (const fate of ["model:2", "model:3", "does-not-exist"])
-      stage.sim.console.deployments.setImageFate(fate, null);
+      driver.sim.console.deployments.setImageFate(fate, null);
     const good = { image: "acme/model:9", enabled: true, replicas: 1, progressDeadlineSeconds: 900 };
     for (const name of NAMES)
-      if (stage.get(name)) await stage.edit(name, { spec: { ...good, name: `the-end-of-${name}` } });
+      if (driver.get(name)) await driver.edit(name, { spec: { ...good, name: `the-end-of-${name}` } });
     const isWell = (object: Object_ | undefined) =>
-      !object || (isReady(object) && this.#truth.isAsDeclared(object));
-    await stage.until("all are well again", () => NAMES.every((name) => isWell(stage.get(name))));
-    this.#truth.nothingStray();
+      !object || (isReady(object) && this.#checks.isAsDeclared(object));
+    await driver.until("all are well again", () => NAMES.every((name) => isWell(driver.get(name))));
+    this.#checks.checkNothingLeaked();
   }
 
   /** All objects go, and take all along. */
   async #end(): Promise<void> {
     for (const name of NAMES) {
-      const object = this.#stage.get(name);
-      if (object?.spec.deletionPolicy === "Orphan") this.#truth.orphaning.add(object.metadata.uid ?? "");
-      if (object) await this.#stage.delete(name);
+      const object = this.#driver.get(name);
+      if (object?.spec.deletionPolicy === "Orphan") this.#checks.orphaning.add(object.metadata.uid ?? "");
+      if (object) await this.#driver.delete(name);
     }
-    await this.#stage.until("all are gone", () => NAMES.every((name) => !this.#stage.get(name)));
-    this.#truth.nothingStray();
+    await this.#driver.until("all are gone", () => NAMES.every((name) => !this.#driver.get(name)));
+    this.#checks.checkNothingLeaked();
   }
 }

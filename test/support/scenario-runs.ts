@@ -8,22 +8,22 @@ import fc from "fast-check";
 const { STORY_SEED: seed = "1", STORY_PATH: path } = process.env;
 
 /** Rejects with the shortest story found that does not end well; each has its own stage, from `open`. */
-export async function everyStory<S, T extends { judge(): void; close(): Promise<void> }>(
-  stories: fc.Arbitrary<S>,
+export async function everyScenario<S, T extends { check(): void; close(): Promise<void> }>(
+  scenarios: fc.Arbitrary<S>,
   count: number,
-  open: (story: S) => T,
-  play: (stage: T, story: S) => Promise<void>,
+  open: (scenario: S) => T,
+  run: (driver: T, scenario: S) => Promise<void>,
 ): Promise<void> {
-  const told = fc.asyncProperty(stories, async (story) => {
-    const stage = open(story);
+  const property = fc.asyncProperty(scenarios, async (scenario) => {
+    const driver = open(scenario);
     try {
-      await play(stage, story);
-      stage.judge();
+      await run(driver, scenario);
+      driver.check();
     } finally {
-      await stage.close();
+      await driver.close();
     }
   });
-  await fc.assert(told, {
+  await fc.assert(property, {
     numRuns: count,
     ...(seed !== "new" && { seed: Number(seed) }),
     ...(path && { path }),

@@ -115,4 +115,4 @@ export const allObjects = (kube: FakeKube) => kube.storage.list(DEPLOYMENTS) as 
 
 /** Ids that objects say they own, in the order of the objects. */
 export const owned = (...kubes: FakeKube[]) =>
-  kubes.flatMap(allObjects).flatMap(({ status: told }) => told?.id ?? []);
+  kubes.flatMap(allObjects).flatMap(({ status: reported }) => reported?.id ?? []);

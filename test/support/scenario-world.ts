@@ -12,7 +12,7 @@ const worlds: VirtualWorld[] = [];
 const vendorOpenapi = VendorSchema.load(DEFAULT_VENDOR_OPENAPI) ?? false;
 
 /** To be called once in a file. */
-export function checkPlayed(): void {
+export function checkTraffic(): void {
   // The first one of a file has the vendor's schema compiled.
   vi.setConfig({ testTimeout: 30_000 });
   afterEach(async () => {
@@ -24,7 +24,7 @@ export function checkPlayed(): void {
 }
 
 /** A world whose operators the test starts itself. */
-export function played(options: WorldOptions = {}): VirtualWorld {
+export function newWorld(options: WorldOptions = {}): VirtualWorld {
   const world = new VirtualWorld({ ...options, simulation: { vendorOpenapi, ...options.simulation } });
   worlds.push(world);
   return world;
@@ -32,7 +32,7 @@ export function played(options: WorldOptions = {}): VirtualWorld {
 
 /** A world with an operator. */
 export function running(flags: string[] = [], options: WorldOptions = {}): VirtualWorld {
-  const world = played({ flags, ...options });
+  const world = newWorld({ flags, ...options });
   world.start();
   return world;
 }
@@ -57,7 +57,7 @@ export function onlyDeployment(world: VirtualWorld) {
 }
 
 /** The notes of the Events of this reason. */
-export const told = (world: VirtualWorld, type: string, name = "web") =>
+export const eventNotes = (world: VirtualWorld, type: string, name = "web") =>
   world.kube.storage.events.flatMap(({ of, object }) => {
     const event = object as { reason?: string; note?: string; regarding?: { name: string } };
     return of.plural === "events" && event.regarding?.name === name && event.reason === type

@@ -16,7 +16,7 @@ import type { ManagedObject } from "../../src/reconcile/kind.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 
 /** Where a story takes place. Times are the cloud's, in milliseconds. */
-export interface Stage<O extends ManagedObject = PaperspaceMachine> {
+export interface Driver<O extends ManagedObject = PaperspaceMachine> {
   readonly sim: Simulation;
   /** Real time is too dear for the long pauses that a 429 brings. */
   readonly isReal: boolean;
@@ -35,7 +35,7 @@ export interface Stage<O extends ManagedObject = PaperspaceMachine> {
 }
 
 /** One thing that happens; `dice` draws its details. */
-interface Happening {
+interface ScenarioStep {
   what: (typeof WHAT)[number];
   who: (typeof NAMES)[number];
   dice: number;
@@ -45,7 +45,7 @@ interface Happening {
 export interface Scenario {
   seed: number;
   behaviour: Partial<Behaviour>;
-  happenings: Happening[];
+  steps: ScenarioStep[];
 }
 
 const NAMES = ["ada", "bob"] as const;
@@ -112,7 +112,7 @@ const behaviours: fc.Arbitrary<Partial<Behaviour>> = fc.record({
 export const scenarios: fc.Arbitrary<Scenario> = fc.record({
   seed: fc.integer({ min: 1, max: 2 ** 31 }),
   behaviour: behaviours,
-  happenings: fc.array(
+  steps: fc.array(
     fc.record({
       what: fc.constantFrom(...WHAT),
       who: fc.constantFrom(...NAMES),
@@ -140,7 +140,7 @@ export class Dice {
 }
 
 /** The next requests of some method fare badly. */
-export function cloudFault({ sim: { faults }, isReal }: Pick<Stage, "sim" | "isReal">, dice: Dice): void {
+export function cloudFault({ sim: { faults }, isReal }: Pick<Driver, "sim" | "isReal">, dice: Dice): void {
   const action = dice.of<Parameters<typeof faults.add>[0]["do"]>(
     { cut: "before" },
     { cut: "after" },
@@ -159,68 +159,68 @@ export function cloudFault({ sim: { faults }, isReal }: Pick<Stage, "sim" | "isR
   faults.add({ match: { ...(method && { method }), times: dice.of(1, 2, 5) }, do: action });
 }
 
-export class Story {
-  readonly #stage: Stage;
-  readonly #happenings: readonly Happening[];
+export class ScenarioRun {
+  readonly #driver: Driver;
+  readonly #steps: readonly ScenarioStep[];
   readonly #scripts: string[];
   readonly #firstNames = new Map<string, string>();
 
-  constructor(stage: Stage, { happenings }: Scenario) {
-    this.#stage = stage;
-    this.#happenings = happenings;
-    const { world } = stage.sim;
-    const team = stage.sim.console.team(TEAM);
+  constructor(driver: Driver, { steps }: Scenario) {
+    this.#driver = driver;
+    this.#steps = steps;
+    const { world } = driver.sim;
+    const team = driver.sim.console.team(TEAM);
     const [first] = world.networks.values();
     if (first) world.networks.set(NETWORKS[1], { ...first, id: NETWORKS[1], seq: world.nextSeq() });
     this.#scripts = ["one", "two"].map((name) => createScript(world, team, { name, script: "echo" }).id);
   }
 
   /** Rejects where it does not end well. */
-  async play(): Promise<void> {
-    for (const happening of this.#happenings) {
-      await this.#happen(happening).catch((error: unknown) => {
+  async run(): Promise<void> {
+    for (const step of this.#steps) {
+      await this.#perform(step).catch((error: unknown) => {
         // The console refuses what the API would refuse, such as a stop of what is being deleted.
         if (!(error instanceof ApiError)) throw error;
       });
-      await this.#stage.pass(happening.thenMs);
-      this.#onePerObject();
+      await this.#driver.pass(step.thenMs);
+      this.#checkOnePerObject();
     }
     await this.#settle();
   }
 
-  async #happen({ what, who, dice: seed }: Happening): Promise<void> {
-    const stage = this.#stage;
+  async #perform({ what, who, dice: seed }: ScenarioStep): Promise<void> {
+    const driver = this.#driver;
     const dice = new Dice(seed);
-    const object = stage.get(who);
+    const object = driver.get(who);
     switch (what) {
       case "apply or edit":
         return object ? this.#edit(who, object, dice) : this.#apply(who, dice);
       case "delete":
-        return object && stage.delete(who);
+        return object && driver.delete(who);
       case "ask by annotation":
         return object && this.#annotate(who, dice);
       case "replace without annotations":
         // As kubectl replace does; with the finalizers, though: who takes those off takes the machine's fate on himself.
-        return object && stage.edit(who, { metadata: { annotations: null } });
+        return object && driver.edit(who, { metadata: { annotations: null } });
       case "an event will fail":
-        return void stage.sim.console.failNext({ event: dice.of(...FAILING) });
+        return void driver.sim.console.failNext({ event: dice.of(...FAILING) });
       case "cloud fault":
-        return cloudFault(stage, dice);
+        return cloudFault(driver, dice);
       case "hardware comes and goes":
-        return stage.sim.world.setCapacity(dice.of(...TYPES), "ny2", dice.of(0, 1, null));
+        return driver.sim.world.setCapacity(dice.of(...TYPES), "ny2", dice.of(0, 1, null));
       case "account standing":
-        return stage.sim.console.setStanding(TEAM, dice.chance(0.5), ["Pay first"]);
+        return driver.sim.console.setStanding(TEAM, dice.chance(0.5), ["Pay first"]);
       case "streams are cut":
-        return stage.cutStreams();
+        return driver.cutStreams();
       case "the operator dies":
-        return stage.replaceOperator();
+        return driver.replaceOperator();
       default:
         return this.#console(what, object, dice);
     }
   }
 
   #apply(who: string, dice: Dice): Promise<void> {
-    return this.#stage.apply(who, {
+    return this.#driver.apply(who, {
       powerState: dice.of("Running", "Stopped"),
       machineType: dice.of(...TYPES),
       onExternalDeletion: dice.of("Stall", "Recreate"),
@@ -256,18 +256,18 @@ export class Story {
     );
     const halt = dice.of(ANNOTATION.paused, ANNOTATION.dryRun);
     const metadata = dice.chance(0.15) ? { annotations: { [halt]: dice.of("true", "false") } } : {};
-    return this.#stage.edit(who, { spec, metadata });
+    return this.#driver.edit(who, { spec, metadata });
   }
 
   #annotate(who: string, dice: Dice): Promise<void> {
     const { restartRequestedAt, startRequestedAt, reconcileRequestedAt } = ANNOTATION;
     const asked = dice.of(restartRequestedAt, startRequestedAt, reconcileRequestedAt);
-    return this.#stage.edit(who, { metadata: { annotations: { [asked]: String(dice.random()) } } });
+    return this.#driver.edit(who, { metadata: { annotations: { [asked]: String(dice.random()) } } });
   }
 
   /** What a person does to a machine beside us. Before it is recorded its name is all that finds it. */
   async #console(what: string, object: PaperspaceMachine | undefined, dice: Dice): Promise<void> {
-    const { sim } = this.#stage;
+    const { sim } = this.#driver;
     const { console, world } = sim;
     const machine = this.#machines().find(({ id }) => id === object?.status?.id);
     if (!machine || !object) return;
@@ -306,11 +306,11 @@ export class Story {
   }
 
   #machines(): MachineRecord[] {
-    return [...this.#stage.sim.world.machines.values()].filter(({ dtDeleted }) => dtDeleted === null);
+    return [...this.#driver.sim.world.machines.values()].filter(({ dtDeleted }) => dtDeleted === null);
   }
 
   /** The name a machine first bore was made from its object's: no two of one object may live at once. */
-  #onePerObject(): void {
+  #checkOnePerObject(): void {
     const machines = this.#machines();
     for (const { id, settings } of machines)
       if (!this.#firstNames.has(id)) this.#firstNames.set(id, settings.name);
@@ -324,30 +324,30 @@ export class Story {
 
   /** All trouble ends; then everything must come right by itself. */
   async #settle(): Promise<void> {
-    const stage = this.#stage;
-    const { sim } = stage;
-    stage.calm();
+    const driver = this.#driver;
+    const { sim } = driver;
+    driver.calm();
     sim.faults.clear();
     sim.world.failures.length = 0;
     sim.console.setStanding(TEAM, true);
     for (const type of TYPES) sim.world.setCapacity(type, "ny2", null);
     for (const name of NAMES) {
-      if (!stage.get(name)) continue;
+      if (!driver.get(name)) continue;
       const { paused, dryRun, reconcileRequestedAt } = ANNOTATION;
       const annotations = { [paused]: null, [dryRun]: null, [reconcileRequestedAt]: "the end" };
       // What would wait for the user by policy is let go on.
       const spec = { resizePolicy: "StopAndResize", onExternalDeletion: "Recreate" };
-      await stage.edit(name, { metadata: { annotations }, spec });
+      await driver.edit(name, { metadata: { annotations }, spec });
     }
-    await stage.until("all is as declared", () => NAMES.every((name) => this.#asDeclared(name)));
-    const owned = NAMES.flatMap((name) => stage.get(name)?.status?.id ?? []);
+    await driver.until("all is as declared", () => NAMES.every((name) => this.#asDeclared(name)));
+    const owned = NAMES.flatMap((name) => driver.get(name)?.status?.id ?? []);
     const there = this.#machines().map(({ id }) => id);
     if (there.sort().join() !== owned.sort().join())
       throw new Error(`machines ${there.join()} for objects that own ${owned.join()}`);
   }
 
   #asDeclared(name: string): boolean {
-    const object = this.#stage.get(name);
+    const object = this.#driver.get(name);
     if (!object) return true;
     const { metadata, spec, status } = object;
     const ready = status?.conditions?.find(({ type }) => type === "Ready");
@@ -381,7 +381,7 @@ export class Story {
         settings.autoSnapshotFrequency,
       ],
       restorePoint: [spec.restorePoint?.enabled, settings.restorePointEnabled],
-      startupScriptId: [spec.startupScriptId, scriptsOf(this.#stage.sim.world, machine).join()],
+      startupScriptId: [spec.startupScriptId, scriptsOf(this.#driver.sim.world, machine).join()],
       accessors: [spec.accessors && [...new Set(invited)].sort().join(), users.sort().join()],
     };
     return Object.keys(pairs).filter((field) => {

@@ -33,7 +33,7 @@ export interface Case {
   refused: unknown[];
   accepted: unknown[];
   /** What the refusal says, besides the path. */
-  says: string | RegExp;
+  message: string | RegExp;
 }
 
 /** All that `casesOf` has cases for, or that constrains nothing. CEL rules have cases of their own. */
@@ -111,7 +111,7 @@ export function casesOf(schema: Schema, sampleOf: SampleOf = () => ({}), path: P
       path: [...path, field],
       refused: [undefined],
       accepted: [],
-      says: "Required value",
+      message: "Required value",
     })),
     ...below(schema, path).flatMap(([inner, at]) => casesOf(inner, sampleOf, at)),
   ];
@@ -119,8 +119,8 @@ export function casesOf(schema: Schema, sampleOf: SampleOf = () => ({}), path: P
 
 function ownCases(schema: Schema, path: Path): Case[] {
   const cases: Case[] = [];
-  const add = (rule: string, says: Case["says"], refused: unknown[], accepted: unknown[]) =>
-    cases.push({ rule, path, refused, accepted, says });
+  const add = (rule: string, message: Case["message"], refused: unknown[], accepted: unknown[]) =>
+    cases.push({ rule, path, refused, accepted, message });
   const { type, minLength, maxLength, minimum, maximum } = schema;
   // What YAML makes of a number without quotes, and of anything else with them.
   const wrong = type === "string" ? [7, true] : ["7", "true"];
@@ -155,8 +155,8 @@ function listCases(schema: Schema, items: Schema, path: Path, sampleOf: SampleOf
     );
   const [one, two] = distinct(2);
   const cases: Case[] = [];
-  const add = (rule: string, says: Case["says"], refused: unknown[], accepted: unknown[]) =>
-    cases.push({ rule, path, refused, accepted, says });
+  const add = (rule: string, message: Case["message"], refused: unknown[], accepted: unknown[]) =>
+    cases.push({ rule, path, refused, accepted, message });
   if (minItems > 0) add("minItems", `at least ${minItems} items`, [[]], [distinct(minItems)]);
   else add("an empty list is one", "", [], [[]]);
   if (maxItems !== undefined)

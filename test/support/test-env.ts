@@ -24,7 +24,7 @@ import { Store } from "../../src/runtime/store.ts";
 import { Daemon } from "./daemon.ts";
 import type { Manifest } from "./manifest.ts";
 import { operatorKubeconfig } from "./operator-rights.ts";
-import { type Said, whatSays } from "./run-command.ts";
+import { type CommandResult, runCommand } from "./run-command.ts";
 import { newSimulator } from "./simulator.ts";
 
 /** A cluster as its users reach it. */
@@ -34,7 +34,7 @@ export interface Cluster {
   env: Record<string, string>;
 }
 
-export interface PlaceOptions {
+export interface TestEnvOptions {
   /** Whose objects are followed and waited for. Absent: machines. */
   kind?: KindDefinition;
   /** Absent: the control plane of the whole run. */
@@ -82,7 +82,7 @@ export const QUICK_FLAGS = [
 const NAMESPACES = { group: "", version: "v1", plural: "namespaces", kind: "Namespace", namespaced: false };
 
 /** `T`: the objects that are followed and waited for. */
-export class Place<T extends ManagedObject = PaperspaceMachine> {
+export class TestEnv<T extends ManagedObject = PaperspaceMachine> {
   readonly cluster: Cluster;
   readonly namespace: string;
   readonly sim: Simulator;
@@ -121,25 +121,25 @@ export class Place<T extends ManagedObject = PaperspaceMachine> {
   }
 
   static async open<T extends ManagedObject = PaperspaceMachine>(
-    options: PlaceOptions = {},
-  ): Promise<Place<T>> {
+    options: TestEnvOptions = {},
+  ): Promise<TestEnv<T>> {
     const cluster = options.cluster ?? sharedCluster();
     const kube = await connect({ kubeconfig: cluster.kubeconfig, clock: systemClock });
     const namespace = options.namespace ?? `t-${randomBytes(4).toString("hex")}`;
     if (!options.namespace)
       await new Resource<KubeObject>(kube, NAMESPACES).create("", { metadata: { name: namespace } });
-    let place: Place<T> | undefined;
-    const sim = options.sim ?? (await newSimulator(options.simulation, () => place?.news()));
+    let testEnv: TestEnv<T> | undefined;
+    const sim = options.sim ?? (await newSimulator(options.simulation, () => testEnv?.news()));
     const { kind = machineDefinition } = options;
     // Who brings a namespace brings operators of his own.
     const operator = options.namespace
       ? cluster.kubeconfig
       : await operatorKubeconfig(cluster.kubeconfig, kube, namespace);
     const ownsSim = options.sim === undefined;
-    place = new Place<T>({ cluster, namespace, sim, ownsSim, kube, kind, operatorKubeconfig: operator });
-    if (options.key !== null) await place.secret(options.key ?? DEMO_KEY);
-    await place.#watch();
-    return place;
+    testEnv = new TestEnv<T>({ cluster, namespace, sim, ownsSim, kube, kind, operatorKubeconfig: operator });
+    if (options.key !== null) await testEnv.secret(options.key ?? DEMO_KEY);
+    await testEnv.#watch();
+    return testEnv;
   }
 
   /** Stops everything; the namespace goes in the background. */
@@ -204,11 +204,11 @@ export class Place<T extends ManagedObject = PaperspaceMachine> {
     return err;
   }
 
-  shell(line: string, input?: string | object): Promise<Said> {
+  shell(line: string, input?: string | object): Promise<CommandResult> {
     const env = { ...process.env, ...this.cluster.env, KUBECONFIG: this.kubeconfig };
     const child = spawn("/bin/sh", ["-c", line], { env, stdio: ["pipe", "pipe", "pipe"] });
     const given = typeof input === "string" ? input : JSON.stringify(input);
-    return whatSays(child, given ?? "");
+    return runCommand(child, given ?? "");
   }
 
   async apply(...objects: Manifest[]): Promise<void> {
@@ -219,8 +219,8 @@ export class Place<T extends ManagedObject = PaperspaceMachine> {
   async edit(name: string, change: { spec?: object; metadata?: object }): Promise<void> {
     const { metadata } = await this.objectsOf.mergePatch(this.namespace, name, change);
     await this.until(`the change of ${name} is told`, () => {
-      const told = this.get(name)?.metadata.resourceVersion;
-      return compareVersions(told, metadata.resourceVersion) >= 0;
+      const seen = this.get(name)?.metadata.resourceVersion;
+      return compareVersions(seen, metadata.resourceVersion) >= 0;
     });
   }
 
@@ -230,7 +230,7 @@ export class Place<T extends ManagedObject = PaperspaceMachine> {
   }
 
   /** Every condition of this type that the object ever showed, oldest first. */
-  said(name: string, type: string): Condition[] {
+  conditionHistory(name: string, type: string): Condition[] {
     return this.#history
       .filter(({ metadata }) => metadata.name === name)
       .flatMap(({ status }) => status?.conditions?.filter((condition) => condition.type === type) ?? []);

@@ -2,7 +2,7 @@
 import { KubeError } from "../../src/kube/errors.ts";
 import type { ManagedObject } from "../../src/reconcile/kind.ts";
 import type { Fault } from "./fake-kube.ts";
-import { Dice, type Scenario, type Stage } from "./scenario.ts";
+import { Dice, type Driver, type Scenario } from "./scenario.ts";
 import { type Process, VirtualWorld } from "./virtual-world.ts";
 
 const LIMIT_MS = 6 * 60 * 60_000;
@@ -10,24 +10,24 @@ const LIMIT_MS = 6 * 60 * 60_000;
 const MOST_OF_ONE_WRITE = 60;
 
 /** What users do to the objects of one kind. */
-export interface Hands<O extends ManagedObject> {
+export interface ObjectActions<O extends ManagedObject> {
   get(name: string): O | undefined;
   apply(name: string, spec: Partial<O["spec"]>): void;
   edit(name: string, patch: object): void;
   delete(name: string): void;
 }
 
-export class VirtualStage<O extends ManagedObject> implements Stage<O> {
+export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
   readonly isReal = false;
   readonly world: VirtualWorld;
-  readonly #hands: Hands<O>;
+  readonly #actions: ObjectActions<O>;
   readonly #dice: Dice;
   #process: Process;
   #calm = false;
 
   constructor(
     { seed, behaviour }: Pick<Scenario, "seed" | "behaviour">,
-    handsOf: (world: VirtualWorld) => Hands<O>,
+    actionsOf: (world: VirtualWorld) => ObjectActions<O>,
   ) {
     this.#dice = new Dice(seed);
     this.world = new VirtualWorld({
@@ -35,7 +35,7 @@ export class VirtualStage<O extends ManagedObject> implements Stage<O> {
       random: this.#dice.random,
       simulation: { seed, behaviour, vendorOpenapi: false },
     });
-    this.#hands = handsOf(this.world);
+    this.#actions = actionsOf(this.world);
     this.#process = this.world.start();
     this.world.kube.intercept = ({ method }) => this.#fault(method);
     this.world.kube.watchLagMs = () => (this.#calm ? 0 : this.#dice.of(0, 0, 50, 2_000));
@@ -46,19 +46,19 @@ export class VirtualStage<O extends ManagedObject> implements Stage<O> {
   }
 
   get(name: string) {
-    return this.#hands.get(name);
+    return this.#actions.get(name);
   }
 
   async apply(name: string, spec: Partial<O["spec"]>) {
-    this.#hands.apply(name, spec);
+    this.#actions.apply(name, spec);
   }
 
   async edit(name: string, patch: object) {
-    this.#hands.edit(name, patch);
+    this.#actions.edit(name, patch);
   }
 
   async delete(name: string) {
-    this.#hands.delete(name);
+    this.#actions.delete(name);
   }
 
   pass(ms: number) {
@@ -70,7 +70,7 @@ export class VirtualStage<O extends ManagedObject> implements Stage<O> {
   }
 
   /** Throws where a write was sent over and over, though all ended well: it costs what all objects share. */
-  judge(): void {
+  check(): void {
     const writes = this.sim.calls.list().filter(({ method }) => method !== "GET");
     for (const [write, sent] of Map.groupBy(writes, ({ method, path }) => `${method} ${path}`))
       if (sent.length > MOST_OF_ONE_WRITE) throw new Error(`${write} was sent ${sent.length} times`);

@@ -61,7 +61,7 @@ export class VirtualObjects<O extends ManagedObject> {
   }
 
   /** Ready says this for the spec as it is now. */
-  says(name: string, reason: string): Promise<void> {
+  reports(name: string, reason: string): Promise<void> {
     return this.#world().until(`${name} says ${reason}`, () => {
       const ready = this.condition(name, "Ready");
       return ready?.reason === reason && ready.observedGeneration === this.get(name)?.metadata.generation;

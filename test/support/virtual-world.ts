@@ -171,24 +171,24 @@ export class VirtualWorld {
     await this.clock.settle();
   }
 
-  apply(...asked: Parameters<VirtualObjects<PaperspaceMachine>["apply"]>): void {
-    this.#machines.apply(...asked);
+  apply(...args: Parameters<VirtualObjects<PaperspaceMachine>["apply"]>): void {
+    this.#machines.apply(...args);
   }
 
-  edit(...asked: Parameters<VirtualObjects<PaperspaceMachine>["edit"]>): void {
-    this.#machines.edit(...asked);
+  edit(...args: Parameters<VirtualObjects<PaperspaceMachine>["edit"]>): void {
+    this.#machines.edit(...args);
   }
 
-  delete(...asked: Parameters<VirtualObjects<PaperspaceMachine>["delete"]>): void {
-    this.#machines.delete(...asked);
+  delete(...args: Parameters<VirtualObjects<PaperspaceMachine>["delete"]>): void {
+    this.#machines.delete(...args);
   }
 
-  get(...asked: Parameters<VirtualObjects<PaperspaceMachine>["get"]>): PaperspaceMachine | undefined {
-    return this.#machines.get(...asked);
+  get(...args: Parameters<VirtualObjects<PaperspaceMachine>["get"]>): PaperspaceMachine | undefined {
+    return this.#machines.get(...args);
   }
 
-  condition(...asked: Parameters<VirtualObjects<PaperspaceMachine>["condition"]>) {
-    return this.#machines.condition(...asked);
+  condition(...args: Parameters<VirtualObjects<PaperspaceMachine>["condition"]>) {
+    return this.#machines.condition(...args);
   }
 
   /** Moves time on until `done`, at most `limitMs`; throws with `what` and the object when it never comes. */

@@ -129,8 +129,8 @@ function upsertDeployment(c: Signed) {
     path: issue.path === "/" ? "/config" : `/config${issue.path}`,
   }));
   if (issues.length > 0) {
-    const told = issues.map((i) => `${i.path} ${i.message}`).join("; ");
-    throw new ApiError("BAD_REQUEST", `Invalid request: ${told}`, issues);
+    const problems = issues.map((i) => `${i.path} ${i.message}`).join("; ");
+    throw new ApiError("BAD_REQUEST", `Invalid request: ${problems}`, issues);
   }
   const gitHeaders: GitHeaders = {};
   for (const name of GIT_HEADERS) gitHeaders[name] = c.headers[name];

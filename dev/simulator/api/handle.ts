@@ -277,8 +277,8 @@ function aborted(signal: AbortSignal): Promise<unknown> {
 
 function refuse(issues: { path: string; message: string }[]): void {
   if (issues.length === 0) return;
-  const told = issues.map((i) => `${i.path} ${i.message}`).join("; ");
-  throw new ApiError("BAD_REQUEST", `Invalid request: ${told}`, issues);
+  const problems = issues.map((i) => `${i.path} ${i.message}`).join("; ");
+  throw new ApiError("BAD_REQUEST", `Invalid request: ${problems}`, issues);
 }
 
 function match(path: string, wanted: string[]): Record<string, string> | undefined {

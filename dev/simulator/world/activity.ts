@@ -36,14 +36,14 @@ export function noteChanges(
 ): void {
   const was = meaningOf(before);
   const is = meaningOf(after);
-  const tell = (action: ActivityRecord["action"], data: ActivityRecord["data"] = null) =>
+  const record = (action: ActivityRecord["action"], data: ActivityRecord["data"] = null) =>
     note(world, deployment, action, userId, data);
-  const told = world.activity.length;
-  if (differsOtherwise(before, after)) tell("deployment.updated");
-  if (was.isEnabled !== is.isEnabled) tell(is.isEnabled ? "deployment.enabled" : "deployment.disabled");
-  if (was.replicas !== is.replicas) tell("deployment.scaled", { from: was.replicas, to: is.replicas });
+  const noted = world.activity.length;
+  if (differsOtherwise(before, after)) record("deployment.updated");
+  if (was.isEnabled !== is.isEnabled) record(is.isEnabled ? "deployment.enabled" : "deployment.disabled");
+  if (was.replicas !== is.replicas) record("deployment.scaled", { from: was.replicas, to: is.replicas });
   if ((was.autoscaling === null) !== (is.autoscaling === null)) {
-    tell(is.autoscaling ? "deployment.autoscaling.enabled" : "deployment.autoscaling.disabled");
+    record(is.autoscaling ? "deployment.autoscaling.enabled" : "deployment.autoscaling.disabled");
   }
-  if (world.activity.length === told) tell("deployment.updated");
+  if (world.activity.length === noted) record("deployment.updated");
 }

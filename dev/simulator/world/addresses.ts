@@ -59,13 +59,13 @@ export function claimStatic(world: World, machine: MachineRecord): string {
 
 /** After a change of publicIpType: a static address stays with the account, a dynamic one is there only while on. */
 export function changeAddress(world: World, machine: MachineRecord): void {
-  letGo(world, machine);
+  detachAddress(world, machine);
   if (isOn(machine) || machine.settings.publicIpType === "static") renewAddress(world, machine);
   else machine.publicIp = null;
 }
 
 /** A static address outlives its machine, and its machine's wish for it (observed-in-the-field 11). */
-export function letGo(world: World, machine: MachineRecord): void {
+export function detachAddress(world: World, machine: MachineRecord): void {
   for (const address of world.teams.get(machine.teamId)?.staticAddresses ?? []) {
     if (address.machineId === machine.id) address.machineId = null;
   }
@@ -92,7 +92,7 @@ function newStatic(world: World, team: Team, region: string, machineId: string |
 /** The machine is static from now on; another static address that it had stays with the account. */
 function give(world: World, address: StaticAddress, machine: MachineRecord): void {
   changeSettings(world, machine, () => {
-    letGo(world, machine);
+    detachAddress(world, machine);
     address.machineId = machine.id;
     machine.settings.publicIpType = "static";
     machine.publicIp = address.ip;

@@ -286,8 +286,8 @@ export function behaviourWith(base: Readonly<Behaviour>, changes: Partial<Behavi
       typeof allowed === "string"
         ? typeof value === allowed
         : (allowed as readonly unknown[]).includes(value);
-    const told = typeof allowed === "string" ? `a ${allowed}` : `one of ${allowed.join(", ")}`;
-    if (!fits) throw new TypeError(`behaviour: ${name} must be ${told}; it is ${JSON.stringify(value)}`);
+    const expected = typeof allowed === "string" ? `a ${allowed}` : `one of ${allowed.join(", ")}`;
+    if (!fits) throw new TypeError(`behaviour: ${name} must be ${expected}; it is ${JSON.stringify(value)}`);
   }
   return { ...base, ...changes };
 }

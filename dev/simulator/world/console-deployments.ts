@@ -4,7 +4,7 @@
  */
 
 import { note } from "./activity.ts";
-import { inOlderWords, meaningOf } from "./deployment-config.ts";
+import { inOlderSchema, meaningOf } from "./deployment-config.ts";
 import { writeLog } from "./deployment-logs.ts";
 import type {
   Config,
@@ -114,8 +114,8 @@ export class DeploymentConsole {
   ): InstanceRecord {
     const deployment = this.deployment(id);
     const instance = this.#instance(deployment, instanceId);
-    const told = message ?? "Container exited with code 1";
-    rollouts.crash(this.#world, deployment, instance.instanceId, told, startsOver);
+    const text = message ?? "Container exited with code 1";
+    rollouts.crash(this.#world, deployment, instance.instanceId, text, startsOver);
     return instance;
   }
 
@@ -173,7 +173,7 @@ export class DeploymentConsole {
   /** Stores the latest configuration in the words of an older version, as deployments of old have it. */
   rewrite(id: string, version: "v0alpha0" | "v0alpha1"): void {
     const spec = rollouts.latestSpec(this.deployment(id));
-    spec.data = inOlderWords(spec.data, version);
+    spec.data = inOlderSchema(spec.data, version);
   }
 
   /** The stored configuration cannot be read (latestSpec null) until the next upsert, or until `invalid` is false. */

@@ -86,7 +86,7 @@ export function differsOtherwise(before: Config, after: Config): boolean {
 }
 
 /** As a deployment of old has it stored (section 4); what an older version has no word for is left out. */
-export function inOlderWords(config: Config, version: "v0alpha0" | "v0alpha1"): Config {
+export function inOlderSchema(config: Config, version: "v0alpha0" | "v0alpha1"): Config {
   if (config.apiVersion === "v0alpha0") return { ...structuredClone(config), apiVersion: "v0alpha0" };
   if (version === "v0alpha1") return { ...structuredClone(config), apiVersion: version };
   const { resources, integrations = [], basicAuthKey: _, healthchecks, ...rest } = structuredClone(config);

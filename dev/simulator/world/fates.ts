@@ -76,8 +76,8 @@ const isOfInstances = (fate: Fate): fate is InstanceFate =>
 
 /** What was said last about a part of the name counts first. */
 function imageFate(world: World, image: string): Fate | null | undefined {
-  const told: [string, Fate | null][] = [...Object.entries(IMAGE_FATES), ...world.imageFates];
-  return told.findLast(([part]) => image.includes(part))?.[1];
+  const fates: [string, Fate | null][] = [...Object.entries(IMAGE_FATES), ...world.imageFates];
+  return fates.findLast(([part]) => image.includes(part))?.[1];
 }
 
 function unknownSecret(world: World, deployment: DeploymentRecord, config: Config) {

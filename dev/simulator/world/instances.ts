@@ -20,7 +20,7 @@ const LONGEST_BACK_OFF_MS = 300_000;
 const KEPT_HISTORY = 50;
 
 /** Where an instance belongs, and who wants to know what becomes of it. */
-export interface Place {
+export interface InstanceContext {
   world: World;
   deployment: DeploymentRecord;
   run: RunRecord;
@@ -29,8 +29,8 @@ export interface Place {
 }
 
 /** A new one, which waits at first. `nth`: of those that begin together. */
-export function addInstance(place: Place, nth: number): InstanceRecord {
-  const { world, run } = place;
+export function addInstance(context: InstanceContext, nth: number): InstanceRecord {
+  const { world, run } = context;
   const instance: InstanceRecord = {
     id: world.uuid(),
     instanceId: world.id("in"),
@@ -48,33 +48,40 @@ export function addInstance(place: Place, nth: number): InstanceRecord {
   run.instances.push(instance);
   enter(world, instance, "pending", null);
   const { instancePendingMs, instanceStaggerMs } = world.behaviour;
-  next(place, instance, instancePendingMs + nth * instanceStaggerMs, "pending", () => seat(place, instance));
+  next(context, instance, instancePendingMs + nth * instanceStaggerMs, "pending", () =>
+    schedule(context, instance),
+  );
   return instance;
 }
 
 /** Starts the container over, at once, whatever it was waiting for. */
-export function restart(place: Place, instance: InstanceRecord): void {
+export function restart(context: InstanceContext, instance: InstanceRecord): void {
   dropPlans(instance);
-  if (instance.slot) start(place, instance);
-  else seat(place, instance);
+  if (instance.slot) start(context, instance);
+  else schedule(context, instance);
 }
 
 /** The container ended by itself; it starts over after a while, unless it is to stay so. */
-export function fail(place: Place, instance: InstanceRecord, message: string, startsOver = true): void {
-  const { world } = place;
+export function fail(
+  context: InstanceContext,
+  instance: InstanceRecord,
+  message: string,
+  startsOver = true,
+): void {
+  const { world } = context;
   dropPlans(instance);
   instance.failures++;
   enter(world, instance, "errored", message);
-  log(place, instance, message);
-  place.changed();
+  log(context, instance, message);
+  context.changed();
   if (!startsOver) return;
   const backOff = world.behaviour.instanceRestartMs * 2 ** (instance.failures - 1);
-  plan(place, instance, Math.min(backOff, LONGEST_BACK_OFF_MS), () => start(place, instance));
+  plan(context, instance, Math.min(backOff, LONGEST_BACK_OFF_MS), () => start(context, instance));
 }
 
 /** Takes it down; it is listed until it has stopped. */
-export function stop(place: Place, instance: InstanceRecord): void {
-  const { world } = place;
+export function stop(context: InstanceContext, instance: InstanceRecord): void {
+  const { world } = context;
   dropPlans(instance);
   enter(world, instance, "stopping", null);
   world.laterIn(instance.pending, world.behaviour.instanceStopMs, () => finish(world, instance));
@@ -107,23 +114,23 @@ export function dropPlans(instance: InstanceRecord): void {
 }
 
 /** Becomes ready at once, by no rule. */
-export function makeReady(place: Place, instance: InstanceRecord): void {
-  const { machineType, region } = meaningOf(place.run.spec.data);
+export function makeReady(context: InstanceContext, instance: InstanceRecord): void {
+  const { machineType, region } = meaningOf(context.run.spec.data);
   dropPlans(instance);
   instance.slot ??= { machineType, region };
-  if (instance.state !== "running") enter(place.world, instance, "running", null);
+  if (instance.state !== "running") enter(context.world, instance, "running", null);
   instance.isReady = true;
   instance.failures = 0;
-  place.changed();
+  context.changed();
 }
 
 /** Looks for a machine again and again, as a scheduler does. */
-function seat(place: Place, instance: InstanceRecord): void {
-  const { world, run } = place;
+function schedule(context: InstanceContext, instance: InstanceRecord): void {
+  const { world, run } = context;
   const { machineType, region } = meaningOf(run.spec.data);
   if (isDeployable(machineType) && world.hasCapacity(machineType, region)) {
     instance.slot = { machineType, region };
-    return start(place, instance);
+    return start(context, instance);
   }
   const message = isDeployable(machineType)
     ? `There is currently no capacity for ${machineType} in ${region}`
@@ -131,45 +138,51 @@ function seat(place: Place, instance: InstanceRecord): void {
   if (instance.stateMessage !== message) enter(world, instance, "pending", message);
   // Never at once, or it would look for ever without any time passing.
   const ms = Math.max(1_000, world.behaviour.instancePendingMs);
-  next(place, instance, ms, "pending", () => seat(place, instance));
+  next(context, instance, ms, "pending", () => schedule(context, instance));
 }
 
-function start(place: Place, instance: InstanceRecord): void {
-  const { world, deployment, run } = place;
+function start(context: InstanceContext, instance: InstanceRecord): void {
+  const { world, deployment, run } = context;
   const { image } = run.spec.data;
   enter(world, instance, "starting", null);
-  log(place, instance, `Pulling image ${image}`);
-  next(place, instance, world.behaviour.instanceStartMs, "starting", () => {
+  log(context, instance, `Pulling image ${image}`);
+  next(context, instance, world.behaviour.instanceStartMs, "starting", () => {
     const trouble = troubleOf(world, deployment, run.spec.data);
-    if (trouble?.fate === "pull") return fail(place, instance, trouble.message);
-    log(place, instance, `Pulled image ${image}`);
-    runOn(place, instance);
+    if (trouble?.fate === "pull") return fail(context, instance, trouble.message);
+    log(context, instance, `Pulled image ${image}`);
+    runOn(context, instance);
   });
 }
 
-function runOn(place: Place, instance: InstanceRecord): void {
-  const { world, deployment, run } = place;
+function runOn(context: InstanceContext, instance: InstanceRecord): void {
+  const { world, deployment, run } = context;
   const { startup, readiness } = meaningOf(run.spec.data).checks;
   enter(world, instance, "running", null);
-  log(place, instance, "Container started");
+  log(context, instance, "Container started");
   const delays = (startup?.initialDelaySeconds ?? 0) + (readiness?.initialDelaySeconds ?? 0);
-  next(place, instance, world.behaviour.instanceReadyMs + delays * 1_000, "unready", () => {
+  next(context, instance, world.behaviour.instanceReadyMs + delays * 1_000, "unready", () => {
     const trouble = troubleOf(world, deployment, run.spec.data);
     // Nothing more happens to one that never gets ready, until somebody starts it over.
     if (trouble?.fate === "unready") {
       instance.stateMessage = trouble.message;
-      return log(place, instance, trouble.message);
+      return log(context, instance, trouble.message);
     }
-    if (trouble) return fail(place, instance, trouble.message);
-    log(place, instance, "Listening");
-    makeReady(place, instance);
+    if (trouble) return fail(context, instance, trouble.message);
+    log(context, instance, "Listening");
+    makeReady(context, instance);
   });
 }
 
 /** A step of its course, before which a person may hold it. */
-function next(place: Place, instance: InstanceRecord, ms: number, hold: Hold, step: () => void): void {
-  plan(place, instance, ms, () => {
-    const { deployment } = place;
+function next(
+  context: InstanceContext,
+  instance: InstanceRecord,
+  ms: number,
+  hold: Hold,
+  step: () => void,
+): void {
+  plan(context, instance, ms, () => {
+    const { deployment } = context;
     if (deployment.hold !== hold) return step();
     const { history } = instance;
     const mark = history.at(-1);
@@ -178,10 +191,10 @@ function next(place: Place, instance: InstanceRecord, ms: number, hold: Hold, st
   });
 }
 
-function plan({ world }: Place, instance: InstanceRecord, ms: number, fn: () => void): void {
+function plan({ world }: InstanceContext, instance: InstanceRecord, ms: number, fn: () => void): void {
   world.laterIn(instance.pending, ms, fn);
 }
 
-function log({ world, deployment, run }: Place, instance: InstanceRecord, message: string): void {
+function log({ world, deployment, run }: InstanceContext, instance: InstanceRecord, message: string): void {
   writeLog(world, deployment, message, { jobId: run.id, instanceId: instance.instanceId });
 }

@@ -273,7 +273,7 @@ describe("the life of a machine", () => {
 });
 
 describe("determinism", () => {
-  const story = async (seed: number) => {
+  const eventLog = async (seed: number) => {
     const { clock, sim, create, ok } = setUp({ seed, behaviour: { jitter: 0.3 } });
     const { data } = await create();
     await create({ name: "second", publicIpType: "static" });
@@ -284,11 +284,11 @@ describe("determinism", () => {
   };
 
   it("tells the same story for the same seed, so that a failing run can be played again", async () => {
-    expect(await story(7)).toBe(await story(7));
+    expect(await eventLog(7)).toBe(await eventLog(7));
   });
 
   it("tells another one for another seed", async () => {
-    expect(await story(7)).not.toBe(await story(8));
+    expect(await eventLog(7)).not.toBe(await eventLog(8));
   });
 
   it("starts anew after a reset as if it had just been made", async () => {

@@ -3,7 +3,7 @@
  * Whether it is accepted is decided in actions.ts. A state changes here and in console.ts only.
  */
 
-import { letGo, renewAddress } from "./addresses.ts";
+import { detachAddress, renewAddress } from "./addresses.ts";
 import { between } from "./random.ts";
 import { type EventName, type EventRecord, isOn, type MachineRecord, type MachineState } from "./records.ts";
 import { detachScripts } from "./scripts.ts";
@@ -134,7 +134,7 @@ export function vanish(world: World, machine: MachineRecord): void {
   goOff(world, machine);
   machine.deleting = null;
   machine.dtDeleted = world.iso();
-  letGo(world, machine);
+  detachAddress(world, machine);
   detachScripts(world, machine);
   dropSnapshots(world, machine);
 }

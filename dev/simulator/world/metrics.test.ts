@@ -101,8 +101,8 @@ describe("metrics of a deployment", () => {
     deployments.setMetric(id, "requests_per_second", ["1", "", "NaN"]);
     deployments.setMetric(id, "cpu", []);
     expect(await metric(id, "requests_total")).toMatchObject({ value: "-1" });
-    const told = (await metric<Point[]>(id, "requests_per_second")).map((p) => p.value);
-    expect(told.slice(0, 3)).toEqual(["1", "", "NaN"]);
+    const values = (await metric<Point[]>(id, "requests_per_second")).map((p) => p.value);
+    expect(values.slice(0, 3)).toEqual(["1", "", "NaN"]);
     expect(await metric(id, "cpu")).toEqual([]);
     deployments.setMetric(id, "cpu", null);
     expect(await metric(id, "cpu")).toHaveLength(2);

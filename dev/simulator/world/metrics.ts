@@ -55,10 +55,10 @@ export function metricsOf(
   metric: Metric,
   timeframe: keyof typeof FRAMES = "hour",
 ): unknown {
-  const told = deployment.metrics.get(metric);
-  if (world.behaviour.metricPoints === "none" || told?.length === 0) return [];
+  const fixed = deployment.metrics.get(metric);
+  if (world.behaviour.metricPoints === "none" || fixed?.length === 0) return [];
   const figure = (seriesOf: string, at: number, n: number) => {
-    if (told) return told[n % told.length] ?? "";
+    if (fixed) return fixed[n % fixed.length] ?? "";
     const { metricValues } = world.behaviour;
     return metricValues === "numbers"
       ? amountOf(metric, chanceOf(world, deployment, metric, seriesOf, at))

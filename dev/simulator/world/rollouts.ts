@@ -6,7 +6,7 @@
 import { isOff, meaningOf, templateOf } from "./deployment-config.ts";
 import type { DeploymentRecord, Hold, RunRecord, SpecRecord } from "./deployment-records.ts";
 import { specError } from "./fates.ts";
-import { addInstance, fail, finish, makeReady, type Place, restart, stop } from "./instances.ts";
+import { addInstance, fail, finish, type InstanceContext, makeReady, restart, stop } from "./instances.ts";
 import type { World } from "./world.ts";
 
 export const latestSpec = (deployment: DeploymentRecord) => deployment.specs.at(-1) as SpecRecord;
@@ -36,10 +36,10 @@ export function submit(world: World, deployment: DeploymentRecord): void {
 /** The number of replicas changes, by the configuration or by the cloud itself. */
 export function scale(world: World, deployment: DeploymentRecord, run: RunRecord, replicas: number): void {
   run.replicas = replicas;
-  const place = placeOf(world, deployment, run);
+  const context = contextOf(world, deployment, run);
   const living = livingOf(run);
-  for (let i = living.length; i < replicas; i++) addInstance(place, i - living.length);
-  for (const instance of living.slice(replicas)) stop(place, instance);
+  for (let i = living.length; i < replicas; i++) addInstance(context, i - living.length);
+  for (const instance of living.slice(replicas)) stop(context, instance);
   settle(world, deployment, run);
 }
 
@@ -77,7 +77,7 @@ export function complete(world: World, deployment: DeploymentRecord): void {
   if (!current) return;
   for (const instance of current.instances) if (instance.state === "stopping") finish(world, instance);
   for (const instance of livingOf(current)) {
-    if (!instance.isReady) makeReady(placeOf(world, deployment, current), instance);
+    if (!instance.isReady) makeReady(contextOf(world, deployment, current), instance);
   }
   spec.dtHealthy ??= world.iso();
 }
@@ -93,7 +93,7 @@ export function crash(
   const run = deployment.runs.findLast((r) => r.instances.some((i) => i.instanceId === instanceId));
   const instance = run?.instances.find((i) => i.instanceId === instanceId && !i.dtFinished);
   if (!run || !instance) throw new Error(`there is no instance ${instanceId}`);
-  fail(placeOf(world, deployment, run), instance, message, startsOver);
+  fail(contextOf(world, deployment, run), instance, message, startsOver);
 }
 
 /** All that do not do well start over, as when their trouble ends. */
@@ -102,7 +102,7 @@ export function restartUnready(world: World, deployment: DeploymentRecord): void
     for (const instance of livingOf(run)) {
       if (instance.isReady) continue;
       instance.failures = 0;
-      restart(placeOf(world, deployment, run), instance);
+      restart(contextOf(world, deployment, run), instance);
     }
   }
 }
@@ -110,7 +110,7 @@ export function restartUnready(world: World, deployment: DeploymentRecord): void
 /** All start over, and meet whatever is wrong by now. */
 export function restartAll(world: World, deployment: DeploymentRecord): void {
   for (const run of activeRuns(deployment)) {
-    for (const instance of livingOf(run)) restart(placeOf(world, deployment, run), instance);
+    for (const instance of livingOf(run)) restart(contextOf(world, deployment, run), instance);
   }
 }
 
@@ -176,8 +176,8 @@ function settle(world: World, deployment: DeploymentRecord, run: RunRecord): voi
 function endRun(world: World, deployment: DeploymentRecord, run: RunRecord): void {
   if (run.isEnding) return;
   run.isEnding = true;
-  const place = placeOf(world, deployment, run);
-  for (const instance of run.instances) if (!instance.dtFinished) stop(place, instance);
+  const context = contextOf(world, deployment, run);
+  for (const instance of run.instances) if (!instance.dtFinished) stop(context, instance);
   world.later(world.behaviour.instanceStopMs, () => finishRun(world, run));
 }
 
@@ -188,6 +188,6 @@ function finishRun(world: World, run: RunRecord): void {
   run.dtFinished = world.iso();
 }
 
-function placeOf(world: World, deployment: DeploymentRecord, run: RunRecord): Place {
+function contextOf(world: World, deployment: DeploymentRecord, run: RunRecord): InstanceContext {
   return { world, deployment, run, changed: () => settle(world, deployment, run) };
 }

@@ -44,8 +44,8 @@ describe.each([
       await call("GET", path),
     ];
     expect(answers.map((a) => a.status)).toEqual([200, 200, 200, 200, 200]);
-    const told = JSON.stringify([answers, sim.calls.list(), sim.console.state(), sim.conformance.report()]);
-    expect(told).not.toContain(VALUE);
+    const shown = JSON.stringify([answers, sim.calls.list(), sim.console.state(), sim.conformance.report()]);
+    expect(shown).not.toContain(VALUE);
     expect(sim.console.state().secrets).toMatchObject([{ name: "TOKEN", valueLength: VALUE.length }]);
     expect(sim.console.secret(owner, "TOKEN").value).toBe(VALUE);
   });

@@ -22,11 +22,11 @@ function withSnapshots(behaviour: Partial<Behaviour> = {}) {
   const list = async (query = "") => (await ok<Page<Snapshot>>("GET", `/snapshots${query}`)).items;
   const restore = (id: string, body: object = {}) => call("POST", `/snapshots/${id}/restore`, body);
   /** `name state` of the machine's events of snapshots, oldest first. */
-  const told = async (machineId: string) => {
+  const eventsOf = async (machineId: string) => {
     const { items } = await ok<Page<EventView>>("GET", `/machine-events?machineId=${machineId}&order=asc`);
     return items.filter((e) => e.name.startsWith("snapshot")).map((e) => `${e.name} ${e.state}`);
   };
-  return { ...parts, take, taken, list, restore, told };
+  return { ...parts, take, taken, list, restore, eventsOf };
 }
 
 describe("a snapshot", () => {
@@ -198,7 +198,7 @@ describe("restoring", () => {
   });
 
   it("takes a snapshot of what is there first, where asked for", async () => {
-    const { clock, sim, machineIn, list, taken, restore, told } = withSnapshots();
+    const { clock, sim, machineIn, list, taken, restore, eventsOf } = withSnapshots();
     const id = await machineIn("off");
     const snapshot = await taken(id);
     await restore(snapshot.id, { createSnapshotBeforeRestore: true });
@@ -206,12 +206,16 @@ describe("restoring", () => {
     expect(await list()).toHaveLength(2);
     expect(sim.console.machine(id).restoredFrom).toBeNull();
     await clock.advance(60_000);
-    expect(await told(id)).toEqual(["snapshot-create done", "snapshot-restore done", "snapshot-create done"]);
+    expect(await eventsOf(id)).toEqual([
+      "snapshot-create done",
+      "snapshot-restore done",
+      "snapshot-create done",
+    ]);
     expect(sim.console.machine(id).restoredFrom).toBe(snapshot.id);
   });
 
   it("does not happen when the snapshot before it failed, or its own event did", async () => {
-    const { clock, sim, machineIn, taken, restore, told } = withSnapshots();
+    const { clock, sim, machineIn, taken, restore, eventsOf } = withSnapshots();
     const id = await machineIn("off");
     const snapshot = await taken(id);
     sim.console.failNext({ event: "snapshot-create" });
@@ -221,7 +225,7 @@ describe("restoring", () => {
     await restore(snapshot.id);
     await clock.advance(90_000);
     expect(sim.console.machine(id).restoredFrom).toBeNull();
-    expect(await told(id)).toEqual([
+    expect(await eventsOf(id)).toEqual([
       "snapshot-create done",
       "snapshot-restore error",
       "snapshot-create error",
@@ -252,7 +256,7 @@ describe("restoring", () => {
 
 describe("automatic snapshots", () => {
   it("drop the oldest beyond autoSnapshotSaveCount, and never one that somebody made", async () => {
-    const { clock, sim, ok, machineIn, list, taken, told } = withSnapshots();
+    const { clock, sim, ok, machineIn, list, taken, eventsOf } = withSnapshots();
     const id = await machineIn("ready", { autoSnapshotEnabled: true, autoSnapshotSaveCount: 2 });
     await taken(id, "mine");
     const ids: string[] = [];
@@ -263,7 +267,7 @@ describe("automatic snapshots", () => {
     const left = await list("?order=asc");
     expect(left.map((s) => s.id).slice(1)).toEqual(ids.slice(2));
     expect(left.map((s) => s.isAutoSnapshot)).toEqual([false, true, true]);
-    expect((await told(id)).filter((e) => e === "snapshot-delete done")).toHaveLength(2);
+    expect((await eventsOf(id)).filter((e) => e === "snapshot-delete done")).toHaveLength(2);
     await ok("PUT", `/machines/${id}`, { autoSnapshotSaveCount: 5 });
     sim.console.autoSnapshot(id);
     await clock.advance(60_000);
@@ -294,30 +298,30 @@ describe("restore points", () => {
   });
 
   it("put the disk back after every shutdown, whoever shut the machine down", async () => {
-    const { act, clock, sim, create, list, told } = withSnapshots();
+    const { act, clock, sim, create, list, eventsOf } = withSnapshots();
     const { data } = await create({ takeInitialSnapshot: true, ...POINT });
     await clock.advance(120_000);
     await act(data.id, "stop");
     await clock.advance(120_000);
-    expect(await told(data.id)).toEqual(["snapshot-create done", "snapshot-restore done"]);
+    expect(await eventsOf(data.id)).toEqual(["snapshot-create done", "snapshot-restore done"]);
     expect(sim.console.machine(data.id).restoredFrom).toBe((await list())[0]?.id);
     await act(data.id, "start");
     await clock.advance(120_000);
     sim.console.autoShutdown(data.id);
     await clock.advance(120_000);
-    expect(await told(data.id)).toHaveLength(3);
+    expect(await eventsOf(data.id)).toHaveLength(3);
   });
 
   it.each([
     ["is not enabled", { restorePointEnabled: false }],
     ["names no snapshot", { ...POINT }],
   ])("do nothing where one %s", async (_name, settings) => {
-    const { act, clock, ok, machineIn, told } = withSnapshots();
+    const { act, clock, ok, machineIn, eventsOf } = withSnapshots();
     const id = await machineIn("ready");
     await ok("PUT", `/machines/${id}`, settings);
     await act(id, "stop");
     await clock.advance(120_000);
-    expect(await told(id)).toEqual([]);
+    expect(await eventsOf(id)).toEqual([]);
   });
 
   it("rest on a snapshot of the machine itself only, under a code that can be set", async () => {

@@ -95,11 +95,11 @@ describe("a custom template", () => {
   it.each([
     ["machine", true],
     ["null", false],
-  ] as const)("has an event whose machineId is as templateEventMachine says: %s", async (rule, isTold) => {
+  ] as const)("has an event whose machineId is as templateEventMachine says: %s", async (rule, isShown) => {
     const { clock, event, machineIn, make } = withTemplates({ templateEventMachine: rule });
     const id = await machineIn("ready");
     const { event: created } = await make(id);
-    expect(created.machineId).toBe(isTold ? id : null);
+    expect(created.machineId).toBe(isShown ? id : null);
     await clock.advance(90_000);
     expect((await event(created.id)).state).toBe("done");
   });

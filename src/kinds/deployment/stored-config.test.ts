@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { CONFIGS } from "../../../dev/simulator/api/schemas-deployments.ts";
 import { issuesOf } from "../../../dev/simulator/validate.ts";
 import { DEFAULT_BEHAVIOUR } from "../../../dev/simulator/world/behaviour.ts";
-import { inOlderWords } from "../../../dev/simulator/world/deployment-config.ts";
+import { inOlderSchema } from "../../../dev/simulator/world/deployment-config.ts";
 import {
   anyBehaviour,
   anySpec,
@@ -43,7 +43,7 @@ describe("what was sent, as Paperspace stores it", () => {
     fc.assert(
       fc.property(anySpec, anyBehaviour, (spec, behaviour) => {
         const sent = configOf(spec, "web", resolve);
-        const older = inOlderWords(inStoredForm(sent, behaviour), "v0alpha1");
+        const older = inOlderSchema(inStoredForm(sent, behaviour), "v0alpha1");
         expect(differences(leavesOf(sent), storedLeaves(older))).toEqual([]);
       }),
     );
@@ -54,7 +54,7 @@ describe("what was sent, as Paperspace stores it", () => {
       fc.property(anySpec, anyBehaviour, fc.integer({ min: 1, max: 65535 }), (spec, behaviour, port) => {
         const { integrations: _, basicAuthSecretRef: __, ...rest } = spec;
         const sent = configOf({ ...rest, ports: [port] }, "web", resolve);
-        const older = inOlderWords(
+        const older = inOlderSchema(
           inStoredForm(sent, { ...behaviour, storedHealthChecks: "asSent" }),
           "v0alpha0",
         );

@@ -4,12 +4,12 @@ import type { DeploymentRecord } from "../../dev/simulator/world/deployment-reco
 import type { PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { isReady, projectSecrets } from "./scenario-world-deployments.ts";
-import type { VirtualStage } from "./virtual-driver.ts";
+import type { VirtualDriver } from "./virtual-driver.ts";
 
 type Object_ = PaperspaceDeployment;
 
-export class StoryTruth {
-  readonly #stage: VirtualStage<Object_>;
+export class DeploymentScenarioChecks {
+  readonly #driver: VirtualDriver<Object_>;
   readonly #names: readonly string[];
   /** Made in the console, with how many specs each had when the console touched it last. */
   readonly foreign = new Map<string, number>();
@@ -18,13 +18,13 @@ export class StoryTruth {
   /** What the Secret of each object holds. */
   readonly values = new Map<string, string>();
 
-  constructor(stage: VirtualStage<Object_>, names: readonly string[]) {
-    this.#stage = stage;
+  constructor(driver: VirtualDriver<Object_>, names: readonly string[]) {
+    this.#driver = driver;
     this.#names = names;
   }
 
   alive(): DeploymentRecord[] {
-    return [...this.#stage.sim.world.deployments.values()].filter(({ dtDeleted }) => dtDeleted === null);
+    return [...this.#driver.sim.world.deployments.values()].filter(({ dtDeleted }) => dtDeleted === null);
   }
 
   /** The first configuration of a deployment says whose it is. */
@@ -35,8 +35,8 @@ export class StoryTruth {
   /** Those that were left behind on purpose. */
   #orphans(): DeploymentRecord[] {
     const uids =
-      [...this.#stage.sim.world.deployments.keys()].length > 0 ? this.orphaning : new Set<string>();
-    const released = this.#stage.world.kube.storage.events
+      [...this.#driver.sim.world.deployments.keys()].length > 0 ? this.orphaning : new Set<string>();
+    const released = this.#driver.world.kube.storage.events
       .filter(
         ({ of, type, object }) =>
           of.plural === "paperspacedeployments" && type === "DELETED" && uids.has(object.metadata.uid ?? ""),
@@ -49,7 +49,7 @@ export class StoryTruth {
     return this.alive().filter(({ id }) => released.includes(id));
   }
 
-  onePerObject(): void {
+  checkOnePerObject(): void {
     const orphans = this.#orphans().map(({ id }) => id);
     for (const name of this.#names) {
       const mine = this.alive().filter(
@@ -63,7 +63,7 @@ export class StoryTruth {
         throw new Error(`${name} has ${mine.length} deployments: ${mine.map(({ id }) => id)}`);
     }
     for (const [id, specs] of this.foreign) {
-      const one = this.#stage.sim.world.deployments.get(id);
+      const one = this.#driver.sim.world.deployments.get(id);
       if (one?.dtDeleted || one?.isDeleting) throw new Error(`a foreign deployment ${id} was deleted`);
       // Lists lack what is new: then an upsert of the name meets it, once, and the object is told that it is another's.
       if (one && one.specs.length > specs + this.#names.length)
@@ -73,7 +73,7 @@ export class StoryTruth {
 
   /** Ready and as declared, or stalled for a reason that holds. */
   isSettled(name: string): boolean {
-    const object = this.#stage.get(name);
+    const object = this.#driver.get(name);
     if (!object) return true;
     const { metadata, status } = object;
     if (metadata.deletionTimestamp) return false;
@@ -128,9 +128,9 @@ export class StoryTruth {
       const name = /^secret:(.*)$/.exec(text ?? "")?.[1];
       return name === undefined
         ? text
-        : [...this.#stage.sim.world.secrets.values()].find((one) => one.name === name)?.value;
+        : [...this.#driver.sim.world.secrets.values()].find((one) => one.name === name)?.value;
     };
-    const settings = this.#stage.world.kube.storage.events.findLast(
+    const settings = this.#driver.world.kube.storage.events.findLast(
       ({ of }) => of.plural === "configmaps",
     )?.object;
     const { level } = (settings as { data?: Record<string, string> })?.data ?? {};
@@ -161,9 +161,9 @@ export class StoryTruth {
     return Object.keys(pairs).filter((field) => pairs[field]?.[0] !== pairs[field]?.[1]);
   }
 
-  nothingStray(): void {
+  checkNothingLeaked(): void {
     const orphans = this.#orphans();
-    const objects = this.#names.flatMap((name) => stageObject(this.#stage.get(name)));
+    const objects = this.#names.flatMap((name) => asList(this.#driver.get(name)));
     const owned = [
       ...objects.flatMap(({ status }) => status?.id ?? []),
       ...orphans.map(({ id }) => id),
@@ -180,16 +180,16 @@ export class StoryTruth {
         .filter(({ id }) => this.foreign.has(id))
         .flatMap(({ specs }) => specs.flatMap(({ data }) => secretNames(data))),
     ]);
-    const strays = projectSecrets(this.#stage.world).filter(
+    const strays = projectSecrets(this.#driver.world).filter(
       (name) => name.startsWith("k8s_") && !known.has(name),
     );
     // What an orphaned object had is no more written down anywhere.
     if (strays.length > 0 && this.orphaning.size === 0)
       throw new Error(`project secrets ${strays.join()} are nobody's`);
-    this.onePerObject();
+    this.checkOnePerObject();
   }
 }
 
-function stageObject(object: Object_ | undefined): Object_[] {
+function asList(object: Object_ | undefined): Object_[] {
   return object ? [object] : [];
 }
