@@ -1,6 +1,6 @@
 /**
- * The log of all calls: what a client asked and what it was told. Headers are left out and secrets in bodies are blacked
- * out, so that neither a key nor a secret gets in here.
+ * The log of all calls: requests and answers. Headers are left out and secrets in bodies are blacked out, so that the
+ * log contains neither a key nor a secret.
  */
 
 import type { Clock } from "../../src/base/clock.ts";
@@ -22,7 +22,7 @@ export interface Call {
   outcome: "pending" | "answered" | "cut";
   /** Null while it waits. Clock time, not simulated time. */
   durationMs: number | null;
-  /** The fault that struck it. */
+  /** The fault that was applied to it. */
   fault?: string;
 }
 
@@ -56,7 +56,7 @@ export class Calls {
   readonly #onEnd: ((call: Call) => void) | undefined;
   #seq = 0;
 
-  /** `onEnd` is told of every call that has ended. */
+  /** `onEnd` is called for every call that has ended. */
   constructor(clock: Clock, onEnd?: (call: Call) => void) {
     this.#clock = clock;
     this.#onEnd = onEnd;

@@ -7,7 +7,7 @@ import { toJsonSchema } from "./openapi.ts";
 import type { Behaviour } from "./world/behaviour.ts";
 import { METRICS } from "./world/metrics.ts";
 
-/** Calls every operation, with answers of every kind, while a machine lives and goes. */
+/** Calls every operation, with answers of every kind, over the lifecycle of a machine. */
 async function walk(behaviour: Partial<Behaviour> = {}, headers: Record<string, string> = {}) {
   const { clock, sim, call, ok, create } = setUp({ behaviour });
   const script = await ok<{ id: string }>("POST", "/startup-scripts", { name: "setup", script: "true" });
@@ -228,7 +228,7 @@ describe.skipIf(!vendor)("every request and answer of a walk through all operati
     }
   });
 
-  it("differs only in the deviations that are listed when switches ask for them", async () => {
+  it("differs only in the listed deviations when switches enable them", async () => {
     const switches = {
       nextPageWhenLast: "null",
       createPlaceholders: "legacy",
@@ -241,7 +241,7 @@ describe.skipIf(!vendor)("every request and answer of a walk through all operati
     expect(report.deviations.map((d) => d.id)).toEqual(ALLOWED_DEVIATIONS.map((d) => d.id));
   });
 
-  it("finds a client that sends what the document does not know", async () => {
+  it("finds a client that sends what the document does not define", async () => {
     const { sim, call } = setUp();
     await call("POST", "/machines", { ...MACHINE, tags: [] });
     await call("GET", "/machines?colour=red");
@@ -263,7 +263,7 @@ describe.skipIf(!vendor)("every request and answer of a walk through all operati
 });
 
 describe("without the vendor's document", () => {
-  it("says that nothing was checked, so that no run passes for a checked one", async () => {
+  it("reports that nothing was checked, so that no run passes for a checked one", async () => {
     const { sim, call } = setUp({ vendorOpenapi: "no-such-file.json" });
     await call("GET", "/machines");
     expect(sim.conformance.report()).toMatchObject({

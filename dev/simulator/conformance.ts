@@ -27,7 +27,7 @@ export interface Report {
   violations: Violation[];
   /** How often each deviation that is meant came up. */
   deviations: { id: string; reason: string; count: number }[];
-  /** One line for people. */
+  /** One readable line. */
   summary: string;
 }
 
@@ -63,25 +63,25 @@ export const ALLOWED_DEVIATIONS: readonly Deviation[] = [
   {
     id: "next-page-null",
     reason:
-      "nextPage is described as null on the last page and declared a string; nextPageWhenLast asks for null",
+      "nextPage is described as null on the last page and declared a string; nextPageWhenLast enables null",
     applies: (v, b) => b.nextPageWhenLast === "null" && v.reason.startsWith("/nextPage "),
   },
   {
     id: "issues",
-    reason: "older schemas and the CLI's parser have `issues` in errors; errorField asks for it",
+    reason: "older schemas and the CLI's parser have `issues` in errors; errorField enables it",
     applies: (v, b) => b.errorField === "issues" && v.reason.includes("additional properties: issues"),
   },
   {
     id: "legacy-placeholders",
-    reason: "machines right after create had null facts in the old API; createPlaceholders asks for them",
+    reason: "machines right after create had null facts in the old API; createPlaceholders enables them",
     applies: (v, b) =>
       b.createPlaceholders === "legacy" && /\/(os|ram|region|storageTotal|storageUsed)\b/.test(v.reason),
   },
   {
     id: "empty-dt-deleted",
     reason:
-      "the documents' samples render dtDeleted as {}, against their own schema; liveDtDeleted asks for it",
-    // A network may be null as a whole, so that what is wrong inside of it is told of the whole, too.
+      "the documents' samples render dtDeleted as {}, against their own schema; liveDtDeleted enables it",
+    // A network may be null as a whole, so that an error inside of it is reported for the whole, too.
     applies: (v, b) =>
       b.liveDtDeleted === "object" &&
       (v.reason.includes("/dtDeleted ") ||
@@ -91,7 +91,7 @@ export const ALLOWED_DEVIATIONS: readonly Deviation[] = [
     id: "partial-git-headers",
     reason:
       "what happens with less than six x-git headers is not documented; partialGitHeaders has them stored as sent",
-    // metadata and latestSpec may be null, so that what is wrong inside of them is told of them as a whole, too.
+    // metadata and latestSpec may be null, so that an error inside of them is reported for them as a whole, too.
     applies: (v, b) =>
       b.partialGitHeaders === "stored" &&
       v.side === "answer" &&

@@ -5,7 +5,7 @@ import type { Page } from "./api/paging.ts";
 import type { FaultAction } from "./faults.ts";
 import type { EventView, MachineView } from "./world/records.ts";
 
-/** What becomes of a create under a fault: what the client saw, and how many machines there are. */
+/** The result of a create under a fault: what the client received, and how many machines exist. */
 async function createUnder(action: FaultAction) {
   const { clock, sim, call } = setUp();
   sim.faults.add({ match: { method: "POST" }, do: action });
@@ -124,7 +124,7 @@ describe("what a client sees, and whether the write took effect", () => {
 });
 
 describe("which requests a fault meets", () => {
-  it("strikes once by default, and after as many as it is to let go", async () => {
+  it("applies once by default, and after as many requests as it is to let pass", async () => {
     const { sim, call } = setUp();
     sim.faults.add({ match: { skip: 1, times: 2 }, do: { status: 500 } });
     const statuses: number[] = [];
@@ -132,7 +132,7 @@ describe("which requests a fault meets", () => {
     expect(statuses).toEqual([200, 500, 500, 200]);
   });
 
-  it("tells requests apart by method, path and team", async () => {
+  it("matches requests by method, path and team", async () => {
     const { sim, call } = setUp();
     sim.faults.add({
       match: { method: "get", path: "^/v1/machines$", team: "te-beta", times: "always" },
@@ -165,7 +165,7 @@ describe("which requests a fault meets", () => {
 });
 
 describe("the log of calls", () => {
-  it("holds what was asked and answered, and no key", async () => {
+  it("holds requests and answers, and no key", async () => {
     const { sim, call } = setUp();
     sim.faults.add({ match: { method: "POST" }, do: { status: 502 } });
     await call("GET", "/machines?limit=3");

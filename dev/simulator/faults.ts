@@ -61,10 +61,10 @@ export const FaultInput = Type.Object({ match: Type.Optional(FaultMatch), do: Fa
 export type FaultInput = Static<typeof FaultInput>;
 export type FaultAction = Static<typeof FaultAction>;
 
-/** A fault in place. */
+/** An active fault. */
 export interface Fault extends FaultInput {
   id: string;
-  /** Requests it let go, and requests it struck. */
+  /** Requests that passed, and requests that it was applied to. */
   seen: number;
   struck: number;
 }
@@ -84,7 +84,7 @@ export class Faults {
     this.#random = seeded(seed);
   }
 
-  /** Puts a fault in place; it strikes once unless `times` says otherwise. Throws TypeError on a bad one. */
+  /** Adds a fault; it applies once unless `times` specifies otherwise. Throws TypeError on a bad one. */
   add(input: FaultInput): Fault {
     const [issue] = issuesOf(FaultInput, input);
     if (issue) throw new TypeError(`fault${issue.path}: ${issue.message}`);
@@ -115,7 +115,7 @@ export class Faults {
     this.#random = seeded(this.#seed);
   }
 
-  /** The fault that strikes this request: the oldest that matches. Counts it. */
+  /** The fault to apply to this request: the oldest that matches. Counts it. */
   take(request: { method: string; path: string; team: string | undefined }): Fault | undefined {
     for (const fault of this.#placed) {
       if (!matches(fault, request)) continue;

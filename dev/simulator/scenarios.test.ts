@@ -13,7 +13,7 @@ const behaviours = fc.record(
   ),
 ) as unknown as fc.Arbitrary<Partial<Behaviour>>;
 
-/** What a story may do to a machine `m` with the things `x` (made before, of any family) at hand. */
+/** What a scenario may do to a machine `m` with the resources `x` (made before, of any family). */
 const ACTS = {
   create: () => ["POST", "/machines", { ...MACHINE, publicIpType: "static", takeInitialSnapshot: true }],
   start: (m) => ["PATCH", `/machines/${m}/start`, {}],
@@ -67,7 +67,7 @@ const steps = fc.array(
   { minLength: 5, maxLength: 30, size: "max" },
 );
 
-/** One story, told from beginning to rest. */
+/** One scenario, run from its beginning until nothing is in transition. */
 class ScenarioRun {
   readonly parts: ReturnType<typeof setUp>;
   readonly #ids: string[] = [];
@@ -137,7 +137,7 @@ class ScenarioRun {
 
 type Made = { id?: string; ip?: string; data?: { id: string } };
 
-/** What nothing that is asked for may break: whatever names a machine names one that lives and knows of it. */
+/** An invariant under any request: a resource that refers to a machine refers to one that exists and refers back. */
 function expectOneTruth({ sim }: ReturnType<typeof setUp>): void {
   const { machines, snapshots, behaviour } = sim.world;
   const living = new Set([...machines.values()].filter((m) => !m.dtDeleted).map((m) => m.id));
@@ -163,7 +163,7 @@ function expectOneTruth({ sim }: ReturnType<typeof setUp>): void {
   }
 }
 
-it("whatever is asked under whatever switches, all comes to rest, no event stays open, every answer fits", async () => {
+it("under any requests and switches, everything settles, no event stays open, and every answer fits its schema", async () => {
   await fc.assert(
     fc.asyncProperty(behaviours, steps, fc.nat(1_000), async (behaviour, sequence, seed) => {
       const run = new ScenarioRun(seed, behaviour);

@@ -28,7 +28,7 @@ export interface SimulationOptions {
    * Default: the copy in the fact sheets beside the repository, if there is one. `false`: no comparison.
    */
   vendorOpenapi?: string | VendorSchema | false;
-  /** Told of every call when it has ended. */
+  /** Called for every call when it has ended. */
   onCall?: (call: Call) => void;
 }
 

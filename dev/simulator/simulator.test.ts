@@ -61,7 +61,7 @@ describe("over HTTP", () => {
     expect(sim.calls.list()).toEqual([]);
   });
 
-  it("turns an answer that does not fit its schema into a 500 that says so", async () => {
+  it("turns an answer that does not fit its schema into a 500 that reports it", async () => {
     const sim = await start();
     const { id } = sim.console.create("te-alpha", {}, "ready");
     Object.assign(sim.world.machines.get(id) ?? {}, { region: 7 });

@@ -1,6 +1,4 @@
-/**
- * Holds values against schemas, and words the faults for people. No rules of the API live here.
- */
+/** Validates values against schemas and formats the errors. No rules of the API live here. */
 
 import type { TSchema } from "typebox";
 import { Compile, type Validator } from "typebox/compile";

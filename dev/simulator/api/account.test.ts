@@ -9,7 +9,7 @@ interface Standing {
 }
 
 describe("the account's standing", () => {
-  it("is what a client can ask for before it is refused, with what to tell a person", async () => {
+  it("can be read before anything is refused, with a message for the user", async () => {
     const { sim, call, ok } = setUpConforming();
     const standing = () => ok<Standing>("GET", "/billing/account-standing");
     expect(await standing()).toEqual({
@@ -25,7 +25,7 @@ describe("the account's standing", () => {
     expect((await call("GET", "/billing/account-standing", undefined, null)).status).toBe(401);
   });
 
-  it("may not be told at all, since only an old schema has the endpoint", async () => {
+  it("may be absent, since only an old schema has the endpoint", async () => {
     const { call } = setUpConforming({ behaviour: { accountStandingEndpoint: "absent" } });
     expect(refusal(await call("GET", "/billing/account-standing")).code).toBe("NOT_FOUND");
   });
@@ -52,7 +52,7 @@ describe("members of a team", () => {
     ["gone", 404],
     ["dtDeleted", 200],
   ] as const)(
-    "go, and with them their access, which then reads as removedAccessors says: %s",
+    "go, and with them their access, which then reads as removedAccessors specifies: %s",
     async (rule, status) => {
       const { sim, call, ok, create } = setUpConforming({ behaviour: { removedAccessors: rule } });
       const { data } = await create({ accessorIds: ["ualphauser1", "ualphaadmin"] });

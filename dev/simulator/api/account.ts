@@ -47,7 +47,7 @@ export const ACCOUNT: readonly Operation[] = [
   },
 ];
 
-/** Null with 200 for a wrong key (observed-in-the-field 5), unless the switch says otherwise. */
+/** Null with 200 for a wrong key (observed-in-the-field 5), unless the switch specifies otherwise. */
 function getSession(world: World, team: Team | undefined) {
   const user = team?.users.find((u) => u.isOwner) ?? team?.users[0];
   if (!team || !user) {
@@ -101,7 +101,7 @@ function listTeamUsers({ world, team, params, query }: Signed) {
   return { ...page, items };
 }
 
-/** What a careful client asks before it makes anything billable (other-resources.md, billing). */
+/** What a careful client reads before it makes anything billable (other-resources.md, billing). */
 function getStanding({ world, team }: Signed) {
   if (world.behaviour.accountStandingEndpoint === "absent") throw notFound();
   return {

@@ -61,7 +61,7 @@ describe("the body of an upsert", () => {
     expect(issues[0]?.message).toMatch(/colour/);
   });
 
-  it("has five integrations at most, of different names, as only a product page says", async () => {
+  it("has five integrations at most, of different names, as only a product page documents", async () => {
     const { submit } = setUpDeployments();
     const volume = (name: string) => ({ type: "volume", name });
     const some = (names: string[]) => submit({ integrations: names.map(volume) });
@@ -81,7 +81,7 @@ describe("the body of an upsert", () => {
 });
 
 describe("lists of deployments", () => {
-  it("hold the team's or the project's, newest first, by name as nameFilter says, in pages", async () => {
+  it("hold the team's or the project's, newest first, by name as nameFilter specifies, in pages", async () => {
     const { clock, apply, ok, sim } = setUpDeployments({ nameFilter: "prefix" });
     const projectId = sim.console.createProject("te-alpha", "second").id;
     for (const name of ["a", "b", "ab"]) {
@@ -121,7 +121,7 @@ describe("the history", () => {
 });
 
 describe("runs", () => {
-  it("come as a bare array, ten at most unless more are asked for", async () => {
+  it("come as a bare array, ten at most unless more are requested", async () => {
     const { clock, apply, call, runs, ok } = setUpDeployments({ newRun: "always" });
     const id = await apply({ image: "never-ready" });
     for (let i = 0; i < 11; i++) {
@@ -159,7 +159,7 @@ describe("the log", () => {
     expect((await lines("limit=1"))[0]).toMatchObject({ message: "from nobody", instanceId: null });
   });
 
-  it("says why an instance failed, which is what a person looks for", async () => {
+  it("contains why an instance failed, which is what a user looks for", async () => {
     const { applied, ok } = setUpDeployments();
     const id = await applied({ image: "does-not-exist" });
     const { items } = await ok<Page<Line>>("GET", `/deployments/${id}/logs`);
@@ -168,7 +168,7 @@ describe("the log", () => {
 });
 
 describe("the activity of a project", () => {
-  it("tells what was done, by whom, and when a deployment was deleted, as nothing else does", async () => {
+  it("records what was done, by whom, and when a deployment was deleted, as nothing else does", async () => {
     const { clock, apply, ok, sim } = setUpDeployments();
     const id = await apply();
     const steps = [

@@ -1,6 +1,6 @@
 /**
- * The operations on deployments: the upsert, the reads, the deletion, and what a project tells of its deployments. Rules
- * are in the world.
+ * The operations on deployments: the upsert, the reads, the deletion, and what a project reports about its deployments.
+ * Rules are in the world.
  */
 
 import { Type } from "typebox";
@@ -121,7 +121,7 @@ export const DEPLOYMENTS: readonly Operation[] = [
   },
 ];
 
-/** The version that a configuration names says what may be in it. */
+/** The version that a configuration names determines what may be in it. */
 function upsertDeployment(c: Signed) {
   const input = c.body as UpsertInput;
   const issues = issuesOf(schemas.CONFIGS[input.config.apiVersion], input.config).map((issue) => ({

@@ -31,7 +31,7 @@ export interface Answer {
   headers: Record<string, string>;
   /** The bytes of the body as text. */
   body: string;
-  /** What the body says; undefined where it is not JSON. */
+  /** The parsed body; undefined where it is not JSON. */
   json: unknown;
 }
 
@@ -74,8 +74,9 @@ export class Api {
   }
 
   /**
-   * Answers one request. Rejects with ConnectionCut where no answer comes, also when `signal` says that the client has
-   * gone; and with a plain Error when an answer does not fit its own schema, which is a fault of the simulator.
+   * Answers one request. Rejects with ConnectionCut where no answer comes, also when `signal` reports that the client
+   * has disconnected; and with a plain Error when an answer does not fit its own schema, which is a fault of the
+   * simulator.
    */
   async handle(request: SimRequest, signal?: AbortSignal): Promise<Answer> {
     const { clock } = this.#world;

@@ -10,7 +10,7 @@ import { type Page, pageOf } from "./paging.ts";
 interface Listing<R, V> {
   id(record: R): string;
   view(record: R): V;
-  /** Whether the query asks for it. */
+  /** Whether the query requests it. */
   keep(view: V): boolean;
   sortBy(record: R, view: V): string;
 }
@@ -32,7 +32,7 @@ export function listOf<R extends { seq: number }, V>(
   return { ...page, items: page.items.map((item) => item.view) };
 }
 
-/** What `orderBy` asks for, of records that have a name. */
+/** The order that `orderBy` requests, of records that have a name. */
 export const byDateOrName = (c: Context) => (record: { name: string; dtCreated: string }) =>
   c.query.orderBy === "name" ? record.name : record.dtCreated;
 

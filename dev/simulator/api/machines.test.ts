@@ -12,7 +12,7 @@ describe("deleting a machine that is not off", () => {
     ["off", { deleteWhenOn: "error" }, 200],
     ["provisioning", { deleteWhenOn: "error" }, 200],
   ] as [MachineState, Partial<Behaviour>, number][])(
-    "from %s is answered as deleteWhenOn says: %o",
+    "from %s is answered as deleteWhenOn specifies: %o",
     async (state, behaviour, status) => {
       const { call, machineIn } = setUpConforming({ behaviour });
       expect((await call("DELETE", `/machines/${await machineIn(state)}`)).status).toBe(status);
@@ -40,7 +40,7 @@ describe("the desktop's password", () => {
     return { ...parts, password };
   }
 
-  it("is the machine's own and stays the same, until somebody renews it", async () => {
+  it("is the machine's own and stays the same until it is renewed", async () => {
     const { clock, sim, act, machineIn, password } = withDesktop();
     const [id, other] = [await machineIn("ready", DESKTOP), await machineIn("ready", DESKTOP)];
     const first = await password(id);
@@ -56,18 +56,21 @@ describe("the desktop's password", () => {
   it.each([
     ["never", 1],
     ["start", 3],
-  ] as const)("is renewed at every start as desktopPasswordRenewed says: %s", async (rule, passwords) => {
-    const { clock, act, machineIn, password } = withDesktop({ desktopPasswordRenewed: rule });
-    const id = await machineIn("ready", DESKTOP);
-    const seen = new Set([await password(id)]);
-    for (const step of ["stop", "start", "restart"] as const) {
-      await act(id, step);
-      await clock.advance(120_000);
-      seen.add(await password(id));
-    }
-    seen.delete(undefined);
-    expect(seen.size).toBe(passwords);
-  });
+  ] as const)(
+    "is renewed at every start as desktopPasswordRenewed specifies: %s",
+    async (rule, passwords) => {
+      const { clock, act, machineIn, password } = withDesktop({ desktopPasswordRenewed: rule });
+      const id = await machineIn("ready", DESKTOP);
+      const seen = new Set([await password(id)]);
+      for (const step of ["stop", "start", "restart"] as const) {
+        await act(id, step);
+        await clock.advance(120_000);
+        seen.add(await password(id));
+      }
+      seen.delete(undefined);
+      expect(seen.size).toBe(passwords);
+    },
+  );
 });
 
 describe("capacity and resizing", () => {

@@ -60,7 +60,7 @@ function compare(a: SortKey, b: SortKey): number {
 
 const compareValues = (a: string | number, b: string | number) => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Limits outside 1 to 120 are refused or brought in, and none at all means a default nobody documents. */
+/** Limits outside 1 to 120 are refused or brought in, and none at all means an undocumented default. */
 function limitOf(text: string | undefined, behaviour: Behaviour): number {
   if (text === undefined) return behaviour.defaultPageSize;
   const limit = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;

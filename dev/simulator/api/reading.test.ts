@@ -45,7 +45,7 @@ describe("pages", () => {
     );
   });
 
-  it("sorts newest first unless told otherwise", async () => {
+  it("sorts newest first by default", async () => {
     const { clock, create, ok } = setUp();
     for (const name of ["a", "b", "c"]) {
       await create({ name });
@@ -61,13 +61,16 @@ describe("pages", () => {
   it.each([
     ["keyset", ["a", "b", "c", "d"]],
     ["offset", ["a", "b", "d"]],
-  ] as const)("goes on after a deletion between two pages as pageStability says: %s", async (rule, seen) => {
-    const { sim, ok } = setUp({ behaviour: { pageStability: rule } });
-    const [a] = ["a", "b", "c", "d"].map((name) => sim.console.create("te-alpha", { name }));
-    const gone = async () => a && !a.dtDeleted && sim.console.delete(a.id, true);
-    const listed = await pages<MachineView>(ok, "/machines?limit=2&order=asc&orderBy=name", gone);
-    expect(listed.map((m) => m.name)).toEqual(seen);
-  });
+  ] as const)(
+    "goes on after a deletion between two pages as pageStability specifies: %s",
+    async (rule, seen) => {
+      const { sim, ok } = setUp({ behaviour: { pageStability: rule } });
+      const [a] = ["a", "b", "c", "d"].map((name) => sim.console.create("te-alpha", { name }));
+      const gone = async () => a && !a.dtDeleted && sim.console.delete(a.id, true);
+      const listed = await pages<MachineView>(ok, "/machines?limit=2&order=asc&orderBy=name", gone);
+      expect(listed.map((m) => m.name)).toEqual(seen);
+    },
+  );
 
   it("meets a machine twice with offset cursors when another one is created between two pages", async () => {
     const { sim, ok } = setUp({ behaviour: { pageStability: "offset" } });
@@ -104,7 +107,7 @@ describe("pages", () => {
     ["absent", undefined],
     ["null", null],
     ["empty", ""],
-  ] as const)("ends the last page as nextPageWhenLast says: %s", async (rule, cursor) => {
+  ] as const)("ends the last page as nextPageWhenLast specifies: %s", async (rule, cursor) => {
     const { ok } = setUp({ behaviour: { nextPageWhenLast: rule } });
     const page = await ok<Page<MachineView>>("GET", "/machines");
     expect(page.nextPage).toBe(cursor);
@@ -128,7 +131,7 @@ describe("filters", () => {
     ["exact", ["train"]],
     ["prefix", ["train", "train-2"]],
     ["contains", ["re-train", "train", "train-2"]],
-  ] as const)("compares names as nameFilter says: %s", async (rule, wanted) => {
+  ] as const)("compares names as nameFilter specifies: %s", async (rule, wanted) => {
     const { sim, ok } = setUp({ behaviour: { nameFilter: rule } });
     for (const name of ["train", "train-2", "re-train", "other"]) sim.console.create("te-alpha", { name });
     const { items } = await ok<Page<MachineView>>("GET", "/machines?name=train&orderBy=name&order=asc");
@@ -151,7 +154,7 @@ describe("filters", () => {
   it.each([
     ["ignore", 200],
     ["error", 400],
-  ] as const)("treats a query parameter that nobody knows as told: %s", async (rule, status) => {
+  ] as const)("treats an unknown query parameter as configured: %s", async (rule, status) => {
     const { call } = setUp({ behaviour: { unknownQuery: rule } });
     expect((await call("GET", "/machines?colour=red")).status).toBe(status);
   });
@@ -174,7 +177,7 @@ describe("reading what was just written", () => {
     expect(await look()).toEqual([200, 1]);
   });
 
-  it("may show events late, and forget old ones", async () => {
+  it("may show events late, and drop old ones", async () => {
     const behaviour: Partial<Behaviour> = {
       eventGetDelayMs: 2_000,
       eventListDelayMs: 5_000,
@@ -198,7 +201,7 @@ describe("reading what was just written", () => {
   it.each([
     ["kept", 200],
     ["gone", 404],
-  ] as const)("treats the events of a deleted machine as told: %s", async (rule, status) => {
+  ] as const)("treats the events of a deleted machine as configured: %s", async (rule, status) => {
     const { clock, call, create, ok } = setUp({ behaviour: { eventsOfDeleted: rule } });
     const { data, event } = await create();
     await ok("DELETE", `/machines/${data.id}`);
@@ -209,7 +212,7 @@ describe("reading what was just written", () => {
   it.each([
     ["schema", ""],
     ["legacy", null],
-  ] as const)("reads placeholders right after create as told: %s", async (rule, os) => {
+  ] as const)("reads placeholders right after create as configured: %s", async (rule, os) => {
     const { create } = setUp({ behaviour: { createPlaceholders: rule } });
     expect((await create()).data.os).toBe(os);
   });
@@ -241,14 +244,14 @@ describe("teams", () => {
     }
   });
 
-  it("may say FORBIDDEN where it would say NOT_FOUND", async () => {
+  it("may answer FORBIDDEN where it would answer NOT_FOUND", async () => {
     const { call, create } = setUp({ behaviour: { foreignMachines: "forbidden", foreignTeams: "notFound" } });
     const { data } = await create();
     expect((await call("GET", `/machines/${data.id}`, undefined, BETA)).status).toBe(403);
     expect((await call("GET", "/teams/te-alpha/users", undefined, BETA)).status).toBe(404);
   });
 
-  it("tells team and quota in the session, the same for every key of the team", async () => {
+  it("returns team and quota in the session, the same for every key of the team", async () => {
     const { ok } = setUp();
     const first = await ok<{ team: object }>("GET", "/auth/session");
     expect(first.team).toMatchObject({ id: "te-alpha", namespace: "alpha", maxMachines: 100 });
@@ -281,7 +284,7 @@ describe("teams", () => {
 });
 
 describe("accessors and desktop", () => {
-  it("adds, reads and removes a user's access, and the answer to a removal says when", async () => {
+  it("adds, reads and removes a user's access, and the answer to a removal contains the time", async () => {
     const { call, ok, create } = setUp();
     const { data } = await create({ accessorIds: ["ualphaadmin"] });
     const path = `/machines/${data.id}/accessors`;

@@ -31,7 +31,7 @@ describe("access", () => {
     expect((await sim.handle({ method: "GET", path: "/machines", headers: auth })).status).toBe(404);
   });
 
-  it("answers a session with null where nobody is logged in, or with 401 where told to", async () => {
+  it("answers a session with null without a login, or with 401 where configured", async () => {
     const { sim, call } = setUp();
     const answer = await call("GET", "/auth/session", undefined, "sim-key-wrong");
     expect([answer.status, answer.body]).toEqual([200, "null"]);
@@ -83,13 +83,13 @@ describe("bodies", () => {
     ["details", ["message", "code", "details"]],
     ["issues", ["message", "code", "issues"]],
     ["none", ["message", "code"]],
-  ] as const)("lists faults where errorField says: %s", async (errorField, keys) => {
+  ] as const)("lists faults where errorField specifies: %s", async (errorField, keys) => {
     const { call } = setUp({ behaviour: { errorField } });
     const answer = await call("POST", "/machines", {});
     expect(Object.keys(answer.json as object)).toEqual(keys);
   });
 
-  it("tells a body that is no JSON from one that is wrong", async () => {
+  it("distinguishes a body that is not JSON from one that is wrong", async () => {
     const { sim } = setUp();
     const post = (body: string, headers: Record<string, string>) =>
       sim.handle({ method: "POST", path: "/v1/machines", headers, body });
@@ -116,8 +116,8 @@ describe("bodies", () => {
 
 describe("business rules", () => {
   it.each([
-    ["a template nobody has", { templateId: "tnothing" }, "NOT_FOUND", "invalidTemplateCode"],
-    ["a type nobody has", { machineType: "Z9" }, "BAD_REQUEST", "invalidMachineTypeCode"],
+    ["an unknown template", { templateId: "tnothing" }, "NOT_FOUND", "invalidTemplateCode"],
+    ["an unknown type", { machineType: "Z9" }, "BAD_REQUEST", "invalidMachineTypeCode"],
     [
       "a type the template cannot run on",
       { templateId: "tmlinabx", machineType: "C5" },
@@ -126,10 +126,10 @@ describe("business rules", () => {
     ],
     ["a type in other letters", { machineType: "a4000" }, "BAD_REQUEST", "invalidMachineTypeCode"],
     ["NVLink where there is none", { enableNvlink: true }, "BAD_REQUEST", "invalidMachineTypeCode"],
-    ["a region nobody knows", { region: "mars1" }, "BAD_REQUEST", "invalidRegionCode"],
+    ["an unknown region", { region: "mars1" }, "BAD_REQUEST", "invalidRegionCode"],
     ["another team's network", { networkId: "nbeta00ny2" }, "NOT_FOUND", "invalidNetworkCode"],
     ["another team's user", { accessorIds: ["ubetaowner0"] }, "NOT_FOUND", "invalidUserCode"],
-  ] as const)("refuses %s, under a code that can be set", async (_name, change, code, key) => {
+  ] as const)("refuses %s, with a configurable code", async (_name, change, code, key) => {
     const { sim, call } = setUp();
     expect(refusal(await call("POST", "/machines", { ...MACHINE, ...change })).code).toBe(code);
     sim.world.setBehaviour({ [key]: "PRECONDITION_FAILED" } as Partial<Behaviour>);
@@ -169,7 +169,7 @@ describe("business rules", () => {
     expect((await call("POST", "/machines", MACHINE)).status).toBe(403);
   });
 
-  it("counts machines against the team's quota until they are gone, not until they are asked to go", async () => {
+  it("counts machines against the team's quota until they are gone, not until their deletion is requested", async () => {
     const { clock, sim, call, ok, create } = setUp();
     sim.console.setQuota("te-alpha", 1);
     const { data } = await create();
@@ -223,7 +223,7 @@ describe("the request budget", () => {
     expect((await call("GET", "/machines", undefined, "sim-key-beta")).status).toBe(200);
   });
 
-  it("says when to come back only where told to, as no header is documented", async () => {
+  it("sends Retry-After only where configured, as no header is documented", async () => {
     const { sim, call } = setUp();
     sim.console.setBudget("te-alpha", { burst: 0, perSecond: 0.5 });
     expect((await call("GET", "/machines")).headers).not.toHaveProperty("retry-after");

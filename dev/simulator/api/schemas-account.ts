@@ -20,7 +20,7 @@ export const TeamUser = closed({
   }),
 });
 
-/** other-resources.md, auth: null when nobody is logged in. */
+/** other-resources.md, auth: null without a login. */
 export const Session = nullable(
   closed({
     user: closed({

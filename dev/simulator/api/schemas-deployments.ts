@@ -129,7 +129,7 @@ const V0Alpha0 = closed({
   resources: closed({ instanceType: Text(), ...amounts }),
 });
 
-/** By version, so that a fault is told of the version that was meant, and not of all. */
+/** By version, so that an error is reported for the version that was meant, and not for all. */
 export const CONFIGS: Readonly<Record<ApiVersion, TSchema>> = {
   v0alpha0: V0Alpha0,
   v0alpha1: V0Alpha1,

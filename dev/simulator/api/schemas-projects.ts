@@ -30,9 +30,9 @@ export const UpdateSecret = closed({ value: secretValue() });
 
 const secretFacts = { name: secretName(), dtCreated: date(), dtModified: date() };
 
-/** other-resources.md, secrets: what list and get tell. */
+/** other-resources.md, secrets: what list and get return. */
 export const Secret = closed({ ...secretFacts, hasDeploymentAttached: Type.Boolean() });
-/** What a write tells. */
+/** What a write returns. */
 export const WrittenSecret = closed(secretFacts);
 export const OnlyName = closed({ name: secretName() });
 

@@ -60,7 +60,7 @@ export const Network = closed({
 });
 /** "200 with JSON null": how an unknown network is answered. */
 export const MaybeNetwork = nullable(Network);
-/** What is left to say of a network that is deleted. */
+/** What remains of a network that is deleted. */
 export const OnlyId = closed({ id: Type.String() });
 
 export const ClaimAddress = closed({ region: Type.String() });

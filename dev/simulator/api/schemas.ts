@@ -1,6 +1,7 @@
 /**
- * The shapes that all families of requests and answers share: what they are built of, pages and errors. Only schemas live
- * here: bodies are closed, so that an unknown field in a request is an error and one in an answer is a fault of ours.
+ * The shapes that all families of requests and answers share: what they are built of, pages and errors. Only schemas
+ * live here: bodies are closed, so that an unknown field in a request is an error and one in an answer is a fault of
+ * the simulator.
  */
 
 import { type TProperties, type TSchema, Type } from "typebox";
@@ -10,7 +11,7 @@ export const closed = <P extends TProperties>(properties: P) =>
 export const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
 export const opt = <S extends TSchema>(schema: S) => Type.Optional(schema);
 export const date = () => Type.String({ format: "date-time" });
-/** A name of a person, which an answer may lack. */
+/** A user's name, which an answer may lack. */
 export const OptionalName = opt(nullable(Type.String()));
 
 /** No parameters in the query. */
@@ -21,7 +22,7 @@ export const text = () => opt(Type.String());
 /** start, stop and restart take no fields. */
 export const NoFields = closed({});
 
-/** machines.md section 2; nextPage is null or "" only where nextPageWhenLast says so. */
+/** machines.md section 2; nextPage is null or "" only where nextPageWhenLast specifies it. */
 export const page = <S extends TSchema>(item: S) =>
   closed({ hasMore: Type.Boolean(), items: Type.Array(item), nextPage: opt(nullable(Type.String())) });
 

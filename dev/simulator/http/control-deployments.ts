@@ -44,7 +44,7 @@ const ImageFate = Type.Object(
 );
 const SpecFailure = Type.Object({ error: Text(), name: opt(Text()) }, closed);
 
-/** What GET / says of them. */
+/** The help of these routes in GET /. */
 export const DEPLOYMENT_ROUTES = `POST   /deployments                {project, config?, settled?, userId?}: one made in the console; settled: healthy at once
 PATCH  /deployments/:id            {config?: what is to differ, hold?: ${HOLDS.join(" | ")} | null,
                                    trouble?: {fate: ${INSTANCE_FATES.join(" | ")}, message?} | null, invalid?: latestSpec null,
@@ -54,7 +54,7 @@ POST   /deployments/:id/settle     the latest configuration is applied and healt
 POST   /deployments/:id/crash      {instanceId?, message?, startsOver?}: a container ends by itself
 POST   /deployments/:id/state      {state, instanceId?, message?}: an instance is in any state, by no rule
 POST   /deployments/:id/logs       {message, instanceId?}: a line of the log
-PUT    /deployments/:id/metrics/:metric  {values | null}: told in turn instead of figures; [] makes an empty answer
+PUT    /deployments/:id/metrics/:metric  {values | null}: returned in turn instead of figures; [] makes an empty answer
 DELETE /deployments/:id?now=true   deletes as the console would, or at once
 PUT    /image-fates                {part, fate: ${[...INSTANCE_FATES, ...SPEC_FATES].join(" | ")} | null}: of images with this in their names
 POST   /spec-failures              {error, name?}: the next configuration is a fatal error

@@ -20,7 +20,7 @@ const RegistryChange = Type.Object(
   { ...closed, minProperties: 1 },
 );
 
-/** What GET / says of them. */
+/** The help of these routes in GET /. */
 export const PROJECT_ROUTES = `POST   /projects                   {team, name}: one made in the console; PATCH /projects/:id {name}, DELETE /projects/:id
 PUT    /secrets/:owner/:name       {value}: made or changed, of a project or a team by its id; DELETE takes it away
 POST   /registries                 {team, registry?}: a container registry made in the console; DELETE /registries/:id

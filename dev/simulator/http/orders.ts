@@ -1,5 +1,5 @@
 /**
- * What the routes of the control port share: how a body is checked, and what one says that has nothing to say. No route
+ * What the routes of the control port share: how a body is checked, and the answer of one without content. No route
  * lives here.
  */
 
@@ -8,7 +8,7 @@ import { issuesOf } from "../validate.ts";
 
 export const closed = { additionalProperties: false };
 
-/** Does one thing and says that it is done. */
+/** Does one thing and answers that it is done. */
 export function did(act: () => void): { ok: true } {
   act();
   return { ok: true };

@@ -1,6 +1,6 @@
 /**
  * The port that looks like Paperspace: moves requests and answers between sockets and the api, and breaks connections
- * when the api says so. It decides nothing.
+ * when the api requests it. It decides nothing.
  */
 
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
@@ -74,7 +74,7 @@ function gitHeadersOf({ headers }: FastifyRequest): Record<string, string> {
   return Object.fromEntries(given.map(([name, value]) => [name, String(value)]));
 }
 
-/** A reset without an answer, or with half of one whose length says that more was to come. */
+/** A reset without an answer, or with half of one whose length announces more. */
 function breakOff(request: FastifyRequest, reply: FastifyReply, { partial }: ConnectionCut): void {
   const { socket } = request.raw;
   if (!partial) {

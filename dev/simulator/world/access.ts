@@ -1,6 +1,4 @@
-/**
- * Who may use a machine (machines.md section 5.3): accessors, and what becomes of them when a user leaves the team.
- */
+/** Who may use a machine (machines.md section 5.3): accessors, and what happens to them when a user leaves the team. */
 
 import { userOf } from "./checks.ts";
 import { ApiError, notFound } from "./errors.ts";

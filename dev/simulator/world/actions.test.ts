@@ -16,7 +16,7 @@ async function outcomeOf(
   return `${event.name} ${event.state}`;
 }
 
-describe("actions where no document says what happens", () => {
+describe("actions whose effect is undocumented", () => {
   const rows: [string, "start" | "stop" | "restart", MachineState, Partial<Behaviour>, string][] = [
     ["start on a machine that is on is a no-op by default", "start", "ready", {}, "start done"],
     ["start on a machine that is on may be refused", "start", "ready", { startWhenOn: "error" }, "409"],
@@ -51,7 +51,7 @@ describe("actions where no document says what happens", () => {
     ["stop works on a machine whose agent never came up", "stop", "serviceready", {}, "stop new"],
     ["restart from off is refused by default", "restart", "off", {}, "409"],
     ["restart from off may be a start", "restart", "off", { restartWhenOff: "start" }, "start new"],
-    ["restart while restarting asks for another one", "restart", "restarting", {}, "restart new"],
+    ["restart while restarting requests another one", "restart", "restarting", {}, "restart new"],
     [
       "restart while restarting may be refused",
       "restart",
@@ -92,7 +92,7 @@ describe("actions where no document says what happens", () => {
     ["sameEvent", 200],
     ["notFound", 404],
     ["error", 409],
-  ] as const)("answers a second delete as deleteWhileDeleting says: %s", async (rule, status) => {
+  ] as const)("answers a second delete as deleteWhileDeleting specifies: %s", async (rule, status) => {
     const { call, ok, machineIn } = setUp({ behaviour: { deleteWhileDeleting: rule } });
     const id = await machineIn("ready");
     const first = await ok<Written>("DELETE", `/machines/${id}`);
@@ -104,7 +104,7 @@ describe("actions where no document says what happens", () => {
   it.each([
     ["stopping", "stopping"],
     ["unchanged", "ready"],
-  ] as const)("shows a machine on its way out as stateWhileDeleting says: %s", async (rule, state) => {
+  ] as const)("shows a machine on its way out as stateWhileDeleting specifies: %s", async (rule, state) => {
     const { clock, ok, machineIn, machine } = setUp({ behaviour: { stateWhileDeleting: rule } });
     const id = await machineIn("ready");
     await ok("DELETE", `/machines/${id}`);
@@ -139,7 +139,7 @@ describe("updates", () => {
     ["taken down and left off", { updateWhileRunning: "accept" }, 200, "off"],
     ["taken down and up again", { updateWhileRunning: "accept", upgradeEndsIn: "previous" }, 200, "ready"],
   ] as [string, Partial<Behaviour>, number, MachineState | undefined][])(
-    "treats a resize of a running machine as told: %s",
+    "treats a resize of a running machine as configured: %s",
     async (_name, behaviour, status, end) => {
       const { clock, call, machineIn, machine } = setUp({ behaviour });
       const id = await machineIn("ready");
@@ -150,7 +150,7 @@ describe("updates", () => {
     },
   );
 
-  it("needs no machine work, and gives no event, when the hardware asked for is there already", async () => {
+  it("needs no machine work, and gives no event, when the machine has the requested hardware already", async () => {
     const { ok, machineIn } = setUp();
     const id = await machineIn("ready");
     const answer = await ok<Written>("PUT", `/machines/${id}`, { machineType: "A4000", diskSize: 50 });
@@ -167,7 +167,7 @@ describe("updates", () => {
   it.each([
     ["settings", undefined],
     ["migrateEvent", "vm-migrate"],
-  ] as const)("moves a machine to another network as networkChange says: %s", async (rule, name) => {
+  ] as const)("moves a machine to another network as networkChange specifies: %s", async (rule, name) => {
     const { clock, ok, machineIn, machine } = setUp({ behaviour: { networkChange: rule } });
     const id = await machineIn("ready", { networkId: "nalpha0ny2" });
     const other = await ok<{ id: string }>("POST", "/private-networks", { name: "other", region: "ny2" });
@@ -207,7 +207,7 @@ describe("updates", () => {
 describe("capacity", () => {
   const events = (items: EventView[]) => items.map((e) => `${e.name} ${e.state}`);
 
-  it("leaves a machine off and says nothing, as live clients met it", async () => {
+  it("leaves a machine off and reports nothing, as live clients observed it", async () => {
     const { clock, sim, ok, create, machine } = setUp();
     sim.world.setCapacity("A4000", "ny2", 0);
     const { data } = await create();
@@ -244,7 +244,7 @@ describe("capacity", () => {
     expect(sim.world.machines.size).toBe(1);
   });
 
-  it("counts machines that are on, by type and region, and the availability endpoint tells", async () => {
+  it("counts machines that are on, by type and region, and the availability endpoint reports it", async () => {
     const { clock, sim, ok, act, create, machine } = setUp();
     sim.world.setCapacity("A4000", "ny2", 1);
     const available = async (region: string) =>
@@ -262,7 +262,7 @@ describe("capacity", () => {
     expect((await machine(data.id)).state).toBe("ready");
   });
 
-  it("knows no capacity for what does not exist, and may lack the endpoint", async () => {
+  it("has no capacity for what does not exist, and may lack the endpoint", async () => {
     const { sim, call, ok } = setUp();
     const path = "/machine-availability?machineType=Z9&region=ny2";
     expect(await ok("GET", path)).toEqual({ available: false });

@@ -1,5 +1,5 @@
 /**
- * What may be asked of machines, and what is refused: the rules of machines.md sections 3, 4 and 7. Each function
+ * What may be requested of machines, and what is refused: the rules of machines.md sections 3, 4 and 7. Each function
  * either throws an ApiError and changes nothing, or starts a transition of lifecycle.ts and returns.
  */
 
@@ -91,7 +91,7 @@ export function createMachine(world: World, team: Team, input: CreateInput): Out
   return { machine, event: life.beginCreate(world, machine, startOnCreate) };
 }
 
-/** A machine that has just been asked for: nothing of it is there yet but what the request says. */
+/** A machine that has just been requested: it has nothing yet but the content of the request. */
 function newMachine(world: World, team: Team, input: CreateInput): MachineRecord {
   return {
     ...world.born(team.id, "ps"),

@@ -27,7 +27,7 @@ export function note(
   });
 }
 
-/** An entry for each thing that differs; `updated` where there is no other word for it. */
+/** An entry for each difference; `updated` where there is no other action for it. */
 export function noteChanges(
   world: World,
   deployment: DeploymentRecord,

@@ -17,7 +17,7 @@ function withAddresses(behaviour: Partial<Behaviour> = {}) {
 }
 
 describe("a static address", () => {
-  it("is claimed anew by every call, so that a lost answer leaves one that only the list shows", async () => {
+  it("is claimed by every call, so that a lost answer leaves one that only the list shows", async () => {
     const { clock, addresses, claim } = withAddresses();
     const first = await claim();
     await clock.advance(1_000);
@@ -47,7 +47,7 @@ describe("a static address", () => {
     expect((await call("POST", "/public-ips", { region: "ny2" })).status).toBe(412);
   });
 
-  it("must be told where it goes: a body without machineId is refused", async () => {
+  it("needs a machineId in the body, or is refused", async () => {
     const { call, ok } = setUp();
     const { ip } = await ok<Address>("POST", "/public-ips", { region: "ny2" });
     expect((await call("PUT", `/public-ips/${ip}`, {})).status).toBe(400);
@@ -91,7 +91,7 @@ describe("assigning a static address", () => {
   it.each([
     ["none", null],
     ["dynamic", expect.stringMatching(/^184\./)],
-  ] as const)("to null leaves the machine as typeAfterUnassign says: %s", async (type, publicIp) => {
+  ] as const)("to null leaves the machine as typeAfterUnassign specifies: %s", async (type, publicIp) => {
     const { machine, machineIn, assign } = withAddresses({ typeAfterUnassign: type });
     const id = await machineIn("ready", { publicIpType: "static" });
     const ip = (await machine(id)).publicIp ?? "";
@@ -101,7 +101,7 @@ describe("assigning a static address", () => {
     expect((await assign(ip, null)).status).toBe(200);
   });
 
-  it("while the machine is on its way up leaves it with what its type asks for once it is up", async () => {
+  it("while the machine starts leaves it with the address of its type once it is on", async () => {
     const { clock, act, machine, machineIn, assign } = withAddresses({ typeAfterUnassign: "dynamic" });
     const id = await machineIn("off", { publicIpType: "static" });
     await act(id, "start");
@@ -114,7 +114,7 @@ describe("assigning a static address", () => {
   it.each([
     ["error", 404],
     ["accept", 200],
-  ] as const)("stays within its region, unless addressOfOtherRegion says: %s", async (rule, status) => {
+  ] as const)("stays within its region, unless addressOfOtherRegion specifies: %s", async (rule, status) => {
     const { machineIn, assign, claim } = withAddresses({ addressOfOtherRegion: rule });
     const { ip } = await claim("ca1");
     expect((await assign(ip, await machineIn("ready"))).status).toBe(status);
@@ -151,7 +151,7 @@ describe("assigning a static address", () => {
   });
 });
 
-describe("a static address that nobody needs any more", () => {
+describe("a static address that is not needed any more", () => {
   it.each(["dynamic", "none"])(
     "stays claimed when its machine becomes %s, since it is billed until released",
     async (type) => {

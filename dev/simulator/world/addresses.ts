@@ -16,7 +16,7 @@ export function claimAddress(world: World, team: Team, input: { region: string }
   return newStatic(world, team, region, null);
 }
 
-/** PUT /public-ips/{ip}: null takes the address away from whoever has it; a machine's id moves it there. */
+/** PUT /public-ips/{ip}: null takes the address away from its machine; a machine's id moves it there. */
 export function assignAddress(world: World, team: Team, ip: string, machineId: string | null): StaticAddress {
   const address = addressOf(team, ip);
   const machine = machineId === null ? undefined : machineNamed(world, team, machineId);
@@ -30,7 +30,7 @@ export function assignAddress(world: World, team: Team, ip: string, machineId: s
   return address;
 }
 
-/** DELETE /public-ips/{ip}: from now on the address is somebody else's. */
+/** DELETE /public-ips/{ip}: from now on the address belongs to another team. */
 export function releaseAddress(world: World, team: Team, ip: string): StaticAddress {
   const address = addressOf(team, ip);
   if (address.machineId !== null && world.behaviour.releaseUsedAddress === "refuse") {
@@ -41,7 +41,7 @@ export function releaseAddress(world: World, team: Team, ip: string): StaticAddr
   return address;
 }
 
-/** Gives a machine the address its publicIpType asks for; a dynamic one is new each time. */
+/** Gives a machine an address of its publicIpType; a dynamic one is new each time. */
 export function renewAddress(world: World, machine: MachineRecord): void {
   const kind = machine.settings.publicIpType;
   if (kind === "static") machine.publicIp = claimStatic(world, machine);
@@ -64,7 +64,7 @@ export function changeAddress(world: World, machine: MachineRecord): void {
   else machine.publicIp = null;
 }
 
-/** A static address outlives its machine, and its machine's wish for it (observed-in-the-field 11). */
+/** A static address outlives its machine, and its machine's request for it (observed-in-the-field 11). */
 export function detachAddress(world: World, machine: MachineRecord): void {
   for (const address of world.teams.get(machine.teamId)?.staticAddresses ?? []) {
     if (address.machineId === machine.id) address.machineId = null;

@@ -5,7 +5,7 @@
 
 import type { ErrorCode } from "./errors.ts";
 
-/** Milliseconds at speed 1. No source has a figure for any of them; each is what a patient person would expect. */
+/** Milliseconds at speed 1. No source has a figure for any of them; each is what a patient user would expect. */
 export const DEPLOYMENT_TIMES = {
   /** From an upsert to externalApplied (section 6.1). */
   appliedMs: 4_000,
@@ -59,7 +59,7 @@ export const DEPLOYMENT_CHOICES = {
   storedHealthChecks: ["asSent", "healthchecks"],
   /** `latest` stays so, or is stored as v1. */
   storedApiVersion: ["asSent", "v1"],
-  /** basicAuthKey of a deployment: as its configuration says, or never shown (section 6: nullable). */
+  /** basicAuthKey of a deployment: as in its configuration, or never shown (section 6: nullable). */
   basicAuthKeyShown: ["asConfigured", "null"],
 
   // Rollouts

@@ -74,7 +74,7 @@ const FLAGS = {
   startOnCreateDefault: true,
   /** Lists hold deleted machines too, with dtDeleted set (machines.md section 2: not documented). */
   listDeleted: false,
-  /** A 429 says when to come back (errors-and-limits.md section 4: no headers documented). */
+  /** A 429 has Retry-After (errors-and-limits.md section 4: no headers documented). */
   retryAfterHeader: false,
   /** Every stop is followed by a `bill-sessions` event, a name of the documents' own sample. */
   billingEvents: false,
@@ -111,7 +111,7 @@ export const CHOICES = {
   createPlaceholders: ["schema", "legacy"],
   /** A static address is there in the create answer (observed-in-the-field 7), or comes with the first start. */
   staticAddressAt: ["create", "start"],
-  /** Auto shutdown fields that nobody set: 168 h and not forced (machines.md section 7), or null. */
+  /** Auto shutdown fields that were never set: 168 h and not forced (machines.md section 7), or null. */
   autoShutdownDefaults: ["legacy", "null"],
   /** GET of a deleted machine: 404 (observed-in-the-field 10), or the machine with dtDeleted set. */
   deletedMachines: ["notFound", "dtDeleted"],
@@ -123,7 +123,7 @@ export const CHOICES = {
    */
   deletedResources: ["gone", "dtDeleted"],
   /**
-   * dtDeleted of a network or template that lives: null, missing, or the empty object of the documents' samples, which
+   * dtDeleted of a network or template that exists: null, missing, or the empty object of the documents' samples, which
    * is not what they declare (other-resources.md, conventions).
    */
   liveDtDeleted: ["null", "absent", "object"],
@@ -169,7 +169,7 @@ export const CHOICES = {
 
   /** Letter case of machineType in requests (machines.md section 9, row 22). Answers always carry the label. */
   machineTypeCase: ["exact", "insensitive"],
-  /** A region nobody knows; `NY2` and `East Coast (NY2)` are always understood (observed-in-the-field 12). */
+  /** An unknown region; `NY2` and `East Coast (NY2)` are always understood (observed-in-the-field 12). */
   unknownRegion: ["error", "accept"],
   /** A network id that the team does not have (not documented). */
   unknownNetwork: ["error", "accept"],
@@ -178,7 +178,7 @@ export const CHOICES = {
   /** A machine from a template whose event is not done yet (not documented). */
   unfinishedTemplate: ["error", "accept"],
   /**
-   * No machine of the type free in the region. `off`: all seems well, but the machine stays off
+   * No machine of the type free in the region. `off`: no error is reported, but the machine stays off
    * (observed-in-the-field 8); `eventError`: the start event fails; `refuse`: answered with capacityCode.
    */
   capacityShortage: ["off", "eventError", "refuse"],
@@ -195,7 +195,7 @@ export const CHOICES = {
   stopWhileStopping: ["error", "doneEvent"],
   /** stop on one that starts or restarts: refused, or carried out while the start is cancelled. */
   stopWhileStarting: ["error", "accept"],
-  /** restart on one that restarts: asks for another restart (legacy), or refused. */
+  /** restart on one that restarts: requests another restart (legacy), or refused. */
   restartWhileRestarting: ["another", "error"],
   /** restart on a machine that is off: refused, or treated as a start. */
   restartWhenOff: ["error", "start"],

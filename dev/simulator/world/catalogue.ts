@@ -92,7 +92,7 @@ export interface OsTemplate {
   dtCreated: string;
 }
 
-/** What `enableNvlink` may be asked for (observed-in-the-field 16). */
+/** What `enableNvlink` may be requested for (observed-in-the-field 16). */
 export const NVLINK_TYPES: readonly string[] = ["A100-80Gx8", "H100x8"];
 
 const TOO_NEW = ["H100", "H100x8"];

@@ -1,6 +1,6 @@
 /**
  * What a request must meet before anything happens, whatever it is about: names of things that exist, regions, quota,
- * capacity, standing. Each either gives what was asked for or throws an ApiError; none changes anything.
+ * capacity, standing. Each either returns what was requested or throws an ApiError; none changes anything.
  */
 
 import { findMachineType, type OsTemplate, regionCode } from "./catalogue.ts";

@@ -7,8 +7,8 @@ const setUp = (...args: Parameters<typeof setUpDeployments>) => {
   return { ...parts, person: parts.sim.console.deployments };
 };
 
-describe("a person in the console", () => {
-  it("makes deployments that no client knows, settled at once where a test wants no waiting", async () => {
+describe("a user of the console", () => {
+  it("makes deployments that no client created, settled at once where a test must not wait", async () => {
     const { person, get, runs } = setUp();
     const { id } = person.create(
       PROJECT,
@@ -27,7 +27,7 @@ describe("a person in the console", () => {
     expect(() => person.create(PROJECT, { region: "mars" })).toThrow(ApiError);
   });
 
-  it("changes any part of a configuration under a client's hands, and leaves the rest", async () => {
+  it("changes any part of a configuration behind a client, and leaves the rest", async () => {
     const { applied, person, spec, get } = setUp();
     const id = await applied({ command: ["nginx"], env: [{ name: "A", value: "1" }] });
     person.edit(id, { image: "busybox", command: undefined, env: [{ name: "B", value: "2" }] });
@@ -84,7 +84,7 @@ describe("a person in the console", () => {
     expect((await spec(id)).data?.apiVersion).toBe("v1");
   });
 
-  it("may meet a stored configuration that nobody can read, until the next upsert", async () => {
+  it("may have an unreadable stored configuration, until the next upsert", async () => {
     const { applied, apply, person, get, history } = setUp();
     const id = await applied();
     person.invalidate(id);
@@ -146,7 +146,7 @@ describe("what goes wrong with instances", () => {
     expect((await spec(await applied({ name: "two", image: "does-not-exist" }))).dtHealthy).not.toBeNull();
   });
 
-  it("may be a state that no document has, which a client must bear", async () => {
+  it("may be an undocumented state, which a client must tolerate", async () => {
     const { clock, applied, person, runs } = setUp();
     const id = await applied();
     person.setInstanceState(id, "teleporting", { message: "?" });
@@ -173,7 +173,7 @@ describe("a rollout that is held", () => {
     ["starting", { applied: true, state: "starting", ready: 0 }],
     ["unready", { applied: true, state: "running", ready: 0 }],
     ["unhealthy", { applied: true, state: "running", ready: 2 }],
-  ] as const)("at %s stays there, and goes on when it is let go", async (hold, expected) => {
+  ] as const)("at %s stays there, and continues when it is released", async (hold, expected) => {
     const { clock, applied, person, runs, spec } = setUp();
     person.hold("next", hold);
     const id = await applied();
@@ -190,7 +190,7 @@ describe("a rollout that is held", () => {
     expect((await spec(id)).dtHealthy).not.toBeNull();
   });
 
-  it("takes the latest configuration only when it is let go", async () => {
+  it("applies the latest configuration only when it is released", async () => {
     const { clock, apply, applied, person, history } = setUp();
     person.hold("next", "unapplied");
     const id = await applied({ image: "nginx:1" });
@@ -220,7 +220,7 @@ describe("the cloud itself", () => {
     expect(await runs(id)).toMatchObject([{ replicas: 3, readyReplicas: 3 }]);
   });
 
-  it("shows how all stands in its state, for people and tests", async () => {
+  it("shows everything in its state, for users and tests", async () => {
     const { applied, person, sim } = setUp({ staleSpecMs: 5_000 });
     const id = await applied();
     person.edit(id, { image: "nginx:1.28" });

@@ -1,6 +1,7 @@
 /**
- * What happens to deployments without the API: what a person does in the vendor's console, what the cluster does by
- * itself, and what an experiment needs. Every method works on the world alone; the control port calls the same ones.
+ * Changes to deployments that do not come through the API: what a user does in the vendor's console, what the cluster
+ * does by itself, and what an experiment needs. Every method works on the world alone; the control port calls the same
+ * ones.
  */
 
 import { note } from "./activity.ts";
@@ -24,7 +25,7 @@ import type { Metric } from "./metrics.ts";
 import * as rollouts from "./rollouts.ts";
 import type { World } from "./world.ts";
 
-/** What a deployment made by hand has when nothing is said. */
+/** The defaults of a deployment made by hand. */
 const FOREIGN: Config = {
   apiVersion: "v1",
   name: "made-in-the-console",
@@ -33,7 +34,7 @@ const FOREIGN: Config = {
   resources: { machineType: "C4", ports: [80], replicas: 1 },
 };
 
-/** A configuration of which only some is said; nested objects too, arrays as a whole. */
+/** A partial configuration; nested objects are partial too, arrays are whole. */
 export type ConfigChange = {
   [K in keyof Config]?: Config[K] extends object ? Partial<Config[K]> : Config[K];
 };
@@ -46,7 +47,7 @@ export class DeploymentConsole {
   }
 
   /**
-   * Makes a deployment that no client asked for, or submits another configuration for the one of that name; `settled`
+   * Makes a deployment that no client created, or submits another configuration for the one of that name; `settled`
    * puts it through to its end at once. Throws ApiError as an upsert would.
    */
   create(
@@ -119,14 +120,14 @@ export class DeploymentConsole {
     return instance;
   }
 
-  /** All its instances fare so from now on, those that run included, whatever its image. */
+  /** All its instances get this result from now on, those that run included, whatever its image. */
   fail(id: string, fate: InstanceFate, message?: string): void {
     const deployment = this.deployment(id);
     deployment.trouble = { fate, ...(message !== undefined && { message }) };
     rollouts.restartAll(this.#world, deployment);
   }
 
-  /** Ends what `fail` began; what does not do well starts over at once. */
+  /** Ends what `fail` began; instances that fail restart at once. */
   recover(id: string): void {
     const deployment = this.deployment(id);
     deployment.trouble = null;
@@ -144,13 +145,13 @@ export class DeploymentConsole {
     this.#world.specFailures.push(failure);
   }
 
-  /** How all fare whose image contains `part`; null: well. */
+  /** The result of all instances whose image contains `part`; null: they succeed. */
   setImageFate(part: string, fate: Fate | null): void {
     this.#world.imageFates.delete(part);
     this.#world.imageFates.set(part, fate);
   }
 
-  /** Puts an instance into a state at once, by no rule; it stays there. The state may be one that nobody knows. */
+  /** Puts an instance into a state at once, by no rule; it stays there. The state may be an unknown one. */
   setInstanceState(
     id: string,
     state: InstanceState | (string & {}),
@@ -170,7 +171,7 @@ export class DeploymentConsole {
     writeLog(this.#world, deployment, message, { jobId: run?.id ?? deployment.id, instanceId });
   }
 
-  /** Stores the latest configuration in the words of an older version, as deployments of old have it. */
+  /** Stores the latest configuration in the schema of an older version, as old deployments have it. */
   rewrite(id: string, version: "v0alpha0" | "v0alpha1"): void {
     const spec = rollouts.latestSpec(this.deployment(id));
     spec.data = inOlderSchema(spec.data, version);
@@ -199,7 +200,9 @@ export class DeploymentConsole {
     };
   }
 
-  /** What a metric says in turn instead of figures, such as "NaN"; none at all makes an empty array, null ends it. */
+  /**
+   * The values of a metric in turn instead of figures, such as "NaN"; none at all makes an empty array, null ends it.
+   */
   setMetric(id: string, metric: Metric, values: readonly string[] | null): void {
     const { metrics } = this.deployment(id);
     if (values) metrics.set(metric, values);

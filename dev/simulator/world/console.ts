@@ -1,5 +1,5 @@
 /**
- * Changes that do not come through the API: what a person does in the vendor's console, what the cloud does by itself,
+ * Changes that do not come through the API: what a user does in the vendor's console, what the cloud does by itself,
  * and what an experiment needs. Every method works on the world alone; the control port calls the same ones.
  */
 
@@ -30,7 +30,7 @@ import { stateOf } from "./state.ts";
 import { userFromSeed } from "./teams.ts";
 import type { PlannedFailure, World } from "./world.ts";
 
-/** What a machine made by hand has when nothing is said. */
+/** The defaults of a machine made by hand. */
 const FOREIGN: actions.CreateInput = {
   name: "made-in-the-console",
   machineType: "C5",
@@ -39,7 +39,7 @@ const FOREIGN: actions.CreateInput = {
   region: "ny2",
 };
 
-/** What a registry made by hand has when nothing is said. */
+/** The defaults of a registry made by hand. */
 const FOREIGN_REGISTRY: registries.RegistryInput = {
   name: "made-in-the-console",
   namespace: "library",
@@ -57,7 +57,7 @@ export class Console {
     this.#world = world;
   }
 
-  /** Makes a machine that no client asked for; `state` puts it there at once. Throws ApiError as a create would. */
+  /** Makes a machine that no client created; `state` puts it there at once. Throws ApiError as a create would. */
   create(teamId: string, input: Partial<actions.CreateInput> = {}, state?: MachineState): MachineRecord {
     const { machine } = actions.createMachine(this.#world, this.team(teamId), { ...FOREIGN, ...input });
     if (state) this.setState(machine.id, state);
@@ -153,7 +153,7 @@ export class Console {
     this.team(teamId).budget = budget;
   }
 
-  /** `messages`: what the account's standing then says to a person. */
+  /** `messages`: the messages of the account's standing. */
   setStanding(teamId: string, good: boolean, messages: string[] = []): void {
     Object.assign(this.team(teamId), { goodStanding: good, standingMessages: [...messages] });
   }
@@ -227,7 +227,7 @@ export class Console {
     registries.deleteRegistry(this.#world, this.registry(id));
   }
 
-  /** Everything there is, for people and tests. */
+  /** The whole state, for users and tests. */
   state() {
     return stateOf(this.#world);
   }

@@ -1,6 +1,6 @@
 /**
  * Configurations of deployments (deployments.md sections 3 and 4): what they mean whatever their version, how they are
- * stored, and the same in older words. Pure: nothing of the world but its behaviour is known here.
+ * stored, and the same in older schemas. Pure: of the world it uses only the behaviour.
  */
 
 import { createHash } from "node:crypto";
@@ -75,7 +75,7 @@ export function templateOf({ name: _, enabled: __, resources, ...rest }: Config)
   return canonical({ ...rest, resources: containers });
 }
 
-/** What differs between two configurations besides what the activity has words of its own for. */
+/** What differs between two configurations besides what the activity has actions for. */
 export function differsOtherwise(before: Config, after: Config): boolean {
   const flag = (c: Config) => c.resources.autoscaling && { ...c.resources.autoscaling, enabled: undefined };
   return (
@@ -85,7 +85,7 @@ export function differsOtherwise(before: Config, after: Config): boolean {
   );
 }
 
-/** As a deployment of old has it stored (section 4); what an older version has no word for is left out. */
+/** As a deployment of old has it stored (section 4); what an older version has no field for is left out. */
 export function inOlderSchema(config: Config, version: "v0alpha0" | "v0alpha1"): Config {
   if (config.apiVersion === "v0alpha0") return { ...structuredClone(config), apiVersion: "v0alpha0" };
   if (version === "v0alpha1") return { ...structuredClone(config), apiVersion: version };
@@ -122,7 +122,7 @@ function withDefaults(config: Config): Config {
   };
 }
 
-/** The defaults of section 3.2; a check that was not asked for does not appear. */
+/** The defaults of section 3.2; a check that was not requested does not appear. */
 function filled(checks: HealthChecks): HealthChecks {
   const entries = Object.entries(checks) as [keyof HealthChecks, Probe][];
   return Object.fromEntries(

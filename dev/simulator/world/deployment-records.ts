@@ -197,12 +197,12 @@ export interface DeploymentRecord extends Owned {
   isDeleting: boolean;
   /** What reads give until the monotonic time `until`. */
   stale: { view: DeploymentView; until: number } | null;
-  /** A person's order that all its instances fare so. */
+  /** The result that the console sets for all its instances. */
   trouble: { fate: InstanceFate; message?: string } | null;
   hold: Hold | null;
   /** Steps that wait for the hold to end. */
   held: (() => void)[];
-  /** What metrics say instead of figures, by name of the metric. */
+  /** Fixed values of metrics instead of figures, by name of the metric. */
   metrics: Map<string, readonly string[]>;
   /** What lies ahead of the latest spec. */
   pending: Set<Cancel>;

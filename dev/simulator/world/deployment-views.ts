@@ -63,7 +63,7 @@ export function historyView(deployment: DeploymentRecord, spec: SpecRecord) {
   };
 }
 
-/** `availableReplicas`: "available but not ready", in the documents' own words. */
+/** `availableReplicas`: "available but not ready", as the documents put it. */
 export function runView(world: World, run: RunRecord): RunView {
   const isListed = (i: { dtFinished: string | null }) =>
     world.behaviour.finishedInstances === "listed" || i.dtFinished === null;

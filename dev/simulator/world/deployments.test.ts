@@ -23,7 +23,7 @@ describe("an upsert", () => {
     expect(await apply({}, { projectId })).not.toBe(id);
   });
 
-  it("answers with the id alone, so that only latestSpec.id tells a client's spec from the one before", async () => {
+  it("answers with the id alone, so that only latestSpec.id distinguishes a client's spec from the one before", async () => {
     const { apply, submit, spec } = setUpDeployments();
     const id = await apply();
     const before = await spec(id);
@@ -70,7 +70,7 @@ describe("an upsert", () => {
     expect(sim.world.deployments.size).toBe(2);
   });
 
-  it("may pass over an id that nothing has, as nobody documents that it does not", async () => {
+  it("may ignore an unknown id, as no document excludes it", async () => {
     const { apply } = setUpDeployments({ unknownDeploymentId: "byName" });
     const id = await apply();
     expect(await apply({}, { deploymentId: "nothing" })).toBe(id);
@@ -86,7 +86,7 @@ describe("an upsert", () => {
     ["newSpec", 2],
     ["sameSpec", 1],
   ] as const)(
-    "of an unchanged configuration makes specs as identicalConfig says: %s",
+    "of an unchanged configuration makes specs as identicalConfig specifies: %s",
     async (rule, specs) => {
       const { apply, applied, history, get } = setUpDeployments({ identicalConfig: rule });
       const id = await applied();
@@ -159,7 +159,7 @@ describe("the stored form of a configuration", () => {
     });
   });
 
-  it("is what was sent where storedDefaults says so, yet means the same", async () => {
+  it("is what was sent where storedDefaults specifies it, yet means the same", async () => {
     const { applied, spec, runs } = setUpDeployments({ storedDefaults: "asSent" });
     const id = await applied(bare);
     expect((await spec(id)).data).toEqual(JSON.parse(JSON.stringify({ ...DEPLOYMENT, ...bare })));
@@ -197,7 +197,7 @@ describe("git headers of an upsert", () => {
   };
   const body = { projectId: PROJECT, config: DEPLOYMENT };
 
-  it("are kept with the spec, and those of a read are nobody's business", async () => {
+  it("are kept with the spec, and those of a read are ignored", async () => {
     const { call, spec } = setUpDeployments();
     const answer = await call("POST", "/deployments", body, undefined, { ...six, "x-client": "cli" });
     const { deploymentId } = answer.json as { deploymentId: string };
@@ -210,7 +210,7 @@ describe("git headers of an upsert", () => {
     ["stored", { gitHeaders: { "x-git-sha": "0123abc" } }],
     ["dropped", null],
     ["refused", 400],
-  ] as const)("that are not all six are taken as partialGitHeaders says: %s", async (rule, expected) => {
+  ] as const)("that are not all six are taken as partialGitHeaders specifies: %s", async (rule, expected) => {
     const { call, spec } = setUpDeployments({ partialGitHeaders: rule });
     const answer = await call("POST", "/deployments", body, undefined, { "x-git-sha": "0123abc" });
     if (rule === "refused") return expect(answer.status).toBe(expected);

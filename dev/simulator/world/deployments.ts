@@ -1,6 +1,6 @@
 /**
- * What may be asked of deployments (deployments.md sections 1, 2 and 5): the upsert that is the only write besides the
- * deletion, and who may see which. What the cluster then does is in rollouts.ts.
+ * What may be requested of deployments (deployments.md sections 1, 2 and 5): the upsert that is the only write besides
+ * the deletion, and who may see which. What the cluster then does is in rollouts.ts.
  */
 
 import { note, noteChanges } from "./activity.ts";
@@ -201,7 +201,7 @@ function projectOf(world: World, team: Team, id: string): ProjectRecord {
   throw invalid(world.behaviour.invalidProjectCode, "projectId", `Project ${id} not found`);
 }
 
-/** What the schema does not say. */
+/** What the schema does not express. */
 function checkConfig(world: World, { apiVersion, integrations = [], region }: Config): void {
   const refuse = (path: string, message: string) => invalid("BAD_REQUEST", `config/${path}`, message);
   if (apiVersion.startsWith("v0") && world.behaviour.oldApiVersions === "refuse") {

@@ -1,6 +1,7 @@
 /**
- * What a configuration leads to in the cluster: whether it can be applied at all, and how its instances fare, asked anew
- * at every step so that what breaks or is mended later takes effect. Nothing changes here but planned failures, used up.
+ * What a configuration leads to in the cluster: whether it can be applied at all, and how its instances end up,
+ * evaluated at every step so that later failures and repairs take effect. Nothing changes here but planned failures,
+ * used up.
  */
 
 import { findMachineType } from "./catalogue.ts";
@@ -50,7 +51,7 @@ export function specError(world: World, deployment: DeploymentRecord, config: Co
   );
 }
 
-/** What goes wrong with an instance, and the message that it shows; undefined when all is well. */
+/** What goes wrong with an instance, and the message that it shows; undefined where nothing fails. */
 export function troubleOf(world: World, deployment: DeploymentRecord, config: Config) {
   const { trouble } = deployment;
   if (trouble) return { fate: trouble.fate, message: trouble.message ?? MESSAGES[trouble.fate](config) };
@@ -74,7 +75,7 @@ const MESSAGES: Record<InstanceFate, (config: Config) => string> = {
 const isOfInstances = (fate: Fate): fate is InstanceFate =>
   (INSTANCE_FATES as readonly string[]).includes(fate);
 
-/** What was said last about a part of the name counts first. */
+/** The entry that was set last for a part of the name takes precedence. */
 function imageFate(world: World, image: string): Fate | null | undefined {
   const fates: [string, Fate | null][] = [...Object.entries(IMAGE_FATES), ...world.imageFates];
   return fates.findLast(([part]) => image.includes(part))?.[1];

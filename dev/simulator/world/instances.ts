@@ -1,6 +1,7 @@
 /**
  * The course of one instance: waiting for a machine, starting, running, ready, failing and starting over, ending
- * (deployments.md section 8). Which instances there are to be is rollouts.ts's; it is told here when one changes.
+ * (deployments.md section 8). Which instances there are to be is rollouts.ts's; instances.ts is called when one
+ * changes.
  */
 
 import { meaningOf } from "./deployment-config.ts";
@@ -19,7 +20,7 @@ const LONGEST_BACK_OFF_MS = 300_000;
 /** A container that fails for days must not fill the memory. */
 const KEPT_HISTORY = 50;
 
-/** Where an instance belongs, and who wants to know what becomes of it. */
+/** What an instance belongs to, and the callback for its changes. */
 export interface InstanceContext {
   world: World;
   deployment: DeploymentRecord;
@@ -96,7 +97,7 @@ export function finish(world: World, instance: InstanceRecord): void {
   instance.dtFinished = world.iso();
 }
 
-/** Changes the state, by no rule where the console says so. */
+/** Changes the state, by no rule where the console requests it. */
 export function enter(
   world: World,
   instance: InstanceRecord,
@@ -162,7 +163,7 @@ function runOn(context: InstanceContext, instance: InstanceRecord): void {
   const delays = (startup?.initialDelaySeconds ?? 0) + (readiness?.initialDelaySeconds ?? 0);
   next(context, instance, world.behaviour.instanceReadyMs + delays * 1_000, "unready", () => {
     const trouble = troubleOf(world, deployment, run.spec.data);
-    // Nothing more happens to one that never gets ready, until somebody starts it over.
+    // Nothing more happens to one that never gets ready, until it is restarted.
     if (trouble?.fate === "unready") {
       instance.stateMessage = trouble.message;
       return log(context, instance, trouble.message);
@@ -173,7 +174,7 @@ function runOn(context: InstanceContext, instance: InstanceRecord): void {
   });
 }
 
-/** A step of its course, before which a person may hold it. */
+/** A step of its course, before which the console may hold it. */
 function next(
   context: InstanceContext,
   instance: InstanceRecord,

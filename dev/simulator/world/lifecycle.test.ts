@@ -5,7 +5,7 @@ import type { EventView, MachineView } from "./records.ts";
 const START = Date.UTC(2026, 0, 1);
 const secondsIn = (iso: string | null) => (Date.parse(iso ?? "") - START) / 1000;
 
-describe("the life of a machine", () => {
+describe("the lifecycle of a machine", () => {
   it("passes the states in the documented order, so that a client sees every transitional one", async () => {
     const { clock, create, machine } = setUp();
     const { data } = await create();
@@ -18,7 +18,7 @@ describe("the life of a machine", () => {
     expect(seen).toEqual(["provisioning", "starting", "serviceready", "ready"]);
   });
 
-  it("ends the create event long before the machine is ready, which a separate start event tells", async () => {
+  it("ends the create event long before the machine is ready, which a separate start event reports", async () => {
     const { clock, ok, create, machine } = setUp();
     const { data } = await create();
     await clock.advance(38_000);
@@ -90,7 +90,7 @@ describe("the life of a machine", () => {
     expect((await event(stop.event.id)).state).toBe("done");
   });
 
-  it("gives a dynamic address anew at each start and none while off", async () => {
+  it("gives a new dynamic address at each start and none while off", async () => {
     const { clock, ok, machineIn, machine } = setUp();
     const id = await machineIn("ready");
     const first = (await machine(id)).publicIp;
@@ -144,7 +144,7 @@ describe("the life of a machine", () => {
     expect((await ok<EventView>("GET", `/machine-events/${event.id}`)).state).toBe("done");
   });
 
-  it("cancels the create when the machine is deleted meanwhile, so no dead event stays open", async () => {
+  it("cancels the create when the machine is deleted meanwhile, so no event stays open", async () => {
     const { clock, ok, create, event } = setUp();
     const { data, event: created } = await create();
     await clock.advance(5_000);
@@ -181,7 +181,7 @@ describe("the life of a machine", () => {
     expect(Date.parse(answer.data.dtModified)).toBeGreaterThan(Date.parse(before.dtModified));
   });
 
-  it("takes the first boot's snapshot as restore point when asked to", async () => {
+  it("takes the first boot's snapshot as restore point when requested", async () => {
     const { clock, create, ok, machine } = setUp();
     const { data } = await create({ takeInitialSnapshot: true, restorePointEnabled: true });
     await clock.advance(120_000);
@@ -283,15 +283,15 @@ describe("determinism", () => {
     return JSON.stringify(sim.console.state());
   };
 
-  it("tells the same story for the same seed, so that a failing run can be played again", async () => {
+  it("gives the same event log for the same seed, so that a failing run can be repeated", async () => {
     expect(await eventLog(7)).toBe(await eventLog(7));
   });
 
-  it("tells another one for another seed", async () => {
+  it("gives another one for another seed", async () => {
     expect(await eventLog(7)).not.toBe(await eventLog(8));
   });
 
-  it("starts anew after a reset as if it had just been made", async () => {
+  it("starts after a reset as if it had just been made", async () => {
     const { sim, create } = setUp();
     const first = await create();
     sim.reset();

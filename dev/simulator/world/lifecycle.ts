@@ -45,7 +45,7 @@ export function beginStart(world: World, machine: MachineRecord): EventRecord {
   const event = takeOver(world, machine, "start");
   machine.holdsSlot = world.hasCapacity(machine.machineType, machine.region);
   if (!machine.holdsSlot && behaviour.capacityShortage !== "eventError") {
-    // All seems well and the machine stays off: observed-in-the-field 8.
+    // No error is reported and the machine stays off: observed-in-the-field 8.
     world.plan(machine, behaviour.noCapacityMs, () => void world.finishEvent(event));
     return event;
   }
@@ -55,7 +55,7 @@ export function beginStart(world: World, machine: MachineRecord): EventRecord {
   return event;
 }
 
-/** on → stopping → off. `name` null: nobody is told, as with autoShutdownEvent `none`. */
+/** on → stopping → off. `name` null: without an event, as with autoShutdownEvent `none`. */
 export function beginStop(world: World, machine: MachineRecord, name: EventName | null = "stop") {
   const before = machine.state;
   const event = takeOver(world, machine, name);

@@ -82,8 +82,8 @@ export function listed<R extends Owned>(world: World, team: Team, records: Reado
 }
 
 /**
- * The team that a path names, which is the one of the key or nothing to see. The schema says that its id is to be given,
- * and the CLI gives its namespace where `byNamespace` (other-resources.md, secrets).
+ * The team that a path names, which is the one of the key or not found. The schema requires its id, and the CLI gives
+ * its namespace where `byNamespace` (other-resources.md, secrets).
  */
 export function ownTeam(world: World, team: Team, named: string, byNamespace = false): Team {
   const isMeant = (t: Team) => t.id === named || (byNamespace && t.namespace === named);

@@ -40,7 +40,7 @@ describe("metrics of a deployment", () => {
     }
   });
 
-  it("are the same whenever the same is asked, and asking changes nothing else", async () => {
+  it("are the same for the same request, and a request changes nothing", async () => {
     const { clock, applied, apply, metric } = setUp();
     const one = await applied();
     await clock.advance(600_000);
@@ -53,7 +53,7 @@ describe("metrics of a deployment", () => {
     expect(await again.apply({ name: "two" })).toBe(next);
   });
 
-  it("reach back as far as the timeframe says, but not to before there was anything", async () => {
+  it("reach back as far as the timeframe, but not to before there was anything", async () => {
     const { clock, applied, metric } = setUp();
     const id = await applied();
     await clock.advance(15 * 24 * 3_600_000);
@@ -86,13 +86,13 @@ describe("metrics of a deployment", () => {
     expect((await metric<Point[]>(id, "requests_per_second")).map((p) => p.value)).toContain(text);
   });
 
-  it("may be an empty array whatever is asked, as in the documents' sample", async () => {
+  it("may be an empty array for any request, as in the documents' sample", async () => {
     const { applied, metric } = setUp({ metricPoints: "none" });
     const id = await applied();
     for (const name of METRICS) expect(await metric(id, name)).toEqual([]);
   });
 
-  it("may be told by a person, one by one", async () => {
+  it("may be set by hand, one by one", async () => {
     const { clock, applied, metric, sim } = setUp();
     const id = await applied();
     await clock.advance(120_000);

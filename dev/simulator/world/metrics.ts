@@ -1,6 +1,6 @@
 /**
- * Metrics of a deployment (deployments.md section 9), made up from the seed: the same question at the same moment has the
- * same answer, and asking changes nothing. Which metric has which shape is the sheet's inference.
+ * Metrics of a deployment (deployments.md section 9), made up from the seed: the same request at the same moment has
+ * the same answer, and a request changes nothing. Which metric has which shape is the sheet's inference.
  */
 
 import type { Behaviour } from "./behaviour.ts";
@@ -113,7 +113,7 @@ function timesOf(world: World, since: number, timeframe: keyof typeof FRAMES): n
   );
 }
 
-/** In [0, 1), by what is asked and for when. */
+/** In [0, 1), by request and time. */
 function chanceOf(
   world: World,
   { id }: DeploymentRecord,

@@ -43,7 +43,7 @@ describe("a private network", () => {
     expect((await call("PUT", "/private-networks/nnothing", { name: "x" })).status).toBe(404);
   });
 
-  it("that a seed names by its id alone is where the id's end says", async () => {
+  it("that a seed names by its id alone is in the region of the id's suffix", async () => {
     const { ok } = withNetworks({ listAfterCreateMissMs: 60_000 });
     const { items } = await ok<Page<Network>>("GET", "/private-networks?orderBy=name&order=asc");
     expect(items.map((n) => [n.id, n.region])).toEqual([
@@ -54,7 +54,7 @@ describe("a private network", () => {
     expect((await ok<Page<Network>>("GET", "/private-networks?name=nalpha0ny2")).items).toHaveLength(1);
   });
 
-  it("that a seed spells out is as it says", async () => {
+  it("that a seed spells out is as specified", async () => {
     const { ok } = setUpConforming({
       teams: [{ keys: ["sim-key-alpha"], networks: [{ id: "n1", name: "office", region: "ams1" }, "n2"] }],
     });
@@ -75,7 +75,7 @@ describe("a private network", () => {
   it.each([
     ["null", null],
     ["absent", undefined],
-  ] as const)("that lives has dtDeleted as liveDtDeleted says: %s", async (rule, value) => {
+  ] as const)("that exists has dtDeleted as liveDtDeleted specifies: %s", async (rule, value) => {
     const { network } = withNetworks({ liveDtDeleted: rule });
     expect((await network()).dtDeleted).toBe(value);
   });
@@ -93,7 +93,7 @@ describe("a private network", () => {
 });
 
 describe("machines in private networks", () => {
-  it("move in when the network is made, where asked for: all of its region that are in none", async () => {
+  it("move in when the network is made, where requested: all of its region that are in none", async () => {
     const { create, ok, sim, network } = withNetworks();
     const free = await create();
     const going = await create();
@@ -111,7 +111,7 @@ describe("machines in private networks", () => {
     ["error", 404],
     ["accept", 200],
   ] as const)(
-    "cannot be in one of another region, unless networkOfOtherRegion says: %s",
+    "cannot be in one of another region, unless networkOfOtherRegion specifies: %s",
     async (rule, status) => {
       const { call, machineIn } = withNetworks({ networkOfOtherRegion: rule });
       expect((await call("POST", "/machines", { ...MACHINE, networkId: "nalpha0ca1" })).status).toBe(status);
@@ -124,7 +124,7 @@ describe("machines in private networks", () => {
     ["refuse", 409, "nalpha0ny2"],
     ["accept", 200, null],
   ] as const)(
-    "hold a network that is to be deleted as deleteUsedNetwork says: %s",
+    "hold a network that is to be deleted as deleteUsedNetwork specifies: %s",
     async (rule, status, left) => {
       const { machine, machineIn, remove } = withNetworks({ deleteUsedNetwork: rule });
       const id = await machineIn("ready", { networkId: "nalpha0ny2" });
@@ -133,7 +133,7 @@ describe("machines in private networks", () => {
     },
   );
 
-  it("hold it until they are gone, not until they are asked to go", async () => {
+  it("hold it until they are gone, not until their deletion is requested", async () => {
     const { clock, ok, machineIn, remove } = withNetworks();
     const id = await machineIn("ready", { networkId: "nalpha0ny2" });
     await ok("DELETE", `/machines/${id}`);

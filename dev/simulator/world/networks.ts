@@ -29,7 +29,7 @@ export function createNetwork(world: World, team: Team, input: NetworkInput): Ne
   return network;
 }
 
-/** At once, or under an event of its own where networkChange says so; the state does not change. */
+/** At once, or under an event of its own where networkChange specifies it; the state does not change. */
 export function moveToNetwork(
   world: World,
   machine: MachineRecord,

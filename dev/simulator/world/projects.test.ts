@@ -27,13 +27,13 @@ describe("a project", () => {
     ["an id alone", ["p1"], [["p1", "p1"]]],
     ["a name, too", [{ id: "p2", name: "vision" }], [["p2", "vision"]]],
     ["none at all", [], []],
-  ])("that a seed has is as it says: %s", async (_, projects, there) => {
+  ])("that a seed has is as specified: %s", async (_, projects, there) => {
     const { ok } = setUpConforming({ teams: [{ keys: ["sim-key-alpha"], projects }] });
     const { items } = await ok<Page<Project>>("GET", "/projects");
     expect(items.map((p) => [p.id, p.name])).toEqual(there);
   });
 
-  it("made twice is there twice, so that a client must look before it asks again after a lost answer", async () => {
+  it("made twice is there twice, so that a client must check before it retries after a lost answer", async () => {
     const { project, list } = withProjects();
     const [a, b] = [await project(), await project()];
     expect(a.id).toMatch(/^p/);
@@ -62,7 +62,7 @@ describe("a project", () => {
     expect(refusal(await call("GET", "/projects/pnothing")).code).toBe("NOT_FOUND");
   });
 
-  it("is nobody else's, whatever is tried with another team's key", async () => {
+  it("cannot be reached with another team's key, whatever the request", async () => {
     const { call, sim } = withProjects();
     for (const [method, body] of [["GET"], ["PUT", { name: "mine" }], ["DELETE"]] as const)
       expect((await call(method, "/projects/p-alpha", body, BETA)).status).toBe(404);
@@ -96,7 +96,7 @@ describe("a project", () => {
   it.each([
     ["gone", 404, 1],
     ["dtDeleted", 200, 2],
-  ] as const)("once deleted reads as deletedResources says: %s", async (rule, status, listed) => {
+  ] as const)("once deleted reads as deletedResources specifies: %s", async (rule, status, listed) => {
     const { call, list, ok, project } = withProjects({ deletedResources: rule });
     const { id } = await project();
     expect((await ok<Project>("DELETE", `/projects/${id}`)).dtDeleted).not.toBeNull();
@@ -135,7 +135,7 @@ describe("a project with deployments", () => {
     await ok("DELETE", "/projects/p-alpha");
   });
 
-  it("takes them along where deleteUsedProject says: accept", async () => {
+  it("takes them along where deleteUsedProject specifies: accept", async () => {
     const { applied, call, clock, ok } = parts("accept");
     const id = await applied();
     await ok("DELETE", "/projects/p-alpha");
@@ -144,7 +144,7 @@ describe("a project with deployments", () => {
   });
 });
 
-describe("a person in the console", () => {
+describe("a user of the console", () => {
   it("makes, renames and deletes projects, so that a client can be shown what it did not do", async () => {
     const { list, sim } = withProjects();
     const { id } = sim.console.createProject("te-alpha", "by-hand");

@@ -1,6 +1,6 @@
 /**
- * Projects (other-resources.md): made, renamed and deleted at once, and what goes with one that is deleted. What a
- * deployment is lives elsewhere.
+ * Projects (other-resources.md): made, renamed and deleted at once, and what goes with one that is deleted. Deployments
+ * are defined elsewhere.
  */
 
 import { wrongState } from "./checks.ts";

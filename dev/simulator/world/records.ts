@@ -87,7 +87,7 @@ export interface Team {
   /** Quota (errors-and-limits.md section 4, session.team.maxMachines). */
   maxMachines: number;
   goodStanding: boolean;
-  /** What the account's standing says to a person. */
+  /** The messages of the account's standing. */
   standingMessages: string[];
   /** null: never a 429. */
   budget: Budget | null;
@@ -108,7 +108,7 @@ export interface StaticAddress {
 
 export type UserSeed = Partial<User> & { email: string };
 
-/** A network that was there before; an id alone says by its end where it is, such as `nalpha0ny2`. */
+/** A network that was there before; the suffix of an id alone is its region, such as `nalpha0ny2`. */
 export type NetworkSeed = string | { id: string; name?: string; region?: string };
 
 /** A project that was there before; an id alone is its name, too. */
@@ -193,9 +193,9 @@ export interface MachineRecord extends Owned {
   /** Takes one of the machines that its type has in its region. */
   holdsSlot: boolean;
   deleting: EventRecord | null;
-  /** A restart asked for while one was at work. */
+  /** A restart that was requested while one was in progress. */
   nextRestart: EventRecord | null;
-  /** The machine is held in this state when it comes to it, as one that got stuck. */
+  /** The machine is held in this state when it reaches it, as one that got stuck. */
   holdAt: MachineState | null;
   /** What reads give until the monotonic time `until`. */
   stale: { view: MachineView; until: number } | null;
@@ -236,7 +236,7 @@ export interface NetworkRecord extends Owned {
   netmask: string;
 }
 
-/** other-resources.md, snapshots. One that is deleted is taken out: the API has no word for it. */
+/** other-resources.md, snapshots. One that is deleted is taken out: the API has no field for it. */
 export interface SnapshotRecord extends Owned {
   name: string;
   machineId: string;
@@ -273,12 +273,12 @@ export interface ProjectRecord extends Owned {
 
 /**
  * other-resources.md, secrets: of a project, or of the whole team where projectId is null. Its id is for the simulator
- * alone, a client knows the name. One that is deleted is taken out: the API has no word for it.
+ * alone, a client uses the name. One that is deleted is taken out: the API has no field for it.
  */
 export interface SecretRecord extends Owned {
   projectId: string | null;
   name: string;
-  /** Never shown to anybody but code of this process. */
+  /** Visible only to code of this process. */
   value: string;
   dtModified: string;
 }
@@ -291,12 +291,12 @@ export interface RegistrySettings {
   namespace: string;
   url: string;
   username: string;
-  /** Never shown to anybody but code of this process. */
+  /** Visible only to code of this process. */
   password: string;
   kind: (typeof REGISTRY_KINDS)[number];
 }
 
-/** One that is deleted is taken out: the API has no word for it. */
+/** One that is deleted is taken out: the API has no field for it. */
 export interface RegistryRecord extends Owned {
   settings: RegistrySettings;
   /** What a test of the connection finds. */

@@ -84,7 +84,7 @@ describe("a container registry", () => {
     sim.conformance.clear();
   });
 
-  it("is tested with 200 whatever comes out, so that only `success` tells", async () => {
+  it("is tested with 200 whatever the result, so that only `success` shows it", async () => {
     const { ok, registry, sim } = withRegistries();
     const { id } = await registry();
     const test = () => ok("GET", `/container-registries/${id}/test-connection`);
@@ -109,7 +109,7 @@ describe("a container registry", () => {
     expect(await list()).toEqual([]);
   });
 
-  it("is nobody else's, whatever is tried with another team's key", async () => {
+  it("cannot be reached with another team's key, whatever the request", async () => {
     const { call, ok, registry } = withRegistries();
     const { id } = await registry();
     const path = `/container-registries/${id}`;
@@ -154,7 +154,7 @@ describe("a container registry", () => {
   });
 });
 
-describe("a person in the console", () => {
+describe("a user of the console", () => {
   it("makes, changes and deletes registries, so that a client can be shown what it did not do", async () => {
     const { list, sim } = withRegistries();
     const { id } = sim.console.createRegistry("te-alpha", { name: "by-hand" });

@@ -1,6 +1,6 @@
 /**
  * Container registries (other-resources.md): settings and a password, and what a test of the connection finds, which is
- * told from outside since nothing is connected to here.
+ * set from outside since nothing is connected to here.
  */
 
 import type { RegistryRecord, RegistrySettings, Team } from "./records.ts";
@@ -9,7 +9,7 @@ import type { World } from "./world.ts";
 /** Body of POST /container-registries. */
 export type RegistryInput = Omit<RegistrySettings, "kind"> & Partial<Pick<RegistrySettings, "kind">>;
 
-/** Names may be had twice, as everywhere. What the kind is when nobody says so is not documented. */
+/** Names may be had twice, as everywhere. The default kind is not documented. */
 export function createRegistry(world: World, team: Team, input: RegistryInput): RegistryRecord {
   const born = world.born(team.id, "cr");
   const registry: RegistryRecord = {

@@ -58,7 +58,7 @@ describe("a rollout", () => {
   it.each([
     ["template", true],
     ["always", false],
-  ] as const)("of other replicas alone scales the run as newRun says: %s", async (rule, isSame) => {
+  ] as const)("of other replicas alone scales the run as newRun specifies: %s", async (rule, isSame) => {
     const { clock, applied, apply, runs, spec } = setUpDeployments({ newRun: rule });
     const id = await applied();
     const [before] = await runs(id);
@@ -70,7 +70,7 @@ describe("a rollout", () => {
     expect((await spec(id)).dtHealthy).not.toBeNull();
   });
 
-  it("takes replicas away without a gap, listed as ended where finishedInstances says so", async () => {
+  it("takes replicas away without a gap, listed as ended where finishedInstances specifies it", async () => {
     const { clock, applied, apply, runs, sim } = setUpDeployments();
     const id = await applied();
     await apply({ resources: { machineType: "C5", ports: [80], replicas: 1 } });
@@ -90,7 +90,7 @@ describe("a rollout", () => {
     expect(ready(await runs(id))).toEqual([[2, 2]]);
   });
 
-  it("goes as fast as everything else where the speed says so", async () => {
+  it("goes as fast as everything else at a higher speed", async () => {
     const { apply, clock, spec } = setUpDeployments({}, { speed: 10 });
     const id = await apply();
     await clock.advance(ROLLOUT_MS / 10);
@@ -116,7 +116,7 @@ describe("a deployment that is switched off", () => {
     expect(ready(await runs(id))).toEqual([[2, 2]]);
   });
 
-  it("may count as healthy, as nobody documents that it does not", async () => {
+  it("may count as healthy, as no document excludes it", async () => {
     const { applied, spec } = setUpDeployments({ disabledHealthy: "set" });
     expect((await spec(await applied({ enabled: false }))).dtHealthy).not.toBeNull();
   });
@@ -144,21 +144,24 @@ describe("a configuration that leads nowhere", () => {
     ["fails-startup", "errored", /Startup probe failed/],
     ["crashes", "errored", /Back-off restarting/],
     ["never-ready", "running", /Readiness probe failed/],
-  ])("has instances that say why with the image %s, and is never healthy", async (image, state, message) => {
-    const { clock, applied, runs, spec } = setUpDeployments();
-    const id = await applied();
-    await applied({ image });
-    const [run, old] = await runs(id);
-    expect(run).toMatchObject({ readyReplicas: 0 });
-    for (const instance of run?.instances ?? []) {
-      expect(instance.history.some((h) => h.state === state)).toBe(true);
-      const messages = [instance.stateMessage, ...instance.history.map((h) => h.message)];
-      expect(messages.join()).toMatch(message);
-    }
-    expect(old).toMatchObject({ readyReplicas: 2 });
-    await clock.advance(3_600_000);
-    expect((await spec(id)).dtHealthy).toBeNull();
-  });
+  ])(
+    "has instances with the reason for the image %s, and is never healthy",
+    async (image, state, message) => {
+      const { clock, applied, runs, spec } = setUpDeployments();
+      const id = await applied();
+      await applied({ image });
+      const [run, old] = await runs(id);
+      expect(run).toMatchObject({ readyReplicas: 0 });
+      for (const instance of run?.instances ?? []) {
+        expect(instance.history.some((h) => h.state === state)).toBe(true);
+        const messages = [instance.stateMessage, ...instance.history.map((h) => h.message)];
+        expect(messages.join()).toMatch(message);
+      }
+      expect(old).toMatchObject({ readyReplicas: 2 });
+      await clock.advance(3_600_000);
+      expect((await spec(id)).dtHealthy).toBeNull();
+    },
+  );
 
   it("starts its containers over again and again, slower each time, without filling the memory", async () => {
     const { clock, applied, runs } = setUpDeployments();
@@ -170,7 +173,7 @@ describe("a configuration that leads nowhere", () => {
     expect((starts.at(-1) ?? 0) - (starts.at(-2) ?? 0)).toBeGreaterThan(300_000);
   });
 
-  it("waits for ever on a machine type that nobody sells", async () => {
+  it("waits for ever on an unknown machine type", async () => {
     const { clock, applied, runs } = setUpDeployments();
     const id = await applied({ resources: { machineType: "Z9", ports: [80] } });
     await clock.advance(3_600_000);

@@ -1,6 +1,6 @@
 /**
- * What the cluster does with a configuration: applies it or not, starts a run of instances or changes one, lets the old
- * run go when the new one is ready, and says when all is healthy (deployments.md sections 5, 6.1 and 8).
+ * What the cluster does with a configuration: applies it or not, starts a run of instances or changes one, ends the old
+ * run when the new one is ready, and marks the spec as healthy (deployments.md sections 5, 6.1 and 8).
  */
 
 import { isOff, meaningOf, templateOf } from "./deployment-config.ts";
@@ -57,7 +57,7 @@ export function dropPlans(deployment: DeploymentRecord): void {
   deployment.pending.clear();
 }
 
-/** A person holds a rollout before a step, or lets it go on. */
+/** The console holds a rollout before a step, or releases it. */
 export function holdAt(deployment: DeploymentRecord, hold: Hold | null): void {
   if (deployment.hold === hold) return;
   deployment.hold = hold;
@@ -96,7 +96,7 @@ export function crash(
   fail(contextOf(world, deployment, run), instance, message, startsOver);
 }
 
-/** All that do not do well start over, as when their trouble ends. */
+/** All that fail restart, as when the cause is gone. */
 export function restartUnready(world: World, deployment: DeploymentRecord): void {
   for (const run of activeRuns(deployment)) {
     for (const instance of livingOf(run)) {

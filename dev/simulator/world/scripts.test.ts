@@ -21,7 +21,7 @@ function withScripts(behaviour: Partial<Behaviour> = {}) {
 }
 
 describe("a startup script", () => {
-  it("is enabled and runs at every boot unless told otherwise, since creation has no switch for the first", async () => {
+  it("is enabled and runs at every boot by default, since creation has no switch for the first", async () => {
     const { script } = withScripts();
     expect(await script()).toMatchObject({
       name: "setup",
@@ -34,7 +34,7 @@ describe("a startup script", () => {
     expect((await script("once", { isRunOnce: true })).isRunOnce).toBe(true);
   });
 
-  it("never shows its text again, so that a client that wants to know it must remember it", async () => {
+  it("never shows its text again, so that a client that needs it must store it", async () => {
     const { call, script, read, sim } = withScripts();
     const { id } = await script();
     const answers = [
@@ -57,7 +57,7 @@ describe("a startup script", () => {
     });
   });
 
-  it("is listed newest first or by name, and found by name as nameFilter says", async () => {
+  it("is listed newest first or by name, and found by name as nameFilter specifies", async () => {
     const { clock, ok, script } = withScripts({ nameFilter: "prefix" });
     for (const name of ["b", "a", "b2"]) {
       await script(name);
@@ -70,7 +70,7 @@ describe("a startup script", () => {
     expect(await names("name=b&order=asc")).toEqual(["b", "b2"]);
   });
 
-  it("is nobody else's, whatever is tried with another team's key", async () => {
+  it("cannot be reached with another team's key, whatever the request", async () => {
     const { call, ok, script } = withScripts();
     const { id } = await script();
     expect((await ok<Page<Script>>("GET", "/startup-scripts", undefined, BETA)).items).toEqual([]);
@@ -110,7 +110,7 @@ describe("a startup script", () => {
   it.each([
     ["gone", 404, 0],
     ["dtDeleted", 200, 1],
-  ] as const)("once deleted reads as deletedResources says: %s", async (rule, status, listed) => {
+  ] as const)("once deleted reads as deletedResources specifies: %s", async (rule, status, listed) => {
     const { call, ok, script, assign, machineIn } = withScripts({ deletedResources: rule });
     const { id } = await script();
     const deleted = await ok<Script>("DELETE", `/startup-scripts/${id}`);
@@ -130,7 +130,7 @@ describe("assignment of a script", () => {
     expect(sim.console.state().machines[0]).toMatchObject({ startupScriptIds: [id] });
   });
 
-  it("refuses a script nobody has at create, under a code that can be set, and makes nothing", async () => {
+  it("refuses an unknown script at create, with a configurable code, and makes nothing", async () => {
     const { sim, call, script } = withScripts();
     const { id } = await script();
     const bad = { ...MACHINE, startupScriptId: "scnothing" };
@@ -142,7 +142,7 @@ describe("assignment of a script", () => {
     expect(sim.world.machines.size).toBe(0);
   });
 
-  it("is no news when it is there already, and ends when it is asked to", async () => {
+  it("changes nothing when it exists already, and ends on request", async () => {
     const { machineIn, read, script, assign, unassign } = withScripts();
     const { id } = await script();
     const machineId = await machineIn("ready");
@@ -155,25 +155,28 @@ describe("assignment of a script", () => {
   it.each([
     ["several", 1],
     ["replace", 0],
-  ] as const)("of a second script leaves the first as scriptsPerMachine says: %s", async (rule, left) => {
-    const { create, read, script, assign } = withScripts({ scriptsPerMachine: rule });
-    const [first, second] = [await script("first"), await script("second")];
-    const { data } = await create({ startupScriptId: first.id });
-    await assign(second.id, data.id);
-    expect((await read(first.id)).assignedMachineIds).toHaveLength(left);
-    expect((await read(second.id)).assignedMachineIds).toEqual([data.id]);
-  });
+  ] as const)(
+    "of a second script leaves the first as scriptsPerMachine specifies: %s",
+    async (rule, left) => {
+      const { create, read, script, assign } = withScripts({ scriptsPerMachine: rule });
+      const [first, second] = [await script("first"), await script("second")];
+      const { data } = await create({ startupScriptId: first.id });
+      await assign(second.id, data.id);
+      expect((await read(first.id)).assignedMachineIds).toHaveLength(left);
+      expect((await read(second.id)).assignedMachineIds).toEqual([data.id]);
+    },
+  );
 
   it.each([
     ["same", 200],
     ["error", 409],
-  ] as const)("that is not there is taken away as scriptNotAssigned says: %s", async (rule, status) => {
+  ] as const)("that is not there is taken away as scriptNotAssigned specifies: %s", async (rule, status) => {
     const { machineIn, script, unassign } = withScripts({ scriptNotAssigned: rule });
     const { id } = await script();
     expect((await unassign(id, await machineIn("ready"))).status).toBe(status);
   });
 
-  it("needs a machine of the team that is not on its way out, under a code that can be set", async () => {
+  it("needs a machine of the team that is not on its way out, with a configurable code", async () => {
     const { sim, ok, machineIn, script, assign } = withScripts();
     const { id } = await script();
     expect(refusal(await assign(id, "psnothing")).code).toBe("NOT_FOUND");
@@ -198,11 +201,14 @@ describe("assignment of a script", () => {
   it.each([
     ["accept", 200],
     ["refuse", 409],
-  ] as const)("holds a script that is to be deleted as deleteUsedScript says: %s", async (rule, status) => {
-    const { call, create, sim, script } = withScripts({ deleteUsedScript: rule });
-    const { id } = await script();
-    await create({ startupScriptId: id });
-    expect((await call("DELETE", `/startup-scripts/${id}`)).status).toBe(status);
-    expect(sim.console.state().machines[0]?.startupScriptIds).toHaveLength(status === 200 ? 0 : 1);
-  });
+  ] as const)(
+    "holds a script that is to be deleted as deleteUsedScript specifies: %s",
+    async (rule, status) => {
+      const { call, create, sim, script } = withScripts({ deleteUsedScript: rule });
+      const { id } = await script();
+      await create({ startupScriptId: id });
+      expect((await call("DELETE", `/startup-scripts/${id}`)).status).toBe(status);
+      expect(sim.console.state().machines[0]?.startupScriptIds).toHaveLength(status === 200 ? 0 : 1);
+    },
+  );
 });

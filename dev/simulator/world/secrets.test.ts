@@ -26,7 +26,7 @@ describe.each([
   ["project", "/projects/p-alpha", "p-alpha"],
   ["team", "/teams/te-alpha", "te-alpha"],
 ])("a secret of a %s", (_, scope, owner) => {
-  it("is known by its name, and answers dates; only reads tell whether it is used", async () => {
+  it("is identified by its name, and answers dates; only reads show whether it is used", async () => {
     const { secret, read, list } = withSecrets({}, scope);
     const written = await secret();
     expect(written).toEqual({ name: "TOKEN", dtCreated: written.dtCreated, dtModified: written.dtCreated });
@@ -74,7 +74,7 @@ describe.each([
     ["refuse", 409, VALUE],
     ["overwrite", 200, "another"],
   ] as const)(
-    "whose name is taken is answered as secretNameTaken says: %s, so that a lost create can be told from a rival's",
+    "whose name is taken is answered as secretNameTaken specifies: %s, so that a lost create can be distinguished from another client's",
     async (rule, status, value) => {
       const { call, clock, path, read, secret, sim } = withSecrets({ secretNameTaken: rule }, scope);
       const { dtCreated } = await secret();
@@ -144,7 +144,7 @@ describe("the rules for secrets", () => {
     expect(sim.world.secrets.size).toBe(status === 200 ? 1 : 0);
   });
 
-  it("keep what a client got wrong out of the log as well, since it may be the secret all the same", async () => {
+  it("keep a value in a wrong field out of the log as well, since it may be the secret all the same", async () => {
     const { sim, call } = setUp();
     const path = "/projects/p-alpha/secrets";
     await call("POST", path, { name: "TOKEN", valeu: VALUE });
@@ -175,7 +175,7 @@ describe("the rules for secrets", () => {
     await ok("DELETE", "/teams/alpha/secrets/TOKEN");
   });
 
-  it("show nobody what is another team's, and answer unknown projects and teams as ever", async () => {
+  it("show nothing of another team, and answer unknown projects and teams as always", async () => {
     const { call, secret, path, sim } = withSecrets();
     await secret();
     for (const at of [path, `${path}/TOKEN`, "/projects/pnothing/secrets", "/teams/te-nothing/secrets"])
@@ -238,7 +238,7 @@ describe("a secret that deployments name", () => {
   it.each([
     ["accept", 200],
     ["refuse", 409],
-  ] as const)("can be deleted as deleteUsedSecret says: %s", async (rule, status) => {
+  ] as const)("can be deleted as deleteUsedSecret specifies: %s", async (rule, status) => {
     const { call, sim } = await withUsers({ env }, { deleteUsedSecret: rule });
     expect((await call("DELETE", "/projects/p-alpha/secrets/TOKEN")).status).toBe(status);
     expect((await call("DELETE", "/teams/te-alpha/secrets/TOKEN")).status).toBe(200);
@@ -246,7 +246,7 @@ describe("a secret that deployments name", () => {
   });
 });
 
-describe("a person in the console", () => {
+describe("a user of the console", () => {
   it("makes, changes and deletes secrets, so that a client can be shown what it did not do", async () => {
     const { list, sim, clock } = withSecrets();
     sim.console.setSecret("p-alpha", "TOKEN", "first");

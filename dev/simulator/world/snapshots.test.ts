@@ -30,7 +30,7 @@ function withSnapshots(behaviour: Partial<Behaviour> = {}) {
 }
 
 describe("a snapshot", () => {
-  it("is listed at once, and only its event tells when it is there", async () => {
+  it("is listed at once, and only its event shows when it is done", async () => {
     const { clock, event, machineIn, ok, list, take } = withSnapshots({ snapshotCreateMs: 30_000 });
     const id = await machineIn("ready");
     const { data, event: created } = await take(id);
@@ -85,7 +85,7 @@ describe("a snapshot", () => {
     expect((await call("GET", `/snapshots/${id}`, undefined, BETA)).status).toBe(404);
   });
 
-  it("is there until its deletion is done, and a second DELETE is answered as deleteWhileDeleting says", async () => {
+  it("is there until its deletion is done, and a second DELETE is answered as deleteWhileDeleting specifies", async () => {
     const { clock, sim, call, ok, machineIn, list, taken } = withSnapshots();
     const { id } = await taken(await machineIn("ready"));
     const first = await ok<Taken>("DELETE", `/snapshots/${id}`);
@@ -126,7 +126,7 @@ describe("a snapshot", () => {
   it.each([
     ["gone", 0],
     ["kept", 1],
-  ] as const)("of a deleted machine is treated as snapshotsOfDeleted says: %s", async (rule, left) => {
+  ] as const)("of a deleted machine is treated as snapshotsOfDeleted specifies: %s", async (rule, left) => {
     const { clock, ok, event, machineIn, list, take, taken, restore } = withSnapshots({
       snapshotsOfDeleted: rule,
     });
@@ -197,7 +197,7 @@ describe("restoring", () => {
     expect(sim.console.state().machines[0]?.restoredFrom).toBe(snapshot.id);
   });
 
-  it("takes a snapshot of what is there first, where asked for", async () => {
+  it("takes a snapshot of the present disk first, where requested", async () => {
     const { clock, sim, machineIn, list, taken, restore, eventsOf } = withSnapshots();
     const id = await machineIn("off");
     const snapshot = await taken(id);
@@ -236,7 +236,7 @@ describe("restoring", () => {
   it.each([
     ["any", 200],
     ["off", 409],
-  ] as const)("wants the machine in the state that restoreNeeds says: %s", async (rule, whileOn) => {
+  ] as const)("wants the machine in the state that restoreNeeds specifies: %s", async (rule, whileOn) => {
     const { act, clock, machineIn, taken, restore } = withSnapshots({ restoreNeeds: rule });
     const id = await machineIn("ready");
     const snapshot = await taken(id);
@@ -255,7 +255,7 @@ describe("restoring", () => {
 });
 
 describe("automatic snapshots", () => {
-  it("drop the oldest beyond autoSnapshotSaveCount, and never one that somebody made", async () => {
+  it("drop the oldest beyond autoSnapshotSaveCount, and never one that was made by hand", async () => {
     const { clock, sim, ok, machineIn, list, taken, eventsOf } = withSnapshots();
     const id = await machineIn("ready", { autoSnapshotEnabled: true, autoSnapshotSaveCount: 2 });
     await taken(id, "mine");
@@ -297,7 +297,7 @@ describe("restore points", () => {
     expect((await machine(data.id)).restorePointSnapshotId).toBe(initial?.id);
   });
 
-  it("put the disk back after every shutdown, whoever shut the machine down", async () => {
+  it("put the disk back after every shutdown, whatever shut the machine down", async () => {
     const { act, clock, sim, create, list, eventsOf } = withSnapshots();
     const { data } = await create({ takeInitialSnapshot: true, ...POINT });
     await clock.advance(120_000);
@@ -324,7 +324,7 @@ describe("restore points", () => {
     expect(await eventsOf(id)).toEqual([]);
   });
 
-  it("rest on a snapshot of the machine itself only, under a code that can be set", async () => {
+  it("rest on a snapshot of the machine itself only, with a configurable code", async () => {
     const { sim, call, ok, machine, machineIn, taken } = withSnapshots();
     const [id, other] = [await machineIn("ready"), await machineIn("ready")];
     const [own, foreign] = [await taken(id), await taken(other)];
@@ -342,7 +342,7 @@ describe("restore points", () => {
   it.each([
     ["accept", 200, null],
     ["refuse", 409, expect.any(String)],
-  ] as const)("lose their snapshot as deleteRestorePoint says: %s", async (rule, status, left) => {
+  ] as const)("lose their snapshot as deleteRestorePoint specifies: %s", async (rule, status, left) => {
     const { clock, call, ok, machine, machineIn, taken } = withSnapshots({ deleteRestorePoint: rule });
     const id = await machineIn("ready");
     const snapshot = await taken(id);

@@ -1,6 +1,6 @@
 /**
  * Snapshots (other-resources.md): made, deleted and put back under events of their machine, beside its own course. They
- * have no state: only the event tells how far one is, and one whose making failed is gone.
+ * have no state: only the event shows the progress of one, and one whose making failed is gone.
  */
 
 import { checkStanding, machineNamed, refuseWhileDeleting, wrongState } from "./checks.ts";
@@ -35,7 +35,7 @@ export function deleteSnapshot(world: World, snapshot: SnapshotRecord): Snapshot
   return { snapshot, event: beginDeletion(world, snapshot) };
 }
 
-/** POST /snapshots/{id}/restore: back to its own machine, with a snapshot of what is there first, if asked for. */
+/** POST /snapshots/{id}/restore: back to its own machine, with a snapshot of the present disk first, if requested. */
 export function restoreSnapshot(
   world: World,
   team: Team,
@@ -58,7 +58,7 @@ export function restoreSnapshot(
   return { snapshot, event };
 }
 
-/** What the cloud does by itself at the frequency asked for; the oldest goes when there are too many. */
+/** What the cloud does by itself at the requested frequency; the oldest goes when there are too many. */
 export function autoSnapshot(world: World, machine: MachineRecord): SnapshotRecord {
   refuseWhileDeleting(world, machine);
   const dropOldest = () => {

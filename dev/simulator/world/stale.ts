@@ -15,7 +15,7 @@ export function freeze(world: World, machine: MachineRecord, ms: number): void {
   machine.stale = { view, until: now + ms / world.speed };
 }
 
-/** Changes settings, which only lag behind where staleSettingsMs says so, and never takes the state along. */
+/** Changes settings, which only lag behind where staleSettingsMs specifies it, and never takes the state along. */
 export function changeSettings(world: World, machine: MachineRecord, change: () => void): void {
   const { staleSettingsMs } = world.behaviour;
   freeze(world, machine, staleSettingsMs);

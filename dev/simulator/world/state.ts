@@ -1,6 +1,6 @@
 /**
- * How things stand, for people and tests: what an answer shows (`shown`) beside what the API keeps to itself. Keys, values
- * of secrets and passwords are left out, since this leaves the process by the control port.
+ * The state, for users and tests: what an answer shows (`shown`) beside what the API keeps to itself. Keys, values of
+ * secrets and passwords are left out, since this leaves the process by the control port.
  */
 
 import type { DeploymentRecord } from "./deployment-records.ts";

@@ -97,7 +97,7 @@ export function networkFromSeed(
   return { ...rest, id, name: name ?? id, region: region ?? byItsEnd ?? "ny2" };
 }
 
-/** The projects of a team before anybody made one: what the seed says, or a single one. */
+/** The initial projects of a team: those of the seed, or a single one. */
 export function projectsOfSeed({ projects }: TeamSeed, team: Team): ProjectSeed[] {
   return projects ?? [{ id: `p-${team.namespace}`, name: "default" }];
 }

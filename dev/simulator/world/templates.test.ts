@@ -54,7 +54,7 @@ describe("a custom template", () => {
     expect(await ok("GET", `/custom-templates/${a.id}`)).toEqual(a);
   });
 
-  it("goes at once and without an event, and is still told of in the answer", async () => {
+  it("goes at once and without an event, and is still in the answer", async () => {
     const { call, ok, template } = withTemplates();
     const { id } = await template();
     const deleted = await ok<Template>("DELETE", `/custom-templates/${id}`);
@@ -83,7 +83,7 @@ describe("a custom template", () => {
   it.each([
     ["any", 200],
     ["off", 409],
-  ] as const)("wants its machine in the state that templateNeeds says: %s", async (rule, whileOn) => {
+  ] as const)("wants its machine in the state that templateNeeds specifies: %s", async (rule, whileOn) => {
     const { call, machineIn } = withTemplates({ templateNeeds: rule });
     const post = async (machineId: string) =>
       (await call("POST", "/custom-templates", { name: "golden", machineId })).status;
@@ -95,14 +95,17 @@ describe("a custom template", () => {
   it.each([
     ["machine", true],
     ["null", false],
-  ] as const)("has an event whose machineId is as templateEventMachine says: %s", async (rule, isShown) => {
-    const { clock, event, machineIn, make } = withTemplates({ templateEventMachine: rule });
-    const id = await machineIn("ready");
-    const { event: created } = await make(id);
-    expect(created.machineId).toBe(isShown ? id : null);
-    await clock.advance(90_000);
-    expect((await event(created.id)).state).toBe("done");
-  });
+  ] as const)(
+    "has an event whose machineId is as templateEventMachine specifies: %s",
+    async (rule, isShown) => {
+      const { clock, event, machineIn, make } = withTemplates({ templateEventMachine: rule });
+      const id = await machineIn("ready");
+      const { event: created } = await make(id);
+      expect(created.machineId).toBe(isShown ? id : null);
+      await clock.advance(90_000);
+      expect((await event(created.id)).state).toBe("done");
+    },
+  );
 
   it("is billed, so that a team in bad standing cannot have one", async () => {
     const { sim, call, machineIn } = withTemplates();
@@ -152,7 +155,7 @@ describe("a machine from a custom template", () => {
     ["error", 409],
     ["accept", 200],
   ] as const)(
-    "before the template is done is treated as unfinishedTemplate says: %s",
+    "before the template is done is treated as unfinishedTemplate specifies: %s",
     async (rule, status) => {
       const { machineIn, make, from } = withTemplates({ unfinishedTemplate: rule });
       const { data } = await make(await machineIn("ready"));

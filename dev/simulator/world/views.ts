@@ -117,12 +117,12 @@ export function addressView({ ip, region, machineId, dtCreated }: StaticAddress)
   return { ip, region, ...(machineId !== null && { assignedMachineId: machineId }), dtCreated };
 }
 
-/** No date, size or state: only the event tells how far a snapshot is. */
+/** No date, size or state: only the event shows the progress of a snapshot. */
 export function snapshotView({ id, name, machineId, isAutoSnapshot }: SnapshotRecord) {
   return { id, name, machineId, isAutoSnapshot };
 }
 
-/** Never the text. The description is nobody's to set. */
+/** Never the text. The description cannot be set. */
 export function scriptView(script: ScriptRecord) {
   const { id, name, isEnabled, isRunOnce, dtCreated, dtDeleted } = script;
   const assignedMachineIds = [...script.assignedMachineIds];
@@ -151,7 +151,7 @@ export function projectView({ id, name, dtCreated, dtDeleted }: ProjectRecord) {
   return { id, name, dtCreated, dtDeleted, repoNodeId: null, repoName: null, repoUrl: null };
 }
 
-/** Never the value. Only reads tell whether deployments name it, writes do not. */
+/** Never the value. Only reads show whether deployments name it, writes do not. */
 export function secretView({ name, dtCreated, dtModified }: SecretRecord) {
   return { name, dtCreated, dtModified };
 }

@@ -1,7 +1,7 @@
 /**
- * The state of the simulated cloud and the few ways in which time and chance get into it. It knows nothing of HTTP and
- * holds no rules: what may be asked of machines is in actions.ts, what then happens in lifecycle.ts, and each family of
- * what machines touch has a file of its own.
+ * The state of the simulated cloud and the few ways in which time and chance get into it. It contains no HTTP and no
+ * rules: what may be requested of machines is in actions.ts, what then happens in lifecycle.ts, and each family of what
+ * machines touch has a file of its own.
  */
 
 import { type Cancel, type Clock, systemClock } from "../../../src/base/clock.ts";
@@ -76,7 +76,7 @@ export class World {
   readonly deployments = new Map<string, DeploymentRecord>();
   /** What was done to deployments, oldest first. */
   readonly activity: ActivityRecord[] = [];
-  /** How they fare whose image contains the key; null: well. */
+  /** The result of instances whose image contains the key; null: they succeed. */
   readonly imageFates = new Map<string, Fate | null>();
   readonly specFailures: PlannedSpecFailure[] = [];
   /** The next deployment to be created is held here. */
@@ -263,7 +263,7 @@ export class World {
 
   /** A transition of one machine: called off when another one takes its place. */
   plan(machine: MachineRecord, ms: number, fn: () => void): void {
-    // A machine that got stuck (holdAt) goes nowhere until somebody asks for something else.
+    // A machine that got stuck (holdAt) goes nowhere until the next request.
     if (machine.holdAt === machine.state) return;
     this.laterIn(machine.pending, ms, fn);
   }
