@@ -96,7 +96,7 @@ async function fleet(env: DemoEnv): Promise<void> {
 }
 
 async function idle(env: DemoEnv): Promise<void> {
-  // The last news of the fleet settle first.
+  // The last changes of the fleet settle first.
   await sleep(systemClock, RESYNC_MS / 2, env.signal);
   const before = mark(env);
   const cpu = await cpuSeconds(env);
@@ -136,7 +136,7 @@ async function until(env: DemoEnv, done: (machines: PaperspaceMachine[]) => bool
   while (!done(await env.machines())) await sleep(systemClock, 250, env.signal);
 }
 
-/** A place in both logs. */
+/** A position in both logs. */
 interface Mark {
   call: number;
   audit: number;
@@ -151,7 +151,7 @@ function mark({ simulator, controlPlane }: DemoEnv): Mark {
 
 type Counts = Map<string, number>;
 
-/** What the operator has asked Paperspace and written to Kubernetes since then. */
+/** The operator's calls to Paperspace and writes to Kubernetes since then. */
 function since(
   { simulator, controlPlane }: DemoEnv,
   { call, audit }: Mark,

@@ -1,5 +1,5 @@
 /**
- * What a chart of ours may say to the Prometheus operator (monitoring.coreos.com/v1), written by hand: only the fields
+ * What a chart of ours may send to the Prometheus operator (monitoring.coreos.com/v1), written by hand: only the fields
  * that we use, so that any other is refused. Facts are those of its CRDs, as of version 0.87.
  */
 import type { Structural } from "./strict.ts";
@@ -86,7 +86,7 @@ const rule: Structural = {
   properties: {
     alert: text,
     record: text,
-    // The CRD takes a number too, which nobody means.
+    // The CRD takes a number too, which is never intended.
     expr: { type: "string", minLength: 1 },
     for: duration,
     keep_firing_for: duration,

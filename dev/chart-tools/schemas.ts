@@ -1,6 +1,6 @@
 /**
- * The JSON schemas by which kubeconform judges a rendered chart: of the API server's own OpenAPI document, of our CRDs,
- * and of what monitoring.ts says; so none has to come from the internet, and all are of the version that we test with.
+ * The JSON schemas by which kubeconform validates a rendered chart: of the API server's own OpenAPI document, of our
+ * CRDs, and of monitoring.ts; so none has to come from the internet, and all are of the version that we test with.
  */
 import { execFile } from "node:child_process";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
@@ -25,7 +25,7 @@ const BUILT_IN: Readonly<Record<string, readonly string[]>> = {
 
 const MONITORING_VERSION = "monitoring.coreos.com/v1";
 const OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
-/** The one type that takes a number where the document says text. */
+/** The one type that takes a number where the document has a string. */
 const QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity";
 
 const CRDS = join(import.meta.dirname, "..", "..", "crds");
@@ -56,7 +56,7 @@ export async function writeSchemas(
   }
 }
 
-/** What makes kubeconform judge by the files in `dir`, and by nothing else: a kind that is not there is refused. */
+/** What makes kubeconform validate by the files in `dir`, and by nothing else: a kind that is not there is refused. */
 export function kubeconformArguments(dir: string): string[] {
   return ["-strict", "-schema-location", join(dir, "{{.ResourceKind}}{{.KindSuffix}}.json")];
 }
@@ -132,7 +132,7 @@ function whole(
       ...(root.properties as JsonSchema),
       apiVersion: { enum: [apiVersion] },
       kind: { enum: [kind] },
-      // No document asks for a name, because the server may make one up; a chart has to give it.
+      // No document requires a name, because the server may make one up; a chart has to give it.
       metadata: { allOf: [{ $ref: REF + OBJECT_META }, { required: ["name"] }] },
     },
   };

@@ -25,7 +25,7 @@ test("a field may be called like a keyword, and is not left out for it", () => {
   expect(strict(fields).properties).toEqual({ description: { type: "string" }, format: { type: "string" } });
 });
 
-test("what only a validator of Kubernetes understands is put into words that all understand", () => {
+test("what only a validator of Kubernetes understands is translated into keywords that all validators support", () => {
   const either = { anyOf: [{ type: "string" }, { type: "integer" }] };
   expect(strict({ type: "string", format: "int-or-string" })).toEqual(either);
   expect(strict({ "x-kubernetes-int-or-string": true })).toEqual(either);
@@ -35,7 +35,7 @@ test("what only a validator of Kubernetes understands is put into words that all
   expect(strict({ type: "string", format: "byte" }).pattern).toBeDefined();
 });
 
-test("a restriction inside anyOf stays open, because it speaks of fields that stand outside", () => {
+test("a restriction inside anyOf stays open, because it restricts fields that are declared outside", () => {
   const anyOf = [{ properties: { a: { minLength: 1 } } }, { required: ["b"] }];
   expect(strict({ type: "object", properties: { a: {}, b: {} }, anyOf }).anyOf).toEqual(anyOf);
 });

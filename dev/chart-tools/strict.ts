@@ -43,7 +43,7 @@ export function strict(schema: Structural): JsonSchema {
     }
   }
   if (schema.format === "date-time") result.format = "date-time";
-  // Go's word for base64, which no validator knows.
+  // Go's word for base64, which no validator supports.
   if (schema.format === "byte")
     result.pattern = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$";
   return schema.nullable ? { anyOf: [result, { type: "null" }] } : result;

@@ -58,13 +58,13 @@ test("a path in the environment goes before the cache, and only the other progra
   expect(readdirSync(cache)).toEqual(["kubeconform"]);
 });
 
-test("a path in the environment that leads nowhere is an error, so that no other version judges in its place", async () => {
+test("a path in the environment that leads nowhere is an error, so that no other version is used instead", async () => {
   fakeGo();
   env.KUBECONFORM = join(dir, "nothing here");
   await expect(find()).rejects.toThrow("KUBECONFORM must be the path of a program: there is none at");
 });
 
-test("where nothing can be had, the error says what each place lacked and what to install", async () => {
+test("where nothing can be had, the error names what each source lacked and what to install", async () => {
   const error = await find().then(String, String);
   expect(error).toContain("The tests of the chart need kubeconform and helm");
   expect(error).toMatch(/environment +KUBECONFORM and HELM are not set/);
@@ -74,7 +74,7 @@ test("where nothing can be had, the error says what each place lacked and what t
   expect(error).toMatch(/set HELM to the path of helm v4\.\d+\.\d+/);
 });
 
-test("a failed compilation shows the compiler's words and leaves nothing half-built in the cache", async () => {
+test("a failed compilation shows the compiler's output and leaves nothing half-built in the cache", async () => {
   fakeGo('echo half > "$out"; echo "verifying module: checksum mismatch" >&2; exit 1');
   const error = await find().then(String, String);
   expect(error).toContain("go build of kubeconform: exit code 1");

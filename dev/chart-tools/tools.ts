@@ -1,6 +1,6 @@
 /**
- * Finds or makes the programs that judge a chart, helm and kubeconform, in the versions of `go/go.mod`. Compiled like
- * the control plane where they are missing; there is no download.
+ * Finds or makes the programs that validate a chart, helm and kubeconform, in the versions of `go/go.mod`. Compiled
+ * like the control plane where they are missing; there is no download.
  */
 import { join, resolve } from "node:path";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
@@ -40,8 +40,8 @@ export interface ChartToolOptions {
 }
 
 /**
- * Paths of both programs, each from the first place that has it: `$HELM` and `$KUBECONFORM`, the cache, `go build`. What
- * is built lands in the cache. Throws an error that says what each place lacked and what to install.
+ * Paths of both programs, each from the first source that has it: `$HELM` and `$KUBECONFORM`, the cache, `go build`.
+ * What is built lands in the cache. Throws an error that names what each source lacked and what to install.
  */
 export async function findChartTools(options: ChartToolOptions = {}): Promise<ChartTools> {
   const { env = process.env, log = () => {}, clock = systemClock, signal } = options;
@@ -87,7 +87,7 @@ function readTools(): { module: GoModule; versions: Readonly<Record<Tool, string
   };
 }
 
-/** A variable that leads nowhere is an error: whoever sets it would not look for another version's verdict. */
+/** A variable that leads nowhere is an error: its user does not expect the result of another version. */
 function inEnvironment(env: NodeJS.ProcessEnv): Found<Tool> {
   const found: Found<Tool> = {};
   for (const tool of TOOLS) {

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { IMPERSONATOR } from "./kubeconfig.ts";
 
 /**
- * Unix sockets: no port to find free, and nobody else on the host can reach the data. They are files of these names;
+ * Unix sockets: no port to find free, and no other user of the host can reach the data. They are files of these names;
  * etcd takes none that does not look like a host and a number.
  */
 const ETCD = "unix://localhost:1";

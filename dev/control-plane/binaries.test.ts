@@ -46,7 +46,7 @@ async function serve(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** What the official places offer, served from here. `files` may be changed; `requests` are the paths asked for. */
+/** What the official sources offer, served from here. `files` may be changed; `requests` are the paths asked for. */
 async function mirror() {
   const inside = join(dir, "archive/controller-tools/envtest");
   for (const program of ["etcd", "kubectl", "kube-apiserver"])
@@ -118,7 +118,7 @@ test("downloads the newest patch of the wanted minor version, with the controlle
   expect(filesOf(cache)).toEqual([...PROGRAMS].sort());
 });
 
-test("a second start takes the cache without asking anybody, so that it is quick and works offline", async () => {
+test("a second start takes the cache without a request, so that it is quick and works offline", async () => {
   const { requests, sources } = await mirror();
   await find({ sources });
   requests.length = 0;
@@ -204,7 +204,7 @@ test("KUBEBUILDER_ASSETS comes first, and only what it lacks is fetched, because
   ]);
 });
 
-test("where nothing can be had, the error says what each place lacked and what to install", async () => {
+test("where nothing can be had, the error names what each source lacked and what to install", async () => {
   const error = await find({ sources: await nowhere() }).then(String, String);
   expect(error).toContain("needs etcd, kubectl, kube-apiserver, kube-controller-manager");
   expect(error).toContain("KUBEBUILDER_ASSETS  is not set");
@@ -215,13 +215,13 @@ test("where nothing can be had, the error says what each place lacked and what t
   expect(error).toContain("set KUBEBUILDER_ASSETS to a folder");
 });
 
-test("an older Go that may not fetch a newer one is named, because its own message speaks of go.mod", async () => {
+test("an older Go that may not fetch a newer one is named, because its own message names go.mod", async () => {
   fakeGo("exit 1", "go1.20.3");
   const error = await find({ sources: await nowhere() }).then(String, String);
   expect(error).toMatch(/Go 1\.\d+ or newer is needed; the go on the PATH is 1\.20\.3/);
 });
 
-test("a failed compilation shows the compiler's words and leaves nothing half-built in the cache", async () => {
+test("a failed compilation shows the compiler's output and leaves nothing half-built in the cache", async () => {
   fakeGo('echo half > "$out"; echo "verifying module: checksum mismatch" >&2; exit 1');
   const error = await find({ sources: await nowhere() }).then(String, String);
   expect(error).toContain("go build of etcd: exit code 1");

@@ -1,6 +1,6 @@
 /**
- * Finds or makes the programs of the control plane: says where they may come from, and in which order. How a program is
- * downloaded or compiled is the matter of download.ts and build.ts; how the cache is kept, of provision.ts.
+ * Finds or makes the programs of the control plane: defines where they may come from, and in which order. How a program
+ * is downloaded or compiled is in download.ts and build.ts; how the cache is kept, of provision.ts.
  */
 import { resolve } from "node:path";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
@@ -30,8 +30,9 @@ export interface BinaryOptions {
 }
 
 /**
- * The four programs, each from the first place that has it: `$KUBEBUILDER_ASSETS`, the cache, a download, `go build`.
- * What is downloaded or built lands in the cache. Throws an error that says what each place lacked and what to install.
+ * The four programs, each from the first source that has it: `$KUBEBUILDER_ASSETS`, the cache, a download, `go build`.
+ * What is downloaded or built lands in the cache. Throws an error that names what each source lacked and what to
+ * install.
  */
 export async function findBinaries(options: BinaryOptions = {}): Promise<Binaries> {
   const { env = process.env, log = () => {}, clock = systemClock, signal } = options;

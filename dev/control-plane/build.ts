@@ -1,6 +1,4 @@
-/**
- * Compiles programs from a pinned Go module. Knows nothing of caches or downloads.
- */
+/** Compiles programs from a pinned Go module. Independent of caches and downloads. */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Clock } from "../../src/base/clock.ts";
@@ -78,8 +76,8 @@ function goEnvironment({ module, guard, env }: BuildContext): NodeJS.ProcessEnv 
 }
 
 /**
- * GOTOOLCHAIN stays as the host has it: with the default, `auto`, an older Go (from 1.21 on) fetches the one that go.mod
- * asks for, from where the modules come from anyway; a host that says `local` means it, and gets a clear error.
+ * GOTOOLCHAIN stays as the host has it: with the default, `auto`, an older Go (from 1.21 on) fetches the one that
+ * go.mod requires, from where the modules come from anyway; a host that says `local` means it, and gets a clear error.
  */
 async function checkGo({ module, signal }: BuildContext, env: NodeJS.ProcessEnv): Promise<void> {
   const go = await run("go", ["env", "GOVERSION"], module.moduleDir, env, signal);

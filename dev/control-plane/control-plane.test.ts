@@ -24,7 +24,7 @@ function fake(program: string, body: string): void {
   writeFileSync(join(dir, program), `#!/bin/sh\n${body}\n`, { mode: 0o755 });
 }
 
-test("a program that dies during the start is shown with its last words, and nothing stays behind", async () => {
+test("a program that dies during the start is shown with the end of its log, and nothing stays behind", async () => {
   fake("kube-apiserver", "echo 'bind: address already in use' >&2; exit 1");
   const error = await startControlPlane({ env }).then(String, String);
   expect(error).toContain("kube-apiserver did not start (exit code 1)");

@@ -15,15 +15,15 @@ import { Guard, type GuardedChild } from "./guard.ts";
 import { type Access, call, IMPERSONATOR, kubeconfigFor, writeKubeconfig } from "./kubeconfig.ts";
 
 export interface ControlPlaneOptions {
-  /** Gets one line, made for a person, for every thing worth knowing. */
+  /** Gets one line, made for a person, for every step worth showing. */
   log?: (line: string) => void;
-  /** Ends the start, and leaves nothing behind. A control plane that is up is ended by `stop`. */
+  /** Ends the start, and leaves nothing behind. A running control plane is ended by `stop`. */
   signal?: AbortSignal;
   /** Writes every request to `auditLog`: the objects of paperspace.com in full, all others without their content. */
   audit?: boolean;
   /** More flags of the API server, such as one that takes a feature away which older ones do not have. */
   apiServerFlags?: readonly string[];
-  /** Where to look for programs; the environment of this process unless told otherwise. */
+  /** Where to look for programs; the environment of this process by default. */
   env?: NodeJS.ProcessEnv;
 }
 
@@ -52,7 +52,7 @@ export interface ControlPlane {
 const READY_WITHIN_MS = 90_000;
 const LOOK_AGAIN_MS = 50;
 
-/** Starts a control plane; resolves once it can be used. Throws with the last words of the program that failed. */
+/** Starts a control plane; resolves once it can be used. Throws with the end of the log of the program that failed. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const { signal, env = process.env } = options;
   const log = options.log ?? (() => {});
@@ -96,7 +96,7 @@ function handle(starting: Starting, guard: Guard, binaries: Binaries, env: NodeJ
   };
 }
 
-/** The programs as they come up, and what they have to know of each other. */
+/** The programs as they come up, and what they need from each other. */
 class Starting {
   readonly server: string;
   readonly kubeconfig: string;

@@ -1,9 +1,9 @@
 /**
- * Gets programs ready-made from their official places, each checked against its published checksum before it is
+ * Gets programs ready-made from their official sources, each checked against its published checksum before it is
  * touched. Compiles nothing, and decides nothing about what to do when it fails.
  *
- * etcd, kube-apiserver and kubectl come in the "envtest" archive of controller-tools; the kube-controller-manager, which
- * that archive lacks, from the Kubernetes release server.
+ * etcd, kube-apiserver and kubectl come in the "envtest" archive of controller-tools; the kube-controller-manager,
+ * which that archive lacks, from the Kubernetes release server.
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -202,7 +202,7 @@ async function open(task: DownloadTask, url: string): Promise<Opened> {
   }
 }
 
-/** "fetch failed" says nothing; its cause does. */
+/** "fetch failed" has no detail; its cause has. */
 function explained(error: unknown, host: string): Error {
   const cause = (error as Error).cause as (Error & { code?: string }) | undefined;
   if (!cause) return error as Error;

@@ -51,7 +51,7 @@ test("a process killed with SIGKILL leaves neither children nor files, so that n
   });
   for await (const data of victim.stdout) {
     output += data;
-    // All three run by now. The stream ends when the last of them, and of their own children, has let go of it.
+    // All three run by now. The stream ends when the last of them, and of their own children, has closed it.
     if (output.match(/\n/g)?.length === 3) victim.kill("SIGKILL");
   }
   await gone(dir);
@@ -66,7 +66,7 @@ test("close kills every child with all that it has started, and removes the fold
   const output = createReadStream(pipe);
   const [pid] = await once(output, "data");
   onTestFinished(() => killGroup(Number(pid)));
-  // Comes once the grandchild, too, has let go of the pipe.
+  // Comes once the grandchild, too, has closed the pipe.
   const released = once(output, "end");
   await Promise.all([guard.close(), guard.close()]);
   expect(await child.ended).toBe("signal SIGKILL");
@@ -75,7 +75,7 @@ test("close kills every child with all that it has started, and removes the fold
   expect(() => guard.spawn("late", "true", [])).toThrow("closed");
 });
 
-test("a child started while its guard's process dies does not run, because nobody would end it", async () => {
+test("a child started while its guard's process dies does not run, because nothing would end it", async () => {
   const guard = new Guard(dir);
   // What the watchdog does first once its process is gone.
   renameSync(join(dir, "children"), join(dir, "orphans"));
@@ -85,7 +85,7 @@ test("a child started while its guard's process dies does not run, because nobod
   await guard.close();
 });
 
-test("a program that is not there ends with a reason, so that nobody waits for it", async () => {
+test("a program that is not there ends with a reason, so that no caller waits for it", async () => {
   const guard = new Guard(dir);
   const child = guard.spawn("none", join(dir, "none"), []);
   expect(await child.ended).toBe("exit code 127");

@@ -1,5 +1,5 @@
 /**
- * Child processes and a folder that never outlive this process, whichever way it ends. Knows nothing of Kubernetes.
+ * Child processes and a folder that never outlive this process, whichever way it ends. Independent of Kubernetes.
  *
  * A small shell, the watchdog, reads from a pipe whose other end only we hold. At the end of the pipe, which the kernel
  * brings about even after SIGKILL, it kills the children and removes the folder.
@@ -9,8 +9,9 @@ import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * Every child makes a file of its pid's name before it becomes its program; so none can run unknown to the watchdog, not
- * even one whose parent died while starting it: once the folder has been moved away, the file cannot be made.
+ * Every child makes a file of its pid's name before it becomes its program; so none can run without the watchdog's
+ * knowledge, not even one whose parent died while starting it: once the folder has been moved away, the file cannot be
+ * made.
  */
 const CHILD = ': > "$0/$$" && exec "$@"';
 
@@ -95,7 +96,7 @@ export class Guard {
     this.#children.add(child);
     void ended.then(() => {
       this.#children.delete(child);
-      // The system may give the pid to somebody else, who must not be killed for it.
+      // The system may reuse the pid for another process, which must not be killed.
       rmSync(join(children, String(process.pid)), { force: true });
     });
     return child;

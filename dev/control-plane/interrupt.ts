@@ -1,4 +1,6 @@
-/** When a command of ours has to end: what the terminal, the system and npm say. What ends then is the command's business. */
+/**
+ * When a command of ours has to end: signals of the terminal, the system and npm. What ends then is up to the command.
+ */
 
 /** Exit code of a program that was interrupted, as shells report it. */
 export const INTERRUPTED = 130;
@@ -7,8 +9,8 @@ export const INTERRUPTED = 130;
 const LOOK_AGAIN_MS = 500;
 
 /**
- * Aborts on Ctrl-C, SIGTERM and SIGHUP, when npm ends, and when nobody reads what we print. A second Ctrl-C exits at once; the guards of the children
- * clean up behind us.
+ * Aborts on Ctrl-C, SIGTERM and SIGHUP, when npm ends, and when the reader of our output is gone. A second Ctrl-C exits
+ * at once; the guards of the children clean up behind us.
  */
 export function interruptSignal(): AbortSignal {
   const stop = new AbortController();
@@ -25,7 +27,7 @@ export function interruptSignal(): AbortSignal {
       if (process.ppid !== parent) stop.abort(new Error("npm has ended"));
     }, LOOK_AGAIN_MS).unref();
   }
-  // Nobody reads on: `| head`, or a closed window.
-  process.stdout.on("error", () => stop.abort(new Error("nobody reads the output")));
+  // The reader is gone: `| head`, or a closed window.
+  process.stdout.on("error", () => stop.abort(new Error("the output has no reader")));
   return stop.signal;
 }

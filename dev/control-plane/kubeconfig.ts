@@ -8,7 +8,7 @@ import { request } from "node:https";
 import { dirname, join } from "node:path";
 import { parse, stringify } from "yaml";
 
-/** How to speak to the API server. */
+/** How to connect to the API server. */
 export interface Access {
   server: string;
   /** PEM. */
@@ -21,7 +21,7 @@ export interface Answer {
   body: string;
 }
 
-/** A user who may do nothing but speak for others. */
+/** A user who may do nothing but impersonate. */
 export const IMPERSONATOR = "control-plane:impersonator";
 
 const CALL_TIMEOUT_MS = 10_000;
@@ -83,8 +83,8 @@ export async function writeKubeconfig(
  * the admin's kubeconfig, a test worker for one.
  *
  * For `system:serviceaccount:<namespace>:<name>` it holds a token of that account (which must exist). Any other user is
- * impersonated, by an identity that has no other right: a client that does not know impersonation is refused everything,
- * rather than silently let in as an admin.
+ * impersonated, by an identity that has no other right: a client that does not support impersonation is refused
+ * everything, rather than silently let in as an admin.
  */
 export async function kubeconfigFor(
   adminKubeconfig: string,

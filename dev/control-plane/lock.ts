@@ -1,8 +1,8 @@
 /**
- * A lock between processes that dies with its holder. Knows nothing of what it protects.
+ * A lock between processes that dies with its holder. Independent of what it protects.
  *
- * It is the file lock of an SQLite database without content: the kernel gives it back the moment the holder ends, however
- * it ends. A pid file would need a check whether the holder lives, which races, and misleads across containers.
+ * It is the file lock of an SQLite database without content: the kernel gives it back the moment the holder ends,
+ * however it ends. A pid file would need a check whether the holder lives, which races, and misleads across containers.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -16,7 +16,7 @@ export interface LockOptions {
   clock?: Clock;
 }
 
-/** How often a waiter looks again: the kernel tells nobody that an fcntl lock has become free. */
+/** How often a waiter looks again: the kernel does not notify when an fcntl lock becomes free. */
 const LOOK_AGAIN_MS = 250;
 
 const SQLITE_BUSY = 5;
@@ -44,7 +44,7 @@ function tryLock(path: string): (() => void) | undefined {
     if ((error as { errcode?: number }).errcode === SQLITE_BUSY) return undefined;
     throw new Error(`cannot lock ${path}: ${(error as Error).message}`, { cause: error });
   }
-  // Only to tell waiters whom they wait for; the lock does not rest on it.
+  // Only to show waiters the holder; the lock does not depend on it.
   writeFileSync(`${path}.holder`, String(process.pid));
   return () => database.close();
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run control-plane`: a control plane that stays up until Ctrl-C. Only talks to the terminal; the work is in
+ * `npm run control-plane`: a control plane that stays up until Ctrl-C. Only handles the terminal; the work is in
  * control-plane.ts.
  */
 import { once } from "node:events";

@@ -1,7 +1,7 @@
-/** Signs of life during long work. Nothing but time and its wording lives here. */
+/** Progress reports during long work. Only durations and their format live here. */
 import type { Cancel, Clock } from "../../src/base/clock.ts";
 
-/** How often long work says that it goes on. */
+/** How often long work reports progress. */
 export const PROGRESS_MS = 15_000;
 
 /** Calls `fn` every `ms` until the returned function is called. */

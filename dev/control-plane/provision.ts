@@ -1,6 +1,6 @@
 /**
- * Programs that a host may lack: takes each from the first place that has it, and keeps in the cache what had to be
- * fetched or made. Which programs, and which places there are, is its callers' word.
+ * Programs that a host may lack: takes each from the first source that has it, and keeps in the cache what had to be
+ * fetched or made. Which programs, and which sources there are, is up to its callers.
  */
 import { accessSync, constants, statSync } from "node:fs";
 import { mkdir, mkdtemp, rename } from "node:fs/promises";
@@ -21,11 +21,11 @@ export interface Provision<P extends string> {
   root: string;
   /** Holds the programs of this release; made where it is missing. */
   cache: string;
-  /** What the environment names, which goes before everything else, and the words for an error about what it lacks. */
+  /** What the environment names, which goes before everything else, and the error text for what it lacks. */
   named: () => Found<P>;
   namedReason: string;
   sources: readonly Source<P>[];
-  /** What a person may do: lines, the first of them a whole sentence. */
+  /** What the user may do: lines, the first of them a whole sentence. */
   advice: (lacking: P[]) => string[];
   log: (line: string) => void;
   clock: Clock;
@@ -47,15 +47,15 @@ export interface Order<P extends string> {
   onReady: (program: P, path: string) => Promise<void>;
 }
 
-/** Wide enough for the longest name of a place. */
+/** Wide enough for the longest name of a source. */
 const NAME_WIDTH = 20;
 
-/** A reason as errors list it: the place's name, then what it lacked. */
-export function reason(place: string, lacked: string): string {
-  return `${place.padEnd(NAME_WIDTH)}${lacked}`;
+/** A reason as errors list it: the source's name, then what it lacked. */
+export function reason(source: string, lacked: string): string {
+  return `${source.padEnd(NAME_WIDTH)}${lacked}`;
 }
 
-/** All the programs. Throws an error that says what each place lacked and what to install. */
+/** All the programs. Throws an error that names what each source lacked and what to install. */
 export async function provide<P extends string>(wanted: Provision<P>): Promise<Readonly<Record<P, string>>> {
   const found = look(wanted);
   if (complete(wanted, found)) return found;

@@ -25,7 +25,7 @@ export interface Release extends GoModule {
 const MODULE_DIR = join(import.meta.dirname, "go");
 const KUBERNETES = "k8s.io/kubernetes";
 
-/** Reads the release off `go.mod`, the one place where versions are written down. Throws on an unsupported platform. */
+/** Reads the release from `go.mod`, the one file where versions are written down. Throws on an unsupported platform. */
 export function readRelease(moduleDir = MODULE_DIR): Release {
   const { module, versionOf } = readGoModule(moduleDir, "The local control plane runs", (versionIn) =>
     versionVariables(versionIn(KUBERNETES)),

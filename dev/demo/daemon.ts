@@ -20,7 +20,7 @@ export interface Daemon {
   readonly logPath: string;
   /** Where /readyz and /metrics are. */
   readonly url: string;
-  /** Milliseconds from the start of the process until /readyz said yes. */
+  /** Milliseconds from the start of the process until /readyz answered 200. */
   readonly readyAfterMs: number;
   /** Rejects, with the end of the log in the message, when it ends by itself; never resolves. */
   readonly death: Promise<never>;
@@ -58,10 +58,10 @@ export async function startDaemon({ flags, env }: DaemonOptions, signal?: AbortS
   }
 }
 
-/** The port is a free one that only the log tells. */
+/** The port is a free one that only the log contains. */
 async function ready(logPath: string, signal?: AbortSignal): Promise<string> {
   const end = systemClock.monotonic() + READY_WITHIN_MS;
-  let last = "it has not said its port";
+  let last = "it has not logged its port";
   while (systemClock.monotonic() < end) {
     const port = /"health":(\d+)/.exec(readFileSync(logPath, "utf8"))?.[1];
     if (port) {

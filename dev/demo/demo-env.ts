@@ -1,6 +1,6 @@
 /**
- * The stage of demo and benchmark: a real control plane with our CRDs, a simulated Paperspace, and the operator between
- * them. Everything on it is gone after `close`, and also when this process dies.
+ * The environment of demo and benchmark: a real control plane with our CRDs, a simulated Paperspace, and the operator
+ * between them. Everything in it is gone after `close`, and also when this process dies.
  */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
@@ -15,17 +15,17 @@ import { type Daemon, startDaemon } from "./daemon.ts";
 
 export const ROOT = join(import.meta.dirname, "..", "..");
 
-/** Told of what is being done, so that it can be shown. */
+/** Receives the steps in progress, to show them. */
 export interface Narrator {
   step<T>(what: string, work: () => Promise<T>): Promise<T>;
-  /** A line about the step at work. */
+  /** A line about the step in progress. */
   detail(line: string): void;
 }
 
 export interface DemoEnvOptions {
   /** How many times as fast as the real one the simulated Paperspace is. */
   speed: number;
-  /** Flags of the operator, beside those that lead it to this stage. */
+  /** Flags of the operator, beside those that connect it to this environment. */
   flags: readonly string[];
   /** Keep an audit log of the API server. */
   audit?: boolean;

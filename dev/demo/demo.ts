@@ -1,4 +1,6 @@
-/** The course of the demo: set the stage, apply the examples, watch them become Ready, then hand over or clean up. */
+/**
+ * The course of the demo: start the environment, apply the examples, watch them become Ready, then stay up or clean up.
+ */
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import type { ManagedObject } from "../../src/reconcile/kind.ts";
 import { type DemoEnv, type Narrator, startDemoEnv } from "./demo-env.ts";
@@ -12,7 +14,7 @@ export interface DemoOptions {
   once: boolean;
 }
 
-/** Shorter than in earnest: nobody wants to wait ten minutes to see drift put right. */
+/** Shorter than the default: drift is corrected within seconds, not after ten minutes. */
 const RESYNC = "10s";
 const FLAGS = [`--resync-interval=${RESYNC}`, "--event-poll-interval=500ms"];
 
@@ -20,7 +22,7 @@ const READY_WITHIN_MS = 120_000;
 const GONE_WITHIN = "120s";
 const LOOK_AGAIN_MS = 500;
 
-/** Resolves when `once` has done its round; rejects with the signal's reason, or with what went wrong. */
+/** Resolves when a run with `once` has finished; rejects with the signal's reason, or with the error. */
 export async function runDemo(options: DemoOptions, terminal: Terminal, signal: AbortSignal): Promise<void> {
   const started = systemClock.monotonic();
   terminal.print("", terminal.style("bold", TITLE), "");
@@ -39,7 +41,7 @@ export async function runDemo(options: DemoOptions, terminal: Terminal, signal: 
       await follow(env, terminal);
     }
   } catch (error) {
-    // The daemon's death brings its log with it; a person who stopped us wants none.
+    // The daemon's death brings its log with it; a user who stopped the demo needs none.
     if (env.signal.aborted) throw env.signal.reason;
     throw new Error(`${(error as Error).message}\nThe operator's log:\n${env.daemon.log()}`, {
       cause: error,
@@ -99,10 +101,10 @@ async function untilReady(env: DemoEnv, terminal: Terminal): Promise<Shown> {
 
 function complaint({ metadata, status }: ManagedObject): string {
   const ready = status?.conditions?.find(({ type }) => type === "Ready");
-  return `    ${metadata.name}: ${ready ? `${ready.reason}: ${ready.message}` : "the operator has not said anything about it"}`;
+  return `    ${metadata.name}: ${ready ? `${ready.reason}: ${ready.message}` : "the operator has not reported anything about it"}`;
 }
 
-/** Until somebody or something ends it. */
+/** Until the signal ends it. */
 async function follow(env: DemoEnv, terminal: Terminal): Promise<never> {
   for (;;) {
     await look(env, terminal);
@@ -130,7 +132,7 @@ async function cleanUp(env: DemoEnv, terminal: Terminal, declared: Shown): Promi
   if (left.length > 0) throw new Error(`The objects are gone, but Paperspace still has ${left.join(", ")}.`);
   const declaredNow = declared.machines.length + declared.deployments.length;
   if (all.length !== declaredNow)
-    throw new Error(`${counted(declared)} were declared, but ${all.length} things were made.`);
+    throw new Error(`${counted(declared)} were declared, but ${all.length} resources were made.`);
   terminal.print(
     terminal.style("green", `${counted(declared)} were made and deleted; nothing is left in Paperspace.`),
   );

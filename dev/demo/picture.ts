@@ -9,7 +9,7 @@ import { ROOT } from "./demo-env.ts";
 import { appending, type Style, type Terminal } from "./terminal.ts";
 
 const SPEED = 15;
-/** The picture ends here; what comes after belongs to `--once`. */
+/** The picture ends here; the rest belongs to `--once`. */
 const LAST = "are as declared";
 
 /** Colours travel in the text between these characters of the private use area. */
@@ -77,7 +77,7 @@ function svg(rows: readonly string[]): string {
   ].join("\n");
 }
 
-/** One element for each word, put where its column is: the columns stand whatever font the viewer has. */
+/** One element for each word, at its column: the columns stand whatever font the viewer has. */
 function drawn(row: string, y: number): string[] {
   const elements: string[] = [];
   let column = 0;

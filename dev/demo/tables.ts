@@ -66,7 +66,7 @@ function table<O extends ManagedObject>(
   return [{ text: "", news: `blank ${header[1]}` }, ...[titles, ...rows].map(line)];
 }
 
-/** As declared, and said of the newest spec. */
+/** As declared, and reported for the newest spec. */
 export function isReady({ metadata, status }: ManagedObject): boolean {
   const ready = status?.conditions?.find(({ type }) => type === "Ready");
   return ready?.status === "True" && ready.observedGeneration === metadata.generation;
@@ -92,7 +92,7 @@ function shown({ text, style }: Cell, width: number, paint: Terminal["style"]): 
   return style ? paint(style, padded) : padded;
 }
 
-/** The host name of an endpoint is too long for a table, and says nothing to people. */
+/** The host name of an endpoint is too long for a table, and of no use in it. */
 function shortened(endpoint: string | undefined): string {
   return endpoint === undefined ? "-" : `${endpoint.slice(0, 12)}…`;
 }

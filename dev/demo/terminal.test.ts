@@ -40,7 +40,7 @@ function machine(ready: "True" | "False", observedGeneration: number): Paperspac
   };
 }
 
-test("where nothing can be redrawn only news are printed, so a log does not fill with clocks", () => {
+test("where nothing can be redrawn only changes are printed, so a log does not fill with clocks", () => {
   const out = recording();
   const terminal = appending(out, plain);
   terminal.show(
@@ -78,7 +78,7 @@ test("live lines never exceed the screen, for the cursor cannot go back beyond i
   expect(out.text.split("\n").length - 1).toBe(22);
 });
 
-test("an object counts as Ready only for the spec that it was said of", () => {
+test("an object counts as Ready only for the spec that the condition was reported for", () => {
   expect(isReady(machine("True", 2))).toBe(true);
   expect(isReady(machine("True", 1))).toBe(false);
   expect(isReady(machine("False", 2))).toBe(false);

@@ -1,6 +1,6 @@
 /**
- * What the demo shows, and how: in a terminal one table that changes in place, elsewhere (a pipe, a CI log) only the lines
- * that changed. Knows nothing of what is shown.
+ * What the demo shows, and how: in a terminal one table that changes in place, elsewhere (a pipe, a CI log) only the
+ * lines that changed. Independent of what is shown.
  */
 import { styleText } from "node:util";
 
@@ -15,7 +15,7 @@ export interface Terminal {
   print(...lines: string[]): void;
   /** Shows lines that the next call replaces, below everything that was printed. */
   show(lines: readonly LiveLine[]): void;
-  /** Colours where they are wanted. */
+  /** Colours where the output supports them. */
   style(format: Style, text: string): string;
 }
 

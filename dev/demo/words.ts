@@ -1,4 +1,4 @@
-/** What the demo says to a person. Commands must work as they stand: they are there to be pasted. */
+/** The texts of the demo. Commands must work as they stand: they are there to be pasted. */
 import { accessSync, constants } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import type { DemoEnv } from "./demo-env.ts";
@@ -16,7 +16,7 @@ export const USAGE = `Usage: npm run demo [-- flags]
 
 export const TITLE = "paperspace-operator: real Kubernetes, simulated Paperspace; no account, no cost";
 
-/** The ways in and seven things to try. `resync` is how often the operator looks by itself. */
+/** How to reach the environment, and seven things to try. `resync` is the operator's resync interval. */
 export function suggestions(
   { controlPlane, simulator, daemon }: DemoEnv,
   resync: string,
@@ -27,7 +27,7 @@ export function suggestions(
     ...commands.map((command) => `     ${style("cyan", command)}`),
   ];
   return [
-    "Now it is yours. In another terminal:",
+    "Try it in another terminal:",
     "",
     ...access(controlPlane).map((line) => `  ${style("cyan", line)}`),
     "",
@@ -51,7 +51,7 @@ export function suggestions(
     ),
     ...item(
       5,
-      "Roll out an image that does not exist: it says why, and goes back to the one that ran.",
+      "Roll out an image that does not exist: it reports why, and rolls back to the one that ran.",
       `kubectl patch psd model-server --type=merge -p '{"spec":{"image":"does-not-exist:1","progressDeadlineSeconds":60}}'`,
       "kubectl describe psd model-server",
     ),
@@ -65,13 +65,13 @@ export function suggestions(
     `  The operator's log:       ${daemon.logPath}`,
     `  Paperspace's back door:   curl ${simulator.controlUrl}`,
     "",
-    "Ctrl-C ends it all, without a trace. Until then this table follows you:",
+    "Ctrl-C ends it all, without a trace. Until then this table shows the changes:",
   ];
 }
 
 function access({ kubeconfig, kubectl }: DemoEnv["controlPlane"]): string[] {
   const lines = [`export KUBECONFIG=${quoted(kubeconfig)}`];
-  // Any kubectl will do; without one, here is ours.
+  // Any kubectl works; without one, use the control plane's.
   return onPath("kubectl") ? lines : [...lines, `export PATH=${quoted(dirname(kubectl))}:"$PATH"`];
 }
 
@@ -87,7 +87,7 @@ function onPath(program: string): boolean {
   });
 }
 
-/** As a word of the shell: blanks and quotes in a path must survive pasting. */
+/** Quoted for the shell: blanks and quotes in a path must survive pasting. */
 function quoted(text: string): string {
   return /^[\w/.:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,6 +1,6 @@
 /**
- * docs/deployments.md is complete and true: every field of the schema and of Paperspace's configuration has its row, every
- * reason its line, the rules of a rollout are those that the tests play, and its examples are valid.
+ * docs/deployments.md is complete and true: every field of the schema and of Paperspace's configuration has its row,
+ * every reason its line, the rules of a rollout are those that the tests check, and its examples are valid.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -115,7 +115,7 @@ describe("the table of fields", () => {
     },
   );
 
-  it("says where each field of Paperspace's configuration is, so that whoever knows one finds it", () => {
+  it("contains each field of Paperspace's configuration, so that its users find it", () => {
     const config = once(paths(CONFIGS.v1 as Schema));
     const notHere = config.filter((path) => path === "apiVersion" || path.startsWith("healthchecks"));
     const shown = rows.flatMap(([, inPaperspace = ""]) => named(inPaperspace));
@@ -129,7 +129,7 @@ describe("the table of fields", () => {
 describe("the reasons", () => {
   const rows = [...table("Reasons"), ...table("Events")];
   const documented = rows.flatMap(([reasons = ""]) => named(reasons));
-  /** Every reason that the room or what all rooms share gives. */
+  /** Every reason that the kind or the shared code reports. */
   const sources = ["src/kinds/deployment", "src/reconcile", "src/kinds"].flatMap((folder) =>
     readdirSync(root(folder))
       .filter((file) => file.endsWith(".ts") && !/\.test\.ts$|^reasons\.ts$/.test(file))
@@ -139,18 +139,18 @@ describe("the reasons", () => {
     sources.some((source) => source.includes(`REASON.${reason}`) || source.includes(`SHARED.${reason}`)),
   );
 
-  it("are all told, once, with what to do", () => {
+  it("are all documented, once, with what to do", () => {
     expect(documented.sort()).toEqual(once(documented).sort());
     expect(used.filter((reason) => !documented.includes(reason))).toEqual([]);
   });
 
-  it("are all there: none is told that the operator never gives", () => {
+  it("are all there: none is documented that the operator never reports", () => {
     expect(documented.filter((reason) => !(used as string[]).includes(reason))).toEqual([]);
   });
 });
 
 describe.each(SECTIONS)("the table “$heading”", ({ heading, rules }) => {
-  it("is what the tests play, rule by rule", () => {
+  it("is what the tests check, rule by rule", () => {
     const expected = rules.map(({ rule, official, ours: { ready, reason, healthy, progress } }) => [
       rule,
       official,

@@ -1,6 +1,6 @@
 /**
- * The part of Argo CD's configuration that knows our kinds, made from docs/gitops/argocd/health.lua: one key a kind, all
- * with the same script, since keys of a ConfigMap take no wildcards.
+ * The part of Argo CD's configuration for our kinds, made from docs/gitops/argocd/health.lua: one key a kind, all with
+ * the same script, since keys of a ConfigMap take no wildcards.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * What Argo CD and Flux say of our objects is what docs/gitops/README.md says they say: for everything that the status code
- * can come to, and whichever of the tools is asked.
+ * Argo CD and Flux report what docs/gitops/README.md documents: for every result of the status code, in each of the
+ * tools.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,13 +11,13 @@ import { KINDS } from "../../src/registry.ts";
 import { kstatus } from "../../test/gitops/kstatus.ts";
 import { luaHealth } from "../../test/gitops/lua.ts";
 import { type Case, everyCase } from "../../test/gitops/objects.ts";
-import { FUNCTIONS, promised } from "../../test/gitops/table.ts";
+import { documented, FUNCTIONS } from "../../test/gitops/table.ts";
 import { ARGOCD_CONFIG, argocdConfig, healthScript } from "./argocd.ts";
 
 const script = healthScript();
 const health = luaHealth(script, FUNCTIONS);
 
-/** The row of the page, from what is the case and not from what the object says. */
+/** The row of the page, from the case and not from the object's conditions. */
 function rowOf({ object, reported, observed, deleting, halted }: Case): string {
   const blocked = reported?.kind === "Terminal";
   if (deleting) return blocked ? "being deleted, and blocked" : "being deleted";
@@ -37,40 +37,40 @@ const cases = [...everyCase()].map((one) => ({
   flux: kstatus(one.object),
 }));
 
-describe("every combination of outcome, deletion, halt, generation and knowledge", {
+describe("every combination of outcome, deletion, halt, generation and observation", {
   timeout: 60_000,
 }, () => {
   it("is as many as it should be, and reaches every row of the page", () => {
     expect(cases.length).toBeGreaterThan(2_000);
-    expect(new Set(cases.map(rowOf))).toEqual(new Set(promised.keys()));
+    expect(new Set(cases.map(rowOf))).toEqual(new Set(documented.keys()));
   });
 
-  it("has the health in Argo CD that the page promises", () => {
+  it("has the health in Argo CD that the page documents", () => {
     const wrong = cases
       .map((one) => ({ ...one, row: rowOf(one), actual: one.argo }))
-      .filter(({ row, actual }) => actual.status !== promised.get(row)?.argo);
+      .filter(({ row, actual }) => actual.status !== documented.get(row)?.argo);
     expect(wrong.slice(0, 3)).toEqual([]);
   });
 
-  it("has the status in Flux that the page promises; what is paused has that from before", () => {
+  it("has the status in Flux that the page documents; what is paused has that from before", () => {
     const wrong = cases
       .map((one) => ({ ...one, row: rowOf(one), actual: one.flux }))
       .filter(({ row, actual, ...one }) => {
-        const { flux } = promised.get(row) ?? {};
+        const { flux } = documented.get(row) ?? {};
         return (
-          actual !== (flux === "as before" ? promised.get(rowOf({ ...one, halted: false }))?.flux : flux)
+          actual !== (flux === "as before" ? documented.get(rowOf({ ...one, halted: false }))?.flux : flux)
         );
       });
     expect(wrong.slice(0, 3)).toEqual([]);
   });
 
-  it("has the conditions that the page promises", () => {
+  it("has the conditions that the page documents", () => {
     const wrong = cases.filter((one) => {
       const { reported, observed, deleting, object } = one;
-      // What was said before the object was told to go, or of a spec that is no more, stands until the next pass.
+      // A condition from before the deletion, or of an earlier spec, stays until the next pass.
       if (!reported || observed !== object.metadata.generation || (deleting && reported.kind === "Done"))
         return false;
-      const { conditions = [] } = promised.get(rowOf(one)) ?? {};
+      const { conditions = [] } = documented.get(rowOf(one)) ?? {};
       return conditions.some(
         ([type, word]) => word !== "as before" && wordOf(conditionsOf(one), type) !== word,
       );
@@ -102,7 +102,7 @@ describe("every combination of outcome, deletion, halt, generation and knowledge
     }
   });
 
-  it("is told with the words of the condition, where there is one", () => {
+  it("has the message of the condition, where there is one", () => {
     for (const one of cases) {
       const { status, message } = one.argo;
       const words = conditionsOf(one).map((condition) => condition.message);
@@ -114,7 +114,7 @@ describe("every combination of outcome, deletion, halt, generation and knowledge
 });
 
 describe("the script", () => {
-  it("stands on Lua 5.1, with nothing that came later and no library: Argo CD has neither", () => {
+  it("runs on Lua 5.1, with nothing that came later and no library: Argo CD has neither", () => {
     const code = script.replace(/--.*$/gm, "").replace(/"[^"]*"/g, '""');
     expect(code).not.toMatch(/\bgoto\b|::|\/\/|<<|>>|[&|]|~(?!=)|<(const|close)>/);
     expect(code).not.toMatch(/\b(string|table|math|os|io|utf8)\b|:\w+\(/);
@@ -123,7 +123,7 @@ describe("the script", () => {
     ).toThrow();
   });
 
-  it("gets along with an object that has no status, no conditions or no metadata at all", () => {
+  it("works for an object that has no status, no conditions or no metadata at all", () => {
     const metadata = { name: "box", generation: 1 };
     for (const object of [
       { metadata },
@@ -134,7 +134,7 @@ describe("the script", () => {
       expect(health(object as never).status).toBe("Progressing");
   });
 
-  it("believes Ready only of the generation for which it was said", () => {
+  it("takes Ready only for the generation for which it was reported", () => {
     const ready = { type: "Ready", status: "True", message: "well" };
     const statusAt = (observedGeneration: number) =>
       health({

@@ -1,13 +1,13 @@
 /**
- * The whole operator over objects that came from Git, played in virtual time: what tools that compare with Git would see, at
- * every single write. Nothing of what Git says may change under their eyes, and their health has to tell the story.
+ * The whole operator over objects that came from Git, in virtual time: what tools that compare with Git would see, at
+ * every single write. No field from Git may change, and the health has to show each state.
  */
 import { describe, expect, it } from "vitest";
 import type { Condition, KubeObject } from "../../src/kube/objects.ts";
 import { ANNOTATION, FINALIZER, GROUP } from "../../src/reconcile/record.ts";
 import { kstatus } from "../../test/gitops/kstatus.ts";
 import { luaHealth } from "../../test/gitops/lua.ts";
-import { FUNCTIONS, promised } from "../../test/gitops/table.ts";
+import { documented, FUNCTIONS } from "../../test/gitops/table.ts";
 import { checkTraffic, onlyDeployment, onlyMachine, running } from "../../test/support/scenario-world.ts";
 import type { VirtualWorld } from "../../test/support/virtual-world.ts";
 import { DEMO_KEY } from "../simulator/world/teams.ts";
@@ -59,7 +59,7 @@ function checkWrites(world: VirtualWorld): void {
   }
 }
 
-/** The row of docs/gitops/README.md, from what the object says. */
+/** The row of docs/gitops/README.md, from the object's conditions. */
 function rowOf({ metadata, status }: KubeObject): string {
   const { observedGeneration, conditions = [] } = status as {
     observedGeneration?: number;
@@ -77,7 +77,7 @@ function rowOf({ metadata, status }: KubeObject): string {
 function shown(objects: readonly KubeObject[]): string[] {
   const words: string[] = [];
   for (const object of objects) {
-    const { argo, flux } = promised.get(rowOf(object)) ?? {};
+    const { argo, flux } = documented.get(rowOf(object)) ?? {};
     const actual = { argo: health(object).status, flux: kstatus(object) };
     expect({ ...actual, object }).toEqual({ argo, flux: flux === "as before" ? actual.flux : flux, object });
     if (words.at(-1) !== actual.argo) words.push(actual.argo);
@@ -136,7 +136,7 @@ describe("a machine from Git", { timeout: 60_000 }, () => {
     checkWrites(world);
   });
 
-  it("is Degraded where only people can help, and says in which way", async () => {
+  it("is Degraded where only the user can help, and reports how", async () => {
     const world = running();
     world.apply("box", { machineType: "no-such-type" }, GIT);
     await world.until("it is stalled", () => world.condition("box", "Stalled")?.status === "True");

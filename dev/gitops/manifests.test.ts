@@ -18,7 +18,7 @@ interface Manifest {
   apiVersion: string;
   kind: string;
   metadata: { name: string; namespace?: string; annotations?: Record<string, string>; finalizers?: string[] };
-  // biome-ignore lint/suspicious/noExplicitAny: of many kinds, and looked into field by field
+  // biome-ignore lint/suspicious/noExplicitAny: of many kinds, and checked field by field
   spec: any;
 }
 
@@ -40,7 +40,7 @@ const SCHEMAS: Record<string, TObject> = Object.fromEntries(
   KINDS.map(({ definition, crd }) => [definition.kind, crd.spec as TObject]),
 );
 
-/** Names of fields, whole: a misspelt one is taken for granted by nobody. */
+/** Names of fields, whole: a misspelt one must not go unnoticed. */
 const SPEC_FIELDS: Record<string, readonly string[]> = {
   "argoproj.io/v1alpha1/Application": ["project", "source", "destination", "syncPolicy"],
   "source.toolkit.fluxcd.io/v1/GitRepository": ["interval", "url", "ref"],
@@ -132,7 +132,7 @@ describe("Argo CD", () => {
     expect(operator?.spec.syncPolicy.automated.prune).toBe(false);
   });
 
-  it("is told nothing to ignore: there is nothing", () => {
+  it("has nothing to ignore: nothing differs", () => {
     for (const { spec } of [argo.root, ...argo.apps]) expect(spec.ignoreDifferences).toBeUndefined();
   });
 });

@@ -106,12 +106,12 @@ class Building {
       mkdirSync(this.#in(text), { recursive: true, mode: 0o755 });
     } else if (name === "COPY") this.#copy(instruction);
     else if (name === "RUN") this.#execute(text);
-    else throw new Error(`nobody has taught this to take ${name}`);
+    else throw new Error(`no support for the instruction ${name}`);
   }
 
   #execute(command: string): void {
     const [uid, gid] = this.#user.split(":").map(Number);
-    // Only root can become somebody else; anybody else stays who he is.
+    // Only root can change the user; any other user stays the same.
     const user = this.#user && process.getuid?.() === 0 ? { uid, gid } : {};
     const path = `${join(this.#root, dirname(NODE))}:${dirname(process.execPath)}:${process.env.PATH}`;
     execFileSync("/bin/sh", ["-ec", command], {

@@ -28,7 +28,7 @@ test("stages, flags, continued lines and defaults are read as docker reads them"
   expect(words('["a", "b c"]')).toEqual(["a", "b c"]);
 });
 
-test("an argument that nobody has declared is an error, because docker would put nothing in its place", () => {
+test("an undeclared argument is an error, because docker would put nothing in its place", () => {
   expect(() => parseDockerfile(`FROM \${NOTHING}`)).toThrow("there is no argument NOTHING");
 });
 

@@ -65,12 +65,12 @@ export function filled(text: string, values: Readonly<Record<string, string>>): 
   });
 }
 
-/** The words of an instruction, in its exec form or separated by blanks. */
+/** The arguments of an instruction, in its exec form or separated by blanks. */
 export function words(text: string): string[] {
   return text.startsWith("[") ? JSON.parse(text) : text.split(/\s+/);
 }
 
-/** Tells of a path of the context whether a .dockerignore keeps it out: the last line that fits decides. */
+/** Whether a .dockerignore excludes a path of the context: the last line that fits decides. */
 export function ignoring(content: string): (path: string) => boolean {
   const rules = content
     .split("\n")

@@ -59,7 +59,7 @@ function start(args: readonly string[], env: Readonly<Record<string, string>> = 
   const [uid, gid] = image.user.split(":").map(Number);
   return spawnSync(program, [...own, ...args], {
     cwd: image.workingDirectory,
-    // A home without a kubeconfig: no test may find its way to a cluster of the person who runs it.
+    // A home without a kubeconfig: no test may reach a cluster of the user who runs it.
     env: { HOME: image.root, ...image.env, ...env },
     encoding: "utf8",
     maxBuffer: 64 * 1024 * 1024,
@@ -87,12 +87,12 @@ test("the final stage only copies from the first one: no shell has to be in it, 
   for (const { flags } of of("COPY")) expect(flags).toEqual({ from: "build", chown: "0:0" });
 });
 
-test("its user is a number and not root, because Kubernetes cannot judge a name", () => {
+test("its user is a number and not root, because Kubernetes cannot check a name", () => {
   expect(image.user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
   expect(of("USER")).toHaveLength(1);
 });
 
-test("the labels tell version, revision and time of the build", () => {
+test("the labels contain version, revision and time of the build", () => {
   expect(image.labels).toMatchObject({
     "org.opencontainers.image.version": "9.8.7",
     "org.opencontainers.image.revision": "abc",
@@ -156,7 +156,7 @@ test("it starts as its user, with nothing set, from files that it cannot write",
   expect(start(["--version"]).stdout.trim()).toBe(JSON.parse(read("package.json")).version);
 });
 
-test("in earnest it gets as far as the cluster, so that no file is missing that only a start needs", () => {
+test("without --help it gets as far as the cluster, so that no file is missing that only a start needs", () => {
   const { status, stdout } = start([]);
   expect(status).toBe(1);
   expect(JSON.parse(stdout).err.code).toBe("KUBE_CONFIG");

@@ -26,7 +26,7 @@ beforeAll(async () => {
   bom = await sbom(ROOT);
 }, NPM_MS);
 
-test("says what it is and of what, so that a scanner takes it for this version of the operator", () => {
+test("describes itself and its subject, so that a scanner takes it for this version of the operator", () => {
   expect(bom).toMatchObject({
     $schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
     bomFormat: "CycloneDX",
@@ -52,7 +52,7 @@ test("has every package of production and no other, even those that development 
   expect(bom.components.map(({ name }) => name)).toEqual(expect.arrayContaining(shared));
 });
 
-test("names each with its purl, licence and the hash of the lock file, by which a scanner tells it", () => {
+test("names each with its purl, licence and the hash of the lock file, by which a scanner identifies it", () => {
   for (const component of bom.components) {
     const ref = component["bom-ref"];
     const { integrity } = production.get(ref) as Locked;
@@ -63,7 +63,7 @@ test("names each with its purl, licence and the hash of the lock file, by which 
   }
 });
 
-test("tells what needs what, from our own dependencies down, and of nothing that is not in it", () => {
+test("lists the dependencies of each package, from our own down, and no package that is not in it", () => {
   const refs = new Set([...production.keys(), `${manifest.name}@${manifest.version}`]);
   const { ref, dependsOn } = bom.dependencies[0] as Bom["dependencies"][number];
   expect(ref).toBe(`${manifest.name}@${manifest.version}`);

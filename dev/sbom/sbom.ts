@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** npm writes 1.5, all of which 1.6 still says. */
+/** npm writes 1.5, all of which is valid in 1.6. */
 const VERSION = "1.6";
 
 export interface Manifest {
@@ -70,8 +70,8 @@ export async function sbom(root: string): Promise<Bom> {
 }
 
 /**
- * Manifest and lock as if nobody developed. `--omit=dev` will not do: npm 11 leaves out whatever a development package
- * needs, even where production needs it as well.
+ * Manifest and lock without development dependencies. `--omit=dev` is not enough: npm 11 leaves out whatever a
+ * development package needs, even where production needs it as well.
  */
 export function withoutDev(manifest: Manifest, lock: Lock): { manifest: Manifest; lock: Lock } {
   const { devDependencies: _, ...rest } = manifest;

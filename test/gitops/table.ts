@@ -5,7 +5,7 @@ import { join } from "node:path";
 /** All of Lua's own functions that a health script may use. */
 export const FUNCTIONS = ["ipairs", "tonumber"];
 
-export interface Promised {
+export interface Documented {
   argo: string;
   flux: string;
   conditions: (readonly [type: string, word: string])[];
@@ -14,7 +14,7 @@ export interface Promised {
 const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "gitops", "README.md"), "utf8");
 
 /** By the words of the first column. */
-export const promised: ReadonlyMap<string, Promised> = new Map(
+export const documented: ReadonlyMap<string, Documented> = new Map(
   page
     .split("\n")
     .filter((line) => line.startsWith("| ") && !line.startsWith("| Situation"))
