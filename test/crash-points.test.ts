@@ -15,27 +15,27 @@ const CREATE = [
   "reads the Secret",
   "checks the key",
   "adds the finalizer",
-  "asks what speaks against a create",
+  "checks what prevents a create",
   "lists the machines",
-  "takes hold of the Secret",
+  "adds a finalizer to the Secret",
   "announces the create",
   "mirrors the attempt in the status",
   "sends the create",
   "saves the id",
-  "notes the event of the create",
+  "records the event of the create",
   "reads the events",
-  "looks at the machine",
-  "says Ready",
+  "reads the machine",
+  "reports Ready",
 ];
 const DELETE = [
   "sends the delete",
-  "notes the delete",
+  "records the delete",
   "reads the events",
-  "looks at the machine",
-  "notes that it owns nothing",
-  "forgets the record",
-  "lets the Secret go",
-  "takes the finalizer off",
+  "reads the machine",
+  "records that it owns nothing",
+  "removes the record",
+  "removes the finalizer of the Secret",
+  "removes the finalizer",
 ];
 const CREATE_EVENTS = ["writes the Event Creating", "writes the Event Created", "writes the Event Available"];
 const DELETE_EVENTS = ["writes the Event Deleting"];
@@ -43,7 +43,7 @@ const DELETE_EVENTS = ["writes the Event Deleting"];
 const FORWARDED = ["writes the Event MachineCreated", "writes the Event MachineStarted"];
 /** Come up or not, as the polls happen to fall. */
 const SOMETIMES = [
-  "says how far it is",
+  "reports the progress",
   "reads the Secret",
   "checks the key",
   "writes the Event Deleted",
@@ -103,9 +103,9 @@ test("a life without accident takes the steps at which this suite kills, and no 
 const READS = [
   "reads the Secret",
   "checks the key",
-  "asks what speaks against a create",
+  "checks what prevents a create",
   "lists the machines",
-  "looks at the machine",
+  "reads the machine",
   POLL,
 ];
 const writesOf = (steps: readonly string[]) => steps.filter((step) => !READS.includes(step));

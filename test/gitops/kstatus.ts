@@ -1,5 +1,5 @@
 /**
- * For tests only: how Flux and other users of kstatus judge a custom resource, by the published rules of
+ * For tests only: how Flux and other users of kstatus assess a custom resource, by the published rules of
  * sigs.k8s.io/cli-utils/pkg/kstatus.
  */
 import type { Condition, KubeObject } from "../../src/kube/objects.ts";

@@ -13,7 +13,7 @@ export interface Health {
 
 type State = object;
 
-/** The little of fengari that is used; it brings no types. */
+/** The part of fengari that is used; it has no types. */
 interface Fengari {
   to_luastring(text: string): Uint8Array;
   to_jsstring(text: Uint8Array): string;

@@ -1,6 +1,6 @@
 /**
- * For tests only: objects of both kinds as the operator leaves them, made by its own status code from every combination of
- * what a pass can come to. What a tool should say of each is not decided here; only what the case is.
+ * For tests only: objects of both kinds as the operator writes them, made by its own status code from every combination
+ * of outcomes of a pass. What a tool should report for each is not decided here; only what the case is.
  */
 
 import { deploymentStatus } from "../../src/kinds/deployment/status.ts";
@@ -15,7 +15,7 @@ import { REASON } from "../../src/reconcile/reasons.ts";
 import { situation as deploymentView } from "../decide/deployment/situations.ts";
 import { RECORD, scene, TEAM, UID } from "../decide/machine/situations.ts";
 
-/** What a pass of a living or dying object, halted or not, came to, and at which generation. */
+/** The outcome of a pass of an object, deleting or not, halted or not, and its generation. */
 interface Pass {
   outcome: ReportedOutcome;
   deleting: boolean;
@@ -23,12 +23,12 @@ interface Pass {
   generation: number;
 }
 
-/** What was the case. `told` is the last outcome that was said, whatever happened since. */
+/** What was the case. `reported` is the last outcome that was reported, whatever happened since. */
 export interface Case {
   name: string;
   object: KubeObject;
   reported: ReportedOutcome | undefined;
-  /** The generation that the operator has looked at last; -1: none. */
+  /** The last generation that the operator has observed; -1: none. */
   observed: number;
   deleting: boolean;
   halted: boolean;
@@ -49,28 +49,28 @@ const HALTS = [
 ] as const;
 
 type Status = MachineStatus | DeploymentStatus;
-/** What is known of the thing in the cloud, by which a kind's own conditions differ. */
-type Knowledge = "nothing" | "present" | "unknown" | "gone" | "another's";
+/** What was observed of the resource in the cloud, by which a kind's own conditions differ. */
+type CloudState = "nothing" | "present" | "unknown" | "gone" | "another's";
 
-const KNOWLEDGE: readonly Knowledge[] = ["nothing", "present", "unknown", "gone", "another's"];
+const CLOUD_STATES: readonly CloudState[] = ["nothing", "present", "unknown", "gone", "another's"];
 
 interface Writer {
   definition: KindDefinition;
-  write(pass: Pass, knowledge: Knowledge, before: Status | undefined): Status;
+  write(pass: Pass, cloud: CloudState, before: Status | undefined): Status;
 }
 
-function common({ deleting, halted }: Pass, knowledge: Knowledge) {
+function common({ deleting, halted }: Pass, cloud: CloudState) {
   const identity =
-    knowledge === "nothing"
+    cloud === "nothing"
       ? ({ state: "none" } as const)
-      : knowledge === "another's"
+      : cloud === "another's"
         ? ({ state: "conflict", message: "a copy" } as const)
         : ({ state: "ours", record: RECORD, restore: false } as const);
   const record = identity.state === "ours" ? { record: RECORD } : {};
   const sighting =
-    knowledge === "gone"
+    cloud === "gone"
       ? { sighting: { state: "absent", certain: true } as const }
-      : knowledge === "present"
+      : cloud === "present"
         ? {}
         : { sighting: { state: "unknown" } as const };
   return { facts: { deleting, ...(halted && { halted }), identity, ...sighting }, record };
@@ -80,8 +80,8 @@ const metadataOf = (generation: number) => ({ name: "box", namespace: "default",
 
 const machines: Writer = {
   definition: machineDefinition,
-  write(pass, knowledge, before) {
-    const { facts, record } = common(pass, knowledge);
+  write(pass, cloud, before) {
+    const { facts, record } = common(pass, cloud);
     const observation = { ...scene().observation, ...facts } as Parameters<typeof machineStatus>[0];
     const status = before as MachineStatus | undefined;
     const object = {
@@ -96,8 +96,8 @@ const machines: Writer = {
 
 const deployments: Writer = {
   definition: deploymentDefinition,
-  write(pass, knowledge, before) {
-    const { facts, record } = common(pass, knowledge);
+  write(pass, cloud, before) {
+    const { facts, record } = common(pass, cloud);
     const observation = deploymentView(facts as Parameters<typeof deploymentView>[0]);
     const status = before as DeploymentStatus | undefined;
     const object = {
@@ -110,13 +110,13 @@ const deployments: Writer = {
   },
 };
 
-/** What the API server puts into an object that nobody has looked at. */
+/** The status that the API server gives an object that was never observed. */
 const UNSEEN = { observedGeneration: -1 } as Status;
 
 /** Two passes, one after the other, and a change of the spec behind each or not. */
 export function* everyCase(): Generator<Case> {
   for (const writer of [machines, deployments])
-    for (const knowledge of KNOWLEDGE)
+    for (const cloud of CLOUD_STATES)
       for (const first of [undefined, ...OUTCOMES])
         for (const outcome of OUTCOMES)
           for (const halted of HALTS)
@@ -125,9 +125,9 @@ export function* everyCase(): Generator<Case> {
                 for (const editedSince of [false, true]) {
                   // Only a pass that is halted ends so; the first one was not.
                   if ((outcome.kind === "Halted" && !halted) || first?.kind === "Halted") continue;
-                  // What may be another's is stalled before it is asked whether it is halted (reconcile/ownership.ts).
-                  if (knowledge === "another's" && outcome.kind !== "Terminal") continue;
-                  const what = { writer, knowledge, first, outcome, halted, deleting };
+                  // What may belong to another object is stalled before the halt is checked (reconcile/ownership.ts).
+                  if (cloud === "another's" && outcome.kind !== "Terminal") continue;
+                  const what = { writer, cloud, first, outcome, halted, deleting };
                   yield caseOf(what, editedBefore, editedSince);
                 }
   for (const { definition } of [machines, deployments])
@@ -136,7 +136,7 @@ export function* everyCase(): Generator<Case> {
 
 interface What {
   writer: Writer;
-  knowledge: Knowledge;
+  cloud: Knowledge;
   first: ReportedOutcome | undefined;
   outcome: ReportedOutcome;
   halted: OwnershipFacts["halted"];
@@ -144,12 +144,12 @@ interface What {
 }
 
 function caseOf(what: What, editedBefore: boolean, editedSince: boolean): Case {
-  const { writer, knowledge, first, outcome, halted, deleting } = what;
+  const { writer, cloud, first, outcome, halted, deleting } = what;
   const generation = editedBefore ? 2 : 1;
   const past: Pass = { outcome: first ?? outcome, deleting: false, generation: 1 };
-  const before = first ? writer.write(past, knowledge, UNSEEN) : UNSEEN;
+  const before = first ? writer.write(past, cloud, UNSEEN) : UNSEEN;
   const pass: Pass = { outcome, deleting, generation, ...(halted && { halted }) };
-  const status = writer.write(pass, knowledge, before);
+  const status = writer.write(pass, cloud, before);
   const isHalted = outcome.kind === "Halted";
   return {
     name: JSON.stringify({ ...what, writer: writer.definition.kind, editedBefore, editedSince }),
@@ -163,7 +163,7 @@ function caseOf(what: What, editedBefore: boolean, editedSince: boolean): Case {
 
 function unseen(definition: KindDefinition, deleting: boolean): Case {
   const object = objectOf(definition, UNSEEN, 1, deleting);
-  const name = `${definition.kind} that nobody has looked at`;
+  const name = `${definition.kind} that was never observed`;
   return { name, object, reported: undefined, observed: -1, deleting, halted: false };
 }
 

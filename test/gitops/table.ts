@@ -1,4 +1,4 @@
-/** For tests only: what docs/gitops/README.md promises of each situation. */
+/** For tests only: what docs/gitops/README.md documents for each situation. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -13,7 +13,7 @@ export interface Documented {
 
 const page = readFileSync(join(import.meta.dirname, "..", "..", "docs", "gitops", "README.md"), "utf8");
 
-/** By the words of the first column. */
+/** By the text of the first column. */
 export const documented: ReadonlyMap<string, Documented> = new Map(
   page
     .split("\n")

@@ -1,6 +1,4 @@
-/**
- * What the tests of deployments share: a configuration, and a client that submits it and looks at what becomes of it.
- */
+/** What the tests of deployments share: a configuration, and a client that submits it and reads the result. */
 
 import type { Page } from "../../dev/simulator/api/paging.ts";
 import type { SimulationOptions } from "../../dev/simulator/simulation.ts";
@@ -9,7 +7,7 @@ import type { ConfigChange } from "../../dev/simulator/world/console-deployments
 import type { DeploymentView, RunView, SpecView } from "../../dev/simulator/world/deployment-records.ts";
 import { setUp, setUpConforming } from "./simulation.ts";
 
-/** The project that team alpha begins with. */
+/** The initial project of team alpha. */
 export const PROJECT = "p-alpha";
 
 export const DEPLOYMENT = {

@@ -1,6 +1,6 @@
 /**
- * A story in which an operator needs every right that it has: machines and deployments come, change and go, saves meet
- * conflicts, Secrets are held, written and read, and the leader changes.
+ * A scenario in which an operator needs every right that it has: machines and deployments are created, changed and
+ * deleted, saves meet conflicts, Secrets are held, written and read, and the leader changes.
  */
 import { expect, vi } from "vitest";
 import type { PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
@@ -13,7 +13,7 @@ import { deployed, type Manifest, manifest } from "./manifest.ts";
 import type { TestEnv } from "./test-env.ts";
 
 const GOOD_IMAGE = "nginx:1.27";
-/** The simulator's cluster cannot apply it, and says so at once. */
+/** The simulator's cluster cannot apply it, and reports that at once. */
 const BAD_IMAGE = "acme/invalid-config:1";
 const TAKES = { timeout: 60_000, interval: 50 };
 
@@ -134,7 +134,7 @@ async function createdThroughConflict<T extends ManagedObject>(
   for (let answerDelayMs = 700; ; answerDelayMs *= 4) {
     const fault = testEnv.sim.faults.add({ match: { method: "POST", path }, do: { answerDelayMs } });
     await testEnv.apply(object);
-    await testEnv.until("its create is announced", () =>
+    await testEnv.until("its create is recorded as pending", () =>
       annotation(testEnv.get(name), ANNOTATION.createPending),
     );
     const meanwhile = { metadata: { labels: { touched: "meanwhile" } } };

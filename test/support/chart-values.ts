@@ -55,7 +55,7 @@ const SCHEDULING = {
   updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0 } },
 };
 
-/** No value stands at its default. */
+/** No value is its default. */
 export const EVERYTHING: Values = {
   replicaCount: 2,
   image: { repository: "registry.example.com/tools/operator", tag: "1.2.3", pullPolicy: "Always" },
@@ -117,7 +117,7 @@ export const VALUE_SETS: Readonly<Record<string, Values>> = {
     proxy: { httpsProxy: "http://user:p%40ss@proxy:3128" },
     extraCA: { secret: "ca" },
   },
-  "CRDs by somebody else": { crds: { enabled: false } },
+  "CRDs not by the chart": { crds: { enabled: false } },
   "CRDs not kept": { crds: { keep: false } },
   "one process without an election": { leaderElection: { enabled: false } },
   "two processes on two nodes": {
@@ -130,6 +130,6 @@ export const VALUE_SETS: Readonly<Record<string, Values>> = {
   "few Secrets, and none written": {
     rbac: { secretNames: ["paperspace-credentials", "tokens"], desktopSecrets: false },
   },
-  "rights by somebody else": { rbac: { create: false }, serviceAccount: { create: false } },
+  "rights not by the chart": { rbac: { create: false }, serviceAccount: { create: false } },
   "no limit of memory": { resources: { limits: null } },
 };

@@ -1,6 +1,6 @@
 /**
- * How a suite file gets its place: one for each test or one for all of them, with its story printed when a test fails, and
- * the check of all traffic at the end.
+ * How a suite file gets its test environment: one for each test or one for all of them, with its report printed when a
+ * test fails, and the check of all traffic at the end.
  */
 import { afterAll, test as base, beforeAll, beforeEach, expect } from "vitest";
 import { deploymentDefinition, type PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
@@ -11,7 +11,7 @@ import { type StartOptions, TestEnv, type TestEnvOptions } from "./test-env.ts";
 
 export { TestEnv } from "./test-env.ts";
 
-/** Each test gets a place of its own, and tells its story when it fails. */
+/** Each test gets an environment of its own, whose report is printed when it fails. */
 export const test = base.extend("testEnv", async ({ onTestFailed }, { onCleanup }) => {
   const testEnv = await TestEnv.open();
   onTestFailed(() => console.log(testEnv.report()));
@@ -19,7 +19,7 @@ export const test = base.extend("testEnv", async ({ onTestFailed }, { onCleanup 
   return testEnv;
 });
 
-/** The same, about deployments. */
+/** The same, for deployments. */
 export const deploymentTest = base.extend("testEnv", async ({ onTestFailed }, { onCleanup }) => {
   const testEnv = await deploymentTestEnv();
   onTestFailed(() => console.log(testEnv.report()));
@@ -27,12 +27,12 @@ export const deploymentTest = base.extend("testEnv", async ({ onTestFailed }, { 
   return testEnv;
 });
 
-/** A place whose objects are deployments. */
+/** A test environment whose objects are deployments. */
 export function deploymentTestEnv(options: TestEnvOptions = {}): Promise<TestEnv<PaperspaceDeployment>> {
   return TestEnv.open<PaperspaceDeployment>({ ...options, kind: deploymentDefinition });
 }
 
-/** One place for a whole file, with one operator that serves it all: as a user's cluster has it. */
+/** One test environment for a whole file, with one operator that serves it all: as in a user's cluster. */
 export function sharedTestEnv<T extends ManagedObject = PaperspaceMachine>(
   options: TestEnvOptions & StartOptions = {},
 ): () => TestEnv<T> {
@@ -46,7 +46,7 @@ export function sharedTestEnv<T extends ManagedObject = PaperspaceMachine>(
   return () => testEnv;
 }
 
-/** To be called at the end of a suite file: whatever was asked and answered in it fits the vendor's own schema. */
+/** To be called at the end of a suite file: all its requests and answers fit the vendor's own schema. */
 export function checkConformance(): void {
   base(
     "every request that was sent, and every answer that was given, fits the vendor's schema",

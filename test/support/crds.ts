@@ -19,7 +19,7 @@ export const ALL_KINDS = KINDS.map(({ definition: { shortName } }) => shortName)
 const WITHIN_MS = 60_000;
 const LOOK_AGAIN_MS = 100;
 
-/** Rejects with what kubectl said. `env` is laid over our own and must lead kubectl to the cluster. */
+/** Rejects with the output of kubectl. `env` is laid over our own and must lead kubectl to the cluster. */
 export async function installCrds(kubectl: string, env: Record<string, string>): Promise<void> {
   const options = { env: { ...process.env, ...env } };
   await run(kubectl, ["apply", "--server-side", "-f", CRDS], options);

@@ -1,6 +1,4 @@
-/**
- * The operator as a process of its own, as a cluster runs it: started with flags, asked over HTTP, ended by signals.
- */
+/** The operator as a process of its own, as a cluster runs it: started with flags, read over HTTP, ended by signals. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -12,7 +10,7 @@ export interface DaemonOptions {
   name: string;
   flags: string[];
   env: Record<string, string>;
-  /** Told of every line it logs, and of its end. */
+  /** Called for every line it logs, and at its end. */
   onNews(): void;
 }
 
@@ -54,7 +52,7 @@ export class Daemon {
     this.#port.promise.catch(() => {});
   }
 
-  /** Resolves once /readyz says yes: the first list is complete. Says nothing about who leads. */
+  /** Resolves once /readyz answers 200: the first list is complete. Independent of who leads. */
   async ready(): Promise<this> {
     for (;;) {
       const url = await this.#url("/readyz");
@@ -70,13 +68,13 @@ export class Daemon {
     return (await fetch(await this.#url("/metrics"))).text();
   }
 
-  /** SIGKILL: nothing is put in order. */
+  /** SIGKILL: nothing is cleaned up. */
   async kill(): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.#ended;
   }
 
-  /** SIGSTOP: it neither runs nor dies, as a process that was frozen. */
+  /** SIGSTOP: it neither runs nor ends, as a process that was frozen. */
   freeze(): void {
     this.#process.kill("SIGSTOP");
   }
@@ -117,7 +115,7 @@ export class Daemon {
     return `http://127.0.0.1:${await this.#port.promise}${path}`;
   }
 
-  /** The port is a free one, which only its own first line says. */
+  /** The port is a free one, which only its own first line contains. */
   #lookForPort(line: string): void {
     const found = /"health":(\d+)/.exec(line);
     if (found) this.#port.resolve(Number(found[1]));

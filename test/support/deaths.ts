@@ -1,5 +1,5 @@
 /**
- * Death at every single call that an operator makes, before the call takes effect and after: exhaustively, in virtual
+ * Kills the operator at every single call that it makes, before the call takes effect and after: exhaustively, in virtual
  * time; test/ does a sample of it with a real process and a real API server (docs/design.md, Crash points).
  */
 import { describe, expect, it } from "vitest";
@@ -24,7 +24,7 @@ async function run(
   at: number,
   options: WorldOptions,
 ): Promise<{ world: VirtualWorld; calls: number }> {
-  // Elections that come round rarely: what is played here is the rest.
+  // Elections that come round rarely: this is about all other calls.
   const flags = ["--lease-duration=60s", "--renew-deadline=40s", "--retry-period=20s"];
   const world = new VirtualWorld({ flags, simulation: { vendorOpenapi: false }, ...options });
   let calls = 0;

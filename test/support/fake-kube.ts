@@ -1,5 +1,5 @@
 /**
- * An API server in memory behind the KubeConnection interface, in virtual time: objects behave as fake-storage.ts says,
+ * An API server in memory behind the KubeConnection interface, in virtual time: objects behave as in fake-storage.ts,
  * lists page, watches stream. Tests slow it down, break it and cut its streams by hand.
  */
 import { type Cancel, type Clock, deadline, sleep } from "../../src/base/clock.ts";
@@ -63,9 +63,9 @@ export class FakeKube implements KubeConnection {
   readonly calls: Call[] = [];
   /** How often credentials were reloaded. */
   reloads = 0;
-  /** Decides the fate of each request; may throw, which answers it at once. */
+  /** Decides the result of each request; may throw, which answers it at once. */
   intercept: (request: KubeRequest, call: Call) => Fault | undefined = () => undefined;
-  /** Milliseconds from a write until a watch tells of it. */
+  /** Milliseconds from a write until a watch reports it. */
   watchLagMs: () => number = () => 0;
   /** False refuses sendInitialEvents, as servers before 1.32 do. */
   streamingLists = true;
@@ -132,7 +132,7 @@ export class FakeKube implements KubeConnection {
       if (watcher.bookmarks) this.#send(watcher, this.#bookmarkLine(watcher.of));
   }
 
-  /** Forgets the history: watches from earlier versions and continue tokens get 410. */
+  /** Drops the history: watches from earlier versions and continue tokens get 410. */
   compact(): void {
     this.storage.compacted = this.storage.version;
     this.#continues.clear();
@@ -157,7 +157,7 @@ export class FakeKube implements KubeConnection {
       new KubeError({ code: "KUBE_TIMEOUT", message: `${method} ${path}: no answer in time` });
     const limit = deadline(this.#clock, request.timeoutMs ?? 30_000, late, request.signal);
     const { promise: givenUp, reject } = Promise.withResolvers<never>();
-    // Taken off again: a signal made of several is kept alive by whoever listens to it.
+    // Removed again: a signal made of several is kept alive by its listeners.
     const onAbort = () => reject(limit.signal.reason);
     limit.signal.addEventListener("abort", onAbort, { once: true });
     try {

@@ -1,6 +1,6 @@
 /**
  * What a real API server does to objects, in memory: versions, preconditions, generation, the status subresource,
- * finalizers. How requests come in is fake-kube.ts's business.
+ * finalizers. How requests come in is in fake-kube.ts.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../../src/base/clock.ts";
@@ -161,7 +161,7 @@ export class FakeStorage {
     return { version: this.version, objects: new Map(this.#objects) };
   }
 
-  /** As after an etcd restore: objects and versions go back, and no watch is told. */
+  /** As after an etcd restore: objects and versions go back, and no watch reports it. */
   restore(backup: Backup): void {
     this.#objects = new Map(backup.objects);
     this.version = backup.version;

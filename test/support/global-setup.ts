@@ -1,5 +1,5 @@
 /**
- * Starts the one control plane that all suites share, with our CRDs in it, and tells the tests how to reach it. Each test
+ * Starts the one control plane that all suites share, with our CRDs in it, and passes the tests its address. Each test
  * takes a namespace of its own.
  */
 import type { TestProject } from "vitest/node";

@@ -22,7 +22,7 @@ export interface Rendered {
     labels?: Record<string, string>;
     annotations?: Record<string, string>;
   };
-  // biome-ignore lint/suspicious/noExplicitAny: objects of all kinds, looked into by tests.
+  // biome-ignore lint/suspicious/noExplicitAny: objects of all kinds, inspected by tests.
   [field: string]: any;
 }
 
@@ -32,7 +32,7 @@ export class Helm {
 
   private constructor(path: string, env: Readonly<Record<string, string>>) {
     this.#path = path;
-    // No setting of the host's user may have a say.
+    // No setting of the host's user may apply.
     this.#env = { PATH: process.env.PATH, HOME: process.env.HOME, ...env };
   }
 

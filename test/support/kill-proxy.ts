@@ -1,7 +1,7 @@
 /**
- * Stands between one daemon and both of its servers, writes down what crosses, and can end the daemon's life at an exact
- * point: before a request reaches its server, or after it took effect and before the answer gets back. It can also spoil
- * the lines of a watch. It changes nothing else.
+ * Stands between one daemon and both of its servers, records what crosses, and can kill the daemon at an exact point:
+ * before a request reaches its server, or after it took effect and before the answer gets back. It can also spoil the
+ * lines of a watch. It changes nothing else.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import {
@@ -36,9 +36,9 @@ export interface KillProxyOptions {
   kubeconfig: string;
   /** Base URL of the simulator. */
   paperspaceUrl: string;
-  /** Asked once for every request; a moment means: here the daemon dies. */
+  /** Called once for every request; a moment means: the daemon is killed here. */
   strike?(crossing: Crossing): Moment | undefined;
-  /** Has to end the daemon; from now on nothing passes in either direction. */
+  /** Must kill the daemon; from now on nothing passes in either direction. */
   kill?(): void;
 }
 
@@ -50,7 +50,7 @@ export class KillProxy {
   readonly paperspaceUrl: string;
   /** Set to change the next lines of all watches. */
   spoil: ((line: string) => string) | undefined;
-  /** What was struck, once it was. */
+  /** The request at which the daemon was killed, once it was. */
   struck: Crossing | undefined;
   readonly #options: KillProxyOptions;
   readonly #sides: Side[];

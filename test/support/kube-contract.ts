@@ -1,6 +1,6 @@
 /**
- * What this project relies on in an API server, as executable sentences. They run against the fake in the unit tests and
- * against a real kube-apiserver in the suites, so that the fake stays honest.
+ * What this project relies on in an API server, as executable statements. They run against the fake in the unit tests
+ * and against a real kube-apiserver in the suites, so that the fake stays correct.
  */
 import { expect } from "vitest";
 import { isAlreadyExists, isConflict, isGone, isInvalid, isNotFound } from "../../src/kube/errors.ts";
@@ -109,7 +109,7 @@ export const KUBE_CONTRACT: Record<string, (subject: Subject) => Promise<void>> 
     for (const one of after) expect(one.metadata.resourceVersion).toBe(before.metadata.resourceVersion);
   },
 
-  async "deletion waits for finalizers: it sets the time and a new generation, and the last finalizer's end ends it"({
+  async "deletion waits for finalizers: it sets the time and a new generation, and the removal of the last finalizer ends it"({
     things,
     namespace,
   }) {
@@ -193,7 +193,7 @@ export const KUBE_CONTRACT: Record<string, (subject: Subject) => Promise<void>> 
     await expect(next()).rejects.toThrow("read enough");
   },
 
-  async "a watch from a version tells everything after it, once"({ things, namespace }) {
+  async "a watch from a version sends everything after it, once"({ things, namespace }) {
     const made = await things.create(namespace, {
       metadata: { name: "watched", labels: { watch: "yes" } },
       spec,

@@ -1,6 +1,6 @@
 /**
- * Lives of an operator that end at an exact step: a process behind a proxy that kills it (SIGKILL) before a request
- * arrives, or after it took effect and before its answer is back.
+ * Operator processes that are killed at an exact step: a process behind a proxy that kills it (SIGKILL) before a
+ * request arrives, or after it took effect and before its answer is back.
  */
 import type { ManagedObject } from "../../src/reconcile/kind.ts";
 import type { TestEnv } from "./cluster.ts";
@@ -14,13 +14,13 @@ export interface Death {
   moment: Moment;
 }
 
-/** A process and the proxy it lives behind. */
+/** A process and the proxy in front of it. */
 export interface Life {
   daemon: Daemon;
   proxy: KillProxy;
   /** From now on the first request of this step is the last. */
   doom(death: Death): void;
-  /** Resolves once it died of it. */
+  /** Resolves once it was killed by it. */
   dead(): Promise<void>;
 }
 

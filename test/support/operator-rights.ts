@@ -1,6 +1,6 @@
 /**
- * The rights under which the suites run their operators: those that the chart grants, and no others. So every right that
- * is missing shows. CHART_RIGHTS=scoped takes them by a Role in the served namespace instead of a ClusterRole.
+ * The rights under which the suites run their operators: those that the chart grants, and no others. So every missing
+ * right shows. CHART_RIGHTS=scoped grants them by a Role in the served namespace instead of a ClusterRole.
  */
 import { kubeconfigFor } from "../../dev/control-plane/kubeconfig.ts";
 import type { KubeConnection } from "../../src/kube/connection.ts";
@@ -19,7 +19,7 @@ const KINDS = ["ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterR
 
 let rendered: Promise<string> | undefined;
 
-/** A kubeconfig of an account that may do in `namespace` what the chart says, with the lease of that name. */
+/** A kubeconfig of an account that may do in `namespace` what the chart grants, with the lease of that name. */
 export async function operatorKubeconfig(
   admin: string,
   kube: KubeConnection,

@@ -1,6 +1,6 @@
 /**
- * A stage for stories on the real API server: a namespace of its own, a simulator at high speed, and an operator of this
- * process that can die where it stands. Its durations are the default ones, scaled like the simulator's.
+ * A driver for scenarios on the real API server: a namespace of its own, a simulator at high speed, and an operator of
+ * this process that can be killed at any moment. Its durations are the default ones, scaled like the simulator's.
  */
 import { Registry } from "prom-client";
 import { assembleOperator } from "../../src/app.ts";
@@ -83,10 +83,10 @@ export class RealDriver implements Driver {
   async apply(name: string, spec: Partial<MachineSpec>): Promise<void> {
     const { namespace, objectsOf } = this.#testEnv;
     await objectsOf.create(namespace, manifest(name, spec) as unknown as PaperspaceMachine);
-    await this.#testEnv.until(`${name} is told`, () => this.get(name));
+    await this.#testEnv.until(`${name} is observed`, () => this.get(name));
   }
 
-  /** An object that went meanwhile cannot be edited any more, and that is no fault. */
+  /** An object that was deleted meanwhile cannot be edited any more, and that is no error. */
   async edit(name: string, patch: object): Promise<void> {
     await this.#testEnv.objectsOf.mergePatch(this.#testEnv.namespace, name, patch).catch(unlessGone);
   }

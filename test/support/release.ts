@@ -17,7 +17,7 @@ export const QUICK: Values = {
   reconcile: { resyncInterval: "2s" },
   extraArgs: [
     ...QUICK_FLAGS.filter((flag) => !flag.startsWith("--health-address")),
-    // So that on a busy host, too, nobody loses the lease who is alive.
+    // So that on a busy host, too, no running process loses the lease.
     "--lease-duration=6s",
     "--renew-deadline=5s",
     // Some answers are held back on purpose.
@@ -52,12 +52,12 @@ export class Release {
     this.#plane = plane;
   }
 
-  /** What a release of a name that does not hold the chart's calls its objects. */
+  /** The base name of the objects where the release's name does not contain the chart's. */
   get fullname(): string {
     return `${this.name}-paperspace-operator`;
   }
 
-  /** Whom the API server sees. */
+  /** The user name as the API server records it. */
   get user(): string {
     return `system:serviceaccount:${this.namespace}:${this.fullname}`;
   }

@@ -1,5 +1,6 @@
 /**
- * The rights that somebody has, by the roles that the API server holds, and the rights that they used, by its audit log.
+ * The rights that a user has, by the roles that the API server holds, and the rights that the user used, by its audit
+ * log.
  */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -115,7 +116,7 @@ export function usesOf({ auditLog = "" }: ControlPlane, user: string): Use[] {
       const { resource = "", subresource, apiGroup = "", namespace = EVERYWHERE, name } = objectRef ?? {};
       return {
         verb,
-        // What is no resource is granted to nobody, and so it shows.
+        // A request that is no resource is granted by no role, and so it shows.
         resource: objectRef
           ? resourceOf(apiGroup, subresource ? `${resource}/${subresource}` : resource)
           : requestURI,

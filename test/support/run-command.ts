@@ -1,4 +1,7 @@
-/** What a program that a test runs to its end has said. Which program, and whether that is good, is the caller's. */
+/**
+ * The output of a program that a test runs to its end. Which program, and whether the result is right, is up to the
+ * caller.
+ */
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
 
 export interface CommandResult {
@@ -7,7 +10,7 @@ export interface CommandResult {
   err: string;
 }
 
-/** Gives it `input` on its standard input, and waits for its end, whatever comes of it. Rejects where it cannot start. */
+/** Writes `input` to its standard input and waits for its end, also where it fails. Rejects where it cannot start. */
 export function runCommand(child: ChildProcessWithoutNullStreams, input: string): Promise<CommandResult> {
   child.stdin.on("error", () => {});
   child.stdin.end(input);

@@ -1,4 +1,7 @@
-/** What must be true of a random story of deployments, while it is told and in the end: the simulator's own state is the judge. */
+/**
+ * What must hold in a random scenario of deployments, while it runs and in the end, checked against the simulator's own
+ * state.
+ */
 import { secretNames } from "../../dev/simulator/world/deployment-config.ts";
 import type { DeploymentRecord } from "../../dev/simulator/world/deployment-records.ts";
 import type { PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
@@ -13,7 +16,7 @@ export class DeploymentScenarioChecks {
   readonly #names: readonly string[];
   /** Made in the console, with how many specs each had when the console touched it last. */
   readonly foreign = new Map<string, number>();
-  /** UIDs of objects that were let go with all that they had. */
+  /** UIDs of objects that were released with their resources. */
   readonly orphaning = new Set<string>();
   /** What the Secret of each object holds. */
   readonly values = new Map<string, string>();
@@ -27,7 +30,7 @@ export class DeploymentScenarioChecks {
     return [...this.#driver.sim.world.deployments.values()].filter(({ dtDeleted }) => dtDeleted === null);
   }
 
-  /** The first configuration of a deployment says whose it is. */
+  /** The first configuration of a deployment contains its owner. */
   #madeBy({ specs: [first] }: DeploymentRecord): string | undefined {
     return first?.data.env?.find(({ name }) => name === "OBJECT")?.value;
   }
@@ -43,7 +46,7 @@ export class DeploymentScenarioChecks {
       )
       .flatMap(({ object }) => {
         const { id } = JSON.parse(object.metadata.annotations?.[ANNOTATION.record] ?? "{}");
-        // Somebody may have taken the annotations off just before.
+        // Another actor may have removed the annotations just before.
         return id ?? (object as Object_).status?.id ?? [];
       });
     return this.alive().filter(({ id }) => released.includes(id));
@@ -65,7 +68,7 @@ export class DeploymentScenarioChecks {
     for (const [id, specs] of this.foreign) {
       const one = this.#driver.sim.world.deployments.get(id);
       if (one?.dtDeleted || one?.isDeleting) throw new Error(`a foreign deployment ${id} was deleted`);
-      // Lists lack what is new: then an upsert of the name meets it, once, and the object is told that it is another's.
+      // Lists lack what is new: then an upsert of the name meets it, once, and the object reports that it belongs to another.
       if (one && one.specs.length > specs + this.#names.length)
         throw new Error(`a foreign deployment ${id} was changed again and again`);
     }
@@ -83,7 +86,7 @@ export class DeploymentScenarioChecks {
     return this.#holds(stalled.reason ?? "", object);
   }
 
-  /** Whether what an object complains of is true. */
+  /** Whether the reason that an object reports is true. */
   #holds(reason: string, object: Object_): boolean {
     const { spec, status } = object;
     const mine = this.alive().find(({ id }) => id === status?.id);
@@ -183,9 +186,9 @@ export class DeploymentScenarioChecks {
     const strays = projectSecrets(this.#driver.world).filter(
       (name) => name.startsWith("k8s_") && !known.has(name),
     );
-    // What an orphaned object had is no more written down anywhere.
+    // The secrets of an orphaned object are not recorded anywhere any more.
     if (strays.length > 0 && this.orphaning.size === 0)
-      throw new Error(`project secrets ${strays.join()} are nobody's`);
+      throw new Error(`project secrets ${strays.join()} are leaked`);
     this.checkOnePerObject();
   }
 }

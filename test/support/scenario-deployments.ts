@@ -1,7 +1,7 @@
 /**
- * Random stories of deployments: users edit and rotate secrets, the console meddles, images fail, the cloud and the
- * cluster fail, processes die. In the end each object has its deployment and says the truth of it, and nothing is left
- * of those that are gone.
+ * Random scenarios of deployments: users edit and rotate secrets, the console interferes, images fail, the cloud and
+ * the cluster fail, processes are killed. In the end each object has its deployment and reports it correctly, and
+ * nothing is left of those that are gone.
  */
 import fc from "fast-check";
 import { type Behaviour, CHOICES } from "../../dev/simulator/world/behaviour.ts";
@@ -16,7 +16,7 @@ import type { VirtualDriver } from "./virtual-driver.ts";
 
 type Object_ = PaperspaceDeployment;
 
-/** What happens more often stands here more often. */
+/** What happens more often is listed more often. */
 const WHAT = [
   "apply or edit",
   "apply or edit",
@@ -26,7 +26,7 @@ const WHAT = [
   "apply or edit",
   "apply or edit",
   "delete",
-  "ask by annotation",
+  "request by annotation",
   "replace without annotations",
   "halt",
   "rotate",
@@ -41,8 +41,8 @@ const WHAT = [
   "console: takes a name",
   "console: secrets",
   "console: hold",
-  "an image fares",
-  "an image fares",
+  "an image succeeds or fails",
+  "an image succeeds or fails",
   "an instance crashes",
   "instances recover",
   "a configuration will be refused",
@@ -50,8 +50,8 @@ const WHAT = [
   "cloud fault",
   "cloud fault",
   "streams are cut",
-  "the operator dies",
-  "the operator dies",
+  "the operator is killed",
+  "the operator is killed",
 ] as const;
 
 const NAMES = ["ada", "bob"] as const;
@@ -77,7 +77,7 @@ export interface DeploymentScenario {
   steps: ScenarioStep[];
 }
 
-/** Switches that a deployment's life depends on. */
+/** Switches that a deployment's lifecycle depends on. */
 const SWITCHES =
   /^(storedDefaults|storedHealth|storedApi|basicAuthKeyShown|newRun|finishedInstances|disabledHealthy|missingSecret|identicalConfig|unknownDeploymentId|secretNameTaken|deleteUsedSecret|pageStability|nextPage|errorField|deletedM|liveDt)/;
 
@@ -95,7 +95,7 @@ const behaviours = fc.record({
   appliedMs: fc.constantFrom(0, 4_000, 60_000),
 }) as fc.Arbitrary<Partial<Behaviour>>;
 
-/** An upsert that makes another deployment which cannot be looked at: nobody could know whose that is. */
+/** An upsert that makes another deployment which cannot be read: its owner could not be determined. */
 const isIdentifiable = ({ unknownDeploymentId, getAfterCreateMissMs }: Partial<Behaviour>) =>
   unknownDeploymentId !== "byName" || getAfterCreateMissMs === 0;
 
@@ -127,7 +127,7 @@ export class DeploymentScenarioRun {
     this.#takeName("foreign");
   }
 
-  /** Rejects where it does not end well. */
+  /** Rejects where an invariant is violated or it does not settle. */
   async run(): Promise<void> {
     for (const step of this.#steps) {
       await this.#perform(step).catch((error: unknown) => {
@@ -138,7 +138,9 @@ export class DeploymentScenarioRun {
       this.#checks.checkOnePerObject();
     }
     await this.#quiet();
-    await this.#driver.until("all say the truth", () => NAMES.every((name) => this.#checks.isSettled(name)));
+    await this.#driver.until("all report the truth", () =>
+      NAMES.every((name) => this.#checks.isSettled(name)),
+    );
     await this.#recover();
     await this.#end();
   }
@@ -153,7 +155,7 @@ export class DeploymentScenarioRun {
         return object ? this.#edit(who, dice) : driver.apply(who, this.#spec(who, dice));
       case "delete":
         return object && this.#delete(who, object, dice);
-      case "ask by annotation": {
+      case "request by annotation": {
         const { restartRequestedAt, reconcileRequestedAt } = ANNOTATION;
         const asked = { [dice.of(restartRequestedAt, reconcileRequestedAt)]: String(dice.random()) };
         return object && driver.edit(who, { metadata: { annotations: asked } });
@@ -182,7 +184,7 @@ export class DeploymentScenarioRun {
         });
       case "streams are cut":
         return driver.cutStreams();
-      case "the operator dies":
+      case "the operator is killed":
         return driver.replaceOperator();
       default:
         return this.#console(what, object, dice);
@@ -250,11 +252,11 @@ export class DeploymentScenarioRun {
     keep(this.#driver.world, `hub-${who}`, { token: value });
   }
 
-  /** What a person does beside us, and what the cluster does by itself. */
+  /** What another actor does, and what the cluster does by itself. */
   async #console(what: ScenarioStep["what"], object: Object_ | undefined, dice: Dice): Promise<void> {
     const { sim } = this.#driver;
     const { deployments } = sim.console;
-    if (what === "an image fares")
+    if (what === "an image succeeds or fails")
       return deployments.setImageFate(
         dice.of("model:2", "model:3", "does-not-exist"),
         dice.of("pull", "crash", "unready", null),
@@ -300,7 +302,7 @@ export class DeploymentScenarioRun {
     this.#checks.foreign.set(made.id, made.specs.length);
   }
 
-  /** All trouble ends, but images stay as bad as they are. */
+  /** All faults end, but images stay as they are. */
   async #quiet(): Promise<void> {
     const driver = this.#driver;
     const { sim } = driver;
@@ -321,7 +323,7 @@ export class DeploymentScenarioRun {
     }
   }
 
-  /** A good spec mends whatever was wrong with the one before it. */
+  /** A good spec repairs whatever was wrong with the one before it. */
   async #recover(): Promise<void> {
     const driver = this.#driver;
     for (const fate of ["model:2", "model:3", "does-not-exist"])
@@ -331,11 +333,11 @@ export class DeploymentScenarioRun {
       if (driver.get(name)) await driver.edit(name, { spec: { ...good, name: `the-end-of-${name}` } });
     const isWell = (object: Object_ | undefined) =>
       !object || (isReady(object) && this.#checks.isAsDeclared(object));
-    await driver.until("all are well again", () => NAMES.every((name) => isWell(driver.get(name))));
+    await driver.until("all are Ready again", () => NAMES.every((name) => isWell(driver.get(name))));
     this.#checks.checkNothingLeaked();
   }
 
-  /** All objects go, and take all along. */
+  /** All objects are deleted, with all their resources. */
   async #end(): Promise<void> {
     for (const name of NAMES) {
       const object = this.#driver.get(name);

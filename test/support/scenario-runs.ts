@@ -1,13 +1,13 @@
 /**
- * How random stories are told in virtual time, whatever they are of. `npm test` and CI tell the same ones each time, so
- * that a failure speaks of the change; STORY_SEED=new, as in `npm run stories`, looks for others. What a failure prints
- * as seed and path plays that one again, as STORY_SEED and STORY_PATH.
+ * How random scenarios are run in virtual time, for any kind. `npm test` and CI run the same ones each time, so that a
+ * failure is due to the change; STORY_SEED=new, as in `npm run stories`, runs others. The seed and path that a failure
+ * prints repeat it, as STORY_SEED and STORY_PATH.
  */
 import fc from "fast-check";
 
 const { STORY_SEED: seed = "1", STORY_PATH: path } = process.env;
 
-/** Rejects with the shortest story found that does not end well; each has its own stage, from `open`. */
+/** Rejects with the shortest failing scenario found; each has its own driver, from `open`. */
 export async function everyScenario<S, T extends { check(): void; close(): Promise<void> }>(
   scenarios: fc.Arbitrary<S>,
   count: number,

@@ -1,4 +1,4 @@
-/** What stories about deployments need beside a world: words for what is asked of it, and hands for what users do. */
+/** What tests of deployments need beside a world: short names for what is read from it, and actions of users. */
 import type { SimRequest } from "../../dev/simulator/api/handle.ts";
 import type { Simulation } from "../../dev/simulator/simulation.ts";
 import type { DeploymentSpec, PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
@@ -34,7 +34,7 @@ export const edit = (world: VirtualWorld, spec: object, name = "web") =>
 export const annotate = (world: VirtualWorld, annotations: Record<string, string | null>, name = "web") =>
   world.deployments.edit(name, { metadata: { annotations } });
 
-/** A world with one Ready deployment of one object, and the calls that led there forgotten. */
+/** A world with one Ready deployment of one object, and the calls so far cleared. */
 export async function ready(
   more: Partial<DeploymentSpec> = {},
   flags: string[] = [],
@@ -84,7 +84,7 @@ export const projectSecrets = (world: VirtualWorld, projectId = PROJECT) =>
     .filter((secret) => secret.projectId === projectId)
     .map(({ name }) => name);
 
-/** Sees each request right before it takes effect: what it does comes first. */
+/** Calls `seen` with each request right before it takes effect. */
 export function before(world: VirtualWorld, seen: (request: SimRequest) => void): void {
   const sim = world.sim as { handle: Simulation["handle"] };
   const handle = sim.handle;
@@ -104,7 +104,7 @@ export function beforeFirst(world: VirtualWorld, method: string, path: RegExp, w
   });
 }
 
-/** Whether an object says that it is Ready for its spec as it is now. */
+/** Whether an object reports Ready for its present spec. */
 export function isReady(object: PaperspaceDeployment | undefined): boolean {
   const found = object?.status?.conditions?.find(({ type }) => type === "Ready");
   return found?.status === "True" && found.observedGeneration === object?.metadata.generation;
@@ -113,6 +113,6 @@ export function isReady(object: PaperspaceDeployment | undefined): boolean {
 /** Objects of all namespaces of a cluster. */
 export const allObjects = (kube: FakeKube) => kube.storage.list(DEPLOYMENTS) as PaperspaceDeployment[];
 
-/** Ids that objects say they own, in the order of the objects. */
+/** Ids that objects report to own, in the order of the objects. */
 export const owned = (...kubes: FakeKube[]) =>
   kubes.flatMap(allObjects).flatMap(({ status: reported }) => reported?.id ?? []);

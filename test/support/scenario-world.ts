@@ -1,6 +1,6 @@
 /**
- * Worlds of a file of stories: whatever was played in one, each request and each answer is held against the vendor's own
- * schema at the end of its test, where that is at hand.
+ * Worlds of a test file: each request and each answer in one is checked against the vendor's own schema at the end of
+ * its test, where that is available.
  */
 import { afterEach, expect, vi } from "vitest";
 import { VendorSchema } from "../../dev/simulator/conformance.ts";
@@ -8,7 +8,7 @@ import { DEFAULT_VENDOR_OPENAPI } from "../../dev/simulator/simulation.ts";
 import { VirtualWorld, type WorldOptions } from "./virtual-world.ts";
 
 const worlds: VirtualWorld[] = [];
-/** What takes long in it is done once in a file. */
+/** Loaded once in a file, because it takes long. */
 const vendorOpenapi = VendorSchema.load(DEFAULT_VENDOR_OPENAPI) ?? false;
 
 /** To be called once in a file. */

@@ -1,7 +1,7 @@
 /**
- * Random stories: users edit, the console meddles, the cloud and the cluster fail, processes die. Whatever happened, in
- * the end the account is what the objects say, and no machine is nobody's. Told on any stage: in virtual time, or against
- * a real API server.
+ * Random scenarios: users edit, the console interferes, the cloud and the cluster fail, processes are killed. Whatever
+ * happened, in the end the account is as the objects declare, and no machine is leaked. Run by any driver: in virtual
+ * time, or against a real API server.
  */
 import fc from "fast-check";
 import type { Simulation } from "../../dev/simulator/simulation.ts";
@@ -15,10 +15,10 @@ import type { MachineSpec, PaperspaceMachine } from "../../src/kinds/machine/typ
 import type { ManagedObject } from "../../src/reconcile/kind.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 
-/** Where a story takes place. Times are the cloud's, in milliseconds. */
+/** Runs a scenario in some environment. Times are the cloud's, in milliseconds. */
 export interface Driver<O extends ManagedObject = PaperspaceMachine> {
   readonly sim: Simulation;
-  /** Real time is too dear for the long pauses that a 429 brings. */
+  /** In real time the long pauses after a 429 would take too long. */
   readonly isReal: boolean;
   get(name: string): O | undefined;
   apply(name: string, spec: Partial<O["spec"]>): Promise<void>;
@@ -27,14 +27,14 @@ export interface Driver<O extends ManagedObject = PaperspaceMachine> {
   delete(name: string): Promise<void>;
   pass(ms: number): Promise<void>;
   until(what: string, done: () => boolean): Promise<void>;
-  /** The operator dies where it stands, and another one starts. */
+  /** The operator is killed, and another one starts. */
   replaceOperator(): void;
   cutStreams(): void;
-  /** From now on the cluster makes no trouble. */
+  /** From now on the cluster has no faults. */
   calm(): void;
 }
 
-/** One thing that happens; `dice` draws its details. */
+/** One step; `dice` draws its details. */
 interface ScenarioStep {
   what: (typeof WHAT)[number];
   who: (typeof NAMES)[number];
@@ -58,10 +58,10 @@ const EMAIL: Record<string, string> = {
   ualphaadmin: "admin@alpha.example",
 };
 
-/** A machine whose create fails stays as it is for ever: nobody can mend that but the user. */
+/** A machine whose create fails stays as it is for ever: only the user can repair that. */
 const FAILING = ["start", "stop", "restart", "deactivate", "vm-upgrade", "vm-migrate"] as const;
 
-/** What happens more often stands here more often. */
+/** What happens more often is listed more often. */
 const WHAT = [
   "apply or edit",
   "apply or edit",
@@ -70,13 +70,13 @@ const WHAT = [
   "apply or edit",
   "apply or edit",
   "delete",
-  "ask by annotation",
+  "request by annotation",
   "replace without annotations",
   "console: power",
   "console: settings",
   "console: hardware",
   "console: script",
-  "console: people",
+  "console: accessors",
   "console: delete",
   "auto shutdown",
   "an event will fail",
@@ -85,11 +85,11 @@ const WHAT = [
   "hardware comes and goes",
   "account standing",
   "streams are cut",
-  "the operator dies",
-  "the operator dies",
+  "the operator is killed",
+  "the operator is killed",
 ] as const;
 
-/** Switches that a machine's life depends on. */
+/** Switches that a machine's lifecycle depends on. */
 const SWITCHES =
   /^(start|stop|restart(?!oreNeeds)|stateWhile|deleteW|deletedMachines|eventsOf|pageStability|createPlace|nextPage|errorField|upgradeEnds|networkChange|readd|removedAcc|scriptsPer|scriptNot|availabilityEnd|accountStandingEnd|liveDt|staticAddress|autoShutdown)/;
 
@@ -139,7 +139,7 @@ export class Dice {
   }
 }
 
-/** The next requests of some method fare badly. */
+/** The next requests of some method fail. */
 export function cloudFault({ sim: { faults }, isReal }: Pick<Driver, "sim" | "isReal">, dice: Dice): void {
   const action = dice.of<Parameters<typeof faults.add>[0]["do"]>(
     { cut: "before" },
@@ -175,7 +175,7 @@ export class ScenarioRun {
     this.#scripts = ["one", "two"].map((name) => createScript(world, team, { name, script: "echo" }).id);
   }
 
-  /** Rejects where it does not end well. */
+  /** Rejects where an invariant is violated or it does not settle. */
   async run(): Promise<void> {
     for (const step of this.#steps) {
       await this.#perform(step).catch((error: unknown) => {
@@ -197,10 +197,10 @@ export class ScenarioRun {
         return object ? this.#edit(who, object, dice) : this.#apply(who, dice);
       case "delete":
         return object && driver.delete(who);
-      case "ask by annotation":
+      case "request by annotation":
         return object && this.#annotate(who, dice);
       case "replace without annotations":
-        // As kubectl replace does; with the finalizers, though: who takes those off takes the machine's fate on himself.
+        // As kubectl replace does; with the finalizers, though: removing those leaves the machine to the user.
         return object && driver.edit(who, { metadata: { annotations: null } });
       case "an event will fail":
         return void driver.sim.console.failNext({ event: dice.of(...FAILING) });
@@ -212,7 +212,7 @@ export class ScenarioRun {
         return driver.sim.console.setStanding(TEAM, dice.chance(0.5), ["Pay first"]);
       case "streams are cut":
         return driver.cutStreams();
-      case "the operator dies":
+      case "the operator is killed":
         return driver.replaceOperator();
       default:
         return this.#console(what, object, dice);
@@ -265,7 +265,7 @@ export class ScenarioRun {
     return this.#driver.edit(who, { metadata: { annotations: { [asked]: String(dice.random()) } } });
   }
 
-  /** What a person does to a machine beside us. Before it is recorded its name is all that finds it. */
+  /** What another actor does to a machine. Before it is recorded only its name identifies it. */
   async #console(what: string, object: PaperspaceMachine | undefined, dice: Dice): Promise<void> {
     const { sim } = this.#driver;
     const { console, world } = sim;
@@ -294,7 +294,7 @@ export class ScenarioRun {
         if (script) (dice.chance(0.5) ? assignScript : unassignScript)(world, team, script, id);
         return;
       }
-      case "console: people":
+      case "console: accessors":
         return void (dice.chance(0.5)
           ? addAccessor(world, team, machine, dice.of(...USERS))
           : removeAccessor(world, machine, dice.of(...USERS)));
@@ -309,7 +309,7 @@ export class ScenarioRun {
     return [...this.#driver.sim.world.machines.values()].filter(({ dtDeleted }) => dtDeleted === null);
   }
 
-  /** The name a machine first bore was made from its object's: no two of one object may live at once. */
+  /** A machine's first name was made from its object's: no two of one object may exist at once. */
   #checkOnePerObject(): void {
     const machines = this.#machines();
     for (const { id, settings } of machines)
@@ -322,7 +322,7 @@ export class ScenarioRun {
     }
   }
 
-  /** All trouble ends; then everything must come right by itself. */
+  /** All faults end; then everything must converge by itself. */
   async #settle(): Promise<void> {
     const driver = this.#driver;
     const { sim } = driver;
@@ -335,7 +335,7 @@ export class ScenarioRun {
       if (!driver.get(name)) continue;
       const { paused, dryRun, reconcileRequestedAt } = ANNOTATION;
       const annotations = { [paused]: null, [dryRun]: null, [reconcileRequestedAt]: "the end" };
-      // What would wait for the user by policy is let go on.
+      // What would wait for the user by policy is allowed.
       const spec = { resizePolicy: "StopAndResize", onExternalDeletion: "Recreate" };
       await driver.edit(name, { metadata: { annotations }, spec });
     }

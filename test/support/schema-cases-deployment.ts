@@ -1,6 +1,6 @@
 /**
- * Specs of PaperspaceDeployments that between them have every field there is, and how one value of them is changed so
- * that nothing else becomes wrong.
+ * Specs of PaperspaceDeployments that together have every field, and how one value of them is changed so that nothing
+ * else becomes invalid.
  */
 import type { Path } from "./schema-cases.ts";
 

@@ -32,7 +32,7 @@ export interface Case {
   path: Path;
   refused: unknown[];
   accepted: unknown[];
-  /** What the refusal says, besides the path. */
+  /** The message of the refusal, besides the path. */
   message: string | RegExp;
 }
 
@@ -67,7 +67,7 @@ export function shown(path: Path): string {
   );
 }
 
-/** The schemas right below one, with their places. */
+/** The schemas right below one, with their paths. */
 function below(schema: Schema, path: Path): [Schema, Path][] {
   const fields = Object.entries(schema.properties ?? {}).map(([field, inner]): [Schema, Path] => [
     inner,
@@ -81,7 +81,7 @@ export function unknownKeywords(schema: Schema, path: Path = []): string[] {
   const own = Object.keys(schema).filter((keyword) => !KNOWN.has(keyword));
   const { "x-kubernetes-list-type": listType, format, minimum, maximum } = schema;
   if (schema.items && !LIST_TYPES.includes(listType ?? "")) own.push(`x-kubernetes-list-type ${listType}`);
-  // Its bounds say more, and they have cases.
+  // Its bounds are stricter, and they have cases.
   if (format === "int32" && minimum !== undefined && maximum !== undefined)
     own.splice(own.indexOf("format"), 1);
   return [
@@ -126,7 +126,7 @@ function ownCases(schema: Schema, path: Path): Case[] {
   const wrong = type === "string" ? [7, true] : ["7", "true"];
   add(`type ${type}`, `must be of type ${type}`, wrong, type === "boolean" ? [true, false] : []);
   if (schema.enum) add("enum", 'Unsupported value: "never"', ["never"], schema.enum);
-  if (minLength === 0) add("minLength 0: an empty string says none, absent says nothing", "", [], [""]);
+  if (minLength === 0) add("minLength 0: an empty string means none, absent means unmanaged", "", [], [""]);
   else if (minLength) {
     const [short, enough] = [minLength - 1, minLength].map((length) => "x".repeat(length));
     add("minLength", `at least ${minLength} chars long`, [short], [enough]);
@@ -161,7 +161,7 @@ function listCases(schema: Schema, items: Schema, path: Path, sampleOf: SampleOf
   else add("an empty list is one", "", [], [[]]);
   if (maxItems !== undefined)
     add("maxItems", `must have at most ${maxItems} items`, [distinct(maxItems + 1)], [distinct(maxItems)]);
-  if (listType === "atomic") add("atomic: may say a thing twice", "", [], [[one, one]]);
+  if (listType === "atomic") add("atomic: duplicates are allowed", "", [], [[one, one]]);
   else add(`a ${listType}: nothing is in it twice`, "Duplicate value: ", [[one, two, two]], [distinct(2)]);
   return cases;
 }

@@ -1,13 +1,13 @@
 /**
  * Sockets that lead straight into a simulation, without a network: the real transport runs above them, in virtual time.
- * Once `dead`, nothing goes out and nothing comes in any more, as with a process that was killed.
+ * Once `dead`, nothing goes out and nothing comes in any more, as with a killed process.
  */
 import { Dispatcher } from "undici";
 import { type Answer, ConnectionCut } from "../../dev/simulator/api/handle.ts";
 import type { Simulation } from "../../dev/simulator/simulation.ts";
 import type { Sockets } from "../../src/paperspace/wire.ts";
 
-/** What becomes of one request; called before it takes effect and after. */
+/** Observes one request; called before it takes effect and after. */
 export interface Edge {
   dead: boolean;
   passed(when: "before" | "after", method: string, path: string): void;

@@ -1,5 +1,5 @@
 /**
- * The simulators of a suite file: quick, without a budget, and all of them remembered, so that their traffic can be held
+ * The simulators of a suite file: quick, without a budget, and all of them kept, so that their traffic can be checked
  * against the vendor's schema at the end.
  */
 import { type Report, VendorSchema } from "../../dev/simulator/conformance.ts";
@@ -24,13 +24,13 @@ export async function newSimulator(
     onCall,
     ...options,
   });
-  // How much a team may ask for is not what these suites are about.
+  // The request budget of a team is not what these suites are about.
   for (const team of sim.world.teams.keys()) sim.console.setBudget(team, null);
   simulators.push(sim);
   return sim;
 }
 
-/** What each simulator of this file says about its traffic. */
+/** The report of each simulator of this file about its traffic. */
 export function conformanceReports(): Report[] {
   return simulators.map((sim) => sim.conformance.report());
 }

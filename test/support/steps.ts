@@ -1,6 +1,6 @@
 /**
- * The steps of a create and of a delete, told from what crosses between the operator and its two servers. A request that
- * is none of them has no name here, and the dry run of the crash suite says so.
+ * The steps of a create and of a delete, derived from what crosses between the operator and its two servers. A request
+ * that is none of them has no name here, and the dry run of the crash suite fails.
  */
 import { ANNOTATION, FINALIZER } from "../../src/reconcile/record.ts";
 import type { Crossing } from "./kill-proxy.ts";
@@ -38,36 +38,38 @@ function ofKubernetes({ method, path, query, body }: Crossing): string {
 
 function ofSecret(method: string, { metadata }: Patch = {}): string {
   if (method === "GET") return "reads the Secret";
-  return metadata?.finalizers?.includes(FINALIZER) ? "takes hold of the Secret" : "lets the Secret go";
+  return metadata?.finalizers?.includes(FINALIZER)
+    ? "adds a finalizer to the Secret"
+    : "removes the finalizer of the Secret";
 }
 
 function ofObject({ metadata, status }: Patch): string {
   const { finalizers, annotations } = metadata ?? {};
-  if (finalizers) return finalizers.length > 0 ? "adds the finalizer" : "takes the finalizer off";
+  if (finalizers) return finalizers.length > 0 ? "adds the finalizer" : "removes the finalizer";
   if (annotations?.[ANNOTATION.record]) return "saves the id";
-  if (annotations?.[ANNOTATION.record] === null) return "forgets the record";
-  if (status?.id === null) return "notes that it owns nothing";
+  if (annotations?.[ANNOTATION.record] === null) return "removes the record";
+  if (status?.id === null) return "records that it owns nothing";
   if (annotations?.[ANNOTATION.createPending]) return "announces the create";
   if (annotations?.[ANNOTATION.createPending] === null) return "closes the attempt";
   if (status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"))
-    return "says Ready";
-  if (status?.operation?.intent === "Delete") return "notes the delete";
+    return "reports Ready";
+  if (status?.operation?.intent === "Delete") return "records the delete";
   if (status?.operation?.intent === "Create") return "mirrors the attempt in the status";
-  if (status?.operation?.eventId) return "notes the event of the create";
-  return status ? "says how far it is" : `changes ${JSON.stringify(metadata)}`;
+  if (status?.operation?.eventId) return "records the event of the create";
+  return status ? "reports the progress" : `changes ${JSON.stringify(metadata)}`;
 }
 
 function ofPaperspace({ method, path, body }: Crossing): string {
   const call = `${method} ${path.replace(/^\/v1/, "")}`;
   if (call === "GET /auth/session") return "checks the key";
   if (call === "GET /billing/account-standing" || call === "GET /machine-availability")
-    return "asks what speaks against a create";
+    return "checks what prevents a create";
   if (call === "POST /machines") return "sends the create";
   if (call === "POST /deployments")
     return (body as { deploymentId?: string }).deploymentId ? "sends the configuration" : "sends the create";
   if (call === "GET /machines") return "lists the machines";
   if (/^DELETE \/(machines|deployments)\/[^/]+$/.test(call)) return "sends the delete";
-  if (/^GET \/machines\/[^/]+$/.test(call)) return "looks at the machine";
+  if (/^GET \/machines\/[^/]+$/.test(call)) return "reads the machine";
   if (call.startsWith("GET /machine-events")) return "reads the events";
   return call;
 }

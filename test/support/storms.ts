@@ -1,7 +1,7 @@
 /** What can happen to a create on its way. */
 import type { FaultInput } from "../../dev/simulator/faults.ts";
 
-/** How an answer can fail to come, by what the status has to say about it. */
+/** The ways in which an answer can be lost, with what the status has to report about each. */
 export const STORMS: Record<string, { fault: FaultInput["do"]; expected: RegExp; made: boolean }> = {
   "a block page": { fault: { html: true }, expected: /HTML page/, made: false },
   "a block page over a create that went through": {

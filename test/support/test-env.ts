@@ -1,5 +1,5 @@
 /**
- * Where a test takes place: a fresh namespace of a real API server, a Paperspace simulator, and operators as processes
+ * The environment of a test: a fresh namespace of a real API server, a Paperspace simulator, and operators as processes
  * that serve this namespace only. Everything waits for what happens, never for time to pass.
  */
 import { spawn } from "node:child_process";
@@ -56,9 +56,9 @@ export interface StartOptions {
   paperspaceUrl?: string;
 }
 
-/** A hang, not a slow host: nothing that is waited for takes a tenth of it. */
+/** A hang, not a slow host: no wait takes a tenth of it. */
 const HANG_MS = 60_000;
-/** What changes in the simulator by its own timers tells nobody. */
+/** What changes in the simulator by its own timers is not notified. */
 const LOOK_AGAIN_MS = 200;
 
 /** A short lease, quick polls, no throttle: what a daemon does stays the same, what it waits for is short. */
@@ -97,7 +97,7 @@ export class TestEnv<T extends ManagedObject = PaperspaceMachine> {
   readonly #store = new Store<T>();
   readonly #stop = new AbortController();
   readonly #waiting = new Set<() => void>();
-  /** All that the watch told, oldest first. */
+  /** All objects that the watch delivered, oldest first. */
   readonly #history: T[] = [];
   #watching: Promise<void> = Promise.resolve();
 
@@ -131,7 +131,7 @@ export class TestEnv<T extends ManagedObject = PaperspaceMachine> {
     let testEnv: TestEnv<T> | undefined;
     const sim = options.sim ?? (await newSimulator(options.simulation, () => testEnv?.news()));
     const { kind = machineDefinition } = options;
-    // Who brings a namespace brings operators of his own.
+    // The caller that gives a namespace has operators of its own.
     const operator = options.namespace
       ? cluster.kubeconfig
       : await operatorKubeconfig(cluster.kubeconfig, kube, namespace);
@@ -190,14 +190,14 @@ export class TestEnv<T extends ManagedObject = PaperspaceMachine> {
     }
   }
 
-  /** A line as a user types it; throws unless it succeeds. Gives what it printed. */
+  /** Runs a line as a user types it; throws unless it succeeds. Returns its output. */
   async kubectl(line: string, input?: string | object): Promise<string> {
     const { code, out, err } = await this.shell(`kubectl ${line}`, input);
     if (code !== 0) throw new Error(`kubectl ${line} ended with ${code}:\n${err}${out}`);
     return out;
   }
 
-  /** A line that shall be refused; gives what it said about that. */
+  /** Runs a line that must be refused; returns the error. */
   async refused(line: string, input?: string | object): Promise<string> {
     const { code, out, err } = await this.shell(`kubectl ${line}`, input);
     if (code === 0) throw new Error(`kubectl ${line} was not refused:\n${out}`);
@@ -215,21 +215,24 @@ export class TestEnv<T extends ManagedObject = PaperspaceMachine> {
     await this.kubectl("apply -f -", objects.map((object) => stringify(object)).join("---\n"));
   }
 
-  /** Changes the object as an editor would; resolves once the watch has told of it, so that nothing older is taken for it. */
+  /**
+   * Changes the object as an editor would; resolves once the watch has delivered it, so that nothing older is taken for
+   * it.
+   */
   async edit(name: string, change: { spec?: object; metadata?: object }): Promise<void> {
     const { metadata } = await this.objectsOf.mergePatch(this.namespace, name, change);
-    await this.until(`the change of ${name} is told`, () => {
+    await this.until(`the change of ${name} is observed`, () => {
       const seen = this.get(name)?.metadata.resourceVersion;
       return compareVersions(seen, metadata.resourceVersion) >= 0;
     });
   }
 
-  /** The object as the watch told it last. */
+  /** The object as the watch delivered it last. */
   get(name: string): T | undefined {
     return this.#store.get(`${this.namespace}/${name}`);
   }
 
-  /** Every condition of this type that the object ever showed, oldest first. */
+  /** Every condition of this type that the object ever had, oldest first. */
   conditionHistory(name: string, type: string): Condition[] {
     return this.#history
       .filter(({ metadata }) => metadata.name === name)
@@ -242,7 +245,7 @@ export class TestEnv<T extends ManagedObject = PaperspaceMachine> {
     return found?.observedGeneration === object?.metadata.generation ? found : undefined;
   }
 
-  /** Resolves once `done` gives something true; looks again whenever something happens. Throws when all hangs. */
+  /** Resolves once `done` returns something true; checks again whenever something happens. Throws after a timeout. */
   async until<T>(what: string, done: () => T | undefined | false): Promise<T> {
     const over = AbortSignal.timeout(HANG_MS);
     for (;;) {
@@ -259,7 +262,7 @@ export class TestEnv<T extends ManagedObject = PaperspaceMachine> {
     return this.get(name) as T;
   }
 
-  /** A condition of this type stands with this reason, for the present generation. */
+  /** A condition of this type has this reason, for the present generation. */
   reason(name: string, type: string, reason: string): Promise<Condition> {
     return this.until(`${name} is ${type} for ${reason}`, () => {
       const condition = this.condition(name, type);
@@ -269,7 +272,7 @@ export class TestEnv<T extends ManagedObject = PaperspaceMachine> {
 
   async gone(name: string): Promise<void> {
     await this.until(`${name} is gone`, () => this.get(name) === undefined);
-    // The watch may lag behind what a fresh read says, never the other way round.
+    // The watch may lag behind a fresh read, never the other way round.
     await expect(this.objectsOf.get(this.namespace, name)).rejects.toSatisfy(isNotFound);
   }
 
@@ -307,7 +310,7 @@ export class TestEnv<T extends ManagedObject = PaperspaceMachine> {
     return [...this.sim.world.deployments.values()];
   }
 
-  /** Wakes up whoever waits. */
+  /** Wakes up all waiters. */
   news(): void {
     for (const wake of [...this.#waiting]) wake();
   }
@@ -380,7 +383,7 @@ export class TestEnv<T extends ManagedObject = PaperspaceMachine> {
   }
 }
 
-/** One line of the story of an object. */
+/** One line of the history of an object. */
 function inShort({ metadata, status }: ManagedObject): string {
   const { name, resourceVersion, finalizers = [], annotations = {}, deletionTimestamp = "" } = metadata;
   const conditions = status?.conditions?.map(({ type, status, reason }) => `${type}=${status}/${reason}`);

@@ -1,6 +1,6 @@
 /**
- * What a third kind takes: PaperspaceProject (other-resources.md, projects), all of it but its schema. That none is made
- * twice or lost, adopting, pausing and letting go are the generic parts'; here is only what a project is.
+ * What a third kind needs: PaperspaceProject (other-resources.md, projects), all of it but its schema. That none is
+ * made twice or lost, adoption, pausing and release are in the generic parts; this file has only what a project is.
  */
 import { Type } from "typebox";
 import type { PaperspaceAccount } from "../../src/kinds/account.ts";
@@ -39,7 +39,7 @@ type ProjectStep = DeleteStep | (Step & { do: "rename"; changes: Change[] });
 type Projects = ReconcileContext<PaperspaceProject, PaperspaceAccount>;
 type Writable = AuthorizedContext<PaperspaceProject, PaperspaceAccount>;
 
-/** What takes longer to come or to go is late. */
+/** A create or delete that takes longer is late. */
 const LATE_MS = 10 * 60_000;
 const answer = Type.Object({ id: Type.String(), name: Type.String() });
 const sourceOf = (api: PaperspaceApi) => ({

@@ -7,7 +7,7 @@ interface Timer {
 }
 
 /**
- * A clock that moves only when told to. Timers fire in order of their time, then of their creation; between two
+ * A clock that moves only by its methods. Timers fire in order of their time, then of their creation; between two
  * timers all pending promises run, so a test sees what a real program would see, at once and every time the same.
  */
 export class VirtualClock implements Clock {

@@ -1,4 +1,4 @@
-/** Where random stories take place in virtual time: the real operator, over a cluster and an account in memory. */
+/** Runs random scenarios in virtual time: the real operator, over a cluster and an account in memory. */
 import { KubeError } from "../../src/kube/errors.ts";
 import type { ManagedObject } from "../../src/reconcile/kind.ts";
 import type { Fault } from "./fake-kube.ts";
@@ -6,10 +6,10 @@ import { Dice, type Driver, type Scenario } from "./scenario.ts";
 import { type Process, VirtualWorld } from "./virtual-world.ts";
 
 const LIMIT_MS = 6 * 60 * 60_000;
-/** Tries that fail come ever more slowly: even hours of them are fewer. */
+/** Retries back off: even hours of them are fewer. */
 const MOST_OF_ONE_WRITE = 60;
 
-/** What users do to the objects of one kind. */
+/** Actions of users on the objects of one kind. */
 export interface ObjectActions<O extends ManagedObject> {
   get(name: string): O | undefined;
   apply(name: string, spec: Partial<O["spec"]>): void;
@@ -69,7 +69,9 @@ export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
     return this.world.until(what, done, LIMIT_MS);
   }
 
-  /** Throws where a write was sent over and over, though all ended well: it costs what all objects share. */
+  /**
+   * Throws where a write was repeated too often, even if all ended well: it uses up the budget that all objects share.
+   */
   check(): void {
     const writes = this.sim.calls.list().filter(({ method }) => method !== "GET");
     for (const [write, sent] of Map.groupBy(writes, ({ method, path }) => `${method} ${path}`))

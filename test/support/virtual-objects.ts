@@ -14,7 +14,7 @@ export class VirtualObjects<O extends ManagedObject> {
   readonly #type: FakeType;
   readonly #spec: O["spec"];
 
-  /** `spec` is what an applied one has beside what is said. */
+  /** `spec` has the defaults of an applied one. */
   constructor(world: () => Pick<VirtualWorld, "kube" | "until">, type: FakeType, spec: O["spec"]) {
     this.#world = world;
     this.#type = type;
@@ -60,9 +60,9 @@ export class VirtualObjects<O extends ManagedObject> {
     });
   }
 
-  /** Ready says this for the spec as it is now. */
+  /** Ready has this reason for the present spec. */
   reports(name: string, reason: string): Promise<void> {
-    return this.#world().until(`${name} says ${reason}`, () => {
+    return this.#world().until(`${name} reports ${reason}`, () => {
       const ready = this.condition(name, "Ready");
       return ready?.reason === reason && ready.observedGeneration === this.get(name)?.metadata.generation;
     });

@@ -85,7 +85,7 @@ export class VirtualWorld {
     this.secret(DEMO_KEY);
   }
 
-  /** The objects of a kind that this world was made with; `spec` is what an applied one has beside what is said. */
+  /** The objects of a kind that this world was made with; `spec` is what an applied one has beside what is output. */
   objects<O extends ManagedObject>({ definition }: KindRegistration<O>, spec: O["spec"]): VirtualObjects<O> {
     const type = this.#types.find(({ kind }) => kind === definition.kind);
     if (!type) throw new Error(`this world has no ${definition.kind}`);
@@ -160,12 +160,12 @@ export class VirtualWorld {
     return process;
   }
 
-  /** What the newest process tells on /metrics. */
+  /** What the newest process exports on /metrics. */
   metrics(): Promise<string> {
     return this.#registry.metrics();
   }
 
-  /** The end of the world: no process goes on, dead ones neither, and nothing is kept of it. */
+  /** Ends the world: all processes stop, killed ones too, and nothing is kept of it. */
   async end(): Promise<void> {
     for (const end of this.#ends) end();
     await this.clock.settle();
@@ -239,7 +239,7 @@ export class VirtualWorld {
   }
 }
 
-/** The cluster as one process sees it; a dead process hears nothing any more. */
+/** The cluster as one process sees it; a killed process receives nothing any more. */
 function connectionOver(kube: FakeKube, edge: Process["edge"]): KubeConnection {
   const forever = new Promise<never>(() => {});
   return {
