@@ -1,4 +1,4 @@
-/** The operator dies at every single call of the life of a deployment: see test/support/deaths.ts. */
+/** The operator is killed at every single call of the lifecycle of a deployment: see test/support/deaths.ts. */
 import { expect } from "vitest";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { type Check, dieEverywhere } from "../support/deaths.ts";
@@ -19,7 +19,7 @@ import type { VirtualWorld } from "../support/virtual-world.ts";
 const valueFrom = { secretKeyRef: { name: "hub", key: "token" } };
 const USING = { env: [{ name: "TOKEN", valueFrom }] };
 
-/** Exactly one, known for its own; and no secret of the project that no kept configuration uses. */
+/** Exactly one, recorded as its own; and no secret of the project that no kept configuration uses. */
 const one: Check = (world, { objects }, at) => {
   const expected = world.deployments.get("web") === undefined ? 0 : 1;
   const ever = [...world.sim.world.deployments.values()];
@@ -106,7 +106,7 @@ dieEverywhere(
         expect(projectSecrets(world)).toEqual([]);
       },
     },
-    "two changes of mind while reads are stale": {
+    "two changes while reads are stale": {
       objects: 1,
       async run(world) {
         world.sim.world.setBehaviour({ staleSpecMs: 15_000, listAfterCreateMissMs: 20_000 });
@@ -121,7 +121,7 @@ dieEverywhere(
         expect(stored(world)).toMatchObject({ image: "ghcr.io/acme/model:1", resources: { replicas: 2 } });
       },
     },
-    "an end outside Kubernetes, and another one": {
+    "a deletion outside Kubernetes, and another deployment": {
       objects: 2,
       async run(world) {
         keep(world, "hub", { token: "first" });

@@ -1,4 +1,4 @@
-/** The operator dies at every single call of what happens to a machine later on: see test/support/deaths.ts. */
+/** The operator is killed at every single call of later changes of a machine: see test/support/deaths.ts. */
 import { expect } from "vitest";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { dieEverywhere } from "../support/deaths.ts";
@@ -27,11 +27,11 @@ dieEverywhere({
       world.edit("box", { metadata: { annotations: { [ANNOTATION.restartRequestedAt]: "1" } } });
       await world.until("it is noted", () => world.get("box")?.status?.handled?.restart === "1");
       await world.ready("box");
-      // Users are thrown out by each: one whose answer was lost with the process is not sent again.
+      // Each one disconnects users: one whose answer was lost with the process is not sent again.
       expect(world.sim.calls.list({ method: "PATCH", path: /restart/ }).length).toBeLessThanOrEqual(1);
     },
   },
-  "script, people, desktop and address of a machine, and its end": {
+  "script, accessors, desktop and address of a machine, and its deletion": {
     objects: 1,
     async run(world) {
       const scripts = ["one", "two"].map((name) => world.script(name));

@@ -1,4 +1,4 @@
-/** The operator dies at every single call of a simple life: see test/support/deaths.ts. */
+/** The operator is killed at every single call of a simple lifecycle: see test/support/deaths.ts. */
 import { dieEverywhere } from "../support/deaths.ts";
 
 dieEverywhere({
@@ -30,7 +30,7 @@ dieEverywhere({
       await world.gone("box");
     },
   },
-  "the end of a whole namespace, Secret and all": {
+  "the deletion of a whole namespace, Secret included": {
     objects: 2,
     async run(world) {
       world.apply("box");

@@ -1,4 +1,4 @@
-/** Deployments that are there already: taking one over, and what a copied or restored object may not do. */
+/** Deployments that exist already: adoption, and what a copied or restored object may not do. */
 import { describe, expect, it } from "vitest";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { checkTraffic, onlyDeployment as deployment, running } from "../support/scenario-world.ts";

@@ -1,6 +1,6 @@
 /**
- * What others do to a deployment, and in what forms the API gives back what it was sent: what was changed is put back,
- * what only looks different is left alone, and nobody is fought for ever.
+ * What other actors do to a deployment, and in what forms the API returns what it was sent: changes are corrected, what
+ * only looks different is left alone, and no conflict goes on for ever.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -31,7 +31,7 @@ const GOOD = "ghcr.io/acme/model:1";
 const MEDDLED = "ghcr.io/acme/meddled:1";
 const hand = (world: VirtualWorld) => world.sim.console.deployments;
 
-/** Much of what a spec can say. */
+/** Most fields of a spec. */
 const RICH: Partial<DeploymentSpec> = {
   command: ["serve", "--port=8080"],
   region: "ny2",
@@ -77,7 +77,7 @@ describe("an edit in the console", () => {
     expect(events.length).toBeGreaterThan(0);
   });
 
-  it("in the moment of our own upsert is put back as well, and not taken for something that the API fills in", async () => {
+  it("in the moment of our own upsert is corrected as well, and not taken for something that the API fills in", async () => {
     const world = await ready();
     beforeFirst(world, "POST", /deployments$/, () => {
       world.clock.after(1, () =>
@@ -104,7 +104,7 @@ describe("an edit in the console", () => {
     expect(stored(world)?.env ?? []).toEqual([]);
   });
 
-  it("back to what a former spec said is put back, and never taken for that rollout", async () => {
+  it("back to a former spec is corrected, and never taken for that rollout", async () => {
     const world = await ready();
     edit(world, { image: "ghcr.io/acme/model:2" });
     await world.deployments.ready("web");
@@ -114,7 +114,7 @@ describe("an edit in the console", () => {
     expect(reason(world)).toBe("Available");
   });
 
-  it("five times within ten minutes is a war that is not fought: Contended, until the spec changes", async () => {
+  it("five times within ten minutes ends the corrections: Contended, until the spec changes", async () => {
     const world = await ready({}, ["--resync-interval=30s"]);
     for (let i = 0; i < 12; i++) {
       hand(world).edit(deployment(world).id, { image: `${MEDDLED}-${i}` });
@@ -172,7 +172,7 @@ describe("a deletion in the console", () => {
     await world.deployments.gone("web");
   });
 
-  it("makes another one where the spec says so, Secret and all", async () => {
+  it("makes another one where the spec requests it, Secret included", async () => {
     const world = running();
     keep(world, "hub", { token: "v" });
     const env = [{ name: "T", valueFrom: { secretKeyRef: { name: "hub", key: "token" } } }];
@@ -225,7 +225,7 @@ describe("what is stored in another form", () => {
     ),
   );
 
-  it("means the same in all combinations: one upsert, and no war", async () => {
+  it("means the same in all combinations: one upsert, and no repeated correction", async () => {
     const property = fc.asyncProperty(choices, fc.constantFrom(0, 20_000), async (behaviour, staleSpecMs) => {
       const world = newWorld({ simulation: { behaviour: { ...behaviour, staleSpecMs } } });
       world.start();
@@ -246,7 +246,7 @@ describe("what is stored in another form", () => {
   }, 60_000);
 
   it.each(["v0alpha0", "v0alpha1"] as const)(
-    "in the words of %s sends nothing where it means the same",
+    "in the schema of %s sends nothing where it means the same",
     async (version) => {
       const world = await ready({
         env: [{ name: "A", value: "1" }],
@@ -262,7 +262,7 @@ describe("what is stored in another form", () => {
   it("with something that the API fills in by itself is no drift, and a later change of that is", async () => {
     const world = running();
     const { sim } = world;
-    // The API adds something that nobody asked for to whatever it stores.
+    // The API adds something that was not requested to everything it stores.
     const handle = sim.handle;
     (sim as { handle: typeof handle }).handle = async (request, signal) => {
       const answer = await handle(request, signal);
@@ -283,7 +283,7 @@ describe("what is stored in another form", () => {
     expect(upserts(world)).toHaveLength(2);
   });
 
-  it("the same configuration sent by somebody else is no change for us", async () => {
+  it("the same configuration sent by another client is no change for us", async () => {
     const world = await ready();
     for (const identicalConfig of ["newSpec", "sameSpec"] as const) {
       world.sim.world.setBehaviour({ identicalConfig });
@@ -311,7 +311,7 @@ describe("reads that fail", () => {
     },
   );
 
-  it("of a project that is not there say which, and all goes on once it is mended", async () => {
+  it("of a project that is not there report which, and all goes on once it is corrected", async () => {
     const world = running();
     world.deployments.apply("web", { projectId: "p-nowhere" });
     await world.deployments.reports("web", "ProjectNotFound");

@@ -1,6 +1,6 @@
 /**
- * A deployment is found by its name alone, and an upsert by name changes whatever bears it. Who makes one when, who was
- * faster, what is read late and what dies in between: never two, never none, never another's.
+ * A deployment is found by its name alone, and an upsert by name changes whatever has it. Races between clients, late
+ * reads and crashes in between: never two, never none, never another's.
  */
 import { describe, expect, it } from "vitest";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
@@ -77,7 +77,7 @@ describe("a create whose answer is lost", () => {
     { listAfterCreateMissMs: 100_000 },
     { getAfterCreateMissMs: 100_000, listAfterCreateMissMs: 30_000 },
     { staleSpecMs: 20_000, storedDefaults: "asSent" as const },
-  ])("is found by its name and taken for its own: %j", async (behaviour) => {
+  ])("is found by its name and recorded as its own: %j", async (behaviour) => {
     const world = running();
     world.sim.world.setBehaviour(behaviour);
     world.sim.faults.add({ match: { method: "POST", path: "/deployments$" }, do: { cut: "after" } });
@@ -107,7 +107,7 @@ describe("a create whose answer is lost", () => {
     expect(owned(world.kube)).toEqual([deployment(world).id]);
   });
 
-  it("is made once more where it surely came to nothing", async () => {
+  it("is made once more where it certainly had no effect", async () => {
     const world = running();
     world.sim.faults.add({ match: { method: "POST", path: "/deployments$" }, do: { cut: "before" } });
     world.deployments.apply("web");
@@ -116,7 +116,7 @@ describe("a create whose answer is lost", () => {
     expect(specsOf(world)).toBe(1);
   });
 
-  it("does not make another's deployment its own that was made at the same moment", async () => {
+  it("does not take over another client's deployment that was made at the same moment", async () => {
     const world = running();
     world.sim.faults.add({ match: { method: "POST", path: "/deployments$" }, do: { cut: "before" } });
     beforeFirst(world, "POST", /\/deployments$/, () => {
@@ -131,7 +131,7 @@ describe("a create whose answer is lost", () => {
     expect(world.deployed()).toHaveLength(1);
   });
 
-  it("is found though an object that owns another one has come to wish for its name", async () => {
+  it("is found though an object that owns another one has requested its name since", async () => {
     const world = running();
     world.deployments.apply("other");
     await world.deployments.ready("other");
@@ -144,7 +144,7 @@ describe("a create whose answer is lost", () => {
     expect(world.deployed()).toHaveLength(2);
   });
 
-  it("does not become another's of its name, while what it would be compared by is missing", async () => {
+  it("is not taken by another object of its name, while the facts to compare it are missing", async () => {
     const world = running();
     configMap(world, "settings", { level: "info" });
     const env = [{ name: "LEVEL", valueFrom: { configMapKeyRef: { name: "settings", key: "level" } } }];
@@ -154,7 +154,7 @@ describe("a create whose answer is lost", () => {
       drop(world, "settings", "ConfigMap");
     });
     world.deployments.apply("web", { env });
-    await world.until("it says why", () => message(world).includes('no ConfigMap "settings"'));
+    await world.until("it reports why", () => message(world).includes('no ConfigMap "settings"'));
     await world.clock.advance(30 * MINUTE);
     expect(owned(world.kube)).toEqual([]);
     expect(specsOf(world)).toBe(1);
@@ -165,27 +165,30 @@ describe("a create whose answer is lost", () => {
   });
 
   it.each([
-    ["and the object lives", false],
+    ["and the object exists", false],
     ["and the object is being deleted", true],
-  ])("is taken at the user's word where it cannot be told otherwise, %s", async (_, deleting) => {
-    const world = running();
-    world.sim.faults.add({
-      match: { method: "GET", path: "/history$", times: "always" },
-      do: { status: 404 },
-    });
-    world.deployments.apply("web");
-    await world.until("it was sent", () => world.deployed().length === 1);
-    if (deleting) world.deployments.delete("web");
-    await world.until("it says so", () => message(world).includes("cannot be told"));
-    await world.clock.advance(30 * MINUTE);
-    expect(world.deployed()).toHaveLength(1);
-    const order = /paperspace.com\/adopt=(\S+)/.exec(message(world))?.[1] ?? "";
-    annotate(world, { [ANNOTATION.adopt]: order });
-    if (deleting) await world.deployments.gone("web");
-    else await world.deployments.ready("web");
-    expect(world.deployed()).toHaveLength(deleting ? 0 : 1);
-    expect(upserts(world)).toHaveLength(1);
-  });
+  ])(
+    "is recorded at the user's confirmation where it cannot be proved otherwise, %s",
+    async (_, deleting) => {
+      const world = running();
+      world.sim.faults.add({
+        match: { method: "GET", path: "/history$", times: "always" },
+        do: { status: 404 },
+      });
+      world.deployments.apply("web");
+      await world.until("it was sent", () => world.deployed().length === 1);
+      if (deleting) world.deployments.delete("web");
+      await world.until("it reports it", () => message(world).includes("cannot be told"));
+      await world.clock.advance(30 * MINUTE);
+      expect(world.deployed()).toHaveLength(1);
+      const order = /paperspace.com\/adopt=(\S+)/.exec(message(world))?.[1] ?? "";
+      annotate(world, { [ANNOTATION.adopt]: order });
+      if (deleting) await world.deployments.gone("web");
+      else await world.deployments.ready("web");
+      expect(world.deployed()).toHaveLength(deleting ? 0 : 1);
+      expect(upserts(world)).toHaveLength(1);
+    },
+  );
 
   it("leaves nothing behind where the object is deleted meanwhile", async () => {
     const world = running();
@@ -198,8 +201,8 @@ describe("a create whose answer is lost", () => {
   });
 });
 
-describe("somebody in the console", () => {
-  it("who makes the name between our look and our upsert keeps his deployment, and is told of", async () => {
+describe("another actor in the console", () => {
+  it("that makes the name between our read and our upsert keeps its deployment, and is reported", async () => {
     const world = running();
     beforeFirst(world, "POST", /\/deployments$/, () => {
       world.sim.console.deployments.create(PROJECT, { name: "web" });
@@ -209,7 +212,7 @@ describe("somebody in the console", () => {
     expect(message(world)).toContain(deployment(world).id);
     expect(owned(world.kube)).toEqual([]);
     await world.clock.advance(60 * MINUTE);
-    // The one upsert that came too late, and never another.
+    // The one upsert that was too late, and never another.
     expect(upserts(world)).toHaveLength(1);
     expect(reason(world)).toBe("AlreadyExists");
     expect(message(world)).toContain(`adopt=${deployment(world).id}@${uidOf(world)}`);
@@ -219,7 +222,7 @@ describe("somebody in the console", () => {
     expect(deletes(world)).toEqual([]);
   });
 
-  it("whose deployment no list shows yet keeps it, though nothing of it can be read when ours is answered", async () => {
+  it("whose deployment no list shows yet keeps it, though it cannot be read when ours is answered", async () => {
     const world = running();
     world.sim.world.setBehaviour({ listAfterCreateMissMs: 60_000, getAfterCreateMissMs: 60_000 });
     const { id } = world.sim.console.deployments.create(PROJECT, { name: "web" });
@@ -233,7 +236,7 @@ describe("somebody in the console", () => {
     expect(deletes(world)).toEqual([]);
   });
 
-  it("who makes the name right before our last look is seen by it", async () => {
+  it("that makes the name right before our last read is noticed by it", async () => {
     const world = running();
     beforeFirst(world, "GET", /deployments$/, () => {
       beforeFirst(world, "GET", /deployments$/, () => {
@@ -245,7 +248,7 @@ describe("somebody in the console", () => {
     expect(upserts(world)).toEqual([]);
   });
 
-  it("who gives the name free lets the object make its own", async () => {
+  it("that frees the name lets the object make its own", async () => {
     const world = running();
     const { id } = world.sim.console.deployments.create(PROJECT, { name: "web" }, { settled: true });
     world.deployments.apply("web");
@@ -266,7 +269,7 @@ describe("two objects with one project and name", () => {
   it.each([
     { how: "at the same instant", images: ["a", "b"] },
     { how: "at the same instant, with one configuration", images: ["a", "a"] },
-  ])("$how: one of them has it, the other is told who", async ({ images }) => {
+  ])("$how: one of them has it, the other reports which", async ({ images }) => {
     const world = running();
     images.forEach((tag, i) => {
       world.deployments.apply(`web${i}`, { ...NAME, image: `ghcr.io/acme/model:${tag}` });
@@ -295,7 +298,7 @@ describe("two objects with one project and name", () => {
     const staged = () => world.deployments.condition("web0", "Stalled", world.kube, "staging");
     await world.until("the other as well", () => staged()?.reason === "AlreadyExists");
     expect(upserts(world)).toHaveLength(1);
-    // The first one goes: one of the others takes its place, with a deployment of its own.
+    // The first one is deleted: one of the others gets the name, with a deployment of its own.
     const { id } = deployment(world);
     world.deployments.delete("web0");
     await world.deployments.gone("web0");
@@ -305,7 +308,7 @@ describe("two objects with one project and name", () => {
     expect(owned(world.kube)).toEqual([deployment(world).id]);
   });
 
-  it("the answer of one's create is lost: the other one waits for it, and never takes it", async () => {
+  it("the answer of one's create is lost: the other one waits for it, and never takes it over", async () => {
     const world = running();
     world.sim.faults.add({ match: { method: "POST", path: "/deployments$" }, do: { cut: "after" } });
     world.deployments.apply("web0", NAME);
@@ -316,13 +319,13 @@ describe("two objects with one project and name", () => {
     expect(owned(world.kube)).toEqual([deployment(world).id]);
   });
 
-  it("one of which gives up its create lets the other be renamed to it", async () => {
+  it("one of which gives up its create lets the other be renamed", async () => {
     const world = running();
     world.deployments.apply("web1");
     await world.deployments.ready("web1");
     world.sim.faults.add({ match: { method: "POST", path: "/deployments$" }, do: { cut: "before" } });
     world.deployments.apply("web0", NAME);
-    await world.until("it is sought", () => reason(world, "Ready", "web0") === "ResolvingCreate");
+    await world.until("the create is recorded", () => reason(world, "Ready", "web0") === "ResolvingCreate");
     edit(world, NAME, "web1");
     await world.until("one has it", () =>
       made(world).some(({ status: reported }) => reported?.name === "shared"),
@@ -332,7 +335,7 @@ describe("two objects with one project and name", () => {
     expect(new Set(world.deployed().map(({ name }) => name)).size).toBe(world.deployed().length);
   });
 
-  /** The same moment on two clusters: each looks before the other has sent. */
+  /** The same moment on two clusters: each reads before the other has sent. */
   async function twoClusters(image: string, flags: { sameMoment: boolean; identical?: "sameSpec" }) {
     const world = running();
     if (flags.identical) world.sim.world.setBehaviour({ identicalConfig: flags.identical });
@@ -418,7 +421,7 @@ describe("a name that changes", () => {
     expect(foreign?.specs).toHaveLength(1);
   });
 
-  it("swapped between two objects ends with both as declared, or truthfully stalled", async () => {
+  it("swapped between two objects ends with both as declared, or stalled for a true reason", async () => {
     const world = running();
     world.deployments.apply("one", { name: "blue" });
     world.deployments.apply("two", { name: "green" });

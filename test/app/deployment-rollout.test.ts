@@ -1,6 +1,6 @@
 /**
- * Rollouts that do not go well: what is said meanwhile, when they count as failed, what is gone back to, and what
- * becomes of a deployment that was well once.
+ * Rollouts that fail: what is reported meanwhile, when they count as failed, what is rolled back to, and what happens
+ * to a deployment that was healthy before.
  */
 import { describe, expect, it } from "vitest";
 import {
@@ -34,10 +34,10 @@ const images = (world: VirtualWorld) => deployment(world).specs.map(({ data }) =
 const console_ = (world: VirtualWorld) => world.sim.console.deployments;
 
 describe("an image that cannot be pulled", () => {
-  it("is Progressing with the instance's own words, then past its deadline, and well after all when it comes", async () => {
+  it("is Progressing with the instance's own message, then past its deadline, and healthy after all when the image appears", async () => {
     const world = running();
     world.deployments.apply("web", { image: BAD_IMAGE, progressDeadlineSeconds: 300 });
-    await world.until("the words are there", () => message(world).includes("Back-off pulling image"));
+    await world.until("the message is there", () => message(world).includes("Back-off pulling image"));
     expect(reason(world)).toBe("Progressing");
     expect(reason(world, "Reconciling")).toBe("Progressing");
     await world.until("an event", () => eventNotes(world, "InstanceFailed").length > 0);
@@ -54,7 +54,7 @@ describe("an image that cannot be pulled", () => {
     expect(upserts(world)).toHaveLength(1);
   });
 
-  it("does not tell the same failure at each restart", async () => {
+  it("does not report the same failure at each restart", async () => {
     const world = running();
     world.deployments.apply("web", { image: BAD_IMAGE, progressDeadlineSeconds: 300 });
     await world.clock.advance(120 * MINUTE);
@@ -65,7 +65,7 @@ describe("an image that cannot be pulled", () => {
     expect(writes.length).toBeLessThan(120);
   });
 
-  it("leaves the one before it serving, and says what runs", async () => {
+  it("leaves the one before it serving, and reports what runs", async () => {
     const world = await ready();
     edit(world, { image: BAD_IMAGE, progressDeadlineSeconds: 60 });
     await world.deployments.reports("web", "ProgressDeadlineExceeded");
@@ -77,7 +77,7 @@ describe("an image that cannot be pulled", () => {
 });
 
 describe("a configuration that is refused", () => {
-  it("as a whole by the cluster says its error, and is not sent again", async () => {
+  it("as a whole by the cluster reports its error, and is not sent again", async () => {
     const world = running();
     world.deployments.apply("web", { image: "acme/invalid-config" });
     await world.deployments.reports("web", "ConfigurationRejected");
@@ -90,7 +90,7 @@ describe("a configuration that is refused", () => {
     expect(outcomes(world)).toEqual(["Healthy", "Failed"]);
   });
 
-  it("at once by the API says the API's words, and is sent again only when the spec changes, or ever so slowly", async () => {
+  it("at once by the API reports the API's message, and is sent again only when the spec changes, or very slowly", async () => {
     const world = await ready();
     const body = { message: "image is on our list", code: "BAD_REQUEST" };
     world.sim.faults.add({ match: { method: "POST", times: "always" }, do: { status: 400, body } });
@@ -107,7 +107,7 @@ describe("a configuration that is refused", () => {
     expect(outcomes(world)).toEqual(["Healthy", "Healthy"]);
   });
 
-  it("before there is a deployment leaves none, and an object that can go", async () => {
+  it("before there is a deployment leaves none, and an object that can be deleted", async () => {
     const world = running();
     world.sim.faults.add({ match: { method: "POST", times: "always" }, do: { status: 400 } });
     world.deployments.apply("web", { image: "acme/forbidden" });
@@ -118,7 +118,7 @@ describe("a configuration that is refused", () => {
     await world.deployments.gone("web");
   });
 
-  it("and shown no more at all (latestSpec null) is said to be invalid", async () => {
+  it("and shown no more at all (latestSpec null) is reported as invalid", async () => {
     const world = running();
     world.deployments.apply("web");
     await world.until("it is there", () => world.deployed().length === 1);
@@ -132,7 +132,7 @@ describe("a configuration that is refused", () => {
 });
 
 describe("rollback OnFailure", () => {
-  it("goes back to the last healthy configuration at the deadline, and tries the new one only when the spec changes", async () => {
+  it("rolls back to the last healthy configuration at the deadline, and tries the new one only when the spec changes", async () => {
     const world = await ready(BACK);
     edit(world, { image: BAD_IMAGE });
     await world.deployments.reports("web", "RolledBack");
@@ -154,7 +154,7 @@ describe("rollback OnFailure", () => {
     expect(stored(world)).toMatchObject({ image: "ghcr.io/acme/model:3", resources: { replicas: 2 } });
   });
 
-  it("goes back at once where the cluster cannot apply it", async () => {
+  it("rolls back at once where the cluster cannot apply it", async () => {
     const world = await ready(BACK);
     edit(world, { image: "acme/invalid-config" });
     await world.deployments.reports("web", "RolledBack");
@@ -177,7 +177,7 @@ describe("rollback OnFailure", () => {
     expect(status(world)?.rolledBack).toBeUndefined();
   });
 
-  it("is over when the user does not wish it any more: the failed one is sent again", async () => {
+  it("is over when the user does not request it any more: the failed one is sent again", async () => {
     const world = await ready(BACK);
     edit(world, { image: BAD_IMAGE });
     await world.until(
@@ -190,7 +190,7 @@ describe("rollback OnFailure", () => {
     expect(images(world)).toEqual([GOOD, BAD_IMAGE, GOOD, BAD_IMAGE]);
   });
 
-  it("has nothing to go back to where nothing was ever healthy", async () => {
+  it("has nothing to roll back to where nothing was ever healthy", async () => {
     const world = running();
     world.deployments.apply("web", { ...BACK, image: BAD_IMAGE });
     await world.deployments.reports("web", "ProgressDeadlineExceeded");
@@ -199,7 +199,7 @@ describe("rollback OnFailure", () => {
     expect(upserts(world)).toHaveLength(1);
   });
 
-  it("that fails as well says so, and sends nothing more", async () => {
+  it("that fails as well reports it, and sends nothing more", async () => {
     const world = await ready(BACK);
     console_(world).setImageFate("model:1", "pull");
     edit(world, { image: BAD_IMAGE });
@@ -208,7 +208,7 @@ describe("rollback OnFailure", () => {
     expect(deployment(world).specs).toHaveLength(3);
     expect(reason(world)).toBe("RollbackFailed");
     console_(world).setImageFate("model:1", null);
-    await world.until("it is well", () => condition(world, "Healthy")?.status === "True");
+    await world.until("it is healthy", () => condition(world, "Healthy")?.status === "True");
     expect(reason(world)).toBe("RolledBack");
   });
 
@@ -226,7 +226,7 @@ describe("rollback OnFailure", () => {
     expect(images(world)).toEqual([GOOD, "acme/does-not-exist:a", GOOD, "acme/does-not-exist:b", GOOD]);
   });
 
-  it("finds the secret of the configuration that it goes back to", async () => {
+  it("finds the secret of the configuration that it rolls back to", async () => {
     const world = running();
     keep(world, "hub", { token: "first" });
     const env = [{ name: "TOKEN", valueFrom: { secretKeyRef: { name: "hub", key: "token" } } }];
@@ -258,7 +258,7 @@ describe("rollback OnFailure", () => {
   });
 
   it.each([{ identicalConfig: "sameSpec" as const }, { staleSpecMs: 20_000 }, { newRun: "always" as const }])(
-    "comes to the same with %j",
+    "has the same result with %j",
     async (behaviour) => {
       const world = await ready(BACK);
       world.sim.world.setBehaviour(behaviour);
@@ -274,7 +274,7 @@ describe("rollback OnFailure", () => {
 });
 
 describe("a deployment that was healthy", () => {
-  it("is Degraded while an instance is down, past a while Stalled, and well again by itself", async () => {
+  it("is Degraded while an instance is down, after a while Stalled, and healthy again by itself", async () => {
     const world = await ready({ replicas: 2, progressDeadlineSeconds: 600 });
     const { id } = deployment(world);
     console_(world).crash(id, { startsOver: false });
@@ -290,7 +290,7 @@ describe("a deployment that was healthy", () => {
     expect(upserts(world)).toEqual([]);
   });
 
-  it("shows instances in states that nobody knows as they are", async () => {
+  it("shows instances in unknown states as they are", async () => {
     const world = await ready({ replicas: 2 });
     console_(world).setInstanceState(deployment(world).id, "hibernating", { message: "zzz" });
     await world.clock.advance(70 * MINUTE);
@@ -303,7 +303,7 @@ describe("a deployment that was healthy", () => {
     expect(upserts(world)).toEqual([]);
   });
 
-  it("remembers its last ten configurations", async () => {
+  it("records its last ten configurations", async () => {
     const world = await ready();
     for (let tag = 2; tag < 15; tag++) {
       edit(world, { image: `ghcr.io/acme/model:${tag}` });
@@ -319,7 +319,7 @@ describe("a deployment that was healthy", () => {
     );
   });
 
-  it("is not said to have failed for a rollout that the next one overtook", async () => {
+  it("is not reported as failed for a rollout that the next one overtook", async () => {
     const world = await ready(BACK);
     edit(world, { image: BAD_IMAGE });
     await world.until("it is applied", () => deployment(world).specs.at(-1)?.externalApplied !== null);

@@ -1,6 +1,6 @@
 /**
- * What is secret: keys of Secrets become secrets of the project and travel nowhere else, a new value is a rollout, and
- * what was put into the project goes when nothing needs it any more.
+ * Secret values: keys of Secrets become secrets of the project and are sent nowhere else, a new value is a rollout, and
+ * what was stored in the project is deleted when nothing needs it any more.
  */
 import { describe, expect, it } from "vitest";
 import type { SimRequest } from "../../dev/simulator/api/handle.ts";
@@ -37,7 +37,7 @@ checkTraffic();
 
 const keyOf = (name: string, key: string) => ({ secretKeyRef: { name, key } });
 const USING: Partial<DeploymentSpec> = { env: [{ name: "TOKEN", valueFrom: keyOf("hub", "token") }] };
-/** A rotation is noticed at once where the user says so. */
+/** A rotation is noticed at once where the user requests it. */
 const look = (world: VirtualWorld, at: string) => annotate(world, { [ANNOTATION.reconcileRequestedAt]: at });
 
 const projectValue = (world: VirtualWorld, reference: string | undefined) =>
@@ -82,7 +82,7 @@ describe("secrecy", () => {
       ],
     });
     await world.deployments.ready("web");
-    // Refused, cut, struck by block pages, meddled with, rotated, failing, gone back, under dry-run: errors tell much.
+    // Refused, cut, answered by block pages, changed in the console, rotated, failing, rolled back, under dry-run: errors contain much.
     world.sim.faults.add({ match: { method: "POST", times: 3 }, do: { status: 400 } });
     world.sim.faults.add({ match: { method: "POST", times: 2 }, do: { html: true } });
     world.sim.faults.add({ match: { method: "POST", times: 2 }, do: { cut: "after" } });
@@ -152,7 +152,7 @@ describe("secrecy", () => {
 });
 
 describe("many at once", () => {
-  it("each store their own once: none undoes what is known of the others", async () => {
+  it("each store their own once: none undoes the facts of the others", async () => {
     const world = running(["--burst=200"]);
     keep(world, "hub", { token: "first-value" });
     const names = Array.from({ length: 20 }, (_, i) => `web${i}`);
@@ -193,7 +193,7 @@ describe("rotation", () => {
     expect(projectSecrets(world)).toHaveLength(2);
   });
 
-  it("is noticed at the next regular turn without anybody saying so", async () => {
+  it("is noticed at the next resync without a request", async () => {
     const world = await using();
     keep(world, "hub", { token: "second-value" });
     await world.clock.advance(21 * MINUTE);
@@ -216,7 +216,7 @@ describe("rotation", () => {
 });
 
 describe("a Secret that is missing", () => {
-  it("is asked for, nothing is sent, and all goes on when it appears", async () => {
+  it("is reported, nothing is sent, and all goes on when it appears", async () => {
     const world = running();
     world.deployments.apply("web", USING);
     await world.deployments.reports("web", "SecretNotFound");
@@ -231,7 +231,7 @@ describe("a Secret that is missing", () => {
     expect(projectValue(world, stored(world)?.env?.[0]?.value)).toBe("here");
   });
 
-  it("later on leaves the deployment as it runs, and says so", async () => {
+  it("later on leaves the deployment as it runs, and is reported", async () => {
     const world = await using();
     drop(world, "hub");
     look(world, "1");
@@ -246,7 +246,7 @@ describe("a Secret that is missing", () => {
     expect(projectSecrets(world)).toEqual([]);
   });
 
-  it("of the project is put back where somebody took it away", async () => {
+  it("of the project is stored again where another actor deleted it", async () => {
     const world = await using();
     world.sim.world.secrets.clear();
     edit(world, { image: "ghcr.io/acme/model:2" });
@@ -256,7 +256,7 @@ describe("a Secret that is missing", () => {
 });
 
 describe("the end", () => {
-  it("takes all its project secrets along, and no others", async () => {
+  it("deletes all its project secrets, and no others", async () => {
     const world = await using();
     await rotate(world, "second-value");
     const foreign = { name: "k8s_hub_token_ffffffffffff_0123456789abcdef0123", value: "x" };
@@ -280,7 +280,7 @@ describe("the end", () => {
     expect(projectSecrets(world)).toHaveLength(1);
   });
 
-  it("takes along what was stored for a deployment that never came to be", async () => {
+  it("deletes what was stored for a deployment that was never made", async () => {
     const world = running();
     keep(world, "hub", { token: "first-value" });
     world.sim.faults.add({
@@ -295,7 +295,7 @@ describe("the end", () => {
     expect(projectSecrets(world)).toEqual([]);
   });
 
-  /** A deployment of somebody else comes to need the secret, and Paperspace keeps what is needed. */
+  /** A deployment of another client references the secret, and Paperspace keeps what is referenced. */
   async function leeched(more: Partial<DeploymentSpec> = {}) {
     const world = await using(more);
     world.sim.world.setBehaviour({ deleteUsedSecret: "refuse" });
@@ -304,7 +304,7 @@ describe("the end", () => {
     return world;
   }
 
-  it("is not kept up for ever by a project secret that somebody else's deployment has come to need", async () => {
+  it("is not blocked for ever by a project secret that another client's deployment references", async () => {
     const world = await leeched();
     world.deployments.delete("web");
     const deletedAt = world.clock.monotonic();
@@ -317,7 +317,7 @@ describe("the end", () => {
     );
   });
 
-  it("in the console is made good without a word about the secret: the next deployment needs it as well", async () => {
+  it("in the console is repaired without deleting the secret: the next deployment needs it as well", async () => {
     const world = await leeched({ onExternalDeletion: "Recreate" });
     const id = status(world)?.id ?? "";
     world.sim.console.deployments.delete(id);

@@ -1,6 +1,6 @@
 /**
- * The life of deployments, played with the whole operator over a cluster and an account in memory, in virtual time. A
- * story a test; the simulator's own state is the judge, not what we say of it.
+ * The lifecycle of deployments, run with the whole operator over a cluster and an account in memory, in virtual time. A
+ * scenario a test; the checks use the simulator's own state, not the object's status.
  */
 import { describe, expect, it } from "vitest";
 import type { DeploymentSpec } from "../../src/kinds/deployment/types.ts";
@@ -43,7 +43,7 @@ describe("creation", () => {
     expect(reason(world, "Synced")).toBe("Synced");
   });
 
-  it("leaves a deployment of that name alone that is not its own, until it is told to take it over", async () => {
+  it("leaves a deployment of that name alone that is not its own, until the spec adopts it", async () => {
     const world = running();
     const there = world.sim.console.deployments.create(PROJECT, { name: "web" }, { settled: true });
     world.deployments.apply("web");
@@ -68,7 +68,7 @@ describe("a changed spec", () => {
     expect(deployment(world).specs).toHaveLength(2);
   });
 
-  it("is not taken for healthy because the one before it was: what is read first is old", async () => {
+  it("is not taken for healthy because the one before it was: the first read is stale", async () => {
     const world = await ready();
     world.sim.world.setBehaviour({ staleSpecMs: 20_000 });
     edit(world, { image: BAD_IMAGE });
@@ -80,7 +80,7 @@ describe("a changed spec", () => {
 });
 
 describe("deletion", () => {
-  it("deletes the deployment and then lets the object go", async () => {
+  it("deletes the deployment and then releases the object", async () => {
     const world = await ready();
     world.deployments.delete("web");
     await world.deployments.gone("web");
@@ -312,7 +312,7 @@ describe("switches", () => {
     expect(world.deployed()).toEqual([]);
   });
 
-  it("dry-run of a create says what would be sent, and sends nothing", async () => {
+  it("dry-run of a create reports what would be sent, and sends nothing", async () => {
     const world = running();
     keep(world, "hub", { token: "t0k3n" });
     const env = [{ name: "TOKEN", valueFrom: { secretKeyRef: { name: "hub", key: "token" } } }];

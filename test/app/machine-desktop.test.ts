@@ -1,6 +1,6 @@
 /**
- * The Secret with a machine's desktop access where the way to it is not free: rights are missing, the API server is in
- * trouble, or the spec changes at the worst moment.
+ * The Secret with a machine's desktop access under errors: rights are missing, the API server fails, or the spec
+ * changes at the worst moment.
  */
 import { describe, expect, it } from "vitest";
 import { answer } from "../support/fake-storage.ts";
@@ -13,7 +13,7 @@ const MINUTE = 60_000;
 const WITH_DESKTOP = { templateId: "tvimtol9", desktopSecretRef: { name: "access" } };
 const ACCESS = /\/secrets\/access$/;
 
-/** Requests of this Secret, and creates of any, are answered so until it is set back. */
+/** Requests of this Secret, and creates of any, are answered with this until it is reset. */
 function answering(world: VirtualWorld, code: number, reason: string, of = /^(GET|POST|PATCH|DELETE)$/) {
   world.kube.intercept = ({ method, path }) => {
     if (!ACCESS.test(path) && !(method === "POST" && path.endsWith("/secrets"))) return undefined;
@@ -32,12 +32,12 @@ describe("without the right", () => {
     ["read", /^GET$/],
     ["write", /^(POST|PATCH)$/],
     ["touch", /./],
-  ])("to %s the Secret it says so, asks rarely, and goes on once it has it", async (_, methods) => {
+  ])("to %s the Secret it reports that, retries rarely, and goes on once it has it", async (_, methods) => {
     const world = running(["--resync-interval=1m", "--slow-retry=1m"]);
     const granted = answering(world, 403, "Forbidden", methods);
     world.apply("box", WITH_DESKTOP);
     await world.until(
-      "it is said",
+      "it is reported",
       () => world.condition("box", "Stalled")?.reason === "DesktopSecretForbidden",
     );
     expect(world.condition("box", "Running")?.status).toBe("True");
@@ -49,18 +49,18 @@ describe("without the right", () => {
     expect(world.getSecret("default", "access")).toBeDefined();
   });
 
-  it("works on all else: the machine is stopped as asked", async () => {
+  it("works on all else: the machine is stopped as requested", async () => {
     const world = running();
     answering(world, 403, "Forbidden");
     world.apply("box", WITH_DESKTOP);
-    await world.until("it is said", () => world.condition("box", "Stalled") !== undefined);
+    await world.until("it is reported", () => world.condition("box", "Stalled") !== undefined);
     world.edit("box", { spec: { powerState: "Stopped" } });
     await world.until("it is off", () => world.machines()[0]?.state === "off");
   });
 });
 
 describe("while the API server fails", () => {
-  it("the Paperspace API is not asked over and over", async () => {
+  it("the Paperspace API is not called over and over", async () => {
     const world = running();
     const mended = answering(world, 500, "InternalError", /^GET$/);
     world.apply("box", WITH_DESKTOP);
@@ -74,7 +74,7 @@ describe("while the API server fails", () => {
 
 describe("when the name changes", () => {
   it.each([null, { name: "other" }])(
-    "right after the Secret was written (to %o), the former one goes all the same",
+    "right after the Secret was written (to %o), the former one is deleted all the same",
     async (desktopSecretRef) => {
       const world = newWorld({});
       let written = false;

@@ -1,6 +1,7 @@
 /**
- * Every field, every transition and every surprise of a machine, played with the whole operator over a cluster and an
- * account in memory, in virtual time. A story a test; the simulator's own state is the judge, not what we say of it.
+ * Every field, every transition and every surprise of a machine, run with the whole operator over a cluster and an
+ * account in memory, in virtual time. A scenario a test; the checks use the simulator's own state, not the object's
+ * status.
  */
 import { describe, expect, it } from "vitest";
 import { addAccessor } from "../../dev/simulator/world/access.ts";
@@ -17,7 +18,7 @@ checkTraffic();
 const writes = (world: VirtualWorld) => world.sim.calls.list().filter(({ method }) => method !== "GET");
 const team = (world: VirtualWorld) => world.sim.console.team(TEAM);
 
-/** How the simulator has the only machine. */
+/** The only machine as the simulator stores it. */
 function inside(world: VirtualWorld) {
   const found = world.sim.console.state().machines.find(({ id }) => id === machine(world).id);
   if (!found) throw new Error("there is no machine");
@@ -101,7 +102,7 @@ describe("creation", () => {
     ]);
   });
 
-  it("takes a machine whose facts are still null, 0 or empty for what it is, and puts nothing right that is not wrong", async () => {
+  it("accepts a machine whose facts are still null, 0 or empty, and corrects nothing that is not wrong", async () => {
     const world = running();
     world.sim.world.setBehaviour({ createPlaceholders: "legacy", detailsMs: 10 * MINUTE });
     world.apply("box", { networkId: DEFAULT_NETWORK, diskSize: 100 });
@@ -158,18 +159,18 @@ describe("settings", () => {
     expect(world.get("box")?.status?.restorePointSnapshotId).toBe(snapshot);
   });
 
-  it("names field, old and new value in an Event when it puts back what somebody changed in the console", async () => {
+  it("names field, old and new value in an Event when it corrects a change from the console", async () => {
     const world = await ready({ autoShutdown: { enabled: true, timeoutHours: 8 } });
     world.sim.console.update(machine(world).id, { autoShutdownTimeout: 1 });
     annotate(world, "reconcileRequestedAt", "now");
     await world.until("it is put back", () => machine(world).settings.autoShutdownTimeout === 8);
-    await world.until("it is told", () => eventNotes(world, "DriftCorrected").length > 0);
+    await world.until("the Event is written", () => eventNotes(world, "DriftCorrected").length > 0);
     expect(eventNotes(world, "DriftCorrected")).toEqual([
       "put back what was changed: autoShutdown.timeoutHours: 1 → 8",
     ]);
   });
 
-  it("tells a refused field and still stops the machine: one bad field must not keep money burning", async () => {
+  it("reports a refused field and still stops the machine: one bad field must not keep costs running", async () => {
     const world = await ready();
     world.edit("box", {
       spec: {
@@ -178,7 +179,7 @@ describe("settings", () => {
       },
     });
     await world.until("it is off", () => machine(world).state === "off");
-    await world.until("it is said", () => reason(world, "Stalled") === "Refused");
+    await world.until("it is reported", () => reason(world, "Stalled") === "Refused");
     expect(message(world, "Stalled")).toMatch(/napshot/);
     world.edit("box", { spec: { restorePoint: null } });
     await world.ready("box");
@@ -195,10 +196,10 @@ describe("resize", () => {
     expect(world.get("box")?.status).toMatchObject({ machineType: "A5000", storageTotal: 100 * 1024 ** 3 });
   });
 
-  it("waits for a machine that is on and says how to go on: WhenStopped never stops anybody's work", async () => {
+  it("waits for a machine that is on and reports how to go on: WhenStopped never stops a running machine", async () => {
     const world = await ready();
     world.edit("box", { spec: { diskSize: 100 } });
-    await world.until("it is said", () => reason(world, "Stalled") === "ResizeNeedsStop");
+    await world.until("it is reported", () => reason(world, "Stalled") === "ResizeNeedsStop");
     expect(message(world, "Stalled")).toMatch(/powerState.*StopAndResize/);
     await world.clock.advance(60 * MINUTE);
     expect(writes(world)).toEqual([]);
@@ -220,7 +221,7 @@ describe("resize", () => {
     },
   );
 
-  it("does not stop a machine for a type that is not to be had: availability is asked first", async () => {
+  it("does not stop a machine for a type that is not available: availability is checked first", async () => {
     const world = await ready({ resizePolicy: "StopAndResize" });
     world.sim.world.setCapacity("A5000", "ny2", 0);
     world.edit("box", { spec: { machineType: "A5000" } });
@@ -233,10 +234,10 @@ describe("resize", () => {
     expect(machine(world)).toMatchObject({ machineType: "A5000", state: "ready" });
   });
 
-  it("starts the machine again as it was when the new type is refused, says so, and does not stop it twice for that", async () => {
+  it("starts the machine again as it was when the new type is refused, reports that, and does not stop it twice for that", async () => {
     const world = await ready({ resizePolicy: "StopAndResize" });
     world.edit("box", { spec: { machineType: "C7" } });
-    await world.until("it is said", () => reason(world, "Stalled") === "ResizeRefused");
+    await world.until("it is reported", () => reason(world, "Stalled") === "ResizeRefused");
     await world.until("it runs", () => machine(world).state === "ready");
     expect(message(world, "Stalled")).toMatch(/another type group.*stays as it is/);
     await world.clock.advance(120 * MINUTE);
@@ -246,11 +247,11 @@ describe("resize", () => {
     expect(world.get("box")?.status?.resizeRefusal).toBeUndefined();
   });
 
-  it("comes through an upgrade whose event fails: the machine runs as before, and the next word of the user tries again", async () => {
+  it("recovers from an upgrade whose event fails: the machine runs as before, and the next request of the user retries", async () => {
     const world = await ready({ resizePolicy: "StopAndResize" });
     world.sim.console.failNext({ event: "vm-upgrade", error: "host failure" });
     world.edit("box", { spec: { diskSize: 100 } });
-    await world.until("it is said", () => reason(world, "Stalled") === "ResizeRefused");
+    await world.until("it is reported", () => reason(world, "Stalled") === "ResizeRefused");
     await world.until("it runs", () => machine(world).state === "ready");
     expect(message(world, "Stalled")).toContain("host failure");
     annotate(world, "reconcileRequestedAt", "again");
@@ -258,12 +259,12 @@ describe("resize", () => {
     expect(machine(world)).toMatchObject({ diskSize: 100, state: "ready" });
   });
 
-  it("says that a disk cannot shrink, and does nothing about it", async () => {
+  it("reports that a disk cannot shrink, and does nothing about it", async () => {
     const world = await ready({ powerState: "Stopped" });
     world.sim.console.update(machine(world).id, { diskSize: 250 });
     await world.until("it is grown", () => machine(world).diskSize === 250);
     annotate(world, "reconcileRequestedAt", "now");
-    await world.until("it is said", () => reason(world, "Stalled") === "DiskCannotShrink");
+    await world.until("it is reported", () => reason(world, "Stalled") === "DiskCannotShrink");
     expect(message(world, "Stalled")).toContain("set diskSize to 250");
     world.edit("box", { spec: { diskSize: 250 } });
     await world.ready("box");
@@ -280,7 +281,7 @@ describe("resize", () => {
 });
 
 describe("power on request", () => {
-  it("restarts once for each new value, however often it is looked at, and whoever dies", async () => {
+  it("restarts once for each new value, however often it is reconciled, and whichever process is killed", async () => {
     const world = newWorld();
     const first = world.start();
     world.apply("box");
@@ -325,7 +326,7 @@ describe("power on request", () => {
     expect(calls(world, "PATCH", /start$/)).toHaveLength(1);
   });
 
-  it("takes what came with the manifest as done by making the machine", async () => {
+  it("takes requests in the manifest as done by making the machine", async () => {
     const world = running();
     world.apply("box", {}, { annotations: { [ANNOTATION.restartRequestedAt]: "1" } });
     await world.ready("box");
@@ -333,17 +334,17 @@ describe("power on request", () => {
     expect(calls(world, "PATCH", /restart/)).toEqual([]);
   });
 
-  it("neither starts nor restarts against the spec, and says so", async () => {
+  it("neither starts nor restarts against the spec, and reports that", async () => {
     const world = await ready({ powerState: "Stopped" });
     annotate(world, "restartRequestedAt", "1");
-    await world.until("it is said", () => eventNotes(world, "RequestIgnored").length > 0);
+    await world.until("it is reported", () => eventNotes(world, "RequestIgnored").length > 0);
     await world.clock.advance(30 * MINUTE);
     world.edit("box", { spec: { powerState: "Running" } });
     await world.ready("box");
     expect(calls(world, "PATCH", /restart/)).toEqual([]);
   });
 
-  it("a restart whose answer is lost is not sent twice: users are thrown out by each", async () => {
+  it("a restart whose answer is lost is not sent twice: each one disconnects users", async () => {
     const world = await ready();
     world.sim.faults.add({ match: { method: "PATCH", path: "restart" }, do: { cut: "after" } });
     annotate(world, "restartRequestedAt", "1");
@@ -355,7 +356,7 @@ describe("power on request", () => {
 });
 
 describe("capacity", () => {
-  it("makes no machine while there is no hardware for it, and tells when there is", async () => {
+  it("makes no machine while there is no hardware for it, and reports when there is", async () => {
     const world = running();
     world.sim.world.setCapacity("A4000", "ny2", 0);
     world.apply("box");
@@ -367,7 +368,7 @@ describe("capacity", () => {
     expect(eventNotes(world, "CapacityAvailable")).toHaveLength(1);
   });
 
-  it("shares the asking between all that want the same, and does not send them all for the one that is free", async () => {
+  it("shares the availability reads between all that need the same, and does not send them all for the one that is free", async () => {
     const world = running();
     const names = Array.from({ length: 20 }, (_, i) => `box-${i}`);
     world.sim.world.setCapacity("A4000", "ny2", 0);
@@ -381,11 +382,11 @@ describe("capacity", () => {
     world.sim.world.setCapacity("A4000", "ny2", 1);
     await world.until("one is made", () => world.machines().length > 0);
     await world.clock.advance(5 * MINUTE);
-    // A hint is no reservation: two may have been on their way at once.
+    // A hint is no reservation: two creates may have been sent at once.
     expect(world.machines().length).toBeLessThanOrEqual(2);
   });
 
-  it("gets by without the hint: what cannot be asked is tried", async () => {
+  it("works without the hint: where availability cannot be read, the create is tried", async () => {
     const world = running();
     world.sim.world.setBehaviour({ availabilityEndpoint: "absent" });
     world.apply("box");
@@ -393,47 +394,47 @@ describe("capacity", () => {
   });
 
   it.each([{ machineType: "A400O" }, { region: "ny3" }])(
-    "names what nobody sells, rather than waiting for it: %o",
+    "names unknown hardware, rather than waiting for it: %o",
     async (spec) => {
       const world = running();
       world.apply("box", spec);
-      await world.until("it is said", () => reason(world, "Stalled") === "Refused");
+      await world.until("it is reported", () => reason(world, "Stalled") === "Refused");
       expect(message(world, "Stalled")).toContain(Object.values(spec)[0]);
     },
   );
 
-  it("calls a start that left the machine off what it is, and goes on by itself", async () => {
+  it("reports a start that left the machine off, and goes on by itself", async () => {
     const world = await ready({ powerState: "Stopped" });
     world.sim.world.setBehaviour({ availabilityEndpoint: "absent" });
     world.sim.world.setCapacity("A4000", "ny2", 0);
     world.edit("box", { spec: { powerState: "Running" } });
-    await world.until("it is said", () => reason(world, "Stalled") === "CapacityUnavailable");
+    await world.until("it is reported", () => reason(world, "Stalled") === "CapacityUnavailable");
     world.sim.world.setCapacity("A4000", "ny2", null);
     await world.ready("box");
   });
 });
 
 describe("the account", () => {
-  it("says that the quota is reached before the API refuses, and goes on when a machine is gone", async () => {
+  it("reports that the quota is reached before the API refuses, and goes on when a machine is gone", async () => {
     const world = running();
     world.sim.console.setQuota(TEAM, 1);
     const { id } = world.sim.console.create(TEAM);
     world.apply("box");
-    await world.until("it is said", () => reason(world, "Stalled") === "QuotaExceeded");
+    await world.until("it is reported", () => reason(world, "Stalled") === "QuotaExceeded");
     expect(message(world, "Stalled")).toMatch(/has 1 machines and may have 1/);
     expect(calls(world, "POST", /machines$/)).toEqual([]);
     world.sim.console.delete(id, true);
     await world.ready("box");
   });
 
-  it("says what the account lacks in Paperspace's own words, and still stops what runs", async () => {
+  it("reports what the account lacks with Paperspace's own message, and still stops what runs", async () => {
     const world = await ready();
     world.sim.console.setStanding(TEAM, false, ["Add a payment method"]);
     world.edit("box", { spec: { powerState: "Stopped" } });
     await world.ready("box");
     await world.clock.advance(15 * MINUTE);
     world.edit("box", { spec: { powerState: "Running" } });
-    await world.until("it is said", () => reason(world, "Stalled") === "AccountNotInGoodStanding");
+    await world.until("it is reported", () => reason(world, "Stalled") === "AccountNotInGoodStanding");
     expect(message(world, "Stalled")).toContain("Add a payment method");
     expect(calls(world, "PATCH", /start/)).toEqual([]);
     world.sim.console.setStanding(TEAM, true);
@@ -442,7 +443,7 @@ describe("the account", () => {
 });
 
 describe("startup script", () => {
-  it("assigns another script and takes the old one away; an empty one takes it away for good", async () => {
+  it("assigns another script and unassigns the old one; an empty one unassigns it for good", async () => {
     const world = running();
     const [one, two] = [world.script("one"), world.script("two")];
     world.apply("box", { startupScriptId: one });
@@ -467,7 +468,7 @@ describe("startup script", () => {
     await world.ready("box");
   });
 
-  it("leaves scripts alone that the spec says nothing of", async () => {
+  it("leaves scripts alone that the spec does not manage", async () => {
     const world = await ready();
     const one = world.script("one");
     world.sim.world.scripts.get(one)?.assignedMachineIds.push(machine(world).id);
@@ -480,13 +481,13 @@ describe("startup script", () => {
     const world = await ready();
     world.edit("box", { spec: { startupScriptId: "ssnowhere", powerState: "Stopped" } });
     await world.until("it is off", () => machine(world).state === "off");
-    await world.until("it is said", () => reason(world, "Stalled") === "Refused");
+    await world.until("it is reported", () => reason(world, "Stalled") === "Refused");
     expect(message(world, "Stalled")).toContain("startup-scripts/ssnowhere");
   });
 });
 
 describe("accessors", () => {
-  it("are exactly those of the spec, by id and by e-mail in any letter case; others are taken away", async () => {
+  it("are exactly those of the spec, by id and by e-mail in any letter case; others are removed", async () => {
     const world = await ready({ accessors: { userIds: ["ualphauser1"], emails: ["Admin@Alpha.example"] } });
     expect(inside(world).accessorIds.sort()).toEqual(["ualphaadmin", "ualphauser1"]);
     world.edit("box", { spec: { accessors: { userIds: null, emails: ["user@alpha.example"] } } });
@@ -497,10 +498,10 @@ describe("accessors", () => {
     expect(inside(world).accessorIds).toEqual([]);
   });
 
-  it("names the addresses that nobody of the team has, lets the others in, and goes on when they join", async () => {
+  it("names the addresses that no user of the team has, adds the others, and goes on when they join", async () => {
     const world = running();
     world.apply("box", { accessors: { emails: ["user@alpha.example", "new@alpha.example"] } });
-    await world.until("it is said", () => reason(world, "Stalled") === "AccessorNotFound");
+    await world.until("it is reported", () => reason(world, "Stalled") === "AccessorNotFound");
     expect(message(world, "Stalled")).toContain("new@alpha.example");
     expect(message(world, "Stalled")).not.toContain("user@alpha.example");
     expect(inside(world).accessorIds).toEqual(["ualphauser1"]);
@@ -517,7 +518,7 @@ describe("accessors", () => {
     const access = machine(world).accessors[0];
     if (access) access.dtDeleted = new Date(world.clock.now()).toISOString();
     annotate(world, "reconcileRequestedAt", "now");
-    await world.until("he is let in again", () => inside(world).accessorIds.length === 1);
+    await world.until("the user is added again", () => inside(world).accessorIds.length === 1);
   });
 
   it("are not read again and again: an idle fleet with accessors costs a read in an hour each", async () => {
@@ -528,7 +529,7 @@ describe("accessors", () => {
 });
 
 describe("addresses", () => {
-  it("keeps a static address that the machine leaves behind, and says that it costs money", async () => {
+  it("keeps a static address that the machine leaves behind, and reports that it costs money", async () => {
     const world = await ready({ publicIpType: "static" });
     const address = machine(world).publicIp ?? "";
     world.delete("box");
@@ -537,7 +538,7 @@ describe("addresses", () => {
     expect(eventNotes(world, "AddressKept")[0]).toContain(address);
   });
 
-  it("gives it back under Release, after the machine is gone", async () => {
+  it("releases it under Release, after the machine is gone", async () => {
     const world = await ready({ publicIpType: "static", publicIpReleasePolicy: "Release" });
     world.delete("box");
     await world.gone("box");
@@ -545,17 +546,17 @@ describe("addresses", () => {
     expect(writes(world).map(({ method }) => method)).toEqual(["DELETE", "DELETE"]);
   });
 
-  it("gives it back as well when the machine gets another kind of address", async () => {
+  it("releases it as well when the machine gets another kind of address", async () => {
     const world = await ready({ publicIpType: "static", publicIpReleasePolicy: "Release" });
     world.edit("box", { spec: { publicIpType: "dynamic" } });
     await world.ready("box");
-    await world.until("it is given back", () => team(world).staticAddresses.length === 0);
+    await world.until("it is released", () => team(world).staticAddresses.length === 0);
     expect(eventNotes(world, "AddressReleased")).toHaveLength(1);
     await world.ready("box");
     expect(world.get("box")?.status?.staticIp).toBeUndefined();
   });
 
-  it("does not give back what another machine uses by now", async () => {
+  it("does not release what another machine uses by now", async () => {
     const world = await ready({ publicIpType: "static", publicIpReleasePolicy: "Release" });
     const other = world.sim.console.create(TEAM, {}, "ready");
     world.delete("box");
@@ -600,7 +601,7 @@ describe("desktop access", () => {
     expect(world.getSecret("default", "box-desktop")).toBeUndefined();
   });
 
-  it("follows the name in the spec, and goes when it is taken out", async () => {
+  it("follows the name in the spec, and is deleted when the name is removed", async () => {
     const world = await ready({ ...DESKTOP, desktopSecretRef: { name: "one" } });
     world.edit("box", { spec: { desktopSecretRef: { name: "two" } } });
     await world.ready("box");
@@ -613,27 +614,27 @@ describe("desktop access", () => {
     await world.ready("box");
   });
 
-  it("never touches a Secret that is not the object's: its name may be anybody's", async () => {
+  it("never touches a Secret that is not the object's: another client may use the name", async () => {
     const world = running();
     world.apply("box", { ...DESKTOP, desktopSecretRef: { name: "paperspace-credentials" } });
-    await world.until("it is said", () => reason(world, "Stalled") === "DesktopSecretTaken");
+    await world.until("it is reported", () => reason(world, "Stalled") === "DesktopSecretTaken");
     expect(Object.keys(world.getSecret()?.data ?? {})).toEqual(["apiKey"]);
   });
 
-  it("says that a headless machine has none", async () => {
+  it("reports that a headless machine has none", async () => {
     const world = running();
     world.apply("box", { desktopSecretRef: { name: "box-desktop" } });
-    await world.until("it is said", () => reason(world, "Stalled") === "NoDesktop");
+    await world.until("it is reported", () => reason(world, "Stalled") === "NoDesktop");
     expect(world.getSecret("default", "box-desktop")).toBeUndefined();
   });
 });
 
 describe("history", () => {
-  it("shows the last ten events and tells each once, with what somebody did in the console", async () => {
+  it("shows the last ten events and reports each once, with those from the console", async () => {
     const world = await ready({ autoShutdown: { enabled: true } });
     const { id } = machine(world);
     world.sim.console.restart(id);
-    await world.until("it is told", () => eventNotes(world, "MachineRestarted").length > 0);
+    await world.until("the Event is written", () => eventNotes(world, "MachineRestarted").length > 0);
     await world.ready("box");
     for (let i = 0; i < 12; i++) {
       world.sim.console.restart(id);
@@ -648,7 +649,7 @@ describe("history", () => {
     expect(eventNotes(world, "MachineCreated")).toHaveLength(1);
   });
 
-  it("tells after a restart of the operator what happened meanwhile, and nothing twice", async () => {
+  it("reports after a restart of the operator what happened meanwhile, and nothing twice", async () => {
     const world = newWorld();
     const first = world.start();
     world.apply("box");
@@ -657,13 +658,13 @@ describe("history", () => {
     world.sim.console.restart(machine(world).id);
     await world.clock.advance(5 * MINUTE);
     world.start();
-    await world.until("it is told", () => eventNotes(world, "MachineRestarted").length > 0);
+    await world.until("the Event is written", () => eventNotes(world, "MachineRestarted").length > 0);
     await world.clock.advance(30 * MINUTE);
     expect(eventNotes(world, "MachineRestarted")).toHaveLength(1);
     expect(eventNotes(world, "MachineCreated")).toHaveLength(1);
   });
 
-  it("shows the past of an adopted machine, and does not tell it as news", async () => {
+  it("shows the past events of an adopted machine, and does not report them as new", async () => {
     const world = running();
     const { id } = world.sim.console.create(TEAM, { machineType: "A4000" });
     await world.clock.advance(5 * MINUTE);
@@ -672,14 +673,14 @@ describe("history", () => {
     await world.until("it is shown", () => (world.get("box")?.status?.lastEvents ?? []).length === 2);
     expect(eventNotes(world, "MachineCreated")).toEqual([]);
     world.sim.console.restart(id);
-    await world.until("news are told", () => eventNotes(world, "MachineRestarted").length === 1);
+    await world.until("the new Event is written", () => eventNotes(world, "MachineRestarted").length === 1);
   });
 
-  it("says what failed in the words of the event, and tries again", async () => {
+  it("reports what failed with the message of the event, and retries", async () => {
     const world = await ready({ powerState: "Stopped" });
     world.sim.console.failNext({ event: "start", error: "the host is on fire" });
     world.edit("box", { spec: { powerState: "Running" } });
-    await world.until("it is said", () => reason(world) === "StartFailed");
+    await world.until("it is reported", () => reason(world) === "StartFailed");
     expect(message(world)).toMatch(/on fire.*tried again by itself/);
     await world.ready("box");
     expect(eventNotes(world, "MachineEventFailed")[0]).toContain("the host is on fire");
@@ -687,7 +688,7 @@ describe("history", () => {
 });
 
 describe("outside changes", () => {
-  it("makes a machine again that was deleted elsewhere, where the spec says Recreate", async () => {
+  it("makes a machine again that was deleted elsewhere, where the policy is Recreate", async () => {
     const world = await ready({ onExternalDeletion: "Recreate" });
     const { id } = machine(world);
     world.sim.console.delete(id, true);
@@ -697,7 +698,7 @@ describe("outside changes", () => {
     expect(eventNotes(world, "Disowned")).toHaveLength(1);
   });
 
-  it("reports a machine that a given-up create made after all: it is nobody's and costs money", async () => {
+  it("reports a machine that a given-up create made after all: it is leaked and costs money", async () => {
     const world = running(["--resync-interval=1m"]);
     world.sim.world.setBehaviour({ listAfterCreateMissMs: 60 * MINUTE, getAfterCreateMissMs: 60 * MINUTE });
     world.sim.faults.add({ match: { method: "POST", path: "/machines$" }, do: { cut: "after" } });
@@ -706,7 +707,11 @@ describe("outside changes", () => {
     const [lost] = world.machines();
     world.sim.world.setBehaviour({ listAfterCreateMissMs: 0, getAfterCreateMissMs: 0 });
     await world.ready("box");
-    await world.until("it is told", () => eventNotes(world, "MachineLeaked").length > 0, 3 * 60 * MINUTE);
+    await world.until(
+      "the Event is written",
+      () => eventNotes(world, "MachineLeaked").length > 0,
+      3 * 60 * MINUTE,
+    );
     expect(eventNotes(world, "MachineLeaked")[0]).toContain(lost?.id);
     expect(world.get("box")?.status?.leaks).toEqual([lost?.id]);
     world.sim.console.delete(lost?.id ?? "", true);
@@ -716,7 +721,7 @@ describe("outside changes", () => {
 });
 
 describe("deletion", () => {
-  it("stops the machine first where the API wants it off", async () => {
+  it("stops the machine first where the API requires it off", async () => {
     const world = await ready();
     world.sim.world.setBehaviour({ deleteWhenOn: "error" });
     world.delete("box");
@@ -728,8 +733,8 @@ describe("deletion", () => {
   });
 });
 
-describe("a look that fails", () => {
-  it("at an idle machine is made again soon, so that a delete does not wait for the next regular list", async () => {
+describe("a read that fails", () => {
+  it("of an idle machine is retried soon, so that a delete does not wait for the next regular list", async () => {
     const world = await ready();
     world.sim.faults.add({ match: { method: "GET", path: "/machines/", times: 1 }, do: { html: true } });
     annotate(world, "reconcileRequestedAt", "now");
@@ -740,7 +745,7 @@ describe("a look that fails", () => {
     expect(world.clock.monotonic() - asked).toBeLessThan(4 * MINUTE);
   });
 
-  it("at the list does not keep a machine from being made: a quota is a hint", async () => {
+  it("of the list does not keep a machine from being made: a quota is a hint", async () => {
     const world = running();
     world.sim.faults.add({
       match: { method: "GET", path: "/machines$", times: "always" },
@@ -751,7 +756,7 @@ describe("a look that fails", () => {
     expect(calls(world, "POST", /machines$/)).toHaveLength(1);
   });
 
-  it("after a grant that was declined, because somebody else let the person in, is made at once", async () => {
+  it("after a grant that was declined, because another actor added the user, is made at once", async () => {
     const world = await ready({ accessors: { userIds: [] } });
     world.sim.world.setBehaviour({ readdAccessor: "error" });
     addAccessor(world.sim.world, team(world), machine(world), "ualphauser1");
@@ -762,7 +767,7 @@ describe("a look that fails", () => {
 });
 
 describe("plan", () => {
-  it("writes what would be done and does nothing, with what needs a stop and what loses data", async () => {
+  it("reports what would be done and does nothing, with what needs a stop and what loses data", async () => {
     const world = running();
     const one = world.script("one");
     world.apply("box", {}, { annotations: { [ANNOTATION.dryRun]: "true" } });

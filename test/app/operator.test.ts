@@ -1,6 +1,6 @@
 /**
  * The whole operator over a cluster and an account in memory, in virtual time: what users and the cloud can do to it,
- * and what it must make of that.
+ * and how it must react.
  */
 import { describe, expect, it } from "vitest";
 import { KubeError } from "../../src/kube/errors.ts";
@@ -17,7 +17,7 @@ checkTraffic();
 const creates = (world: VirtualWorld) => calls(world, "POST", /\/machines$/);
 
 describe("a life", () => {
-  it("makes one machine of one object, says so truthfully, and leaves nothing behind", async () => {
+  it("makes one machine of one object, reports it correctly, and leaves nothing behind", async () => {
     const world = running();
     world.apply("box");
     await world.until(
@@ -41,7 +41,7 @@ describe("a life", () => {
     expect(creates(world)).toHaveLength(1);
   });
 
-  it("stops and starts by the wish alone", async () => {
+  it("stops and starts by powerState alone", async () => {
     const world = running();
     world.apply("box", { powerState: "Stopped" });
     await world.ready("box");
@@ -57,7 +57,7 @@ describe("a life", () => {
     expect(calls(world, "PATCH", /stop/)).toHaveLength(1);
   });
 
-  it("writes down what it is about to do before it does it, since afterwards all reasons to be off look alike", async () => {
+  it("records what it is about to do before it does it, since afterwards all reasons to be off look alike", async () => {
     const world = new VirtualWorld();
     const operator = world.start();
     const intents: (string | undefined)[] = [];
@@ -74,7 +74,7 @@ describe("a life", () => {
     expect(intents).toEqual(["Create", "Stop", "Start"]);
   });
 
-  it("tells every transition as an Event, once", async () => {
+  it("reports every transition as an Event, once", async () => {
     const world = running();
     world.apply("box");
     await world.ready("box");
@@ -96,7 +96,7 @@ describe("a life", () => {
     ]);
   });
 
-  it("puts managed settings back, and leaves the others to the console", async () => {
+  it("corrects managed settings, and leaves the others to the console", async () => {
     const world = running();
     world.apply("box", { autoShutdown: { enabled: true, timeoutHours: 8 } });
     await world.ready("box");
@@ -107,18 +107,18 @@ describe("a life", () => {
     await world.ready("box");
   });
 
-  it("gives in when a setting is changed back again and again, and says so", async () => {
+  it("stops correcting when a setting is changed back again and again, and reports that", async () => {
     const world = running();
     world.apply("box", { autoShutdown: { enabled: true, timeoutHours: 8 } });
     await world.ready("box");
     const { id } = onlyMachine(world);
     for (let times = 0; times < 8; times++) {
       world.sim.console.update(id, { autoShutdownTimeout: 1 });
-      // The user of the other side looks, sees it undone, and is not amused.
+      // The other actor sees the change undone and repeats it.
       world.edit("box", { metadata: { annotations: { [ANNOTATION.reconcileRequestedAt]: `${times}` } } });
       await world.clock.advance(MINUTE);
     }
-    await world.until("it is said", () => world.condition("box", "Stalled")?.reason === "Contended");
+    await world.until("it is reported", () => world.condition("box", "Stalled")?.reason === "Contended");
     expect(calls(world, "PUT", /machines/)).toHaveLength(5);
   });
 
@@ -126,7 +126,7 @@ describe("a life", () => {
     const world = running();
     world.apply("box", { name: "trainer" });
     await world.ready("box");
-    // The mail with the password that Paperspace sends by default must not be set off by automation.
+    // The mail with the password that Paperspace sends by default must not be sent because of automation.
     expect(creates(world)[0]?.body).toMatchObject({
       name: expect.stringMatching(/^box-/),
       emailPassword: false,
@@ -134,7 +134,7 @@ describe("a life", () => {
     expect(onlyMachine(world).settings.name).toBe("trainer");
   });
 
-  it("leaves the machine where the policy says Orphan", async () => {
+  it("leaves the machine where the policy is Orphan", async () => {
     const world = running();
     world.apply("box", { deletionPolicy: "Orphan" });
     await world.ready("box");
@@ -143,7 +143,7 @@ describe("a life", () => {
     expect(onlyMachine(world).state).toBe("ready");
   });
 
-  it("reports a machine that shut itself down and does not fight it, until the user asks", async () => {
+  it("reports a machine that shut itself down and does not restart it, until the user requests it", async () => {
     const world = running();
     world.apply("box", { autoShutdown: { enabled: true, timeoutHours: 1 } });
     await world.ready("box");
@@ -159,7 +159,7 @@ describe("a life", () => {
     await world.until("it runs", () => world.condition("box", "Ready")?.reason === "Available");
   });
 
-  it("stops a machine that the console started while it was made to be off", async () => {
+  it("stops a machine that the console started while it was created to be off", async () => {
     const world = running();
     world.apply("box", { powerState: "Stopped" });
     await world.until("it is made", () => world.machines().some(({ state }) => state === "off"));
@@ -170,7 +170,7 @@ describe("a life", () => {
     expect(calls(world, "PATCH", /start/)).toEqual([]);
   });
 
-  it("starts again a machine that the console stopped, since the spec says Running", async () => {
+  it("starts again a machine that the console stopped, since the spec requests Running", async () => {
     const world = running();
     world.apply("box");
     await world.ready("box");
@@ -210,12 +210,15 @@ describe("a life", () => {
     expect(world.machines().map((machine) => machine.id)).toContain(owned);
   });
 
-  it("says that a machine was deleted elsewhere, and makes no other in its place", async () => {
+  it("reports that a machine was deleted elsewhere, and makes no other instead", async () => {
     const world = running();
     world.apply("box");
     await world.ready("box");
     world.sim.console.delete(onlyMachine(world).id, true);
-    await world.until("it is said", () => world.condition("box", "Stalled")?.reason === "ExternallyDeleted");
+    await world.until(
+      "it is reported",
+      () => world.condition("box", "Stalled")?.reason === "ExternallyDeleted",
+    );
     await world.clock.advance(60 * MINUTE);
     expect(creates(world)).toHaveLength(1);
     world.delete("box");
@@ -225,11 +228,11 @@ describe("a life", () => {
 
 describe("pause", () => {
   it.each([ANNOTATION.paused, ANNOTATION.dryRun])(
-    "%s stops create, power and delete until it is taken off",
+    "%s stops create, power and delete until it is removed",
     async (annotation) => {
       const world = running();
       world.apply("box", {}, { annotations: { [annotation]: "true" } });
-      await world.until("it says so", () => world.condition("box", "Paused")?.status === "True");
+      await world.until("it reports it", () => world.condition("box", "Paused")?.status === "True");
       await world.clock.advance(30 * MINUTE);
       expect(creates(world)).toEqual([]);
       world.edit("box", { metadata: { annotations: { [annotation]: null } } });
@@ -239,7 +242,7 @@ describe("pause", () => {
         spec: { powerState: "Stopped" },
       });
       world.delete("box");
-      await world.until("it says so again", () => world.condition("box", "Stalled") !== undefined);
+      await world.until("it reports it again", () => world.condition("box", "Stalled") !== undefined);
       await world.clock.advance(30 * MINUTE);
       expect(onlyMachine(world).state).toBe("ready");
       world.edit("box", { metadata: { annotations: { [annotation]: null } } });
@@ -250,7 +253,7 @@ describe("pause", () => {
 });
 
 describe("a create that waits for its turn", () => {
-  /** The budget is used up by the first object, so that the second one's create has been announced and waits. */
+  /** The budget is used up by the first object, so that the second one's create has been recorded and waits. */
   async function waiting(flags: string[] = []): Promise<VirtualWorld> {
     const world = running(["--requests-per-second=0.1", "--burst=5", ...flags]);
     world.apply("first");
@@ -258,7 +261,7 @@ describe("a create that waits for its turn", () => {
     world.apply("second");
     const announced = () =>
       world.get("second")?.metadata.annotations?.[ANNOTATION.createPending] !== undefined;
-    await world.until("the second is announced", announced);
+    await world.until("the create of the second is recorded", announced);
     expect(creates(world)).toHaveLength(1);
     return world;
   }
@@ -270,25 +273,25 @@ describe("a create that waits for its turn", () => {
     expect(creates(world)).toHaveLength(1);
   });
 
-  it("is not sent any more once the object is being deleted, and does not keep it", async () => {
+  it("is not sent any more once the object is being deleted, and does not block the deletion", async () => {
     const world = await waiting();
     world.delete("second");
     await world.gone("second");
     expect(creates(world)).toHaveLength(1);
   });
 
-  it("is announced anew when it waited too long, since what is sent late might be given up for lost", async () => {
+  it("is recorded again when it waited too long, since what is sent late might be given up for lost", async () => {
     const world = await waiting(["--send-window=5s"]);
     const announced = world.get("second")?.metadata.annotations?.[ANNOTATION.createPending] ?? "";
     await world.clock.advance(9_000);
-    await world.until("its turn has come", () => {
+    await world.until("it is sent", () => {
       const now = world.get("second")?.metadata.annotations?.[ANNOTATION.createPending];
       return now !== undefined && now !== announced;
     });
     expect(creates(world)).toHaveLength(1);
   });
 
-  it("is not sent by a process that leads no more", async () => {
+  it("is not sent by a process that no longer leads", async () => {
     const world = await waiting();
     const error = new KubeError({ code: "KUBE_UNREACHABLE", message: "no route" });
     // The lease can be neither renewed nor read, and what is sent after its end would be sent beside a new leader.
@@ -328,7 +331,7 @@ describe("the lease", () => {
     await failRenewal(world);
     await world.clock.advance(world.config.retryPeriod);
     await failRenewal(world);
-    // Its pass asks for a look, as the new term knows nothing yet; the next term begins before that look is taken.
+    // Its pass requests a read, as the new term has no facts yet; the next term begins before that read.
     await world.clock.advance(world.config.retryPeriod - 30);
     world.edit("box", { spec: { onExternalDeletion: "Recreate" } });
     await world.until("the edit is observed", () => {
@@ -338,31 +341,31 @@ describe("the lease", () => {
   });
 });
 
-describe("an end that nobody saw to", () => {
+describe("a deletion without the finalizer", () => {
   const metric = async (world: VirtualWorld) =>
     /paperspace_leaked_objects_total\{controller="paperspacemachines"\} (\d+)/.exec(
       await world.metrics(),
     )?.[1];
 
-  it("is told, with what goes on costing, where somebody took the finalizer off", async () => {
+  it("is reported, with what goes on costing, where another actor removed the finalizer", async () => {
     const world = running();
     world.apply("box");
     await world.ready("box");
     world.edit("box", { metadata: { finalizers: null } });
     world.delete("box");
-    await world.until("it is told", () => eventNotes(world, "LeftBehind", "box").length > 0);
+    await world.until("the Event is written", () => eventNotes(world, "LeftBehind", "box").length > 0);
     expect(eventNotes(world, "LeftBehind", "box")[0]).toContain(`machine ${onlyMachine(world).id}`);
     expect(await metric(world)).toBe("1");
   });
 
-  it("is told of a create whose outcome was still open", async () => {
+  it("is reported for a create whose outcome was still open", async () => {
     const world = running();
     world.sim.faults.add({ match: { method: "POST", path: "/machines$" }, do: { cut: "after" } });
     world.apply("box");
     await world.until("it was sent", () => world.machines().length === 1);
     world.edit("box", { metadata: { finalizers: null } });
     world.delete("box");
-    await world.until("it is told", () => eventNotes(world, "LeftBehind", "box").length > 0);
+    await world.until("the Event is written", () => eventNotes(world, "LeftBehind", "box").length > 0);
     expect(eventNotes(world, "LeftBehind", "box")[0]).toContain("whatever came of the create");
   });
 
@@ -387,7 +390,7 @@ describe("identity", () => {
     await world.ready("box");
     world.apply("copy", {}, { annotations: annotationsOf(world) });
     await world.until(
-      "the conflict is said",
+      "the conflict is reported",
       () => world.condition("copy", "Stalled")?.reason === "IdentityConflict",
     );
     world.delete("copy");
@@ -396,7 +399,7 @@ describe("identity", () => {
     expect(creates(world)).toHaveLength(1);
   });
 
-  it("a backup restored without status waits for the user's word, then owns its machine again", async () => {
+  it("a backup restored without status waits for the user's confirmation, then owns its machine again", async () => {
     const world = running();
     world.apply("box");
     await world.ready("box");
@@ -406,7 +409,7 @@ describe("identity", () => {
     world.delete("box");
     world.apply("box", {}, { annotations });
     await world.until(
-      "the conflict is said",
+      "the conflict is reported",
       () => world.condition("box", "Stalled")?.reason === "IdentityConflict",
     );
     const line = world.condition("box", "Stalled")?.message ?? "";
@@ -440,7 +443,7 @@ describe("identity", () => {
       operator.kill();
     };
     world.apply("box");
-    await world.until("it was struck", () => strikes > 0);
+    await world.until("the fault was applied", () => strikes > 0);
     world.start();
     await world.ready("box");
     expect(onlyMachine(world).id).toBe(world.get("box")?.status?.id);
@@ -471,11 +474,14 @@ describe("identity", () => {
 });
 
 describe("credentials", () => {
-  it("says that the key is wrong, does nothing, and recovers when the Secret is mended", async () => {
+  it("reports that the key is wrong, does nothing, and recovers when the Secret is corrected", async () => {
     const world = running(["--key-recheck=1m"]);
     world.secret("a-wrong-key");
     world.apply("box");
-    await world.until("it is said", () => world.condition("box", "Stalled")?.reason === "CredentialsInvalid");
+    await world.until(
+      "it is reported",
+      () => world.condition("box", "Stalled")?.reason === "CredentialsInvalid",
+    );
     await world.clock.advance(10 * MINUTE);
     expect(world.sim.calls.list().length).toBeLessThan(15);
     world.secret("sim-key-alpha");
@@ -485,21 +491,27 @@ describe("credentials", () => {
   it("names the line that makes a missing Secret", async () => {
     const world = running();
     world.apply("box", { credentialsSecretRef: { name: "my-key" } });
-    await world.until("it is said", () => world.condition("box", "Stalled")?.reason === "CredentialsInvalid");
+    await world.until(
+      "it is reported",
+      () => world.condition("box", "Stalled")?.reason === "CredentialsInvalid",
+    );
     expect(world.condition("box", "Stalled")?.message).toContain(
       "kubectl -n default create secret generic my-key",
     );
   });
 
-  it("another team's key never makes a machine look gone, and never lets its object go", async () => {
+  it("another team's key never makes a machine look gone, and never releases its object", async () => {
     const world = running();
     world.apply("box");
     await world.ready("box");
     world.secret("sim-key-beta");
-    // Longer than a Secret that was read is believed.
+    // Longer than the facts of a read Secret are fresh.
     await world.clock.advance(MINUTE);
     world.delete("box");
-    await world.until("it is said", () => world.condition("box", "Stalled")?.reason === "CredentialsInvalid");
+    await world.until(
+      "it is reported",
+      () => world.condition("box", "Stalled")?.reason === "CredentialsInvalid",
+    );
     await world.clock.advance(60 * MINUTE);
     expect(world.get("box")).toBeDefined();
     expect(world.machines()).toHaveLength(1);
@@ -508,7 +520,7 @@ describe("credentials", () => {
     expect(world.machines()).toEqual([]);
   });
 
-  it("keeps the Secret while a machine needs its key, also when a namespace is deleted whole", async () => {
+  it("keeps the Secret while a machine needs its key, also when a whole namespace is deleted", async () => {
     const world = running();
     for (const name of ["a", "b", "c"]) world.apply(name);
     for (const name of ["a", "b", "c"]) await world.ready(name);
@@ -520,7 +532,7 @@ describe("credentials", () => {
     await world.until("the Secret is gone", () => world.getSecret() === undefined);
   });
 
-  it("gives the Secret free with the last machine, and not before", async () => {
+  it("releases the Secret with the last machine, and not before", async () => {
     const world = running();
     for (const name of ["a", "b"]) world.apply(name);
     for (const name of ["a", "b"]) await world.ready(name);
@@ -535,11 +547,14 @@ describe("credentials", () => {
     expect(world.getSecret()?.metadata.finalizers).toEqual(["paperspace.com/finalizer"]);
   });
 
-  it("lets an object go that never owned anything, even without a key", async () => {
+  it("releases an object that never owned anything, even without a key", async () => {
     const world = running();
     world.secret("a-wrong-key");
     world.apply("box");
-    await world.until("it is said", () => world.condition("box", "Stalled")?.reason === "CredentialsInvalid");
+    await world.until(
+      "it is reported",
+      () => world.condition("box", "Stalled")?.reason === "CredentialsInvalid",
+    );
     world.delete("box");
     await world.gone("box");
   });
@@ -564,7 +579,7 @@ describe("a cloud that misbehaves", () => {
     const world = running();
     world.sim.faults.add({ match: once, do: action });
     world.apply("box");
-    await world.until("trouble is said", () => {
+    await world.until("the error is reported", () => {
       const reason = world.condition("box", "Ready")?.reason ?? "";
       return ["ResolvingCreate", "RateLimited", "ApiUnavailable"].includes(reason);
     });
@@ -582,7 +597,7 @@ describe("a cloud that misbehaves", () => {
     expect(world.sim.world.machines.size).toBe(1);
   });
 
-  it("is not fooled by a 404 right after the create, also when the object is deleted then", async () => {
+  it("is not misled by a 404 right after the create, also when the object is deleted then", async () => {
     const world = running();
     world.sim.world.setBehaviour({ getAfterCreateMissMs: 20_000, listAfterCreateMissMs: 20_000 });
     world.apply("box");
@@ -592,10 +607,10 @@ describe("a cloud that misbehaves", () => {
     expect(world.machines()).toEqual([]);
   });
 
-  it("stalls with the API's own words where the spec is refused, and goes on when it is corrected", async () => {
+  it("stalls with the API's own message where the spec is refused, and goes on when it is corrected", async () => {
     const world = running();
     world.apply("box", { templateId: "tnowhere" });
-    await world.until("it is said", () => world.condition("box", "Stalled") !== undefined);
+    await world.until("it is reported", () => world.condition("box", "Stalled") !== undefined);
     expect(world.condition("box", "Stalled")?.message).toMatch(/emplate/);
     await world.clock.advance(5 * MINUTE);
     expect(creates(world)).toHaveLength(1);
@@ -604,12 +619,12 @@ describe("a cloud that misbehaves", () => {
     expect(creates(world)).toHaveLength(2);
   });
 
-  it("calls a machine that never comes on what it is, a lack of capacity, and recovers with it", async () => {
+  it("reports a machine that never starts as a lack of capacity, and recovers with it", async () => {
     const world = running();
     world.sim.world.setCapacity("A4000", "ny2", 0);
     world.apply("box");
     await world.until(
-      "it is said",
+      "it is reported",
       () => world.condition("box", "Stalled")?.reason === "CapacityUnavailable",
     );
     world.sim.world.setCapacity("A4000", "ny2", null);
@@ -617,17 +632,20 @@ describe("a cloud that misbehaves", () => {
     expect(creates(world)).toHaveLength(1);
   });
 
-  it("says that a transition is late, and mends itself when the machine moves on", async () => {
+  it("reports that a transition is late, and recovers when the machine moves on", async () => {
     const world = running();
     world.sim.console.hold("next", "provisioning");
     world.apply("box");
-    await world.until("it is said", () => world.condition("box", "Stalled")?.reason === "TransitionTimedOut");
+    await world.until(
+      "it is reported",
+      () => world.condition("box", "Stalled")?.reason === "TransitionTimedOut",
+    );
     world.sim.console.setState(onlyMachine(world).id, "ready");
     await world.ready("box");
     expect(creates(world)).toHaveLength(1);
   });
 
-  it("says after a while that a machine hangs in what somebody else began, and mends itself", async () => {
+  it("reports after a while that a machine hangs in what another actor began, and recovers", async () => {
     const world = running();
     world.apply("box");
     await world.ready("box");
@@ -645,18 +663,18 @@ describe("a cloud that misbehaves", () => {
     expect(world.get("box")?.status?.operation).toBeUndefined();
   });
 
-  it("tries a start again whose event failed", async () => {
+  it("retries a start whose event failed", async () => {
     const world = running();
     world.apply("box", { powerState: "Stopped" });
     await world.ready("box");
     world.sim.console.failNext({ event: "start", error: "host failure" });
     world.edit("box", { spec: { powerState: "Running" } });
-    await world.until("it is said", () => world.condition("box", "Ready")?.reason === "StartFailed");
+    await world.until("it is reported", () => world.condition("box", "Ready")?.reason === "StartFailed");
     expect(world.condition("box", "Ready")?.message).toContain("host failure");
     await world.ready("box");
   });
 
-  it("gets by without any news: events late, repeated, or not to be had", async () => {
+  it("works without reliable events: late, repeated, or missing", async () => {
     const world = running();
     world.sim.faults.add({ match: { path: "machine-events", times: "always" }, do: { status: 503 } });
     world.apply("box");
@@ -730,7 +748,7 @@ describe("cost", () => {
     for (const name of names) world.apply(name);
     const isReady = (name: string) => world.condition(name, "Ready")?.status === "True";
     while (world.clock.monotonic() < 5 * MINUTE && !names.every(isReady)) await world.clock.advance(10_000);
-    // A machine takes a minute and a bit: none waits for a deadline because news of it were missed.
+    // A machine takes a minute and a bit: none waits for a deadline because an event of it was missed.
     expect(names.filter((name) => !isReady(name))).toEqual([]);
     expect(creates(world)).toHaveLength(fleet);
     expect(calls(world, "GET", /\/machines\/ps/)).toEqual([]);

@@ -1,6 +1,7 @@
 /**
- * Random stories in virtual time, with an API server in memory: see test/support/story.ts. `npm test` plays some,
- * `npm run stories` a thousand others, with a death at every call; test/support/told.ts says how one is played again.
+ * Random scenarios in virtual time, with an API server in memory: see test/support/scenario.ts. `npm test` runs some,
+ * `npm run stories` a thousand others, with a crash at every call; test/support/scenario-runs.ts documents how to
+ * repeat one.
  */
 import { describe, it } from "vitest";
 import { ScenarioRun, scenarios } from "../support/scenario.ts";
@@ -10,7 +11,7 @@ import { VirtualDriver } from "../support/virtual-driver.ts";
 const COUNT = Number(process.env.STORIES ?? 150);
 
 describe("whatever happens", () => {
-  it(`the account ends as the objects say, in ${COUNT} stories`, async () => {
+  it(`the account ends as the objects declare, in ${COUNT} scenarios`, async () => {
     await everyScenario(
       scenarios,
       COUNT,

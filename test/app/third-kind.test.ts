@@ -1,6 +1,6 @@
 /**
- * A third kind under the whole operator (test/support/third-kind.ts): what is promised of every kind comes from the
- * generic parts alone, since it has nothing of its own for it.
+ * A third kind under the whole operator (test/support/third-kind.ts): what holds for every kind comes from the generic
+ * parts alone, since it has nothing of its own for it.
  */
 import { describe, expect, it } from "vitest";
 import { ANNOTATION, FINALIZER } from "../../src/reconcile/record.ts";
@@ -34,7 +34,7 @@ async function ready(spec: Partial<PaperspaceProject["spec"]> = {}) {
 }
 
 describe("a life", () => {
-  it("makes one thing of one object, and gives it the declared name, which a create cannot be found again by", async () => {
+  it("makes one resource of one object, and gives it the declared name, which a create cannot be found again by", async () => {
     const world = running([], { kinds });
     projects(world).apply("lab");
     await projects(world).ready("lab");
@@ -53,7 +53,7 @@ describe("a life", () => {
     expect(writes(world)).toEqual([]);
   });
 
-  it("puts back what somebody else has changed, and not for ever", async () => {
+  it("corrects what another actor has changed, and not for ever", async () => {
     const { world, id } = await ready();
     const { console } = world.sim;
     // Giving it its name at the beginning was the first of five times.
@@ -73,7 +73,7 @@ describe("a life", () => {
     for (const halt of [ANNOTATION.paused, ANNOTATION.dryRun]) {
       annotate(world, { [halt]: "true" });
       projects(world).edit("lab", { spec: { name: `renamed-${halt.length}` } });
-      await world.until("it says so", () => projects(world).condition("lab", "Paused")?.status === "True");
+      await world.until("it reports it", () => projects(world).condition("lab", "Paused")?.status === "True");
       await world.clock.advance(30 * MINUTE);
       expect(writes(world)).toEqual([]);
       annotate(world, { [halt]: null });
@@ -100,7 +100,7 @@ describe("a life", () => {
 });
 
 describe("an end", () => {
-  it("deletes the thing with its object, or leaves it, as deletionPolicy says", async () => {
+  it("deletes the resource with its object, or leaves it, by deletionPolicy", async () => {
     const { world } = await ready();
     projects(world).delete("lab");
     await projects(world).gone("lab");
@@ -112,7 +112,7 @@ describe("an end", () => {
     expect(writes(other.world)).toEqual([]);
   });
 
-  it("elsewhere is said once it is certain, and only by wish is another one made", async () => {
+  it("elsewhere is reported once it is certain, and another one is made only on request", async () => {
     const { world, id } = await ready();
     world.sim.console.deleteProject(id);
     await projects(world).reports("lab", "ExternallyDeleted");
@@ -124,7 +124,7 @@ describe("an end", () => {
     expect(alive(world)[0]?.id).not.toBe(id);
   });
 
-  it("waits for a thing that is only not shown just now", async () => {
+  it("waits for a resource that is missing from reads for a moment", async () => {
     const { world, id } = await ready();
     world.sim.faults.add({
       match: { method: "GET", path: `projects/${id}$` },
@@ -161,7 +161,7 @@ describe("identity", () => {
     expect(alive(world)).toHaveLength(1);
   });
 
-  it("of a copy with its annotations is in conflict: it makes nothing, changes nothing, and goes freely", async () => {
+  it("of a copy with its annotations is in conflict: it makes nothing, changes nothing, and can be deleted freely", async () => {
     const { world } = await ready();
     const annotations = projects(world).get("lab")?.metadata.annotations ?? {};
     projects(world).apply("copy", { name: "mine" }, { annotations });
@@ -174,7 +174,7 @@ describe("identity", () => {
 });
 
 describe("a create whose answer is lost", () => {
-  it("is searched for by its name, and taken", async () => {
+  it("is searched for by its name, and recorded", async () => {
     const world = running([], { kinds });
     world.sim.faults.add({
       match: { method: "POST", path: "projects$" },
@@ -235,7 +235,7 @@ dieEverywhere(
       async run(world) {
         projects(world).apply("lab");
         await world.until(
-          "the create was announced",
+          "the create was recorded",
           () => projects(world).get("lab")?.status?.operation !== undefined || alive(world).length > 0,
         );
         projects(world).delete("lab");
