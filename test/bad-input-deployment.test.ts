@@ -1,6 +1,6 @@
 /**
- * Deployments whose spec, Secrets, keys or answers are wrong: always said in the status, in words that can be acted on,
- * never a crash, never a second deployment, and all is well again once the cause is mended.
+ * Deployments whose spec, Secrets, keys or answers are wrong: always reported in the status, with messages that can be
+ * acted on, never a crash, never a second deployment, and all recovers once the cause is corrected.
  */
 import { afterAll, test as base, beforeAll, beforeEach, describe, expect } from "vitest";
 import type { FaultInput } from "../dev/simulator/faults.ts";
@@ -17,7 +17,7 @@ import { deployed } from "./support/manifest.ts";
 import { STORMS } from "./support/storms.ts";
 
 const NAME = "one";
-/** Its passes come around often, so that what was mended is seen. */
+/** Its resyncs are frequent, so that corrections are noticed. */
 const OFTEN = ["--resync-interval=1s", "--slow-retry=1s"];
 
 type Deployments = TestEnv<PaperspaceDeployment>;
@@ -30,7 +30,7 @@ const keyless = base.extend("testEnv", async ({ onTestFailed }, { onCleanup }) =
   return testEnv;
 });
 
-/** What was asked for under this name. */
+/** The calls for this name. */
 function upserts(testEnv: Deployments, name: string) {
   return testEnv.sim.calls
     .list({ method: "POST", path: "/v1/deployments" })
@@ -41,7 +41,7 @@ function named(testEnv: Deployments, name: string) {
   return testEnv.everDeployed().filter((deployment) => deployment.name === name);
 }
 
-/** Still the process that was started, and not one complaint of its own. */
+/** Still the process that was started, without an error of its own. */
 function expectAlive(testEnv: Deployments): void {
   const [daemon] = testEnv.daemons;
   expect(daemon?.ending).toBeUndefined();
@@ -50,7 +50,7 @@ function expectAlive(testEnv: Deployments): void {
 
 describe.concurrent("API keys", () => {
   keyless(
-    "without a Secret nothing is done, and the line that the message prints mends it",
+    "without a Secret nothing is done, and the line that the message prints corrects it",
     async ({ testEnv }) => {
       await testEnv.daemon();
       await testEnv.apply(deployed(NAME));
@@ -106,7 +106,7 @@ describe("what the spec names and is not there", () => {
     },
   };
 
-  base("each reference to a Secret that is missing says so, and one Secret mends them all", async () => {
+  base("each reference to a missing Secret is reported, and one Secret corrects them all", async () => {
     const testEnv = shared();
     const names = Object.keys(REFERENCES);
     await testEnv.apply(...Object.entries(REFERENCES).map(([name, spec]) => deployed(name, { ...spec })));
@@ -121,7 +121,7 @@ describe("what the spec names and is not there", () => {
     expect(JSON.stringify(testEnv.everDeployed().map(({ specs }) => specs))).not.toContain("s3cr3t");
   });
 
-  base("a ConfigMap is waited for, then its key, and an empty value is said to be none", async () => {
+  base("a ConfigMap is waited for, then its key, and an empty value is reported as missing", async () => {
     const testEnv = shared();
     const env = [{ name: "MODE", valueFrom: { configMapKeyRef: { name: "modes", key: "mode" } } }];
     await testEnv.apply(deployed("mode", { env }));
@@ -156,7 +156,7 @@ describe("what the spec names and is not there", () => {
   });
 
   base(
-    "a change that the API refuses leaves what runs alone, and says so, until it is corrected",
+    "a change that the API refuses leaves what runs alone, and is reported, until it is corrected",
     async () => {
       const testEnv = shared();
       await testEnv.apply(deployed("changed"));
@@ -177,17 +177,20 @@ describe("what the spec names and is not there", () => {
     },
   );
 
-  base("a registry that nobody stored is told by Paperspace, and the right one mends it", async () => {
-    const testEnv = shared();
-    await testEnv.apply(deployed("private", { containerRegistry: "nowhere" }));
-    const { message } = await testEnv.reason("private", "Stalled", "ConfigurationRejected");
-    expect(message).toContain("Container registry nowhere not found");
-    await testEnv.edit("private", { spec: { containerRegistry: null } });
-    await testEnv.ready("private");
-  });
+  base(
+    "a registry that does not exist is reported by Paperspace, and the right one corrects it",
+    async () => {
+      const testEnv = shared();
+      await testEnv.apply(deployed("private", { containerRegistry: "nowhere" }));
+      const { message } = await testEnv.reason("private", "Stalled", "ConfigurationRejected");
+      expect(message).toContain("Container registry nowhere not found");
+      await testEnv.edit("private", { spec: { containerRegistry: null } });
+      await testEnv.ready("private");
+    },
+  );
 
   base(
-    "of two objects of one name the first has the deployment, the second says whose it is, and gets one later",
+    "of two objects of one name the first has the deployment, the second reports the owner, and gets one later",
     async () => {
       const testEnv = shared();
       await testEnv.apply(deployed("first", { name: "twin" }));
@@ -221,8 +224,8 @@ describe("what the spec names and is not there", () => {
   });
 });
 
-/** What breaks the vendor's schema on purpose is asked of a simulator whose traffic is not held against it. */
-describe("what the API server lets in, and Paperspace does not", () => {
+/** What breaks the vendor's schema on purpose is sent to a simulator whose traffic is not checked. */
+describe("what the API server accepts, and Paperspace does not", () => {
   let sim: Simulator;
   let testEnv: Deployments;
   beforeAll(async () => {
@@ -256,7 +259,7 @@ describe("what the API server lets in, and Paperspace does not", () => {
       { type: "git-lfs", name: "w", url: "https://github.com/acme/w" },
     ],
   ] as const)(
-    "a %s that the API refuses (%s) is said in its words, until it is corrected",
+    "a %s that the API refuses (%s) is reported with its message, until it is corrected",
     async ([name, , wrong, right]) => {
       await testEnv.apply(deployed(name, { integrations: [wrong] }));
       const { message } = await testEnv.reason(name, "Stalled", "Refused");
@@ -276,8 +279,8 @@ describe("a create that is answered by", () => {
   const pause = (name: string, paused: "true" | null) =>
     shared().edit(name, { metadata: { annotations: { "paperspace.com/paused": paused } } });
 
-  /** All at once: each waits until it is sure what came of it. Only the applying is one after the other. */
-  base("each of these is struck once", async () => {
+  /** All at once: each waits until its result is certain. Only the applying is one after the other. */
+  base("each of these fails once", async () => {
     const testEnv = shared();
     for (const [storm, { fault, expected }] of Object.entries(STORMS)) {
       const name = nameOf(storm);
@@ -286,16 +289,19 @@ describe("a create that is answered by", () => {
       await testEnv.until(storm, () =>
         testEnv.conditionHistory(name, "Reconciling").some(({ message }) => expected.test(message)),
       );
-      // So that nobody tries again and is struck in another's stead.
+      // So that no retry takes the fault of another object.
       await pause(name, "true");
-      await testEnv.until("the pause is seen", () => testEnv.condition(name, "Paused")?.status === "True");
+      await testEnv.until(
+        "the pause is observed",
+        () => testEnv.condition(name, "Paused")?.status === "True",
+      );
     }
     expect(testEnv.sim.faults.list().map(({ struck }) => struck)).toEqual(Object.keys(STORMS).map(() => 1));
     for (const storm of Object.keys(STORMS)) await pause(nameOf(storm), null);
   });
 
   for (const [storm, { expected, made }] of Object.entries(STORMS))
-    base(`${storm} is said, and leads to exactly one deployment`, async () => {
+    base(`${storm}is reported, and leads to exactly one deployment`, async () => {
       const testEnv = shared();
       const name = nameOf(storm);
       const { status } = await testEnv.ready(name);
@@ -307,7 +313,7 @@ describe("a create that is answered by", () => {
     });
 });
 
-describe.concurrent("while the API is ill", () => {
+describe.concurrent("while the API fails", () => {
   test("a change whose answer takes longer than it would wait to be sent again is sent once", async ({
     testEnv,
   }) => {
@@ -326,7 +332,7 @@ describe.concurrent("while the API is ill", () => {
   test("reads that fail in every way delay a create, a change and a delete, and nothing is lost", async ({
     testEnv,
   }) => {
-    // Each kind of read in two ways. A block page over the runs is asked for again after a minute only.
+    // Each kind of read in two ways. A block page over the runs is retried after a minute only.
     const ill: [string, FaultInput["do"][]][] = [
       ["/auth/session$", [{ status: 503 }, { html: true }]],
       ["/projects/[^/]+/deployments$", [{ truncate: true }, { html: true }]],

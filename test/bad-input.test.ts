@@ -1,6 +1,6 @@
 /**
- * Keys that are missing, wrong or another team's, specs that the API refuses, and answers that are none: always said in
- * the status, never a crash, never a second machine, and all is well again once the cause is mended.
+ * Keys that are missing, wrong or another team's, specs that the API refuses, and invalid answers: always reported in
+ * the status, never a crash, never a second machine, and all recovers once the cause is corrected.
  */
 import { test as base, describe, expect } from "vitest";
 import type { FaultInput } from "../dev/simulator/faults.ts";
@@ -10,7 +10,7 @@ import { manifest } from "./support/manifest.ts";
 import { STORMS } from "./support/storms.ts";
 
 const NAME = "one";
-/** Its passes come around often, so that a Secret that was mended is seen. */
+/** Its resyncs are frequent, so that a corrected Secret is noticed. */
 const OFTEN = ["--resync-interval=1s"];
 
 /** A test whose namespace begins without a Secret. */
@@ -25,7 +25,7 @@ function creates(testEnv: TestEnv) {
   return testEnv.sim.calls.list({ method: "POST", path: "/v1/machines" });
 }
 
-/** Still the process that was started, and not one complaint of its own. */
+/** Still the process that was started, without an error of its own. */
 function expectAlive(testEnv: TestEnv): void {
   const [daemon] = testEnv.daemons;
   expect(daemon?.ending).toBeUndefined();
@@ -34,7 +34,7 @@ function expectAlive(testEnv: TestEnv): void {
 
 describe.concurrent("API keys", () => {
   keyless(
-    "without a Secret nothing is done, and the line that the message prints mends it",
+    "without a Secret nothing is done, and the line that the message prints corrects it",
     async ({ testEnv }) => {
       await testEnv.daemon();
       await testEnv.apply(manifest(NAME));
@@ -49,10 +49,10 @@ describe.concurrent("API keys", () => {
   );
 
   keyless(
-    "a wrong key is said, asked about once and not once an object, and mended by the Secret",
+    "a wrong key is reported, checked once and not once an object, and corrected by the Secret",
     async ({ testEnv }) => {
       await testEnv.secret("sim-key-of-nobody");
-      // Long enough for any host: a request that was given up would be sent again, and be counted.
+      // Long enough for any host: a request that was given up would be retried, and be counted.
       await testEnv.daemon({ flags: ["--key-recheck=1h", "--request-timeout=60s"] });
       const names = ["a", "b", "c", "d"];
       await testEnv.apply(...names.map((name) => manifest(name)));
@@ -71,7 +71,7 @@ describe.concurrent("API keys", () => {
   );
 
   keyless(
-    "a key under another field is told by what the Secret holds, and the spec can name it",
+    "a key under another field is reported with the fields of the Secret, and the spec can name it",
     async ({ testEnv }) => {
       await testEnv.secret("sim-key-alpha", "paperspace-credentials", "token");
       await testEnv.daemon();
@@ -135,7 +135,7 @@ describe("specs that the API refuses", () => {
     ["template", { templateId: "tnowhere" }, { templateId: "t0nspur5" }, "Template tnowhere not found"],
     ["region", { region: "moon1" }, { region: "ny2" }, "Region moon1 does not exist"],
   ] as const)(
-    "a %s that the API does not know is Stalled with its words, until the spec is corrected",
+    "a %s that the API does not know is Stalled with its message, until the spec is corrected",
     async ([what, wrong, right, words]) => {
       const testEnv = shared();
       const name = what.replace(" ", "-");
@@ -160,10 +160,10 @@ describe("a create that is answered by", () => {
   /** The cloud names of one object: the beginning of its name, and a hash. */
   const cloudNames = (name: string) => new RegExp(`^${name.slice(0, 48)}-[0-9a-f]{12}$`);
 
-  /** All at once: each waits until it is sure what came of it. Only the applying is one after the other. */
-  base("each of these is struck once", async () => {
+  /** All at once: each waits until its result is certain. Only the applying is one after the other. */
+  base("each of these fails once", async () => {
     const testEnv = shared();
-    // While the account cannot be listed nobody finds out, and so nobody tries again and is struck in another's stead.
+    // While the account cannot be listed no object retries, so that no retry takes the fault of another object.
     const blind = testEnv.sim.faults.add({
       match: { method: "GET", path: "/machines$", times: "always" },
       do: { status: 503 },
@@ -184,7 +184,7 @@ describe("a create that is answered by", () => {
   });
 
   for (const [storm, { expected, made }] of Object.entries(STORMS))
-    base(`${storm} is said, and leads to exactly one machine`, async () => {
+    base(`${storm}is reported, and leads to exactly one machine`, async () => {
       const testEnv = shared();
       const name = nameOf(storm);
       const { status } = await testEnv.ready(name);
@@ -199,7 +199,7 @@ describe("a create that is answered by", () => {
     });
 });
 
-describe.concurrent("while the API is ill", () => {
+describe.concurrent("while the API fails", () => {
   test("reads that fail in every way delay a create and a delete, and nothing is lost", async ({
     testEnv,
   }) => {
@@ -217,9 +217,7 @@ describe.concurrent("while the API is ill", () => {
     expectAlive(testEnv);
   });
 
-  test("power changes whose answers are lost are found out about, and come about once", async ({
-    testEnv,
-  }) => {
+  test("power changes whose answers are lost are observed, and happen once", async ({ testEnv }) => {
     await testEnv.daemon();
     await testEnv.apply(manifest(NAME));
     await testEnv.ready(NAME);
@@ -236,7 +234,7 @@ describe.concurrent("while the API is ill", () => {
     expect(testEnv.everMade().map(({ state }) => state)).toEqual(["ready"]);
   });
 
-  test("watch lines that are none are read again: no object is missed, none is seen half", async ({
+  test("invalid watch lines cause a new list: no object is missed, none is read partially", async ({
     testEnv,
   }) => {
     const proxy = await KillProxy.open({

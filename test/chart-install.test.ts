@@ -2,8 +2,8 @@
  * The chart in a cluster, by helm itself: install, upgrade, rollback, uninstall; the operator with the rights that the
  * chart gives it and no other; and that none of these rights is one that it does not need.
  *
- * The tests tell one story, so they run in their order, on a control plane that nothing else uses. Its API server streams
- * no lists, as those of Kubernetes 1.30 do not: only there the operator needs the right to list.
+ * The tests are one scenario, so they run in their order, on a control plane that nothing else uses. Its API server
+ * streams no lists, as those of Kubernetes 1.30 do not: only there the operator needs the right to list.
  */
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,11 +33,11 @@ const TAKES = { timeout: 60_000, interval: 100 };
 let plane: ControlPlane;
 let helm: Helm;
 let sim: Simulator;
-/** The release that most of the story is about. */
+/** The release that most of the scenario is about. */
 let release: Release;
-/** Where the machine lives that outlives everything. */
+/** The namespace of the machine that outlives everything. */
 let home: TestEnv;
-/** All that is to be closed, and that has something to tell of a failure. */
+/** All that is to be closed, and that can report about a failure. */
 const testEnvs: TestEnv<PaperspaceDeployment>[] = [];
 let daemon: Daemon | undefined;
 
@@ -45,7 +45,7 @@ const news = () => {
   for (const testEnv of testEnvs) testEnv.news();
 };
 const releaseOf = (name: string, namespace: string) => new Release({ helm, plane, name, namespace });
-/** What every release here is given. */
+/** The values of every release here. */
 const values = (more: Values = {}): Values => ({ ...QUICK, apiUrl: sim.url, ...more });
 const OWN_KEY = { credentials: { existingSecret: "own-key", namespaces: ["keyless"] } };
 const clusterWide = () => values({ ...OWN_KEY, admissionPolicy: { enabled: true, exemptUsers: ["backup"] } });
@@ -68,7 +68,7 @@ async function started(of: Release): Promise<Daemon> {
   return one;
 }
 
-/** A kubectl of somebody else. */
+/** A kubectl of another user. */
 async function as(user: string): Promise<string> {
   return `--kubeconfig=${await plane.kubeconfigFor(user)} --namespace=${home.namespace}`;
 }
@@ -147,7 +147,7 @@ test("objects stored under the previous chart stay valid through an upgrade, and
   await daemon.stop();
 });
 
-test("an upgrade changes what its values say, a rollback takes it back, and no CRD goes on either way", async () => {
+test("an upgrade applies its values, a rollback reverts them, and no CRD is deleted on either way", async () => {
   const argsOf = async () => (await release.deployment()).spec.template.spec.containers[0].args as string[];
   const before = await argsOf();
   const { metadata } = await home.objectsOf.get(home.namespace, "kept");
@@ -181,7 +181,7 @@ test("in the whole cluster the operator needs each right that it has, and no oth
   await expectExactRights(release);
 });
 
-test("who may view or edit a namespace may do the same with our kinds", async () => {
+test("a user who may view or edit a namespace may do the same with our kinds", async () => {
   const viewer = await as("bob");
   const editor = await as("alice");
   await home.kubectl("create rolebinding bob --clusterrole=view --user=bob");
@@ -206,7 +206,7 @@ test("who may view or edit a namespace may do the same with our kinds", async ()
   await home.kubectl(`${editor} delete psd idle --timeout=60s`);
 });
 
-test("with the admission policy only the operator writes its memory, and whoever is exempt", async () => {
+test("with the admission policy only the operator writes its record, and exempt users", async () => {
   const editor = await as("alice");
   const refusal = (annotation: string) =>
     home.refused(`${editor} annotate psm kept --overwrite paperspace.com/${annotation}={}`);
@@ -231,7 +231,7 @@ test("with the admission policy only the operator writes its memory, and whoever
   expect(await home.refused(`${editor} ${FORGERY} --dry-run=server`)).toContain("is the operator's memory");
 });
 
-test("uninstalled, it leaves CRDs and objects, and an installation of the same name takes them up again", async () => {
+test("uninstalled, it leaves CRDs and objects, and an installation of the same name serves them again", async () => {
   await daemon?.stop();
   await release.helm(["uninstall", release.name]);
   expect(await home.refused(`get deployment -n ${release.namespace} ${release.fullname}`)).toContain(
@@ -263,7 +263,7 @@ test("scoped, and of another name, it needs each right that it has, in its names
   await scoped.helm(["uninstall", scoped.name]);
 });
 
-test("narrowed to some Secrets, the others are said to be out of reach, and all else works", async () => {
+test("narrowed to some Secrets, the others are reported as forbidden, and all else works", async () => {
   const narrow = releaseOf("narrow", "narrow-system");
   const machines = await opened();
   const deployments = await openedForDeployments(machines.namespace);
@@ -299,7 +299,7 @@ test("narrowed to some Secrets, the others are said to be out of reach, and all 
   expect(keyed.message).toMatch(
     /^the Secret with the API key cannot be read: .*secrets "other" is forbidden/,
   );
-  const unread = await deployments.until("it is said", () => {
+  const unread = await deployments.until("it is reported", () => {
     const condition = deployments.condition("other", "Ready");
     return condition?.message.includes("forbidden") && condition;
   });
@@ -318,7 +318,7 @@ test("with crds.keep=false the CRDs go with the release, and an operator can sti
   // The object waits for an operator, and the CRD for the object.
   await home.until("it is to go", () => home.get("kept")?.metadata.deletionTimestamp);
   expect(home.machines()).toHaveLength(1);
-  // The other kind has gone already, because there was no object of it: a process that serves it would never be ready.
+  // The other CRD is deleted already, because it had no object: a process that serves it would never be ready.
   const served = { enabledKinds: ["PaperspaceMachine"], crds: { enabled: false } };
   await release.install({ ...clusterWide(), ...served });
   daemon = await started(release);

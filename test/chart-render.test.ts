@@ -1,6 +1,6 @@
 /**
- * What the chart renders, for sets of values that people would install: objects that the API server takes, pods that the
- * restricted standard admits, flags that the operator knows, and no right beyond its own.
+ * What the chart renders, for realistic sets of values: objects that the API server accepts, pods that the restricted
+ * standard admits, flags that the operator has, and no right beyond its own.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -70,7 +70,7 @@ test("helm lint --strict finds nothing, with no value and with every one", async
 });
 
 describe.each(SETS)("with %s", (set) => {
-  test("every object is one that the API server takes, without a field that it does not know", () => {
+  test("every object is one that the API server takes, without an unknown field", () => {
     const args = [...kubeconformArguments(schemas), "-output", "json", "-verbose"];
     const { stdout, stderr } = spawnSync(kubeconform, args, { input: texts[set], encoding: "utf8" });
     expect(stderr).toBe("");
@@ -116,7 +116,7 @@ describe.each(SETS)("with %s", (set) => {
     }
   });
 
-  test("the operator knows every flag and variable, so that no pod dies of its own chart", () => {
+  test("the operator has every flag and variable, so that no pod fails because of its own chart", () => {
     expect(configOf(objects(set))).toBeDefined();
   });
 
@@ -199,7 +199,7 @@ test("a namespace that enforces the restricted standard admits the pod of every 
   }
 });
 
-test("every value that speaks of the operator gets to it as it was meant", () => {
+test("every value for the operator reaches it as intended", () => {
   expect(configOf(objects("everything on"))).toMatchObject({
     paperspaceApiKey: "x",
     apiKeyNamespaces: ["*", "ml"],
@@ -290,7 +290,7 @@ test("the rights of a kind that is not served are not there", () => {
     JSON.stringify(objects(set).flatMap(({ kind, rules }) => (/Role$/.test(kind) ? (rules ?? []) : [])));
   expect(rights("machines only")).not.toMatch(/paperspacedeployments|configmaps/);
   expect(rights("deployments only")).not.toMatch(/paperspacemachines|"delete"/);
-  expect(rights("rights by somebody else")).toBe("[]");
+  expect(rights("rights not by the chart")).toBe("[]");
 });
 
 test("a kind that is new in the registry has its rights without an edit of the chart", async () => {
@@ -347,7 +347,7 @@ test("CRDs are those of crds/, and stay when the release goes, unless that is sw
   expect(crdsOf("CRDs not kept").map(({ metadata }) => metadata.annotations)).toEqual(
     KINDS.map(() => undefined),
   );
-  expect(crdsOf("CRDs by somebody else")).toEqual([]);
+  expect(crdsOf("CRDs not by the chart")).toEqual([]);
 });
 
 test("names and labels fit, however long those of the release are", async () => {
@@ -375,7 +375,7 @@ test("two releases share no cluster-wide object but the CRDs, however alike thei
   expect(names).toEqual([...new Set(names)]);
 });
 
-test("dashboard and alerts speak of metrics that the operator exports, and of its own job", async () => {
+test("dashboard and alerts use metrics that the operator exports, and its own job", async () => {
   const all = objects("metrics, alerts and dashboard");
   const dashboard = JSON.parse(
     only(

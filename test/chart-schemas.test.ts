@@ -1,7 +1,7 @@
 /**
- * What kubeconform says with the schemas that we make of the real API server's document and of our CRDs: it takes an
- * object of every kind that a chart of ours renders, and refuses a field that does not exist, a value of another type,
- * and a kind of which it knows nothing.
+ * The results of kubeconform with the schemas that we make of the real API server's document and of our CRDs: it
+ * accepts an object of every kind that a chart of ours renders, and refuses a field that does not exist, a value of
+ * another type, and an unknown kind.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -65,7 +65,7 @@ interface Sample {
   apiVersion: string;
   kind: string;
   fields: Fields;
-  /** A path to a field, and a value of another type for it; beside it stands a field that does not exist. */
+  /** A path to a field, and a value of another type for it; beside it is a field that does not exist. */
   wrong: [path: string, value: unknown];
 }
 
@@ -175,7 +175,7 @@ interface Verdict {
   msg: string;
 }
 
-/** What kubeconform says of each document. */
+/** The result of kubeconform for each document. */
 function judge(documents: readonly (Fields | string)[]): Verdict[] {
   const input = documents.map((each) => (typeof each === "string" ? each : JSON.stringify(each)));
   const args = [...kubeconformArguments(dir), "-output", "json", "-verbose", "-n", "1"];
@@ -187,7 +187,7 @@ function judge(documents: readonly (Fields | string)[]): Verdict[] {
 const statuses = (verdicts: Verdict[]) => verdicts.map(({ kind, status }) => `${kind} ${status}`).sort();
 const all = (status: string) => SAMPLES.map(({ kind }) => `${kind} ${status}`).sort();
 
-test("there is a sample of every schema, so that none is written which nothing has tried", () => {
+test("there is a sample of every schema, so that none is written without a test", () => {
   const kinds = readdirSync(dir).map((file) => file.split("-")[0]);
   expect(kinds.sort()).toEqual(SAMPLES.map(({ kind }) => kind.toLowerCase()).sort());
 });
@@ -223,7 +223,7 @@ test("an object without a name, a wrong version and a kind that is not ours are 
   ]);
 });
 
-test("a key that stands twice is refused, because the second would win without a word", () => {
+test("a duplicate key is refused, because the second would win silently", () => {
   const [verdict] = judge(["apiVersion: v1\nkind: ConfigMap\nmetadata: {name: it}\ndata:\n  a: x\n  a: y\n"]);
   expect(verdict?.status).toBe("statusError");
 });

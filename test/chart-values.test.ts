@@ -47,7 +47,7 @@ test("values.yaml and the schema hold the same values, so that none is forgotten
   expect(given(defaults, schema).toSorted()).toEqual(expected.toSorted());
 });
 
-test("every value says what it is for", () => {
+test("every value has a description", () => {
   for (const [path, { description = "" }] of described(schema)) expect(description, path).toMatch(/.\.$/);
 });
 
@@ -82,7 +82,7 @@ const WRONG: [what: string, values: Values, named: string][] = [
   ["a name that begins with a digit", { fullnameOverride: "1st" }, "/fullnameOverride"],
   ["a label that is a number", { commonLabels: { year: 2026 } }, "/commonLabels/year"],
   ["yes as text", { crds: { enabled: "yes" } }, "/crds/enabled"],
-  ["a kind that is none", { enabledKinds: ["PaperspaceSnapshot"] }, "/enabledKinds/0"],
+  ["an unknown kind", { enabledKinds: ["PaperspaceSnapshot"] }, "/enabledKinds/0"],
   ["no kind", { enabledKinds: [] }, "/enabledKinds"],
   ["a kind twice", { enabledKinds: ["PaperspaceMachine", "PaperspaceMachine"] }, "/enabledKinds"],
   ["a namespace that cannot be", { watchNamespaces: ["ML"] }, "/watchNamespaces/0"],
@@ -96,7 +96,7 @@ const WRONG: [what: string, values: Values, named: string][] = [
   ["a rate of zero", { rateLimit: { requestsPerSecond: 0 } }, "/rateLimit/requestsPerSecond"],
   ["a burst too small", { rateLimit: { burst: 1 } }, "/rateLimit/burst"],
   ["days", { leaderElection: { leaseDuration: "1d" } }, "/leaderElection/leaseDuration"],
-  ["a level that is none", { logLevel: "verbose" }, "/logLevel"],
+  ["an unknown level", { logLevel: "verbose" }, "/logLevel"],
   ["a list that is text", { rbac: { secretNames: "tokens" } }, "/rbac/secretNames"],
   ["an account that cannot be", { serviceAccount: { name: "-a" } }, "/serviceAccount/name"],
   ["a port too high", { metrics: { service: { port: 70000 } } }, "/metrics/service/port"],

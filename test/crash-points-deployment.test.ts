@@ -1,7 +1,7 @@
 /**
- * The operator of a deployment is killed (SIGKILL) around the writes where it could be lost or made twice, and where its
- * configuration could be sent twice: then there is exactly one, with just the configurations that were asked for. Every
- * moment of all lives is played in virtual time by test/app/crash*.test.ts; here are real processes.
+ * The operator of a deployment is killed (SIGKILL) around the writes where it could be lost or made twice, and where
+ * its configuration could be sent twice: then there is exactly one, with just the configurations that were requested.
+ * Every moment is covered in virtual time by test/app/crash*.test.ts; here are real processes.
  */
 import { describe, expect } from "vitest";
 import type { PaperspaceDeployment } from "../src/kinds/deployment/types.ts";
@@ -11,7 +11,7 @@ import { deployed } from "./support/manifest.ts";
 
 const NAME = "mortal";
 const GOOD = "nginx:1.27";
-/** Paperspace calls it a fatal error at once. */
+/** Paperspace reports a fatal error at once. */
 const BAD = "acme/invalid-config:2";
 
 /** Every one that was ever made, with the images it was to run, oldest first. */
@@ -19,7 +19,7 @@ function images(testEnv: TestEnv<PaperspaceDeployment>): string[][] {
   return testEnv.everDeployed().map(({ specs }) => specs.map(({ data }) => data.image));
 }
 
-/** An upsert that has not been seen for so long is sent again: what comes after a death is soon here then. */
+/** An upsert that has not been seen for so long is sent again: so that what follows a crash happens soon. */
 const SOON = { flags: ["--resend-after=5s"] };
 
 describe.concurrent("exactly one deployment, then none", () => {

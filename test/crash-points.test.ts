@@ -9,7 +9,7 @@ import { type Death, deathsOf, describeDeath, type Life, live } from "./support/
 import { manifest } from "./support/manifest.ts";
 import { isStep, stepOf } from "./support/steps.ts";
 
-/** In the order in which they first come up; Events are written beside, in their own time. */
+/** In the order in which they first appear; Events are written in parallel, later. */
 const CREATE = [
   "takes the lease",
   "reads the Secret",
@@ -39,9 +39,9 @@ const DELETE = [
 ];
 const CREATE_EVENTS = ["writes the Event Creating", "writes the Event Created", "writes the Event Available"];
 const DELETE_EVENTS = ["writes the Event Deleting"];
-/** What Paperspace tells of the machine's own events, told on. */
+/** The machine's own events of Paperspace, as Kubernetes Events. */
 const FORWARDED = ["writes the Event MachineCreated", "writes the Event MachineStarted"];
-/** Come up or not, as the polls happen to fall. */
+/** Happen or not, depending on the polls. */
 const SOMETIMES = [
   "reports the progress",
   "reads the Secret",
@@ -76,9 +76,7 @@ const POLL = "reads the events";
 const inOrder = (steps: readonly string[], known: readonly string[]) =>
   steps.filter((step) => known.includes(step) && step !== POLL);
 
-test("a life without accident takes the steps at which this suite kills, and no other", async ({
-  testEnv,
-}) => {
+test("a run without a crash takes the steps at which this suite kills, and no other", async ({ testEnv }) => {
   const life = await live(testEnv);
   await testEnv.apply(manifest(NAME));
   await oneMachine(testEnv);
@@ -99,7 +97,7 @@ test("a life without accident takes the steps at which this suite kills, and no 
   life.proxy.close();
 });
 
-/** What changes nothing is no worse a moment than the write before it; test/app/crash.test.ts dies there as well. */
+/** What changes nothing is no worse a moment than the write before it; test/app/crash.test.ts kills there as well. */
 const READS = [
   "reads the Secret",
   "checks the key",
@@ -115,7 +113,7 @@ const deletes = deathsOf(writesOf(DELETE));
 const chains = creates.map((create, i) => ({ create, remove: deletes[i % deletes.length] as Death }));
 
 describe.concurrent("exactly one machine, then none", () => {
-  test("killed again and again while it finds out what became of a create, it still makes one machine only", async ({
+  test("killed again and again while it searches for the result of a create, it still makes one machine only", async ({
     testEnv,
   }) => {
     await testEnv.apply(manifest(NAME));

@@ -1,5 +1,5 @@
 /**
- * What Argo CD and Flux go by, asked of a real API server: whether an object that came from Git is seen to differ from Git
+ * What Argo CD and Flux compare, on a real API server: whether an object that came from Git is seen to differ from Git
  * once the operator has worked on it, by client-side and by server-side apply, and whose the fields are.
  */
 import { fileURLToPath } from "node:url";
@@ -22,7 +22,7 @@ interface Managed {
   fieldsV1: Record<string, Record<string, unknown>>;
 }
 
-/** What everybody but the one who applied has written: "f:metadata/f:annotations/f:paperspace.com/record". */
+/** What all managers but the one that applied have written: "f:metadata/f:annotations/f:paperspace.com/record". */
 async function others(kind: string, name: string, applied: string): Promise<string[]> {
   const json = await shared().kubectl(`get ${kind} ${name} --show-managed-fields -o json`);
   const fields = (JSON.parse(json) as { metadata: { managedFields: Managed[] } }).metadata.managedFields;
@@ -57,7 +57,7 @@ describe.each([
   base.each([
     ["psm", manifest],
     ["psd", deployed],
-  ] as const)("%s: nothing differs from Git, and ours is what we said", async (kind, make) => {
+  ] as const)("%s: nothing differs from Git, and our fields are the documented ones", async (kind, make) => {
     const testEnv = shared();
     const name = `${kind}${flags === "" ? "" : "-ssa"}`;
     const object: Manifest = make(name, {}, GIT);

@@ -1,7 +1,7 @@
 /**
- * Whose machine is it? Manifests copied, restored, replaced and applied in a second cluster, as kubectl and backups do
- * it: never a second machine for one object, never a machine deleted by the wrong object, and the way out of a conflict
- * is the line that the condition prints.
+ * Ownership of machines. Manifests copied, restored, replaced and applied in a second cluster, as kubectl and backups
+ * do it: never a second machine for one object, never a machine deleted by the wrong object, and a conflict is resolved
+ * by the line that the condition prints.
  */
 import { describe, expect } from "vitest";
 import { parse, stringify } from "yaml";
@@ -22,7 +22,7 @@ async function backup(testEnv: TestEnv): Promise<Manifest & { status: object }> 
   return object;
 }
 
-/** The disaster: the objects are gone from the cluster, the operator had no say in it. */
+/** The disaster: the objects are gone from the cluster without the operator. */
 async function lose(testEnv: TestEnv): Promise<void> {
   await Promise.all(testEnv.daemons.map((daemon) => daemon.kill()));
   await testEnv.kubectl(`patch psm ${NAME} --type=merge -p '{"metadata":{"finalizers":null}}'`);
@@ -54,7 +54,7 @@ function lastCall(testEnv: TestEnv): number {
 }
 
 describe.concurrent("an object and its machine", () => {
-  test("a manifest copied with its annotations into another namespace owns nothing, and goes without harm", async ({
+  test("a manifest copied with its annotations into another namespace owns nothing, and is deleted without harm", async ({
     testEnv,
   }) => {
     const other = await TestEnv.open({ sim: testEnv.sim });
@@ -117,7 +117,7 @@ describe.concurrent("an object and its machine", () => {
     expect(testEnv.sim.calls.list({ method: "DELETE" })).toEqual([]);
   });
 
-  test("a status restored without the annotations is a conflict as well, however often it is looked at", async ({
+  test("a status restored without the annotations is a conflict as well, however often it is reconciled", async ({
     testEnv,
   }) => {
     await testEnv.daemon({ flags: ["--resync-interval=1s"] });
@@ -132,7 +132,7 @@ describe.concurrent("an object and its machine", () => {
     const { message } = await testEnv.reason(NAME, "Stalled", "IdentityConflict");
     const passes = () => daemon.logged().filter(({ msg }) => msg === "decided").length;
     const before = passes();
-    await testEnv.until("it was looked at three times more", () => passes() >= before + 3);
+    await testEnv.until("it was reconciled three times more", () => passes() >= before + 3);
     await testEnv.reason(NAME, "Stalled", "IdentityConflict");
     expect(writes(testEnv, since)).toEqual([]);
     await followMessage(testEnv, message);
@@ -140,7 +140,7 @@ describe.concurrent("an object and its machine", () => {
     expect(testEnv.everMade()).toHaveLength(1);
   });
 
-  test("kubectl replace without annotations takes nothing away: record and finalizer come back", async ({
+  test("kubectl replace without annotations removes nothing for good: record and finalizer are restored", async ({
     testEnv,
   }) => {
     await testEnv.daemon();

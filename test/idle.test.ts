@@ -34,9 +34,9 @@ test("an idle fleet costs one list a resync: no read of a machine, no poll, no K
   );
   const calls = (since: number) => testEnv.sim.calls.list({ since });
   const lists = (since: number) => testEnv.sim.calls.list({ since, path: LIST, method: "GET" }).length;
-  // What the last turns left behind, such as a poll under way, may still come in.
-  const start = await testEnv.until("it has come to rest", () => {
-    // Two lists can come together, and a poll for what they brought after them.
+  // What the last passes have begun, such as a poll, may still end.
+  const start = await testEnv.until("no more calls are made", () => {
+    // Two lists can coincide, and a poll for what they brought after them.
     const last = calls(0).slice(-4);
     return last.every(({ method, path }) => method === "GET" && path === LIST) && last.at(-1)?.seq;
   });

@@ -1,6 +1,6 @@
 /**
- * The connection, the reflector and the lease against a real kube-apiserver; and the sentences that keep the fake API
- * server of the unit tests honest, on the real one.
+ * The connection, the reflector and the lease against a real kube-apiserver; and the statements that keep the fake API
+ * server of the unit tests correct, on the real one.
  */
 import pino from "pino";
 import { afterAll, beforeAll, expect, inject, test, vi } from "vitest";

@@ -1,6 +1,6 @@
 /**
- * Deployments as their users meet them: kubectl lines typed as they would be, on a real API server, and what becomes of
- * the account. One operator serves the whole file.
+ * Deployments as users work with them: kubectl lines on a real API server, and their effects on the account. One
+ * operator serves the whole file.
  */
 import { test as base, beforeAll, expect } from "vitest";
 import { deploymentDefinition, type PaperspaceDeployment } from "../src/kinds/deployment/types.ts";
@@ -9,7 +9,7 @@ import { deployed } from "./support/manifest.ts";
 import { SCOPED } from "./support/operator-rights.ts";
 
 const PROJECT = "p-alpha";
-/** Its instances never come up, and nothing says that they never will. */
+/** Its instances never come up, and no error reports it. */
 const BAD_IMAGE = "ghcr.io/acme/does-not-exist:2";
 
 /** Resyncs are what finds changes made elsewhere. */
@@ -24,14 +24,14 @@ function rowOf(table: string, name: string): string[] {
   return (rows.find((row) => row.startsWith(`${name} `)) ?? "").trim().split(/\s{2,}/);
 }
 
-/** Of this name, as the account has it. */
+/** The one of this name in the account. */
 function inAccount(name: string) {
   return shared()
     .deployments()
     .filter((deployment) => deployment.name === name);
 }
 
-/** What Paperspace was told last about it. */
+/** Its latest configuration in Paperspace. */
 function configOf(name: string) {
   return inAccount(name)[0]?.specs.at(-1)?.data;
 }
@@ -47,12 +47,12 @@ function uidOf(name: string): string {
   return shared().get(name)?.metadata.uid ?? "";
 }
 
-/** It takes half a minute, so it begins before all others; the last test looks at it. */
+/** It takes half a minute, so it begins before all others; the last test checks it. */
 beforeAll(async () => {
   await shared().apply(deployed("late", { image: BAD_IMAGE, progressDeadlineSeconds: 30 }));
 });
 
-base("a table shows what matters, and every word for the kind finds it", async () => {
+base("a table shows what matters, and every name of the kind finds it", async () => {
   const testEnv = shared();
   await testEnv.apply(deployed("model", { replicas: 2 }));
   await testEnv.kubectl("wait --for=condition=Ready psd/model --timeout=60s");
@@ -88,7 +88,7 @@ base("scale changes the number of instances, and status.replicas follows", async
   });
   await testEnv.kubectl("scale psd/scaled --replicas=0");
   await testEnv.kubectl("wait --for=condition=Ready psd/scaled --timeout=60s");
-  // Asked anew: what is seen here may be a moment behind kubectl.
+  // Read again: the watch may be a moment behind kubectl.
   expect((await testEnv.objectsOf.get(testEnv.namespace, "scaled")).status).toMatchObject({
     replicas: 0,
     readyReplicas: 0,
@@ -100,7 +100,7 @@ base("scale changes the number of instances, and status.replicas follows", async
 });
 
 base(
-  "wait after an apply speaks of the spec just applied: not of a bad one, and of the good one after it",
+  "wait after an apply is about the spec just applied: it fails for a bad one, and succeeds for the good one after it",
   async () => {
     const testEnv = shared();
     const wait = (timeout: string) =>
@@ -123,7 +123,7 @@ base(
   },
 );
 
-base("describe of one whose Secret is missing says which, and the Secret mends it", async () => {
+base("describe of one whose Secret is missing names it, and the Secret corrects it", async () => {
   const testEnv = shared();
   const env = [{ name: "TOKEN", valueFrom: { secretKeyRef: { name: "tokens", key: "hub" } } }];
   await testEnv.apply(deployed("secretless", { env }));
@@ -147,7 +147,7 @@ base("describe of one whose Secret is missing says which, and the Secret mends i
 });
 
 base(
-  "describe of a refused configuration has the API's words, in the conditions and in the Events",
+  "describe of a refused configuration has the API's message, in the conditions and in the Events",
   async () => {
     const testEnv = shared();
     await testEnv.apply(deployed("rejected", { image: "acme/invalid-config:1" }));
@@ -167,7 +167,7 @@ base(
   },
 );
 
-base("paused: nothing is sent until the annotation is taken off, deletion included", async () => {
+base("paused: nothing is sent until the annotation is removed, deletion included", async () => {
   const testEnv = shared();
   await testEnv.apply(deployed("paused", {}, { annotations: { "paperspace.com/paused": "true" } }));
   await testEnv.kubectl("wait --for=condition=Paused psd/paused --timeout=60s");
@@ -176,7 +176,10 @@ base("paused: nothing is sent until the annotation is taken off, deletion includ
   await testEnv.kubectl("wait --for=condition=Ready psd/paused --timeout=60s");
   await testEnv.kubectl("annotate psd paused paperspace.com/paused=true");
   await testEnv.kubectl("scale psd/paused --replicas=2");
-  await testEnv.until("the pause is seen", () => testEnv.condition("paused", "Paused")?.status === "True");
+  await testEnv.until(
+    "the pause is observed",
+    () => testEnv.condition("paused", "Paused")?.status === "True",
+  );
   await testEnv.kubectl("delete psd paused --wait=false");
   await testEnv.reason("paused", "Stalled", "Paused");
   expect(writesOf("paused")).toHaveLength(1);
@@ -187,7 +190,7 @@ base("paused: nothing is sent until the annotation is taken off, deletion includ
   expect(writesOf("paused")).toHaveLength(1);
 });
 
-base("dry-run says what would be done, and does nothing of it", async () => {
+base("dry-run reports what would be done, and does nothing of it", async () => {
   const testEnv = shared();
   const dry = { annotations: { "paperspace.com/dry-run": "true" } };
   const plan = (name: string) => testEnv.get(name)?.status?.plan;
@@ -244,7 +247,7 @@ base("a change made in the console is put back", async () => {
 });
 
 base(
-  "a HorizontalPodAutoscaler may aim at it, and finds in the scale subresource what it asks for",
+  "a HorizontalPodAutoscaler may target it, and finds what it needs in the scale subresource",
   async () => {
     const testEnv = shared();
     await testEnv.apply(deployed("autoscaled", { replicas: 2 }));
@@ -273,7 +276,7 @@ base(
 );
 
 test.skipIf(SCOPED)(
-  "a deleted namespace takes its deployments with it, though its Secrets are deleted at the same time",
+  "a deleted namespace deletes its deployments, though its Secrets are deleted at the same time",
   async ({ testEnv }) => {
     await testEnv.daemon();
     await testEnv.kubectl("create secret generic tokens --from-literal=hub=hf_123");
@@ -288,7 +291,7 @@ test.skipIf(SCOPED)(
   },
 );
 
-base("describe of one that missed its deadline says what its instances say", async () => {
+base("describe of one that missed its deadline has the messages of its instances", async () => {
   const testEnv = shared();
   await testEnv.reason("late", "Stalled", "ProgressDeadlineExceeded");
   await testEnv.eventOf("late", "Warning", "ProgressDeadlineExceeded");

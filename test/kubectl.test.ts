@@ -1,6 +1,6 @@
 /**
- * The operator as its users meet it: kubectl lines typed as they would be, on a real API server, and what becomes of the
- * account. One operator serves the whole file.
+ * The operator as users work with it: kubectl lines on a real API server, and their effects on the account. One
+ * operator serves the whole file.
  */
 import { fileURLToPath } from "node:url";
 import { test as base, expect } from "vitest";
@@ -77,7 +77,7 @@ base("explain shows what a field does, and what it may be", async () => {
   );
 });
 
-base("describe tells the story: conditions, and an Event for each turn", async () => {
+base("describe shows the history: conditions, and an Event for each change", async () => {
   const testEnv = shared();
   await testEnv.apply(manifest("story"));
   const { status } = await testEnv.ready("story");
@@ -89,7 +89,7 @@ base("describe tells the story: conditions, and an Event for each turn", async (
   expect(description).toMatch(/Normal\s+Available\s.*the machine is on/);
 });
 
-base("powerState stops the machine and starts it again, and Ready speaks of the newest spec", async () => {
+base("powerState stops the machine and starts it again, and Ready is about the newest spec", async () => {
   const testEnv = shared();
   await testEnv.apply(manifest("power"));
   const { status } = await testEnv.ready("power");
@@ -107,7 +107,7 @@ base("powerState stops the machine and starts it again, and Ready speaks of the 
   expect(writesOn(status?.id).map(({ path }) => path.split("/").at(-1))).toEqual(["stop", "start"]);
 });
 
-base("a setting changed in the console is put back, one that is not in the spec stays", async () => {
+base("a setting changed in the console is corrected, one that is not in the spec stays", async () => {
   const testEnv = shared();
   await testEnv.apply(manifest("drift", { autoShutdown: { enabled: true, timeoutHours: 8 } }));
   const { status } = await testEnv.ready("drift");
@@ -146,7 +146,7 @@ base("a display name in the spec is given, and kept", async () => {
   expect(testEnv.get("named")?.status?.name).toBe("Ada's workstation");
 });
 
-base("deletionPolicy Orphan lets the object go and leaves the machine as it is", async () => {
+base("deletionPolicy Orphan releases the object and leaves the machine as it is", async () => {
   const testEnv = shared();
   await testEnv.apply(manifest("orphan", { deletionPolicy: "Orphan" }));
   const { status } = await testEnv.ready("orphan");
@@ -155,7 +155,7 @@ base("deletionPolicy Orphan lets the object go and leaves the machine as it is",
   expect(writesOn(status?.id)).toEqual([]);
 });
 
-base("paused: nothing is created until the annotation is taken off", async () => {
+base("paused: nothing is created until the annotation is removed", async () => {
   const testEnv = shared();
   await testEnv.apply(manifest("paused", {}, { annotations: { "paperspace.com/paused": "true" } }));
   await testEnv.kubectl("wait --for=condition=Paused psm/paused --timeout=60s");
@@ -163,12 +163,12 @@ base("paused: nothing is created until the annotation is taken off", async () =>
   await testEnv.kubectl("annotate psm paused paperspace.com/paused-");
   await testEnv.kubectl("wait --for=condition=Ready psm/paused --timeout=60s");
   expect(createsOf("paused")).toHaveLength(1);
-  // Asked anew: what is seen here may be a moment behind kubectl.
+  // Read again: the watch may be a moment behind kubectl.
   const { status } = await testEnv.objectsOf.get(testEnv.namespace, "paused");
   expect(status?.conditions?.map(({ type }) => type)).not.toContain("Paused");
 });
 
-base("paused: neither power nor settings nor deletion reach the machine until it is taken off", async () => {
+base("paused: neither power nor settings nor deletion reach the machine until it is removed", async () => {
   const testEnv = shared();
   await testEnv.apply(manifest("halted"));
   const { status } = await testEnv.ready("halted");
@@ -176,7 +176,10 @@ base("paused: neither power nor settings nor deletion reach the machine until it
   await testEnv.kubectl(
     `patch psm halted --type=merge -p '{"spec":{"powerState":"Stopped","autoShutdown":{"enabled":true}}}'`,
   );
-  await testEnv.until("the pause is seen", () => testEnv.condition("halted", "Paused")?.status === "True");
+  await testEnv.until(
+    "the pause is observed",
+    () => testEnv.condition("halted", "Paused")?.status === "True",
+  );
   await testEnv.kubectl("delete psm halted --wait=false");
   await testEnv.reason("halted", "Stalled", "Paused");
   expect(writesOn(status?.id)).toEqual([]);
@@ -200,7 +203,7 @@ base("adoptId takes a machine over and does not touch it", async () => {
   await testEnv.eventOf("adopted", "Normal", "Adopted");
 });
 
-base("describe tells a newcomer why a machine did not start and what to do, without the logs", async () => {
+base("describe shows a new user why a machine did not start and what to do, without the logs", async () => {
   const testEnv = shared();
   testEnv.sim.console.failNext({ event: "start", error: "GPU has fallen off the bus" });
   await testEnv.apply(manifest("failing"));
@@ -222,7 +225,7 @@ base("describe tells a newcomer why a machine did not start and what to do, with
   await testEnv.kubectl("delete psm failing --timeout=60s");
 });
 
-base("adoptId of a machine that is not there, or that differs, says so and touches nothing", async () => {
+base("adoptId of a machine that is not there, or that differs, is reported and changes nothing", async () => {
   const testEnv = shared();
   const machine = testEnv.sim.console.create(
     TEAM,
@@ -241,7 +244,7 @@ base("adoptId of a machine that is not there, or that differs, says so and touch
 });
 
 test.skipIf(SCOPED)(
-  "a deleted namespace takes its machines with it, where the operator's own key serves it",
+  "a deleted namespace deletes its machines, where the operator's own key serves it",
   async ({ testEnv }) => {
     await testEnv.daemon({ flags: ["--api-key-namespaces=*"], env: { PAPERSPACE_API_KEY: DEMO_KEY } });
     await testEnv.apply(manifest("one"), manifest("two"));
@@ -253,7 +256,7 @@ test.skipIf(SCOPED)(
 );
 
 test.skipIf(SCOPED)(
-  "a deleted namespace takes its machines with it, though its Secret is deleted at the same time",
+  "a deleted namespace deletes its machines, though its Secret is deleted at the same time",
   async ({ testEnv }) => {
     await testEnv.daemon();
     await testEnv.apply(manifest("one"), manifest("two"));

@@ -1,6 +1,5 @@
 /**
- * Two operators and one lease: whoever leads works, the other takes over whatever becomes of it, and there is never a
- * second machine.
+ * Two operators and one lease: the leader works, the other takes over in any case, and there is never a second machine.
  */
 import { describe, expect } from "vitest";
 import { checkConformance, type TestEnv, test } from "./support/cluster.ts";
@@ -9,14 +8,14 @@ import { KillProxy } from "./support/kill-proxy.ts";
 import { manifest } from "./support/manifest.ts";
 
 const NAME = "one";
-/** So that on a busy host, too, nobody loses it who is alive. */
+/** So that on a busy host, too, no running process loses it. */
 const STEADY = ["--lease-duration=6s", "--renew-deadline=5s"];
 
 function leads(testEnv: TestEnv, daemon: Daemon): Promise<boolean> {
   return testEnv.until(`${daemon.name} leads`, () => daemon.hasLed);
 }
 
-/** The first one leads, the second one stands by with a full cache. */
+/** The first one leads, the second one waits with a full cache. */
 async function two(testEnv: TestEnv): Promise<[Daemon, Daemon]> {
   const first = await testEnv.daemon({ flags: STEADY });
   await leads(testEnv, first);
@@ -41,7 +40,7 @@ describe.concurrent("two operators", () => {
     expect(testEnv.everMade()).toHaveLength(1);
   });
 
-  test("the leader dies between a create and its record: the other one finds that very machine", async ({
+  test("the leader is killed between a create and its record: the other one finds the same machine", async ({
     testEnv,
   }) => {
     let first: Daemon | undefined;
@@ -62,7 +61,7 @@ describe.concurrent("two operators", () => {
     expect(testEnv.everMade().map(({ id }) => id)).toEqual([status?.id]);
   });
 
-  test("a leader that stops in order hands over at once, and both end with 0", async ({ testEnv }) => {
+  test("a leader that stops gracefully hands over at once, and both end with 0", async ({ testEnv }) => {
     const [first, second] = await two(testEnv);
     await testEnv.apply(manifest(NAME));
     await testEnv.ready(NAME);
@@ -81,7 +80,7 @@ describe.concurrent("two operators", () => {
     await testEnv.apply(manifest(NAME), manifest("two"));
     await Promise.all([testEnv.ready(NAME), testEnv.ready("two")]);
     first.thaw();
-    await testEnv.until("it sees that it leads no more", () =>
+    await testEnv.until("it observes that it no longer leads", () =>
       first.logged().some(({ msg }) => msg === "no longer leading"),
     );
     await stop(testEnv);

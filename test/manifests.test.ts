@@ -1,5 +1,5 @@
 /**
- * The plain manifests for people without Helm: what the chart renders with its defaults, applied with `kubectl apply -k`
+ * The plain manifests for users without Helm: what the chart renders with its defaults, applied with `kubectl apply -k`
  * to the real API server.
  */
 import { spawnSync } from "node:child_process";
@@ -28,7 +28,7 @@ test("they are what the chart renders: two ways to install must not differ in ri
 });
 
 test("the API server takes all of them, and the pod fits the restricted standard that their namespace enforces", () => {
-  // Its namespace must be there before anything in it can be judged.
+  // Its namespace must exist before anything in it can be validated.
   expect(kubectl("apply", "-f", `${BASE}/namespace.yaml`).stderr).toBe("");
   const { status, stdout, stderr } = kubectl("apply", "-k", BASE, "--dry-run=server");
   expect(stderr).not.toMatch(/forbidden|violate|Error/);
@@ -39,7 +39,7 @@ test("the API server takes all of them, and the pod fits the restricted standard
   );
 });
 
-test("nothing of Helm's own is in them: its marks would make a later helm install stumble", () => {
+test("nothing of Helm's own is in them: its labels would make a later helm install fail", () => {
   const { stdout } = kubectl("kustomize", BASE);
   expect(stdout).not.toMatch(/helm/i);
   expect(stdout).not.toMatch(/resource-policy/);

@@ -1,6 +1,6 @@
 /**
- * `kubectl paperspace` as people type it: a real kubectl that finds it on the PATH, a real API server with its own idea of
- * who may read what, and the simulated Paperspace. No operator runs: the objects' statuses are written by the tests.
+ * `kubectl paperspace` as users type it: a real kubectl that finds it on the PATH, a real API server with its own
+ * authorization, and the simulated Paperspace. No operator runs: the objects' statuses are written by the tests.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -22,7 +22,7 @@ let testEnv: TestEnv;
 let bin: string;
 
 beforeAll(async () => {
-  // Times as they are: what is listed and logged has dates, and --since looks at them.
+  // Times as they are: what is listed and logged has dates, and --since uses them.
   testEnv = await TestEnv.open({ simulation: { speed: 1 } });
   // As `npm install -g .` leaves it: a link of the plugin's name on the PATH. The node there is ours.
   bin = mkdtempSync(join(tmpdir(), "kubectl-paperspace-"));
@@ -66,7 +66,7 @@ const cells = (table: string) =>
     .split("\n")
     .map((row) => row.split(/\s{2,}/));
 
-/** An object with a deployment behind it, whose status says so. */
+/** An object with a deployment behind it, whose status has its id. */
 async function deployment(name: string, spec: object = {}) {
   const { id, runs } = testEnv.sim.console.deployments.create(
     PROJECT,
@@ -85,7 +85,7 @@ async function deployment(name: string, spec: object = {}) {
 }
 
 describe("kubectl", () => {
-  base("finds the plugin, and takes nothing amiss about its file", async () => {
+  base("finds the plugin, and warns about nothing in its file", async () => {
     const { out, err, code } = await type("plugin list");
     expect(out.split("\n")).toContain(join(bin, "kubectl-paperspace"));
     expect(err).not.toContain(bin);
@@ -143,7 +143,7 @@ describe("list", () => {
     expect(JSON.parse(await shown("list registries -o json"))).toMatchObject([{ name: "ghcr" }]);
   });
 
-  base("asks whether hardware is free, for the types that are shown", async () => {
+  base("checks whether hardware is free, for the types that are shown", async () => {
     expect(cells(await shown("list types --name a100 --available --region ny2"))[1]).toEqual([
       "A100",
       "5/5",
@@ -151,7 +151,7 @@ describe("list", () => {
     ]);
   });
 
-  base("reads the Secret with the user's own rights, and says which one is wanting", async () => {
+  base("reads the Secret with the user's own rights, and names the missing one", async () => {
     const user = `ada-${testEnv.namespace}`;
     const kubeconfig = await kubeconfigFor(inject("kubeconfig"), user);
     const line = `list projects -n ${testEnv.namespace} -o name`;
@@ -163,7 +163,7 @@ describe("list", () => {
     expect(await shown(line, { kubeconfig, env: { PAPERSPACE_API_KEY: DEMO_KEY } })).toBe(`${PROJECT}\n`);
     await testEnv.kubectl("create role reader --verb=get --resource=secrets");
     await testEnv.kubectl(`create rolebinding ada --role=reader --user=${user}`);
-    // The API server learns of a right a moment later.
+    // The API server applies a right a moment later.
     await expect
       .poll(() => type(`auth can-i get secrets -n ${testEnv.namespace}`, { kubeconfig }), { timeout: 20_000 })
       .toMatchObject({ code: 0 });
@@ -190,7 +190,7 @@ describe("list", () => {
 });
 
 describe("logs", () => {
-  base("prints the log of a deployment, and ends quietly where nobody reads on", async () => {
+  base("prints the log of a deployment, and ends quietly where the reader is gone", async () => {
     const { id, instances } = await deployment("talker");
     // More than a pipe holds, so that the plugin is still writing when its reader goes.
     const all = Array.from({ length: 300 }, (_, i) => `line ${i} ${"·".repeat(500)}`);
@@ -245,7 +245,7 @@ describe("logs", () => {
   });
 
   base(
-    "says of an object what is wanting: it is not there, it has no deployment, it is a machine",
+    "reports what is wrong with an object: it is not there, it has no deployment, it is a machine",
     async () => {
       await deployment("unborn");
       await testEnv.kubectl(`patch psd unborn --subresource=status --type=merge -p '{"status":{"id":null}}'`);
@@ -262,7 +262,7 @@ describe("logs", () => {
 });
 
 describe("metrics", () => {
-  base("draws what the API says, whatever its shape, and prints it as table and JSON", async () => {
+  base("draws what the API returns, whatever its shape, and prints it as table and JSON", async () => {
     const { id, instances } = await deployment("worker");
     for (const metric of ["requests_total", "requests_per_second", "cpu", "memory", "gpu"])
       expect(await shown(`metrics psd/worker ${metric}`)).toContain(`${metric} · psd/worker\n`);

@@ -1,6 +1,6 @@
 /**
- * The end of an installation whose machines shall stay, as people type it: a real kubectl, a real API server, the simulated
- * Paperspace, and an operator that is stopped on the way.
+ * The end of an installation whose machines must stay, as users type it: a real kubectl, a real API server, the
+ * simulated Paperspace, and an operator that is stopped on the way.
  */
 import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -30,8 +30,9 @@ beforeAll(() => {
 afterAll(() => rmSync(bin, { recursive: true, force: true }));
 
 /**
- * An operator whose lease has the name that the chart gives it, in the namespace where tests have their leases. Others'
- * have another, or they would be taken for this one's; so it is none of the account that a place has for its operators.
+ * An operator whose lease has the name that the chart gives it, in the namespace where tests have their leases. Leases
+ * of other operators have another name, or they would be taken for this one's; so it does not use the account of the
+ * test environment's operators.
  */
 const operator = (testEnv: TestEnv) =>
   testEnv.daemon({
@@ -39,7 +40,7 @@ const operator = (testEnv: TestEnv) =>
     kubeconfig: testEnv.cluster.kubeconfig,
   });
 
-/** A line behind `kubectl paperspace`. Nobody sits at a terminal. */
+/** A line behind `kubectl paperspace`, without a terminal. */
 function release(testEnv: TestEnv, line: string): Promise<CommandResult> {
   return testEnv.shell(
     `export PATH='${bin}':"$PATH"; kubectl paperspace release ${line} --operator-namespace=default`,
@@ -66,7 +67,7 @@ describe("release", () => {
     expect(await finalizers(testEnv, "box")).toEqual([FINALIZER]);
 
     await daemon.stop();
-    // Deleted with nobody there to do it: this is where people come to know the command.
+    // Deleted without an operator: this is where users need the command.
     await testEnv.kubectl("delete psm other --wait=false");
     const refused = await release(testEnv, "--all");
     expect(refused).toMatchObject({ code: 1, err: expect.stringContaining("give --yes") });
@@ -92,7 +93,7 @@ describe("release", () => {
     expect(testEnv.everMade()).toHaveLength(2);
   });
 
-  test("is undone by an operator that starts again: it takes up what is still there", async ({ testEnv }) => {
+  test("is undone by an operator that starts again: it serves what is still there", async ({ testEnv }) => {
     const daemon = await operator(testEnv);
     await testEnv.apply(manifest("box"));
     const id = (await testEnv.ready("box")).status?.id;
@@ -110,9 +111,7 @@ describe("release", () => {
     expect(testEnv.everMade().map((machine) => machine.id)).toEqual([id]);
   });
 
-  test("with --force while an operator runs, finds that out by its finalizer being back", async ({
-    testEnv,
-  }) => {
+  test("with --force while an operator runs, detects that by its restored finalizer", async ({ testEnv }) => {
     await operator(testEnv);
     await testEnv.apply(manifest("box"));
     await testEnv.ready("box");

@@ -1,6 +1,6 @@
 /**
- * Random stories on the real API server, some of those that test/app/scenarios.test.ts tells in virtual time: what the API
- * server in memory is believed to do is what the real one does. REAL_STORIES plays more.
+ * Random scenarios on the real API server, some of those that test/app/scenarios.test.ts runs in virtual time: the API
+ * server in memory behaves like the real one. REAL_STORIES sets how many.
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -14,7 +14,7 @@ describe("whatever happens", () => {
   const sampled = fc.sample(scenarios, { numRuns: COUNT, seed: SEED });
 
   test.concurrent.for(sampled.map((scenario, i) => ({ i, scenario })))(
-    "story $i ends with the account as the objects say",
+    "scenario $i ends with the account as the objects declare",
     { timeout: 300_000 },
     async ({ scenario }) => {
       const driver = await RealDriver.open(scenario);
@@ -28,5 +28,5 @@ describe("whatever happens", () => {
     },
   );
 
-  test("there were stories", () => expect(sampled).toHaveLength(COUNT));
+  test("there were scenarios", () => expect(sampled).toHaveLength(COUNT));
 });

@@ -1,5 +1,5 @@
 /**
- * What the API server lets in of a PaperspaceDeployment: every constraint of the generated schema and every CEL rule
+ * What the API server accepts of a PaperspaceDeployment: every constraint of the generated schema and every CEL rule
  * refuses and accepts, on the real API server, with a message that names the field and the rule, and every refused spec
  * can be corrected. The constraints are read from the CRD itself, so that none can be added without its two cases.
  */
@@ -50,7 +50,7 @@ beforeAll(async () => {
 });
 afterAll(() => testEnv.close());
 
-/** Asks the API server whether it would take this spec; the answer is its message, or undefined for yes. */
+/** A dry run of this spec on the API server: the error message, or undefined where it is accepted. */
 async function objection(spec: Spec): Promise<string | undefined> {
   try {
     await testEnv.kube.request({
@@ -68,7 +68,7 @@ async function objection(spec: Spec): Promise<string | undefined> {
 
 const validate = (change: Spec) => objection(deployed("asked", change).spec);
 
-describe("each constraint of the schema refuses what breaks it by name, and takes what just keeps it", () => {
+describe("each constraint of the schema refuses what breaks it by name, and accepts what just keeps it", () => {
   const sampleOf = (list: Path) => valueAt(fullWith(list), [...list, 0]) as object;
   for (const { rule, path, refused, accepted, message } of casesOf(specSchema, sampleOf)) {
     test(`${shown(path)}: ${rule}`, async () => {
@@ -81,7 +81,7 @@ describe("each constraint of the schema refuses what breaks it by name, and take
     });
   }
 
-  test("and there is no keyword in the schema that these cases do not know, for it would go untested", () => {
+  test("and there is no keyword in the schema without cases here, for it would go untested", () => {
     expect(unknownKeywords(specSchema)).toEqual([]);
   });
 });
@@ -103,7 +103,7 @@ test("specs with every field are taken, and every field has a sample and a descr
   for (const full of FULLS) expect(await objection(full)).toBeUndefined();
 });
 
-test("kubectl explain says what every field is for, down to the headers of a health check", async () => {
+test("kubectl explain describes every field, down to the headers of a health check", async () => {
   const objects = (schema: Schema, path: string): string[] => [
     ...(schema.properties ? [path] : []),
     ...Object.entries(schema.properties ?? {}).flatMap(([field, inner]) =>
@@ -119,14 +119,14 @@ test("kubectl explain says what every field is for, down to the headers of a hea
   expect(error[0]).toContain("How many instances; with autoscaling the least. 0 switches the");
 });
 
-test("a field that does not exist is refused by name, as kubectl asks for by default", async () => {
+test("a field that does not exist is refused by name, as kubectl requests by default", async () => {
   const typo = deployed("typo", { healthchecks: {}, env: [{ name: "A", valueFrom: { secretRef: {} } }] });
   const error = await testEnv.refused("apply -f -", typo);
   expect(error).toContain('unknown field "spec.healthchecks"');
   expect(error).toContain('unknown field "spec.env[0].valueFrom.secretRef"');
 });
 
-test("kubectl shows the same words to the user", async () => {
+test("kubectl shows the same messages to the user", async () => {
   const error = await testEnv.refused(
     "apply -f -",
     deployed("bad", { rollback: "Always", image: undefined, env: [{ name: "A", value: "" }] }),
@@ -138,7 +138,7 @@ test("kubectl shows the same words to the user", async () => {
   expect(error).toContain("spec.env[0].value: Invalid value");
 });
 
-test("what is left out is defaulted, and a fresh object counts as not looked at yet", async () => {
+test("what is left out is defaulted, and a fresh object counts as not observed yet", async () => {
   const scaling = { maxReplicas: 3, metrics: [{ metric: "cpu", value: 60 }] };
   await testEnv.apply(deployed("fresh", { autoscaling: scaling, env: [{ name: "A", value: "1" }] }));
   const { spec, status } = await testEnv.objectsOf.get(testEnv.namespace, "fresh");
@@ -155,7 +155,7 @@ test("what is left out is defaulted, and a fresh object counts as not looked at 
   expect(status).toEqual({ observedGeneration: -1 });
 });
 
-test("with server-side apply two people own a variable each, and each takes back only his own", async () => {
+test("with server-side apply two managers own a variable each, and each removes only its own", async () => {
   const part = (env: object[] | undefined) => deployed("shared", { env });
   const apply = (who: string, env: object[] | undefined) =>
     testEnv.kubectl(`apply --server-side --field-manager=${who} -f -`, part(env));
@@ -199,7 +199,7 @@ async function ofProbes(probe: object): Promise<(string | undefined)[]> {
 const FINE = [undefined, undefined, undefined];
 const refusedBy = (rule: string) => Array(3).fill(expect.stringContaining(rule));
 
-/** CEL rules by their message; each is told here how it refuses and what it lets through. */
+/** CEL rules by their message; each has cases here for what it refuses and what it accepts. */
 const RULES: Record<string, () => Promise<void>> = {
   async "replicas is the least number with autoscaling: it cannot be more than autoscaling.maxReplicas"() {
     const rule = "replicas is the least number with autoscaling";
@@ -315,7 +315,7 @@ const RULES: Record<string, () => Promise<void>> = {
     expect(error).toContain(rule);
     await change(owner, { adoptId: "d1" });
     await change(owner, { adoptId: null });
-    // Written in the moment before the id was: it contradicts, and status and finalizers can be written all the same.
+    // Written right before the id: it contradicts, and status and finalizers can be written all the same.
     const late = await object("adopt-late", { adoptId: "d2" }, { id: "d1" });
     await testEnv.objectsOf.patchStatus(testEnv.namespace, late, { status: { replicas: 1 } });
     await testEnv.objectsOf.mergePatch(testEnv.namespace, late, {
@@ -335,7 +335,7 @@ const PARTS: Spec = {
   accessKeyId: "AKIA1",
   secretAccessKeyRef: REF,
 };
-/** What each type cannot do without. */
+/** The required fields of each type. */
 const NEEDS: Record<string, readonly string[]> = {
   model: ["id"],
   s3: ["url"],
@@ -394,7 +394,7 @@ test("all else can be changed while there is a deployment: it is another configu
   expect(spec).toEqual(full);
 });
 
-test("the status can be written whatever the spec says, another id included: rules bind users, not us", async () => {
+test("the status can be written for any spec, another id included: rules bind users, not the operator", async () => {
   const name = await object("status-writes", { adoptId: "d1" }, { id: "d1" });
   for (const status of [{ replicas: 2 }, { id: "d2" }, { replicas: 3 }])
     expect((await testEnv.objectsOf.patchStatus(testEnv.namespace, name, { status })).status).toMatchObject(

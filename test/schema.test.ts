@@ -1,5 +1,5 @@
 /**
- * What the API server lets in: every constraint of the generated schema and every CEL rule refuses and accepts, on the
+ * What the API server accepts: every constraint of the generated schema and every CEL rule refuses and accepts, on the
  * real API server, with a message that names the field and the rule. The constraints are read from the CRD itself, so
  * that none can be added without its two cases.
  */
@@ -71,7 +71,7 @@ beforeAll(async () => {
 });
 afterAll(() => testEnv.close());
 
-/** Asks the API server whether it would take this spec; the answer is its message, or undefined for yes. */
+/** A dry run of this spec on the API server: the error message, or undefined where it is accepted. */
 async function objection(spec: Spec): Promise<string | undefined> {
   try {
     await testEnv.kube.request({
@@ -100,7 +100,7 @@ function withValue(path: Path, value: unknown): Spec {
   return spec;
 }
 
-describe("each constraint of the schema refuses what breaks it by name, and takes what just keeps it", () => {
+describe("each constraint of the schema refuses what breaks it by name, and accepts what just keeps it", () => {
   for (const { rule, path, refused, accepted, message } of casesOf(specSchema)) {
     test(`${shown(path)}: ${rule}`, async () => {
       for (const value of refused) {
@@ -112,7 +112,7 @@ describe("each constraint of the schema refuses what breaks it by name, and take
     });
   }
 
-  test("and there is no keyword in the schema that these cases do not know, for it would go untested", () => {
+  test("and there is no keyword in the schema without cases here, for it would go untested", () => {
     expect(unknownKeywords(specSchema)).toEqual([]);
   });
 });
@@ -130,13 +130,13 @@ test("a spec with every field is taken, and every field has a sample and a descr
   expect(await objection(FULL)).toBeUndefined();
 });
 
-test("a field that does not exist is refused by name, as kubectl asks for by default", async () => {
+test("a field that does not exist is refused by name, as kubectl requests by default", async () => {
   expect(await testEnv.refused("apply -f -", manifest("typo", { powerstate: "Stopped" }))).toContain(
     'unknown field "spec.powerstate"',
   );
 });
 
-test("kubectl shows the same words to the user", async () => {
+test("kubectl shows the same messages to the user", async () => {
   const error = await testEnv.refused(
     "apply -f -",
     manifest("bad", { powerState: "On", machineType: undefined }),
@@ -145,7 +145,7 @@ test("kubectl shows the same words to the user", async () => {
   expect(error).toContain("spec.machineType: Required value");
 });
 
-test("what is left out is defaulted, and a fresh object counts as not looked at yet", async () => {
+test("what is left out is defaulted, and a fresh object counts as not observed yet", async () => {
   await testEnv.apply(manifest("fresh"));
   const { spec, status } = await testEnv.objectsOf.get(testEnv.namespace, "fresh");
   expect(spec).toEqual({
@@ -162,7 +162,7 @@ test("what is left out is defaulted, and a fresh object counts as not looked at 
 const BOUND =
   "cannot be changed once the machine exists: put the old value back, or delete this object and make another";
 
-/** CEL rules by their message; each is told here how it refuses and what it lets through. */
+/** CEL rules by their message; each has cases here for what it refuses and what it accepts. */
 const RULES: Record<string, () => Promise<void>> = {
   async "templateId and diskSize are needed to create a machine (or adoptId to take one over)"() {
     const rule = "templateId and diskSize are needed";
@@ -191,7 +191,7 @@ const RULES: Record<string, () => Promise<void>> = {
     expect(await refusal(taken, { onExternalDeletion: "Recreate" })).toContain(rule);
     await change(taken, { onExternalDeletion: "Recreate", adoptId: null });
     expect(await refusal(taken, { adoptId: "ps1" })).toContain(rule);
-    // Also where nobody knew a template: one is given then, for what is to be made.
+    // Also without a template before: one is given then, for what is to be made.
     const bare = { adoptId: "ps1", templateId: undefined, diskSize: undefined };
     const storageTotal = 100 * 1024 ** 3;
     const adopted = await object("recreate-adopted", bare, { id: "ps1", storageTotal });
@@ -235,7 +235,7 @@ const RULES: Record<string, () => Promise<void>> = {
     expect(await refusal(bound, { emailPassword: null })).toContain(`emailPassword ${BOUND}`);
     const silent = await object("emailpassword-silent", {}, { id: "ps1" });
     expect(await refusal(silent, { emailPassword: true })).toContain(`emailPassword ${BOUND}`);
-    // To write the default down, or to strike it out, changes nothing.
+    // To write the default, or to remove it, changes nothing.
     await change(silent, { emailPassword: false });
     await change(silent, { emailPassword: null });
   },
@@ -258,7 +258,7 @@ const RULES: Record<string, () => Promise<void>> = {
     // By way of adoptId neither: left out first, a smaller one could be given then.
     expect(await refusal(seen, { adoptId: "ps1", diskSize: null })).toContain(rule);
 
-    // Sizes are counted in many ways; what the machine has is what it has.
+    // Sizes are counted in many ways; the size of the machine is always allowed.
     for (const odd of [storageTotal + 4096, 100 * 1000 ** 3, 100]) {
       const name = await object(`disk-odd-${odd}`, { diskSize: 100 }, { id: "ps1", storageTotal: odd });
       await change(name, { diskSize: 500 });
@@ -281,7 +281,7 @@ const RULES: Record<string, () => Promise<void>> = {
     expect(await refusal(owner, { adoptId: "psother" })).toContain(rule);
     await change(owner, { adoptId: "psowned" });
     await change(owner, { adoptId: null });
-    // Written in the moment before the id was: it contradicts, and status and finalizers can be written all the same.
+    // Written right before the id: it contradicts, and status and finalizers can be written all the same.
     const late = await object("adopt-late", { adoptId: "psother" }, { id: "psowned" });
     await testEnv.objectsOf.patchStatus(testEnv.namespace, late, { status: { state: "ready" } });
     await testEnv.objectsOf.mergePatch(testEnv.namespace, late, {
@@ -340,14 +340,14 @@ describe("each CEL rule refuses and accepts", () => {
   });
 });
 
-test("machineType can be changed while there is a machine, alone or with the disk: nobody makes it anew for a GPU", async () => {
+test("machineType can be changed while there is a machine, alone or with the disk: a new GPU needs no new machine", async () => {
   const name = await object("resize", {}, { id: "ps1", storageTotal: 50 * 1024 ** 3 });
   expect((await change(name, { machineType: "C5" })).spec.machineType).toBe("C5");
   const { spec } = await change(name, { machineType: "A6000", diskSize: 250 });
   expect(spec).toMatchObject({ machineType: "A6000", diskSize: 250 });
 });
 
-test("the status of an object with a machine can be written whatever the spec says: rules bind users, not us", async () => {
+test("the status of an object with a machine can be written for any spec: rules bind users, not the operator", async () => {
   const name = await object("status-writes", {}, { id: "ps1" });
   const { status } = await testEnv.objectsOf.patchStatus(testEnv.namespace, name, {
     status: { state: "ready" },
@@ -386,7 +386,7 @@ describe("an object that was stored before the new fields came, with a machine",
   });
 
   for (const field of fresh.filter((each) => !bound.includes(each)))
-    test(`${field} can be set on it, and powerState with it: nobody makes a machine anew for that`, async () => {
+    test(`${field} can be set on it, and powerState with it: it needs no new machine`, async () => {
       const spec = {
         powerState: "Stopped",
         [field]: field === "onExternalDeletion" ? "Recreate" : FULL[field],

@@ -136,7 +136,7 @@ export function* everyCase(): Generator<Case> {
 
 interface What {
   writer: Writer;
-  cloud: Knowledge;
+  cloud: CloudState;
   first: ReportedOutcome | undefined;
   outcome: ReportedOutcome;
   halted: OwnershipFacts["halted"];
