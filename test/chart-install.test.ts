@@ -126,7 +126,7 @@ test("objects stored under the previous chart stay valid through an upgrade, and
   await home.kubectl(`wait --for=condition=Established ${CRDS}`);
   await vi.waitFor(() => home.kubectl("get psd"), TAKES);
   const stored = (name: string) => home.objectsOf.get(home.namespace, name);
-  // The resource version among it, so that nobody wrote to them.
+  // The resource version among it, so that nothing wrote to them.
   expect(await Promise.all(objects.map(({ metadata }) => stored(metadata.name)))).toMatchObject(before);
   const again = await home.kubectl("apply -f -", objects.map((object) => stringify(object)).join("---\n"));
   expect(again).toMatch(/^(.* unchanged\n){2}$/);

@@ -63,9 +63,9 @@ afterAll(() => rmSync(schemas, { recursive: true, force: true }));
 
 test("helm lint --strict finds nothing, with no value and with every one", async () => {
   for (const values of [{}, EVERYTHING]) {
-    const said = await helm.run(["lint", "--strict", CHART, "--values=-"], values);
-    expect(said).toContain("1 chart(s) linted, 0 chart(s) failed");
-    expect(said).not.toMatch(/WARNING|ERROR/);
+    const output = await helm.run(["lint", "--strict", CHART, "--values=-"], values);
+    expect(output).toContain("1 chart(s) linted, 0 chart(s) failed");
+    expect(output).not.toMatch(/WARNING|ERROR/);
   }
 });
 
@@ -184,8 +184,8 @@ test("a namespace that enforces the restricted standard admits the pod of every 
       return { apiVersion: "v1", kind: "Pod", metadata: { ...metadata, name: `pod-${index}` }, spec: here };
     });
     const list = (items: object[]) => ({ apiVersion: "v1", kind: "List", items });
-    const said = await testEnv.kubectl("create --dry-run=server -f -", list(pods));
-    expect(said.match(/created/g)).toHaveLength(SETS.length);
+    const output = await testEnv.kubectl("create --dry-run=server -f -", list(pods));
+    expect(output.match(/created/g)).toHaveLength(SETS.length);
     // And it would refuse another.
     const [{ spec: bad }] = structuredClone(pods) as [(typeof pods)[0]];
     delete bad.containers[0].securityContext.allowPrivilegeEscalation;

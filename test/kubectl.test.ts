@@ -79,10 +79,10 @@ base("explain shows what a field does, and what it may be", async () => {
 
 base("describe shows the history: conditions, and an Event for each change", async () => {
   const testEnv = shared();
-  await testEnv.apply(manifest("story"));
-  const { status } = await testEnv.ready("story");
-  await testEnv.eventOf("story", "Normal", "Available");
-  const description = await testEnv.kubectl("describe psm story");
+  await testEnv.apply(manifest("history"));
+  const { status } = await testEnv.ready("history");
+  await testEnv.eventOf("history", "Normal", "Available");
+  const description = await testEnv.kubectl("describe psm history");
   expect(description).toMatch(new RegExp(`Id:\\s+${status?.id}`));
   expect(description).toMatch(/Message:\s+the machine is on and ready\s[\s\S]*Type:\s+Ready/);
   expect(description).toMatch(/Normal\s+Created\s.*created ps/);

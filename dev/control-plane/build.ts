@@ -77,7 +77,7 @@ function goEnvironment({ module, guard, env }: BuildContext): NodeJS.ProcessEnv 
 
 /**
  * GOTOOLCHAIN stays as the host has it: with the default, `auto`, an older Go (from 1.21 on) fetches the one that
- * go.mod requires, from where the modules come from anyway; a host that says `local` means it, and gets a clear error.
+ * go.mod requires, from where the modules come from anyway; a host that sets `local` gets a clear error.
  */
 async function checkGo({ module, signal }: BuildContext, env: NodeJS.ProcessEnv): Promise<void> {
   const go = await run("go", ["env", "GOVERSION"], module.moduleDir, env, signal);

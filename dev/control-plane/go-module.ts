@@ -72,7 +72,7 @@ export function cacheFolderOf(root: string, versions: string, module: GoModule):
   return join(root, `${versions}-${module.os}-${module.arch}-${module.fingerprint}`);
 }
 
-/** "1.26" of "1.26.0", as people name a Go. */
+/** "1.26" of "1.26.0", as Go versions are usually named. */
 export function goVersion({ go }: GoModule): string {
   return go.split(".").slice(0, 2).join(".");
 }

@@ -105,7 +105,7 @@ describe("a machine from Git", { timeout: 60_000 }, () => {
     world.edit("box", { metadata: { annotations: { [ANNOTATION.paused]: null } } });
     await world.ready("box");
 
-    world.secret("a-key-that-nobody-knows");
+    world.secret("an-unknown-key");
     world.edit("box", { metadata: { annotations: { [ANNOTATION.restartRequestedAt]: "now" } } });
     await world.clock.advance(20 * MINUTE);
     world.delete("box");
@@ -157,7 +157,7 @@ describe("a deployment from Git", { timeout: 60_000 }, () => {
     const created = objects().length;
 
     const { id } = onlyDeployment(world);
-    world.sim.console.deployments.edit(id, { image: "ghcr.io/somebody/else:1" });
+    world.sim.console.deployments.edit(id, { image: "ghcr.io/other/image:1" });
     await world.until("the drift is noticed", () => objects().length > created);
     await world.deployments.ready("web");
     expect(shown(objects().slice(created - 1))).toEqual(["Healthy", "Progressing", "Healthy"]);

@@ -24,7 +24,7 @@ async function walk(behaviour: Partial<Behaviour> = {}, headers: Record<string, 
     restorePointFrequency: "shutdown",
   });
   const path = `/machines/${data.id}`;
-  const around = await surroundings(ok, data.id);
+  const around = await otherOperations(ok, data.id);
   const projects = await inProjects(ok);
   const deployments = await deploymentsOf(sim, ok);
   const everything = async () => {
@@ -88,7 +88,7 @@ async function walk(behaviour: Partial<Behaviour> = {}, headers: Record<string, 
 type Step = [method: string, path: string, body?: unknown];
 
 /** What a machine can touch: made at once, to be read and written on the way. */
-async function surroundings(ok: ReturnType<typeof setUp>["ok"], machineId: string) {
+async function otherOperations(ok: ReturnType<typeof setUp>["ok"], machineId: string) {
   const network = await ok<{ id: string }>("POST", "/private-networks", { name: "lab", region: "ny2" });
   const { ip } = await ok<{ ip: string }>("POST", "/public-ips", { region: "ny2" });
   const made = async (path: string) =>

@@ -99,7 +99,7 @@ export class Faults {
     return fault;
   }
 
-  /** What is in place, the used-up ones included. */
+  /** The active faults, the used-up ones included. */
   list(): Fault[] {
     return this.#placed.map(({ pattern: _, ...fault }) => fault);
   }

@@ -18,7 +18,7 @@ export function issuesOf(schema: TSchema, value: unknown): Issue[] {
   return (
     validator
       .Errors(value)
-      // An unknown field is told twice, once as "schema is false": the other one names it.
+      // An unknown field is reported twice, once as "schema is false": the other one names it.
       .filter((e) => e.keyword !== "boolean")
       .map((e) => {
         const extra = (e.params as { additionalProperties?: string[] }).additionalProperties;

@@ -28,7 +28,7 @@ import type { VirtualWorld } from "../support/virtual-world.ts";
 checkTraffic();
 
 const GOOD = "ghcr.io/acme/model:1";
-const MEDDLED = "ghcr.io/acme/meddled:1";
+const CHANGED = "ghcr.io/acme/changed:1";
 const hand = (world: VirtualWorld) => world.sim.console.deployments;
 
 /** Most fields of a spec. */
@@ -53,14 +53,14 @@ const RICH: Partial<DeploymentSpec> = {
 
 describe("an edit in the console", () => {
   it.each([
-    { image: MEDDLED },
+    { image: CHANGED },
     { enabled: false },
     { resources: { replicas: 4 } },
     { env: [{ name: "X", value: "y" }] },
     { name: "renamed" },
     { basicAuthKey: "door" },
     { healthChecks: { liveness: { path: "/other" } } },
-    { region: "ams1", image: MEDDLED },
+    { region: "ams1", image: CHANGED },
   ])("is put back: %j", async (change) => {
     const world = await ready();
     hand(world).edit(deployment(world).id, change);
@@ -117,7 +117,7 @@ describe("an edit in the console", () => {
   it("five times within ten minutes ends the corrections: Contended, until the spec changes", async () => {
     const world = await ready({}, ["--resync-interval=30s"]);
     for (let i = 0; i < 12; i++) {
-      hand(world).edit(deployment(world).id, { image: `${MEDDLED}-${i}` });
+      hand(world).edit(deployment(world).id, { image: `${CHANGED}-${i}` });
       await world.clock.advance(45_000);
       if (reason(world) === "Contended") break;
     }
@@ -143,14 +143,14 @@ describe("an edit in the console", () => {
   it("is left alone under pause, and shown under dry-run", async () => {
     const world = await ready();
     annotate(world, { [ANNOTATION.paused]: "true" });
-    hand(world).edit(deployment(world).id, { image: MEDDLED });
+    hand(world).edit(deployment(world).id, { image: CHANGED });
     await world.clock.advance(30 * MINUTE);
     expect(reason(world, "Synced")).toBe("Drifted");
     expect(reason(world, "Paused")).toBe("Paused");
     annotate(world, { [ANNOTATION.paused]: null, [ANNOTATION.dryRun]: "true" });
     await world.until("the plan is there", () => (status(world)?.plan ?? []).length > 0);
     expect(status(world)?.plan).toEqual([
-      { action: "Deploy", field: "image", from: JSON.stringify(MEDDLED), to: JSON.stringify(GOOD) },
+      { action: "Deploy", field: "image", from: JSON.stringify(CHANGED), to: JSON.stringify(GOOD) },
     ]);
     expect(upserts(world)).toEqual([]);
     annotate(world, { [ANNOTATION.dryRun]: null });

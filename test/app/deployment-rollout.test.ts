@@ -250,7 +250,7 @@ describe("rollback OnFailure", () => {
       "it is back",
       () => reason(world) === "RolledBack" && condition(world, "Healthy")?.status === "True",
     );
-    console_(world).edit(deployment(world).id, { image: "acme/meddled" });
+    console_(world).edit(deployment(world).id, { image: "acme/changed" });
     await world.clock.advance(15 * MINUTE);
     expect(stored(world)?.image).toBe(GOOD);
     expect(reason(world)).toBe("RolledBack");

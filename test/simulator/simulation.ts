@@ -13,7 +13,7 @@ import {
 import type { EventView, MachineView } from "../../dev/simulator/world/records.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 
-/** Loaded once: compiling it anew for every test would be most of their time. */
+/** Loaded once: compiling it for every test would be most of their time. */
 export const vendor = VendorSchema.load(DEFAULT_VENDOR_OPENAPI);
 
 export const ALPHA = "sim-key-alpha";

@@ -138,7 +138,7 @@ export class DeploymentScenarioRun {
       this.#checks.checkOnePerObject();
     }
     await this.#quiet();
-    await this.#driver.until("all report the truth", () =>
+    await this.#driver.until("all report correctly", () =>
       NAMES.every((name) => this.#checks.isSettled(name)),
     );
     await this.#recover();
@@ -270,7 +270,7 @@ export class DeploymentScenarioRun {
         return deployments.edit(
           id,
           dice.of<Parameters<typeof deployments.edit>[1]>(
-            { image: "acme/meddled:1" },
+            { image: "acme/changed:1" },
             { env: [] },
             { resources: { replicas: 3 } },
             { basicAuthKey: "a-key" },

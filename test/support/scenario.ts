@@ -283,7 +283,7 @@ export class ScenarioRun {
       case "console: settings":
         return console.update(id, {
           autoShutdownEnabled: dice.chance(0.5),
-          ...(dice.chance(0.3) && { name: "meddled" }),
+          ...(dice.chance(0.3) && { name: "changed" }),
           ...(dice.chance(0.3) && { publicIpType: dice.of("static", "dynamic", "none") }),
           ...(dice.chance(0.3) && { networkId: dice.of(...NETWORKS) }),
         });

@@ -9,7 +9,7 @@ import type { KubeObject } from "../../src/kube/objects.ts";
 import { Resource } from "../../src/kube/resource.ts";
 import type { Schema } from "./schema-cases.ts";
 
-/** Of the spec, before hardware, network, people and the rest came into it. */
+/** Of the spec, before hardware, network, accessors and others were added. */
 export const FIELDS_BEFORE = [
   "name",
   "machineType",
@@ -58,7 +58,7 @@ export class Upgrade {
   readonly #crds: Resource<KubeObject>;
   readonly #name: string;
 
-  /** `group` must be nobody else's. */
+  /** `group` must not be in use. */
   constructor(kube: KubeConnection, group: string) {
     const type = { group, version: "v1alpha1", plural: "storedmachines", kind: "StoredMachine" };
     this.machines = new Resource(kube, { ...type, namespaced: true });

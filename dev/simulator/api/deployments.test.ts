@@ -45,7 +45,7 @@ describe("the body of an upsert", () => {
       "/config/integrations/0",
     ],
     ["the fields of another version", { apiVersion: "v0alpha0" }, "/config/resources"],
-  ])("is refused for %s, with the place", async (_, change, path) => {
+  ])("is refused for %s, with the path", async (_, change, path) => {
     const { submit, sim } = setUpLoosely();
     const answer = await submit(change);
     expect(answer.status).toBe(400);

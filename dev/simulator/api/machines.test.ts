@@ -101,7 +101,7 @@ describe("capacity and resizing", () => {
     expect(sim.world.hasCapacity("A4000", "ny2")).toBe(true);
   });
 
-  it("does not take a running machine's own place from it while its disk grows", async () => {
+  it("keeps a running machine's own capacity while its disk grows", async () => {
     const { clock, sim, ok, machine, machineIn } = setUpConforming({
       behaviour: { updateWhileRunning: "accept", upgradeEndsIn: "previous" },
     });

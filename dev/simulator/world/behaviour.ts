@@ -246,7 +246,7 @@ export const CHOICES = {
   snapshotsOfDeleted: ["gone", "kept"],
   /** State that a machine must be in to be put back to a snapshot ("not documented"). */
   restoreNeeds: ["any", "off"],
-  /** DELETE of the snapshot that a restore point rests on: the machine loses it, or it is refused (not documented). */
+  /** DELETE of the snapshot that a restore point uses: the machine loses it, or it is refused (not documented). */
   deleteRestorePoint: ["accept", "refuse"],
   /** State that a machine must be in to become a template (not documented). */
   templateNeeds: ["any", "off"],

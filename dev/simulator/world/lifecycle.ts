@@ -193,7 +193,7 @@ function renewDesktopAtStart(world: World, machine: MachineRecord): void {
   if (world.behaviour.desktopPasswordRenewed === "start") machine.desktopRenewals++;
 }
 
-/** A new request takes the place of what lay ahead; one that is stuck comes loose. */
+/** A new request replaces the pending steps and frees a machine that is stuck. */
 function takeOver<N extends EventName | null>(world: World, machine: MachineRecord, name: N) {
   world.dropPlans(machine);
   world.cancelEvents(machine);

@@ -128,7 +128,7 @@ function beginDeletion(world: World, snapshot: SnapshotRecord): EventRecord {
   const event = world.openEvent(machineOf(world, snapshot), "snapshot-delete");
   snapshot.deleting = event;
   world.later(world.behaviour.snapshotDeleteMs, () => {
-    // Another deletion may have taken the place of one that was cancelled.
+    // Another deletion may have replaced one that was cancelled.
     if (snapshot.deleting === event) snapshot.deleting = null;
     if (world.finishEvent(event)) drop(world, snapshot);
   });
@@ -149,7 +149,7 @@ function putBack(world: World, machine: MachineRecord, snapshot: SnapshotRecord,
   });
 }
 
-/** No restore point rests any more on what is gone. */
+/** Removes a deleted snapshot from all restore points. */
 function drop(world: World, snapshot: SnapshotRecord): void {
   world.snapshots.delete(snapshot.id);
   const { settings } = machineOf(world, snapshot);

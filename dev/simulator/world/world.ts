@@ -261,7 +261,7 @@ export class World {
     return stop;
   }
 
-  /** A transition of one machine: called off when another one takes its place. */
+  /** A transition of one machine: cancelled when another one replaces it. */
   plan(machine: MachineRecord, ms: number, fn: () => void): void {
     // A machine that got stuck (holdAt) goes nowhere until the next request.
     if (machine.holdAt === machine.state) return;
@@ -333,7 +333,7 @@ export class World {
     Object.assign(event, { state: "error", error, dtFinished: this.iso() });
   }
 
-  /** Cancels what still runs for a machine, because another request took its place; side work only when `all` ends. */
+  /** Cancels what still runs for a machine, because another request replaced it; side work only when `all` ends. */
   cancelEvents(machine: MachineRecord, all = false): void {
     for (const event of this.events.values()) {
       if (event.machineId !== machine.id || event.dtFinished) continue;
