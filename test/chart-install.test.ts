@@ -26,7 +26,7 @@ import { compared, rightsOf, usesOf } from "./support/rights.ts";
 import { newSimulator } from "./support/simulator.ts";
 
 const CRDS = CRD_NAMES.join(" ");
-/** What a user's edit of the operator's memory looks like. */
+/** A user's edit of the operator's record. */
 const FORGERY = `patch psm kept --type=merge -p '{"metadata":{"annotations":{"paperspace.com/record":"{}"}}}'`;
 const TAKES = { timeout: 60_000, interval: 100 };
 

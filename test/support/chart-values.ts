@@ -1,4 +1,4 @@
-/** What users give the chart: each set is something that somebody would install. */
+/** Values for the chart: each set is a realistic installation. */
 import { KINDS } from "../../src/registry.ts";
 import type { Values } from "./helm.ts";
 
