@@ -1,7 +1,4 @@
-/**
- * What can be known about one deployment, as axes of a product. One scene is changed in place from each combination to
- * the next: a fresh view for each would take minutes.
- */
+/** The axes of what may be observed of one deployment, by what they are about. */
 
 import type { Deployment, StoredSpec } from "../../../src/kinds/deployment/api.ts";
 import {
@@ -14,6 +11,7 @@ import type { DeploymentSpec, Rollout } from "../../../src/kinds/deployment/type
 import type { Identity } from "../../../src/reconcile/identity.ts";
 import type { AccountFact, Resolution } from "../../../src/reconcile/ownership.ts";
 import type { Failed } from "../../../src/reconcile/step-backoff.ts";
+import { type Axis as ProductAxis, productsOf } from "../engine/product.ts";
 import {
   ATTEMPT,
   ago,
@@ -37,46 +35,22 @@ import {
   targetOf,
 } from "./situations.ts";
 
-/** `deployment` and `memory` are parts of the view. */
-export interface Scene {
+/** `deployment` and `memory` are parts of the observation. */
+export interface Situation {
   observation: DeploymentObservation;
   deployment: Deployment;
   memory: { -readonly [K in keyof DeploymentMemory]: DeploymentMemory[K] };
 }
 
-export function scene(): Scene {
+export function scene(): Situation {
   const observation = situation();
   const { resource } = observation;
   if (resource.state !== "present") throw new Error("it is there");
   return { observation, deployment: resource.deployment, memory: observation.memory };
 }
 
-export type Axis = readonly ((scene: Scene) => void)[];
-
-/** Each `put` must set all that it governs: the scene still holds the combination before. */
-export function axis<T>(values: readonly T[], put: (scene: Scene, value: T) => void): Axis {
-  return values.map((value) => (scene: Scene) => put(scene, value));
-}
-
-/** Visits every combination of the axes; returns how many there are. */
-export function every(axes: readonly Axis[], visit: (observation: DeploymentObservation) => void): number {
-  const only = scene();
-  let visits = 0;
-  const walk = (depth: number): void => {
-    const puts = axes[depth];
-    if (!puts) {
-      visits++;
-      visit(only.observation);
-      return;
-    }
-    for (const put of puts) {
-      put(only);
-      walk(depth + 1);
-    }
-  };
-  walk(0);
-  return visits;
-}
+export type Axis = ProductAxis<Situation>;
+export const { axis } = productsOf(scene);
 
 const IDENTITIES: readonly Identity[] = [
   { state: "none" },

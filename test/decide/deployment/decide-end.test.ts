@@ -42,8 +42,8 @@ describe("instances that fail", () => {
     const latest = { ...stored("s1", GOOD), dtHealthy: null };
     const observation = (ready: number) =>
       situation({ spec: { ...GOOD, rollback: "OnFailure" }, latest, history, runs: seen([run(ready)]) });
-    expect(chosen(observation(1))).toBe("Wait/Degraded");
-    expect(chosen(observation(0))).toBe("Wait/Degraded");
+    expect(chosen(observation(1))).toBe("RequeueAfter/Degraded");
+    expect(chosen(observation(0))).toBe("RequeueAfter/Degraded");
   });
 
   it("after a healthy rollout make it degraded, from when it was first seen", () => {
@@ -54,7 +54,7 @@ describe("instances that fail", () => {
   });
 
   it("for longer than the deadline stall it; nothing is sent, for the configuration was well once", () => {
-    expect(chosen(degraded(MINUTE))).toBe("Wait/Degraded");
+    expect(chosen(degraded(MINUTE))).toBe("RequeueAfter/Degraded");
     expect(chosen(degraded(20 * MINUTE))).toBe("Terminal/Degraded");
   });
 
@@ -71,7 +71,7 @@ describe("instances that fail", () => {
 describe("a deployment that is not to be seen", () => {
   it("is waited for until it is gone for certain: a list or a 404 may be early", () => {
     expect(chosen(situation({ resource: { state: "absent", certain: false } }))).toBe(
-      "Wait/AbsenceUnconfirmed",
+      "RequeueAfter/AbsenceUnconfirmed",
     );
   });
 
@@ -101,7 +101,7 @@ describe("a deletion", () => {
 
   it("is asked for once, and waited for", () => {
     expect(chosen(situation({ deleting: true }))).toBe("delete");
-    expect(chosen(situation(asked(MINUTE)))).toBe("Wait/Deleting");
+    expect(chosen(situation(asked(MINUTE)))).toBe("RequeueAfter/Deleting");
   });
 
   it("that is late is told, and asked for again, slowly, with the deadline that it had", () => {
@@ -230,7 +230,7 @@ describe("project secrets", () => {
     const under = [sent(spec, { specId: "s1" })];
     const latest = stored("s1", targetOf(spec).config, "applied");
     const observation = situation({ spec, history: under, latest, memory: { secrets: ["k8s_old", TOKEN] } });
-    expect(chosen(observation)).toBe("Wait/Progressing");
+    expect(chosen(observation)).toBe("RequeueAfter/Progressing");
   });
 
   it("that cannot be removed just now are let be: the deployment is well", () => {

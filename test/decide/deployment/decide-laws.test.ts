@@ -5,13 +5,13 @@
  */
 import { describe, expect, it } from "vitest";
 import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
-import type { DeploymentDecision, DeploymentObservation } from "../../../src/kinds/deployment/observation.ts";
+import type { Product } from "../engine/product.ts";
+import { itKeepsItsLaws } from "../engine/walk.ts";
 import {
   type Axis,
   axis,
   DELETING,
   declaring,
-  every,
   goingBack,
   HELD,
   NAMED,
@@ -25,7 +25,9 @@ import {
   remembering,
   SEEN,
   SIBLING,
+  type Situation,
   SPECS,
+  scene,
   showing,
   TOKEN,
   TROUBLED,
@@ -36,34 +38,7 @@ import {
 import { LAWS, WRITES } from "./laws.ts";
 import { GOOD, NEW, OFF, sent, situation, stored } from "./situations.ts";
 
-/** Puts choices to the laws; keeps for each law that is broken one view in which it was. */
-class Court {
-  readonly broken = new Map<string, string>();
-  readonly spoke = new Set<string>();
-  readonly seen = new Set<string>();
-
-  judge(observation: DeploymentObservation): void {
-    const decision = decideDeployment(observation);
-    const { step } = decision;
-    this.seen.add(step.do === "none" ? step.outcome.kind : step.do);
-    for (const [says, holds] of Object.entries(LAWS)) {
-      const verdict = holds(observation, decision);
-      if (verdict === undefined) continue;
-      this.spoke.add(says);
-      if (!verdict && !this.broken.has(says)) this.broken.set(says, shown(observation, decision));
-    }
-  }
-}
-
-/** What the view has that one with which all is well has not, and what was chosen. */
-function shown(observation: DeploymentObservation, decision: DeploymentDecision): string {
-  const plain = Object.entries(situation()).map(([key, value]) => [key, JSON.stringify(value)]);
-  const usual = new Map(plain as [string, string][]);
-  const particular = Object.entries(observation).filter(
-    ([key, value]) => JSON.stringify(value) !== usual.get(key),
-  );
-  return JSON.stringify({ ...Object.fromEntries(particular), decision });
-}
+const CHECKED = { decide: decideDeployment, laws: LAWS, plain: () => situation() };
 
 /** What is declared, what was sent and what is shown, of the same configuration. */
 function rollingOut(declared: typeof NEW): readonly Axis[] {
@@ -91,7 +66,24 @@ const SENT = axis(
   },
 );
 
-const PRODUCTS: readonly { what: string; axes: readonly Axis[]; atLeast: number }[] = [
+/** Each has another kind of write done, where nothing speaks against it. */
+const TEMPTATIONS = [
+  situation(),
+  situation({ siblings: { ids: [], ageMs: 0 } }),
+  situation({ siblings: { ids: ["d9"], ageMs: 0 } }),
+  situation({ spec: USING, latest: stored("s1", GOOD), projectSecrets: [], siblings: { ids: [], ageMs: 0 } }),
+  situation({ spec: NEW, latest: stored("s1", GOOD) }),
+  situation({ memory: { secrets: [TOKEN] } }),
+  situation({ resource: { state: "absent", certain: true }, memory: { secrets: [TOKEN] } }),
+  situation({ requests: { restart: "r1" } }),
+  situation({ resource: { state: "unknown" } }),
+];
+const TEMPTED = axis(TEMPTATIONS, ({ observation }, tempted) => {
+  const { spec, desired, resource, siblings, projectSecrets, memory, requests, runs } = tempted;
+  Object.assign(observation, { spec, desired, resource, siblings, projectSecrets, memory, requests, runs });
+});
+
+const PRODUCTS: readonly Product<Situation>[] = [
   { what: "a rollout of what shall run", axes: [...rollingOut(NEW), underWay(2)], atLeast: 250_000 },
   { what: "a rollout of what shall be off", axes: rollingOut(OFF), atLeast: 100_000 },
   {
@@ -129,63 +121,18 @@ const PRODUCTS: readonly { what: string; axes: readonly Axis[]; atLeast: number 
     ],
     atLeast: 60_000,
   },
+  {
+    what: "who owns what, whatever it is tempted to write",
+    axes: [...OWNERSHIP, DELETING, TEMPTED],
+    atLeast: 10_000,
+    chooses: WRITES,
+  },
 ];
-
-/** Each has another kind of write done, where nothing speaks against it. */
-const TEMPTATIONS = [
-  situation(),
-  situation({ siblings: { ids: [], ageMs: 0 } }),
-  situation({ siblings: { ids: ["d9"], ageMs: 0 } }),
-  situation({ spec: USING, latest: stored("s1", GOOD), projectSecrets: [], siblings: { ids: [], ageMs: 0 } }),
-  situation({ spec: NEW, latest: stored("s1", GOOD) }),
-  situation({ memory: { secrets: [TOKEN] } }),
-  situation({ resource: { state: "absent", certain: true }, memory: { secrets: [TOKEN] } }),
-  situation({ requests: { restart: "r1" } }),
-  situation({ resource: { state: "unknown" } }),
-];
-const TEMPTED = axis(TEMPTATIONS, ({ observation }, tempted) => {
-  const { spec, desired, resource, siblings, projectSecrets, memory, requests, runs } = tempted;
-  Object.assign(observation, { spec, desired, resource, siblings, projectSecrets, memory, requests, runs });
-});
-
-/** Each product is visited once, whichever test asks first. */
-const courts = new Map<readonly Axis[], { court: Court; observations: number }>();
-function visited(axes: readonly Axis[]) {
-  const court = new Court();
-  const done = courts.get(axes) ?? {
-    court,
-    observations: every(axes, (observation) => court.judge(observation)),
-  };
-  courts.set(axes, done);
-  return done;
-}
-const WHOSE = [...OWNERSHIP, DELETING, TEMPTED];
 
 describe("decide", () => {
-  it.each(PRODUCTS)(
-    "breaks no law, whatever is known of $what",
-    ({ axes, atLeast }) => {
-      const { court, observations } = visited(axes);
-      expect(Object.fromEntries(court.broken)).toEqual({});
-      expect(observations).toBeGreaterThanOrEqual(atLeast);
-    },
-    120_000,
-  );
+  itKeepsItsLaws(CHECKED, scene, PRODUCTS);
 
-  it("writes only where ownership lets it, whatever it is tempted to", () => {
-    const { court, observations } = visited(WHOSE);
-    expect(Object.fromEntries(court.broken)).toEqual({});
-    expect(WRITES.filter((step) => !court.seen.has(step))).toEqual([]);
-    expect(observations).toBeGreaterThan(10_000);
-  }, 120_000);
-
-  it("is put to every law, else one could hold only because it never speaks", () => {
-    const spoke = [...PRODUCTS.map(({ axes }) => axes), WHOSE].map((axes) => visited(axes).court.spoke);
-    const silent = Object.keys(LAWS).filter((says) => !spoke.some((said) => said.has(says)));
-    expect(silent).toEqual([]);
-  }, 120_000);
-
-  it("changes nothing that it is given, since views share what is known", () => {
+  it("changes nothing that it is given, since observations share what is known", () => {
     for (const observation of TEMPTATIONS) expect(() => decideDeployment(frozen(observation))).not.toThrow();
   });
 });

@@ -1,15 +1,17 @@
 /**
  * `decide` played against a model of the cloud until it comes to rest, from every start and through several changes:
- * what is declared must come about, or be complained of with a reason that holds; Ready is never said too early; and
+ * what is declared must come about, or a reason be reported that holds; Ready is never reported too early; and
  * nothing is sent more often than it takes.
  */
 import { describe, expect, it } from "vitest";
 import type { DeploymentDecision } from "../../../src/kinds/deployment/observation.ts";
 import type { DeploymentSpec } from "../../../src/kinds/deployment/types.ts";
+import { wordOf } from "../engine/law.ts";
+import { ended, play, playAll, type Verdict } from "../engine/play.ts";
 import { declared, type Fate, fateOf, type Manners, sameAs, World } from "./model.ts";
-import { NONE, OURS, targetOf, wordOf } from "./situations.ts";
+import { NONE, OURS, targetOf } from "./situations.ts";
 
-type Wish = Fate | "off";
+type Declared = Fate | "off";
 
 /** What happens between two rests. */
 const TURNS: Readonly<Record<string, (world: World) => void>> = {
@@ -60,29 +62,24 @@ const STARTS: Readonly<Record<string, (world: World) => void>> = {
 
 const PASSES = 400;
 
-/** Plays until it rests. What is wrong with it; undefined where nothing is. */
-function play(world: World, trace: string[]): string | undefined {
-  for (let passes = 0; passes < PASSES; passes++) {
-    const { moving } = world;
-    const decision = world.pass();
-    const word = wordOf(decision);
-    if (trace.at(-1) !== word) trace.push(word);
-    const { step } = decision;
-    if (step.do === "release")
-      return world.latest || world.secrets.size > 0 ? "let go, and something is left" : undefined;
-    if (step.do !== "none") continue;
-    if (step.outcome.kind === "Done" && !isTrue(world)) return "Ready, and it is not so";
-    if (moving || decision.needs?.length) continue;
-    if (step.outcome.kind === "Done") return atRest(world, decision);
-    if (step.outcome.kind === "Terminal") {
-      const lie = wrongly(step.outcome.reason, world);
-      // It may be judged before all of it is to be seen.
-      if (lie && passes < PASSES / 2) continue;
-      return lie ?? atRest(world, decision);
-    }
-  }
-  return "no rest";
+/** How a pass ends the game: at rest, with a reason, or because something is wrong. */
+function judge(world: World, decision: DeploymentDecision, moving: boolean, passes: number): Verdict {
+  const { step } = decision;
+  if (step.do === "release")
+    return ended(world.latest || world.secrets.size > 0 ? "released, and something is left" : undefined);
+  if (step.do !== "none") return "goes on";
+  const { outcome } = step;
+  if (outcome.kind === "Done" && !isTrue(world)) return { wrong: "Ready, and it is not so" };
+  if (moving || decision.needs?.length) return "goes on";
+  if (outcome.kind === "Done") return ended(atRest(world, decision));
+  if (outcome.kind !== "Terminal") return "goes on";
+  const lie = wrongly(outcome.reason, world);
+  // It may be reported before all of it is to be seen.
+  if (lie && passes < PASSES / 2) return "goes on";
+  return ended(lie ?? atRest(world, decision));
 }
+
+const RULES = { passes: PASSES, judge };
 
 /** What has come to rest stays there, and costs nothing. */
 function atRest(world: World, { step }: DeploymentDecision): string | undefined {
@@ -91,7 +88,7 @@ function atRest(world: World, { step }: DeploymentDecision): string | undefined 
   for (let passes = 0; passes < 6; passes++) {
     const again = world.pass();
     if (again.needs?.length) continue;
-    if (wordOf(again) !== wordOf({ step, memory: again.memory })) return `rested, then ${wordOf(again)}`;
+    if (wordOf(again) !== wordOf({ step })) return `rested, then ${wordOf(again)}`;
   }
   if (world.done.length > writes) return `rested, then ${world.done.at(-1)}`;
   return JSON.stringify(world.observation.memory) === before
@@ -99,7 +96,7 @@ function atRest(world: World, { step }: DeploymentDecision): string | undefined 
     : "rested, then remembered something else";
 }
 
-/** Whether a Ready is true; what somebody else did just now cannot be known yet. */
+/** Whether a Ready is true; what another actor did just now cannot be known yet. */
 function isTrue(world: World): boolean {
   const { observation, manners } = world;
   if (observation.now < world.changedAt + manners.staleMs + 700_000) return true;
@@ -112,10 +109,10 @@ function isTrue(world: World): boolean {
 
 const FAILING: readonly Fate[] = ["rejected", "stuck", "crashing", "invalid"];
 
-/** What is said wrongly with this reason; undefined where it is true. */
+/** What is wrong with this reason; undefined where it is true. */
 function wrongly(reason: string, world: World): string | undefined {
   const { observation, latest } = world;
-  if (observation.desired.state !== "known") return "what is wanted is not known";
+  if (observation.desired.state !== "known") return "what is declared is not known";
   const fate = fateOf(observation.desired.config);
   const isOff = !observation.spec.enabled;
   const isSent = latest !== undefined && sameAs(latest.config, observation.desired.config);
@@ -162,7 +159,7 @@ const MANNERS: readonly Partial<Manners>[] = [
 
 interface Game {
   start: string;
-  first: Wish;
+  first: Declared;
   turns: readonly string[];
   rollback: "None" | "OnFailure";
   manners: Partial<Manners>;
@@ -189,7 +186,7 @@ function* games(): Generator<Game> {
 function wrongWith(
   { start, first, turns, rollback, manners }: Game,
   endings: Set<string>,
-): string | undefined {
+): { wrong: string; trace: readonly string[] } | undefined {
   const world = new World(manners, declared(first, { rollback }));
   STARTS[start]?.(world);
   const trace: string[] = [];
@@ -197,8 +194,8 @@ function wrongWith(
     if (world.observation.deleting) break;
     trace.push(`(${turn})`);
     TURNS[turn]?.(world);
-    const wrong = play(world, trace) ?? tooMuch(world, at + 1);
-    if (wrong) return `${wrong}: ${trace.slice(-16).join(" ")}`;
+    const wrong = play(world, RULES, trace) ?? tooMuch(world, at + 1);
+    if (wrong) return { wrong, trace };
     endings.add(trace.at(-1) ?? "");
   }
   return undefined;
@@ -213,16 +210,13 @@ const ENDINGS = [
 
 describe("decide, played to the end", () => {
   it("comes to rest where it shall or with a reason, whatever is declared and whatever happens", () => {
-    const wrongs = new Map<string, string>();
     const endings = new Set<string>();
-    let played = 0;
-    for (const game of games()) {
-      played++;
-      const wrong = wrongWith(game, endings);
-      const [what = ""] = wrong?.split(":") ?? [];
-      if (wrong && !wrongs.has(what)) wrongs.set(what, `${wrong} from ${JSON.stringify(game)}`);
-    }
-    expect([...wrongs.values()]).toEqual([]);
+    const { games: played, failures } = playAll(
+      games(),
+      (game) => wrongWith(game, endings),
+      (game) => JSON.stringify(game),
+    );
+    expect(failures).toEqual([]);
     expect(ENDINGS.filter((ending) => !endings.has(ending))).toEqual([]);
     expect(played).toBeGreaterThan(10_000);
   }, 120_000);

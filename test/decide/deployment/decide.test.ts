@@ -88,7 +88,7 @@ describe("a creation", () => {
 
   it("waits for another object that is making one of the name: both would get the same one", () => {
     const observation = beginning({ conflict: { key: "default/other", owns: false } });
-    expect(chosen(observation)).toBe("Wait/AlreadyExists");
+    expect(chosen(observation)).toBe("RequeueAfter/AlreadyExists");
   });
 
   it("stalls beside another object that has one of the name, and names that object", () => {
@@ -141,7 +141,7 @@ describe("a creation", () => {
 
   it("is not begun again while the outcome of the last one is open", () => {
     const resolution = { state: "open", message: "searching", lookAfterMs: 3_000 } as const;
-    expect(chosen(beginning({ attempt: ATTEMPT, resolution }))).toBe("Wait/ResolvingCreate");
+    expect(chosen(beginning({ attempt: ATTEMPT, resolution }))).toBe("RequeueAfter/ResolvingCreate");
   });
 });
 
@@ -208,7 +208,7 @@ describe("a changed spec", () => {
   });
 
   it("is not sent again while the one before it is still read, though that is healthy", () => {
-    expect(chosen(underWay())).toBe("Wait/Deploying");
+    expect(chosen(underWay())).toBe("RequeueAfter/Deploying");
   });
 
   it("is not taken for rolled out where an older one of the same content is read once more", () => {
@@ -217,7 +217,7 @@ describe("a changed spec", () => {
       sent(NEW, { specId: "s2", replaces: "s1", outcome: "Healthy" }),
       sent(GOOD, { specId: "s1", outcome: "Healthy" }),
     ];
-    expect(chosen(situation({ history, latest: stored("s1", GOOD) }))).toBe("Wait/Deploying");
+    expect(chosen(situation({ history, latest: stored("s1", GOOD) }))).toBe("RequeueAfter/Deploying");
   });
 
   it("is sent again once that has lasted: the upsert was lost", () => {
@@ -226,8 +226,8 @@ describe("a changed spec", () => {
 
   it("waits for its rollout, then for a fresh look at its instances", () => {
     const latest = stored("s2", NEW);
-    expect(chosen(underWay({ latest: stored("s2", NEW, "pending") }))).toBe("Wait/Pending");
-    expect(chosen(underWay({ latest: stored("s2", NEW, "applied") }))).toBe("Wait/Progressing");
+    expect(chosen(underWay({ latest: stored("s2", NEW, "pending") }))).toBe("RequeueAfter/Pending");
+    expect(chosen(underWay({ latest: stored("s2", NEW, "applied") }))).toBe("RequeueAfter/Progressing");
     expect(decideDeployment(underWay({ latest, runs: undefined })).needs).toEqual([FACT.runs]);
     expect(decideDeployment(underWay({ latest, runs: seen([run(1)], MINUTE) })).needs).toEqual([FACT.runs]);
     expect(chosen(underWay({ latest, runs: seen([run(1)]) }))).toBe("Done/Available");
@@ -332,6 +332,6 @@ describe("a name", () => {
 
   it("is waited for after it was sent, since the old one is read for a while", () => {
     const history = [sent(GOOD, { ageMs: 5 * SECOND, replaces: "s1" })];
-    expect(chosen(renamed({ history, siblings: { ids: [], ageMs: 0 } }))).toBe("Wait/Deploying");
+    expect(chosen(renamed({ history, siblings: { ids: [], ageMs: 0 } }))).toBe("RequeueAfter/Deploying");
   });
 });

@@ -1,7 +1,4 @@
-/**
- * What must hold of every choice, whatever is known: sentences, each with what it asks of a view and of what was chosen
- * in it. They are written against the views alone, not against the code that chooses.
- */
+/** What must hold of every decision on a deployment, and of what is remembered, whatever is observed. */
 import { isDeepStrictEqual } from "node:util";
 import { hashOf, leavesOf } from "../../../src/kinds/deployment/compare.ts";
 import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
@@ -12,49 +9,55 @@ import type {
 } from "../../../src/kinds/deployment/observation.ts";
 import { readConfig } from "../../../src/kinds/deployment/stored-config.ts";
 import type { Rollout } from "../../../src/kinds/deployment/types.ts";
+import { type Law, lawsOf } from "../engine/law.ts";
 import { TEAM } from "./situations.ts";
 
 export const WRITES = ["create", "deploy", "delete", "putSecret", "dropSecret", "handle"] as const;
 
-type Step = DeploymentDecision["step"];
-type Deploy = Extract<Step, { do: "deploy" }>;
+const law = lawsOf<DeploymentObservation, DeploymentDecision>();
 
-/** Undefined where the law does not speak of such a choice. */
-type Holds = (observation: DeploymentObservation, decision: DeploymentDecision) => boolean | undefined;
+const STEPS = [
+  ...WRITES,
+  ...["addFinalizer", "release", "restoreRecord", "recordOwnership", "disown", "closeAttempt", "adopt"],
+] as const;
 
-export const LAWS: Readonly<Record<string, Holds>> = {
-  "nothing is written without the finalizer": written(({ finalizer }) => finalizer),
-  "nothing is written while halted": written(({ halted }) => !halted),
-  "nothing is written without the right account": written(({ account, identity }) => {
+export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
+  law(WRITES, "nothing is written without the finalizer", ({ finalizer }) => finalizer),
+  law(WRITES, "nothing is written while halted", ({ halted }) => !halted),
+  law(WRITES, "nothing is written without the right account", ({ account, identity }) => {
     return account.state === "valid" && (account.team === TEAM || identity.state !== "ours");
   }),
-  "nothing is written where it is at odds what is owned": written(({ identity, deleting }, { step }) => {
+  law(WRITES, "nothing is written where what is owned is contradicted", ({ identity, deleting }, step) => {
     if (identity.state === "ours") return deleting || identity.contradicted === undefined;
-    // Secrets that were put before anything was owned are the object's own, whatever it wished to adopt.
+    // Secrets that were put before anything was owned are the object's own, whatever it was to adopt.
     return identity.state === "none" || (identity.state === "adopt" && deleting && step.do === "dropSecret");
   }),
-  "nothing is written beside an open attempt": written(({ attempt, identity }) => {
+  law(WRITES, "nothing is written beside an open attempt", ({ attempt, identity }) => {
     return !attempt || identity.state === "ours";
   }),
-  "nothing is written on knowledge that is known to be old": written(({ readError, identity }) => {
+  law(WRITES, "nothing is written on facts that are known to be stale", ({ readError, identity }) => {
     return !readError || identity.state !== "ours";
   }),
-  "nothing is begun for what is being deleted": of(
+  law(
     ["create", "deploy", "putSecret", "handle"],
+    "nothing is begun for what is being deleted",
     ({ deleting }) => !deleting,
   ),
-  "nothing is sent to what cannot be seen": of(
+  law(
     ["deploy", "delete", "handle"],
+    "nothing is sent to what cannot be seen",
     ({ resource }) => resource.state === "present",
   ),
-  "nothing is sent of what is not known": of(
+  law(
     ["create", "deploy", "putSecret"],
+    "nothing is sent of what is not known",
     ({ desired }) => desired.state === "known",
   ),
 
-  "a create is for who owns nothing": of(["create"], ({ identity }) => identity.state === "none"),
-  "never a create while anything of that name is known, or nobody has looked just now": of(
+  law(["create"], "a create is for an object that owns nothing", ({ identity }) => identity.state === "none"),
+  law(
     ["create"],
+    "never a create while anything of that name is known, or the list is not fresh",
     ({ siblings, conflict, blocked, limits }) =>
       siblings !== undefined &&
       siblings.ids.length === 0 &&
@@ -62,45 +65,43 @@ export const LAWS: Readonly<Record<string, Holds>> = {
       !conflict &&
       !blocked,
   ),
-  "a create begins with nothing under way": of(["create"], (_view, { memory }) => !memory.operation),
-  "what is sent finds its secrets": of(["create", "deploy"], (observation, { step }) => {
+  law(["create"], "a create begins with nothing under way", (_observation, _step, { memory }) => {
+    return !memory.operation;
+  }),
+  law(["create", "deploy"], "what is sent finds its secrets", (observation, step) => {
     const { secrets = [] } = step.do === "deploy" ? (step.rollback ? {} : step.target) : known(observation);
     return secrets.every((name) => observation.projectSecrets?.includes(name));
   }),
-  "a secret is put once, and only where what is wished needs it": of(
+  law(
     ["putSecret"],
-    (observation, { step }) => {
-      const name = "of" in step ? step.of : undefined;
-      return (
-        name !== undefined &&
-        known(observation).secrets.includes(name) &&
-        observation.projectSecrets?.includes(name) === false
-      );
+    "a secret is put once, and only where what is declared needs it",
+    (observation, { of }) => {
+      return known(observation).secrets.includes(of) && observation.projectSecrets?.includes(of) === false;
     },
   ),
-  "no secret is taken away that something may still need": of(
+  law(
     ["dropSecret"],
-    (observation, { step, memory }) => {
-      const name = ("of" in step && step.of) || "";
-      if (!observation.memory.secrets.includes(name)) return false;
+    "no secret is removed that something may still need",
+    (observation, { of }, { memory }) => {
+      if (!observation.memory.secrets.includes(of)) return false;
       if (observation.resource.state !== "present" || observation.identity.state === "none") return true;
-      return ![
-        ...known(observation).secrets,
-        ...memory.history.flatMap(({ secrets = [] }) => secrets),
-      ].includes(name);
+      const remembered = memory.history.flatMap(({ secrets = [] }) => secrets);
+      return ![...known(observation).secrets, ...remembered].includes(of);
     },
   ),
 
-  "never a delete unless deleting, owned and under policy Delete": of(
+  law(
     ["delete"],
+    "never a delete unless deleting, owned and under policy Delete",
     ({ deleting, identity, deletionPolicy }) =>
       deleting && identity.state === "ours" && deletionPolicy === "Delete",
   ),
 
-  "never an upsert of what is shown already, under the name that it has": deploys(
+  law(
+    { choices: ["deploy"], when: (observation) => !wantedSecret(observation) },
+    "never an upsert of what is shown already, under the name that it has",
     (observation, { target }) => {
       const latest = latestOf(observation);
-      if (wantedSecret(observation)) return true;
       return (
         !latest ||
         nameOf(observation) !== observation.name ||
@@ -109,27 +110,33 @@ export const LAWS: Readonly<Record<string, Holds>> = {
       );
     },
   ),
-  "never an upsert when the shown spec is the one we sent and means the same": deploys(
+  law(
+    {
+      choices: ["deploy"],
+      when: (observation) =>
+        nameOf(observation) === observation.name &&
+        isShown(observation.memory.history[0], observation) &&
+        !wantedSecret(observation),
+    },
+    "never an upsert when the shown spec is the one we sent and means the same",
     (observation, { target }) => {
       const [head] = observation.memory.history;
       const latest = latestOf(observation);
-      if (!latest || !head || nameOf(observation) !== observation.name || wantedSecret(observation))
-        return true;
-      return !(
-        head.specId === latest.id &&
-        head.hash === target.hash &&
-        meansTheSame(latest.data, head, target)
-      );
+      return !head || head.hash !== target.hash || !meansTheSame(latest?.data, head, target);
     },
   ),
-  "no second upsert while the first may just not show yet": deploys((observation, { target }) => {
-    const { memory, now, limits } = observation;
-    const [head] = memory.history;
-    if (!head || head.specId !== undefined || head.hash !== target.hash) return true;
-    const young = now - Date.parse(head.sentAt) < limits.resendMs;
-    return !young || !isOld(observation);
-  }),
-  "what failed is gone back from, not sent again, until it changes": deploys(
+  law(
+    { choices: ["deploy"], when: ({ memory: { history } }, { target }) => isUnseen(history[0], target) },
+    "no second upsert while the first may just not show yet",
+    (observation) => {
+      const { memory, now, limits } = observation;
+      const young = now - Date.parse(memory.history[0]?.sentAt ?? "") < limits.resendMs;
+      return !young || !isOld(observation);
+    },
+  ),
+  law(
+    ["deploy"],
+    "what failed is gone back from, not sent again, until it changes",
     (observation, { target, rollback }) => {
       const { rolledBack } = observation.memory;
       const standing =
@@ -139,40 +146,54 @@ export const LAWS: Readonly<Record<string, Holds>> = {
         : !rollback && target.hash === known(observation).hash;
     },
   ),
-  "a name is taken only where it was just seen to be free": deploys((observation) => {
-    const { siblings, conflict, limits } = observation;
-    if (nameOf(observation) === observation.name) return true;
-    const id = observation.identity.state === "ours" ? observation.identity.record.id : "";
-    const free = siblings?.ids.every((one) => one === id) && siblings.ageMs <= limits.freshMs;
-    return free === true && (!conflict || conflict.owns);
-  }),
-  "an upsert says what it replaces": deploys(
-    (observation, { replaces }) => replaces === latestOf(observation)?.id,
+  law(
+    { choices: ["deploy"], when: (observation) => nameOf(observation) !== observation.name },
+    "a name is taken only where it was just seen to be free",
+    ({ siblings, conflict, limits, identity }) => {
+      const id = identity.state === "ours" ? identity.record.id : "";
+      const free = siblings?.ids.every((one) => one === id) && siblings.ageMs <= limits.freshMs;
+      return free === true && (!conflict || conflict.owns);
+    },
   ),
+  law(["deploy"], "an upsert records what it replaces", (observation, { replaces }) => {
+    return replaces === latestOf(observation)?.id;
+  }),
 
-  "Ready only on the declared configuration, applied, under its name": done((observation, { memory }) => {
-    const latest = latestOf(observation);
-    const [head] = memory.history;
-    if (!latest?.externalApplied || !head || observation.deleting || nameOf(observation) !== observation.name)
-      return false;
-    return (
-      head.specId === latest.id &&
-      head.hash === known(observation).hash &&
-      meansTheSame(latest.data, head, known(observation))
-    );
-  }),
-  "never Ready on a spec of before our upsert": done((observation) => {
-    const [head, ...older] = observation.memory.history;
-    const young = head && observation.now - Date.parse(head.sentAt) < observation.limits.resendMs;
-    if (!young || head.specId !== undefined || head.hash !== known(observation).hash) return true;
-    const id = latestOf(observation)?.id;
-    return !older.some(({ specId }) => specId === id && specId !== head.replaces);
-  }),
-  "never Ready after going back": done((_view, { memory }) => !memory.rolledBack),
-  "healthy only where Paperspace says so and the instances do not gainsay it": done(
-    (observation, decision) => {
+  law(
+    ["Done"],
+    "Ready only on the declared configuration, applied, under its name",
+    (observation, _step, { memory }) => {
+      const latest = latestOf(observation);
+      const [head] = memory.history;
+      if (!latest?.externalApplied || !head || observation.deleting) return false;
+      return (
+        nameOf(observation) === observation.name &&
+        head.specId === latest.id &&
+        head.hash === known(observation).hash &&
+        meansTheSame(latest.data, head, known(observation))
+      );
+    },
+  ),
+  law(
+    {
+      choices: ["Done"],
+      when: (observation) => isUnseen(observation.memory.history[0], known(observation)),
+    },
+    "never Ready on a spec of before our upsert",
+    (observation) => {
+      const [head, ...older] = observation.memory.history;
+      const young = head && observation.now - Date.parse(head.sentAt) < observation.limits.resendMs;
+      const id = latestOf(observation)?.id;
+      return !young || !older.some(({ specId }) => specId === id && specId !== head.replaces);
+    },
+  ),
+  law(["Done"], "never Ready after going back", (_observation, _step, { memory }) => !memory.rolledBack),
+  law(
+    ["Done"],
+    "healthy only where Paperspace reports it and the instances do not contradict it",
+    (observation, { outcome }) => {
       const { config } = known(observation);
-      if (reasonOf(decision) === "Disabled")
+      if (outcome.reason === "Disabled")
         return (!config.enabled || config.resources.replicas === 0) && !observation.runs?.list.length;
       const [run] = observation.runs?.list ?? [];
       return (
@@ -182,74 +203,58 @@ export const LAWS: Readonly<Record<string, Holds>> = {
       );
     },
   ),
-  "the first time healthy on a look of now": done((observation) => {
-    const [head] = observation.memory.history;
-    const before =
-      head && head.specId === latestOf(observation)?.id && ["Healthy", "Disabled"].includes(head.outcome);
-    return before || (observation.runs !== undefined && observation.runs.ageMs < observation.limits.lookMs);
-  }),
+  law(
+    {
+      choices: ["Done"],
+      when: (observation) => {
+        const [head] = observation.memory.history;
+        const isSettled = head !== undefined && ["Healthy", "Disabled"].includes(head.outcome);
+        return !(isSettled && isShown(head, observation));
+      },
+    },
+    "the first time healthy on instances that were read just now",
+    ({ runs, limits }) => runs !== undefined && runs.ageMs < limits.lookMs,
+  ),
 
-  "whoever rests says when it goes on": (_view, { step }) => {
-    if (step.do !== "none") return undefined;
-    const { outcome } = step;
+  law(["none"], "every outcome gives the time of the next pass", (_observation, { outcome }) => {
     if (outcome.kind === "RequeueAfter") return Number.isFinite(outcome.afterMs) && outcome.afterMs >= 0;
     return !("recheckMs" in outcome) || outcome.recheckMs > 0;
-  },
-  "whoever knows too little asks, or waits for who looks anyway": (observation, { step, needs = [] }) => {
-    if (step.do !== "none" || step.outcome.kind !== "Unknown") return undefined;
-    return (
-      needs.length > 0 || observation.resource.state === "unknown" || observation.desired.state === "unknown"
-    );
-  },
-  "at most ten configurations are remembered": (_view, { memory }) => memory.history.length <= 10,
-  "what was healthy once is not forgotten by a pass that only looks": (observation, { step, memory }) => {
-    if (
-      step.do !== "none" ||
-      observation.resource.state !== "present" ||
-      observation.identity.state !== "ours"
-    )
-      return undefined;
-    const ids = new Set(memory.history.map(({ specId }) => specId));
-    return observation.memory.history.every(({ specId }) => specId === undefined || ids.has(specId));
-  },
-  "the same is chosen of the same, and with what was chosen remembered nothing new is remembered": (
-    observation,
-    decision,
-  ) => {
-    if (decision.step.do !== "none" || decision.step.outcome.kind === "Unknown") return undefined;
-    const again = decideDeployment({ ...observation, memory: decision.memory });
-    if (again.step.do !== "none") return reasonOf(decision) === "RolledBack";
-    return reasonOf(decision) === "RolledBack" || isDeepStrictEqual(again.memory, decision.memory);
-  },
-};
-
-function written(
-  holds: (observation: DeploymentObservation, decision: DeploymentDecision) => boolean,
-): Holds {
-  return of(WRITES, holds);
-}
-
-function of(
-  steps: readonly string[],
-  holds: (observation: DeploymentObservation, decision: DeploymentDecision) => boolean,
-): Holds {
-  return (observation, decision) =>
-    steps.includes(decision.step.do) ? holds(observation, decision) : undefined;
-}
-
-function deploys(holds: (observation: DeploymentObservation, step: Deploy) => boolean): Holds {
-  return (observation, { step }) => (step.do === "deploy" ? holds(observation, step) : undefined);
-}
-
-function done(holds: (observation: DeploymentObservation, decision: DeploymentDecision) => boolean): Holds {
-  return (observation, decision) => {
-    const { step } = decision;
-    return step.do === "none" && step.outcome.kind === "Done" ? holds(observation, decision) : undefined;
-  };
-}
+  }),
+  law(
+    ["Unknown"],
+    "where facts are missing they are fetched, or read anyway",
+    ({ resource, desired }, _step, { needs = [] }) =>
+      needs.length > 0 || resource.state === "unknown" || desired.state === "unknown",
+  ),
+  law(
+    [...STEPS, "none"],
+    "at most ten configurations are remembered",
+    (_observation, _step, { memory }) => memory.history.length <= 10,
+  ),
+  law(
+    {
+      choices: ["none"],
+      when: ({ resource, identity }) => resource.state === "present" && identity.state === "ours",
+    },
+    "what was healthy once is not forgotten by a pass without a step",
+    (observation, _step, { memory }) => {
+      const ids = new Set(memory.history.map(({ specId }) => specId));
+      return observation.memory.history.every(({ specId }) => specId === undefined || ids.has(specId));
+    },
+  ),
+  law(
+    { choices: ["none"], when: (_observation, { outcome }) => outcome.kind !== "Unknown" },
+    "the same is chosen of the same, and with what was chosen remembered nothing new is remembered",
+    (observation, { outcome }, decision) => {
+      if ("reason" in outcome && outcome.reason === "RolledBack") return true;
+      const again = decideDeployment({ ...observation, memory: decision.memory });
+      return again.step.do === "none" && isDeepStrictEqual(again.memory, decision.memory);
+    },
+  ),
+];
 
 function known({ desired }: DeploymentObservation): DesiredTarget {
-  if (desired.state !== "known") throw new Error("it is not known what is wanted");
+  if (desired.state !== "known") throw new Error("what is declared is not known");
   return desired;
 }
 
@@ -276,6 +281,17 @@ function isOld(observation: DeploymentObservation): boolean {
     id === undefined ||
     observation.memory.history.some(({ specId, replaces }) => id === specId || id === replaces)
   );
+}
+
+/** This is what Paperspace shows. */
+function isShown(rollout: Rollout | undefined, observation: DeploymentObservation): boolean {
+  const latest = latestOf(observation);
+  return !!latest && rollout?.specId === latest.id;
+}
+
+/** This very configuration was sent, and has not been seen yet. */
+function isUnseen(rollout: Rollout | undefined, { hash }: Pick<DesiredTarget, "hash">): boolean {
+  return rollout !== undefined && rollout.specId === undefined && rollout.hash === hash;
 }
 
 const HASHES = new WeakMap<object, string>();
@@ -308,8 +324,4 @@ function meansTheSame(
   if (!config) return true;
   const left = new Map([...leavesOf(config)].filter(([field]) => !filled.includes(field)));
   return hashOf(left) === hash;
-}
-
-function reasonOf({ step }: DeploymentDecision): string | undefined {
-  return step.do === "none" && "reason" in step.outcome ? step.outcome.reason : undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * A cloud, an object store and a clock around `decide`, well-behaved but for what is asked of them: each step leads to
- * what it would lead to, what was written is read late, facts are unknown until they are asked for, and time goes on.
+ * A cloud, an object store and a clock around `decide`, well-behaved but for their manners: each step leads to what it
+ * would lead to, what was written is read late, facts are missing until they are fetched, and time goes on.
  */
 
 import type { Run, StoredSpec } from "../../../src/kinds/deployment/api.ts";
@@ -19,7 +19,7 @@ import { isOff, pushed } from "../../../src/kinds/deployment/rollout.ts";
 import { entryOf } from "../../../src/kinds/deployment/steps.ts";
 import type { DeploymentSpec } from "../../../src/kinds/deployment/types.ts";
 import { toTime } from "../../../src/kube/objects.ts";
-import { isReported, type Outcome } from "../../../src/reconcile/outcome.ts";
+import { type Acting, ModelWorld } from "../engine/model-world.ts";
 import { ID, OURS, run, SECOND, situation, targetOf } from "./situations.ts";
 import { SPEC } from "./spec.ts";
 
@@ -39,7 +39,7 @@ export interface Manners {
 
 const GOOD_MANNERS: Manners = { staleMs: 0, keeps: false, fills: false, loses: 0, forgets: false };
 
-/** What becomes of a configuration, told by its image. */
+/** What becomes of a configuration: its image names it. */
 export const FATES = ["good", "better", "rejected", "stuck", "late", "crashing", "invalid"] as const;
 export type Fate = (typeof FATES)[number];
 
@@ -66,10 +66,10 @@ interface Look<T> {
   at: number;
 }
 
-export class World {
+export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, DeploymentDecision> {
   readonly manners: Manners;
-  /** What the deployment and its surroundings are like is put into it before each pass, as far as it is known. */
-  readonly observation: DeploymentObservation;
+  override readonly observation: DeploymentObservation;
+  protected override readonly resyncMs = 600 * SECOND;
   /** Oldest first; empty where there is no deployment. */
   specs: CloudSpec[] = [];
   names: Look<string>[] = [];
@@ -78,7 +78,7 @@ export class World {
   others: string[] = [];
   /** Writes, in the words of the steps; an upsert with what it sends. */
   readonly done: string[] = [];
-  /** When somebody else changed something last. */
+  /** When another actor changed something last. */
   changedAt = Number.NEGATIVE_INFINITY;
   #looks: {
     runs?: Look<readonly Run[]>;
@@ -90,6 +90,7 @@ export class World {
   #made = 0;
 
   constructor(manners: Partial<Manners>, spec: DeploymentSpec) {
+    super();
     this.manners = { ...GOOD_MANNERS, ...manners };
     this.observation = situation({ spec, history: [] });
   }
@@ -107,32 +108,20 @@ export class World {
     this.#looks.siblings = undefined;
   }
 
-  /** Somebody else sends a configuration. */
+  /** Another actor sends a configuration. */
   upsert(config: Config): void {
     this.changedAt = this.observation.now;
     this.#store(config);
   }
 
-  /** Somebody else deletes it. */
+  /** Another actor deletes it. */
   vanish(): void {
     this.changedAt = this.observation.now;
     this.specs = [];
   }
 
-  /** One pass, and the time until the next. */
-  pass(): DeploymentDecision {
-    const { observation } = this;
-    this.#show();
-    const decision = decideDeployment(observation);
-    const { step, memory, needs = [] } = decision;
-    // What says nothing of the object is not written to its status either.
-    if (step.do !== "none" || isReported(step.outcome)) observation.memory = memory;
-    if (step.do !== "none") this.#perform(step);
-    observation.now += step.do === "none" ? pauseOf(step.outcome) : SECOND;
-    for (const ask of needs) this.#learn(ask);
-    // The queue brings the key back as soon as what was asked for is there.
-    if (needs.length > 0 && step.do === "none") observation.now -= pauseOf(step.outcome) - SECOND;
-    return decision;
+  protected override decide(observation: DeploymentObservation): DeploymentDecision {
+    return decideDeployment(observation);
   }
 
   /** What Paperspace runs, or is about to. */
@@ -145,7 +134,7 @@ export class World {
   }
 
   /** The newest configuration is on its way, or has not been read yet. */
-  get moving(): boolean {
+  override get moving(): boolean {
     const { latest, observation } = this;
     if (!latest) return false;
     const age = observation.now - latest.at;
@@ -161,14 +150,14 @@ export class World {
     return isOff({ config }) ? this.#runs().length === 0 : (this.#runs()[0]?.ready ?? 0) > 0;
   }
 
-  #show(): void {
+  protected override look(): void {
     const { observation, manners } = this;
     const { now } = observation;
     const { siblings, specs, runs } = this.#looks;
     const visible = (at: number) => at + manners.staleMs <= now;
     const shown = this.specs.findLast(({ at }, index) => index === 0 || visible(at));
     const name = this.names.findLast(({ at }, index) => index === 0 || visible(at))?.value ?? "";
-    const latestSpec = shown && fateOf(shown.config) !== "invalid" ? this.#told(shown) : null;
+    const latestSpec = shown && fateOf(shown.config) !== "invalid" ? this.#storedSpec(shown) : null;
     const there = { id: ID, name, projectId: SPEC.projectId, latestSpec };
     observation.resource = shown
       ? { state: "present", deployment: there }
@@ -180,7 +169,7 @@ export class World {
     observation.projectSecrets = this.#knowsSecrets ? [...this.secrets] : undefined;
   }
 
-  #told({ id, config, at }: CloudSpec): StoredSpec {
+  #storedSpec({ id, config, at }: CloudSpec): StoredSpec {
     const fate = fateOf(config);
     const age = this.observation.now - at;
     const isApplied = age >= APPLIED_MS && fate !== "rejected";
@@ -206,19 +195,23 @@ export class World {
     return [run(age >= comesUp(fate) && fate !== "crashing" ? 1 : 0)];
   }
 
-  #learn(ask: string): void {
+  protected override elapse(ms: number): void {
+    this.observation.now += ms;
+  }
+
+  protected override read(fact: string): void {
     const at = this.observation.now;
     const looks = this.#looks;
-    if (ask === FACT.runs) looks.runs = { value: this.#runs(), at };
-    if (ask === FACT.siblings) looks.siblings = { value: [...this.others], at };
-    if (ask === FACT.projectSecrets) this.#knowsSecrets = true;
-    if (ask === FACT.specs) {
+    if (fact === FACT.runs) looks.runs = { value: this.#runs(), at };
+    if (fact === FACT.siblings) looks.siblings = { value: [...this.others], at };
+    if (fact === FACT.projectSecrets) this.#knowsSecrets = true;
+    if (fact === FACT.specs) {
       const kept = this.manners.forgets ? this.specs.slice(-1) : this.specs;
-      looks.specs = { value: kept.map((spec) => this.#told(spec)), at };
+      looks.specs = { value: kept.map((spec) => this.#storedSpec(spec)), at };
     }
   }
 
-  #perform(step: DeploymentDecision["step"]): void {
+  protected override perform(step: Acting<DeploymentDecision>): void {
     const { observation } = this;
     switch (step.do) {
       case "create":
@@ -301,21 +294,4 @@ function comesUp(fate: Fate): number {
 /** What may be filled in is no difference. */
 export function sameAs(a: Config, b: Config): boolean {
   return differences(leavesOf(a), leavesOf(b), ["command"]).length === 0;
-}
-
-/** Something of a time is always spent, or nothing would ever come about. */
-function pauseOf(outcome: Outcome): number {
-  switch (outcome.kind) {
-    case "RequeueAfter":
-      return Math.max(outcome.afterMs, SECOND);
-    case "Retry":
-      return outcome.atLeastMs ?? 5 * SECOND;
-    case "Terminal":
-    case "Halted":
-      return outcome.recheckMs;
-    case "Done":
-      return 600 * SECOND;
-    default:
-      return SECOND;
-  }
 }

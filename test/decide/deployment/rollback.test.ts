@@ -113,9 +113,9 @@ describe("a rollout that fails under rollback OnFailure", () => {
   });
 
   it("is not gone back on a moment before the deadline", () => {
-    expect(chosen(late())).toBe("Wait/RolledBack");
+    expect(chosen(late())).toBe("RequeueAfter/RolledBack");
     const early = rolling(stored("s2", NEW, "applied"), { ageMs: DEADLINE_MS - SECOND });
-    expect(chosen(early)).toBe("Wait/Progressing");
+    expect(chosen(early)).toBe("RequeueAfter/Progressing");
   });
 
   it("fetches the configuration that was well from Paperspace, and sends it as a new one", () => {
@@ -162,7 +162,7 @@ describe("a rollout that fails under rollback OnFailure", () => {
 
   it("is not misled by what is read right after going back: the failed one still shows", () => {
     const { observation } = goneBack();
-    expect(chosen(observation)).toBe("Wait/Deploying");
+    expect(chosen(observation)).toBe("RequeueAfter/Deploying");
   });
 });
 
@@ -339,7 +339,7 @@ describe("while rolled back", () => {
 
   it("instances that fail are told like those of any other", () => {
     const { observation } = settled();
-    expect(chosen({ ...observation, runs: seen([run(0)]) })).toBe("Wait/Degraded");
+    expect(chosen({ ...observation, runs: seen([run(0)]) })).toBe("RequeueAfter/Degraded");
   });
 
   it("a missing Secret is told, and what runs is left alone", () => {

@@ -18,8 +18,8 @@ import type {
 import { deploymentStatus } from "../../../src/kinds/deployment/status.ts";
 import type { DeploymentSpec, Rollout } from "../../../src/kinds/deployment/types.ts";
 import { toTime } from "../../../src/kube/objects.ts";
-import { stepName } from "../../../src/reconcile/kind.ts";
 import type { Outcome } from "../../../src/reconcile/outcome.ts";
+import { wordOf } from "../engine/law.ts";
 import { SPEC } from "./spec.ts";
 
 export const NOW = Date.UTC(2026, 5, 1);
@@ -173,15 +173,10 @@ export function beginning(more: Particulars = {}): DeploymentObservation {
   return situation({ identity: NONE, siblings: { ids: [], ageMs: 0 }, ...more });
 }
 
-/** What was chosen, in a word or two: "deploy", "Wait/Progressing". */
+/** What was chosen, in a word or two: "deploy", "RequeueAfter/Progressing". */
 export function chosen(observation: DeploymentObservation): string {
-  return wordOf(decideDeployment(observation));
-}
-
-export function wordOf({ step }: DeploymentDecision): string {
-  if (step.do !== "none") return step.do === "deploy" ? step.do : stepName(step);
-  const { outcome } = step;
-  return "reason" in outcome ? `${outcome.kind}/${outcome.reason}` : outcome.kind;
+  const decision = decideDeployment(observation);
+  return decision.step.do === "deploy" ? "deploy" : wordOf(decision);
 }
 
 /** Sends what is sent last, as life and the laws see it: a step of `deploy` in a few words. */

@@ -14,6 +14,7 @@ import type { Identity } from "../../../src/reconcile/identity.ts";
 import type { AccountFact, Resolution } from "../../../src/reconcile/ownership.ts";
 import type { Requests } from "../../../src/reconcile/record.ts";
 import type { Failed } from "../../../src/reconcile/step-backoff.ts";
+import { both } from "../engine/product.ts";
 import {
   ADA,
   ATTEMPT,
@@ -29,7 +30,6 @@ import {
   MINUTE,
   NOW,
   RECORD,
-  type Scene,
   STATES,
   TEAM,
 } from "./situations.ts";
@@ -110,9 +110,9 @@ const ABSENCES: readonly Sighting[] = [
 ];
 
 export function states(...names: readonly string[]): Axis {
-  return axis(names, (scene, state) => {
-    scene.machine.state = state;
-    scene.observation.resource = { state: "present", machine: scene.machine };
+  return axis(names, ({ observation, machine }, state) => {
+    machine.state = state;
+    observation.resource = { state: "present", machine };
   });
 }
 
@@ -344,13 +344,3 @@ export const ADDRESS: readonly Axis[] = [
 export const ON_EXTERNAL_DELETION = axis(["Stall", "Recreate"] as const, ({ spec }, policy) => {
   spec.onExternalDeletion = policy;
 });
-
-/** All combinations of two axes, as one. */
-function both(some: Axis, others: Axis): Axis {
-  return some.flatMap((put) =>
-    others.map((also) => (scene: Scene) => {
-      put(scene);
-      also(scene);
-    }),
-  );
-}

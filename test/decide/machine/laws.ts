@@ -1,20 +1,16 @@
-/**
- * What must hold of every step that is chosen, whatever is known: sentences, each with the steps that it is about. They
- * are written against the views alone, not against the code that chooses.
- */
+/** What must hold of every step that is chosen for a machine, whatever is observed. */
 
 import { scriptDrift } from "../../../src/kinds/machine/belongings.ts";
 import { hardwareDrift, settingsDrift } from "../../../src/kinds/machine/diff.ts";
 import {
   type MachineDecision,
   type MachineObservation,
-  type MachineStep,
   TO_DELETE,
   TO_RESIZE,
 } from "../../../src/kinds/machine/observation.ts";
 import { stepName } from "../../../src/reconcile/kind.ts";
-import type { OwnershipStep } from "../../../src/reconcile/ownership.ts";
 import type { Requests } from "../../../src/reconcile/record.ts";
+import { type Law, lawsOf } from "../engine/law.ts";
 import {
   hasShown,
   isGone,
@@ -33,28 +29,8 @@ import {
 } from "./facts.ts";
 import { GIB, TEAM } from "./situations.ts";
 
-type Taken = MachineStep | OwnershipStep;
-/** Steps that share a shape are one member of the union, which `Extract` would not find by one of its names. */
-type Named<D extends Taken["do"], T = Taken> = T extends { do: infer E }
-  ? E & D extends never
-    ? never
-    : T
-  : never;
-
-export interface Law {
-  of: readonly string[];
-  says: string;
-  holds(observation: MachineObservation, step: Taken, decision: MachineDecision): boolean;
-}
-
-export function law<const D extends Taken["do"]>(
-  of: readonly D[],
-  says: string,
-  holds: (observation: MachineObservation, step: Named<D>, decision: MachineDecision) => boolean,
-): Law {
-  // It is looked up by the steps that it is about, and never asked about another.
-  return { of, says, holds } as Law;
-}
+export type MachineLaw = Law<MachineObservation, MachineDecision>;
+export const law = lawsOf<MachineObservation, MachineDecision>();
 
 /** What a round does beside power and hardware: one that is refused must not stop the others. */
 export const ROUND = ["update", "assign", "unassign", "grant", "revoke", "writeDesktop"] as const;
@@ -64,23 +40,27 @@ export const WRITES = [...CLOUD, "writeDesktop", "removeDesktop", "handle"] as c
 /** Done to a living machine that can be seen. */
 const LIVING = [...ROUND, "resize", "start", "restart", "handle"] as const;
 
-export const STEP_LAWS: readonly Law[] = [
+export const STEP_LAWS: readonly MachineLaw[] = [
   law(WRITES, "nothing is written without the finalizer", ({ finalizer }) => finalizer),
   law(WRITES, "nothing is written while halted", ({ halted }) => !halted),
   law(WRITES, "nothing is written without the right account", ({ account, identity }) => {
     return account.state === "valid" && (account.team === TEAM || identity.state === "none");
   }),
-  law(WRITES, "nothing is written where it is at odds what is owned", ({ identity, deleting }) => {
+  law(WRITES, "nothing is written where what is owned is contradicted", ({ identity, deleting }) => {
     if (identity.state === "ours") return deleting || identity.contradicted === undefined;
     return identity.state !== "conflict";
   }),
   law(WRITES, "nothing is written beside an open attempt", ({ attempt, identity }) => {
     return !attempt || identity.state === "ours";
   }),
-  law(WRITES, "a create is for who owns nothing, all else for what is owned", ({ identity }, step) => {
-    return identity.state === (step.do === "create" ? "none" : "ours");
-  }),
-  law(WRITES, "nothing is written on knowledge that is known to be old", ({ readError }, step) => {
+  law(
+    WRITES,
+    "a create is for an object that owns nothing, all else for what is owned",
+    ({ identity }, step) => {
+      return identity.state === (step.do === "create" ? "none" : "ours");
+    },
+  ),
+  law(WRITES, "nothing is written on facts that are known to be stale", ({ readError }, step) => {
     return step.do === "create" || !readError;
   }),
   law(
@@ -108,7 +88,11 @@ export const STEP_LAWS: readonly Law[] = [
       );
     },
   ),
-  law(["create"], "a create begins with nothing under way", (_view, _step, { memory }) => !memory.operation),
+  law(
+    ["create"],
+    "a create begins with nothing under way",
+    (_observation, _step, { memory }) => !memory.operation,
+  ),
 
   law(ROUND, "what has failed is not tried again by the round before its time", ({ backingOff }, step) => {
     return backingOff[stepName(step)] === undefined;
@@ -155,9 +139,11 @@ export const STEP_LAWS: readonly Law[] = [
       return spec.accessors !== undefined && of === person.id && !isNamed(spec, person) && has === true;
     },
   ),
-  law(["revoke"], "nobody is revoked while an address is not resolved", (observation) => {
-    return observation.related.users !== undefined || unresolved(observation).length === 0;
-  }),
+  law(
+    { choices: ["revoke"], when: (observation) => unresolved(observation).length > 0 },
+    "nobody is revoked while an address is not resolved",
+    ({ related }) => related.users !== undefined,
+  ),
 
   law(["resize"], "only what is off is resized", isOff),
   law(
@@ -170,21 +156,26 @@ export const STEP_LAWS: readonly Law[] = [
       return drift !== undefined && drift.changes.length > 0 && grows && isSame(drift.hardware, hardware);
     },
   ),
-  law(["resize"], "a resize that was refused is tried again only after a while", (observation) => {
-    const age = observation.now - Date.parse(observation.memory.resizeRefusal?.at ?? "");
-    return !isRefused(observation) || age >= observation.limits.slowMs;
-  }),
   law(
-    ["resize"],
-    "what is to run is not changed to hardware that is short, nor in bad standing",
-    (observation) => {
-      const stays = observation.spec.powerState === "Stopped" || shutItselfDown(observation);
-      return stays || mayRunOn(observation, observation.spec.machineType);
+    { choices: ["resize"], when: isRefused },
+    "a resize that was refused is tried again only after a while",
+    ({ now, memory, limits }) => now - Date.parse(memory.resizeRefusal?.at ?? "") >= limits.slowMs,
+  ),
+  law(
+    {
+      choices: ["resize"],
+      when: (observation) => observation.spec.powerState === "Running" && !shutItselfDown(observation),
     },
+    "what is to run is not changed to hardware that is short, nor in bad standing",
+    (observation) => mayRunOn(observation, observation.spec.machineType),
   ),
 
   law(["start"], "only what is off is started", isOff),
-  law(["start"], "nothing is started against the wish", ({ spec }) => spec.powerState === "Running"),
+  law(
+    ["start"],
+    "nothing is started that is declared to be off",
+    ({ spec }) => spec.powerState === "Running",
+  ),
   law(
     ["start"],
     "nothing is started before its hardware is known not to be short, or in bad standing",
@@ -192,19 +183,22 @@ export const STEP_LAWS: readonly Law[] = [
       return mayRunOn(observation, machineOf(observation)?.machineType || observation.spec.machineType);
     },
   ),
-  law(["start"], "a machine that shut itself down is started only on request", (observation) => {
-    const asked = Object.keys(observation.requests).length > 0;
-    // After an operation of ours it is off because of that, or was to be on already.
-    return !shutItselfDown(observation) || asked || isPower(observation.memory.operation);
-  }),
+  law(
+    { choices: ["start"], when: shutItselfDown },
+    "a machine that shut itself down is started only on request",
+    ({ requests, memory }) => {
+      // After an operation of ours it is off because of that, or was to be on already.
+      return Object.keys(requests).length > 0 || isPower(memory.operation);
+    },
+  ),
 
   law(
-    ["start", "stop", "restart"],
+    { choices: ["start", "stop", "restart"], when: ({ memory }) => isPower(memory.operation) },
     "power is not changed while the change before may not show yet",
     (observation) => {
       const { event, memory, now, limits } = observation;
       const { operation } = memory;
-      if (!isPower(operation) || !operation) return true;
+      if (!operation) return true;
       const late = now >= Date.parse(operation.deadline);
       const young = now - Date.parse(operation.requestedAt) < limits.resendMs;
       const unseen = event.state === "pending" || (event.state === "done" && event.unseen === true);
@@ -212,20 +206,23 @@ export const STEP_LAWS: readonly Law[] = [
     },
   ),
   law(
-    ["start", "stop"],
+    {
+      choices: ["start", "stop"],
+      when: ({ event, memory }, step) => {
+        const { intent, target } = memory.operation ?? {};
+        const same = intent === "Stop" && target === (step.target ?? "Stopped");
+        return event.state === "failed" && (step.do === "start" ? intent === "Start" : same);
+      },
+    },
     "power that failed to change is not changed so again at once",
-    (observation, step) => {
-      const { event, memory, now, limits } = observation;
-      const { intent, target, failedAt, deadline = "" } = memory.operation ?? {};
-      const same =
-        step.do === "start" ? intent === "Start" : intent === "Stop" && target === (step.target ?? "Stopped");
-      const late = now >= Date.parse(deadline);
+    ({ memory, now, limits }) => {
+      const { failedAt, deadline = "" } = memory.operation ?? {};
       const waited = failedAt !== undefined && now - Date.parse(failedAt) >= limits.resendMs;
-      return event.state !== "failed" || !same || late || waited;
+      return now >= Date.parse(deadline) || waited;
     },
   ),
   law(["stop"], "only what is on is stopped", isOn),
-  law(["stop"], "nothing is stopped but by the wish, for a resize, or to be deleted", (observation, step) => {
+  law(["stop"], "nothing is stopped but as declared, for a resize, or to be deleted", (observation, step) => {
     const { spec, deleting, memory, deletionPolicy } = observation;
     const refused = memory.operation?.intent === "Delete" && memory.operation.target === TO_DELETE;
     if (deleting) return step.target === TO_DELETE && refused && deletionPolicy === "Delete";
@@ -233,10 +230,9 @@ export const STEP_LAWS: readonly Law[] = [
     return spec.powerState === "Stopped" && step.target === undefined;
   }),
   law(
-    ["stop"],
-    "a machine is stopped for a resize only where that is allowed and can be had",
-    (observation, step) => {
-      if (step.target !== TO_RESIZE) return true;
+    { choices: ["stop"], when: (_observation, { target }) => target === TO_RESIZE },
+    "a machine is stopped for a resize only where that is allowed and the hardware is free",
+    (observation) => {
       const machine = machineOf(observation);
       const differs = machine !== undefined && hardwareDrift(observation.spec, machine).changes.length > 0;
       const allowed = observation.spec.resizePolicy === "StopAndResize" && !isRefused(observation);
@@ -247,7 +243,7 @@ export const STEP_LAWS: readonly Law[] = [
   law(["restart"], "only what is on and shall be on is restarted", (observation) => {
     return isOn(observation) && observation.spec.powerState === "Running";
   }),
-  law(["restart"], "a restart is asked for, and nothing answers it already", ({ requests, memory }, step) => {
+  law(["restart"], "a restart is requested, and nothing answers it already", ({ requests, memory }, step) => {
     const { restart } = requests;
     const answered = memory.operation?.requests?.restart === restart;
     return restart !== undefined && step.requests?.restart === restart && !answered;
@@ -308,10 +304,14 @@ export const STEP_LAWS: readonly Law[] = [
     },
   ),
 
-  law(["recordOwnership"], "nobody takes a second machine", ({ identity }) => identity.state !== "ours"),
+  law(
+    ["recordOwnership"],
+    "no object becomes owner of a second machine",
+    ({ identity }) => identity.state !== "ours",
+  ),
   law(
     ["disown"],
-    "a machine is given up only when gone for certain, and another is wished",
+    "a machine is given up only when gone for certain, and another is declared",
     (observation) => {
       return (
         isGone(observation) &&
@@ -321,10 +321,10 @@ export const STEP_LAWS: readonly Law[] = [
       );
     },
   ),
-  law(["release"], "only what is being deleted is let go", ({ deleting }) => deleting),
+  law(["release"], "only what is being deleted is released", ({ deleting }) => deleting),
   law(
     ["release"],
-    "nothing is let go before its machine is gone for certain, or to be kept",
+    "nothing is released before its machine is gone for certain, or to be kept",
     (observation) => {
       const { identity, attempt, deletionPolicy, account } = observation;
       if (identity.state !== "ours") return identity.state === "conflict" || !attempt;
@@ -333,14 +333,19 @@ export const STEP_LAWS: readonly Law[] = [
       return deletionPolicy === "Orphan" || sure;
     },
   ),
-  law(["release", "disown"], "nothing of a machine that is gone is left behind", (observation, step) => {
-    const { memory, identity, deletionPolicy, related, spec } = observation;
-    const kept = step.do === "release" && deletionPolicy === "Orphan";
-    if (identity.state !== "ours" || kept) return true;
-    if (memory.desktopSecret !== undefined) return false;
-    if (memory.staticIp === undefined || spec.publicIpReleasePolicy === "Keep") return true;
-    return related.addresses !== undefined && !isStillClaimed(related.addresses, memory.staticIp);
-  }),
+  law(
+    {
+      choices: ["release", "disown"],
+      when: ({ identity, deletionPolicy }, step) =>
+        identity.state === "ours" && !(step.do === "release" && deletionPolicy === "Orphan"),
+    },
+    "nothing of a machine that is gone is left behind",
+    ({ memory, related, spec }) => {
+      if (memory.desktopSecret !== undefined) return false;
+      if (memory.staticIp === undefined || spec.publicIpReleasePolicy === "Keep") return true;
+      return related.addresses !== undefined && !isStillClaimed(related.addresses, memory.staticIp);
+    },
+  ),
 ];
 
 /** What is sent is small, and made in one order. */

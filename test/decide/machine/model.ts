@@ -1,6 +1,6 @@
 /**
- * A cloud, an object store and a clock around `decide`, well-behaved but for what is asked of them: each step leads to
- * what it would lead to, facts are unknown until they are asked for, and time goes on while it rests.
+ * A cloud, an object store and a clock around `decide`, well-behaved but for their manners: each step leads to what it
+ * would lead to, facts are missing until they are fetched, and time goes on while it rests.
  */
 
 import type { Machine, MachineSettings } from "../../../src/kinds/machine/api.ts";
@@ -20,11 +20,9 @@ import {
 import type { Address, User } from "../../../src/kinds/machine/related-api.ts";
 import { toTime } from "../../../src/kube/objects.ts";
 import type { Operation } from "../../../src/reconcile/kind.ts";
-import { isReported, type Outcome } from "../../../src/reconcile/outcome.ts";
-import type { OwnershipStep } from "../../../src/reconcile/ownership.ts";
+import { type Acting, ModelWorld } from "../engine/model-world.ts";
 import { ADA, BOB, DEADLINE_MS, GIB, ID, RECORD, scene } from "./situations.ts";
 
-type Step = MachineStep | OwnershipStep;
 type Named<D> = Extract<MachineStep, { do: D }>;
 type PowerStep = Extract<MachineStep, { target?: string }>;
 
@@ -75,17 +73,16 @@ const BEGUN = {
 /** For so long a hint of what is free is believed. */
 const HINT_MS = 15_000;
 
-export class World {
+export class World extends ModelWorld<MachineMemory, MachineObservation, MachineDecision> {
   readonly manners: Manners;
-  /** What the machine and its surroundings are like is put into it before each pass, as far as it is known. */
-  readonly observation: MachineObservation;
+  override readonly observation: MachineObservation;
   machine: Machine | undefined;
   scripts: string[] = [];
   accessors: User[] = [];
   addresses: Address[] = [];
   /** Names of the Secrets that were written. */
   readonly secrets = new Set<string>();
-  readonly done: Step["do"][] = [];
+  readonly done: Acting<MachineDecision>["do"][] = [];
   readonly #known = new Set<string>();
   #asked = 0;
   #powerChanges = 0;
@@ -96,33 +93,19 @@ export class World {
   #changedAt = 0;
 
   constructor(manners: Partial<Manners> = {}) {
+    super();
     const { observation, machine } = scene();
     this.manners = { ...GOOD, ...manners };
     this.observation = observation;
     this.machine = machine;
   }
 
-  /** One pass, and the time until the next. */
-  pass(): MachineDecision {
-    const { observation } = this;
-    this.#look();
-    const decision = decideMachine(observation);
-    const { step, memory, needs = [] } = decision;
-    for (const ask of needs) this.#learn(ask);
-    const before = observation.memory;
-    // What says nothing of the object is not written to its status either.
-    if (step.do !== "none" || isReported(step.outcome)) observation.memory = memory;
-    if (step.do !== "none") {
-      this.done.push(step.do);
-      this.#perform(step, before);
-    }
-    this.#wait(step.do === "none" ? pauseOf(step.outcome) : 1_000);
-    this.#advance();
-    return decision;
+  protected override decide(observation: MachineObservation): MachineDecision {
+    return decideMachine(observation);
   }
 
   /** Whether something is still to come by itself. */
-  get moving(): boolean {
+  override get moving(): boolean {
     const { event, memory } = this.observation;
     const state = this.machine?.state ?? "";
     const ends = state === "serviceready" && !this.manners.agent;
@@ -130,7 +113,7 @@ export class World {
     return passing || (memory.operation !== undefined && event.state === "pending") || this.#isStale();
   }
 
-  #look(): void {
+  protected override look(): void {
     const { observation } = this;
     const stale = this.#isStale();
     const seen = stale ? this.#before : this.machine;
@@ -168,20 +151,21 @@ export class World {
     };
   }
 
-  #learn(ask: string): void {
-    if (ask.startsWith(FACT.capacity(""))) this.#asked++;
-    this.#known.add(ask);
+  protected override read(fact: string): void {
+    if (fact.startsWith(FACT.capacity(""))) this.#asked++;
+    this.#known.add(fact);
   }
 
-  #wait(ms: number): void {
+  protected override elapse(ms: number): void {
     this.observation.now += ms;
-    if (ms < HINT_MS) return;
-    for (const ask of this.#known) if (ask.startsWith(FACT.capacity(""))) this.#known.delete(ask);
+    if (ms >= HINT_MS)
+      for (const fact of this.#known) if (fact.startsWith(FACT.capacity(""))) this.#known.delete(fact);
+    this.#advance();
   }
 
-  /** `before`: what was remembered before the pass. */
-  #perform(step: Step, before: MachineMemory): void {
+  protected override perform(step: Acting<MachineDecision>, before: MachineMemory): void {
     const { observation } = this;
+    this.done.push(step.do);
     switch (step.do) {
       case "create":
         return this.#create();
@@ -374,20 +358,5 @@ export class World {
       return;
     }
     this.machine = { ...machine, state: NEXT[machine.state] ?? machine.state };
-  }
-}
-
-/** Something of a time is always spent, or nothing would ever come about. */
-function pauseOf(outcome: Outcome): number {
-  switch (outcome.kind) {
-    case "RequeueAfter":
-      return Math.max(outcome.afterMs, 1_000);
-    case "Retry":
-      return outcome.atLeastMs ?? 5_000;
-    case "Terminal":
-    case "Halted":
-      return outcome.recheckMs;
-    default:
-      return 1_000;
   }
 }

@@ -1,7 +1,4 @@
-/**
- * What must hold of every choice to rest, and of what is remembered, whatever is known; in the manner of
- * laws.ts.
- */
+/** What must hold of every outcome of a machine's decision, and of what is remembered, whatever is observed. */
 
 import { accessorDrift, scriptDrift } from "../../../src/kinds/machine/belongings.ts";
 import { hardwareDrift, settingsDrift } from "../../../src/kinds/machine/diff.ts";
@@ -19,38 +16,39 @@ import {
   shutItselfDown,
   stateOf,
 } from "./facts.ts";
-import { type Law, law, WRITES } from "./laws.ts";
+import { law, type MachineLaw, WRITES } from "./laws.ts";
 
-export const REST_LAWS: readonly Law[] = [
+export const REST_LAWS: readonly MachineLaw[] = [
   law(
-    ["none"],
-    "who knows nothing knows who will tell, or nobody would ever queue the key again",
-    (observation, step, decision) => {
-      const { kind } = step.outcome;
-      return kind !== "Unknown" || observation.resource.state === "unknown" || asksOf(decision).length > 0;
+    ["Unknown"],
+    "where facts are missing they are fetched, or nothing would ever queue the key again",
+    (observation, _step, decision) => {
+      return observation.resource.state === "unknown" || asksOf(decision).length > 0;
     },
   ),
   law(
-    ["none"],
-    "what is asked for is not known yet, and can be looked up",
-    (observation, _step, decision) => {
-      return asksOf(decision).every((ask) => isOpen(observation, ask));
-    },
+    { choices: ["none"], when: (_observation, _step, decision) => asksOf(decision).length > 0 },
+    "what is fetched is missing, and can be read",
+    (observation, _step, decision) => asksOf(decision).every((fact) => isOpen(observation, fact)),
   ),
   law(
-    ["none"],
-    "what is declared and not known is asked for, whatever else is waited for",
-    (observation, _step, decision) => {
-      const { spec, related, memory } = observation;
-      const idle = !memory.operation || [OBSERVE, AWAIT_CAPACITY].includes(memory.operation.intent);
-      if (!isOursAndLiving(observation) || !idle || !isSettled(observation)) return true;
+    {
+      choices: ["none"],
+      when: (observation) => {
+        const { operation } = observation.memory;
+        const idle = !operation || [OBSERVE, AWAIT_CAPACITY].includes(operation.intent);
+        return idle && isOursAndLiving(observation) && isSettled(observation);
+      },
+    },
+    "what is declared and missing is fetched, whatever else is waited for",
+    ({ spec, related }, _step, decision) => {
       const needs = asksOf(decision);
       if (spec.startupScriptId !== undefined && !related.scripts && !needs.includes(FACT.scripts))
         return false;
       return !spec.accessors || related.accessors !== undefined || needs.includes(FACT.accessors);
     },
   ),
-  law(["none"], "nobody is told to come back at once without anything being done", (_view, { outcome }) => {
+  law(["none"], "the key is not queued at once without anything being done", (_observation, { outcome }) => {
     switch (outcome.kind) {
       case "RequeueAfter":
         return outcome.afterMs > 0;
@@ -64,29 +62,22 @@ export const REST_LAWS: readonly Law[] = [
     }
   }),
   law(
-    ["none"],
-    "Halted is said only while halted, Released only of what was let go",
+    ["Halted", "Released"],
+    "Halted is reported only while halted, Released only of what was released",
     (observation, { outcome }) => {
       if (outcome.kind === "Released") return observation.deleting && !observation.finalizer;
-      return outcome.kind !== "Halted" || observation.halted !== undefined;
+      return observation.halted !== undefined;
     },
   ),
-  law(["none"], "Done is said only of what is owned, seen and to live", (observation, { outcome }) => {
-    return outcome.kind !== "Done" || (isOursAndLiving(observation) && machineOf(observation) !== undefined);
+  law(["Done"], "Done is reported only of what is owned, seen and to live", (observation) => {
+    return isOursAndLiving(observation) && machineOf(observation) !== undefined;
   }),
+  law(["Done"], "Done is reported only when nothing that is known differs from the spec", isAsDeclared),
   law(
-    ["none"],
-    "Done is said only when nothing that is known differs from the spec",
-    (observation, { outcome }) => {
-      return outcome.kind !== "Done" || isAsDeclared(observation);
-    },
-  ),
-  law(
-    ["none"],
-    "Done is said only when no fact is missing, and nothing is left over",
-    (observation, step, decision) => {
+    ["Done"],
+    "Done is reported only when no fact is missing, and nothing is left over",
+    (observation, _step, decision) => {
       const { spec, related, memory } = observation;
-      if (step.outcome.kind !== "Done") return true;
       const reachable = isReady(observation) && spec.desktopSecretRef !== undefined;
       const knows =
         (spec.startupScriptId === undefined || related.scripts !== undefined) &&
@@ -98,11 +89,14 @@ export const REST_LAWS: readonly Law[] = [
     },
   ),
   law(
-    [...WRITES, "none", "disown", "release"],
+    {
+      choices: [...WRITES, "none", "disown", "release"],
+      when: ({ memory }) => memory.staticIp !== undefined,
+    },
     "a claimed address is forgotten only under Keep, or when it is known to be gone or another's",
     (observation, _step, { memory }) => {
       const { staticIp } = observation.memory;
-      if (staticIp === undefined || memory.staticIp === staticIp) return true;
+      if (memory.staticIp === staticIp) return true;
       const { publicIpType, publicIp } = machineOf(observation) ?? {};
       if (publicIpType === "static") return memory.staticIp === publicIp;
       if (observation.spec.publicIpReleasePolicy === "Keep") return true;
@@ -111,32 +105,32 @@ export const REST_LAWS: readonly Law[] = [
     },
   ),
   law(
-    [...WRITES, "none"],
-    "the Secret with a desktop is not forgotten before it is taken away",
-    (observation, _step, { memory }) => {
-      const { desktopSecret } = observation.memory;
-      return desktopSecret === undefined || memory.desktopSecret === desktopSecret;
-    },
+    { choices: [...WRITES, "none"], when: ({ memory }) => memory.desktopSecret !== undefined },
+    "the Secret with a desktop is not forgotten before it is removed",
+    (observation, _step, { memory }) => memory.desktopSecret === observation.memory.desktopSecret,
   ),
   law(
-    ["none"],
-    "a refused resize is complained of only while it is that very one, and not asked for anew",
-    (observation, { outcome }) => {
+    {
+      choices: ["Terminal"],
+      when: (_observation, { outcome }) => outcome.reason === REASON.ResizeRefused,
+    },
+    "a refused resize is reported only while it is that very one, and not requested anew",
+    (observation) => {
       const failed =
         observation.event.state === "failed" && observation.memory.operation?.intent === "Resize";
-      const told = outcome.kind === "Terminal" && outcome.reason === REASON.ResizeRefused;
-      return !told || failed || isRefused(observation);
+      return failed || isRefused(observation);
     },
   ),
   law(
-    ["none"],
-    "a static address that is in use is remembered, for it outlives the machine",
-    (observation, { outcome }, { memory }) => {
-      const { publicIpType, publicIp } = machineOf(observation) ?? {};
-      return (
-        outcome.kind !== "Done" || publicIpType !== "static" || !publicIp || memory.staticIp === publicIp
-      );
+    {
+      choices: ["Done"],
+      when: (observation) => {
+        const { publicIpType, publicIp } = machineOf(observation) ?? {};
+        return publicIpType === "static" && !!publicIp;
+      },
     },
+    "a static address that is in use is remembered, for it outlives the machine",
+    (observation, _step, { memory }) => memory.staticIp === machineOf(observation)?.publicIp,
   ),
 ];
 

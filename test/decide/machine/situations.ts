@@ -1,6 +1,6 @@
 /**
- * What can be known about one machine, as axes of a product, for the tests of `decide`. One scene is changed in place
- * from each combination to the next: millions of fresh views would take minutes.
+ * A machine with which nothing is to be done, for the tests of `decide`, and what may be in flight of it. What else may
+ * be observed of a machine are the axes of axes.ts.
  */
 
 import type { Machine } from "../../../src/kinds/machine/api.ts";
@@ -19,6 +19,7 @@ import { toTime } from "../../../src/kube/objects.ts";
 import { OBSERVE } from "../../../src/reconcile/decision.ts";
 import type { Operation } from "../../../src/reconcile/kind.ts";
 import type { Requests } from "../../../src/reconcile/record.ts";
+import { type Axis as ProductAxis, productsOf } from "../engine/product.ts";
 import { SPEC } from "./spec.ts";
 
 export const NOW = Date.UTC(2026, 5, 1);
@@ -61,8 +62,8 @@ export const EVE = { id: "u3", email: "eve@example.org" };
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** `spec`, `machine`, `memory` and `around` are parts of the view. */
-export interface Scene {
+/** `spec`, `machine`, `memory` and `related` are parts of the observation. */
+export interface Situation {
   observation: MachineObservation;
   spec: MachineSpec;
   machine: Machine;
@@ -71,7 +72,7 @@ export interface Scene {
 }
 
 /** A machine that is on and as declared: nothing speaks against anything, and nothing is to be done. */
-export function scene(): Scene {
+export function scene(): Situation {
   const spec: MachineSpec = { ...SPEC };
   const machine: Machine = {
     id: ID,
@@ -115,32 +116,8 @@ export function scene(): Scene {
   return { observation, spec, machine, memory, related };
 }
 
-export type Axis = readonly ((scene: Scene) => void)[];
-
-/** Each `put` must set all that it governs: the scene still holds the combination before. */
-export function axis<T>(values: readonly T[], put: (scene: Scene, value: T) => void): Axis {
-  return values.map((value) => (scene: Scene) => put(scene, value));
-}
-
-/** Visits every combination of the axes; returns how many there are. */
-export function every(axes: readonly Axis[], visit: (scene: Scene) => void): number {
-  const only = scene();
-  let visits = 0;
-  const walk = (depth: number): void => {
-    const puts = axes[depth];
-    if (!puts) {
-      visits++;
-      visit(only);
-      return;
-    }
-    for (const put of puts) {
-      put(only);
-      walk(depth + 1);
-    }
-  };
-  walk(0);
-  return visits;
-}
+export type Axis = ProductAxis<Situation>;
+export const { axis, every } = productsOf(scene);
 
 /** Fresh, past the time to send again, past the deadline, past the slow retry after that. */
 export const AGES = [1_000, MINUTE, DEADLINE_MS + MINUTE, DEADLINE_MS + 20 * MINUTE] as const;

@@ -5,6 +5,7 @@ import type { MachineSpec, PowerState } from "../../../src/kinds/machine/types.t
 import type { Identity } from "../../../src/reconcile/identity.ts";
 import type { Resolution } from "../../../src/reconcile/ownership.ts";
 import type { Requests } from "../../../src/reconcile/record.ts";
+import { combinations } from "../engine/product.ts";
 import { RESOLUTIONS } from "./axes.ts";
 import { type Manners, World } from "./model.ts";
 import {
@@ -21,18 +22,6 @@ import {
   RECORD,
   STATES,
 } from "./situations.ts";
-
-/** Every way to take one of each. */
-function* combinations<T extends object>(of: { [K in keyof T]: readonly T[K][] }): Generator<T> {
-  const [first, ...others] = Object.entries(of) as [string, readonly unknown[]][];
-  if (!first) {
-    yield {} as T;
-    return;
-  }
-  const [name, values] = first;
-  for (const rest of combinations(Object.fromEntries(others) as never))
-    for (const value of values) yield { ...(rest as object), [name]: value } as T;
-}
 
 const SEEN: readonly Identity[] = [
   { state: "none" },
