@@ -22,7 +22,7 @@ import { createApiMetrics } from "./paperspace/metrics.ts";
 import { createSockets, type Sockets } from "./paperspace/wire.ts";
 import { CredentialGuard, needsKey } from "./reconcile/credential-guard.ts";
 import { Credentials } from "./reconcile/credentials.ts";
-import type { ManagedObject } from "./reconcile/kind.ts";
+import type { ManagedObject } from "./reconcile/managed.ts";
 import { createObjectMetrics, type ObjectMetrics } from "./reconcile/metrics.ts";
 import { ObjectWriter } from "./reconcile/writer.ts";
 import { KINDS } from "./registry.ts";

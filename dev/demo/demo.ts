@@ -2,7 +2,7 @@
  * The course of the demo: start the environment, apply the examples, watch them become Ready, then stay up or clean up.
  */
 import { sleep, systemClock } from "../../src/base/clock.ts";
-import type { ManagedObject } from "../../src/reconcile/kind.ts";
+import type { ManagedObject } from "../../src/reconcile/managed.ts";
 import { type DemoEnv, type Narrator, startDemoEnv } from "./demo-env.ts";
 import { isReady, type Shown, tables } from "./tables.ts";
 import type { LiveLine, Terminal } from "./terminal.ts";

@@ -1,7 +1,7 @@
 /** The objects as `kubectl get psm,psd` shows them, with the reason added. Pure: objects in, lines out. */
 import type { PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
-import type { ManagedObject } from "../../src/reconcile/kind.ts";
+import type { ManagedObject } from "../../src/reconcile/managed.ts";
 import type { LiveLine, Style, Terminal } from "./terminal.ts";
 
 interface Cell {

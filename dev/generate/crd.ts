@@ -4,7 +4,7 @@
  */
 import { stringify } from "yaml";
 import type { CrdSource } from "../../src/kinds/registration.ts";
-import type { KindDefinition } from "../../src/reconcile/kind.ts";
+import type { KindDefinition } from "../../src/reconcile/managed.ts";
 
 const HEADER = "# Generated from src/kinds/*/types.ts by `npm run generate`. Do not edit.\n";
 /** Shown until our first look, so that no tool takes an object for done before it (kstatus compares generations). */

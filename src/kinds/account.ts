@@ -3,7 +3,7 @@ import { type Accounts, keyFingerprint } from "../paperspace/accounts.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
 import type { PaperspaceApi } from "../paperspace/transport.ts";
 import type { CredentialChecker } from "../reconcile/credentials.ts";
-import type { CloudAccount } from "../reconcile/kind.ts";
+import type { CloudAccount } from "../reconcile/managed.ts";
 
 export interface PaperspaceAccount extends CloudAccount {
   readonly api: PaperspaceApi;

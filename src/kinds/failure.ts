@@ -3,7 +3,7 @@
  * an allow-list is terminal; everything unknown is retried (docs/design.md, Pass). Codes decide, never message text.
  */
 import { PaperspaceError } from "../paperspace/errors.ts";
-import type { Failure } from "../reconcile/kind.ts";
+import type { CallFailure } from "../reconcile/kind.ts";
 import type { ReadError } from "../reconcile/outcome.ts";
 import { REASON } from "../reconcile/reasons.ts";
 
@@ -19,7 +19,7 @@ export interface Rechecks {
 }
 
 /** Undefined where the error is not Paperspace's. */
-export function failureOf(error: unknown, rechecks: Rechecks): Failure | undefined {
+export function failureOf(error: unknown, rechecks: Rechecks): CallFailure | undefined {
   if (!(error instanceof PaperspaceError)) return undefined;
   return { outcome: outcomeOf(error, rechecks), effect: error.effect };
 }
@@ -35,7 +35,7 @@ export function readErrorOf(error: unknown, rechecks: Rechecks): ReadError {
   return { kind: "Retry", reason: REASON.ApiUnavailable, message };
 }
 
-function outcomeOf(error: PaperspaceError, { recheckMs, slowMs }: Rechecks): Failure["outcome"] {
+function outcomeOf(error: PaperspaceError, { recheckMs, slowMs }: Rechecks): CallFailure["outcome"] {
   const { code, message, retryAfterMs } = error;
   switch (code) {
     case "PS_UNAUTHORIZED":

@@ -5,16 +5,22 @@
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { PaperspaceApi } from "../paperspace/transport.ts";
-import type { Observation } from "../reconcile/decide.ts";
-import { DUE, untilLook } from "../reconcile/decision.ts";
-import type { ResourceState } from "../reconcile/existence.ts";
+import {
+  type Decision,
+  DUE,
+  type Observation,
+  type ResourceState,
+  untilLook,
+} from "../reconcile/decision.ts";
 import { idOf } from "../reconcile/identity.ts";
-import type { ManagedObject, ReconcileContext } from "../reconcile/kind.ts";
-import type { OwnershipFacts } from "../reconcile/ownership.ts";
-import { ANNOTATION } from "../reconcile/record.ts";
+import type { AuthorizedContext, ReconcileContext } from "../reconcile/kind.ts";
+import type { ManagedObject, Step } from "../reconcile/managed.ts";
+import type { OwnershipFacts, Resolution } from "../reconcile/ownership.ts";
+import { ANNOTATION, type CreateAttempt } from "../reconcile/record.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import { type Rechecks, readErrorOf } from "./failure.ts";
 import type { CachedItem, Inventory, Item, Source } from "./inventory.ts";
+import { resolveByName } from "./resolution.ts";
 
 /** All in milliseconds. */
 export interface ObserverSettings {
@@ -35,6 +41,8 @@ export interface ObserverLimits {
   lookMs: number;
   /** How long a thing must have been away until it counts as gone. */
   absenceGraceMs: number;
+  /** After how long a deletion counts as late. */
+  deleteMs: number;
 }
 
 export interface CloudObserverOptions {
@@ -137,6 +145,24 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
       inventory.refresh(id);
     return resource;
   }
+
+  /** What became of an attempt, by its name in the lists. */
+  resolve(
+    { key, object, account }: AuthorizedContext<O, PaperspaceAccount>,
+    attempt: CreateAttempt,
+  ): Resolution {
+    const { clock, settings } = this.#parts;
+    const { settleMs, limits } = settings;
+    const search = { settleMs, lookMs: limits.lookMs, now: clock.now() };
+    return resolveByName(this.of(account, object).inventory, key, attempt, search);
+  }
+
+  /** Begins what the decision waits for. Most kinds wait for nothing beyond the reads of their resource. */
+  track(
+    _context: ReconcileContext<O, PaperspaceAccount>,
+    _observation: V,
+    _decision: Decision<Step, V["memory"]>,
+  ): void {}
 
   /** The object is gone from the cluster. */
   forget(key: string): void {

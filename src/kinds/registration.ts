@@ -9,13 +9,14 @@ import type { EventRecorder } from "../kube/events.ts";
 import type { ConfigMap, Resource, Secret } from "../kube/resource.ts";
 import type { CredentialGuard } from "../reconcile/credential-guard.ts";
 import type { Credentials } from "../reconcile/credentials.ts";
-import type { Kind, KindDefinition, ManagedObject, Step } from "../reconcile/kind.ts";
-import type { OwnershipFacts } from "../reconcile/ownership.ts";
+import type { Kind } from "../reconcile/kind.ts";
+import type { KindDefinition, ManagedObject } from "../reconcile/managed.ts";
 import { Reconciler } from "../reconcile/reconciler.ts";
 import type { ObjectWriter } from "../reconcile/writer.ts";
 import type { Store } from "../runtime/store.ts";
 import type { Result } from "../runtime/workers.ts";
 import type { PaperspaceAccount } from "./account.ts";
+import type { PaperspaceTypes } from "./actuator.ts";
 import type { ObserverSettings } from "./observer.ts";
 
 /** What the CRD of a kind is generated from (`npm run generate`). */
@@ -87,31 +88,28 @@ export function observerSettings(config: Config): ObserverSettings {
     gatherMs: GATHER_MS,
     settleMs: settleMs(config),
     rechecks: { recheckMs, slowMs },
-    limits: { slowMs, lookMs: config.eventPollInterval, absenceGraceMs: config.absenceGrace },
+    limits: {
+      slowMs,
+      lookMs: config.eventPollInterval,
+      absenceGraceMs: config.absenceGrace,
+      deleteMs: config.deleteDeadline,
+    },
   };
 }
 
-/** A kind at work under the generic reconciler. */
-export function newController<O extends ManagedObject, V extends OwnershipFacts, S extends Step, M>(
-  parts: ControllerOptions<O>,
-  kind: Kind<O, PaperspaceAccount, V, S, M> & { reset(): void },
+/** A kind under the generic reconciler. */
+export function newController<T extends PaperspaceTypes>(
+  options: ControllerOptions<T["object"]>,
+  kind: Kind<T>,
 ): Controller {
-  const { config } = parts;
+  const { config } = options;
   const settings = {
     resyncMs: config.resyncInterval,
     recheckMs: config.credentialRecheck,
     slowMs: config.slowRetry,
     sendWindowMs: config.sendWindow,
   };
-  const reconciler = new Reconciler({ ...parts, kind, settings });
-  return {
-    reconcile: (key) => reconciler.reconcile(key),
-    gone: (last) => reconciler.gone(last as O),
-    reset() {
-      kind.reset();
-      reconciler.reset();
-    },
-  };
+  return new Reconciler<T>({ ...options, kind, settings });
 }
 
 /**

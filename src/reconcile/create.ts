@@ -4,10 +4,20 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { toTime } from "../kube/objects.ts";
-import type { AuthorizedContext, CloudAccount, Gate, Kind, ManagedObject, Operation, Step } from "./kind.ts";
+import type { Gate } from "./gate.ts";
+import {
+  type Actuator,
+  type CreateAnswer,
+  type ExpectedCreate,
+  type KindTypes,
+  type MemoryOf,
+  type Policy,
+  requireAccount,
+} from "./kind.ts";
+import type { CloudAccount, ManagedObject, Operation } from "./managed.ts";
 import { type Outcome, waiting } from "./outcome.ts";
-import type { OwnershipFacts } from "./ownership.ts";
 import { INTENT_CREATE } from "./ownership-facts.ts";
+import type { Pass } from "./pass.ts";
 import { REASON } from "./reasons.ts";
 import {
   ANNOTATION,
@@ -20,66 +30,86 @@ import {
 } from "./record.ts";
 import type { ObjectWriter } from "./writer.ts";
 
-export interface CreateParts<O extends ManagedObject, A extends CloudAccount, V extends OwnershipFacts, M> {
-  kind: Pick<Kind<O, A, V, Step, M>, "attemptName" | "expectation" | "create" | "failure">;
-  writer: ObjectWriter<O>;
+export interface CreateOptions<T extends KindTypes> {
+  kind: {
+    policy: Pick<Policy<T>, "attemptName" | "expectCreate">;
+    actuator: Pick<Actuator<T>, "create" | "failure">;
+  };
+  writer: ObjectWriter<T["object"]>;
   clock: Clock;
-  /** Mirrors `memory` into the status of `object`; the resource version is its precondition. */
-  remember(object: O, memory: M): Promise<O>;
-  gate(object: O): Gate;
+  /** Mirrors `memory` into the status of the pass's object; the resource version is its precondition. */
+  mirror(memory: MemoryOf<T>): Promise<void>;
+  gate(object: T["object"]): Gate;
   /** Longest time between announcing an attempt and sending it, in milliseconds. */
   sendWindowMs: number;
 }
 
-export interface Created<O, M> {
-  object: O;
+export interface Created {
   /** Present where something was created. */
   record?: OwnerRecord;
-  /** Absent where nothing is under way. */
-  memory?: M;
   outcome: Outcome;
 }
 
-/** `view` is what the decision to create was taken on. */
-export async function create<O extends ManagedObject, A extends CloudAccount, V extends OwnershipFacts, M>(
-  observation: V,
-  context: AuthorizedContext<O, A>,
-  parts: CreateParts<O, A, V, M>,
-): Promise<Created<O, M>> {
-  const { kind, writer, clock } = parts;
-  const attempt = newAttempt(context, clock.now(), (unique) =>
-    kind.attemptName(observation, context, unique),
+/** The pass goes on with the object, the record and what the answer shows; a failed Kubernetes call is thrown. */
+export async function create<T extends KindTypes>(
+  pass: Pass<T>,
+  options: CreateOptions<T>,
+): Promise<Created> {
+  const { kind, writer, clock } = options;
+  const { observation } = pass;
+  const context = requireAccount(pass.context);
+  const attempt = newAttempt(
+    context,
+    clock.now(),
+    (unique) => kind.policy.attemptName?.(observation, context, unique) ?? { name: unique },
   );
   // A stale cache loses here: the resource version is the precondition of the announcement.
-  const pending = await writer.annotate(context.object, {
-    [ANNOTATION.createPending]: JSON.stringify(attempt),
-  });
-  const memory = kind.expectation(observation, { ...context, object: pending }, attempt);
-  let object = pending;
-  let answer: Awaited<ReturnType<typeof kind.create>>;
+  const announcement = { [ANNOTATION.createPending]: JSON.stringify(attempt) };
+  pass.object = await writer.annotate(pass.object, announcement);
+  const expected = kind.policy.expectCreate(observation, { ...context, object: pass.object }, attempt);
+  const memory: MemoryOf<T> = { ...expected.memory, operation: expectedOperation(attempt, expected) };
+  let answer: CreateAnswer<T>;
   try {
-    object = await parts.remember(pending, memory);
-    const gate = inTime(parts, parts.gate(object), Date.parse(attempt.time));
-    answer = await kind.create(observation, { ...context, object }, attempt, memory, gate);
+    await options.mirror(memory);
+    const gate = inTime(options, options.gate(pass.object), Date.parse(attempt.time));
+    answer = await kind.actuator.create(observation, { ...context, object: pass.object }, attempt, {
+      memory,
+      gate,
+    });
   } catch (error) {
-    return failed(error, object, memory, parts);
+    return failed(error, pass, memory, options);
   }
   const record: OwnerRecord = {
     id: answer.id,
     team: attempt.team,
     name: attempt.name,
     uid: attempt.uid,
-    // What was asked of a thing that was not there yet is done by making it.
-    ...requestsIn(object.metadata),
+    // What was requested of a resource that did not exist yet is done by creating it.
+    ...requestsIn(pass.object.metadata),
   };
-  object = await writer.saveAnnotations(object, recorded(record));
-  return { object, record, memory: answer.memory, outcome: answer.outcome };
+  pass.object = await writer.saveAnnotations(pass.object, recorded(record));
+  pass.context = { ...pass.context, record };
+  pass.memory = answer.memory;
+  const { attempt: _resolved, ...facts } = observation;
+  const identity = { state: "ours", record, restore: false } as const;
+  pass.observation = { ...facts, identity, ...answer.learned };
+  return { record, outcome: answer.outcome };
 }
 
 /** The operation that stands for a create from its announcement on: it may have been sent from then on. */
-export function announced({ name, mark, time }: CreateAttempt, deadlineMs: number): Operation {
+export function expectedOperation(
+  { name, mark, time }: CreateAttempt,
+  { deadlineMs, target }: Pick<ExpectedCreate<unknown>, "deadlineMs" | "target">,
+): Operation {
   const deadline = toTime(Date.parse(time) + deadlineMs);
-  return { intent: INTENT_CREATE, requestedAt: time, deadline, name, ...(mark !== undefined && { mark }) };
+  return {
+    intent: INTENT_CREATE,
+    requestedAt: time,
+    deadline,
+    name,
+    ...(mark !== undefined && { mark }),
+    ...(target !== undefined && { target }),
+  };
 }
 
 /** The annotations of an object that owns something: its record, and no attempt. */
@@ -106,22 +136,23 @@ function inTime(parts: { clock: Clock; sendWindowMs: number }, gate: Gate, annou
   };
 }
 
-async function failed<O extends ManagedObject, A extends CloudAccount, V extends OwnershipFacts, M>(
+async function failed<T extends KindTypes>(
   error: unknown,
-  object: O,
-  memory: M,
-  parts: CreateParts<O, A, V, M>,
-): Promise<Created<O, M>> {
-  const failure = parts.kind.failure(error);
+  pass: Pass<T>,
+  memory: MemoryOf<T>,
+  { kind, writer }: CreateOptions<T>,
+): Promise<Created> {
+  const failure = kind.actuator.failure(error);
   // An error that is not the cloud's came before the send: the mirror could not be written.
   if (failure?.effect !== "unknown") {
-    const closed = await parts.writer.saveAnnotations(object, { [ANNOTATION.createPending]: null });
+    pass.object = await writer.saveAnnotations(pass.object, { [ANNOTATION.createPending]: null });
     if (!failure) throw error;
     // The mirror in status must go as well, or it would be searched for as an attempt of its own.
     const unsent = waiting(REASON.Creating, "not sent yet");
-    return { object: closed, outcome: failure.outcome.kind === "Requeue" ? unsent : failure.outcome };
+    return { outcome: failure.outcome.kind === "Requeue" ? unsent : failure.outcome };
   }
-  const said = "message" in failure.outcome ? failure.outcome.message : "the answer was lost";
-  const message = `${said}. Whether the create took effect is not known; the account is searched for it before anything else is done`;
-  return { object, memory, outcome: waiting(REASON.ResolvingCreate, message) };
+  pass.memory = memory;
+  const cause = "message" in failure.outcome ? failure.outcome.message : "the answer was lost";
+  const message = `${cause}. Whether the create took effect is not known; the account is searched for it before anything else is done`;
+  return { outcome: waiting(REASON.ResolvingCreate, message) };
 }

@@ -3,7 +3,7 @@ import { FakeKube } from "../../test/support/fake-kube.ts";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { secrets } from "../kube/resource.ts";
 import { CredentialGuard, needsKey } from "./credential-guard.ts";
-import type { ManagedObject } from "./kind.ts";
+import type { ManagedObject } from "./managed.ts";
 import { ANNOTATION, FINALIZER } from "./record.ts";
 
 const KEY = "default/key";

@@ -5,7 +5,7 @@
 import { isForbidden, isNotFound } from "../kube/errors.ts";
 import type { Resource, Secret } from "../kube/resource.ts";
 import type { Credentials } from "./credentials.ts";
-import type { CloudAccount, ManagedObject } from "./kind.ts";
+import type { CloudAccount, ManagedObject } from "./managed.ts";
 import { INTENT_CREATE } from "./ownership-facts.ts";
 import { ANNOTATION, FINALIZER } from "./record.ts";
 

@@ -3,7 +3,7 @@ import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { KubeError } from "../kube/errors.ts";
 import type { Secret } from "../kube/resource.ts";
 import { Credentials, type CredentialsOptions } from "./credentials.ts";
-import type { CloudAccount, ManagedObject } from "./kind.ts";
+import type { CloudAccount, ManagedObject } from "./managed.ts";
 
 const notFound = new KubeError({ code: "KUBE_NOT_FOUND", message: "not found", status: 404 });
 const secretOf = (data: Record<string, string>): Secret => ({

@@ -6,7 +6,7 @@
 import type { Clock } from "../base/clock.ts";
 import { isForbidden, isNotFound } from "../kube/errors.ts";
 import type { Resource, Secret } from "../kube/resource.ts";
-import type { CloudAccount, ManagedObject } from "./kind.ts";
+import type { CloudAccount, ManagedObject } from "./managed.ts";
 import type { AccountFact } from "./ownership.ts";
 
 export const DEFAULT_SECRET = "paperspace-credentials";

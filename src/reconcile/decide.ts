@@ -1,99 +1,129 @@
 /**
- * The frame of every kind's `decide`: ownership first, then whether the thing is there, then its life or its end. What
- * each of these means beyond what all kinds share, the kind says. Pure.
+ * The decision of every kind, as one sequence of phases: ownership first, then whether the resource exists, then its
+ * deletion or its life. A kind gives its phases as data; the order, and what all kinds share, is here. Pure.
  */
-import { act, noStep, withoutOperation } from "./decision.ts";
-import {
-  type AbsenceInput,
-  absence,
-  adoption,
-  type DeleteStep,
-  deletion,
-  type ResourceState,
-} from "./existence.ts";
-import type { Decision, ManagedObject, Operation, Step } from "./kind.ts";
-import type { ReadError } from "./outcome.ts";
-import { decideOwnership, type OwnershipFacts, type OwnershipStep } from "./ownership.ts";
+import type { Change } from "./change.ts";
+import { act, ageOfTime, type Decision, noStep, type Observation, withoutOperation } from "./decision.ts";
+import { absence, adoption, type DeleteStep, deletion } from "./existence.ts";
+import type { Step } from "./managed.ts";
+import { decideOwnership, type OwnershipStep, withoutAccount } from "./ownership.ts";
+import { REASON } from "./reasons.ts";
 
-/** What every kind's view says; `P` is what its thing is like. */
-export interface Observation<M = { operation?: Operation }, P = unknown> extends OwnershipFacts {
-  spec: Pick<ManagedObject["spec"], "onExternalDeletion">;
-  resource: ResourceState<P>;
-  /** The last look failed: what to say instead of deciding on old knowledge. */
-  readError?: ReadError;
-  memory: M;
-  /** Wall clock. */
-  now: number;
-  /** In milliseconds: how often to look while waiting, and to try again what is late. */
-  limits: { lookMs: number; slowMs: number };
-}
+type MemoryOf<V extends Observation> = V["memory"];
+type PresentResource<V extends Observation> = Extract<V["resource"], { state: "present" }>;
 
-type Present<V extends Observation> = Extract<V["resource"], { state: "present" }>;
+/** What became of the operation in flight: a decision about it, or the memory with which the resource is at rest. */
+export type Settled<D, M> = { decision: D } | { memory: M };
 
-/** Where a kind has nothing to add, a phase is what it is for every kind. */
+/** A phase that a kind leaves out is the same for all kinds; only `converge` is always the kind's own. */
 export interface Phases<V extends Observation, S extends Step> {
-  /** MUST come to `adoption` of existence.ts. */
-  adopt?(observation: V, id: string): OwnershipStep;
-  create?(observation: V): Decision<S, V["memory"]>;
-  release?(observation: V, step: OwnershipStep & { do: "release" }): Decision<S, V["memory"]>;
-  /** MUST come to `absence` of existence.ts. */
-  absent?(observation: V, certain: boolean): Decision<S, V["memory"]>;
-  /** Names of facts to be looked up while the object is halted: what a plan needs. */
+  /** What differs from the spec and cannot be changed: such a resource is not adopted. */
+  immutable?(observation: V, resource: PresentResource<V>): readonly Change[];
+  /** What must be ready before a create, or why a create would be in vain; undefined: it is sent. */
+  beforeCreate?(observation: V): Decision<S, MemoryOf<V>> | undefined;
+  /**
+   * What the object left in the cloud besides its resource, once that is certainly gone or never was: a step to remove it,
+   * and what is remembered where nothing is left. Not called while the object is halted.
+   */
+  leftovers?(
+    observation: V,
+    memory: MemoryOf<V>,
+  ): { memory: MemoryOf<V>; decision?: Decision<S, MemoryOf<V>> };
+  /** What is still remembered once the resource is certainly gone. Default: all but the operation. */
+  forgetResource?(memory: MemoryOf<V>): MemoryOf<V>;
+  /** Facts that a plan needs, fetched while the object is halted. */
   missingFacts?(observation: V): readonly string[];
-  deleting?(observation: V, resource: Present<V>): Decision<S, V["memory"]>;
-  /** It is there, shall stay, and nobody has halted us. */
-  present(observation: V, resource: Present<V>): Decision<S, V["memory"]>;
+  deleting?(observation: V, resource: PresentResource<V>): Decision<S, MemoryOf<V>>;
+  /** Default: an operation is over as soon as the resource is observed. */
+  settle?(observation: V, resource: PresentResource<V>): Settled<Decision<S, MemoryOf<V>>, MemoryOf<V>>;
+  /** One step towards the spec. The memory in `observation` is the settled one. */
+  converge(observation: V, resource: PresentResource<V>): Decision<S, MemoryOf<V>>;
 }
 
 export function decide<V extends Observation, S extends Step>(
   observation: V,
   phases: Phases<V, S>,
-): Decision<S | DeleteStep, V["memory"]> {
+): Decision<S | DeleteStep, MemoryOf<V>> {
   const { memory, resource, readError } = observation;
   const owned = decideOwnership(observation);
-  if (owned) return owning(observation, owned, phases);
+  if (owned) return own(observation, owned, phases);
   if (readError) return noStep(readError, memory);
   switch (resource.state) {
     case "unknown":
       return noStep({ kind: "Unknown" }, memory);
     case "absent":
-      if (phases.absent) return phases.absent(observation, resource.certain);
-      return absence(observation as AbsenceInput<V["memory"]>, resource.certain, withoutOperation(memory));
+      return absent(observation, resource.certain, phases);
     case "present":
-      if (observation.deleting)
-        return phases.deleting?.(observation, resource as Present<V>) ?? deletion<V["memory"]>(observation);
-      return halted(observation, phases) ?? phases.present(observation, resource as Present<V>);
+      return present(observation, resource as PresentResource<V>, phases);
   }
 }
 
-function halted<V extends Observation, S extends Step>(
-  observation: V,
-  { missingFacts }: Phases<V, S>,
-): Decision<S, V["memory"]> | undefined {
-  const { halted: why, memory, recheckMs } = observation;
-  if (!why) return undefined;
-  return {
-    ...noStep({ kind: "Halted", ...why, recheckMs }, memory),
-    ...(missingFacts && { needs: missingFacts(observation) }),
-  };
-}
-
-function owning<V extends Observation, S extends Step>(
+/** The ownership rules have decided; a kind may only add what belongs before a create, an adoption or a release. */
+function own<V extends Observation, S extends Step>(
   observation: V,
   owned: OwnershipStep,
   phases: Phases<V, S>,
-): Decision<S, V["memory"]> {
+): Decision<S, MemoryOf<V>> {
   const { memory, resource, readError } = observation;
   switch (owned.do) {
     case "adopt": {
-      const seen = { state: resource.state, ...(readError && { readError }), changes: [] };
-      return act(phases.adopt?.(observation, owned.id) ?? adoption(owned.id, seen, observation), memory);
+      const changes =
+        resource.state === "present"
+          ? (phases.immutable?.(observation, resource as PresentResource<V>) ?? [])
+          : [];
+      const candidate = { state: resource.state, ...(readError && { readError }), changes };
+      return act(adoption(owned.id, candidate, observation), memory);
     }
     case "create":
-      return phases.create?.(observation) ?? act(owned, withoutOperation(memory));
+      return phases.beforeCreate?.(observation) ?? act(owned, withoutOperation(memory));
     case "release":
-      return phases.release?.(observation, owned) ?? act(owned, memory);
+      return release(observation, owned, phases);
     default:
       return act(owned, memory);
   }
+}
+
+/** An object that owned nothing may have left something all the same. What no key can remove does not keep it for ever. */
+function release<V extends Observation, S extends Step>(
+  observation: V,
+  step: OwnershipStep & { do: "release" },
+  phases: Phases<V, S>,
+): Decision<S, MemoryOf<V>> {
+  const { memory, halted, recheckMs, deletedAt, now, limits } = observation;
+  const nothing = step.reason === REASON.NothingToDelete;
+  const decision = nothing ? phases.leftovers?.(observation, memory).decision : undefined;
+  if (!decision) return act(step, memory);
+  if (halted) return noStep({ kind: "Terminal", ...halted, recheckMs }, memory);
+  const keyless = withoutAccount(observation);
+  if (!keyless) return decision;
+  const isLate = deletedAt !== undefined && ageOfTime(deletedAt, now) >= limits.deleteMs;
+  return act(isLate ? step : keyless, memory);
+}
+
+function absent<V extends Observation, S extends Step>(
+  observation: V,
+  certain: boolean,
+  phases: Phases<V, S>,
+): Decision<S, MemoryOf<V>> {
+  const forgotten = phases.forgetResource?.(observation.memory) ?? withoutOperation(observation.memory);
+  if (!certain || observation.halted || !phases.leftovers) return absence(observation, certain, forgotten);
+  const { memory, decision } = phases.leftovers(observation, forgotten);
+  return decision ?? absence(observation, certain, memory);
+}
+
+function present<V extends Observation, S extends Step>(
+  observation: V,
+  resource: PresentResource<V>,
+  phases: Phases<V, S>,
+): Decision<S | DeleteStep, MemoryOf<V>> {
+  const { halted, memory, recheckMs } = observation;
+  if (observation.deleting)
+    return phases.deleting?.(observation, resource) ?? deletion<MemoryOf<V>>(observation);
+  if (halted) {
+    const needs = phases.missingFacts?.(observation);
+    return { ...noStep({ kind: "Halted", ...halted, recheckMs }, memory), ...(needs && { needs }) };
+  }
+  const settled = phases.settle?.(observation, resource) ?? { memory: withoutOperation(memory) };
+  if ("decision" in settled) return settled.decision;
+  return phases.converge({ ...observation, memory: settled.memory }, resource);
 }

@@ -1,17 +1,52 @@
 /**
- * The words in which every kind's `decide` writes down its choice, and how long an operation has been under way. Pure;
- * what is chosen when is the kind's business.
+ * What a decision is made on and what it is: the observation, the step with what is remembered, and how long an operation
+ * has been under way. Pure; which step is decided on when is the kind's.
  */
 import { toTime } from "../kube/objects.ts";
 import { millis } from "./conditions.ts";
-import type { Decision, Operation, Step } from "./kind.ts";
+import type { ManagedObject, Operation, Step } from "./managed.ts";
 import type { Outcome, ReadError } from "./outcome.ts";
-import type { OwnershipStep } from "./ownership.ts";
+import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";
+
+/** What is known of the resource in the cloud; `P` is what it is like. */
+export type ResourceState<P> =
+  | { state: "unknown" }
+  | ({ state: "present" } & P)
+  /** `certain`: gone for good; otherwise the API may only fail to show it for a moment. */
+  | { state: "absent"; certain: boolean };
+
+/** What every kind observes. `M` is what it remembers across passes, `P` what its resource is like. */
+export interface Observation<M = { operation?: Operation }, P = unknown> extends OwnershipFacts {
+  spec: Pick<ManagedObject["spec"], "onExternalDeletion">;
+  resource: ResourceState<P>;
+  /** The last read failed: reported instead of deciding on stale facts. */
+  readError?: ReadError;
+  memory: M;
+  /** Wall clock, milliseconds since the epoch. */
+  now: number;
+  /** In milliseconds. */
+  limits: {
+    /** How often to read while waiting. */
+    lookMs: number;
+    /** How often to try again what is past its deadline. */
+    slowMs: number;
+    /** After how long a deletion counts as late. */
+    deleteMs: number;
+  };
+}
+
+/** `M` is what the kind must remember across passes; the generic code keeps it in status. */
+export interface Decision<S, M> {
+  step: OwnershipStep | S;
+  memory: M;
+  /** Names of facts that the decision is missing; they are fetched, and the key is queued again. */
+  needs?: readonly string[];
+}
 
 /** Intent of the operation that stands for a change begun elsewhere; nothing is sent for it. */
 export const OBSERVE = "Observe";
 
-/** A decision of whatever kind has such a step; spelt out, since a generic step must not be taken for one of its own. */
+/** The return type is spelt out: a step of the ownership rules must not be inferred as one of the kind's own. */
 export function act<S extends Step, M>(
   step: S | OwnershipStep,
   memory: M,
@@ -49,13 +84,13 @@ export function stalled<S extends Step = never, M = unknown>(
   return noStep({ kind: "Terminal", reason, message, recheckMs }, memory);
 }
 
-/** Facts are missing: whoever looks them up queues the key. One that cannot be had (by its name) is said instead. */
+/** Facts are missing: fetching them queues the key. The error of one that cannot be read is reported instead. */
 export function needFacts<S extends Step = never, M = unknown>(
   { readErrors }: { readErrors: Readonly<Record<string, ReadError>> },
   memory: M,
   needs: readonly string[],
 ): Decision<S, M> {
-  const readError = needs.map((ask) => readErrors[ask]).find((found) => found !== undefined);
+  const readError = needs.map((fact) => readErrors[fact]).find((found) => found !== undefined);
   return { ...noStep(readError ?? { kind: "Unknown" }, memory), needs };
 }
 

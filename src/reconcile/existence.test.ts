@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { absence, adoption } from "./existence.ts";
-import type { Operation } from "./kind.ts";
+import type { Operation } from "./managed.ts";
 
 const OPERATION: Operation = { intent: "Delete", requestedAt: "t0", deadline: "t1" };
 const MEMORY: { operation?: Operation; kept: string } = { operation: OPERATION, kept: "k" };

@@ -1,30 +1,32 @@
 /**
- * Whether the thing is there: what it means that the cloud does not show what an object owns, when what it wishes to
- * adopt may be taken, and how it is deleted (docs/design.md, Deletion). Pure, and the same for every kind; what
- * is left behind, and what cannot be changed, is theirs.
+ * Whether the resource exists: what it means that the cloud does not show what an object owns, when a resource may be
+ * adopted, and how it is deleted (docs/design.md, Deletion). Pure, and the same for every kind.
  */
 import { type Change, describe } from "./change.ts";
-import { act, isLate, noStep, operationAge, stalled, startOperation, untilLook, wait } from "./decision.ts";
-import type { Decision, ManagedObject, Operation, Performed, Step } from "./kind.ts";
-import { type ReadError, waiting } from "./outcome.ts";
+import {
+  act,
+  type Decision,
+  isLate,
+  noStep,
+  operationAge,
+  stalled,
+  startOperation,
+  untilLook,
+  wait,
+} from "./decision.ts";
+import type { ManagedObject, Operation, Step } from "./managed.ts";
+import { type Outcome, type ReadError, waiting } from "./outcome.ts";
 import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
 
-/** What is known of the thing; `P` is what it is like. */
-export type ResourceState<P> =
-  | { state: "unknown" }
-  | ({ state: "present" } & P)
-  /** `certain`: gone for good; else the API may only not show it yet. */
-  | { state: "absent"; certain: boolean };
-
-/** What a kind's view says of a thing that is not to be seen. */
+/** What `absence` needs of an observation. */
 export interface AbsenceInput<M> extends Pick<OwnershipFacts, "noun" | "deleting" | "halted" | "recheckMs"> {
   memory: M;
   spec: Pick<ManagedObject["spec"], "onExternalDeletion">;
   limits: { lookMs: number };
 }
 
-/** `forgotten` is what is still remembered once the thing is gone for certain. */
+/** `forgotten` is what is still remembered once the resource is certainly gone. */
 export function absence<S extends Step = never, M = unknown>(
   observation: AbsenceInput<M>,
   certain: boolean,
@@ -51,16 +53,16 @@ export function absence<S extends Step = never, M = unknown>(
   );
 }
 
-/** What is known of the thing that an object wishes to adopt. */
+/** The resource that an object is to adopt. */
 export interface Candidate {
   state: "unknown" | "absent" | "present";
-  /** Why the last look at it failed. */
+  /** Why the last read of it failed. */
   readError?: ReadError;
-  /** In what it differs from the spec that nothing can change. */
+  /** What differs from the spec and cannot be changed. */
   changes: readonly Change[];
 }
 
-/** Adopting changes nothing in the cloud: the thing is seen, compared and recorded. */
+/** Adopting changes nothing in the cloud: the resource is observed, compared and recorded. */
 export function adoption(
   id: string,
   { state, readError, changes }: Candidate,
@@ -79,14 +81,14 @@ export function adoption(
 
 export type DeleteStep = Step & { do: "delete"; deadline?: string };
 
-/** What a kind's view says of a thing that is to be deleted. */
+/** What `deletion` needs of an observation. */
 export interface DeletionInput<M> extends Pick<OwnershipFacts, "noun"> {
   memory: M;
   now: number;
   limits: { lookMs: number; slowMs: number };
 }
 
-/** Sent once, waited for, and past its deadline sent again slowly. `underWay` is what is said meanwhile. */
+/** Sent once, waited for, and sent again slowly past its deadline. `underWay` is the message meanwhile. */
 export function deletion<M extends { operation?: Operation }>(
   observation: DeletionInput<M>,
   underWay: (operation: Operation) => string = underWayOf,
@@ -106,13 +108,13 @@ function underWayOf({ requestedAt }: Operation): string {
   return `deleting it was asked for at ${requestedAt}; Paperspace still shows it`;
 }
 
-/** The cloud took the delete, and answers nothing more of it: the looks tell when it is over. */
+/** What a pass reports after a delete was accepted; reads show when it is over. */
 export function deleting<M extends { operation?: Operation }>(
   { deadline }: DeleteStep,
   memory: M,
   now: number,
   ms: number,
-): Performed<M> {
+): { outcome: Outcome; memory: M } {
   const operation = { ...startOperation(now, "Delete", ms), ...(deadline !== undefined && { deadline }) };
   return { outcome: waiting(REASON.Deleting, "deleting it was asked for"), memory: { ...memory, operation } };
 }

@@ -1,6 +1,6 @@
 /** How the objects of each kind stand, counted when somebody asks, and those that went unseen. */
 import { Counter, Gauge, type Registry } from "prom-client";
-import type { ManagedObject } from "./kind.ts";
+import type { ManagedObject } from "./managed.ts";
 
 export interface ObjectMetrics {
   /** `objects` are those of one kind; `controller` is its plural, as in the other metrics. */

@@ -7,38 +7,45 @@ import type { Result } from "../runtime/workers.ts";
 export type Outcome =
   /** Things are as declared. Next look at the resync, or when something changes. */
   | { kind: "Done"; reason: string; message: string }
-  /** The cloud is at work. `afterMs` is when to look again if nothing is heard before. Reconciling. */
+  /** The cloud is working. `afterMs` is when to look again if no change is seen before. Reconciling. */
   | { kind: "RequeueAfter"; reason: string; message: string; afterMs: number }
-  /** A pass failed in a way that may pass by itself: again with back-off, not before `atLeastMs`. Reconciling. */
+  /** A transient failure: retried with back-off, not before `atLeastMs`. Reconciling. */
   | { kind: "Retry"; reason: string; message: string; atLeastMs?: number }
-  /** Only the user can help: the spec, the credential or the identity. A slow recheck all the same. Stalled. */
+  /** Only the user can correct it: the spec, the credential or the identity. Rechecked slowly all the same. Stalled. */
   | { kind: "Terminal"; reason: string; message: string; recheckMs: number }
-  /** The user has halted us. Conditions other than Paused stay as they are. */
+  /** The user paused the object. Conditions other than Paused stay as they are. */
   | { kind: "Halted"; reason: string; message: string; recheckMs: number }
-  /** A step of bookkeeping was done and the next pass has more to do, at once. Says nothing about the object. */
+  /** A step of bookkeeping was done and the next pass has more to do, at once. Not reported. */
   | { kind: "Requeue" }
-  /** Not enough is known yet; whoever brings the knowledge queues the key. Says nothing about the object. */
+  /** Facts are missing; fetching them queues the key. Not reported. */
   | { kind: "Unknown" }
-  /** The object is ours no more. */
+  /** The finalizer is off: the object is not managed any more. */
   | { kind: "Released" };
 
-/** The outcomes that say something about the object, and so are shown in its status. */
+/** The outcomes that are shown in the object's status. */
 export type ReportedOutcome = Exclude<Outcome, { kind: "Requeue" | "Unknown" | "Released" }>;
 
-/** At once again: what was just done is told, and the next pass begins to wait on what is known then. */
+/** Requeued at once: what was just done is reported, and the next pass waits on what is observed then. */
 export function waiting(reason: string, message: string): Extract<Outcome, { kind: "RequeueAfter" }> {
   return { kind: "RequeueAfter", reason, message, afterMs: 0 };
 }
 
-/** Why a look failed: what to say instead of deciding on old knowledge. */
+/** Why a read failed: reported instead of deciding on stale facts. */
 export type ReadError = Extract<Outcome, { kind: "Retry" }>;
+
+/** Outcomes of a write that failed, which its back-off delays. */
+export type Failed = Extract<Outcome, { kind: "Retry" | "Terminal" }>;
+
+export function isFailed(outcome: Outcome): outcome is Failed {
+  return outcome.kind === "Retry" || outcome.kind === "Terminal";
+}
 
 export function isReported(outcome: Outcome): outcome is ReportedOutcome {
   return outcome.kind !== "Requeue" && outcome.kind !== "Unknown" && outcome.kind !== "Released";
 }
 
 /**
- * What the work queue is told. `resyncMs` is the time until the key's next regular turn. Times are whole milliseconds:
+ * What the work queue does next. `resyncMs` is the time until the key's next regular turn. Times are whole milliseconds:
  * what is due a fraction too early would come again and again until its time is there.
  */
 export function resultOf(outcome: Outcome, resyncMs: number): Result {

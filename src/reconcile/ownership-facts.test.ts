@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ManagedObject, Operation } from "./kind.ts";
+import type { ManagedObject, Operation } from "./managed.ts";
 import { attemptOf } from "./ownership-facts.ts";
 import { ANNOTATION } from "./record.ts";
 

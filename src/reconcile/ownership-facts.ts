@@ -4,7 +4,7 @@
  */
 import { keyOf } from "../kube/objects.ts";
 import { type Identity, judgeIdentity } from "./identity.ts";
-import type { KindDefinition, ManagedObject } from "./kind.ts";
+import type { KindDefinition, ManagedObject } from "./managed.ts";
 import type { AccountFact, OwnershipFacts } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
 import {
@@ -39,6 +39,7 @@ export function ownershipFacts(object: ManagedObject, related: OwnershipInputs):
   return {
     noun: related.definition.noun,
     deleting: metadata.deletionTimestamp !== undefined,
+    ...(metadata.deletionTimestamp && { deletedAt: metadata.deletionTimestamp }),
     finalizer: metadata.finalizers?.includes(FINALIZER) ?? false,
     ...(halted ? { halted } : {}),
     deletionPolicy: object.spec.deletionPolicy ?? "Delete",

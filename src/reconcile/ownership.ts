@@ -5,10 +5,9 @@
  */
 
 import type { Identity } from "./identity.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Failed, Outcome } from "./outcome.ts";
 import { REASON } from "./reasons.ts";
 import type { Attempt, Requests } from "./record.ts";
-import type { Failed } from "./step-backoff.ts";
 
 /** What the lists say about an attempt's name (docs/design.md, Create). */
 export type Resolution =
@@ -26,6 +25,8 @@ export interface OwnershipFacts {
   /** How people call the thing in the cloud: "machine". */
   noun: string;
   deleting: boolean;
+  /** The deletionTimestamp. */
+  deletedAt?: string;
   finalizer: boolean;
   /** Set when the user halted us (paused, dry-run). */
   halted?: { reason: string; message: string };

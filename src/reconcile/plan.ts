@@ -1,6 +1,6 @@
 /** What would be done if the object were not under dry-run, as far as every kind plans it alike. Pure. */
-import type { ResourceState } from "./existence.ts";
-import type { ManagedObject } from "./kind.ts";
+import type { ResourceState } from "./decision.ts";
+import type { ManagedObject } from "./managed.ts";
 import type { OwnershipFacts } from "./ownership.ts";
 
 /** What a kind's view says of what a plan rests on. */

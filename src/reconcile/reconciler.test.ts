@@ -6,8 +6,9 @@ import { Resource, secrets } from "../kube/resource.ts";
 import { Store } from "../runtime/store.ts";
 import { CredentialGuard, needsKey } from "./credential-guard.ts";
 import { Credentials } from "./credentials.ts";
-import type { CloudAccount, Kind, ManagedObject, Operation, Performed, Step } from "./kind.ts";
-import { decideOwnership, type OwnershipFacts } from "./ownership.ts";
+import type { Observation } from "./decision.ts";
+import type { Kind, Performed } from "./kind.ts";
+import type { CloudAccount, ManagedObject, Operation, Step } from "./managed.ts";
 import { Reconciler } from "./reconciler.ts";
 import { ANNOTATION, FINALIZER, parseAttempt } from "./record.ts";
 import { managedStatus } from "./status.ts";
@@ -22,81 +23,79 @@ interface Memory {
   ready?: string;
   left?: boolean;
 }
-interface View extends OwnershipFacts {
-  memory: Memory;
-  now: number;
-}
 interface Thing extends ManagedObject {
   status?: ManagedObject["status"] & Memory;
 }
-type ThingStep = Step & { do: "prepare" | "tidy" | "put" };
+interface ThingTypes {
+  object: Thing;
+  account: CloudAccount;
+  observation: Observation<Memory>;
+  step: Step & { do: "prepare" | "tidy" | "put" };
+}
 
-/** A kind that makes something ready before its thing is made, and tidies up before the object goes. */
-class ThingKind implements Kind<Thing, CloudAccount, View, ThingStep, Memory> {
+/** A kind that prepares something before its resource is created, and tidies up before the object is released. */
+class ThingKind implements Kind<ThingTypes> {
   readonly definition = { ...THINGS, shortName: "th", noun: "thing" };
   readonly done: string[] = [];
-  /** What a "put" comes to. */
-  performed: Pick<Performed<Memory>, "outcome" | "refused"> = {
+  /** The result of a "put". */
+  performed: Pick<Performed<ThingTypes>, "outcome" | "refused"> = {
     outcome: { kind: "Done", reason: "Good", message: "" },
   };
   readonly seen: { attempt?: unknown; ready?: string | undefined } = {};
 
-  observe(facts: OwnershipFacts, { object }: { object: Thing }): View {
-    const { operation, ready, left } = object.status ?? {};
-    return { ...facts, memory: { operation, ready, left }, now: NOW };
-  }
-  resolve() {
-    return { state: "surelyNone" } as const;
-  }
-  decide(observation: View) {
-    const { memory } = observation;
-    const owned = decideOwnership(observation);
-    if (owned?.do === "create" && !memory.ready) return { step: { do: "prepare" } as const, memory };
-    if (owned?.do === "release" && memory.ready && !memory.left)
-      return { step: { do: "tidy" } as const, memory };
-    return { step: owned ?? ({ do: "put" } as const), memory };
-  }
-  track() {}
-  attemptName(observation: View, { object }: { object: Thing }, unique: string) {
-    return { name: object.metadata.name, mark: `${observation.memory.ready}/${unique}` };
-  }
-  expectation({ memory }: View, _: unknown, attempt: { name: string; mark?: string; time: string }) {
-    this.seen.attempt = attempt;
-    const { name, mark, time } = attempt;
-    const operation = { intent: "Create", name, mark, requestedAt: time, deadline: time };
-    return { ...memory, operation };
-  }
-  async create(observation: View, _subject: unknown, _attempt: unknown, memory: Memory) {
-    this.seen.ready = observation.memory.ready;
-    this.done.push("create");
-    const outcome = { kind: "RequeueAfter", reason: "Creating", message: "", afterMs: 0 } as const;
-    return { id: "t1", memory, outcome };
-  }
-  fields({ do: what }: ThingStep) {
-    return what === "put" ? ["size"] : [];
-  }
-  async perform({ do: what }: ThingStep, _view: View, memory: Memory) {
-    this.done.push(what);
-    if (what === "put") return { ...this.performed, memory };
-    const events = what === "prepare" ? { ready: "r1" } : { left: true };
-    const outcome = { kind: "RequeueAfter", reason: "Working", message: what, afterMs: 0 } as const;
-    return { outcome, memory: { ...memory, ...events } };
-  }
-  status(
-    observation: View,
-    memory: Memory,
-    outcome: Parameters<typeof managedStatus>[1],
-    context: { object: Thing },
-  ) {
-    return managedStatus<Memory>(observation, outcome, context, { facts: {}, memory, conditions: [] });
-  }
-  events() {
-    return [];
-  }
-  failure() {
-    return undefined;
-  }
-  forget() {}
+  readonly observer: Kind<ThingTypes>["observer"] = {
+    observe(facts, { object }) {
+      const { operation, ready, left } = object.status ?? {};
+      const memory = { ...(operation && { operation }), ...(ready && { ready }), ...(left && { left }) };
+      const limits = { lookMs: 1_000, slowMs: 600_000, deleteMs: 600_000 };
+      return { ...facts, spec: {}, resource: { state: "present" }, memory, now: NOW, limits };
+    },
+    resolve: () => ({ state: "surelyNone" }),
+    track() {},
+    forget() {},
+    reset() {},
+  };
+
+  readonly policy: Kind<ThingTypes>["policy"] = {
+    phases: {
+      beforeCreate: ({ memory }) => (memory.ready ? undefined : { step: { do: "prepare" }, memory }),
+      leftovers: (_, memory) =>
+        memory.ready && !memory.left ? { memory, decision: { step: { do: "tidy" }, memory } } : { memory },
+      converge: ({ memory }) => ({ step: { do: "put" }, memory }),
+    },
+    attemptName: ({ memory }, { object }, unique) => ({
+      name: object.metadata.name,
+      mark: `${memory.ready}/${unique}`,
+    }),
+    expectCreate: ({ memory }, _context, attempt) => {
+      this.seen.attempt = attempt;
+      return { deadlineMs: 0, memory };
+    },
+    fields: ({ do: what }) => (what === "put" ? ["size"] : []),
+    status: (observation, outcome, context) =>
+      managedStatus<Memory>(observation, outcome, context, {
+        facts: {},
+        memory: observation.memory,
+        conditions: [],
+      }),
+  };
+
+  readonly actuator: Kind<ThingTypes>["actuator"] = {
+    create: async (observation, _context, _attempt, { memory }) => {
+      this.seen.ready = observation.memory.ready;
+      this.done.push("create");
+      const outcome = { kind: "RequeueAfter", reason: "Creating", message: "", afterMs: 0 } as const;
+      return { id: "t1", memory, outcome };
+    },
+    perform: async ({ do: what }, _observation, _context, { memory }) => {
+      this.done.push(what);
+      if (what === "put") return { ...this.performed, memory };
+      const made = what === "prepare" ? { ready: "r1" } : { left: true };
+      const outcome = { kind: "RequeueAfter", reason: "Working", message: what, afterMs: 0 } as const;
+      return { outcome, memory: { ...memory, ...made } };
+    },
+    failure: () => undefined,
+  };
 }
 
 async function setUp() {
@@ -115,19 +114,19 @@ async function setUp() {
     secretTtlMs: 0,
     operatorKeyNamespaces: [],
   });
-  const hold = new CredentialGuard({
+  const guard = new CredentialGuard({
     secrets: secrets(kube),
     credentials,
     users: () => store.list().filter(needsKey),
     complete: () => true,
   });
   const settings = { resyncMs: 600_000, recheckMs: 30_000, slowMs: 600_000, sendWindowMs: 60_000 };
-  const reconciler = new Reconciler<Thing, CloudAccount, View, ThingStep, Memory>({
+  const reconciler = new Reconciler<ThingTypes>({
     kind,
     store,
     writer: new ObjectWriter(resource, store),
     credentials,
-    secrets: hold,
+    secrets: guard,
     recorder: { record() {} },
     mayWrite: () => true,
     leaked() {},
@@ -149,7 +148,7 @@ async function setUp() {
 }
 
 describe("a kind's own step before the create", () => {
-  it("is performed though there is no record, and the Secret is held before it: it may leave something behind", async () => {
+  it("is performed though there is no record, with the Secret protected before it: it may leave something in the cloud", async () => {
     const { kind, pass, object, secret } = await setUp();
     await pass();
     expect((await secret()).metadata.finalizers ?? []).toEqual([]);
@@ -160,7 +159,7 @@ describe("a kind's own step before the create", () => {
     expect((await object()).metadata.annotations ?? {}).toEqual({});
   });
 
-  it("is what the create rests on: name, mark, expectation and create get the view of the decision", async () => {
+  it("is what the create rests on: name, mark, expectation and create get the observation of the decision", async () => {
     const { kind, pass, object } = await setUp();
     for (let passes = 0; passes < 3; passes++) await pass();
     expect(kind.done).toEqual(["prepare", "create"]);
@@ -198,7 +197,7 @@ describe("a field that is put back again and again", () => {
     return { ...world, stalled };
   }
 
-  it("is left alone for a while after five times, and said to be contended", async () => {
+  it("is left alone for a while after five times, and reported as contended", async () => {
     const { kind, pass, stalled } = await owning();
     for (let times = 0; times < 5; times++) await pass();
     expect(kind.done).toHaveLength(5);
@@ -209,7 +208,7 @@ describe("a field that is put back again and again", () => {
     expect(disposition).toEqual({ kind: "after", ms: 600_000 });
   });
 
-  it("does not count what was refused: nothing was put back, and the refusal is what is to be said", async () => {
+  it("does not count what was refused: nothing was put back, and the refusal is what is reported", async () => {
     const { kind, pass, stalled } = await owning();
     const outcome = { kind: "RequeueAfter", reason: "No", message: "refused", afterMs: 0 } as const;
     kind.performed = { outcome, refused: true };

@@ -3,7 +3,7 @@
  * and the CRD; Kubernetes' own keywords (x-kubernetes-...) ride along as options.
  */
 import { type TSchemaOptions, type TUnsafe, Type } from "typebox";
-import type { KindDefinition } from "./kind.ts";
+import type { KindDefinition } from "./managed.ts";
 import { GROUP } from "./record.ts";
 
 /** `noun` is how people call the thing in the cloud. */

@@ -5,7 +5,7 @@
 import { type ObjectMeta, toTime } from "../kube/objects.ts";
 import { type Change, describe } from "./change.ts";
 import { type ConditionFacts, conditions, type DesiredCondition, progressConditions } from "./conditions.ts";
-import type { CloudAccount, ManagedStatus } from "./kind.ts";
+import type { CloudAccount, ManagedStatus } from "./managed.ts";
 import type { ReportedOutcome } from "./outcome.ts";
 import type { OwnershipFacts } from "./ownership.ts";
 import type { OwnerRecord } from "./record.ts";

@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
-import { stepName } from "./kind.ts";
-import { type Failed, StepBackoff } from "./step-backoff.ts";
+import { stepName } from "./managed.ts";
+import type { Failed } from "./outcome.ts";
+import { StepBackoff } from "./step-backoff.ts";
 
 const retry = { kind: "Retry", reason: "ApiUnavailable", message: "503" } as const;
 const refused = { kind: "Terminal", reason: "Refused", message: "no" } as const;
 const waitOf = (noted: Failed) => (noted.kind === "Retry" ? (noted.atLeastMs ?? 0) : noted.recheckMs);
 
-describe("Holds", () => {
+describe("StepBackoff", () => {
   it("keeps a failed write from being sent again by the news of our own status, until its time", async () => {
     const clock = new VirtualClock();
     const holds = new StepBackoff(clock);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { KubeError } from "../kube/errors.ts";
-import type { ManagedObject } from "./kind.ts";
+import type { ManagedObject } from "./managed.ts";
 import { mergePatch, ObjectWriter } from "./writer.ts";
 
 /** RFC 7386, as an API server applies it. */

@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import { isConflict } from "../kube/errors.ts";
 import type { Resource } from "../kube/resource.ts";
 import type { Store } from "../runtime/store.ts";
-import type { ManagedObject } from "./kind.ts";
+import type { ManagedObject } from "./managed.ts";
 import { ANNOTATION, FINALIZER } from "./record.ts";
 
 /** How often a save that must not be lost is tried against a changing object before the pass gives up. */

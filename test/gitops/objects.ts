@@ -8,7 +8,7 @@ import { type DeploymentStatus, deploymentDefinition } from "../../src/kinds/dep
 import { machineStatus } from "../../src/kinds/machine/status.ts";
 import { type MachineStatus, machineDefinition } from "../../src/kinds/machine/types.ts";
 import type { KubeObject } from "../../src/kube/objects.ts";
-import type { KindDefinition } from "../../src/reconcile/kind.ts";
+import type { KindDefinition } from "../../src/reconcile/managed.ts";
 import type { ReportedOutcome } from "../../src/reconcile/outcome.ts";
 import type { OwnershipFacts } from "../../src/reconcile/ownership.ts";
 import { REASON } from "../../src/reconcile/reasons.ts";

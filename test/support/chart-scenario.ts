@@ -6,7 +6,7 @@ import { expect, vi } from "vitest";
 import type { PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
 import { isNotFound } from "../../src/kube/errors.ts";
 import { secrets } from "../../src/kube/resource.ts";
-import type { ManagedObject } from "../../src/reconcile/kind.ts";
+import type { ManagedObject } from "../../src/reconcile/managed.ts";
 import { ANNOTATION, FINALIZER } from "../../src/reconcile/record.ts";
 import type { Daemon } from "./daemon.ts";
 import { deployed, type Manifest, manifest } from "./manifest.ts";

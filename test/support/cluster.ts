@@ -5,7 +5,7 @@
 import { afterAll, test as base, beforeAll, beforeEach, expect } from "vitest";
 import { deploymentDefinition, type PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
-import type { ManagedObject } from "../../src/reconcile/kind.ts";
+import type { ManagedObject } from "../../src/reconcile/managed.ts";
 import { conformanceReports } from "./simulator.ts";
 import { type StartOptions, TestEnv, type TestEnvOptions } from "./test-env.ts";
 

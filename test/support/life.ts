@@ -2,7 +2,7 @@
  * Operator processes that are killed at an exact step: a process behind a proxy that kills it (SIGKILL) before a
  * request arrives, or after it took effect and before its answer is back.
  */
-import type { ManagedObject } from "../../src/reconcile/kind.ts";
+import type { ManagedObject } from "../../src/reconcile/managed.ts";
 import type { TestEnv } from "./cluster.ts";
 import type { Daemon } from "./daemon.ts";
 import { KillProxy, type Moment } from "./kill-proxy.ts";

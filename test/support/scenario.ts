@@ -12,7 +12,7 @@ import { seeded } from "../../dev/simulator/world/random.ts";
 import type { MachineRecord } from "../../dev/simulator/world/records.ts";
 import { assignScript, createScript, scriptsOf, unassignScript } from "../../dev/simulator/world/scripts.ts";
 import type { MachineSpec, PaperspaceMachine } from "../../src/kinds/machine/types.ts";
-import type { ManagedObject } from "../../src/reconcile/kind.ts";
+import type { ManagedObject } from "../../src/reconcile/managed.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 
 /** Runs a scenario in some environment. Times are the cloud's, in milliseconds. */

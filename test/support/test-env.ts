@@ -18,7 +18,7 @@ import { connect, type KubeConnection } from "../../src/kube/connection.ts";
 import { isAlreadyExists, isNotFound } from "../../src/kube/errors.ts";
 import { type Condition, compareVersions, type KubeObject } from "../../src/kube/objects.ts";
 import { events, type KubeEvent, Resource, secrets } from "../../src/kube/resource.ts";
-import type { KindDefinition, ManagedObject } from "../../src/reconcile/kind.ts";
+import type { KindDefinition, ManagedObject } from "../../src/reconcile/managed.ts";
 import { Reflector } from "../../src/runtime/reflector.ts";
 import { Store } from "../../src/runtime/store.ts";
 import { Daemon } from "./daemon.ts";

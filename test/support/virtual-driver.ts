@@ -1,6 +1,6 @@
 /** Runs random scenarios in virtual time: the real operator, over a cluster and an account in memory. */
 import { KubeError } from "../../src/kube/errors.ts";
-import type { ManagedObject } from "../../src/reconcile/kind.ts";
+import type { ManagedObject } from "../../src/reconcile/managed.ts";
 import type { Fault } from "./fake-kube.ts";
 import { Dice, type Driver, type Scenario } from "./scenario.ts";
 import { type Process, VirtualWorld } from "./virtual-world.ts";

@@ -1,5 +1,5 @@
 /** The objects of one kind in a cluster in memory, as kubectl would handle them. */
-import type { KindDefinition, ManagedObject } from "../../src/reconcile/kind.ts";
+import type { KindDefinition, ManagedObject } from "../../src/reconcile/managed.ts";
 import type { FakeKube, FakeType } from "./fake-kube.ts";
 import type { VirtualWorld } from "./virtual-world.ts";
 

@@ -15,7 +15,7 @@ import type { KindRegistration } from "../../src/kinds/registration.ts";
 import type { KubeConnection } from "../../src/kube/connection.ts";
 import { SECRETS, type Secret } from "../../src/kube/resource.ts";
 import { DEFAULT_SECRET } from "../../src/reconcile/credentials.ts";
-import type { ManagedObject } from "../../src/reconcile/kind.ts";
+import type { ManagedObject } from "../../src/reconcile/managed.ts";
 import { KINDS } from "../../src/registry.ts";
 import { SPEC as DEPLOYMENT_SPEC } from "../decide/deployment/spec.ts";
 import { SPEC } from "../decide/machine/spec.ts";

@@ -4,7 +4,7 @@
 import type { Config } from "../../base/config.ts";
 import { readErrorOf } from "../failure.ts";
 import { newController, observerSettings, type PublishedKind } from "../registration.ts";
-import { DeploymentKind } from "./kind.ts";
+import { deploymentKind } from "./kind.ts";
 import type { DeploymentSettings } from "./observer.ts";
 import { References } from "./references.ts";
 import { deploymentCrd, deploymentDefinition, type PaperspaceDeployment } from "./types.ts";
@@ -30,10 +30,7 @@ export const deployment: PublishedKind<PaperspaceDeployment> = {
       readErrorOf: (error) => readErrorOf(error, settings.rechecks),
     });
     const objects = () => store.list();
-    return newController(
-      parts,
-      new DeploymentKind({ clock, logger, enqueue, settings, references, objects }),
-    );
+    return newController(parts, deploymentKind({ clock, logger, enqueue, settings, references, objects }));
   },
 };
 
@@ -44,7 +41,6 @@ function settingsOf(config: Config): DeploymentSettings {
     limits: {
       ...shared.limits,
       resendMs: config.resendAfter,
-      deleteMs: config.deleteDeadline,
       freshMs: FRESH_MS,
     },
   };

@@ -7,8 +7,8 @@ import { keyOf } from "../../kube/objects.ts";
 import { ownerOf } from "../../reconcile/ownership-facts.ts";
 import { parseAttempt, parseRecord } from "../../reconcile/record.ts";
 import type { DeploymentObservation } from "./observation.ts";
-import { cloudNameOf } from "./observer.ts";
 import type { PaperspaceDeployment } from "./types.ts";
+import { cloudNameOf } from "./types.ts";
 
 export class NameReservations {
   readonly #objects: () => readonly PaperspaceDeployment[];

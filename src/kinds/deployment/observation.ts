@@ -3,16 +3,16 @@
  * (the steps). No behaviour lives here.
  */
 import type { Change } from "../../reconcile/change.ts";
-import type { Observation } from "../../reconcile/decide.ts";
+import type { Decision, Observation, ResourceState } from "../../reconcile/decision.ts";
 import { act as chosen } from "../../reconcile/decision.ts";
-import type { ResourceState } from "../../reconcile/existence.ts";
-import type { Decision, Operation, Step } from "../../reconcile/kind.ts";
+import type { Operation, Step } from "../../reconcile/managed.ts";
 import type { ReadError, ReportedOutcome } from "../../reconcile/outcome.ts";
 import type { Requests } from "../../reconcile/record.ts";
+import type { PaperspaceAccount } from "../account.ts";
 import type { Deployment, Run, StoredSpec } from "./api.ts";
 import type { Leaves } from "./compare.ts";
 import type { Config } from "./config.ts";
-import type { DeploymentSpec, DeploymentStatus, Rollout } from "./types.ts";
+import type { DeploymentSpec, DeploymentStatus, PaperspaceDeployment, Rollout } from "./types.ts";
 
 export type Sighting = ResourceState<{ deployment: Deployment }>;
 
@@ -73,8 +73,6 @@ export interface DeploymentObservation extends Observation<DeploymentMemory, { d
   /** How people name the object on the command line: "psd/name -n namespace". */
   reference: string;
   uid: string;
-  /** When the object was asked to go. */
-  deletedAt?: string;
   /** The name in Paperspace that is declared. */
   name: string;
   desired: Desired;
@@ -121,6 +119,13 @@ export type DeploymentStep = Step &
     /** Nothing is to be done for these requests; `note` says why. */
     | { do: "handle"; requests: Requests; note: string }
   );
+
+export interface DeploymentTypes {
+  object: PaperspaceDeployment;
+  account: PaperspaceAccount;
+  observation: DeploymentObservation;
+  step: DeploymentStep;
+}
 
 export type DeploymentDecision = Decision<DeploymentStep, DeploymentMemory>;
 

@@ -3,13 +3,17 @@
  * too little is known; it never writes and never decides.
  */
 
+import type { Decision } from "../../reconcile/decision.ts";
 import { idOf } from "../../reconcile/identity.ts";
-import type { Decision, ReconcileContext } from "../../reconcile/kind.ts";
-import type { OwnershipFacts } from "../../reconcile/ownership.ts";
+import type { AuthorizedContext, ReconcileContext } from "../../reconcile/kind.ts";
+import type { OwnershipFacts, Resolution } from "../../reconcile/ownership.ts";
 import { referenceOf } from "../../reconcile/ownership-facts.ts";
+import type { CreateAttempt } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { readErrorOf } from "../failure.ts";
 import { CloudObserver, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
+import { resolveAttempt } from "./attempt.ts";
+import { NameReservations } from "./name-reservations.ts";
 import {
   type DeploymentLimits,
   type DeploymentMemory,
@@ -20,7 +24,7 @@ import {
 import { ProjectCache } from "./project-cache.ts";
 import { REASON } from "./reasons.ts";
 import type { References } from "./references.ts";
-import { deploymentDefinition, type PaperspaceDeployment } from "./types.ts";
+import { cloudNameOf, deploymentDefinition, type PaperspaceDeployment } from "./types.ts";
 
 /** All in milliseconds. */
 export interface DeploymentSettings extends ObserverSettings {
@@ -30,8 +34,8 @@ export interface DeploymentSettings extends ObserverSettings {
 export interface DeploymentObserverOptions extends CloudObserverOptions {
   settings: DeploymentSettings;
   references: References;
-  /** Another object that has, or is just making, a deployment of this name in this project. */
-  conflictingOwner(key: string, projectId: string, name: string): DeploymentObservation["conflict"];
+  /** All objects of the kind in the cluster. */
+  objects(): readonly PaperspaceDeployment[];
 }
 
 export type DeploymentContext = ReconcileContext<PaperspaceDeployment, PaperspaceAccount>;
@@ -41,26 +45,27 @@ export class DeploymentObserver extends CloudObserver<
   DeploymentObservation,
   ProjectCache
 > {
+  readonly reservations: NameReservations;
   readonly #parts: DeploymentObserverOptions;
 
   constructor(parts: DeploymentObserverOptions) {
     super(parts, ({ team, api }, projectId) => new ProjectCache({ ...parts, team, projectId }, api));
     this.#parts = parts;
+    this.reservations = new NameReservations(() => parts.objects());
   }
 
-  observation(facts: OwnershipFacts, context: DeploymentContext): DeploymentObservation {
-    const { clock, settings, references, conflictingOwner } = this.#parts;
+  observe(facts: OwnershipFacts, context: DeploymentContext): DeploymentObservation {
+    const { clock, settings, references } = this.#parts;
     const { key, object } = context;
     const { metadata, spec } = object;
     const name = cloudNameOf(object);
-    const conflict = conflictingOwner(key, spec.projectId, name);
+    const conflict = this.reservations.conflictingOwner(key, spec.projectId, name);
     const observation: DeploymentObservation = {
       ...facts,
       spec,
       generation: metadata.generation ?? 0,
       reference: referenceOf(object, deploymentDefinition),
       uid: metadata.uid ?? "",
-      ...(metadata.deletionTimestamp && { deletedAt: metadata.deletionTimestamp }),
       name,
       desired: { state: "unknown" },
       resource: { state: "unknown" },
@@ -81,10 +86,21 @@ export class DeploymentObserver extends CloudObserver<
     return observation;
   }
 
-  follow(
+  override resolve(
+    context: AuthorizedContext<PaperspaceDeployment, PaperspaceAccount>,
+    attempt: CreateAttempt,
+  ): Resolution {
+    const cacheOf = (account: PaperspaceAccount, projectId: string) => this.at(account, projectId);
+    return resolveAttempt(context, attempt, { ...this.#parts, reservations: this.reservations, cacheOf });
+  }
+
+  override track(
     { key, object, account, record }: DeploymentContext,
+    { identity, attempt }: DeploymentObservation,
     decision: Decision<DeploymentStep, DeploymentMemory>,
   ): void {
+    // Created, or given up: an object that is creating one has an attempt.
+    if (identity.state === "ours" || !attempt) this.reservations.release(key);
     const { needs = [] } = decision;
     if (!account || needs.length === 0) return;
     const { projectId } = object.spec;
@@ -94,6 +110,11 @@ export class DeploymentObserver extends CloudObserver<
     if (!record) return;
     if (needs.includes(FACT.runs)) runs.fetch(record.id, key);
     if (needs.includes(FACT.specs)) specs.fetch(record.id, key);
+  }
+
+  override forget(key: string): void {
+    super.forget(key);
+    this.reservations.release(key);
   }
 
   protected override partOf({ spec }: PaperspaceDeployment): string {
@@ -160,11 +181,6 @@ export class DeploymentObserver extends CloudObserver<
       return super.maxAgeMs(observation);
     return this.untilDue(observation, { requestedAt: head.sentAt, deadline: head.sentAt });
   }
-}
-
-/** The name in Paperspace that is declared. */
-export function cloudNameOf({ metadata, spec }: PaperspaceDeployment): string {
-  return spec.name ?? metadata.name;
 }
 
 /** What was sent to a deployment that is owned no more says nothing of the next one; its secrets are still there. */

@@ -7,7 +7,8 @@ import { PaperspaceError, type PaperspaceErrorCode } from "../../paperspace/erro
 import { describe } from "../../reconcile/change.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
 import { deleting } from "../../reconcile/existence.ts";
-import type { Gate, PerformContext, Performed } from "../../reconcile/kind.ts";
+import type { Gate } from "../../reconcile/gate.ts";
+import type { PerformContext, Performed } from "../../reconcile/kind.ts";
 import { type Outcome, waiting } from "../../reconcile/outcome.ts";
 import type { Inventory } from "../inventory.ts";
 import type { Lookup } from "../lookup.ts";
@@ -15,7 +16,7 @@ import type { Deployment, DeploymentApi } from "./api.ts";
 import { shown } from "./compare.ts";
 import { headersOf } from "./config.ts";
 import { used } from "./life.ts";
-import type { Deploy, DeploymentMemory, DeploymentStep, Target } from "./observation.ts";
+import type { Deploy, DeploymentMemory, DeploymentStep, DeploymentTypes, Target } from "./observation.ts";
 import { firstSpecsIfAny } from "./project-cache.ts";
 import { originOf } from "./provenance.ts";
 import { REASON } from "./reasons.ts";
@@ -36,15 +37,15 @@ export interface DeploymentStepOptions {
 }
 
 type Step<D extends DeploymentStep["do"]> = Extract<DeploymentStep, { do: D }>;
-type Done = Promise<Performed<DeploymentMemory>>;
+type Done = Promise<Performed<DeploymentTypes>>;
 type DeploymentTools = PerformContext<DeploymentMemory>;
 
 export async function perform(
   step: DeploymentStep,
-  memory: DeploymentMemory,
-  tools: DeploymentTools,
+  tools: PerformContext<DeploymentMemory>,
   parts: DeploymentStepOptions,
 ): Done {
+  const { memory } = tools;
   switch (step.do) {
     case "deploy":
       return deploy(step, memory, tools, parts);

@@ -4,7 +4,7 @@
  */
 import type { Static } from "typebox";
 import type { Condition, ObjectMeta } from "../../kube/objects.ts";
-import type { ManagedObject } from "../../reconcile/kind.ts";
+import type { ManagedObject } from "../../reconcile/managed.ts";
 import { defined } from "../../reconcile/schema.ts";
 import { deploymentRules } from "./rules.ts";
 import { deploymentSpecSchema } from "./spec-schema.ts";
@@ -20,6 +20,11 @@ export interface PaperspaceDeployment extends ManagedObject {
   metadata: ObjectMeta;
   spec: DeploymentSpec;
   status?: DeploymentStatus;
+}
+
+/** The declared name in Paperspace. */
+export function cloudNameOf({ metadata, spec }: PaperspaceDeployment): string {
+  return spec.name ?? metadata.name;
 }
 
 export const deploymentColumns = [

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ADA, BOB, EVE, scene } from "../../../test/decide/machine/situations.ts";
 import { SPEC } from "../../../test/decide/machine/spec.ts";
-import type { Failed } from "../../reconcile/step-backoff.ts";
+import type { Failed } from "../../reconcile/outcome.ts";
 import { accessorDrift, accessors, script, scriptDrift, surelyExtra } from "./belongings.ts";
 import { type Convergence, FACT, type Related } from "./observation.ts";
 import { REASON } from "./reasons.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SPEC } from "../../../test/decide/machine/spec.ts";
-import { createBody, createOperation } from "./creation.ts";
-import type { MachineSpec, PaperspaceMachine } from "./types.ts";
+import { createBody } from "./creation.ts";
+import type { MachineSpec } from "./types.ts";
 
 const body = (over: Partial<MachineSpec> = {}) => createBody({ ...SPEC, ...over }, "box-1-abc");
 const REQUIRED = {
@@ -86,19 +86,5 @@ describe("createBody", () => {
   it("makes nothing of a spec that only adopts", () => {
     expect(() => body({ templateId: undefined })).toThrow(/templateId/);
     expect(() => body({ diskSize: undefined })).toThrow(/diskSize/);
-  });
-});
-
-describe("createOperation", () => {
-  it("counts from the announcement, since that is when it may have been sent, and names what to look for", () => {
-    const object: PaperspaceMachine = { metadata: { name: "box" }, spec: { ...SPEC, powerState: "Stopped" } };
-    const attempt = { name: "box-1-abc", time: "2026-06-01T00:00:00Z" };
-    expect(createOperation(object, attempt, 30 * 60_000)).toEqual({
-      intent: "Create",
-      requestedAt: "2026-06-01T00:00:00Z",
-      deadline: "2026-06-01T00:30:00Z",
-      name: "box-1-abc",
-      target: "Stopped",
-    });
   });
 });

@@ -1,11 +1,8 @@
 /**
- * How a machine is made of a spec: the body of the create, and the operation that stands for it before it is sent.
+ * The body of the create of a machine, from its spec.
  */
-import { announced } from "../../reconcile/create.ts";
-import type { Operation } from "../../reconcile/kind.ts";
-import type { CreateAttempt } from "../../reconcile/record.ts";
 import type { CreateMachine } from "./api.ts";
-import type { MachineSpec, PaperspaceMachine } from "./types.ts";
+import type { MachineSpec } from "./types.ts";
 
 /**
  * machines.md section 3. `emailPassword` is true by default there: automation must say false. A snapshot to restore
@@ -46,13 +43,4 @@ export function createBody(spec: MachineSpec, name: string): CreateMachine {
 function given<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
   const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as { [K in keyof T]?: NonNullable<T[K]> };
-}
-
-/** What a create leads to, written down before it is sent. */
-export function createOperation(
-  object: PaperspaceMachine,
-  attempt: CreateAttempt,
-  deadlineMs: number,
-): Operation {
-  return { ...announced(attempt, deadlineMs), target: object.spec.powerState };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { DEADLINE_MS, ID, IP, LIMITS, MINUTE, NOW, scene } from "../../../test/decide/machine/situations.ts";
 import { toTime } from "../../kube/objects.ts";
-import type { Operation } from "../../reconcile/kind.ts";
+import type { Operation } from "../../reconcile/managed.ts";
 import type { Machine } from "./api.ts";
 import { deletion, leftovers } from "./deletion.ts";
 import {

@@ -5,7 +5,7 @@ import { toTime } from "../../kube/objects.ts";
 import { millis } from "../../reconcile/conditions.ts";
 import { isLate, needFacts, noStep, untilLook, wait } from "../../reconcile/decision.ts";
 import { deletion as generic } from "../../reconcile/existence.ts";
-import type { Operation } from "../../reconcile/kind.ts";
+import type { Operation } from "../../reconcile/managed.ts";
 import type { Machine } from "./api.ts";
 import {
   act,

@@ -13,7 +13,7 @@ import {
   wait,
   withoutOperation,
 } from "../../reconcile/decision.ts";
-import type { Operation } from "../../reconcile/kind.ts";
+import type { Operation } from "../../reconcile/managed.ts";
 import type { Outcome } from "../../reconcile/outcome.ts";
 import type { Requests } from "../../reconcile/record.ts";
 import type { Machine } from "./api.ts";

@@ -4,7 +4,7 @@
 import type { Config } from "../../base/config.ts";
 import { newController, observerSettings, type PublishedKind } from "../registration.ts";
 import { DesktopSecrets } from "./desktop.ts";
-import { MachineKind } from "./kind.ts";
+import { machineKind } from "./kind.ts";
 import type { MachineKindSettings } from "./observer.ts";
 import { machineCrd, machineDefinition, type PaperspaceMachine } from "./types.ts";
 
@@ -24,7 +24,7 @@ export const machine: PublishedKind<PaperspaceMachine> = {
     });
     const isRecorded = (id: string) => store.list().some(({ status }) => status?.id === id);
     const settings = settingsOf(config);
-    return newController(parts, new MachineKind({ clock, logger, enqueue, settings, desktops, isRecorded }));
+    return newController(parts, machineKind({ clock, logger, enqueue, settings, desktops, isRecorded }));
   },
 };
 

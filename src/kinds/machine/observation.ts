@@ -3,15 +3,15 @@
  * steps). No behaviour lives here, and what every kind says alike is in reconcile/choice.ts.
  */
 import type { Change } from "../../reconcile/change.ts";
-import type { Observation } from "../../reconcile/decide.ts";
+import type { Decision, Observation, ResourceState } from "../../reconcile/decision.ts";
 import { act as chosen } from "../../reconcile/decision.ts";
-import type { ResourceState } from "../../reconcile/existence.ts";
-import { type Decision, type Operation, type Step, stepName } from "../../reconcile/kind.ts";
+import { type Operation, type Step, stepName } from "../../reconcile/managed.ts";
 import type { ReadError } from "../../reconcile/outcome.ts";
 import type { Requests } from "../../reconcile/record.ts";
+import type { PaperspaceAccount } from "../account.ts";
 import type { Machine, MachineEvent, MachineHardware, MachineSettings } from "./api.ts";
 import type { Address, Standing, User } from "./related-api.ts";
-import type { MachineSpec, MachineStatus, PowerState } from "./types.ts";
+import type { MachineSpec, MachineStatus, PaperspaceMachine, PowerState } from "./types.ts";
 
 export type Sighting = ResourceState<{ machine: Machine }>;
 
@@ -51,6 +51,8 @@ export interface MachineLimits {
   /** How often to look while waiting without an event to wait for, at least. */
   lookMs: number;
   absenceGraceMs: number;
+  /** After how long a deletion counts as late. */
+  deleteMs: number;
   /** How long a change that we did not ask for may take until it counts as late. */
   observeMs: number;
   /** How long hardware may be short until that counts as late. */
@@ -129,6 +131,13 @@ export const AWAIT_CAPACITY = "AwaitCapacity";
 /** Targets of a stop that is a means to something else. */
 export const TO_RESIZE = "Resized";
 export const TO_DELETE = "Deleted";
+
+export interface MachineTypes {
+  object: PaperspaceMachine;
+  account: PaperspaceAccount;
+  observation: MachineObservation;
+  step: MachineStep;
+}
 
 export type MachineDecision = Decision<MachineStep, MachineMemory>;
 

@@ -3,8 +3,10 @@
  * where too little is known; it never writes and never decides.
  */
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
+import type { Decision } from "../../reconcile/decision.ts";
 import { idOf } from "../../reconcile/identity.ts";
-import type { Decision, Operation, ReconcileContext } from "../../reconcile/kind.ts";
+import type { ReconcileContext } from "../../reconcile/kind.ts";
+import type { Operation } from "../../reconcile/managed.ts";
 import type { OwnershipFacts } from "../../reconcile/ownership.ts";
 import { ANNOTATION } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
@@ -99,7 +101,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     this.#parts = parts;
   }
 
-  observation(facts: OwnershipFacts, context: MachineContext): MachineObservation {
+  observe(facts: OwnershipFacts, context: MachineContext): MachineObservation {
     const { clock, settings } = this.#parts;
     const { object, account } = context;
     const memory = memoryOf(object);
@@ -126,8 +128,9 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     return observation;
   }
 
-  follow(
+  override track(
     { key, account, record, object }: MachineContext,
+    _observation: MachineObservation,
     decision: Decision<MachineStep, MachineMemory>,
   ): void {
     for (const { inventory } of this.all()) inventory.events.untrack(key);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { DEADLINE_MS, LIMITS, MINUTE, NOW, STATES } from "../../../test/decide/machine/situations.ts";
 import { toTime } from "../../kube/objects.ts";
-import type { Operation } from "../../reconcile/kind.ts";
+import type { Operation } from "../../reconcile/managed.ts";
 import { type EventFact, TO_DELETE, TO_RESIZE } from "./observation.ts";
 import { eventFact, isBelieved, judge, leadsToOff, powerOf, underWay } from "./operation.ts";
 

@@ -3,7 +3,7 @@
  * seconds after a write the old state is still read (observed-in-the-field.md 6). Pure.
  */
 import { isLate, operationAge } from "../../reconcile/decision.ts";
-import type { Operation } from "../../reconcile/kind.ts";
+import type { Operation } from "../../reconcile/managed.ts";
 import type { MachineEvent } from "./api.ts";
 import { type EventFact, type Power, TO_DELETE, TO_RESIZE } from "./observation.ts";
 

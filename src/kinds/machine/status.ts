@@ -5,7 +5,8 @@
 import type { Change } from "../../reconcile/change.ts";
 import type { DesiredCondition } from "../../reconcile/conditions.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
-import type { Operation, ReconcileContext } from "../../reconcile/kind.ts";
+import type { ReconcileContext } from "../../reconcile/kind.ts";
+import type { Operation } from "../../reconcile/managed.ts";
 import type { ReportedOutcome } from "../../reconcile/outcome.ts";
 import { kept, managedStatus, syncedCondition } from "../../reconcile/status.ts";
 import { apiTime } from "../time.ts";

@@ -6,12 +6,13 @@ import type { ApiAnswer } from "../../paperspace/transport.ts";
 import { describe } from "../../reconcile/change.ts";
 import { startOperation } from "../../reconcile/decision.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
-import type { Operation, PerformContext, Performed } from "../../reconcile/kind.ts";
+import type { PerformContext, Performed } from "../../reconcile/kind.ts";
+import type { Operation } from "../../reconcile/managed.ts";
 import { waiting } from "../../reconcile/outcome.ts";
 import type { Machine, MachineApi, MachineEvent } from "./api.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import type { MachineInventory } from "./inventory.ts";
-import type { MachineMemory, MachineStep } from "./observation.ts";
+import type { MachineMemory, MachineObservation, MachineStep, MachineTypes } from "./observation.ts";
 import { underWay } from "./operation.ts";
 import { REASON } from "./reasons.ts";
 import type { RelatedFacts } from "./related.ts";
@@ -31,7 +32,7 @@ export interface MachineStepOptions {
   id: string;
   object: PaperspaceMachine;
   api: MachineApi;
-  aroundApi: RelatedApi;
+  relatedApi: RelatedApi;
   inventory: MachineInventory;
   relatedFacts: RelatedFacts;
   desktops: DesktopSecrets;
@@ -40,15 +41,15 @@ export interface MachineStepOptions {
 }
 
 type Step<D extends MachineStep["do"]> = Extract<MachineStep, { do: D }>;
-type Done = Promise<Performed<MachineMemory>>;
+type Done = Promise<Performed<MachineTypes>>;
 type MachineTools = PerformContext<MachineMemory>;
 
 export async function perform(
   step: MachineStep,
-  memory: MachineMemory,
-  tools: MachineTools,
+  tools: PerformContext<MachineMemory>,
   parts: MachineStepOptions,
 ): Done {
+  const { memory } = tools;
   switch (step.do) {
     case "update":
       return update(step, memory, tools, parts);
@@ -96,11 +97,17 @@ async function update(
       note: `put back what was changed: ${said}`,
     });
   if (step.settings.publicIpType !== undefined) events.push(...addressNews(object, memory.staticIp));
-  if (!body.event) return { ...told(REASON.Updating, `changed ${said}`, memory), events };
+  const learned = present(body.data);
+  if (!body.event) return { ...told(REASON.Updating, `changed ${said}`, memory), learned, events };
   inventory.events.note(body.event);
   const operation = { ...begin(parts, "Update", parts.deadlines.resizeMs), eventId: body.event.id };
   const message = underWay(operation, body.data.state);
-  return { outcome: waiting(REASON.Updating, message), memory: { ...memory, operation }, events };
+  return {
+    outcome: waiting(REASON.Updating, message),
+    memory: { ...memory, operation },
+    learned: { ...learned, history: inventory.events.of(id) },
+    events,
+  };
 }
 
 async function resize(
@@ -117,7 +124,8 @@ async function resize(
   if (body.event) parts.inventory.events.note(body.event);
   const sent = { ...operation, ...(body.event && { eventId: body.event.id }) };
   const message = underWay(sent, body.data.state);
-  return { outcome: waiting(REASON.Resizing, message), memory: { ...memory, operation: sent } };
+  const learned = { ...present(body.data), history: parts.inventory.events.of(parts.id) };
+  return { outcome: waiting(REASON.Resizing, message), memory: { ...memory, operation: sent }, learned };
 }
 
 const POWER = {
@@ -172,9 +180,9 @@ async function assign(
   step: Step<"assign" | "unassign">,
   memory: MachineMemory,
   { gate }: MachineTools,
-  { id, aroundApi, relatedFacts }: MachineStepOptions,
+  { id, relatedApi, relatedFacts }: MachineStepOptions,
 ): Done {
-  const { machineIds, answeredAt } = await aroundApi.assign(step.of, id, step.do, { gate });
+  const { machineIds, answeredAt } = await relatedApi.assign(step.of, id, step.do, { gate });
   relatedFacts.noteScript(step.of, machineIds, answeredAt);
   return { outcome: { kind: "Requeue" }, memory };
 }
@@ -183,9 +191,9 @@ async function access(
   { do: action, person }: Step<"grant" | "revoke">,
   memory: MachineMemory,
   { gate }: MachineTools,
-  { id, aroundApi, relatedFacts }: MachineStepOptions,
+  { id, relatedApi, relatedFacts }: MachineStepOptions,
 ): Done {
-  const answeredAt = await aroundApi[action](id, person.id, { gate });
+  const answeredAt = await relatedApi[action](id, person.id, { gate });
   relatedFacts.noteAccess(id, person, action, answeredAt);
   return { outcome: { kind: "Requeue" }, memory };
 }
@@ -194,9 +202,9 @@ async function releaseAddress(
   { ip }: Step<"releaseAddress">,
   { staticIp: _released, ...memory }: MachineMemory,
   { gate }: MachineTools,
-  { aroundApi, relatedFacts }: MachineStepOptions,
+  { relatedApi, relatedFacts }: MachineStepOptions,
 ): Done {
-  await aroundApi.release(ip, { gate });
+  await relatedApi.release(ip, { gate });
   relatedFacts.forgetAddresses();
   const note = `the static address ${ip} was given back, as publicIpReleasePolicy says`;
   const events: EventNote[] = [{ type: "Normal", reason: REASON.AddressReleased, note }];
@@ -248,17 +256,23 @@ export function accepted(
   memory: MachineMemory & { operation: Operation },
   reason: string,
   { inventory }: Pick<MachineStepOptions, "inventory">,
-): Performed<MachineMemory> {
+): Performed<MachineTypes> {
   inventory.set(body.data.id, body.data, answeredAt);
   inventory.events.note(body.event);
   const operation = { ...memory.operation, eventId: body.event.id };
   // In the words of the next pass, so that the status is not written twice for one thing.
   const message = underWay(operation, body.data.state);
-  return { outcome: waiting(reason, message), memory: { ...memory, operation } };
+  const learned = { ...present(body.data), history: inventory.events.of(body.data.id) };
+  return { outcome: waiting(reason, message), memory: { ...memory, operation }, learned };
+}
+
+/** The machine as the answer of a write shows it. */
+function present(machine: Machine): Pick<MachineObservation, "resource"> {
+  return { resource: { state: "present", machine } };
 }
 
 /** Done, and what is remembered is to be written down. */
-function told(reason: string, message: string, memory: MachineMemory): Performed<MachineMemory> {
+function told(reason: string, message: string, memory: MachineMemory): Performed<MachineTypes> {
   return { outcome: waiting(reason, message), memory };
 }
 

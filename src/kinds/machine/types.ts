@@ -4,7 +4,7 @@
  */
 import type { Static } from "typebox";
 import type { Condition, ObjectMeta } from "../../kube/objects.ts";
-import type { ManagedObject } from "../../reconcile/kind.ts";
+import type { ManagedObject } from "../../reconcile/managed.ts";
 import { defined } from "../../reconcile/schema.ts";
 import { machineRules } from "./rules.ts";
 import { machineSpecSchema } from "./spec-schema.ts";

@@ -9,8 +9,8 @@ import {
 } from "../../../src/kinds/deployment/observation.ts";
 import type { DeploymentSpec, Rollout } from "../../../src/kinds/deployment/types.ts";
 import type { Identity } from "../../../src/reconcile/identity.ts";
+import type { Failed } from "../../../src/reconcile/outcome.ts";
 import type { AccountFact, Resolution } from "../../../src/reconcile/ownership.ts";
-import type { Failed } from "../../../src/reconcile/step-backoff.ts";
 import { type Axis as ProductAxis, productsOf } from "../engine/product.ts";
 import {
   ATTEMPT,

@@ -1,6 +1,6 @@
 /** The law engine itself: a check that cannot fail would keep every law of every kind green. */
 import { describe, expect, it } from "vitest";
-import type { Decision } from "../../../src/reconcile/kind.ts";
+import type { Decision } from "../../../src/reconcile/decision.ts";
 import { lawsOf } from "./law.ts";
 import { LawChecker } from "./law-checker.ts";
 import { ModelWorld } from "./model-world.ts";

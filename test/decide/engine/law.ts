@@ -2,7 +2,7 @@
  * What must hold of every decision, whatever is observed: sentences, each with the decisions to which it applies. Laws
  * are written against observations and decisions alone, never against the code that decides.
  */
-import { type Step, stepName } from "../../../src/reconcile/kind.ts";
+import { type Step, stepName } from "../../../src/reconcile/managed.ts";
 import type { Outcome } from "../../../src/reconcile/outcome.ts";
 
 /** A decision of any kind. */

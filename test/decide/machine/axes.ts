@@ -11,9 +11,9 @@ import type { Address, User } from "../../../src/kinds/machine/related-api.ts";
 import type { MachineSpec } from "../../../src/kinds/machine/types.ts";
 import { toTime } from "../../../src/kube/objects.ts";
 import type { Identity } from "../../../src/reconcile/identity.ts";
+import type { Failed } from "../../../src/reconcile/outcome.ts";
 import type { AccountFact, Resolution } from "../../../src/reconcile/ownership.ts";
 import type { Requests } from "../../../src/reconcile/record.ts";
-import type { Failed } from "../../../src/reconcile/step-backoff.ts";
 import { both } from "../engine/product.ts";
 import {
   ADA,

@@ -8,7 +8,7 @@ import {
 } from "../../../src/kinds/machine/observation.ts";
 import type { Address, User } from "../../../src/kinds/machine/related-api.ts";
 import type { MachineSpec } from "../../../src/kinds/machine/types.ts";
-import type { Operation } from "../../../src/reconcile/kind.ts";
+import type { Operation } from "../../../src/reconcile/managed.ts";
 import type { Requests } from "../../../src/reconcile/record.ts";
 import { ID } from "./situations.ts";
 

@@ -8,7 +8,7 @@ import {
   TO_DELETE,
   TO_RESIZE,
 } from "../../../src/kinds/machine/observation.ts";
-import { stepName } from "../../../src/reconcile/kind.ts";
+import { stepName } from "../../../src/reconcile/managed.ts";
 import type { Requests } from "../../../src/reconcile/record.ts";
 import { type Law, lawsOf } from "../engine/law.ts";
 import {

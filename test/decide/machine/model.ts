@@ -19,7 +19,7 @@ import {
 } from "../../../src/kinds/machine/observation.ts";
 import type { Address, User } from "../../../src/kinds/machine/related-api.ts";
 import { toTime } from "../../../src/kube/objects.ts";
-import type { Operation } from "../../../src/reconcile/kind.ts";
+import type { Operation } from "../../../src/reconcile/managed.ts";
 import { type Acting, ModelWorld } from "../engine/model-world.ts";
 import { ADA, BOB, DEADLINE_MS, GIB, ID, RECORD, scene } from "./situations.ts";
 

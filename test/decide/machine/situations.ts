@@ -17,7 +17,7 @@ import {
 import type { MachineSpec } from "../../../src/kinds/machine/types.ts";
 import { toTime } from "../../../src/kube/objects.ts";
 import { OBSERVE } from "../../../src/reconcile/decision.ts";
-import type { Operation } from "../../../src/reconcile/kind.ts";
+import type { Operation } from "../../../src/reconcile/managed.ts";
 import type { Requests } from "../../../src/reconcile/record.ts";
 import { type Axis as ProductAxis, productsOf } from "../engine/product.ts";
 import { SPEC } from "./spec.ts";
@@ -28,6 +28,7 @@ export const LIMITS: MachineLimits = {
   resendMs: 30_000,
   slowMs: 10 * MINUTE,
   lookMs: 3_000,
+  deleteMs: 30 * MINUTE,
   absenceGraceMs: 2 * MINUTE,
   observeMs: 15 * MINUTE,
   capacityMs: 30 * MINUTE,

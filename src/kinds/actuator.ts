@@ -1,0 +1,89 @@
+/**
+ * How the writes of every Paperspace kind end where they fail. What is sent is the kind's own; here is that the resource is
+ * read again after a failed write, and what an error of the API means for the pass.
+ */
+import { PaperspaceError } from "../paperspace/errors.ts";
+import type {
+  Actuator,
+  AuthorizedContextOf,
+  CallFailure,
+  CreateAnswer,
+  KindTypes,
+  MemoryOf,
+  PerformContext,
+  Performed,
+} from "../reconcile/kind.ts";
+import { REASON } from "../reconcile/reasons.ts";
+import type { CreateAttempt } from "../reconcile/record.ts";
+import type { PaperspaceAccount } from "./account.ts";
+import { failureOf, type Rechecks } from "./failure.ts";
+import type { Item } from "./inventory.ts";
+import type { AccountCache } from "./observer.ts";
+
+export interface PaperspaceTypes extends KindTypes {
+  account: PaperspaceAccount;
+}
+
+export interface ActuatorOptions<T extends PaperspaceTypes> {
+  rechecks: Rechecks;
+  /** Where the resource of this object is cached. */
+  cacheOf(account: PaperspaceAccount, object: T["object"]): AccountCache<Item>;
+}
+
+export abstract class PaperspaceActuator<T extends PaperspaceTypes> implements Actuator<T> {
+  readonly #options: ActuatorOptions<T>;
+
+  constructor(options: ActuatorOptions<T>) {
+    this.#options = options;
+  }
+
+  abstract create(
+    observation: T["observation"],
+    context: AuthorizedContextOf<T>,
+    attempt: CreateAttempt,
+    send: Parameters<Actuator<T>["create"]>[3],
+  ): Promise<CreateAnswer<T>>;
+
+  /** `perform`, but for what it throws: `refused` judges that. */
+  protected abstract send(
+    step: T["step"],
+    observation: T["observation"],
+    context: AuthorizedContextOf<T>,
+    send: PerformContext<MemoryOf<T>>,
+  ): Promise<Performed<T>>;
+
+  async perform(
+    step: T["step"],
+    observation: T["observation"],
+    context: AuthorizedContextOf<T>,
+    send: PerformContext<MemoryOf<T>>,
+  ): Promise<Performed<T>> {
+    try {
+      return await this.send(step, observation, context, send);
+    } catch (error) {
+      const { account, object, record } = context;
+      // Whatever the error, the resource may not be in the state that was assumed: that is answered in many ways.
+      if (record && error instanceof PaperspaceError)
+        this.#options.cacheOf(account, object).inventory.refresh(record.id);
+      return this.refused(error, step, observation, context);
+    }
+  }
+
+  failure(error: unknown): CallFailure | undefined {
+    return failureOf(error, this.#options.rechecks);
+  }
+
+  /** The result of a write that failed; throws what `failure` is to judge. */
+  protected refused(
+    error: unknown,
+    step: T["step"],
+    { noun, memory }: T["observation"],
+    _context: AuthorizedContextOf<T>,
+  ): Performed<T> {
+    if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND" || step.do !== "delete")
+      throw error;
+    // Gone already, or not shown just now: the next read decides.
+    const message = `the API does not know the ${noun} just now`;
+    return { outcome: { kind: "Retry", reason: REASON.AbsenceUnconfirmed, message }, memory };
+  }
+}

@@ -1,0 +1,305 @@
+/**
+ * A kind as a table: a resource that the API lists, creates, changes and deletes under one path, with nothing in flight
+ * between these calls. What such a kind does is here; what is particular to one is its `Collection`.
+ */
+import { scryptSync } from "node:crypto";
+import type { Static, TSchema } from "typebox";
+import { apiPath, type PaperspaceApi } from "../paperspace/transport.ts";
+import { type Change, describe } from "../reconcile/change.ts";
+import type { DesiredCondition } from "../reconcile/conditions.ts";
+import { act, done, type Observation, withoutOperation } from "../reconcile/decision.ts";
+import { type DeleteStep, deleting } from "../reconcile/existence.ts";
+import type { Gate } from "../reconcile/gate.ts";
+import type {
+  AuthorizedContext,
+  PerformContext,
+  Performed,
+  Policy,
+  ReconcileContext,
+} from "../reconcile/kind.ts";
+import type { KindDefinition, ManagedObject, ManagedStatus, Operation, Step } from "../reconcile/managed.ts";
+import { waiting } from "../reconcile/outcome.ts";
+import type { OwnershipFacts } from "../reconcile/ownership.ts";
+import { planned } from "../reconcile/plan.ts";
+import { REASON } from "../reconcile/reasons.ts";
+import type { CreateAttempt } from "../reconcile/record.ts";
+import { kept, managedStatus, syncedCondition } from "../reconcile/status.ts";
+import type { PaperspaceAccount } from "./account.ts";
+import { PaperspaceActuator } from "./actuator.ts";
+import { changing, creating, OLDEST_FIRST, reading, removing } from "./calls.ts";
+import type { CollectionSpec } from "./collection-schema.ts";
+import { Inventory, type Item } from "./inventory.ts";
+import { AccountCache, CloudObserver, type CloudObserverOptions } from "./observer.ts";
+import { type KindRegistration, newController, observerSettings } from "./registration.ts";
+
+/** Fields by the API's names; undefined: not managed. */
+type Fields = Readonly<Record<string, unknown>>;
+
+/** `S` is the spec of the kind's own, `A` the schema of what the API answers with. */
+export interface Collection<S extends object, A extends TSchema> {
+  definition: KindDefinition;
+  /** Where the API lists and creates, such as "/projects"; one resource is at `path`/id. */
+  path: string;
+  /** What the API answers with, as far as it is read; it has `id` and `name`. */
+  answer: A;
+  /** What the spec declares and the API shows: what differs is updated. A create has it as well, but under a name of its own. */
+  declared(spec: S): Fields;
+  /** What the API never shows: sent with the create, and again when its hash changes. */
+  hidden?(spec: S): Fields;
+  /** Those of the declared fields that no update changes; an object that differs in one does not adopt. */
+  immutable?: readonly string[];
+  /** What is shown in status beside id and name. */
+  shown?(item: Static<A>): object;
+}
+
+interface Memory {
+  operation?: Operation;
+  /** Hash of the hidden fields that were sent last. */
+  applied?: string;
+}
+interface PlanEntry {
+  action: string;
+  field?: string;
+  from?: string;
+  to?: string;
+}
+export interface CollectionObject<S extends object> extends ManagedObject {
+  spec: S & CollectionSpec;
+  status?: ManagedStatus & { applied?: string; plan?: PlanEntry[] };
+}
+interface CollectionObservation<S extends object> extends Observation<Memory, { item: Item }> {
+  spec: S & CollectionSpec;
+  uid: string;
+}
+type UpdateStep = Step & { do: "update"; changes: readonly Change[] };
+interface CollectionTypes<S extends object> {
+  object: CollectionObject<S>;
+  account: PaperspaceAccount;
+  observation: CollectionObservation<S>;
+  step: DeleteStep | UpdateStep;
+}
+type Context<S extends object> = AuthorizedContext<CollectionObject<S>, PaperspaceAccount>;
+
+/** A create or delete that takes longer is late. */
+const LATE_MS = 10 * 60_000;
+
+export function collectionKind<S extends object, A extends TSchema>(
+  collection: Collection<S, A>,
+): KindRegistration<CollectionObject<S>> {
+  const { definition, answer, path } = collection;
+  const sourceOf = (api: PaperspaceApi) => ({
+    list: () => api.pages({ path, query: OLDEST_FIRST, item: answer }),
+    get: (id: string) => api.request(reading(itemPath(path, id), answer)),
+  });
+  return {
+    definition,
+    start(parts) {
+      const options = { ...parts, settings: observerSettings(parts.config), name: path.slice(1) };
+      const observer = new CollectionObserver<S>(
+        options,
+        ({ api }) => new AccountCache(new Inventory(options, sourceOf(api) as never), sourceOf as never),
+      );
+      const policy = collectionPolicy(collection);
+      const actuator = new CollectionActuator(observer, collection, options.settings.rechecks);
+      return newController<CollectionTypes<S>>(parts, { definition, observer, policy, actuator });
+    },
+  };
+}
+
+class CollectionObserver<S extends object> extends CloudObserver<
+  CollectionObject<S>,
+  CollectionObservation<S>,
+  AccountCache<Item>
+> {
+  observe(
+    facts: OwnershipFacts,
+    context: ReconcileContext<CollectionObject<S>, PaperspaceAccount>,
+  ): CollectionObservation<S> {
+    const { metadata, spec, status } = context.object;
+    const observation: CollectionObservation<S> = {
+      ...facts,
+      ...this.terms(),
+      spec,
+      uid: metadata.uid ?? "",
+      memory: kept<Memory>(status, ["operation", "applied"]),
+      resource: { state: "unknown" },
+    };
+    const cache = this.cacheFor(facts, context);
+    if (cache) observation.resource = this.locate(observation, context.key, cache);
+    return observation;
+  }
+}
+
+function collectionPolicy<S extends object, A extends TSchema>(
+  collection: Collection<S, A>,
+): Policy<CollectionTypes<S>> {
+  const { definition, immutable = [], shown = () => ({}) } = collection;
+  const changesOf = (observation: CollectionObservation<S>, item: Item) =>
+    differences(collection, observation, item).filter(({ field }) => !immutable.includes(field));
+  return {
+    phases: {
+      immutable: (observation, { item }) =>
+        differences(collection, observation, item).filter(({ field }) => immutable.includes(field)),
+      converge(observation, { item }) {
+        const { memory } = observation;
+        const changes = changesOf(observation, item);
+        return changes.length > 0
+          ? act({ do: "update", changes }, memory)
+          : done(memory, "Available", `the ${definition.noun} is as declared`);
+      },
+    },
+    expectCreate: ({ spec, uid }) => {
+      const applied = hashOf(collection, spec, uid);
+      return { deadlineMs: LATE_MS, memory: applied === undefined ? {} : { applied } };
+    },
+    status(observation, outcome, context) {
+      const { resource, memory, halted } = observation;
+      const item = resource.state === "present" && context.record ? resource.item : undefined;
+      const plan = halted?.reason === REASON.DryRun ? planOf(collection, observation, changesOf) : undefined;
+      const conditions: DesiredCondition[] = item
+        ? [
+            syncedCondition(
+              differences(collection, observation, item),
+              `the ${definition.noun} is as declared`,
+            ),
+          ]
+        : [];
+      const facts = { ...(item && { name: item.name, ...shown(item as Static<A>) }), ...(plan && { plan }) };
+      return managedStatus<NonNullable<CollectionObject<S>["status"]>>(observation, outcome, context, {
+        facts,
+        memory,
+        conditions,
+      });
+    },
+  };
+}
+
+class CollectionActuator<S extends object, A extends TSchema> extends PaperspaceActuator<CollectionTypes<S>> {
+  readonly #observer: CollectionObserver<S>;
+  readonly #collection: Collection<S, A>;
+
+  constructor(
+    observer: CollectionObserver<S>,
+    collection: Collection<S, A>,
+    rechecks: CloudObserverOptions["settings"]["rechecks"],
+  ) {
+    super({ rechecks, cacheOf: (account, object) => observer.of(account, object) });
+    this.#observer = observer;
+    this.#collection = collection;
+  }
+
+  async create(
+    { spec }: CollectionObservation<S>,
+    { key, account }: Context<S>,
+    { name }: CreateAttempt,
+    { memory, gate }: { memory: Memory; gate: Gate },
+  ) {
+    const { path, declared, hidden, answer } = this.#collection;
+    const body = { ...declared(spec), ...hidden?.(spec), name };
+    const request = creating(path, body, answer, { gate });
+    const { id } = (await account.api.request(request)).body as Item;
+    this.#observer.at(account).inventory.subscribe(key, id);
+    const message = `the ${this.#collection.definition.noun} is created, and gets its declared name next`;
+    return { id, memory, outcome: waiting(REASON.Creating, message) };
+  }
+
+  protected async send(
+    step: DeleteStep | UpdateStep,
+    { spec, uid, now }: CollectionObservation<S>,
+    { account, record }: Context<S>,
+    { memory, gate }: PerformContext<Memory>,
+  ): Promise<Performed<CollectionTypes<S>>> {
+    if (!record) throw new Error("a write needs a record");
+    const { path, declared, hidden, answer, immutable = [] } = this.#collection;
+    const { inventory } = this.#observer.at(account);
+    const url = itemPath(path, record.id);
+    if (step.do === "delete") {
+      await account.api.request(removing(url, answer, { gate }));
+      inventory.refresh(record.id);
+      return deleting(step, memory, now, LATE_MS);
+    }
+    const applied = hashOf(this.#collection, spec, uid);
+    const resend = applied !== undefined && applied !== memory.applied;
+    const changed = new Set(step.changes.map(({ field }) => field));
+    const fields = Object.entries(declared(spec)).filter(
+      ([field]) => changed.has(field) && !immutable.includes(field),
+    );
+    const request = changing(url, { ...Object.fromEntries(fields), ...(resend && hidden?.(spec)) }, answer, {
+      gate,
+    });
+    const { body, answeredAt } = await account.api.request(request);
+    inventory.set(record.id, body as Item, answeredAt);
+    return {
+      outcome: waiting("Updating", `changed ${describe(step.changes)}`),
+      memory: { ...withoutOperation(memory), ...(applied !== undefined && { applied }) },
+      learned: { resource: { state: "present", item: body as Item } },
+    };
+  }
+}
+
+/** All that differs from the spec: what the API shows field by field, what it never shows by its hash. */
+function differences<S extends object, A extends TSchema>(
+  collection: Collection<S, A>,
+  { spec, uid, memory }: CollectionObservation<S>,
+  item: Item,
+): Change[] {
+  const actual = item as unknown as Fields;
+  const changes = Object.entries(collection.declared(spec))
+    .filter(([field, to]) => to !== undefined && JSON.stringify(actual[field]) !== JSON.stringify(to))
+    .map(([field, to]) => ({ field, from: actual[field], to }));
+  const applied = hashOf(collection, spec, uid);
+  if (applied === undefined || applied === memory.applied) return changes;
+  const hidden = Object.keys(collection.hidden?.(spec) ?? {});
+  return [...changes, ...hidden.map((field) => ({ field, from: HIDDEN, to: HIDDEN }))];
+}
+
+/** The API never shows it, and it may be secret. */
+const HIDDEN = "(not shown)";
+
+function planOf<S extends object, A extends TSchema>(
+  { declared }: Collection<S, A>,
+  observation: CollectionObservation<S>,
+  changesOf: (observation: CollectionObservation<S>, item: Item) => Change[],
+): PlanEntry[] {
+  const { resource, spec } = observation;
+  const made = Object.entries(declared(spec)).filter(([, to]) => to !== undefined);
+  return planned<PlanEntry>(
+    observation,
+    { action: "Delete" },
+    () => [
+      { action: "Create" },
+      ...made.map(([field, to]) => ({ action: "Create", field, to: JSON.stringify(to) })),
+    ],
+    () =>
+      (resource.state === "present" ? changesOf(observation, resource.item) : []).map(
+        ({ field, from, to }) => ({
+          action: "Update",
+          field,
+          ...(from !== undefined && { from: JSON.stringify(from) }),
+          to: JSON.stringify(to),
+        }),
+      ),
+  );
+}
+
+/** scrypt's cost: what is hidden may be a short password, which its hash in status must not give away. */
+const COST = { N: 4096, r: 8, p: 1 };
+/** By spec, which the store hands out as one object for each version: a hash costs some milliseconds. */
+const hashes = new WeakMap<object, string>();
+
+function hashOf<S extends object, A extends TSchema>(
+  { hidden }: Collection<S, A>,
+  spec: S,
+  uid: string,
+): string | undefined {
+  if (!hidden) return undefined;
+  const known = hashes.get(spec);
+  if (known !== undefined) return known;
+  const hash = scryptSync(JSON.stringify(hidden(spec)), uid, 10, COST).toString("hex");
+  hashes.set(spec, hash);
+  return hash;
+}
+
+function itemPath(path: string, id: string): string {
+  return `${path}${apiPath`/${id}`}`;
+}

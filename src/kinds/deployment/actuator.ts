@@ -1,0 +1,106 @@
+/**
+ * The writes of a deployment: its create under a name that it may have to share, and its steps (steps.ts). What is decided
+ * before a write is in decide.ts.
+ */
+import { PaperspaceError } from "../../paperspace/errors.ts";
+import type { Gate } from "../../reconcile/gate.ts";
+import type { AuthorizedContext, CallFailure, PerformContext } from "../../reconcile/kind.ts";
+import { waiting } from "../../reconcile/outcome.ts";
+import type { CreateAttempt } from "../../reconcile/record.ts";
+import type { PaperspaceAccount } from "../account.ts";
+import { PaperspaceActuator } from "../actuator.ts";
+import { DeploymentApi } from "./api.ts";
+import { NameTaken, verifyCreated } from "./attempt.ts";
+import { headersOf } from "./config.ts";
+import type {
+  DeploymentMemory,
+  DeploymentObservation,
+  DeploymentStep,
+  DeploymentTypes,
+} from "./observation.ts";
+import type { DeploymentObserver, DeploymentObserverOptions } from "./observer.ts";
+import { taken } from "./preparation.ts";
+import { REASON } from "./reasons.ts";
+import { perform } from "./steps.ts";
+import type { PaperspaceDeployment } from "./types.ts";
+
+type Context = AuthorizedContext<PaperspaceDeployment, PaperspaceAccount>;
+
+export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
+  readonly #observer: DeploymentObserver;
+  readonly #options: DeploymentObserverOptions;
+
+  constructor(observer: DeploymentObserver, options: DeploymentObserverOptions) {
+    super({
+      rechecks: options.settings.rechecks,
+      cacheOf: (account, object) => observer.of(account, object),
+    });
+    this.#observer = observer;
+    this.#options = options;
+  }
+
+  /** Looks once more right before the upsert: it would change whatever bears the name then, whoever owns that. */
+  async create(
+    observation: DeploymentObservation,
+    { key, account }: Context,
+    _attempt: CreateAttempt,
+    { memory, gate }: { memory: DeploymentMemory; gate: Gate },
+  ) {
+    const { desired, name, spec } = observation;
+    if (desired.state !== "known") throw new Error("a create needs its configuration");
+    const { projectId, git } = spec;
+    const { reservations } = this.#observer;
+    const api = new DeploymentApi(account.api);
+    if (!reservations.take(key, projectId, name))
+      throw new PaperspaceError("PS_NOT_SENT", "another object is making a deployment of this name", {
+        effect: "none",
+      });
+    try {
+      const [there] = await api.named(projectId, name);
+      if (there) throw new NameTaken(taken(observation, [there.id]));
+      const body = { projectId, config: desired.config };
+      const { deploymentId: id } = (await api.upsert(body, { gate, headers: headersOf(git) })).body;
+      await verifyCreated(api, id, observation);
+      this.#observer.at(account, projectId).inventory.subscribe(key, id);
+      const { operation: _made, ...made } = memory;
+      const outcome = waiting(REASON.Deploying, `the configuration was sent at ${memory.history[0]?.sentAt}`);
+      return { id, memory: made, outcome };
+    } catch (error) {
+      if (!(error instanceof PaperspaceError) || error.effect === "none") reservations.release(key);
+      throw error;
+    }
+  }
+
+  protected async send(
+    step: DeploymentStep,
+    { limits }: DeploymentObservation,
+    { account, record, object }: Context,
+    context: PerformContext<DeploymentMemory>,
+  ) {
+    const { clock, references } = this.#options;
+    const { inventory, secrets, specs } = this.#observer.of(account, object);
+    const id = record?.id;
+    // From now on there is one more.
+    if (id !== undefined && step.do === "deploy") specs.invalidate(id);
+    return perform(step, context, {
+      id,
+      object,
+      api: new DeploymentApi(account.api),
+      inventory,
+      projectSecrets: secrets,
+      references,
+      now: () => clock.now(),
+      deleteMs: limits.deleteMs,
+    });
+  }
+
+  override failure(error: unknown): CallFailure | undefined {
+    if (!(error instanceof NameTaken)) return super.failure(error);
+    const { message } = error;
+    const recheckMs = this.#options.settings.rechecks.slowMs;
+    return {
+      outcome: { kind: "Terminal", reason: REASON.AlreadyExists, message, recheckMs },
+      effect: "none",
+    };
+  }
+}

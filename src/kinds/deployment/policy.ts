@@ -1,0 +1,32 @@
+/** The pure part of the deployment's contract: its phases, what a create leads to, its status and Events. */
+import type { Policy } from "../../reconcile/kind.ts";
+import { deploymentPhases } from "./decide.ts";
+import { origin } from "./life.ts";
+import type { DeploymentTypes } from "./observation.ts";
+import { pushed } from "./rollout.ts";
+import { deploymentEventNotes, deploymentStatus } from "./status.ts";
+import { entryOf } from "./steps.ts";
+
+export const deploymentPolicy: Policy<DeploymentTypes> = {
+  phases: deploymentPhases,
+  /** An upsert goes by project and name, which may be shared: the mark is the hash of what is sent. */
+  attemptName: ({ desired, name, spec }) => ({
+    name: `${spec.projectId}/${name}`,
+    ...(desired.state === "known" && { mark: desired.hash }),
+  }),
+  expectCreate({ memory, desired, spec }, { object }, attempt) {
+    if (desired.state !== "known") throw new Error("a create needs its configuration");
+    const entry = entryOf(
+      { target: desired, rollback: false, ...origin(spec) },
+      object.metadata.generation ?? 0,
+      Date.parse(attempt.time),
+    );
+    return {
+      deadlineMs: spec.progressDeadlineSeconds * 1000,
+      memory: { ...memory, history: pushed(memory.history, entry) },
+    };
+  },
+  status: (observation, outcome, context) =>
+    deploymentStatus(observation, observation.memory, outcome, context),
+  events: deploymentEventNotes,
+};

@@ -1,0 +1,140 @@
+/**
+ * The writes of a machine: its create, its steps (steps.ts), and what a refused write means for it. What is decided before
+ * a write is in decide.ts.
+ */
+import { isForbidden } from "../../kube/errors.ts";
+import { PaperspaceError } from "../../paperspace/errors.ts";
+import { startOperation } from "../../reconcile/decision.ts";
+import type { Gate } from "../../reconcile/gate.ts";
+import type { AuthorizedContext, PerformContext, Performed } from "../../reconcile/kind.ts";
+import type { Operation } from "../../reconcile/managed.ts";
+import type { CreateAttempt } from "../../reconcile/record.ts";
+import type { PaperspaceAccount } from "../account.ts";
+import { PaperspaceActuator } from "../actuator.ts";
+import { MachineApi } from "./api.ts";
+import { createBody } from "./creation.ts";
+import { refusalOf } from "./in-flight.ts";
+import {
+  type MachineMemory,
+  type MachineObservation,
+  type MachineStep,
+  type MachineTypes,
+  TO_DELETE,
+} from "./observation.ts";
+import type { MachineObserver, MachineObserverOptions } from "./observer.ts";
+import { powerOf } from "./operation.ts";
+import { REASON } from "./reasons.ts";
+import { RelatedApi } from "./related-api.ts";
+import { accepted, perform } from "./steps.ts";
+import type { PaperspaceMachine } from "./types.ts";
+
+type Context = AuthorizedContext<PaperspaceMachine, PaperspaceAccount>;
+type Result = Performed<MachineTypes>;
+
+export class MachineActuator extends PaperspaceActuator<MachineTypes> {
+  readonly #observer: MachineObserver;
+  readonly #options: MachineObserverOptions;
+
+  constructor(observer: MachineObserver, options: MachineObserverOptions) {
+    super({
+      rechecks: options.settings.rechecks,
+      cacheOf: (account, object) => observer.of(account, object),
+    });
+    this.#observer = observer;
+    this.#options = options;
+  }
+
+  async create(
+    _observation: MachineObservation,
+    { key, object, account }: Context,
+    attempt: CreateAttempt,
+    { memory, gate }: { memory: MachineMemory; gate: Gate },
+  ) {
+    const { operation } = memory;
+    if (!operation) throw new Error("a create needs its operation");
+    const { inventory } = this.#observer.at(account);
+    const answer = await new MachineApi(account.api).create(createBody(object.spec, attempt.name), { gate });
+    const { id } = answer.body.data;
+    inventory.subscribe(key, id);
+    inventory.lists.made(id, this.#options.clock.now());
+    return { id, ...accepted(answer, { ...memory, operation }, REASON.Creating, { inventory }) };
+  }
+
+  protected async send(
+    step: MachineStep,
+    _observation: MachineObservation,
+    { account, record, object }: Context,
+    context: PerformContext<MachineMemory>,
+  ): Promise<Result> {
+    if (!record) throw new Error("a write needs a record");
+    const { inventory, relatedFacts } = this.#observer.at(account);
+    const { clock, settings, desktops } = this.#options;
+    return perform(step, context, {
+      id: record.id,
+      object,
+      inventory,
+      relatedFacts,
+      desktops,
+      api: new MachineApi(account.api),
+      relatedApi: new RelatedApi(account.api),
+      now: () => clock.now(),
+      deadlines: settings.deadlines,
+    });
+  }
+
+  protected override refused(
+    error: unknown,
+    step: MachineStep,
+    observation: MachineObservation,
+    { account, record }: Context,
+  ): Result {
+    const { memory } = observation;
+    if (error instanceof PaperspaceError && step.of !== undefined)
+      this.#observer.at(account).relatedFacts.lookAnew(record?.id);
+    if (step.do === "writeDesktop" || step.do === "removeDesktop") return this.#withoutRights(error, memory);
+    if (!(error instanceof PaperspaceError)) throw error;
+    const { code, message } = error;
+    const declined = { kind: "Retry", reason: REASON.Declined, message } as const;
+    // Whether the machine is gone the next read shows; what hangs on it (a type, a script) is the user's to correct.
+    const refused = code === "PS_REFUSED" || code === "PS_FORBIDDEN" || code === "PS_NOT_FOUND";
+    if (step.do === "resize" && refused)
+      return {
+        outcome: { kind: "RequeueAfter", reason: REASON.ResizeRefused, message, afterMs: 0 },
+        memory: { ...memory, ...refusalOf(observation, message) },
+        refused: true,
+      };
+    const wrongState = code === "PS_CONFLICT" || code === "PS_REFUSED";
+    if (step.do === "delete" && wrongState && isOn(observation))
+      return { outcome: declined, memory: { ...memory, operation: this.#stopFirst() } };
+    // A refused power change was not begun: the memory is that of before the decision.
+    if (code === "PS_CONFLICT" || (isPower(step) && (wrongState || code === "PS_NOT_FOUND")))
+      return { outcome: declined, memory };
+    throw error;
+  }
+
+  /** The API wants a machine off before it deletes it: that is remembered, and done next. */
+  #stopFirst(): Operation {
+    const { clock, settings } = this.#options;
+    return { ...startOperation(clock.now(), "Delete", settings.deadlines.deleteMs), target: TO_DELETE };
+  }
+
+  #withoutRights(error: unknown, memory: MachineMemory): Result {
+    if (!isForbidden(error)) throw error;
+    const message = `the operator may not write the Secret with the desktop access: ${error.message}`;
+    const recheckMs = this.#options.settings.limits.slowMs;
+    return {
+      outcome: { kind: "Terminal", reason: REASON.DesktopSecretForbidden, message, recheckMs },
+      memory,
+    };
+  }
+}
+
+/** The API refuses a start on a starting machine with an error body (observed-in-the-field.md 1). */
+function isPower(step: MachineStep): boolean {
+  return ["start", "stop", "restart", "delete"].includes(step.do);
+}
+
+function isOn({ resource }: MachineObservation): boolean {
+  const power = resource.state === "present" ? powerOf(resource.machine.state) : "off";
+  return power === "ready" || power === "serviceready";
+}

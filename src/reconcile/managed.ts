@@ -1,0 +1,79 @@
+/**
+ * The managed part of every kind: what the generic code reads of a custom resource and keeps in its status, the account
+ * that a credential opens, and the names of a kind. No behaviour; the contract of a kind is in kind.ts.
+ */
+import type { Condition, KubeObject } from "../kube/objects.ts";
+import type { Requests } from "./record.ts";
+
+/** The part of a custom resource that the generic code reads. */
+export interface ManagedObject extends KubeObject {
+  spec: {
+    deletionPolicy?: "Delete" | "Orphan";
+    onExternalDeletion?: "Stall" | "Recreate";
+    adoptId?: string;
+    credentialsSecretRef?: { name: string; key?: string };
+  };
+  status?: ManagedStatus;
+}
+
+export interface ManagedStatus {
+  observedGeneration?: number;
+  id?: string;
+  teamId?: string;
+  /** UID of the object that this status was written for: it reveals a restored or copied status. */
+  uid?: string;
+  name?: string;
+  operation?: Operation;
+  /** Cloud names of creates that were given up: a late answer is found by them. */
+  abandoned?: string[];
+  /** Mirror of the requests in the record. */
+  handled?: Requests;
+  conditions?: Condition[];
+}
+
+/** A cloud write under way, as written to status before it is sent. Times are RFC 3339 of this operator's clock. */
+export interface Operation {
+  intent: string;
+  requestedAt: string;
+  deadline: string;
+  /** The API's event of the write, once its answer is here. */
+  eventId?: string;
+  /** Cloud name that a create asked for. */
+  name?: string;
+  /** What tells our create from another's of the same name. */
+  mark?: string;
+  /** When its event was first seen to have failed. */
+  failedAt?: string;
+  /** What the operation leads to, where the intent alone does not say it. */
+  target?: string;
+  /** The requests by annotation that it answers. */
+  requests?: Requests;
+}
+
+/** What a valid credential opens. */
+export interface CloudAccount {
+  readonly team: string;
+  /** Tells one credential from another without giving it away. */
+  readonly fingerprint: string;
+}
+
+export interface KindDefinition {
+  group: string;
+  version: string;
+  kind: string;
+  plural: string;
+  shortName: string;
+  /** The word for the resource in the cloud: "machine". */
+  noun: string;
+}
+
+/** A step of a kind: what is done, and what to, where one object has several such things. */
+export interface Step {
+  do: string;
+  of?: string;
+}
+
+/** What a failed step is held back by: "assign/script1". */
+export function stepName({ do: what, of }: Step): string {
+  return of === undefined ? what : `${what}/${of}`;
+}

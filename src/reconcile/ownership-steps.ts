@@ -1,0 +1,134 @@
+/**
+ * The steps of the ownership rules: they write to the object alone, never to the cloud. What they must leave behind when
+ * the process dies between two of their writes is in docs/design.md, Record and Deletion.
+ */
+import { recorded } from "./create.ts";
+import type { CredentialGuard } from "./credential-guard.ts";
+import { withoutOperation } from "./decision.ts";
+import type { KindTypes, StatusOf } from "./kind.ts";
+import { type Outcome, waiting } from "./outcome.ts";
+import type { OwnershipStep } from "./ownership.ts";
+import type { Pass } from "./pass.ts";
+import { REASON } from "./reasons.ts";
+import { ANNOTATION, requestsIn } from "./record.ts";
+import type { Reporter } from "./reporter.ts";
+import type { ObjectWriter } from "./writer.ts";
+
+export interface OwnershipStepOptions<T extends KindTypes> {
+  writer: ObjectWriter<T["object"]>;
+  guard: Pick<CredentialGuard<T["account"]>, "release">;
+  reporter: Reporter<T>;
+}
+
+const REQUEUE: Outcome = { kind: "Requeue" };
+
+export async function performOwnershipStep<T extends KindTypes>(
+  step: OwnershipStep,
+  pass: Pass<T>,
+  options: OwnershipStepOptions<T>,
+): Promise<Outcome> {
+  const { writer, reporter } = options;
+  switch (step.do) {
+    case "addFinalizer":
+      await writer.addFinalizer(pass.object);
+      return REQUEUE;
+    case "restoreRecord":
+      if (pass.context.record) await writer.annotate(pass.object, recorded(pass.context.record));
+      return REQUEUE;
+    case "recordOwnership":
+      return recordOwnership(step.id, pass, options);
+    case "closeAttempt":
+      return closeAttempt(pass, options);
+    case "disown":
+      await disown(pass, writer);
+      reporter.event(
+        pass.object,
+        "Warning",
+        REASON.Disowned,
+        "Disown",
+        "what it owned is gone; another is made",
+      );
+      return REQUEUE;
+    case "release":
+      return release(step.reason, pass, options);
+    case "none":
+      return step.outcome;
+    default:
+      // The create has a protocol of its own, and the generic decision has refined "adopt".
+      throw new Error(`step ${step.do} is not one of ownership`);
+  }
+}
+
+async function recordOwnership<T extends KindTypes>(
+  id: string,
+  pass: Pass<T>,
+  { writer, reporter }: OwnershipStepOptions<T>,
+): Promise<Outcome> {
+  const { account, object } = pass.context;
+  const { attempt } = pass.observation;
+  const team = attempt?.team ?? account?.team;
+  if (team === undefined) throw new Error("a record needs a team");
+  const { uid = "" } = object.metadata;
+  const record = { id, team, name: attempt?.name ?? "", uid, ...requestsIn(object.metadata) };
+  await writer.saveAnnotations(pass.object, recorded(record));
+  const reason = attempt ? REASON.Created : REASON.Adopted;
+  reporter.event(pass.object, "Normal", reason, "Take", `${id} is this object's now`);
+  return REQUEUE;
+}
+
+/** Names of given-up creates that are kept on an object. */
+const ABANDONED = 5;
+
+/** Both copies go: the annotation here, the mirror with a status that no longer holds the operation. */
+async function closeAttempt<T extends KindTypes>(
+  pass: Pass<T>,
+  { writer, reporter }: OwnershipStepOptions<T>,
+): Promise<Outcome> {
+  pass.object = await writer.annotate(pass.object, { [ANNOTATION.createPending]: null });
+  if (pass.context.record) return REQUEUE;
+  const outcome = waiting(REASON.Creating, "nothing came of the last create");
+  const status: StatusOf<T> = reporter.statusOf(pass, withoutOperation(pass.memory), outcome);
+  const name = pass.observation.attempt?.name;
+  if (name) status.abandoned = [...(status.abandoned ?? []), name].slice(-ABANDONED);
+  pass.object = await writer.status(pass.object, status);
+  return REQUEUE;
+}
+
+/** What the object owned is certainly gone. The status goes first: the record would be restored from it. */
+async function disown<T extends KindTypes>(pass: Pass<T>, writer: ObjectWriter<T["object"]>): Promise<void> {
+  const { id: _gone, operation: _over, ...status } = pass.object.status ?? {};
+  pass.object = await writer.status(pass.object, status as StatusOf<T>);
+  pass.object = await writer.annotate(pass.object, { [ANNOTATION.record]: null });
+}
+
+async function release<T extends KindTypes>(
+  reason: string,
+  pass: Pass<T>,
+  { writer, guard, reporter }: OwnershipStepOptions<T>,
+): Promise<Outcome> {
+  const settle = async () => {
+    // Recorded on the object, so that it can be released without a key from now on.
+    if (pass.context.record && pass.observation.deletionPolicy !== "Orphan") await disown(pass, writer);
+  };
+  const released = await guard.release(pass.object, settle, async () => {
+    await writer.removeFinalizer(pass.object);
+  });
+  if (!released) return UNLISTED;
+  reporter.event(pass.object, "Normal", reason, "Release", RELEASED[reason] ?? "the object may go");
+  return { kind: "Released" };
+}
+
+/** Soon over, at the start of the process. */
+const UNLISTED: Outcome = {
+  kind: "RequeueAfter",
+  reason: REASON.Deleting,
+  message:
+    "its Secret is released with the last object that needs it, and not all kinds of objects are listed yet",
+  afterMs: 1_000,
+};
+
+const RELEASED: Record<string, string> = {
+  [REASON.IdentityConflict]: "the object goes; what its record names is another object's and stays untouched",
+  [REASON.NothingToDelete]: "the object goes; it owned nothing in the cloud",
+  [REASON.Orphaned]: "the object goes; what it owned stays in the cloud, as deletionPolicy Orphan says",
+};

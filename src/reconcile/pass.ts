@@ -1,0 +1,16 @@
+/** What one pass works on. It advances with the operator's own writes; nothing of it outlives the pass. */
+import type { Secret } from "../kube/resource.ts";
+import type { ContextOf, KindTypes, MemoryOf } from "./kind.ts";
+
+export interface Pass<T extends KindTypes> {
+  readonly key: string;
+  object: T["object"];
+  context: ContextOf<T>;
+  observation: T["observation"];
+  /** What the decision remembers, then what the step remembers. */
+  memory: MemoryOf<T>;
+  /** The back-off of a failed step is over when this changes. */
+  readonly signature: string;
+  /** The Secret with the key, where it does not come from the operator itself. */
+  readonly secret?: Secret;
+}

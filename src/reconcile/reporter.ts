@@ -1,0 +1,61 @@
+/**
+ * What the user sees of a pass: the status, written only where it differs, and Kubernetes Events for what changed. The one
+ * place of the reconciler that writes either.
+ */
+import type { Clock } from "../base/clock.ts";
+import type { EventRecorder } from "../kube/events.ts";
+import { type EventNote, transitionEvents } from "./event-notes.ts";
+import type { Kind, KindTypes, MemoryOf, StatusOf } from "./kind.ts";
+import type { ReportedOutcome } from "./outcome.ts";
+import type { Pass } from "./pass.ts";
+import type { ObjectWriter } from "./writer.ts";
+
+export interface ReporterOptions<T extends KindTypes> {
+  kind: Pick<Kind<T>, "definition" | "policy">;
+  writer: ObjectWriter<T["object"]>;
+  recorder: Pick<EventRecorder, "record">;
+  clock: Clock;
+}
+
+export class Reporter<T extends KindTypes> {
+  readonly #options: ReporterOptions<T>;
+
+  constructor(options: ReporterOptions<T>) {
+    this.#options = options;
+  }
+
+  /** The status of `outcome` with this memory, as it would be written. */
+  statusOf(pass: Pass<T>, memory: MemoryOf<T>, outcome: ReportedOutcome): StatusOf<T> {
+    const observation = { ...pass.observation, memory };
+    return this.#options.kind.policy.status(observation, outcome, { ...pass.context, object: pass.object });
+  }
+
+  /** Writes the status where it differs, and Events for its changes; the pass goes on with the object as it is then. */
+  async patchStatus(pass: Pass<T>, memory: MemoryOf<T>, outcome: ReportedOutcome): Promise<void> {
+    const { policy } = this.#options.kind;
+    const before = (pass.object.status ?? {}) as StatusOf<T>;
+    const after = this.statusOf(pass, memory, outcome);
+    pass.object = await this.#options.writer.status(pass.object, after);
+    const notes = policy.events?.(before, after) ?? [];
+    for (const note of [...notes, ...transitionEvents(before.conditions, after.conditions)])
+      this.note(pass.object, note);
+  }
+
+  note(object: T["object"], { type, reason, note, id }: EventNote): void {
+    this.event(object, type, reason, "Reconcile", note, id);
+  }
+
+  /** Without an `id` it is an Event of this moment; with one it is recorded once. */
+  event(
+    object: T["object"],
+    type: "Normal" | "Warning",
+    reason: string,
+    action: string,
+    note: string,
+    id = `${reason}/${object.metadata.generation ?? 0}/${this.#options.clock.now()}`,
+  ): void {
+    const { group, version, kind } = this.#options.kind.definition;
+    const regarding = { ...object, apiVersion: `${group}/${version}`, kind };
+    this.#options.recorder.record({ regarding, type, reason, action, note, id });
+  }
+}
