@@ -11,27 +11,21 @@ import { type RunningHealthServer, startHealthServer } from "./base/health.ts";
 import type { Logger } from "./base/logger.ts";
 import { createRegistry } from "./base/metrics.ts";
 import { version } from "./base/version.ts";
+import { ControllerRunner, type ControllerServices } from "./controller.ts";
 import { credentialChecker, type PaperspaceAccount } from "./kinds/account.ts";
-import type { Controller, ControllerOptions, KindRegistration } from "./kinds/registration.ts";
+import type { KindRegistration } from "./kinds/registration.ts";
 import { connect, type KubeConnection } from "./kube/connection.ts";
 import { EventRecorder } from "./kube/events.ts";
-import { keyOf } from "./kube/objects.ts";
-import { configMaps, events, leases, Resource, secrets } from "./kube/resource.ts";
+import { events, leases, secrets } from "./kube/resource.ts";
 import { Accounts } from "./paperspace/accounts.ts";
 import { createApiMetrics } from "./paperspace/metrics.ts";
 import { createSockets, type Sockets } from "./paperspace/wire.ts";
-import { CredentialGuard, needsKey } from "./reconcile/credential-guard.ts";
+import { CredentialGuard } from "./reconcile/credential-guard.ts";
 import { Credentials } from "./reconcile/credentials.ts";
-import type { ManagedObject } from "./reconcile/managed.ts";
-import { createObjectMetrics, type ObjectMetrics } from "./reconcile/metrics.ts";
-import { ObjectWriter } from "./reconcile/writer.ts";
+import { createObjectMetrics } from "./reconcile/metrics.ts";
 import { KINDS } from "./registry.ts";
 import { Leadership } from "./runtime/lease.ts";
-import { createRuntimeMetrics, type RuntimeMetrics } from "./runtime/metrics.ts";
-import { Reflector } from "./runtime/reflector.ts";
-import { Store } from "./runtime/store.ts";
-import { PRIORITY, WorkQueue } from "./runtime/work-queue.ts";
-import { Workers } from "./runtime/workers.ts";
+import { createRuntimeMetrics } from "./runtime/metrics.ts";
 
 export interface AppParts {
   config: Config;
@@ -135,7 +129,7 @@ export function assembleOperator(parts: AppParts, edges: Edges): Operator {
     complete: () => controllers.every((controller) => controller.listed),
   });
   const objects = createObjectMetrics(registry);
-  const shared: Shared = {
+  const shared: ControllerServices = {
     ...parts,
     connection,
     recorder,
@@ -231,117 +225,4 @@ function announceStart(
     },
     "paperspace-operator started",
   );
-}
-
-interface Shared extends AppParts {
-  connection: KubeConnection;
-  recorder: EventRecorder;
-  metrics: RuntimeMetrics;
-  objects: ObjectMetrics;
-  mayWrite: () => boolean;
-  credentials: Credentials<PaperspaceAccount>;
-  secrets: CredentialGuard<PaperspaceAccount>;
-}
-
-/** One kind at work: its informers, its queue, its workers. */
-class ControllerRunner {
-  readonly name: string;
-  readonly workers: Workers;
-  readonly #entry: KindRegistration;
-  readonly #store = new Store<ManagedObject>();
-  readonly #queue: WorkQueue;
-  readonly #reflectors: Reflector<ManagedObject>[];
-  readonly #controller: Controller;
-
-  constructor(entry: KindRegistration, shared: Shared) {
-    const { config, clock, connection, metrics } = shared;
-    const { group, version: apiVersion, kind, plural } = entry.definition;
-    this.name = plural;
-    this.#entry = entry;
-    const logger = shared.logger.child({ kind });
-    const resource = new Resource<ManagedObject>(connection, {
-      group,
-      version: apiVersion,
-      plural,
-      kind,
-      namespaced: true,
-    });
-    const store = this.#store;
-    const queue = new WorkQueue({ clock, metrics: metrics.queue(plural) });
-    this.#queue = queue;
-    const namespaces = config.watchNamespaces.length > 0 ? config.watchNamespaces : [undefined];
-    this.#reflectors = namespaces.map(
-      (namespace) =>
-        new Reflector<ManagedObject>({
-          source: resource,
-          store,
-          clock,
-          logger,
-          metrics: metrics.reflector(plural),
-          ...(namespace === undefined ? {} : { namespace }),
-          handlers: [
-            (change) => {
-              if (change.type === "deleted") this.#controller.gone(change.object);
-              const initial = change.type === "added" && change.initial;
-              queue.add(keyOf(change.object), { priority: initial ? PRIORITY.low : PRIORITY.normal });
-            },
-          ],
-        }),
-    );
-    const parts: ControllerOptions<ManagedObject> = {
-      ...shared,
-      logger,
-      store,
-      writer: new ObjectWriter(resource, store),
-      secretResource: secrets(connection),
-      configMapResource: configMaps(connection),
-      enqueue: (key) => queue.add(key),
-      leaked: () => shared.objects.leaked(plural),
-    };
-    this.#controller = entry.start(parts);
-    this.workers = new Workers({
-      queue,
-      concurrency: config.concurrency,
-      reconcile: (key, signal) => this.#controller.reconcile(key, signal),
-      clock,
-      logger,
-      metrics: metrics.workers(plural),
-    });
-  }
-
-  /** Objects that need their key as long as they live. */
-  keyUsers(): ManagedObject[] {
-    return this.#store.list().filter((object) => needsKey(object) || this.#entry.hasLeftovers?.(object));
-  }
-
-  /** Whether all objects are known. A server without the kind has none. */
-  get listed(): boolean {
-    return this.#reflectors.every(({ synced, unserved }) => synced || unserved);
-  }
-
-  objects(): readonly ManagedObject[] {
-    return this.#store.list();
-  }
-
-  /** What is not ready, or undefined. */
-  unready(): string | undefined {
-    if (!this.#reflectors.every((reflector) => reflector.synced)) return "the first list is not complete";
-    return this.#reflectors.every((reflector) => reflector.healthy) ? undefined : "the watch is broken";
-  }
-
-  /** A new term of leadership: what was seen in the last one is forgotten, and with it who waits for a look. */
-  resume(): void {
-    this.#controller.reset();
-    for (const object of this.#store.list()) this.#queue.add(keyOf(object), { priority: PRIORITY.low });
-    this.workers.resume();
-  }
-
-  async run(signal: AbortSignal): Promise<void> {
-    const stopped = this.workers.run(signal);
-    const watching = this.#reflectors.map((reflector) => reflector.run(signal));
-    await stopped;
-    this.#queue.shutDown();
-    this.#controller.reset();
-    await Promise.all(watching);
-  }
 }

@@ -10,7 +10,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   main: ["app", "base"],
   // The kubectl plugin stands beside the operator: it finds keys and reads records as that does, and has no kinds.
   plugin: ["reconcile/credentials", "reconcile/record", "kube", "paperspace", "base"],
-  app: ["registry", "kinds", "reconcile", "runtime", "kube", "paperspace", "base"],
+  app: ["controller", "registry", "kinds", "reconcile", "runtime", "kube", "paperspace", "base"],
+  controller: ["kinds", "reconcile", "runtime", "kube", "base"],
   registry: ["kinds"],
   kinds: ["reconcile", "runtime", "kube", "paperspace", "base"],
   reconcile: ["runtime", "kube", "base"],

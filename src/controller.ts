@@ -1,0 +1,141 @@
+/**
+ * One kind while it runs: its informers feed its queue, its workers reconcile the keys. What a pass does is the reconciler's;
+ * what is shared between kinds is put together in app.ts.
+ */
+import type { Clock } from "./base/clock.ts";
+import type { Config } from "./base/config.ts";
+import type { Logger } from "./base/logger.ts";
+import type { PaperspaceAccount } from "./kinds/account.ts";
+import type { Controller, ControllerOptions, KindRegistration } from "./kinds/registration.ts";
+import type { KubeConnection } from "./kube/connection.ts";
+import type { EventRecorder } from "./kube/events.ts";
+import { keyOf } from "./kube/objects.ts";
+import { configMaps, Resource, secrets } from "./kube/resource.ts";
+import { type CredentialGuard, needsKey } from "./reconcile/credential-guard.ts";
+import type { Credentials } from "./reconcile/credentials.ts";
+import type { ManagedObject } from "./reconcile/managed.ts";
+import type { ObjectMetrics } from "./reconcile/metrics.ts";
+import { ObjectWriter } from "./reconcile/writer.ts";
+import type { RuntimeMetrics } from "./runtime/metrics.ts";
+import { Reflector } from "./runtime/reflector.ts";
+import { Store } from "./runtime/store.ts";
+import { PRIORITY, WorkQueue } from "./runtime/work-queue.ts";
+import { Workers } from "./runtime/workers.ts";
+
+/** What the controllers of all kinds share. */
+export interface ControllerServices {
+  config: Config;
+  clock: Clock;
+  logger: Logger;
+  connection: KubeConnection;
+  recorder: EventRecorder;
+  metrics: RuntimeMetrics;
+  objects: ObjectMetrics;
+  mayWrite: () => boolean;
+  credentials: Credentials<PaperspaceAccount>;
+  secrets: CredentialGuard<PaperspaceAccount>;
+}
+
+export class ControllerRunner {
+  readonly name: string;
+  readonly workers: Workers;
+  readonly #registration: KindRegistration;
+  readonly #store = new Store<ManagedObject>();
+  readonly #queue: WorkQueue;
+  readonly #reflectors: Reflector<ManagedObject>[];
+  readonly #controller: Controller;
+
+  constructor(registration: KindRegistration, shared: ControllerServices) {
+    const { config, clock, connection, metrics } = shared;
+    const { group, version: apiVersion, kind, plural } = registration.definition;
+    this.name = plural;
+    this.#registration = registration;
+    const logger = shared.logger.child({ kind });
+    const resource = new Resource<ManagedObject>(connection, {
+      group,
+      version: apiVersion,
+      plural,
+      kind,
+      namespaced: true,
+    });
+    const store = this.#store;
+    const queue = new WorkQueue({ clock, metrics: metrics.queue(plural) });
+    this.#queue = queue;
+    const namespaces = config.watchNamespaces.length > 0 ? config.watchNamespaces : [undefined];
+    this.#reflectors = namespaces.map(
+      (namespace) =>
+        new Reflector<ManagedObject>({
+          source: resource,
+          store,
+          clock,
+          logger,
+          metrics: metrics.reflector(plural),
+          ...(namespace === undefined ? {} : { namespace }),
+          handlers: [
+            (change) => {
+              if (change.type === "deleted") this.#controller.gone(change.object);
+              const initial = change.type === "added" && change.initial;
+              queue.add(keyOf(change.object), { priority: initial ? PRIORITY.low : PRIORITY.normal });
+            },
+          ],
+        }),
+    );
+    const parts: ControllerOptions<ManagedObject> = {
+      ...shared,
+      logger,
+      store,
+      writer: new ObjectWriter(resource, store),
+      secretResource: secrets(connection),
+      configMapResource: configMaps(connection),
+      enqueue: (key) => queue.add(key),
+      leaked: () => shared.objects.leaked(plural),
+    };
+    this.#controller = registration.start(parts);
+    this.workers = new Workers({
+      queue,
+      concurrency: config.concurrency,
+      reconcile: (key, signal) => this.#controller.reconcile(key, signal),
+      clock,
+      logger,
+      metrics: metrics.workers(plural),
+    });
+  }
+
+  /** Objects that need their key as long as they live. */
+  keyUsers(): ManagedObject[] {
+    return this.#store
+      .list()
+      .filter((object) => needsKey(object) || this.#registration.hasLeftovers?.(object));
+  }
+
+  /** Whether all objects are listed. A server without the kind has none. */
+  get listed(): boolean {
+    return this.#reflectors.every(({ synced, unserved }) => synced || unserved);
+  }
+
+  objects(): readonly ManagedObject[] {
+    return this.#store.list();
+  }
+
+  /** Why this kind is not ready; undefined where it is. */
+  unready(): string | undefined {
+    if (!this.#reflectors.every((reflector) => reflector.synced)) return "the first list is not complete";
+    return this.#reflectors.every((reflector) => reflector.healthy) ? undefined : "the watch is broken";
+  }
+
+  /** A new term of leadership: what was cached in the last one is forgotten, and every key gets a pass. */
+  resume(): void {
+    this.#controller.reset();
+    for (const object of this.#store.list()) this.#queue.add(keyOf(object), { priority: PRIORITY.low });
+    this.workers.resume();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const stopped = this.workers.run(signal);
+    const watching = this.#reflectors.map((reflector) => reflector.run(signal));
+    await stopped;
+    this.#queue.shutDown();
+    this.#controller.reset();
+    await Promise.all(watching);
+  }
+}
