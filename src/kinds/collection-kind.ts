@@ -48,6 +48,8 @@ export interface Collection<S extends object, A extends TSchema> {
   hidden?(spec: S): Fields;
   /** Those of the declared fields that no update changes; an object that differs in one does not adopt. */
   immutable?: readonly string[];
+  /** Those of the declared fields that a create does not take; an update sets them. */
+  updateOnly?: readonly string[];
   /** What is shown in status beside id and name. */
   shown?(item: Static<A>): object;
 }
@@ -194,8 +196,9 @@ class CollectionActuator<S extends object, A extends TSchema> extends Paperspace
     { name }: CreateAttempt,
     { memory, gate }: { memory: Memory; gate: Gate },
   ) {
-    const { path, declared, hidden, answer } = this.#collection;
-    const body = { ...declared(spec), ...hidden?.(spec), name };
+    const { path, declared, hidden, answer, updateOnly = [] } = this.#collection;
+    const fields = Object.entries(declared(spec)).filter(([field]) => !updateOnly.includes(field));
+    const body = { ...Object.fromEntries(fields), ...hidden?.(spec), name };
     const request = creating(path, body, answer, { gate });
     const { id } = (await account.api.request(request)).body as Item;
     this.#observer.at(account).inventory.subscribe(key, id);
