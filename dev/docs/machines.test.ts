@@ -15,7 +15,7 @@ const FILES: Record<string, string> = {
   machine: "test/app/machine.test.ts",
   life: "test/app/operator.test.ts",
   schema: "test/schema.test.ts",
-  diff: "src/kinds/machine/diff.test.ts",
+  settings: "src/kinds/machine/aspects/settings.test.ts",
   status: "src/kinds/machine/status-facts.test.ts",
 };
 

@@ -800,7 +800,6 @@ describe("plan", () => {
       },
       { action: "Assign", field: "startupScriptId", to: `"${one}"`, needsStop: false, losesData: false },
       { action: "Grant", field: "accessors", to: '"ualphauser1"', needsStop: false, losesData: false },
-      { action: "Resize", field: "diskSize", from: "50", to: "100", needsStop: true, losesData: false },
       {
         action: "Stop",
         field: "powerState",
@@ -809,6 +808,7 @@ describe("plan", () => {
         needsStop: false,
         losesData: false,
       },
+      { action: "Resize", field: "diskSize", from: "50", to: "100", needsStop: false, losesData: false },
     ]);
     world.delete("box");
     await world.until("the delete is planned", () => planned()[0]?.action === "Delete");

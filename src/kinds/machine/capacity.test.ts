@@ -28,7 +28,7 @@ function awaiting(agoMs: number, leftMs: number, intent = AWAIT_CAPACITY): Machi
 describe("preflight", () => {
   const needs = { type: "A4000", creates: true };
 
-  it("asks for all that it needs at once, and only for that: each look is a pass", () => {
+  it("needs all facts at once, and only those: each read is a pass", () => {
     expect(preflight(observation({}), needs)).toEqual({
       needs: [FACT.standing, FACT.machines, FACT.capacity("A4000")],
     });
@@ -36,7 +36,7 @@ describe("preflight", () => {
     expect(preflight(observation({}), { type: undefined, creates: false }).needs).toEqual([FACT.standing]);
   });
 
-  it("says at once what is in vain anyway, without asking for the rest", () => {
+  it("reports at once what is in vain anyway, without needing the rest", () => {
     const bad = { good: false, messages: ["add a card", "verify your mail"] };
     const refused = preflight(observation({ standing: bad }), needs);
     expect(refused.needs).toEqual([]);
@@ -69,23 +69,23 @@ describe("whenFree", () => {
   const go = (ready: MachineMemory) => act({ do: "start" }, ready);
   const free = (related: Partial<Related>) => whenFree(observation(related, memory), "A4000", memory, go);
 
-  it("goes once nothing speaks against it, and forgets the waiting", () => {
+  it("goes once nothing stands in its way, and forgets the waiting", () => {
     expect(free({ standing: GOOD, capacity: { A4000: { hint: "free" } } })).toEqual({
       step: { do: "start" },
       memory: { power: "Stopped" },
     });
   });
 
-  it("goes as well where the API does not say: a hint that is not there must stop nothing", () => {
+  it("goes as well where the API gives no hint: a missing one must stop nothing", () => {
     expect(free({ standing: GOOD, capacity: { A4000: { hint: "unknown" } } }).step.do).toBe("start");
   });
 
-  it("asks first, and looks at no other type than the one that it needs", () => {
+  it("needs the fact first, and of no other type than its own", () => {
     const other = free({ standing: GOOD, capacity: { H100: { hint: "free" } } });
     expect(other).toMatchObject({ step: { outcome: { kind: "Unknown" } }, needs: [FACT.capacity("A4000")] });
   });
 
-  it("rests with the reason where the account may start nothing", () => {
+  it("has no step, but the reason, where the account may start nothing", () => {
     const bad = { standing: { good: false, messages: [] }, capacity: { A4000: { hint: "free" } } } as const;
     expect(free(bad).step).toMatchObject({ outcome: { reason: REASON.AccountNotInGoodStanding } });
   });
@@ -94,7 +94,7 @@ describe("whenFree", () => {
 describe("capacityShort", () => {
   const short = { capacity: { A4000: SHORT } };
 
-  it("waits, and has it written down since when: after a restart it would else never be late", () => {
+  it("waits, and remembers since when: after a restart it would else never be late", () => {
     const { step, memory } = capacityShort(observation(short), "A4000", { power: "Stopped" });
     expect(step).toMatchObject({
       outcome: { kind: "RequeueAfter", reason: REASON.WaitingForCapacity, afterMs: 20_000 },
@@ -118,7 +118,7 @@ describe("capacityShort", () => {
     );
   });
 
-  it("calls it what it is past the deadline, and asks on: it goes on by itself", () => {
+  it("reports it past the deadline, and goes on reading: it continues by itself", () => {
     const late = awaiting(31 * MINUTE, -MINUTE);
     const { step, memory } = capacityShort(observation(short, late), "A4000", late);
     expect(step).toMatchObject({
@@ -128,7 +128,7 @@ describe("capacityShort", () => {
     expect(memory).toEqual(late);
   });
 
-  it("never asks more often than the pace of looks, whatever the hint says", () => {
+  it("never reads more often than the pace of looks, whatever the hint", () => {
     const eager = { capacity: { A4000: { hint: "short", retryMs: 0 } } } as const;
     expect(capacityShort(observation(eager), "A4000", {}).step).toMatchObject({
       outcome: { afterMs: LIMITS.lookMs },
@@ -137,7 +137,7 @@ describe("capacityShort", () => {
 });
 
 describe("typeOf", () => {
-  it("takes the spec's word where a fresh machine does not say it: nothing is ever known of a type without a name", () => {
+  it("takes the type of the spec where a fresh machine does not show it: there is no fact of a type without a name", () => {
     const { spec, machine } = scene();
     expect(typeOf(spec, { ...machine, machineType: "H100" })).toBe("H100");
     for (const machineType of [null, undefined, ""])

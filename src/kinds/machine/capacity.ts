@@ -1,6 +1,6 @@
 /**
- * Whether it makes sense to ask for hardware just now: the account's standing, its quota, and what is free of a machine
- * type. All of it are hints; where the API does not say, the attempt decides. Pure.
+ * Whether hardware can be had just now: the account's standing, its quota, and what is free of a machine type. All of it
+ * are hints; where the API gives none, the attempt decides. Pure.
  */
 import {
   isLate,
@@ -29,7 +29,7 @@ interface Need {
   creates: boolean;
 }
 
-/** What is still to be asked, or why it would be in vain. */
+/** The facts that are missing, or why the attempt would be in vain. */
 export function preflight(
   observation: MachineObservation,
   { type, creates }: Need,
@@ -59,12 +59,24 @@ export function preflight(
   return { needs };
 }
 
-/** What the machine comes up with; a fresh one may not say it yet (machines.md section 7). */
+/** What the machine comes up with; a fresh one may not show it yet (machines.md section 7). */
 export function typeOf(spec: MachineSpec, { machineType }: Machine): string {
   return machineType || spec.machineType;
 }
 
-/** `go`, once nothing speaks against it any more. */
+/** Why no machine is created now. One without hardware would be created all the same, and billed for its disk. */
+export function beforeCreate(observation: MachineObservation): MachineDecision | undefined {
+  const { spec, memory, related } = observation;
+  const type = spec.powerState === "Running" ? spec.machineType : undefined;
+  const { needs, outcome } = preflight(observation, { type, creates: true });
+  if (needs.length > 0) return needFacts(related, memory, needs);
+  if (outcome) return noStep(outcome, memory);
+  return type !== undefined && related.capacity[type]?.hint === "short"
+    ? capacityShort(observation, type, memory)
+    : undefined;
+}
+
+/** `go`, once nothing stands in its way. */
 export function whenFree(
   observation: MachineObservation,
   type: string,
@@ -78,7 +90,7 @@ export function whenFree(
   return go(withoutOperation(memory));
 }
 
-/** Waits, and has it written down since when. It goes on by itself, also past the deadline. */
+/** Waits, and remembers since when. It goes on by itself, also past the deadline. */
 export function capacityShort(
   observation: MachineObservation,
   type: string,

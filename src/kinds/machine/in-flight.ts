@@ -1,9 +1,10 @@
 /**
- * The life of a machine while something is under way for it: is it over, has it failed, is it late, and what then.
- * What to do about a machine at rest is in steady.ts. Pure.
+ * An operation in flight: whether it is over, has failed or is late, and what then. What to do about a machine at rest is
+ * in converge.ts. Pure.
  */
 import { toTime } from "../../kube/objects.ts";
 import { millis } from "../../reconcile/conditions.ts";
+import type { Settled } from "../../reconcile/decide.ts";
 import {
   noStep,
   OBSERVE,
@@ -18,7 +19,6 @@ import type { Outcome } from "../../reconcile/outcome.ts";
 import type { Requests } from "../../reconcile/record.ts";
 import type { Machine } from "./api.ts";
 import { typeOf, whenFree } from "./capacity.ts";
-import { converge } from "./converge.ts";
 import {
   AWAIT_CAPACITY,
   act,
@@ -31,31 +31,29 @@ import {
 import { isBelieved, judge, leadsToOff, powerOf, underWay } from "./operation.ts";
 import { REASON } from "./reasons.ts";
 
-export function inFlight(observation: MachineObservation, machine: Machine): MachineDecision {
-  const { memory } = observation;
+type MachineSettled = Settled<MachineDecision, MachineMemory>;
+
+export function settle(observation: MachineObservation, machine: Machine): MachineSettled {
+  const { memory, event, now, limits } = observation;
   const { operation } = memory;
-  if (!operation || operation.intent === "Delete" || operation.intent === AWAIT_CAPACITY)
-    return converge(observation, machine, memory);
-  if (operation.intent === OBSERVE) return converge(observation, machine, memory);
+  if (!operation || operation.intent === OBSERVE || operation.intent === AWAIT_CAPACITY) return { memory };
+  // The object is not being deleted any more.
+  if (operation.intent === "Delete") return { memory: withoutOperation(memory) };
   const answered = answeredBy(operation, observation.requests);
-  if (answered) return act({ do: "handle", requests: answered }, memory);
+  if (answered) return { decision: act({ do: "handle", requests: answered }, memory) };
   if (isOverForUs(observation, machine, operation))
-    return converge(observation, machine, reached(observation, machine, operation));
-  switch (judge(operation, machine.state, observation.event, observation.now, observation.limits.resendMs)) {
-    case "overtaken":
-      return converge(observation, machine, unsettled(memory, operation));
+    return { memory: reached(observation, machine, operation) };
+  switch (judge(operation, machine.state, event, now, limits.resendMs)) {
     case "reached":
-      return converge(observation, machine, reached(observation, machine, operation));
-    case "running":
-      return wait(
-        memory,
-        reasonOf(operation),
-        underWay(operation, machine.state),
-        untilLook(observation, operation),
-      );
+      return { memory: reached(observation, machine, operation) };
+    case "overtaken":
+    // Decided anew: it may not be desired any more, or hardware be short.
     case "unsent":
-      // Decided anew: meanwhile it may not be wished any more, or hardware be short.
-      return converge(observation, machine, unsettled(memory, operation));
+      return { memory: unsettled(memory, operation) };
+    case "running": {
+      const look = untilLook(observation, operation);
+      return { decision: wait(memory, reasonOf(operation), underWay(operation, machine.state), look) };
+    }
     case "failed":
       return failed(observation, machine, operation);
     case "late":
@@ -73,12 +71,12 @@ function answeredBy({ requests = {} }: Operation, open: Requests): Requests | un
   return Object.keys(answered).length > 0 ? answered : undefined;
 }
 
-/** Where it rests as the spec wants it now, whatever was under way for its power does not matter any more. */
+/** A machine at rest as the spec has it now: what is in flight for its power does not matter any more. */
 function isOverForUs(observation: MachineObservation, { state }: Machine, operation: Operation): boolean {
   const { event, spec, now, limits } = observation;
   if (!["Create", "Start", "Stop"].includes(operation.intent) || operation.target === TO_RESIZE) return false;
-  const asWished = powerOf(state) === (spec.powerState === "Stopped" ? "off" : "ready");
-  return asWished && isBelieved(event, operationAge(operation, now) >= limits.resendMs);
+  const asDesired = powerOf(state) === (spec.powerState === "Stopped" ? "off" : "ready");
+  return asDesired && isBelieved(event, operationAge(operation, now) >= limits.resendMs);
 }
 
 /** What is remembered of an operation that is over. */
@@ -111,29 +109,26 @@ function unsettled(memory: MachineMemory, { intent }: Operation): MachineMemory 
   return ["Create", "Start", "Stop", "Restart"].includes(intent) ? others : withoutOperation(memory);
 }
 
-/** The event of the write says that it failed: again after a while, unless the machine is still on its way. */
-function failed(observation: MachineObservation, machine: Machine, operation: Operation): MachineDecision {
+/** The event of the write failed: tried again after a while, unless the machine is still in transition. */
+function failed(observation: MachineObservation, machine: Machine, operation: Operation): MachineSettled {
   const { event, limits, now } = observation;
   const message = event.state === "failed" ? event.message : "the event of the change failed";
   const resting = powerOf(machine.state) !== "changing";
   if (operation.intent === "Resize" && resting)
-    return converge(observation, machine, {
-      ...withoutOperation(observation.memory),
-      ...refusalOf(observation, message),
-    });
+    return { memory: { ...withoutOperation(observation.memory), ...refusalOf(observation, message) } };
   const memory = { ...observation.memory, operation: { failedAt: toTime(now), ...operation } };
   const age = now - (millis(memory.operation.failedAt) ?? 0);
-  if (age >= limits.resendMs && resting) return converge(observation, machine, unsettled(memory, operation));
+  if (age >= limits.resendMs && resting) return { memory: unsettled(memory, operation) };
   const outcome: Outcome = {
     kind: "Retry",
     reason: FAILED[operation.intent] ?? REASON.StartFailed,
     message: advised(message, resting),
     atLeastMs: Math.max(limits.lookMs, limits.resendMs - age),
   };
-  return noStep(outcome, memory);
+  return { decision: noStep(outcome, memory) };
 }
 
-/** For somebody who does not know the logs: what happens now, and what he can do. */
+/** For a user who does not read the logs: what happens now, and what to do. */
 function advised(message: string, resting: boolean): string {
   const next = resting
     ? "It is tried again by itself within a minute"
@@ -141,7 +136,7 @@ function advised(message: string, resting: boolean): string {
   return `${message}. ${next}. If it keeps failing, look at the machine in the Paperspace console, ask for another machineType or region, or delete this object and apply it again`;
 }
 
-/** A resize that failed is not tried again by stopping the machine once more: the spec must change, or the user ask. */
+/** A resize that failed is not tried again by stopping the machine once more: the spec must change, or the user request it. */
 export function refusalOf(
   { spec, now, asked }: MachineObservation,
   message: string,
@@ -158,28 +153,29 @@ export function refusalOf(
   };
 }
 
-/** Past the deadline. It may still come about, and then everything mends itself. */
-function overdue(observation: MachineObservation, machine: Machine, operation: Operation): MachineDecision {
+/** Past the deadline. It may still come about, and then the operation settles by itself. */
+function overdue(observation: MachineObservation, machine: Machine, operation: Operation): MachineSettled {
   const { limits, memory, now, spec } = observation;
   const age = operationAge(operation, now);
   const power = powerOf(machine.state);
   const isPower = ["Create", "Start", "Stop"].includes(operation.intent);
   const target = leadsToOff(operation) ? "off" : "ready";
-  const unwished = operation.target === TO_RESIZE || operation.target !== spec.powerState;
-  // The agent may never come up (machines.md section 7): only who waits for it waits on.
-  const awaitsAgent = power === "serviceready" && target === "ready" && !unwished;
+  const superseded = operation.target === TO_RESIZE || operation.target !== spec.powerState;
+  // The agent may never come up (machines.md section 7): only what needs it waits on.
+  const awaitsAgent = power === "serviceready" && target === "ready" && !superseded;
   const resting = power !== "changing" && !awaitsAgent;
-  // After so long the state alone counts, whatever its event says; and what is not wished any more is not repeated.
-  if (resting && (!isPower || power === target || unwished))
-    return converge(observation, machine, unsettled(memory, operation));
-  if (resting && age >= limits.slowMs) return again(observation, machine, operation);
+  // After so long the state alone counts, whatever its event; and what is not desired any more is not repeated.
+  if (resting && (!isPower || power === target || superseded))
+    return { memory: unsettled(memory, operation) };
+  if (resting && age >= limits.slowMs) return { decision: again(observation, machine, operation) };
   if (power === "off" && !leadsToOff(operation)) {
     const message = `the machine is still off after ${operation.deadline}, without an error: most likely no ${machine.machineType ?? "hardware of this type"} is free in ${machine.region ?? "the region"}. Starting it is tried again; or delete this object and ask for another machineType or region`;
-    return stalled(memory, REASON.CapacityUnavailable, message, Math.max(limits.lookMs, limits.slowMs - age));
+    const recheckMs = Math.max(limits.lookMs, limits.slowMs - age);
+    return { decision: stalled(memory, REASON.CapacityUnavailable, message, recheckMs) };
   }
   const why = observation.event.state === "failed" ? ` (${observation.event.message})` : "";
   const message = `${underWay(operation, machine.state)}${why}, and its deadline ${operation.deadline} has passed. It goes on by itself once the machine does; otherwise look at it in the Paperspace console, or delete this object and apply it again`;
-  return stalled(memory, REASON.TransitionTimedOut, message, 10 * limits.lookMs);
+  return { decision: stalled(memory, REASON.TransitionTimedOut, message, 10 * limits.lookMs) };
 }
 
 /** Sent once more, and late as it is: a start only when hardware is free, like the first one. */

@@ -38,7 +38,7 @@ export function eventFact(event: MachineEvent): EventFact {
 
 /**
  * `unsent`: the change seems never to have arrived, and sending it again does no harm. `overtaken`: it is over, and
- * somebody has moved the machine on since.
+ * another actor has changed the machine since.
  */
 export type Verdict = "running" | "reached" | "failed" | "late" | "unsent" | "overtaken";
 
@@ -85,7 +85,7 @@ function progress(operation: Operation, power: Power, event: EventFact, isOld: b
       return believed ? "reached" : "running";
     case "Resize":
     case "Restart":
-      // Wherever it ends: what is still missing is put right from there.
+      // Wherever it ends: what still differs is changed from there.
       return believed && power !== "changing" ? "reached" : "running";
     default:
       return powerProgress(operation, power, event, isOld);
@@ -100,11 +100,11 @@ function powerProgress(operation: Operation, power: Power, event: EventFact, isO
   // Services without an agent may stay so for ever: for a stop that is a machine that is on.
   const resting = power === "off" || power === "ready" || (power === "serviceready" && target === "off");
   if (!resting || !isOld || !isBelieved(event, isOld) || intent === "Create") return "running";
-  // A start that is done and left the machine off has found no hardware: that is for the deadline to tell.
+  // A start that is done and left the machine off has found no hardware: the deadline decides that.
   return event.state === "none" || intent === "Stop" ? "unsent" : "running";
 }
 
-/** For people: what was asked for, and how far it is. */
+/** For messages: what was requested, and how far it is. */
 export function underWay({ intent, requestedAt, eventId }: Operation, state: string): string {
   const event = eventId === undefined ? "" : `, event ${eventId}`;
   return `${intent} was asked for at ${requestedAt}${event}; the machine is ${state}`;

@@ -1,21 +1,8 @@
 import { describe, expect, it } from "vitest";
-import {
-  DELETING,
-  hardware,
-  PEOPLE,
-  policy,
-  REQUESTED,
-  SCRIPTS,
-  SELF_SHUT_DOWN,
-  SETTINGS,
-  states,
-  UNSEEN,
-  WISH,
-} from "../../../test/decide/machine/axes.ts";
-import { ADA, EVE, every, GIB, scene } from "../../../test/decide/machine/situations.ts";
-import { decideMachine } from "./decide.ts";
-import { FACT, type MachineObservation, type Related, TO_RESIZE } from "./observation.ts";
-import { planOf, unknownOf } from "./plan.ts";
+import { ADA, EVE, GIB, MINUTE, NOW, scene } from "../../../test/decide/machine/situations.ts";
+import { toTime } from "../../kube/objects.ts";
+import type { EventFact, MachineObservation, Related } from "./observation.ts";
+import { planOf } from "./plan.ts";
 import type { MachineSpec } from "./types.ts";
 
 function observation(
@@ -44,8 +31,8 @@ describe("planOf", () => {
     expect(planOf(observation({}, { resource: { state: "absent", certain: false } }))).toEqual([]);
   });
 
-  it("names what needs the machine off, which is what people fear", () => {
-    const desired = { machineType: "H100", diskSize: 100 };
+  it("names what needs the machine off, which users must be prepared for", () => {
+    const desired = { machineType: "H100", diskSize: 100, resizePolicy: "StopAndResize" } as const;
     expect(planOf(observation(desired))).toEqual([
       {
         action: "Resize",
@@ -61,6 +48,13 @@ describe("planOf", () => {
     expect(off.map(({ needsStop }) => needsStop)).toEqual([false, false]);
   });
 
+  it("does not plan a resize that waits for the user to stop the machine", () => {
+    const desired = { machineType: "H100", resizePolicy: "WhenStopped" } as const;
+    expect(planOf(observation(desired))).toEqual([]);
+    expect(actions(planOf(observation(desired, seen("off"))))).toEqual(["Resize", "Start"]);
+    expect(actions(planOf(observation({ ...desired, powerState: "Stopped" })))).toEqual(["Stop", "Resize"]);
+  });
+
   it("names what loses data: a restore point throws away what was written since, switching it off does not", () => {
     const loses = (spec: Partial<MachineSpec>, machine: object) =>
       planOf(observation(spec, seen("ready", machine))).map(({ losesData }) => losesData);
@@ -68,10 +62,11 @@ describe("planOf", () => {
     expect(loses({ restorePoint: { enabled: false } }, { restorePointEnabled: true })).toEqual([false]);
     const other = { restorePointEnabled: true, restorePointSnapshotId: "sn1" };
     expect(loses({ restorePoint: { enabled: true, snapshotId: "sn2" } }, other)).toEqual([true]);
-    expect(loses({ name: "another", diskSize: 100 }, {})).toEqual([false, false]);
+    const harmless = { name: "another", diskSize: 100, resizePolicy: "StopAndResize" } as const;
+    expect(loses(harmless, {})).toEqual([false, false]);
   });
 
-  it("says that a deletion loses the disk, and that nothing is deleted where nothing is owned, kept or left", () => {
+  it("reports that a deletion loses the disk, and no deletion where nothing is owned, kept or left", () => {
     const deleting = { deleting: true } as const;
     expect(planOf(observation({}, deleting))).toEqual([
       { action: "Delete", needsStop: false, losesData: true },
@@ -98,18 +93,18 @@ describe("planOf", () => {
     });
   });
 
-  it("makes a machine again that is gone only where that is declared", () => {
+  it("plans another machine for one that is gone only where that is declared", () => {
     expect(planOf(observation({}, GONE))).toEqual([]);
     expect(actions(planOf(observation({ onExternalDeletion: "Recreate" }, GONE)))[0]).toBe("Create");
   });
 
-  it("plans nothing where it is at odds who owns what: nothing would be done", () => {
+  it("plans nothing where the ownership is in conflict: nothing would be done", () => {
     const conflict = { state: "conflict", message: "a copy" } as const;
     for (const deleting of [false, true])
       expect(planOf(observation({ name: "another" }, { identity: conflict, deleting }))).toEqual([]);
   });
 
-  it("takes nobody's access away, even on paper, while an address is not resolved", () => {
+  it("does not plan to revoke access while an address is not resolved", () => {
     const accessors = { userIds: [ADA.id], emails: ["bob@example.org"] };
     const known = { accessors: [EVE] };
     expect(actions(planOf(observation({ accessors }, {}, known)))).toEqual(["Grant"]);
@@ -138,53 +133,48 @@ describe("planOf", () => {
     expect(planOf(observation({}, seen("ready", { storageTotal: 100 * GIB })))).toEqual([]);
   });
 
-  it("names what would be done first, whatever is known, and is empty where all is done", () => {
-    const wrong = new Set<string>();
-    const axes = [
-      SETTINGS,
-      SCRIPTS,
-      PEOPLE,
-      hardware(),
-      policy("StopAndResize"),
-      [...UNSEEN, ...states("ready", "serviceready", "off", "starting")],
-      WISH,
-      SELF_SHUT_DOWN,
-      REQUESTED.slice(0, 2),
-      DELETING,
-    ];
-    const observations = every(axes, ({ observation }) => {
-      const { step } = decideMachine(observation);
-      const plan = actions(planOf(observation));
-      const does = step.do === "stop" && step.target === TO_RESIZE ? "resize" : step.do;
-      const named = plan.some((action) => action.toLowerCase() === does);
-      if (PLANNED.has(does) && !named) wrong.add(`${does} is not in the plan (${plan})`);
-      if (step.do === "none" && step.outcome.kind === "Done" && plan.length > 0)
-        wrong.add(`done, but ${plan}`);
-    });
-    expect([...wrong]).toEqual([]);
-    expect(observations).toBeGreaterThan(200_000);
-  }, 120_000);
-});
+  it("plans a restart that is requested, since it interrupts the machine", () => {
+    expect(actions(planOf(observation({}, { requests: { restart: "r1" } })))).toEqual(["Restart"]);
+    expect(actions(planOf(observation({}, { ...seen("off"), requests: { restart: "r1" } })))).toEqual([
+      "Start",
+    ]);
+    expect(planOf(observation({}, { requests: { start: "s1" } }))).toEqual([]);
+  });
 
-/** Changes of the machine; what is beside it in the cluster and the account is not planned. */
-const PLANNED = new Set([
-  "update",
-  "assign",
-  "unassign",
-  "grant",
-  "revoke",
-  "resize",
-  "start",
-  "stop",
-  "delete",
-]);
+  it("does not plan once more what is in flight, but what comes once that has failed", () => {
+    const operation = {
+      intent: "Start",
+      target: "Running",
+      requestedAt: toTime(NOW),
+      deadline: toTime(NOW + MINUTE),
+    };
+    const starting = (event: EventFact) =>
+      actions(planOf(observation({ name: "another" }, { ...seen("off"), memory: { operation }, event })));
+    expect(starting({ state: "pending" })).toEqual(["Update"]);
+    expect(starting({ state: "failed", message: "no" })).toEqual(["Update", "Start"]);
+  });
 
-describe("unknownOf", () => {
-  it("names what a complete plan lacks, so that it is looked up although nothing may be done", () => {
-    const spec = { startupScriptId: "s1", accessors: { emails: ["bob@example.org"] } };
-    expect(unknownOf(observation({}))).toEqual([]);
-    expect(unknownOf(observation(spec))).toEqual([FACT.scripts, FACT.accessors]);
-    expect(unknownOf(observation(spec, {}, { scripts: [], accessors: [] }))).toEqual([FACT.users]);
-    expect(unknownOf(observation(spec, {}, { scripts: [], accessors: [], users: [] }))).toEqual([]);
+  it("follows a change of autoShutdown, which decides whether a machine that is off is started", () => {
+    const off = (autoShutdownEnabled: boolean) =>
+      ({ ...seen("off", { autoShutdownEnabled }), memory: { power: "Running" } }) as const;
+    const plan = (enabled: boolean) => planOf(observation({ autoShutdown: { enabled } }, off(!enabled)));
+    expect(actions(plan(true))).toEqual(["Update"]);
+    expect(actions(plan(false))).toEqual(["Update", "Start"]);
+  });
+
+  it("does not plan what the account is refused", () => {
+    const bad = { standing: { good: false, messages: [] } };
+    expect(planOf(observation({}, seen("off"), bad))).toEqual([]);
+    expect(planOf(observation({}, { identity: { state: "none" } }, bad))).toEqual([]);
+    const full = { machines: { count: 10, most: 10 } };
+    expect(planOf(observation({}, { identity: { state: "none" } }, full))).toEqual([]);
+  });
+
+  it("plans a delete that is in flight only where it is to be sent again", () => {
+    const operation = { intent: "Delete", requestedAt: toTime(NOW), deadline: toTime(NOW + MINUTE) };
+    const deleting = (event: EventFact) =>
+      actions(planOf(observation({}, { deleting: true, memory: { operation }, event })));
+    expect(deleting({ state: "pending" })).toEqual([]);
+    expect(deleting({ state: "failed", message: "no" })).toEqual(["Delete"]);
   });
 });

@@ -1,47 +1,51 @@
 /**
- * What would be done if the object were not under dry-run, all of it at once, for people to read. Pure; the order in
- * which it would be done is the decision's business.
+ * What would be done if the object were not under dry-run: the steps that the decision itself takes, one after the other,
+ * each from an observation in which the step before it has led to what it should. So the plan holds nothing that the
+ * decision does not do, in the order in which it does it. Pure.
  */
-import type { Change } from "../../reconcile/change.ts";
+import { millis } from "../../reconcile/conditions.ts";
 import { planned } from "../../reconcile/plan.ts";
 import type { Machine } from "./api.ts";
-import { accessorDrift, scriptDrift, surelyExtra } from "./belongings.ts";
-import { shutItselfDown } from "./converge.ts";
-import { hardwareDrift, settingsDrift } from "./diff.ts";
-import { FACT, type MachineObservation } from "./observation.ts";
+import { type PlannedChange, plannedChange, type StepEffect } from "./aspects/aspect.ts";
+import { AT_ANY_POWER, effectOf, nextDecision } from "./aspects/list.ts";
+import { beforeCreate, typeOf } from "./capacity.ts";
+import { converge, convergenceOf } from "./converge.ts";
+import { machineDeletion } from "./deletion.ts";
+import { settle } from "./in-flight.ts";
+import type { MachineMemory, MachineObservation, MachineStep } from "./observation.ts";
 import { powerOf } from "./operation.ts";
-import type { MachineSpec, MachineStatus } from "./types.ts";
+import type { MachineSpec } from "./types.ts";
 
-export type Plan = NonNullable<MachineStatus["plan"]>;
-type Entry = Plan[number];
+export type Plan = PlannedChange[];
 
-/** Facts that a complete plan lacks. */
-export function unknownOf({ spec, related }: MachineObservation): string[] {
-  const needs: string[] = [];
-  if (spec.startupScriptId !== undefined && !related.scripts) needs.push(FACT.scripts);
-  if (spec.accessors && !related.accessors) needs.push(FACT.accessors);
-  const drift = accessorDrift(spec, related);
-  if (drift && drift.unknown.length > 0 && !drift.sure) needs.push(FACT.users);
-  return needs;
-}
-
-/** Empty: nothing would be done. */
+/** Empty: nothing would be done, or not while the account is refused it. */
 export function planOf(observation: MachineObservation): Plan {
-  const { resource, spec } = observation;
+  const { resource } = observation;
+  if (resource.state === "present" && isDeletionSent(observation, resource.machine)) return [];
   const toChange = () => (resource.state === "present" ? changes(observation, resource.machine) : []);
-  return planned(observation, step("Delete", true), () => creation(spec), toChange);
+  return planned(observation, entry("Delete", true), () => creation(observation), toChange);
 }
 
-function creation(spec: MachineSpec): Plan {
-  const fields = Object.entries(spec).filter(([field]) => CREATED_WITH.has(field));
+function isDeletionSent(observation: MachineObservation, machine: Machine): boolean {
+  const { deleting, memory, event } = observation;
+  if (!deleting || memory.operation?.intent !== "Delete") return false;
+  // Whether it arrived is not known without its event.
+  if (event.state !== "pending" && event.state !== "done") return false;
+  const { step } = machineDeletion(observation, machine);
+  return step.do === "none" && step.outcome.kind === "RequeueAfter";
+}
+
+function creation(observation: MachineObservation): Plan {
+  if (beforeCreate(assumed(observation, observation.spec.machineType))) return [];
+  const fields = Object.entries(observation.spec).filter(([field]) => CREATED_WITH.has(field));
   return [
-    step("Create", false),
-    ...fields.map(([field, to]) => change("Create", { field, from: undefined, to })),
+    entry("Create", false),
+    ...fields.map(([field, to]) => plannedChange("Create", { field, from: undefined, to })),
   ];
 }
 
 /** The policies and references of the spec are not the machine's. */
-const CREATED_WITH: ReadonlySet<string> = new Set([
+const CREATED_WITH: ReadonlySet<string> = new Set<keyof MachineSpec>([
   "name",
   "machineType",
   "region",
@@ -60,55 +64,127 @@ const CREATED_WITH: ReadonlySet<string> = new Set([
   "emailPassword",
 ]);
 
+/** More than any spec leads to: a step whose effect does not remove its cause must not keep the process busy. */
+const MOST_STEPS = 1_000;
+
 function changes(observation: MachineObservation, machine: Machine): Plan {
-  const { spec, related } = observation;
-  const power = powerOf(machine.state);
-  const plan = settingsDrift(spec, machine).changes.map((one) => change("Update", one));
-  const scripts = scriptDrift(spec, related);
-  for (const id of scripts?.extra ?? [])
-    plan.push(change("Unassign", { field: "startupScriptId", from: id, to: undefined }));
-  if (scripts?.missing)
-    plan.push(change("Assign", { field: "startupScriptId", from: undefined, to: scripts.missing }));
-  const people = accessorDrift(spec, related);
-  for (const { id } of people?.missing ?? [])
-    plan.push(change("Grant", { field: "accessors", from: undefined, to: id }));
-  for (const { id } of people ? surelyExtra(people) : [])
-    plan.push(change("Revoke", { field: "accessors", from: id, to: undefined }));
-  for (const one of hardwareDrift(spec, machine).changes)
-    plan.push({ ...change("Resize", one), needsStop: power !== "off" });
-  const action = powerAction(observation, machine);
-  if (action) plan.push(change(action, { field: "powerState", from: machine.state, to: spec.powerState }));
+  const plan: Plan = [];
+  const steps: MachineStep[] = [];
+  // A failed step is tried again, so what backs off now is planned all the same.
+  let current: Present = { observation: { ...observation, backingOff: {} }, machine };
+  while (steps.length < MOST_STEPS) {
+    const next = nextInTime(current);
+    const effect = next && effectOf(next.step, next.at.observation, next.at.machine, steps);
+    if (!effect) break;
+    plan.push(...(effect.entries ?? []));
+    steps.push(next.step);
+    current = after(next, effect);
+  }
   return plan;
 }
 
-/** Of a machine on its way nobody knows where it ends, and one that shut itself down is left alone. */
-function powerAction(observation: MachineObservation, machine: Machine): "Start" | "Stop" | undefined {
-  const power = powerOf(machine.state);
-  if (power === "changing") return undefined;
-  if (observation.spec.powerState === "Stopped") return power === "off" ? undefined : "Stop";
-  const rests =
-    shutItselfDown({ observation, machine, power, memory: observation.memory }) && !isAsked(observation);
-  return power === "off" && !rests ? "Start" : undefined;
+interface Present {
+  observation: MachineObservation;
+  machine: Machine;
 }
 
-function isAsked({ requests }: MachineObservation): boolean {
-  return requests.start !== undefined || requests.restart !== undefined;
+interface Next {
+  step: MachineStep;
+  memory: MachineMemory;
 }
 
-function step(action: string, losesData: boolean): Entry {
-  return { action, needsStop: false, losesData };
+/** The next step, `at` the time when it is taken: where something is waited for, once that is over. */
+function nextInTime(current: Present): (Next & { at: Present }) | undefined {
+  let at = current;
+  for (let waits = 0, later: Present | undefined = current; later; later = afterWait(at, waits++)) {
+    at = later;
+    const next = nextStep(at);
+    if (next) return { ...next, at };
+  }
+  const next = nextStep(withHardware(at));
+  return next && { ...next, at };
 }
 
-function change(action: string, { field, from, to }: Change): Entry {
+/** The step that the decision takes. While a change of power is under way, it is looked for beyond its end. */
+function nextStep({ observation, machine }: Present): Next | undefined {
+  const settled = settle(observation, machine);
+  if ("memory" in settled && powerOf(machine.state) !== "changing")
+    return asNext(converge({ ...observation, memory: settled.memory }, machine));
+  const next = "decision" in settled ? asNext(settled.decision) : undefined;
+  return next ?? (isPowerOpen(observation, machine) ? atAnyPower(observation, machine) : undefined);
+}
+
+function asNext({ step, memory }: ReturnType<typeof converge>): Next | undefined {
+  return step.do === "none" ? undefined : { step: step as MachineStep, memory };
+}
+
+/** Only what does not depend on where a change of power ends. */
+function atAnyPower(observation: MachineObservation, machine: Machine): Next | undefined {
+  const decision = nextDecision(convergenceOf(observation, machine, "ready"), AT_ANY_POWER);
+  const next = decision && asNext(decision);
+  return next && { step: next.step, memory: observation.memory };
+}
+
+/** Whether a change is under way that may end in any power state. */
+function isPowerOpen({ event }: MachineObservation, { state }: Machine): boolean {
+  const isUnderWay = event.state === "pending" || (event.state === "done" && event.unseen === true);
+  return isUnderWay || !["off", "ready"].includes(powerOf(state));
+}
+
+/**
+ * The observation once the operation in flight is sent again, or is past its deadline; undefined where more than time is
+ * missing for it. A hint of free hardware does not hold for so long.
+ */
+function afterWait({ observation, machine }: Present, waits: number): Present | undefined {
+  const { now, limits, related } = observation;
+  const settled = settle(observation, machine);
+  if (waits > 1 || !("decision" in settled) || isPowerOpen(observation, machine)) return undefined;
+  const { memory } = settled.decision;
+  const deadline = millis(memory.operation?.deadline) ?? 0;
+  const later = waits === 0 ? now + limits.resendMs : Math.max(now, deadline) + limits.slowMs;
+  const unknown = { ...related, capacity: {} };
+  return { machine, observation: { ...observation, memory, related: unknown, now: later } };
+}
+
+/** Hardware is free in the end, and an account of which nothing is known is in good standing. */
+function withHardware({ observation, machine }: Present): Present {
+  return { machine, observation: assumed(observation, typeOf(observation.spec, machine)) };
+}
+
+function assumed(observation: MachineObservation, type: string): MachineObservation {
+  const { spec, related } = observation;
+  const free = { hint: "free" } as const;
   return {
-    ...step(action, losesData(field, to)),
-    field,
-    ...(from !== undefined && { from: JSON.stringify(from) }),
-    ...(to !== undefined && { to: JSON.stringify(to) }),
+    ...observation,
+    related: {
+      ...related,
+      standing: related.standing ?? { good: true, messages: [] },
+      machines: related.machines ?? { count: 0, most: Number.POSITIVE_INFINITY },
+      capacity: { [type]: free, [spec.machineType]: free },
+    },
   };
 }
 
-/** A restore point puts the disk back at every shutdown: what was written since then is gone. */
-function losesData(field: string, to: unknown): boolean {
-  return field.startsWith("restorePoint.") && to !== false;
+function after(
+  { at: { observation, machine }, memory }: Next & { at: Present },
+  effect: StepEffect,
+): Present {
+  const { requests, related } = observation;
+  const { answers } = effect;
+  return {
+    machine: { ...machine, ...effect.machine },
+    observation: {
+      ...observation,
+      memory: { ...memory, ...effect.memory },
+      related: { ...related, ...effect.related },
+      requests: {
+        ...(requests.restart !== answers?.restart && { restart: requests.restart }),
+        ...(requests.start !== answers?.start && { start: requests.start }),
+      },
+    },
+  };
+}
+
+function entry(action: string, losesData: boolean): PlannedChange {
+  return { action, needsStop: false, losesData };
 }

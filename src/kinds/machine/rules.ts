@@ -29,7 +29,7 @@ function immutable(field: string) {
 }
 
 const GIB = 1024 ** 3;
-/** As in diff.ts: a few percent are no difference. */
+/** As in aspects/hardware.ts: a few percent are no difference. */
 const GIB_AND_A_BIT = Math.ceil(1.08 * GIB);
 const OBSERVED = `(oldSelf.status.storageTotal < ${GIB} ? oldSelf.status.storageTotal * ${GIB} : oldSelf.status.storageTotal)`;
 const GROWN = "has(oldSelf.spec.diskSize) && self.spec.diskSize >= oldSelf.spec.diskSize";

@@ -1,8 +1,7 @@
 /**
- * What the object says about its machine: the status and its conditions, from what is known. Pure: equal knowledge
- * gives an equal status, so that an idle machine costs no write.
+ * What the object reports of its machine: the status and its conditions, from the observation. Pure: equal observations
+ * give an equal status, so that an idle machine costs no write.
  */
-import type { Change } from "../../reconcile/change.ts";
 import type { DesiredCondition } from "../../reconcile/conditions.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
 import type { ReconcileContext } from "../../reconcile/kind.ts";
@@ -11,12 +10,11 @@ import type { ReportedOutcome } from "../../reconcile/outcome.ts";
 import { kept, managedStatus, syncedCondition } from "../../reconcile/status.ts";
 import { apiTime } from "../time.ts";
 import type { Machine } from "./api.ts";
-import { accessorDrift, scriptDrift } from "./belongings.ts";
-import { hardwareDrift, settingsDrift } from "./diff.ts";
+import { missingFacts, specDrift } from "./aspects/list.ts";
 import { failedAnew, historyNotes, lastEvents } from "./history.ts";
 import { AWAIT_CAPACITY, type MachineMemory, type MachineObservation, TO_RESIZE } from "./observation.ts";
 import { powerOf } from "./operation.ts";
-import { planOf, unknownOf } from "./plan.ts";
+import { planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import type { MachineStatus, PaperspaceMachine } from "./types.ts";
 
@@ -56,10 +54,10 @@ function factsOf(
   // Waiting for hardware changes nothing, and may take for days.
   const changing = operation !== undefined && operation.intent !== AWAIT_CAPACITY;
   const sameState = changing && before?.state !== undefined && before.state === seen?.state;
-  // Nothing known is not the same as nothing there: then it is left to be seen.
+  // An empty history may not have been read yet: then it is left out.
   const shown = before?.lastEvents ?? (history.length > 0 ? [] : undefined);
   const events = shown && lastEvents(shown, history);
-  // A failure is news at once.
+  // A failure is reported at once.
   if (!seen || (sameState && !failedAnew(shown, events))) return kept(before, FACTS);
   return { ...described(seen), ...(events && { lastEvents: events }) };
 }
@@ -140,34 +138,12 @@ const FACTS = [
 
 function synced(observation: MachineObservation, machine: Machine | undefined): DesiredCondition[] {
   if (!machine) return [];
-  const changes = driftOf(observation, machine);
-  const unknown = unknownOf(observation);
+  const changes = specDrift(observation, machine);
+  const unknown = missingFacts(observation);
   if (changes.length > 0 || unknown.length === 0)
     return [syncedCondition(changes, "the settings are as declared")];
   const message = `not looked at yet: ${unknown.join(", ")}; all else is as declared`;
   return [{ type: "Synced", status: "Unknown", reason: "NotLookedAt", message }];
-}
-
-/** All that can be seen to differ; power is no setting. */
-function driftOf({ spec, related }: MachineObservation, machine: Machine): Change[] {
-  const { changes, tooLarge } = hardwareDrift(spec, machine);
-  const scripts = scriptDrift(spec, related);
-  const people = accessorDrift(spec, related);
-  const ids = (list: readonly { id: string }[] = []) => list.map(({ id }) => id).join(", ");
-  const wrongScript = scripts && (scripts.missing !== undefined || scripts.extra.length > 0);
-  const wrongPeople = people && (people.missing.length > 0 || people.extra.length > 0);
-  return [
-    ...settingsDrift(spec, machine).changes,
-    ...changes,
-    ...(tooLarge ? [tooLarge] : []),
-    ...(wrongScript
-      ? [{ field: "startupScriptId", from: related.scripts?.join(", "), to: spec.startupScriptId }]
-      : []),
-    ...(wrongPeople ? [{ field: "accessors", from: ids(people.extra), to: ids(people.missing) }] : []),
-    ...(people?.sure && people.unknown.length > 0
-      ? [{ field: "accessors.emails", from: undefined, to: people.unknown.join(", ") }]
-      : []),
-  ];
 }
 
 function runningClaim(machine: Machine | undefined, outcome: ReportedOutcome): DesiredCondition[] {
@@ -191,7 +167,7 @@ function stateReason(state: string): string {
   return letters ? `${letters.charAt(0).toUpperCase()}${letters.slice(1)}` : "Unknown";
 }
 
-/** What a change of status is worth telling beyond its conditions. */
+/** The events of a change of status, beyond those of its conditions. */
 export function machineEventNotes(before: MachineStatus, after: MachineStatus): EventNote[] {
   const events = historyNotes(before.lastEvents, after.lastEvents);
   if (before.operation?.intent === AWAIT_CAPACITY && needsHardware(after.operation))

@@ -3,7 +3,8 @@
  * about, or a reason be reported that holds; and all else must come about nevertheless.
  */
 import { describe, expect, it } from "vitest";
-import { hardwareDrift, settingsDrift } from "../../../src/kinds/machine/diff.ts";
+import { hardwareDrift } from "../../../src/kinds/machine/aspects/hardware.ts";
+import { settingsDrift } from "../../../src/kinds/machine/aspects/settings.ts";
 import type { MachineDecision } from "../../../src/kinds/machine/observation.ts";
 import { REASON } from "../../../src/kinds/machine/reasons.ts";
 import type { MachineSpec } from "../../../src/kinds/machine/types.ts";

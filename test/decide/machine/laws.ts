@@ -1,7 +1,8 @@
 /** What must hold of every step that is chosen for a machine, whatever is observed. */
 
-import { scriptDrift } from "../../../src/kinds/machine/belongings.ts";
-import { hardwareDrift, settingsDrift } from "../../../src/kinds/machine/diff.ts";
+import { hardwareDrift } from "../../../src/kinds/machine/aspects/hardware.ts";
+import { settingsDrift } from "../../../src/kinds/machine/aspects/settings.ts";
+import { scriptDrift } from "../../../src/kinds/machine/aspects/startup-script.ts";
 import {
   type MachineDecision,
   type MachineObservation,

@@ -1,7 +1,9 @@
 /** What must hold of every outcome of a machine's decision, and of what is remembered, whatever is observed. */
 
-import { accessorDrift, scriptDrift } from "../../../src/kinds/machine/belongings.ts";
-import { hardwareDrift, settingsDrift } from "../../../src/kinds/machine/diff.ts";
+import { accessorDrift } from "../../../src/kinds/machine/aspects/accessors.ts";
+import { hardwareDrift } from "../../../src/kinds/machine/aspects/hardware.ts";
+import { settingsDrift } from "../../../src/kinds/machine/aspects/settings.ts";
+import { scriptDrift } from "../../../src/kinds/machine/aspects/startup-script.ts";
 import { AWAIT_CAPACITY, FACT, type MachineObservation } from "../../../src/kinds/machine/observation.ts";
 import { REASON } from "../../../src/kinds/machine/reasons.ts";
 import { OBSERVE } from "../../../src/reconcile/decision.ts";

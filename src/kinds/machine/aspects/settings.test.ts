@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { SPEC } from "../../../test/decide/machine/spec.ts";
-import type { Machine } from "./api.ts";
-import { hardwareDrift, immutableDrift, settingsDrift } from "./diff.ts";
-import type { MachineSpec } from "./types.ts";
+import { SPEC } from "../../../../test/decide/machine/spec.ts";
+import type { Machine } from "../api.ts";
+import type { MachineSpec } from "../types.ts";
+import { settingsDrift } from "./settings.ts";
 
 const spec = (over: Partial<MachineSpec> = {}): MachineSpec => ({
   ...SPEC,
@@ -17,7 +17,7 @@ const machine = (over: Partial<Machine> = {}): Machine => ({
 });
 
 describe("settingsDrift", () => {
-  it("does not manage what the spec leaves out, whatever somebody set in the console", () => {
+  it("does not manage what the spec leaves out, whatever another actor set", () => {
     const there = machine({ autoShutdownEnabled: true, autoShutdownTimeout: 5, autoSnapshotEnabled: true });
     expect(settingsDrift(spec(), there).changes).toEqual([]);
   });
@@ -54,7 +54,7 @@ describe("settingsDrift", () => {
 });
 
 describe("settingsDrift of what else can be changed", () => {
-  it("moves a machine to another network or kind of address, and says from where", () => {
+  it("moves a machine to another network or kind of address, and names the old one", () => {
     const there = machine({ networkId: "n1", publicIpType: "static" });
     const drift = settingsDrift(spec({ networkId: "n2", publicIpType: "none" }), there);
     expect(drift.settings).toEqual({ publicIpType: "none", networkId: "n2" });
@@ -62,7 +62,7 @@ describe("settingsDrift of what else can be changed", () => {
     expect(settingsDrift(spec({ networkId: "n1", publicIpType: "static" }), there).changes).toEqual([]);
   });
 
-  it("puts a machine into a network that has none, since null is said once the details are in", () => {
+  it("puts a machine into a network that has none, since null is a value once the details are in", () => {
     expect(settingsDrift(spec({ networkId: "n1" }), machine({ networkId: null })).settings).toEqual({
       networkId: "n1",
     });
@@ -96,7 +96,7 @@ describe("settingsDrift of what else can be changed", () => {
     });
   });
 
-  it("sees nothing in the null, 0 and empty text of a fresh machine: they say nothing yet", () => {
+  it("sees nothing in the null, 0 and empty text of a fresh machine: they are no values yet", () => {
     const desired = spec({
       name: "new",
       networkId: "n1",
@@ -115,88 +115,14 @@ describe("settingsDrift of what else can be changed", () => {
     };
     expect(settingsDrift(desired, machine({ ...nothing, autoShutdownEnabled: null })).changes).toEqual([]);
     expect(settingsDrift(desired, machine({ ram: null, name: "", storageTotal: null })).changes).toEqual([]);
-    // What it does say counts.
+    // What it does show counts.
     expect(settingsDrift(desired, machine({ ...nothing, name: "box-1" })).settings).toEqual({ name: "new" });
   });
 
-  it("takes false for said, also by a fresh machine", () => {
+  it("takes false for a value, also of a fresh machine", () => {
     const fresh = machine({ ram: 0, autoShutdownEnabled: false });
     expect(settingsDrift(spec({ autoShutdown: { enabled: true } }), fresh).settings).toEqual({
       autoShutdownEnabled: true,
     });
-  });
-});
-
-describe("hardwareDrift", () => {
-  const GIB = 1024 ** 3;
-
-  it("compares the disk in whatever unit it comes: it is documented nowhere, and a war over it stops machines", () => {
-    for (const size of [50, 100, 250, 500, 1000, 2000])
-      for (const storageTotal of [size * GIB, size * 1000 ** 3, size])
-        expect(hardwareDrift(spec({ diskSize: size }), machine({ storageTotal }))).toEqual({
-          changes: [],
-          hardware: {},
-        });
-  });
-
-  it("tells each size from the next, in each of these units", () => {
-    const sizes = [50, 100, 250, 500, 1000, 2000];
-    for (const size of sizes)
-      for (const other of sizes.filter((another) => another !== size))
-        for (const storageTotal of [size * GIB, size * 1000 ** 3, size]) {
-          const { changes, tooLarge } = hardwareDrift(spec({ diskSize: other }), machine({ storageTotal }));
-          expect([changes.length, tooLarge !== undefined]).toEqual(other > size ? [1, false] : [0, true]);
-        }
-  });
-
-  it("grows a disk, and never asks for a smaller one: that cannot be mended, only told", () => {
-    const there = machine({ storageTotal: 100 * GIB, machineType: "A4000" });
-    expect(hardwareDrift(spec({ diskSize: 250 }), there)).toEqual({
-      changes: [{ field: "diskSize", from: 100, to: 250 }],
-      hardware: { diskSize: 250 },
-    });
-    expect(hardwareDrift(spec({ diskSize: 50, machineType: "H100" }), there)).toEqual({
-      changes: [{ field: "machineType", from: "A4000", to: "H100" }],
-      hardware: { machineType: "H100" },
-      tooLarge: { field: "diskSize", from: 100, to: 50 },
-    });
-  });
-
-  it("asks for type and disk in one change, so that the machine is stopped once", () => {
-    const { hardware } = hardwareDrift(
-      spec({ diskSize: 100, machineType: "H100" }),
-      machine({ storageTotal: 50 * GIB, machineType: "A4000" }),
-    );
-    expect(hardware).toEqual({ machineType: "H100", diskSize: 100 });
-  });
-
-  it("takes a type in any letter case for the same: the vendor's own pages write it both ways", () => {
-    expect(
-      hardwareDrift(spec({ machineType: "A100-80G" }), machine({ machineType: "a100-80g" })).changes,
-    ).toEqual([]);
-  });
-
-  it("sees no difference in what a fresh machine does not show, nor in what the spec does not say", () => {
-    for (const empty of [{ machineType: "", storageTotal: 0 }, { machineType: null, storageTotal: null }, {}])
-      expect(hardwareDrift(spec({ machineType: "H100", diskSize: 100 }), machine(empty)).changes).toEqual([]);
-    expect(hardwareDrift(spec({ diskSize: undefined }), machine({ storageTotal: 9 * GIB })).changes).toEqual(
-      [],
-    );
-  });
-});
-
-describe("immutableDrift", () => {
-  it("takes the vendor's several spellings for one, since its own pages use them all", () => {
-    const there = machine({ machineType: "a4000", region: "East Coast (NY2)" });
-    expect(immutableDrift(spec(), there)).toEqual([]);
-  });
-
-  it("names every difference that no update can mend", () => {
-    const there = machine({ storageTotal: 100 * 1024 ** 3, region: "ams1" });
-    expect(immutableDrift(spec(), there).map(({ field }) => field)).toEqual(["region", "diskSize"]);
-  });
-
-  it("knows nothing against a fresh machine whose region is still null", () => {
-    expect(immutableDrift(spec(), machine({ machineType: "", region: null }))).toEqual([]);
   });
 });

@@ -1,0 +1,149 @@
+/**
+ * Machine type and disk. They change with the machine off only; it is stopped for that where the policy allows it. Pure.
+ */
+import { type Change, describe } from "../../../reconcile/change.ts";
+import { ageOfTime, withoutOperation } from "../../../reconcile/decision.ts";
+import { sameLabel, sameRegion } from "../../region.ts";
+import type { Machine, MachineHardware } from "../api.ts";
+import { whenFree } from "../capacity.ts";
+import {
+  act,
+  type MachineDecision,
+  type MachineMemory,
+  type MachineStep,
+  TO_RESIZE,
+} from "../observation.ts";
+import { REASON } from "../reasons.ts";
+import type { MachineSpec } from "../types.ts";
+import { type Aspect, type Convergence, isStoppedToResize, plannedChange } from "./aspect.ts";
+import { shutItselfDown } from "./power.ts";
+
+export const hardware: Aspect = {
+  drift({ spec }, machine) {
+    const { changes, tooLarge } = hardwareDrift(spec, machine);
+    return tooLarge ? [...changes, tooLarge] : changes;
+  },
+  next: resize,
+  effect(step, _observation, _machine, before) {
+    if (step.do !== "resize") return undefined;
+    const needsStop = isStoppedToResize(before, before.length);
+    const { machineType, diskSize } = step.hardware;
+    return {
+      entries: step.changes.map((change) => plannedChange("Resize", change, { needsStop })),
+      machine: {
+        ...(machineType && { machineType }),
+        ...(diskSize && { storageTotal: diskSize * GIB }),
+      },
+      memory: { operation: undefined },
+    };
+  },
+};
+
+function resize(convergence: Convergence): MachineDecision | undefined {
+  const { observation, machine, power, userErrors } = convergence;
+  const { spec } = observation;
+  const { changes, hardware, tooLarge } = hardwareDrift(spec, machine);
+  if (tooLarge)
+    userErrors.push({
+      reason: REASON.DiskCannotShrink,
+      message: `the disk has ${tooLarge.from} GiB and cannot shrink to ${spec.diskSize}: set diskSize to ${tooLarge.from}`,
+    });
+  if (changes.length === 0) {
+    const { resizeRefusal: _over, ...memory } = convergence.memory;
+    convergence.memory = memory;
+    return undefined;
+  }
+  if (isRefused(convergence)) return undefined;
+  const step: MachineStep = { do: "resize", hardware, changes };
+  if (power === "off") return whenItMayRun(convergence, (memory) => act(step, memory));
+  // Where it is to be off anyway, the desired power state stops it first.
+  if (spec.powerState === "Stopped") return undefined;
+  if (spec.resizePolicy === "StopAndResize") {
+    const stop: MachineStep = { do: "stop", target: TO_RESIZE };
+    const decision = whenItMayRun(convergence, (memory) => act(stop, memory));
+    return decision.step.do === "none" ? meanwhile(convergence, decision) : decision;
+  }
+  userErrors.push({
+    reason: REASON.ResizeNeedsStop,
+    message: `${describe(changes)} needs the machine off, and it is on. It is changed the next time it is off; set powerState to Stopped for that, or resizePolicy to StopAndResize`,
+  });
+  return undefined;
+}
+
+/** What is to run afterwards is not changed to hardware that is short. */
+function whenItMayRun(
+  convergence: Convergence,
+  go: (memory: MachineMemory) => MachineDecision,
+): MachineDecision {
+  const { observation, memory } = convergence;
+  const { spec } = observation;
+  const runsNext = spec.powerState === "Running" && !shutItselfDown(convergence);
+  return runsNext ? whenFree(observation, spec.machineType, memory, go) : go(withoutOperation(memory));
+}
+
+/** It runs until it can be resized, which may take without end: the pass goes on, and the waiting is reported at its end. */
+function meanwhile(convergence: Convergence, waiting: MachineDecision): undefined {
+  if (waiting.needs) convergence.needs.push(...waiting.needs);
+  else convergence.waiting = waiting;
+}
+
+/** Whether this very change was refused before and is not to be tried now. */
+function isRefused({ observation, memory, power, userErrors }: Convergence): boolean {
+  const { spec, limits, now, asked } = observation;
+  const refusal = memory.resizeRefusal;
+  if (!refusal || refusal.asked !== asked) return false;
+  if (refusal.machineType !== spec.machineType || refusal.diskSize !== spec.diskSize) return false;
+  if (power === "off" && ageOfTime(refusal.at, now) >= limits.slowMs) return false;
+  userErrors.push({
+    reason: REASON.ResizeRefused,
+    message: `${refusal.message}. The machine stays as it is: correct machineType or diskSize, or put the old value back; a new value of the annotation paperspace.com/reconcile-requested-at tries it again`,
+  });
+  return true;
+}
+
+interface HardwareDrift {
+  changes: Change[];
+  hardware: MachineHardware;
+  /** The disk is larger than declared, which nothing can change. */
+  tooLarge?: Change;
+}
+
+/** Machine type and disk: changed with the machine off only (machines.md section 4). */
+export function hardwareDrift(spec: MachineSpec, machine: Machine): HardwareDrift {
+  const drift: HardwareDrift = { changes: [], hardware: {} };
+  if (machine.machineType && !sameLabel(machine.machineType, spec.machineType)) {
+    drift.changes.push({ field: "machineType", from: machine.machineType, to: spec.machineType });
+    drift.hardware.machineType = spec.machineType;
+  }
+  const actual = diskGib(machine);
+  const { diskSize } = spec;
+  if (actual === undefined || diskSize === undefined || isSameDisk(actual, diskSize)) return drift;
+  const change = { field: "diskSize", from: Math.round(actual), to: diskSize };
+  if (diskSize < actual) return { ...drift, tooLarge: change };
+  drift.changes.push(change);
+  drift.hardware.diskSize = diskSize;
+  return drift;
+}
+
+const GIB = 1024 ** 3;
+
+/** storageTotal seems to be in bytes; its unit is documented nowhere (machines.md section 5.1). */
+function diskGib({ storageTotal }: Machine): number | undefined {
+  if (!storageTotal) return undefined;
+  return storageTotal >= GIB ? storageTotal / GIB : storageTotal;
+}
+
+/** Sizes are far apart (50, 100, 250 …), and GB may be counted in 1000s: a few percent are no difference. */
+function isSameDisk(actual: number, desired: number): boolean {
+  return Math.abs(actual - desired) <= 0.08 * desired;
+}
+
+/** What no step can change: a machine with such a difference is not adopted. */
+export function immutableDrift(spec: MachineSpec, machine: Machine): Change[] {
+  const changes: Change[] = [];
+  if (machine.region && !sameRegion(machine.region, spec.region))
+    changes.push({ field: "region", from: machine.region, to: spec.region });
+  const { tooLarge } = hardwareDrift(spec, machine);
+  if (tooLarge) changes.push(tooLarge);
+  return changes;
+}
