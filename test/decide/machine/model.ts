@@ -62,6 +62,7 @@ const NEXT: Record<string, string> = {
   restarting: "starting",
   provisioning: "starting",
   stopping: "off",
+  "a-state-of-tomorrow": "ready",
 };
 
 const BEGUN = {
@@ -84,6 +85,8 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
   readonly secrets = new Set<string>();
   readonly done: Acting<MachineDecision>["do"][] = [];
   readonly #known = new Set<string>();
+  #unreadable: ReadonlySet<string> = new Set();
+  #machines = { count: 1, most: 10 };
   #asked = 0;
   #powerChanges = 0;
   /** What a resize under way leads to. */
@@ -98,6 +101,33 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
     this.manners = { ...GOOD, ...manners };
     this.observation = observation;
     this.machine = machine;
+  }
+
+  /**
+   * Begins with what an observation holds, and with nothing backing off. Of the facts that it lacks, those that are
+   * `unreadable` stay so, and the others are read once the decision needs them.
+   */
+  static from(
+    observation: MachineObservation,
+    manners: Partial<Manners> = {},
+    unreadable: readonly string[] = [],
+  ): World {
+    const { resource, related, memory, spec } = observation;
+    const world = new World({ goodStanding: related.standing?.good !== false, ...manners });
+    Object.assign(world.observation, observation, { memory: { ...memory }, backingOff: {} });
+    world.machine = resource.state === "present" ? { ...resource.machine } : undefined;
+    world.scripts = [...(related.scripts ?? [])];
+    world.accessors = [...(related.accessors ?? [])];
+    world.addresses = [...(related.addresses ?? [])];
+    if (related.desktop === "current" && spec.desktopSecretRef) world.secrets.add(spec.desktopSecretRef.name);
+    for (const [fact, value] of Object.entries(related)) if (value !== undefined) world.#known.add(fact);
+    for (const type of Object.keys(related.capacity)) world.#known.add(FACT.capacity(type));
+    for (const fact of unreadable) world.#known.delete(fact);
+    world.#machines = related.machines ?? world.#machines;
+    // A hint that is there was asked for.
+    if (Object.keys(related.capacity).length > 0) world.#asked++;
+    world.#unreadable = new Set(unreadable);
+    return world;
   }
 
   protected override decide(observation: MachineObservation): MachineDecision {
@@ -141,7 +171,7 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
     return {
       capacity: Object.fromEntries(asked.map((type) => [type, capacity])),
       readErrors: {},
-      ...(knows(FACT.machines) && { machines: { count: 1, most: 10 } }),
+      ...(knows(FACT.machines) && { machines: this.#machines }),
       ...(knows(FACT.scripts) && { scripts: this.scripts }),
       ...(knows(FACT.accessors) && { accessors: this.accessors }),
       ...(knows(FACT.users) && { users: [ADA, BOB] }),
@@ -153,7 +183,7 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
 
   protected override read(fact: string): void {
     if (fact.startsWith(FACT.capacity(""))) this.#asked++;
-    this.#known.add(fact);
+    if (!this.#unreadable.has(fact)) this.#known.add(fact);
   }
 
   protected override elapse(ms: number): void {
