@@ -127,7 +127,7 @@ class CollectionObserver<S extends object> extends CloudObserver<
       resource: { state: "unknown" },
     };
     const cache = this.cacheFor(facts, context);
-    if (cache) observation.resource = this.locate(observation, context.key, cache);
+    if (cache) observation.resource = this.locate(observation, cache);
     return observation;
   }
 }

@@ -210,7 +210,7 @@ describe("what is gone and yet shown", () => {
     expect(cloud.inventory.get("ps1")).toEqual({ beganAt: 50, absentSince: 50, sameSince: 50 });
     cloud.inventory.refreshList("ns/b");
     await cloud.clock.advance(100);
-    expect(cloud.inventory.lists.named("box-1", 0)).toEqual([]);
+    expect(cloud.inventory.lists.idsNamed("box-1", 0)).toEqual([]);
   });
 });
 

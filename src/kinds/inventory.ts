@@ -1,12 +1,12 @@
 /**
  * What exists: one mirror of what a team has of one resource, shared by all objects of that team (docs/design.md,
- * Informers). It only reads, and only puts keys into the queue. Looks are gathered and done by whichever is cheaper, single
- * reads or one list. What a thing is like, and what to do about it, is not known here.
+ * Informers). It only reads, and only puts keys into the queue. Refreshes are gathered and done by whichever is cheaper,
+ * single reads or one list. Nothing here depends on what the resource is.
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../base/clock.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
-import { ListMemory } from "./list-memory.ts";
+import { ListHistory } from "./list-history.ts";
 
 /** All that is relied on of what is listed. */
 export interface Item {
@@ -15,31 +15,31 @@ export interface Item {
 }
 
 export interface InventoryParts {
-  /** What is looked at, for log lines: "machines". */
+  /** What is read, for log lines: "machines". */
   name: string;
   clock: Clock;
   logger: Logger;
-  /** In milliseconds. `gatherMs`: how long looks are gathered before they are done together. */
+  /** In milliseconds. `gatherMs`: how long refreshes are gathered before they are done together. */
   settings: { resyncMs: number; gatherMs: number };
   /** Puts a key into the work queue. */
   enqueue(key: string): void;
 }
 
-/** Where the knowledge comes from. */
+/** Where the items are read. */
 export interface Source<T extends Item> {
   /** A list counts as complete only when the iteration ends without an error. */
   list(): AsyncIterable<{ items: T[]; beganAt: number }>;
-  /** Throws PS_NOT_FOUND where there is no such thing. */
+  /** Throws PS_NOT_FOUND where there is no such item. */
   get(id: string): Promise<{ body: T; beganAt: number }>;
   /** Still shown, and yet no more. */
   isGone?(item: T): boolean;
 }
 
-/** What may be added to it: another witness of the same things, such as their events. */
+/** For another source about the same items, such as their events. */
 export interface InventoryHooks {
-  /** What is known of it is no more what it was. */
+  /** The item was read and differs from what was cached. */
   changed?(id: string): void;
-  /** `key` follows nothing any more; `id` is what nobody at all follows any more now. */
+  /** `key` has no subscription any more; `id` is what has no subscriber at all any more. */
   unsubscribed?(key: string, id?: string): void;
   /** The regular list begins. */
   resync?(): void;
@@ -48,11 +48,11 @@ export interface InventoryHooks {
 export interface CachedItem<T> {
   /** Absent: the API said 404 by id, or that it is gone. */
   item?: T;
-  /** Monotonic time at which the request that saw it began; for the answer of a write, at which it came. */
+  /** Monotonic time at which the request that read it began; for the answer of a write, at which it came. */
   beganAt: number;
-  /** Since when it has been seen absent without a break. */
+  /** Since when every read has shown it absent. */
   absentSince?: number;
-  /** Since when it has been seen exactly so without a break. */
+  /** Since when every read has shown it exactly so. */
   sameSince: number;
 }
 
@@ -62,18 +62,21 @@ const FAILURE_BASE_MS = 1_000;
 const FAILURE_MAX_MS = 60_000;
 
 export class Inventory<T extends Item> {
-  readonly lists = new ListMemory();
+  readonly lists = new ListHistory();
   readonly #parts: InventoryParts;
   readonly #hooks: InventoryHooks;
   #source: Source<T>;
-  readonly #seen = new Map<string, CachedItem<T>>();
-  readonly #followers = new Map<string, Set<string>>();
-  readonly #following = new Map<string, string>();
-  readonly #desired = new Set<string>();
-  /** Keys that wait for a complete list. */
-  readonly #listWanted = new Set<string>();
+  readonly #items = new Map<string, CachedItem<T>>();
+  /** Keys by id. */
+  readonly #subscribers = new Map<string, Set<string>>();
+  /** Ids by key. */
+  readonly #subscriptions = new Map<string, string>();
+  /** Ids to be read with the next flush. */
+  readonly #pending = new Set<string>();
+  /** Keys that wait for a complete list, which the next flush makes. */
+  readonly #pendingList = new Set<string>();
   /** Keys that wait for the list that is under way. */
-  #listing: Set<string> | undefined;
+  #currentList: Set<string> | undefined;
   readonly #readErrors = new Map<string, unknown>();
   #listError: unknown;
   #failures = 0;
@@ -93,36 +96,36 @@ export class Inventory<T extends Item> {
     this.#source = source;
   }
 
-  /** `key` wants to hear of this thing, and of no other from now on. True where that is news. */
+  /** `key` is queued when this item changes, and for no other from now on. False where it was so already. */
   subscribe(key: string, id: string): boolean {
-    if (this.#following.get(key) === id) return false;
+    if (this.#subscriptions.get(key) === id) return false;
     this.unsubscribe(key);
-    this.#following.set(key, id);
-    const followers = this.#followers.get(id) ?? new Set();
-    this.#followers.set(id, followers.add(key));
+    this.#subscriptions.set(key, id);
+    const subscribers = this.#subscribers.get(id) ?? new Set();
+    this.#subscribers.set(id, subscribers.add(key));
     this.#resync ??= this.#parts.clock.after(this.#parts.settings.resyncMs, () => this.#regularList());
     return true;
   }
 
   isSubscribed(id: string): boolean {
-    return this.#followers.has(id);
+    return this.#subscribers.has(id);
   }
 
-  /** Returns what nobody follows any more now. */
+  /** Returns the id that has no subscriber any more. */
   unsubscribe(key: string): string | undefined {
-    const id = this.#following.get(key);
-    this.#following.delete(key);
-    this.#listWanted.delete(key);
-    const left = id !== undefined && this.#leave(key, id) ? id : undefined;
+    const id = this.#subscriptions.get(key);
+    this.#subscriptions.delete(key);
+    this.#pendingList.delete(key);
+    const left = id !== undefined && this.#unsubscribeFrom(key, id) ? id : undefined;
     this.#hooks.unsubscribed?.(key, left);
     return left;
   }
 
   get(id: string): CachedItem<T> | undefined {
-    return this.#seen.get(id);
+    return this.#items.get(id);
   }
 
-  /** Why the last look at this thing failed; undefined once one succeeds. */
+  /** Why the last read of this item failed; undefined once one succeeds. */
   readError(id: string): unknown {
     return this.#readErrors.get(id);
   }
@@ -132,27 +135,27 @@ export class Inventory<T extends Item> {
     return this.#listError;
   }
 
-  /** Has the thing looked at soon; its followers are queued when that is done. */
+  /** Reads the item soon; its subscribers are queued when that is done. */
   refresh(id: string): void {
-    this.#desired.add(id);
+    this.#pending.add(id);
     this.#schedule();
   }
 
-  /** Has a complete list made soon; `key` is queued when it is done. */
+  /** Makes a complete list soon; `key` is queued when it is done. */
   refreshList(key: string): void {
-    this.#listWanted.add(key);
+    this.#pendingList.add(key);
     this.#schedule();
   }
 
-  /** As wantList, yet a list that is under way will do. */
+  /** As `refreshList`, yet a list that is under way will do. */
   refreshAnyList(key: string): void {
-    if (this.#listing) this.#listing.add(key);
+    if (this.#currentList) this.#currentList.add(key);
     else this.refreshList(key);
   }
 
-  /** The answer of a write: nothing that was asked before it came is believed from now on. */
+  /** The answer of a write: no read that began before it came replaces it. */
   set(id: string, item: T, answeredAt: number): void {
-    this.#seen.set(id, { item, beganAt: answeredAt, sameSince: answeredAt });
+    this.#items.set(id, { item, beganAt: answeredAt, sameSince: answeredAt });
   }
 
   /** Stops all timers, for good. */
@@ -162,13 +165,13 @@ export class Inventory<T extends Item> {
     this.#resync?.();
   }
 
-  /** True where `key` was the last to follow it: then all that is known of it goes. */
-  #leave(key: string, id: string): boolean {
-    const followers = this.#followers.get(id);
-    followers?.delete(key);
-    if (followers?.size) return false;
-    this.#followers.delete(id);
-    this.#seen.delete(id);
+  /** True where `key` was its last subscriber: then all that is cached of it is dropped. */
+  #unsubscribeFrom(key: string, id: string): boolean {
+    const subscribers = this.#subscribers.get(id);
+    subscribers?.delete(key);
+    if (subscribers?.size) return false;
+    this.#subscribers.delete(id);
+    this.#items.delete(id);
     this.#readErrors.delete(id);
     return true;
   }
@@ -180,62 +183,62 @@ export class Inventory<T extends Item> {
     const delay = Math.max(settings.gatherMs, Math.min(FAILURE_MAX_MS, backoff));
     const cancel = clock.after(delay, () => {
       this.#flush = undefined;
-      void this.#look();
+      void this.#flushPending();
     });
     this.#flush = { cancel };
   }
 
-  async #look(): Promise<void> {
+  async #flushPending(): Promise<void> {
     this.#flushing = true;
-    const ids = [...this.#desired];
-    const waiting = new Set(this.#listWanted);
-    this.#desired.clear();
-    this.#listWanted.clear();
-    const pages = Math.max(1, Math.ceil(this.#followers.size / PAGE));
+    const ids = [...this.#pending];
+    const waiting = new Set(this.#pendingList);
+    this.#pending.clear();
+    this.#pendingList.clear();
+    const pages = Math.max(1, Math.ceil(this.#subscribers.size / PAGE));
     const beganAt = this.#parts.clock.monotonic();
     let failure: unknown;
-    const failed = (error: unknown, unseen: readonly string[]) => {
+    const failed = (error: unknown, unread: readonly string[]) => {
       failure = error;
-      for (const id of unseen) this.#readErrors.set(id, error);
+      for (const id of unread) this.#readErrors.set(id, error);
     };
     try {
-      if (waiting.size > 0) this.#listing = waiting;
+      if (waiting.size > 0) this.#currentList = waiting;
       const listed = waiting.size > 0 || ids.length > pages ? await this.#list(ids) : new Set<string>();
       const rest = ids.filter((id) => !listed.has(id));
       await Promise.all(rest.map((id) => this.#read(id).catch((error: unknown) => failed(error, [id]))));
     } catch (error) {
       this.#listError = error;
-      // What an earlier page has shown is seen.
+      // What an earlier page has shown is read.
       failed(
         error,
-        ids.filter((id) => (this.#seen.get(id)?.beganAt ?? -1) < beganAt),
+        ids.filter((id) => (this.#items.get(id)?.beganAt ?? -1) < beganAt),
       );
     }
     this.#failures = failure === undefined ? 0 : this.#failures + 1;
     if (failure !== undefined) this.#warn(failure, `${this.#parts.name} cannot be read`);
     this.#flushing = false;
-    this.#listing = undefined;
-    for (const id of ids) this.#tell(id);
+    this.#currentList = undefined;
+    for (const id of ids) this.#enqueueSubscribers(id);
     for (const key of waiting) this.#parts.enqueue(key);
-    if (this.#desired.size > 0 || this.#listWanted.size > 0) this.#schedule();
+    if (this.#pending.size > 0 || this.#pendingList.size > 0) this.#schedule();
   }
 
   async #read(id: string): Promise<void> {
     const began = this.#parts.clock.monotonic();
     try {
       const { body, beganAt } = await this.#source.get(id);
-      this.#learn(id, this.#isGone(body) ? undefined : body, beganAt);
+      this.#update(id, this.#isGone(body) ? undefined : body, beganAt);
     } catch (error) {
       if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND") throw error;
-      this.#learn(id, undefined, began);
+      this.#update(id, undefined, began);
     }
   }
 
   /**
-   * A complete list. What it lacks is looked for by id, since absence from a list proves nothing; `asked` are looked for
-   * by the caller.
+   * A complete list. What it lacks is read by id, since absence from a list proves nothing; `requested` are read by the
+   * caller.
    */
-  async #list(asked: readonly string[] = []): Promise<Set<string>> {
+  async #list(requested: readonly string[] = []): Promise<Set<string>> {
     const { clock } = this.#parts;
     const beganAt = clock.now();
     const items: T[] = [];
@@ -243,15 +246,15 @@ export class Inventory<T extends Item> {
       for (const item of page.items) {
         if (this.#isGone(item)) continue;
         items.push(item);
-        if (this.#followers.has(item.id)) this.#learn(item.id, item, page.beganAt);
+        if (this.#subscribers.has(item.id)) this.#update(item.id, item, page.beganAt);
       }
     }
     this.lists.add(beganAt, items);
     this.#listError = undefined;
     const listed = new Set(items.map(({ id }) => id));
-    const known = new Set([...listed, ...asked]);
-    for (const id of this.#followers.keys()) {
-      if (!known.has(id) && this.#seen.get(id)?.item) this.#desired.add(id);
+    const covered = new Set([...listed, ...requested]);
+    for (const id of this.#subscribers.keys()) {
+      if (!covered.has(id) && this.#items.get(id)?.item) this.#pending.add(id);
     }
     return listed;
   }
@@ -262,35 +265,35 @@ export class Inventory<T extends Item> {
 
   #regularList(): void {
     this.#resync = undefined;
-    if (this.#followers.size === 0) return;
+    if (this.#subscribers.size === 0) return;
     const { clock, settings, name } = this.#parts;
     this.#resync = clock.after(settings.resyncMs, () => this.#regularList());
     this.#hooks.resync?.();
     this.#list()
       .then(() => {
-        if (this.#desired.size > 0) this.#schedule();
+        if (this.#pending.size > 0) this.#schedule();
       })
       .catch((error: unknown) => this.#warn(error, `the regular list of ${name} failed`));
   }
 
-  /** Takes in an observation, unless something newer is known: causality (docs/design.md, Informers). */
-  #learn(id: string, item: T | undefined, beganAt: number): void {
-    const before = this.#seen.get(id);
+  /** Caches what a read brought, unless something newer is cached: causality (docs/design.md, Informers). */
+  #update(id: string, item: T | undefined, beganAt: number): void {
+    const before = this.#items.get(id);
     if (before && beganAt < before.beganAt) {
-      this.#desired.add(id);
+      this.#pending.add(id);
       return;
     }
     this.#readErrors.delete(id);
     const isSame = before !== undefined && JSON.stringify(before.item) === JSON.stringify(item);
     const seen = { beganAt, sameSince: isSame ? before.sameSince : beganAt };
-    this.#seen.set(id, item ? { item, ...seen } : { ...seen, absentSince: before?.absentSince ?? beganAt });
+    this.#items.set(id, item ? { item, ...seen } : { ...seen, absentSince: before?.absentSince ?? beganAt });
     if (JSON.stringify(before?.item) === JSON.stringify(item)) return;
     this.#hooks.changed?.(id);
-    this.#tell(id);
+    this.#enqueueSubscribers(id);
   }
 
-  #tell(id: string): void {
-    for (const key of this.#followers.get(id) ?? []) this.#parts.enqueue(key);
+  #enqueueSubscribers(id: string): void {
+    for (const key of this.#subscribers.get(id) ?? []) this.#parts.enqueue(key);
   }
 
   #warn(error: unknown, message: string): void {

@@ -4,19 +4,19 @@ import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { sleep } from "../base/clock.ts";
 import { Lookup } from "./lookup.ts";
 
-const MAX_AGE_MS = 60_000;
+const STALE_TIME_MS = 60_000;
 const MINUTE_MS = 60_000;
 const DOWN = new Error("503");
 
 /** A fact that takes a second to read, at a source that can fail and change. */
-function setUp(maxAgeMs: (value: string, repeats: number) => number = () => MAX_AGE_MS) {
+function setUp(staleTimeMs: (value: string, repeats: number) => number = () => STALE_TIME_MS) {
   const clock = new VirtualClock();
   const source = { value: "one", failure: undefined as Error | undefined, reads: [] as string[] };
   const queued: string[] = [];
   const heard = { queued: (key: string) => void queued.push(key) };
   const lookup = new Lookup<string>({
     clock,
-    maxAgeMs,
+    staleTimeMs,
     enqueue: (key) => heard.queued(key),
     async read(id) {
       source.reads.push(id);
@@ -26,18 +26,24 @@ function setUp(maxAgeMs: (value: string, repeats: number) => number = () => MAX_
       return value;
     },
   });
-  /** Has it read once, and forgets about that. */
+  /** Reads it once, and clears what was recorded of that. */
   const known = async () => {
     lookup.fetch("x", "ns/first");
     await clock.advance(1_000);
     queued.length = 0;
     source.reads.length = 0;
   };
-  return { clock, source, queued, heard, lookup, known };
+  /** As a pass does it: shows what is cached, and refetches what is stale. */
+  const refetched = () => {
+    const value = lookup.get("x");
+    lookup.fetchIfStale("x", "ns/a");
+    return value;
+  };
+  return { clock, source, queued, heard, lookup, known, refetched };
 }
 
-describe("asking", () => {
-  it("reads once for all that ask meanwhile, and queues each of them once", async () => {
+describe("fetch", () => {
+  it("reads once for all that fetch it meanwhile, and queues each of them once", async () => {
     const { clock, source, queued, lookup } = setUp();
     for (let n = 0; n < 100; n++) lookup.fetch("x", `ns/${n}`);
     lookup.fetch("x", "ns/7");
@@ -59,68 +65,85 @@ describe("asking", () => {
     await clock.advance(500);
     expect(source.reads).toEqual(["x", "y"]);
     expect(queued).toEqual(["ns/a"]);
-    expect(lookup.last("y")).toBeUndefined();
+    expect(lookup.get("y")).toBeUndefined();
   });
 
-  it("never lets a pass wait: what is not known is undefined at once, and reading it is a matter of asking", async () => {
+  it("never lets a pass wait: what is missing is undefined at once, and only a fetch reads it", async () => {
     const { clock, source, queued, lookup } = setUp();
-    expect(lookup.get("x", "ns/a")).toBeUndefined();
+    expect(lookup.get("x")).toBeUndefined();
     await clock.advance(MINUTE_MS);
     expect(source.reads).toEqual([]);
     lookup.fetch("x", "ns/a");
-    expect(lookup.get("x", "ns/a")).toBeUndefined();
+    expect(lookup.get("x")).toBeUndefined();
     expect(queued).toEqual([]);
     await clock.advance(1_000);
     expect(queued).toEqual(["ns/a"]);
-    expect(lookup.get("x", "ns/a")).toBe("one");
+    expect(lookup.get("x")).toBe("one");
   });
 
-  it("queues the askers as well when the fact cannot be had, since they have to say so", async () => {
+  it("queues the keys as well when the read fails, since their status has to report it", async () => {
     const { clock, source, queued, lookup } = setUp();
     source.failure = DOWN;
     lookup.fetch("x", "ns/a");
     await clock.advance(1_000);
     expect(queued).toEqual(["ns/a"]);
-    expect(lookup.get("x", "ns/a")).toBeUndefined();
-    expect(lookup.readError("x")).toBe(DOWN);
+    expect(lookup.get("x")).toBeUndefined();
+    expect(lookup.error("x")).toBe(DOWN);
+  });
+});
+
+describe("ensure", () => {
+  it("reads at once what a read needs of another one, and only where it is stale", async () => {
+    const { clock, source, lookup } = setUp();
+    const first = lookup.ensure("x");
+    await clock.advance(1_000);
+    expect(await first).toBe("one");
+    source.value = "two";
+    await clock.advance(STALE_TIME_MS - 1);
+    expect(await lookup.ensure("x")).toBe("one");
+    await clock.advance(1);
+    const next = lookup.ensure("x");
+    await clock.advance(1_000);
+    expect(await next).toBe("two");
+    expect(source.reads).toEqual(["x", "x"]);
   });
 });
 
 describe("age", () => {
-  it("gives an old value while it is read anew: better than to know nothing", async () => {
-    const { clock, source, queued, lookup, known } = setUp();
+  it("keeps a stale value while it is refetched: better than none", async () => {
+    const { clock, source, queued, known, refetched } = setUp();
     await known();
-    await clock.advance(MAX_AGE_MS - 1);
-    expect(lookup.get("x", "ns/a")).toBe("one");
+    await clock.advance(STALE_TIME_MS - 1);
+    expect(refetched()).toBe("one");
     expect(source.reads).toEqual([]);
     await clock.advance(1);
     source.value = "two";
-    expect(lookup.get("x", "ns/a")).toBe("one");
-    expect(lookup.get("x", "ns/a")).toBe("one");
+    expect(refetched()).toBe("one");
+    expect(refetched()).toBe("one");
     expect(source.reads).toEqual(["x"]);
     await clock.advance(1_000);
     expect(queued).toEqual(["ns/a"]);
-    expect(lookup.get("x", "ns/a")).toBe("two");
+    expect(refetched()).toBe("two");
   });
 
   it("is that of the answer, as far as keeping it goes: it is believed for its whole time", async () => {
     const { clock, lookup, known } = setUp();
     await known();
-    expect(lookup.dueInMs("x")).toBe(MAX_AGE_MS);
+    expect(lookup.dueInMs("x")).toBe(STALE_TIME_MS);
     await clock.advance(20_000);
-    expect(lookup.dueInMs("x")).toBe(MAX_AGE_MS - 20_000);
-    await clock.advance(MAX_AGE_MS);
+    expect(lookup.dueInMs("x")).toBe(STALE_TIME_MS - 20_000);
+    await clock.advance(STALE_TIME_MS);
     expect(lookup.dueInMs("x")).toBe(0);
   });
 
-  it("keeps an old value from `fresh`, for what must be of now, and reads nothing by it", async () => {
+  it("keeps a stale value from `getFresh`, for what must be of now, and reads nothing by it", async () => {
     const { clock, source, lookup, known } = setUp();
     await known();
-    await clock.advance(MAX_AGE_MS - 1);
+    await clock.advance(STALE_TIME_MS - 1);
     expect(lookup.getFresh("x")).toBe("one");
     await clock.advance(1);
     expect(lookup.getFresh("x")).toBeUndefined();
-    expect(lookup.last("x")).toBe("one");
+    expect(lookup.get("x")).toBe("one");
     await clock.advance(MINUTE_MS);
     expect(source.reads).toEqual([]);
   });
@@ -164,7 +187,7 @@ describe("causality", () => {
     lookup.set("x", "written", clock.monotonic());
     source.value = "of before the write";
     await clock.advance(500);
-    expect(lookup.get("x", "ns/a")).toBe("written");
+    expect(lookup.get("x")).toBe("written");
     expect(queued).toEqual(["ns/a"]);
   });
 
@@ -174,20 +197,20 @@ describe("causality", () => {
     await clock.advance(500);
     lookup.set("x", "written", clock.monotonic());
     await clock.advance(500);
-    expect(lookup.last("x")).toBe("written");
+    expect(lookup.get("x")).toBe("written");
   });
 
   it("takes the next read that begins after the answer", async () => {
     const { clock, source, lookup } = setUp();
     lookup.set("x", "written", clock.monotonic());
-    await clock.advance(MAX_AGE_MS);
+    await clock.advance(STALE_TIME_MS);
     source.value = "changed by somebody";
     lookup.fetch("x", "ns/a");
     await clock.advance(1_000);
-    expect(lookup.last("x")).toBe("changed by somebody");
+    expect(lookup.get("x")).toBe("changed by somebody");
   });
 
-  it("takes the answer of a write for the end of trouble and its back-off: it is known now", async () => {
+  it("takes the answer of a write for the end of an error and its back-off", async () => {
     const { clock, source, lookup } = setUp(() => 5_000);
     source.failure = DOWN;
     for (let i = 0; i < 6; i++) {
@@ -197,14 +220,14 @@ describe("causality", () => {
     }
     expect(lookup.dueInMs("x")).toBeGreaterThan(20_000);
     lookup.set("x", "written", clock.monotonic());
-    expect(lookup.readError("x")).toBeUndefined();
+    expect(lookup.error("x")).toBeUndefined();
     expect(lookup.getFresh("x")).toBe("written");
     expect(lookup.dueInMs("x")).toBe(5_000);
   });
 });
 
 describe("failure", () => {
-  it("is tried again ever more rarely, whoever asks how often: not a read for each ask", async () => {
+  it("is retried ever more rarely, however often it is fetched: not a read for each pass", async () => {
     const { clock, source, lookup } = setUp();
     source.failure = DOWN;
     for (let second = 0; second < 600; second++) {
@@ -216,37 +239,37 @@ describe("failure", () => {
     expect(source.reads.length).toBeLessThan(20);
   });
 
-  it("is told until a read succeeds, and the next failure begins the back-off anew", async () => {
+  it("is kept until a read succeeds, and the next failure begins the back-off anew", async () => {
     const { clock, source, lookup } = setUp();
     source.failure = DOWN;
     for (let i = 0; i < 5; i++) {
       lookup.fetch("x", "ns/a");
       await clock.advance(1_000);
-      expect(lookup.readError("x")).toBe(DOWN);
+      expect(lookup.error("x")).toBe(DOWN);
       await clock.advance(lookup.dueInMs("x"));
     }
     source.failure = undefined;
     lookup.fetch("x", "ns/a");
-    expect(lookup.readError("x")).toBe(DOWN);
+    expect(lookup.error("x")).toBe(DOWN);
     await clock.advance(1_000);
-    expect(lookup.readError("x")).toBeUndefined();
+    expect(lookup.error("x")).toBeUndefined();
     source.failure = DOWN;
     lookup.fetch("x", "ns/a");
     await clock.advance(1_000);
-    await clock.advance(MAX_AGE_MS);
+    await clock.advance(STALE_TIME_MS);
     lookup.fetch("x", "ns/a");
     await clock.advance(1_000);
     expect(lookup.dueInMs("x")).toBeLessThanOrEqual(2_000);
   });
 
-  it("says how long the back-off lasts, so that who asks in it comes back by itself and is not lost", async () => {
+  it("shows how long the back-off lasts, so that a key that needs the value meanwhile is requeued and not lost", async () => {
     const { clock, source, queued, lookup } = setUp();
     source.failure = DOWN;
     lookup.fetch("x", "ns/a");
     await clock.advance(1_000);
     lookup.fetch("x", "ns/b");
     expect(source.reads).toEqual(["x"]);
-    expect(lookup.readError("x")).toBe(DOWN);
+    expect(lookup.error("x")).toBe(DOWN);
     const due = lookup.dueInMs("x");
     expect(due).toBeGreaterThan(0);
     source.failure = undefined;
@@ -255,35 +278,35 @@ describe("failure", () => {
     lookup.fetch("x", "ns/b");
     await clock.advance(1_000);
     expect(queued).toEqual(["ns/a", "ns/b"]);
-    expect(lookup.last("x")).toBe("one");
+    expect(lookup.get("x")).toBe("one");
   });
 
-  it("says so of a value that went old, too: else all its askers would come back at once and for nothing", async () => {
-    const { clock, source, lookup, known } = setUp();
+  it("has a back-off for a stale value, too: else all keys that need it would be requeued at once and for nothing", async () => {
+    const { clock, source, lookup, known, refetched } = setUp();
     await known();
-    await clock.advance(MAX_AGE_MS);
+    await clock.advance(STALE_TIME_MS);
     source.failure = DOWN;
-    expect(lookup.get("x", "ns/a")).toBe("one");
+    expect(refetched()).toBe("one");
     await clock.advance(1_000);
-    expect(lookup.readError("x")).toBe(DOWN);
+    expect(lookup.error("x")).toBe(DOWN);
     expect(lookup.dueInMs("x")).toBeGreaterThan(0);
-    expect(lookup.get("x", "ns/a")).toBe("one");
+    expect(refetched()).toBe("one");
     expect(source.reads).toEqual(["x"]);
   });
 });
 
-describe("drop", () => {
-  it("makes nothing known, and has the next asker read at once", async () => {
+describe("invalidate", () => {
+  it("drops the value, and the next fetch reads at once", async () => {
     const { source, lookup, known } = setUp();
     await known();
     lookup.invalidate("x");
-    expect(lookup.last("x")).toBeUndefined();
-    expect(lookup.get("x", "ns/a")).toBeUndefined();
+    expect(lookup.get("x")).toBeUndefined();
+    expect(lookup.get("x")).toBeUndefined();
     lookup.fetch("x", "ns/a");
     expect(source.reads).toEqual(["x"]);
   });
 
-  it("lets a read under way count for nothing, yet queues who waits for it: he asks anew", async () => {
+  it("lets a read under way count for nothing, yet queues the keys that wait for it: they fetch it again", async () => {
     const { clock, source, queued, lookup } = setUp();
     source.value = "of before the drop";
     lookup.fetch("x", "ns/a");
@@ -293,21 +316,21 @@ describe("drop", () => {
     lookup.fetch("x", "ns/b");
     await clock.advance(500);
     expect(queued).toEqual(["ns/a"]);
-    expect(lookup.last("x")).toBeUndefined();
+    expect(lookup.get("x")).toBeUndefined();
     lookup.fetch("x", "ns/a");
     await clock.advance(500);
     expect(queued).toEqual(["ns/a", "ns/b", "ns/a"]);
-    expect(lookup.last("x")).toBe("of now");
+    expect(lookup.get("x")).toBe("of now");
     expect(source.reads).toEqual(["x", "x"]);
   });
 
-  it("ends a back-off: what failed before says nothing of what is asked for now", async () => {
+  it("ends a back-off: what failed before does not count for the next read", async () => {
     const { clock, source, lookup } = setUp();
     source.failure = DOWN;
     lookup.fetch("x", "ns/a");
     await clock.advance(1_000);
     lookup.invalidate("x");
-    expect(lookup.readError("x")).toBeUndefined();
+    expect(lookup.error("x")).toBeUndefined();
     expect(lookup.dueInMs("x")).toBe(0);
     lookup.fetch("x", "ns/a");
     expect(source.reads).toEqual(["x", "x"]);
@@ -317,29 +340,29 @@ describe("drop", () => {
 describe("whatever happens", () => {
   const Happening = fc.oneof(
     fc.record({ do: fc.constant("pass" as const), key: fc.constantFrom("ns/a", "ns/b", "ns/c") }),
-    fc.record({ do: fc.constantFrom("drop", "note", "fail", "heal") }),
+    fc.record({ do: fc.constantFrom("invalidate", "set", "fail", "heal") }),
     fc.record({ do: fc.constant("advance" as const), ms: fc.integer({ min: 1, max: 90_000 }) }),
   );
 
-  it("everybody who needs the fact has it in the end, or is told of the trouble and comes back", async () => {
+  it("every key that needs the value has it in the end, or sees the error and is requeued", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(Happening, { maxLength: 40 }), async (happenings) => {
         const { clock, source, lookup, heard } = setUp();
         const missing = new Set<string>();
-        /** As the reconciler does it: asks, and rests until it is queued; or says the trouble, and comes back. */
+        /** As the reconciler does it: fetches, and ends until it is queued; or reports the error, and is requeued. */
         const pass = (key: string) => {
           missing.delete(key);
           if (lookup.getFresh("x") !== undefined) return;
           missing.add(key);
           lookup.fetch("x", key);
           const backoff = Math.max(1_000, lookup.dueInMs("x"));
-          if (lookup.readError("x") !== undefined) clock.after(backoff, () => pass(key));
+          if (lookup.error("x") !== undefined) clock.after(backoff, () => pass(key));
         };
         heard.queued = (key) => void clock.after(0, () => missing.has(key) && pass(key));
         for (const happening of happenings) {
           if (happening.do === "pass") pass(happening.key);
-          if (happening.do === "drop") lookup.invalidate("x");
-          if (happening.do === "note") lookup.set("x", "written", clock.monotonic());
+          if (happening.do === "invalidate") lookup.invalidate("x");
+          if (happening.do === "set") lookup.set("x", "written", clock.monotonic());
           if (happening.do === "fail") source.failure = DOWN;
           if (happening.do === "heal") source.failure = undefined;
           if (happening.do === "advance") await clock.advance(happening.ms);

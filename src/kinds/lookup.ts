@@ -1,6 +1,6 @@
 /**
- * Facts that are read in the background and kept for a while, shared by all objects that need them. A pass never waits
- * for one: it asks, rests, and is queued when the fact is there. What the facts mean is the kind's business
+ * A cache of values that are read in the background, shared by all objects that need them. A pass never waits for a
+ * read: it begins one, ends, and its key is queued when the value is there. What the values mean is the kind's business
  * (docs/design.md, Background facts).
  */
 import type { Clock } from "../base/clock.ts";
@@ -8,22 +8,22 @@ import { backoffMs } from "../runtime/backoff.ts";
 
 export interface LookupOptions<T> {
   clock: Clock;
-  /** Reads the fact of this id; what it throws is kept as the trouble of the id. */
+  /** Reads the value of this id; what it throws is kept as the error of the id. */
   read(id: string): Promise<T>;
-  /** How long a value is believed, in milliseconds; `repeats`: how often in a row it was read equal before. */
-  maxAgeMs(value: T, repeats: number): number;
+  /** After how long a value is stale, in milliseconds; `repeats`: how often in a row it was read equal before. */
+  staleTimeMs(value: T, repeats: number): number;
   /** Puts a key into the work queue. */
   enqueue(key: string): void;
 }
 
 interface Entry<T> {
-  known?: { value: T; at: number; until: number; repeats: number };
-  readError?: unknown;
+  cached?: { value: T; at: number; staleAt: number; repeats: number };
+  error?: unknown;
   failures: number;
   /** Monotonic time before which it is not tried again after a failure. */
   notBefore: number;
-  reading: boolean;
-  /** Keys to queue once something is known. */
+  fetching: boolean;
+  /** Keys to queue once the read has ended. */
   readonly waiting: Set<string>;
 }
 
@@ -38,68 +38,83 @@ export class Lookup<T> {
     this.#options = options;
   }
 
-  /** What is known, even where it is old: then it is read again, and `key` queued. Undefined: ask for it. */
-  get(id: string, key: string): T | undefined {
-    const known = this.#entries.get(id)?.known;
-    if (known && this.#options.clock.monotonic() >= known.until) this.fetch(id, key);
-    return known?.value;
+  /** The cached value, however stale. Begins no read. */
+  get(id: string): T | undefined {
+    return this.#entries.get(id)?.cached?.value;
   }
 
-  /** What is known, however old. Nothing is read by this. */
-  last(id: string): T | undefined {
-    return this.#entries.get(id)?.known?.value;
-  }
-
-  /** Milliseconds since the read began that brought what is known; undefined where nothing is. */
-  ageMs(id: string): number | undefined {
-    const known = this.#entries.get(id)?.known;
-    return known && this.#options.clock.monotonic() - known.at;
-  }
-
-  /** What is known and not old. Nothing is read by this alone. */
+  /** The cached value unless it is stale. Begins no read. */
   getFresh(id: string): T | undefined {
-    const known = this.#entries.get(id)?.known;
-    return known && this.#options.clock.monotonic() < known.until ? known.value : undefined;
+    return this.isStale(id) ? undefined : this.get(id);
+  }
+
+  /** True as well where nothing is cached. */
+  isStale(id: string): boolean {
+    const cached = this.#entries.get(id)?.cached;
+    return cached === undefined || this.#options.clock.monotonic() >= cached.staleAt;
+  }
+
+  /** Milliseconds since the read began that brought the cached value; undefined where there is none. */
+  ageMs(id: string): number | undefined {
+    const cached = this.#entries.get(id)?.cached;
+    return cached && this.#options.clock.monotonic() - cached.at;
   }
 
   /** Why the last read failed; undefined once one succeeds. */
-  readError(id: string): unknown {
-    return this.#entries.get(id)?.readError;
+  error(id: string): unknown {
+    return this.#entries.get(id)?.error;
   }
 
-  /** Milliseconds until it is due to be read again; 0 when it is. */
+  /** Milliseconds until the value is stale and may be read again; 0 when it is. */
   dueInMs(id: string): number {
-    const { known, notBefore = 0 } = this.#entries.get(id) ?? {};
-    return Math.max(0, Math.max(known?.until ?? 0, notBefore) - this.#options.clock.monotonic());
+    const staleAt = this.#entries.get(id)?.cached?.staleAt ?? 0;
+    return Math.max(this.retryInMs(id), staleAt - this.#options.clock.monotonic());
   }
 
-  /** Has it read soon; `key` is queued when it is there, or cannot be had. */
+  /** Milliseconds until the back-off after a failed read is over; 0 where there is none. */
+  retryInMs(id: string): number {
+    const { notBefore = 0 } = this.#entries.get(id) ?? {};
+    return Math.max(0, notBefore - this.#options.clock.monotonic());
+  }
+
+  /** Begins a read unless one is under way or backs off; `key` is queued when it has ended, well or not. */
   fetch(id: string, key: string): void {
     const entry = this.#entryOf(id);
     entry.waiting.add(key);
-    if (entry.reading || this.#options.clock.monotonic() < entry.notBefore) return;
-    entry.reading = true;
+    if (entry.fetching || this.retryInMs(id) > 0) return;
+    entry.fetching = true;
     void this.#read(id, entry);
   }
 
-  /** The answer of a write is the newest that is known; `at` is when it came. */
-  set(id: string, value: T, at: number): void {
-    this.#learn(this.#entryOf(id), value, at);
+  /** As `fetch`, unless the cached value is fresh. */
+  fetchIfStale(id: string, key: string): void {
+    if (this.isStale(id)) this.fetch(id, key);
   }
 
-  /** From now on nothing is known of it. */
+  /** The fresh value, or else read now, for a read that needs another one. Throws what the read throws. */
+  async ensure(id: string): Promise<T> {
+    const fresh = this.getFresh(id);
+    if (fresh !== undefined) return fresh;
+    const beganAt = this.#options.clock.monotonic();
+    const value = await this.#options.read(id);
+    this.set(id, value, beganAt);
+    return value;
+  }
+
+  /** The answer of a write is the newest value; `at` is when it came, by the monotonic clock. */
+  set(id: string, value: T, at: number): void {
+    this.#update(this.#entryOf(id), value, at);
+  }
+
+  /** Drops the value; a read that is under way counts for nothing, since it may be of before. */
   invalidate(id: string): void {
     this.#entries.delete(id);
   }
 
-  clear(): void {
-    this.#entries.clear();
-  }
-
   #entryOf(id: string): Entry<T> {
-    const known = this.#entries.get(id);
-    if (known) return known;
-    const entry: Entry<T> = { failures: 0, notBefore: 0, reading: false, waiting: new Set() };
+    const existing = this.#entries.get(id);
+    if (existing) return existing;
+    const entry: Entry<T> = { failures: 0, notBefore: 0, fetching: false, waiting: new Set() };
     this.#entries.set(id, entry);
     return entry;
   }
@@ -109,26 +124,26 @@ export class Lookup<T> {
     const beganAt = clock.monotonic();
     try {
       const value = await read(id);
-      // A write was answered meanwhile: what it said is newer than what this read began to see.
-      if (!entry.known || beganAt >= entry.known.at) this.#learn(entry, value, beganAt);
+      // A write was answered meanwhile: its answer is newer than what this read began to see.
+      if (!entry.cached || beganAt >= entry.cached.at) this.#update(entry, value, beganAt);
     } catch (error) {
-      entry.readError = error;
+      entry.error = error;
       entry.notBefore =
         clock.monotonic() + backoffMs(clock, FAILURE_BASE_MS, FAILURE_MAX_MS, entry.failures++);
     }
-    entry.reading = false;
+    entry.fetching = false;
     const keys = [...entry.waiting];
     entry.waiting.clear();
-    // One that was dropped meanwhile is asked for anew by whoever needs it.
+    // Also where the entry was invalidated meanwhile: the next pass fetches it again if it needs it.
     for (const key of keys) enqueue(key);
   }
 
-  #learn(entry: Entry<T>, value: T, at: number): void {
-    const same = JSON.stringify(entry.known?.value) === JSON.stringify(value);
-    const repeats = entry.known && same ? entry.known.repeats + 1 : 0;
-    const until = this.#options.clock.monotonic() + this.#options.maxAgeMs(value, repeats);
-    entry.known = { value, at, until, repeats };
-    entry.readError = undefined;
+  #update(entry: Entry<T>, value: T, at: number): void {
+    const same = JSON.stringify(entry.cached?.value) === JSON.stringify(value);
+    const repeats = entry.cached && same ? entry.cached.repeats + 1 : 0;
+    const staleAt = this.#options.clock.monotonic() + this.#options.staleTimeMs(value, repeats);
+    entry.cached = { value, at, staleAt, repeats };
+    entry.error = undefined;
     entry.failures = 0;
     entry.notBefore = 0;
   }

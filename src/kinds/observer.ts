@@ -1,6 +1,6 @@
 /**
- * What is known of the things of one kind, account by account, and when that is too old to decide on: then a look is
- * asked for. Every kind's observer is one of these; what else there is to know, the kind adds. It never writes.
+ * The caches of one kind, account by account: what an observation takes from them, and when they are too old to decide
+ * on. An observation begins no read; `track` begins them all, right after the decision. It never writes.
  */
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
@@ -25,7 +25,7 @@ import { resolveByName } from "./resolution.ts";
 /** All in milliseconds. */
 export interface ObserverSettings {
   resyncMs: number;
-  /** How long looks are gathered before they are done together. */
+  /** How long refreshes are gathered before they are done together. */
   gatherMs: number;
   /** From an attempt's time on, when it can surely have no effect any more. */
   settleMs: number;
@@ -53,7 +53,7 @@ export interface CloudObserverOptions {
   enqueue(key: string): void;
 }
 
-/** What is known of one account, or of a part of one. */
+/** The caches of one account, or of a part of one. */
 export class AccountCache<T extends Item, I extends Inventory<T> = Inventory<T>> {
   readonly inventory: I;
   readonly #sourceOf: (api: PaperspaceApi) => Source<T>;
@@ -81,11 +81,11 @@ export class AccountCache<T extends Item, I extends Inventory<T> = Inventory<T>>
 export class CloudObserver<O extends ManagedObject, V extends Observation, K extends AccountCache<Item>> {
   readonly #parts: CloudObserverOptions;
   readonly #make: (account: PaperspaceAccount, part: string) => K;
-  readonly #known = new Map<string, K>();
+  readonly #caches = new Map<string, K>();
   /** Values of reconcile-requested-at that were acted on, by key. */
-  readonly #asked = new Map<string, string>();
+  readonly #reloaded = new Map<string, string>();
 
-  /** `make` is called once for each account, and each part of one that is asked for. */
+  /** `make` is called once for each account, and each part of one that is needed. */
   constructor(parts: CloudObserverOptions, make: (account: PaperspaceAccount, part: string) => K) {
     this.#parts = parts;
     this.#make = make;
@@ -93,57 +93,46 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
 
   at(account: PaperspaceAccount, part = ""): K {
     const place = `${account.team}/${part}`;
-    const known = this.#known.get(place);
-    if (known) {
-      known.use(account.api);
-      return known;
+    const existing = this.#caches.get(place);
+    if (existing) {
+      existing.use(account.api);
+      return existing;
     }
     const made = this.#make(account, part);
-    this.#known.set(place, made);
+    this.#caches.set(place, made);
     return made;
   }
 
-  /** What a view says of time. */
+  /** What an observation contains of time. */
   terms(): { now: number; limits: ObserverLimits } {
     return { now: this.#parts.clock.now(), limits: this.#parts.settings.limits };
   }
 
-  /** Where the thing of this object is. */
+  /** Where the resource of this object is. */
   of(account: PaperspaceAccount, object: O): K {
     return this.at(account, this.partOf(object));
   }
 
-  /** What may be believed for this object: nothing by another team's credential. Looks anew where the user asks for it. */
-  cacheFor(facts: OwnershipFacts, context: ReconcileContext<O, PaperspaceAccount>): K | undefined {
-    const { account, object } = context;
-    const { identity } = facts;
+  /** The caches that may be used for this object: none that another team's credential has filled. */
+  cacheFor(
+    { identity }: Pick<OwnershipFacts, "identity">,
+    { account, object }: ReconcileContext<O, PaperspaceAccount>,
+  ): K | undefined {
     const team = identity.state === "ours" ? identity.record.team : account?.team;
-    if (!account || account.team !== team) return undefined;
-    const known = this.of(account, object);
-    if (this.#askedAnew(context)) this.invalidate(known, idOf(identity), context);
-    return known;
+    return account && account.team === team ? this.of(account, object) : undefined;
   }
 
-  /** Whether the thing of this view is there; asks for a look where too little is known, and notes why one failed. */
+  /** Whether the resource of this observation is there, as last read; notes why the last read failed. */
   locate<T extends Item>(
     observation: V,
-    key: string,
-    { inventory }: { inventory: Inventory<T> },
+    { inventory }: { inventory: Pick<Inventory<T>, "get" | "readError"> },
   ): ResourceState<{ item: T }> {
-    const { clock, settings } = this.#parts;
     const id = idOf(observation.identity);
     if (id === undefined) return { state: "unknown" };
-    inventory.subscribe(key, id);
-    const seen = inventory.get(id);
     const readError = inventory.readError(id);
-    if (readError !== undefined) observation.readError = readErrorOf(readError, settings.rechecks);
-    const resource = this.#resource(observation, seen);
-    const maxAgeMs =
-      resource.state === "absent" ? this.#absentFor(resource.certain) : this.maxAgeMs(observation);
-    // Nothing is decided before a look succeeds, so after a failed one it is needed now, not at the next regular list.
-    if (!seen || readError !== undefined || clock.monotonic() - seen.beganAt >= maxAgeMs)
-      inventory.refresh(id);
-    return resource;
+    if (readError !== undefined)
+      observation.readError = readErrorOf(readError, this.#parts.settings.rechecks);
+    return this.#resource(observation, inventory.get(id));
   }
 
   /** What became of an attempt, by its name in the lists. */
@@ -157,44 +146,57 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     return resolveByName(this.of(account, object).inventory, key, attempt, search);
   }
 
-  /** Begins what the decision waits for. Most kinds wait for nothing beyond the reads of their resource. */
+  /**
+   * Begins the reads that this observation is too old for, and those that the user has asked for by the annotation
+   * reconcile-requested-at, once for each value of it. A kind adds what its decision needs.
+   */
   track(
-    _context: ReconcileContext<O, PaperspaceAccount>,
-    _observation: V,
+    context: ReconcileContext<O, PaperspaceAccount>,
+    observation: V,
     _decision: Decision<Step, V["memory"]>,
-  ): void {}
+  ): void {
+    const cache = this.cacheFor(observation, context);
+    if (!cache) return;
+    const id = idOf(observation.identity);
+    if (id !== undefined) {
+      cache.inventory.subscribe(context.key, id);
+      if (this.#isDue(observation, cache.inventory, id)) cache.inventory.refresh(id);
+    }
+    if (this.#isReloadRequested(context)) this.reload(cache, context, observation);
+  }
 
   /** The object is gone from the cluster. */
   forget(key: string): void {
-    for (const known of this.all()) known.forget(key);
-    this.#asked.delete(key);
+    for (const cache of this.all()) cache.forget(key);
+    this.#reloaded.delete(key);
   }
 
-  /** Forgets all that was seen, and stops all timers: others may have written meanwhile. */
+  /** Drops all caches, and stops all timers: others may have written meanwhile. */
   reset(): void {
-    for (const known of this.all()) known.stop();
-    this.#known.clear();
+    for (const cache of this.all()) cache.stop();
+    this.#caches.clear();
   }
 
   protected all(): Iterable<K> {
-    return this.#known.values();
+    return this.#caches.values();
   }
 
-  /** The part of the account that its thing is in, where what is known is kept by parts. */
+  /** The part of the account that its resource is in, where caches are kept by parts. */
   protected partOf(_object: O): string {
     return "";
   }
 
-  /** The user asks for a look right now (annotation reconcile-requested-at); told once for each value. */
-  protected invalidate(
+  /** The user asks for everything to be read again right now. */
+  protected reload(
     { inventory }: K,
-    id: string | undefined,
-    _subject: ReconcileContext<O, PaperspaceAccount>,
+    _context: ReconcileContext<O, PaperspaceAccount>,
+    { identity }: V,
   ): void {
+    const id = idOf(identity);
     if (id !== undefined) inventory.refresh(id);
   }
 
-  /** How old the knowledge of a thing that is there may be before it is looked at again. */
+  /** How old what is cached of a resource that is there may be before it is refreshed. */
   protected maxAgeMs(observation: V): number {
     const { operation } = observation.memory;
     return operation ? this.untilDue(observation, operation) : 2 * this.#parts.settings.resyncMs;
@@ -210,23 +212,30 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
   }
 
   /** A 404 by id is believed where it was asked for, or after it has lasted for the grace time. */
-  #resource<T extends Item>(observation: V, seen: CachedItem<T> | undefined): ResourceState<{ item: T }> {
-    if (!seen) return { state: "unknown" };
-    if (seen.item) return { state: "present", item: seen.item };
-    const lasted = seen.beganAt - (seen.absentSince ?? seen.beganAt);
+  #resource<T extends Item>(observation: V, cached: CachedItem<T> | undefined): ResourceState<{ item: T }> {
+    if (!cached) return { state: "unknown" };
+    if (cached.item) return { state: "present", item: cached.item };
+    const lasted = cached.beganAt - (cached.absentSince ?? cached.beganAt);
     const certain = this.isEnd(observation) || lasted >= this.#parts.settings.limits.absenceGraceMs;
     return { state: "absent", certain };
   }
 
-  #absentFor(certain: boolean): number {
-    const { resyncMs, limits } = this.#parts.settings;
-    return certain ? resyncMs : limits.lookMs;
+  /** Nothing is decided before a read succeeds, so after a failed one it is due now, not at the next regular list. */
+  #isDue(observation: V, inventory: K["inventory"], id: string): boolean {
+    const { clock, settings } = this.#parts;
+    const cached = inventory.get(id);
+    if (!cached || inventory.readError(id) !== undefined) return true;
+    const { resource } = observation;
+    const { resyncMs, limits } = settings;
+    const absentMs = resource.state === "absent" && resource.certain ? resyncMs : limits.lookMs;
+    const maxAgeMs = resource.state === "absent" ? absentMs : this.maxAgeMs(observation);
+    return clock.monotonic() - cached.beganAt >= maxAgeMs;
   }
 
-  #askedAnew({ key, object }: ReconcileContext<O, PaperspaceAccount>): boolean {
-    const asked = object.metadata.annotations?.[ANNOTATION.reconcileRequestedAt];
-    if (asked === undefined || asked === this.#asked.get(key)) return false;
-    this.#asked.set(key, asked);
+  #isReloadRequested({ key, object }: ReconcileContext<O, PaperspaceAccount>): boolean {
+    const requested = object.metadata.annotations?.[ANNOTATION.reconcileRequestedAt];
+    if (requested === undefined || requested === this.#reloaded.get(key)) return false;
+    this.#reloaded.set(key, requested);
     return true;
   }
 }

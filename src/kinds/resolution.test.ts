@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ListMemory } from "./list-memory.ts";
+import { ListHistory } from "./list-history.ts";
 import { resolveByName } from "./resolution.ts";
 
 const TIME = "2026-06-01T00:00:00Z";
@@ -10,7 +10,7 @@ const attempt = { name: "box-1", time: TIME };
 
 /** What is said, after lists begun so many milliseconds after the attempt, and who waits for another one. */
 function resolved(lists: Record<number, { id: string; name: string }[]>, age: number, name?: string) {
-  const memory = new ListMemory();
+  const memory = new ListHistory();
   for (const [at, items] of Object.entries(lists)) memory.add(SENT + Number(at), items);
   const waiting: string[] = [];
   const inventory = { lists: memory, refreshList: (key: string) => void waiting.push(key) };

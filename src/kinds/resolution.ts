@@ -24,10 +24,10 @@ export function resolveByName(
 ): Resolution {
   const { lists } = inventory;
   const sent = millis(attempt.time) ?? 0;
-  const ids = lists.named(name, sent);
+  const ids = lists.idsNamed(name, sent);
   if (ids.length > 0) return { state: "found", ids };
   const settled = sent + settleMs;
-  if (lists.lacking(name, settled) >= 2) return { state: "surelyNone" };
+  if (lists.countWithout(name, settled) >= 2) return { state: "surelyNone" };
   const left = Math.max(0, settled - now);
   const pace = Math.min(Math.max(lookMs, left / 4), left || lookMs);
   // Each list queues the key again, so that without a pace the account would be listed without a pause.

@@ -56,15 +56,15 @@ export function resolveAttempt(
   if (found.state !== "found") return found;
   const [id, ...more] = found.ids;
   if (id === undefined || more.length > 0) return found;
-  const specs = origins.get(id, key);
-  if (!specs) origins.fetch(id, key);
+  const specs = origins.get(id);
+  origins.fetchIfStale(id, key);
   const { mark } = attempt;
   const { secrets } = object.status?.history?.find(({ hash }) => hash === mark) ?? {};
-  const desired = references.desired(key, object, cloudNameOf(object));
+  const desired = references.desired(object, cloudNameOf(object));
   const origin = reservations.ownerOf(id, key) ? "foreign" : originOf(specs, { mark, secrets }, desired);
   const settled = clock.now() - Date.parse(attempt.time) >= settings.settleMs;
   if (origin === "foreign" && settled) return { state: "surelyNone" };
-  const why = settled ? undecided(specs, origins.readError(id), desired) : undefined;
+  const why = settled ? undecided(specs, origins.error(id), desired) : undefined;
   if (origin === "ours" || (why !== undefined && parseAdopt(object.metadata) === id)) {
     reservations.take(key, projectId, name);
     return found;

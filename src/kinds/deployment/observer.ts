@@ -1,8 +1,7 @@
 /**
- * Turns what is known into views: of the deployment, its runs, and what its configuration needs. It asks for a look where
- * too little is known; it never writes and never decides.
+ * Observes a deployment from the caches: the deployment itself, the facts around it, and its configuration; and begins
+ * the reads that its decision needs. It never writes and never decides.
  */
-
 import type { Decision } from "../../reconcile/decision.ts";
 import { idOf } from "../../reconcile/identity.ts";
 import type { AuthorizedContext, ReconcileContext } from "../../reconcile/kind.ts";
@@ -10,18 +9,16 @@ import type { OwnershipFacts, Resolution } from "../../reconcile/ownership.ts";
 import { referenceOf } from "../../reconcile/ownership-facts.ts";
 import type { CreateAttempt } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
-import { readErrorOf } from "../failure.ts";
 import { CloudObserver, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
 import { resolveAttempt } from "./attempt.ts";
 import { NameReservations } from "./name-reservations.ts";
-import {
-  type DeploymentLimits,
-  type DeploymentMemory,
-  type DeploymentObservation,
-  type DeploymentStep,
-  FACT,
+import type {
+  DeploymentLimits,
+  DeploymentMemory,
+  DeploymentObservation,
+  DeploymentStep,
 } from "./observation.ts";
-import { ProjectCache } from "./project-cache.ts";
+import { type DeploymentSubject, ProjectCache } from "./project-cache.ts";
 import { REASON } from "./reasons.ts";
 import type { References } from "./references.ts";
 import { cloudNameOf, deploymentDefinition, type PaperspaceDeployment } from "./types.ts";
@@ -77,10 +74,15 @@ export class DeploymentObserver extends CloudObserver<
     };
     const project = this.cacheFor(facts, context);
     if (!project) return observation;
-    const id = idOf(facts.identity);
-    if (!facts.deleting) observation.desired = references.desired(key, object, name);
-    this.#related(observation, project, id, key);
-    const resource = this.locate(observation, key, project);
+    if (!facts.deleting) observation.desired = references.desired(object, name);
+    Object.assign(observation, project.facts(subjectOf(observation, context)));
+    observation.secretsDue = project.secretsAgeMs >= settings.resyncMs;
+    if (project.isMissing)
+      observation.blocked = {
+        reason: REASON.ProjectNotFound,
+        message: `there is no project ${spec.projectId} in this team: correct projectId (kubectl paperspace list projects shows them)`,
+      };
+    const resource = this.locate(observation, project);
     observation.resource =
       resource.state === "present" ? { state: "present", deployment: resource.item } : resource;
     return observation;
@@ -95,21 +97,19 @@ export class DeploymentObserver extends CloudObserver<
   }
 
   override track(
-    { key, object, account, record }: DeploymentContext,
-    { identity, attempt }: DeploymentObservation,
+    context: DeploymentContext,
+    observation: DeploymentObservation,
     decision: Decision<DeploymentStep, DeploymentMemory>,
   ): void {
+    const { identity, attempt, deleting } = observation;
     // Created, or given up: an object that is creating one has an attempt.
-    if (identity.state === "ours" || !attempt) this.reservations.release(key);
-    const { needs = [] } = decision;
-    if (!account || needs.length === 0) return;
-    const { projectId } = object.spec;
-    const { inventory, runs, specs, secrets } = this.of(account, object);
-    if (needs.includes(FACT.siblings)) inventory.refreshList(key);
-    if (needs.includes(FACT.projectSecrets)) secrets.fetch(projectId, key);
-    if (!record) return;
-    if (needs.includes(FACT.runs)) runs.fetch(record.id, key);
-    if (needs.includes(FACT.specs)) specs.fetch(record.id, key);
+    if (identity.state === "ours" || !attempt) this.reservations.release(context.key);
+    super.track(context, observation, decision);
+    const project = this.cacheFor(observation, context);
+    if (!project) return;
+    // What a create sent is recognised by its configuration, also where the object is deleted meanwhile.
+    if (!deleting || attempt) this.#parts.references.fetchStale(context.key, context.object);
+    project.track(subjectOf(observation, context), decision.needs);
   }
 
   override forget(key: string): void {
@@ -121,57 +121,14 @@ export class DeploymentObserver extends CloudObserver<
     return spec.projectId;
   }
 
-  protected override invalidate(
+  protected override reload(
     project: ProjectCache,
-    id: string | undefined,
-    { key, object }: DeploymentContext,
-  ): void {
-    this.#parts.references.lookAnew(object);
-    project.lookAnew(id, key);
-  }
-
-  /** What lies around the deployment. */
-  #related(
+    context: DeploymentContext,
     observation: DeploymentObservation,
-    project: ProjectCache,
-    id: string | undefined,
-    key: string,
   ): void {
-    const { clock, settings } = this.#parts;
-    const { projectId } = observation.spec;
-    const { inventory, runs, specs, secrets } = project;
-    const { lists, listError } = inventory;
-    if (lists.newest > 0)
-      observation.siblings = {
-        ids: lists.named(observation.name, lists.newest),
-        ageMs: clock.now() - lists.newest,
-      };
-    const projectSecrets = secrets.getFresh(projectId);
-    if (projectSecrets) observation.projectSecrets = projectSecrets;
-    observation.secretsDue = (secrets.ageMs(projectId) ?? Number.POSITIVE_INFINITY) >= settings.resyncMs;
-    const readErrors: Record<string, NonNullable<DeploymentObservation["readError"]>> = {};
-    const note = (ask: string, error: unknown) => {
-      if (error !== undefined) readErrors[ask] = readErrorOf(error, settings.rechecks);
-    };
-    note(FACT.siblings, listError);
-    note(FACT.projectSecrets, secrets.readError(projectId));
-    observation.readErrors = readErrors;
-    if (project.isMissing)
-      observation.blocked = {
-        reason: REASON.ProjectNotFound,
-        message: `there is no project ${projectId} in this team: correct projectId (kubectl paperspace list projects shows them)`,
-      };
-    if (id === undefined) return;
-    note(FACT.runs, runs.readError(id));
-    note(FACT.specs, specs.readError(id));
-    const list = project.runsOf(id, key);
-    const ageMs = runs.ageMs(id);
-    if (list && ageMs !== undefined) {
-      const sameMs = clock.monotonic() - (inventory.get(id)?.sameSince ?? Number.POSITIVE_INFINITY);
-      observation.runs = { list, ageMs, isNewer: ageMs <= sameMs };
-    }
-    const known = specs.getFresh(id);
-    if (known) observation.specs = known;
+    super.reload(project, context, observation);
+    this.#parts.references.invalidate(context.object);
+    project.reload(subjectOf(observation, context));
   }
 
   protected override maxAgeMs(observation: DeploymentObservation): number {
@@ -183,7 +140,11 @@ export class DeploymentObserver extends CloudObserver<
   }
 }
 
-/** What was sent to a deployment that is owned no more says nothing of the next one; its secrets are still there. */
+function subjectOf({ identity, name }: DeploymentObservation, { key }: DeploymentContext): DeploymentSubject {
+  return { key, id: idOf(identity), name };
+}
+
+/** What was sent to a deployment that is owned no more does not count for the next one; its secrets are still there. */
 function memoryOf(
   { status = { observedGeneration: -1 } }: PaperspaceDeployment,
   { identity, attempt }: OwnershipFacts,

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { MAY, PROJECT, simulated, TEAM } from "../../../test/decide/deployment/api.ts";
 import { VirtualClock } from "../../../test/support/virtual-clock.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
-import type { Run } from "./api.ts";
+import { FACT } from "./observation.ts";
 import { ProjectCache } from "./project-cache.ts";
 
 const MINUTE = 60_000;
@@ -37,15 +37,27 @@ function setUp() {
 
 const RUNS = /\/runs$/;
 
+const subject = (id: string | undefined, key = KEY) => ({ key, id, name: "web" });
+
+/** As a pass does it: observes, and then begins the reads that the decision needs and those that are due. */
+function pass(
+  { known }: Pick<ReturnType<typeof cache>, "known">,
+  id: string,
+  needs: readonly string[] = [],
+  key = KEY,
+) {
+  const facts = known.facts(subject(id, key));
+  known.track(subject(id, key), needs);
+  return facts;
+}
+
 /** Passes that come every minute, as of an object that has other reasons to be looked at; the minutes of the reads. */
-async function reads(
-  { clock, known, web, calls }: ReturnType<typeof setUp>,
-  minutes: number,
-): Promise<number[]> {
+async function reads(parts: ReturnType<typeof setUp>, minutes: number): Promise<number[]> {
+  const { clock, web, calls } = parts;
   const at: number[] = [];
   for (let minute = 0; minute <= minutes; minute++) {
     const before = calls("GET", RUNS).length;
-    known.runsOf(web.id, KEY);
+    pass(parts, web.id);
     await clock.settle();
     if (calls("GET", RUNS).length > before) at.push(minute);
     await clock.advance(MINUTE);
@@ -58,33 +70,34 @@ const gaps = (times: readonly number[]) => times.slice(1).map((time, n) => time 
 describe("runs of what is at rest", () => {
   it("are read ever more rarely, and at least each hour: an idle fleet must not cost a read each in every resync", async () => {
     const parts = setUp();
-    parts.known.lookAnew(parts.web.id, KEY);
-    expect(gaps(await reads(parts, 300))).toEqual([5, 10, 20, 40, 60, 60, 60]);
+    parts.known.reload(subject(parts.web.id));
+    // The request itself reads at minute 0.
+    expect(gaps([0, ...(await reads(parts, 300))])).toEqual([5, 10, 20, 40, 60, 60, 60]);
   });
 
   it("are read more often again once they have changed: what has just moved may move again", async () => {
     const parts = setUp();
-    parts.known.lookAnew(parts.web.id, KEY);
+    parts.known.reload(subject(parts.web.id));
     await reads(parts, 140);
     parts.sim.console.deployments.scale(parts.web.id, 2);
     const again = await reads(parts, 90);
     expect(gaps(again).slice(0, 2)).toEqual([5, 10]);
-    expect(parts.known.runsOf(parts.web.id, KEY)).toMatchObject([{ replicas: 2, ready: 2 }]);
+    expect(pass(parts, parts.web.id).runs?.list).toMatchObject([{ replicas: 2, ready: 2 }]);
   });
 
   it("are given as they were last known while they are read anew, and the key is queued when they are there", async () => {
     const { known, web, clock, queued, sim } = setUp();
-    known.lookAnew(web.id, KEY);
-    expect(known.runsOf(web.id, KEY)).toBeUndefined();
+    known.reload(subject(web.id));
+    expect(pass({ known }, web.id).runs).toBeUndefined();
     await clock.settle();
     expect(queued).toContain(KEY);
     sim.console.deployments.scale(web.id, 3);
     await clock.advance(RESYNC_MS);
     queued.length = 0;
-    expect(known.runsOf(web.id, KEY)).toMatchObject([{ replicas: 1 }]);
+    expect(pass({ known }, web.id).runs?.list).toMatchObject([{ replicas: 1 }]);
     await clock.settle();
     expect(queued).toEqual([KEY]);
-    expect(known.runsOf(web.id, KEY)).toMatchObject([{ replicas: 3 }]);
+    expect(pass({ known }, web.id).runs?.list).toMatchObject([{ replicas: 3 }]);
   });
 });
 
@@ -104,7 +117,7 @@ describe("after a start", () => {
     };
     const { known } = cache(clock, { request } as unknown as PaperspaceApi);
     for (let minute = 0; minute < minutes; minute++) {
-      for (let n = 0; n < FLEET; n++) known.runsOf(`d${n}`, `ns/${n}`);
+      for (let n = 0; n < FLEET; n++) pass({ known }, `d${n}`, [], `ns/${n}`);
       await clock.advance(MINUTE);
     }
     return [...minutesOfReads.values()];
@@ -133,21 +146,19 @@ describe("when the user asks for a look", () => {
   it("everything is read at once, without its turn: the runs, the project's list and the names of its secrets", async () => {
     const { known, web, clock, api, sim, calls } = setUp();
     known.inventory.subscribe(KEY, web.id);
-    known.lookAnew(web.id, KEY);
-    known.runsOf(web.id, KEY);
-    known.secrets.fetch(PROJECT, KEY);
-    known.specs.fetch(web.id, KEY);
+    known.reload(subject(web.id));
+    pass({ known }, web.id);
+    pass({ known }, web.id, [FACT.projectSecrets, FACT.specs]);
     await clock.advance(1_000);
     await api.putSecret(PROJECT, { name: "new", value: "v" }, MAY);
     sim.console.deployments.edit(web.id, { image: "nginx:2" });
     sim.calls.clear();
-    known.lookAnew(web.id, KEY);
-    // What counts as known is not asked for.
-    expect(known.runsOf(web.id, KEY)).toBeUndefined();
+    known.reload(subject(web.id));
+    // What is shown is not needed.
+    expect(pass({ known }, web.id).runs).toBeUndefined();
     expect(known.secrets.getFresh(PROJECT)).toBeUndefined();
     expect(known.specs.getFresh(web.id)).toBeUndefined();
-    known.secrets.fetch(PROJECT, KEY);
-    known.specs.fetch(web.id, KEY);
+    pass({ known }, web.id, [FACT.projectSecrets, FACT.specs]);
     await clock.advance(1_000);
     expect(known.secrets.getFresh(PROJECT)).toEqual(["new"]);
     expect(known.specs.getFresh(web.id)).toHaveLength(2);
@@ -158,7 +169,7 @@ describe("when the user asks for a look", () => {
 
   it("costs nothing of a deployment where there is none yet", async () => {
     const { known, clock, calls } = setUp();
-    known.lookAnew(undefined, KEY);
+    known.reload(subject(undefined));
     await clock.advance(1_000);
     expect(calls("GET", RUNS)).toEqual([]);
     expect(calls("GET", /projects\/p-alpha\/deployments$/)).toHaveLength(1);
@@ -188,10 +199,10 @@ describe("a project", () => {
     known.use(paperspace);
     known.inventory.subscribe(KEY, web.id);
     known.inventory.refresh(web.id);
-    known.runs.fetch(web.id, KEY);
+    pass({ known }, web.id, [FACT.runs]);
     await clock.advance(1_000);
     expect(known.inventory.get(web.id)?.item?.name).toBe("web");
-    expect(known.runs.last(web.id)).toHaveLength(1);
+    expect(known.facts(subject(web.id)).runs?.list).toHaveLength(1);
   });
 
   it("has one list for all of its objects, however many there are", async () => {
@@ -221,8 +232,8 @@ describe("former specs", () => {
     known.specs.fetch(web.id, KEY);
     known.origins.fetch(web.id, KEY);
     await clock.settle();
-    expect(images(known.specs.last(web.id))).toEqual(["three", "two", "nginx:1.27"]);
-    expect(images(known.origins.last(web.id))).toEqual(["nginx:1.27", "two"]);
+    expect(images(known.specs.get(web.id))).toEqual(["three", "two", "nginx:1.27"]);
+    expect(images(known.origins.get(web.id))).toEqual(["nginx:1.27", "two"]);
   });
 
   it("of a deployment that shows none yet are asked for anew each time: it may be just being made", async () => {
@@ -235,9 +246,46 @@ describe("former specs", () => {
     const { known } = cache(clock, { pages } as unknown as PaperspaceApi);
     known.origins.fetch("d1", KEY);
     await clock.settle();
-    known.origins.get("d1", KEY);
+    known.origins.fetchIfStale("d1", KEY);
     await clock.settle();
     expect(asked).toBe(2);
+  });
+});
+
+describe("siblings", () => {
+  it("are the deployments of the declared name in the newest list; without a list there are none to show", async () => {
+    const { known, web, clock, queued } = setUp();
+    expect(known.facts(subject(undefined)).siblings).toBeUndefined();
+    known.track(subject(undefined), [FACT.siblings]);
+    await clock.advance(1_000);
+    expect(queued).toEqual([KEY]);
+    expect(known.facts(subject(undefined)).siblings).toMatchObject({ ids: [web.id] });
+    expect(known.facts({ ...subject(undefined), name: "other" }).siblings).toMatchObject({ ids: [] });
+  });
+});
+
+describe("an observation", () => {
+  it("begins no read, whatever is missing or stale: reads begin after the decision only", async () => {
+    const { known, web, clock, sim } = setUp();
+    pass({ known }, web.id, [FACT.runs, FACT.specs, FACT.projectSecrets, FACT.siblings]);
+    await clock.advance(1_000);
+    sim.calls.clear();
+    for (let resync = 0; resync < 10; resync++) {
+      known.facts(subject(web.id));
+      known.facts(subject("d-other", "ns/other"));
+      await clock.advance(RESYNC_MS);
+    }
+    expect(sim.calls.list()).toEqual([]);
+  });
+
+  it("shows why a read failed, and when it is retried: a status must say so", async () => {
+    const { known, web, clock, sim } = setUp();
+    sim.faults.add({ match: { times: "always" }, do: { status: 503 } });
+    pass({ known }, web.id, [FACT.runs, FACT.siblings]);
+    await clock.advance(60_000);
+    const { readErrors } = known.facts(subject(web.id));
+    expect(Object.keys(readErrors).sort()).toEqual([FACT.runs, FACT.siblings]);
+    expect(readErrors.runs).toMatchObject({ kind: "Retry" });
   });
 });
 
@@ -245,30 +293,30 @@ describe("an object that is gone", () => {
   it("takes with it what was known of its deployment: another object's may be looked at by nobody", async () => {
     const { known, web, clock, calls } = setUp();
     known.inventory.subscribe(KEY, web.id);
-    known.lookAnew(web.id, KEY);
-    known.runsOf(web.id, KEY);
-    known.specs.fetch(web.id, KEY);
+    known.reload(subject(web.id));
+    pass({ known }, web.id);
+    pass({ known }, web.id, [FACT.specs]);
     await clock.advance(1_000);
     known.forget(KEY);
-    expect(known.runs.last(web.id)).toBeUndefined();
-    expect(known.specs.last(web.id)).toBeUndefined();
+    expect(known.facts(subject(web.id)).runs).toBeUndefined();
+    expect(known.specs.get(web.id)).toBeUndefined();
     expect(known.inventory.get(web.id)).toBeUndefined();
     const before = calls("GET", RUNS).length;
     // Its turn is a new one as well.
-    known.runsOf(web.id, KEY);
+    pass({ known }, web.id);
     await clock.settle();
     expect(calls("GET", RUNS)).toHaveLength(before);
   });
 
   it("leaves what another object follows, too", async () => {
     const { known, web, clock } = setUp();
-    known.lookAnew(web.id, KEY);
-    known.runsOf(web.id, KEY);
+    known.reload(subject(web.id));
+    pass({ known }, web.id);
     await clock.advance(1_000);
     known.inventory.subscribe(KEY, web.id);
     known.inventory.subscribe("ns/other", web.id);
     known.forget(KEY);
-    expect(known.runs.last(web.id) as readonly Run[]).toHaveLength(1);
+    expect(known.facts(subject(web.id)).runs?.list).toHaveLength(1);
   });
 
   it("leaves no timer behind where all is stopped", async () => {

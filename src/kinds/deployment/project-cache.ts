@@ -1,13 +1,16 @@
 /**
- * What is known of one project: its deployments from one list for all objects, their runs and former specs, and the
- * names of the project's secrets. It only reads, and only puts keys into the queue.
+ * The caches of one project: its deployments from one list for all objects, and the facts around them, each declared
+ * once. It only reads, and only puts keys into the queue.
  */
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
+import { CachedFact, type Fact, type FactDeclaration, type FactSubject, Facts } from "../facts.ts";
+import { readErrorOf } from "../failure.ts";
 import { Inventory } from "../inventory.ts";
 import { Lookup } from "../lookup.ts";
 import { AccountCache, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
 import { type Deployment, DeploymentApi, type Run, type StoredSpec, taken } from "./api.ts";
+import type { DeploymentObservation } from "./observation.ts";
 
 export interface ProjectCacheOptions extends Omit<CloudObserverOptions, "settings"> {
   settings: Pick<ObserverSettings, "resyncMs" | "gatherMs" | "rechecks">;
@@ -15,56 +18,91 @@ export interface ProjectCacheOptions extends Omit<CloudObserverOptions, "setting
   projectId: string;
 }
 
+/** What the facts of one object depend on. */
+export interface DeploymentSubject extends FactSubject {
+  /** Undefined before there is a deployment. */
+  id: string | undefined;
+  /** The name in Paperspace that is declared. */
+  name: string;
+}
+
+type Runs = NonNullable<DeploymentObservation["runs"]>;
+type Siblings = NonNullable<DeploymentObservation["siblings"]>;
+/** The part of an observation that consists of facts. */
+type ObservedFacts = Pick<DeploymentObservation, "runs" | "specs" | "projectSecrets" | "siblings">;
+
 const MINUTE_MS = 60_000;
 /** Runs of what is at rest are read ever more rarely: first after half a resync, in the end after so many. */
 const SLOW_TURNS = 6;
 /** Former specs that are searched for one to go back to; a few at the newest end are ours. */
 const SPECS = 120;
 
-export class ProjectCache extends AccountCache<Deployment> {
-  readonly runs: Lookup<readonly Run[]>;
-  /** Specs that Paperspace keeps of a deployment, newest first. */
-  readonly specs: Lookup<readonly StoredSpec[]>;
-  /** The first specs of a deployment: they tell who made it. Empty where none is shown. */
-  readonly origins: Lookup<readonly StoredSpec[]>;
-  /** Names of the project's secrets, by project id. */
-  readonly secrets: Lookup<readonly string[]>;
-  readonly #parts: ProjectCacheOptions;
-  #api: DeploymentApi;
-  /** Monotonic times from which on runs of a deployment at rest may be read for the first time. */
-  readonly #firstRuns = new Map<string, number>();
+/** The list of them, by the name that decisions need them by. */
+function factTable(options: ProjectCacheOptions, inventory: Inventory<Deployment>, api: () => DeploymentApi) {
+  const { clock, projectId, settings } = options;
+  const { resyncMs } = settings;
+  const oneMinute = () => MINUTE_MS;
+  const spread = (ms: number) => ms * (0.8 + 0.4 * clock.random());
+  const cached = <T, D = T>(declaration: FactDeclaration<DeploymentSubject, T, D>) =>
+    new CachedFact<DeploymentSubject, T, D>(options, declaration);
+  return {
+    runs: cached<readonly Run[], Runs>({
+      id: ({ id }) => id,
+      read: (id) => api().runs(id),
+      staleTimeMs: (_runs, repeats) =>
+        spread(Math.min(SLOW_TURNS * resyncMs, (resyncMs / 2) * 2 ** Math.min(repeats, 10))),
+      whenStale: "show",
+      // After a start nothing is cached of a whole fleet at rest: those first reads are spread as well.
+      firstReadMs: () => SLOW_TURNS * resyncMs * clock.random(),
+      select(list, { id = "" }, ageMs) {
+        const sameMs = clock.monotonic() - (inventory.get(id)?.sameSince ?? Number.POSITIVE_INFINITY);
+        return { list, ageMs, isNewer: ageMs <= sameMs };
+      },
+    }),
+    specs: cached<readonly StoredSpec[]>({
+      id: ({ id }) => id,
+      read: (id) => taken(api().history(id, "desc", SPECS), SPECS),
+      staleTimeMs: oneMinute,
+      whenStale: "hide",
+    }),
+    projectSecrets: cached<readonly string[]>({
+      id: () => projectId,
+      read: () => api().secrets(projectId),
+      staleTimeMs: oneMinute,
+      whenStale: "hide",
+    }),
+    siblings: namesakes(options, inventory),
+  };
+}
 
-  constructor(parts: ProjectCacheOptions, api: PaperspaceApi) {
-    const { clock, enqueue, settings, projectId, team } = parts;
-    const { resyncMs, gatherMs } = settings;
+export class ProjectCache extends AccountCache<Deployment> {
+  /** The first specs of a deployment, by which its maker is recognised. Empty where none is shown. */
+  readonly origins: Lookup<readonly StoredSpec[]>;
+  readonly #projectId: string;
+  readonly #table: ReturnType<typeof factTable>;
+  readonly #facts: Facts<DeploymentSubject, ObservedFacts>;
+  #api: DeploymentApi;
+
+  constructor(options: ProjectCacheOptions, api: PaperspaceApi) {
+    const { clock, enqueue, logger, settings, projectId, team } = options;
+    const { resyncMs, rechecks } = settings;
     const name = `deployments of team ${team}, project ${projectId}`;
     const sourceOf = (any: PaperspaceApi) => {
       const calls = new DeploymentApi(any);
       return { list: () => calls.list(projectId), get: (id: string) => calls.get(id) };
     };
-    const inventory = { name, clock, logger: parts.logger, settings: { resyncMs, gatherMs }, enqueue };
-    super(new Inventory<Deployment>(inventory, sourceOf(api)), sourceOf);
-    this.#parts = parts;
+    const inventory = new Inventory<Deployment>({ name, clock, logger, settings, enqueue }, sourceOf(api));
+    super(inventory, sourceOf);
+    this.#projectId = projectId;
     this.#api = new DeploymentApi(api);
-    const lookup = <T>(read: (id: string) => Promise<T>, maxAgeMs: (value: T, repeats: number) => number) =>
-      new Lookup<T>({ clock, enqueue, read, maxAgeMs });
-    this.runs = lookup<readonly Run[]>(
-      (id) => this.#api.runs(id),
-      (_runs, repeats) =>
-        this.#spread(Math.min(SLOW_TURNS * resyncMs, (resyncMs / 2) * 2 ** Math.min(repeats, 10))),
-    );
-    this.specs = lookup(
-      (id) => taken(this.#api.history(id, "desc", SPECS), SPECS),
-      () => MINUTE_MS,
-    );
-    this.origins = lookup(
-      (id) => firstSpecs(this.#api, id),
-      ([origin]) => (origin ? resyncMs : 0),
-    );
-    this.secrets = lookup(
-      () => this.#api.secrets(projectId),
-      () => MINUTE_MS,
-    );
+    this.#table = factTable(options, inventory, () => this.#api);
+    this.#facts = new Facts(this.#table, (error) => readErrorOf(error, rechecks));
+    this.origins = new Lookup({
+      clock,
+      enqueue,
+      read: (id) => firstSpecs(this.#api, id),
+      staleTimeMs: ([origin]) => (origin ? resyncMs : 0),
+    });
   }
 
   override use(api: PaperspaceApi): void {
@@ -72,52 +110,72 @@ export class ProjectCache extends AccountCache<Deployment> {
     this.#api = new DeploymentApi(api);
   }
 
-  /** The API says that there is no such project. */
+  /** The API answers that there is no such project. */
   get isMissing(): boolean {
     const { listError } = this.inventory;
     return listError instanceof PaperspaceError && listError.code === "PS_NOT_FOUND";
   }
 
-  /**
-   * Runs as far as they are known; what is old is read again. After a start nothing is known of a whole fleet at rest:
-   * those first reads are spread as well.
-   */
-  runsOf(id: string, key: string): readonly Run[] | undefined {
-    const known = this.runs.get(id, key);
-    if (known) return known;
-    const now = this.#parts.clock.monotonic();
-    const due =
-      this.#firstRuns.get(id) ??
-      now + SLOW_TURNS * this.#parts.settings.resyncMs * this.#parts.clock.random();
-    this.#firstRuns.set(id, due);
-    if (now >= due) this.runs.fetch(id, key);
-    return undefined;
+  /** Names of the project's secrets, by project id. */
+  get secrets(): Lookup<readonly string[]> {
+    return this.#table.projectSecrets.cache;
   }
 
-  /** Whatever is known is old, because the user says so. */
-  lookAnew(id: string | undefined, key: string): void {
-    this.secrets.invalidate(this.#parts.projectId);
-    this.inventory.refreshList(key);
-    if (id === undefined) return;
-    this.runs.invalidate(id);
-    this.specs.invalidate(id);
-    this.#firstRuns.set(id, 0);
-    this.inventory.refresh(id);
+  /** Specs that Paperspace keeps of a deployment, newest first. */
+  get specs(): Lookup<readonly StoredSpec[]> {
+    return this.#table.specs.cache;
+  }
+
+  /** Milliseconds since the names of the project's secrets were read; infinite where they never were. */
+  get secretsAgeMs(): number {
+    return this.secrets.ageMs(this.#projectId) ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** What is cached of the facts, and why the last reads failed. Begins no read. */
+  facts(subject: DeploymentSubject): ObservedFacts & Pick<DeploymentObservation, "readErrors"> {
+    return { ...this.#facts.data(subject), readErrors: this.#facts.readErrors(subject) };
+  }
+
+  /** Begins the reads that the decision needs, and those that are due; the subject's key is queued after each. */
+  track(subject: DeploymentSubject, needs: readonly string[] | undefined): void {
+    this.#facts.track(subject, needs);
+  }
+
+  /** The user asks for it: invalidates all of them for this object, and reads again what was shown. */
+  reload(subject: DeploymentSubject): void {
+    this.#facts.reload(subject);
   }
 
   override forget(key: string): void {
     const id = this.inventory.unsubscribe(key);
     if (id === undefined) return;
-    for (const lookup of [this.runs, this.specs, this.origins]) lookup.invalidate(id);
-    this.#firstRuns.delete(id);
-  }
-
-  #spread(ms: number): number {
-    return ms * (0.8 + 0.4 * this.#parts.clock.random());
+    this.#facts.invalidate(id);
+    this.origins.invalidate(id);
   }
 }
 
-/** As many as tell who made it: its first, and whether the next one is the same once more. */
+/** Deployments of the declared name, of the lists that the inventory makes. */
+function namesakes(
+  { clock }: ProjectCacheOptions,
+  inventory: Inventory<Deployment>,
+): Fact<DeploymentSubject, Siblings> {
+  const list = ({ key }: DeploymentSubject) => inventory.refreshList(key);
+  return {
+    data({ name }) {
+      const { lists } = inventory;
+      const { newest } = lists;
+      return newest > 0 ? { ids: lists.idsNamed(name, newest), ageMs: clock.now() - newest } : undefined;
+    },
+    error() {
+      const { listError } = inventory;
+      return listError === undefined ? undefined : { error: listError, retryInMs: 0 };
+    },
+    fetch: list,
+    reload: list,
+  };
+}
+
+/** As many as show who made it: its first, and whether the next one is the same once more. */
 export function firstSpecs(api: DeploymentApi, id: string): Promise<readonly StoredSpec[]> {
   return taken(api.history(id, "asc", 2), 2);
 }

@@ -261,7 +261,7 @@ describe("reading", () => {
     await secret({ token: VALUE, other: "else" });
     const two = { ...fromSecret(), basicAuthSecretRef: { name: "hub", key: "other" } };
     expect(ask(object(two))).toEqual({ state: "unknown" });
-    references.desired("ns/b", object(fromSecret(), { uid: "uid-2" }), "b");
+    references.fetchStale("ns/b", object(fromSecret(), { uid: "uid-2" }));
     await clock.settle();
     expect(queued.sort()).toEqual(["ns/b", KEY]);
     expect(ask(object(two)).state).toBe("known");
@@ -308,7 +308,7 @@ describe("reading", () => {
     await secret({ token: VALUE });
     const before = await known(object(fromSecret()));
     await rotate({ token: "hunter3" });
-    references.lookAnew(object(fromSecret()));
+    references.invalidate(object(fromSecret()));
     expect(ask(object(fromSecret())).state).toBe("unknown");
     expect((await known(object(fromSecret()))).hash).not.toBe(before.hash);
   });
@@ -345,6 +345,14 @@ describe("reading", () => {
       state: "unknown",
       readError: { message: expect.stringContaining("secrets is forbidden") },
     });
+  });
+
+  it("is begun by no observation: looking at the configuration costs nothing", async () => {
+    const { secret, clock, references, reads } = setUp();
+    await secret({ token: VALUE });
+    expect(references.desired(object(fromSecret()), "web")).toEqual({ state: "unknown" });
+    await clock.settle();
+    expect(reads()).toEqual([]);
   });
 
   it("needs none where nothing is referred to", async () => {

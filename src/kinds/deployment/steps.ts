@@ -178,7 +178,7 @@ async function putSecret(
   try {
     const { answeredAt } = await api.putSecret(projectId, { name, value }, { gate });
     // Others may have been stored meanwhile.
-    const known = projectSecrets.last(projectId);
+    const known = projectSecrets.get(projectId);
     if (known) projectSecrets.set(projectId, [...known.filter((other) => other !== name), name], answeredAt);
   } catch (error) {
     projectSecrets.invalidate(projectId);

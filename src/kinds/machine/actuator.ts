@@ -56,7 +56,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
     const answer = await new MachineApi(account.api).create(createBody(object.spec, attempt.name), { gate });
     const { id } = answer.body.data;
     inventory.subscribe(key, id);
-    inventory.lists.made(id, this.#options.clock.now());
+    inventory.lists.recordCreated(id, this.#options.clock.now());
     return { id, ...accepted(answer, { ...memory, operation }, REASON.Creating, { inventory }) };
   }
 
@@ -90,7 +90,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
   ): Result {
     const { memory } = observation;
     if (error instanceof PaperspaceError && step.of !== undefined)
-      this.#observer.at(account).relatedFacts.lookAnew(record?.id);
+      this.#observer.at(account).relatedFacts.invalidate(record?.id);
     if (step.do === "writeDesktop" || step.do === "removeDesktop") return this.#withoutRights(error, memory);
     if (!(error instanceof PaperspaceError)) throw error;
     const { code, message } = error;

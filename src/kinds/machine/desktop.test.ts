@@ -49,14 +49,15 @@ function setUp() {
       type: "Opaque",
       data: base64({ password: "theirs" }),
     });
-  /** As the passes of an object do it: asks until it is known. */
-  const judge = async (desktop: Desktop | null | undefined, of = object()) => {
-    if (desktops.judge(KEY, of, desktop) === undefined) desktops.ask(KEY, of);
+  /** As the passes of an object do it: fetched where it is missing, refetched where it is stale. */
+  const compare = async (desktop: Desktop | null | undefined, of = object()) => {
+    if (desktops.compare(of, desktop) === undefined) desktops.fetch(KEY, of);
+    else desktops.refetch(KEY, of);
     await clock.settle();
-    return desktops.judge(KEY, of, desktop);
+    return desktops.compare(of, desktop);
   };
   const calls = (method: string) => kube.calls.filter((call) => call.method === method);
-  return { clock, kube, secrets, queued, desktops, find, read, foreign, judge, calls };
+  return { clock, kube, secrets, queued, desktops, find, read, foreign, compare, calls };
 }
 
 type StoredSecret = Awaited<ReturnType<ReturnType<typeof secretsOf>["get"]>>;
@@ -91,10 +92,10 @@ describe("the Secret", () => {
   });
 
   it("loses as well what somebody else has put into it: it is to be taken as it is", async () => {
-    const { desktops, secrets, read, judge } = setUp();
+    const { desktops, secrets, read, compare } = setUp();
     await desktops.write(object(), VNC);
     await secrets.mergePatch("ns", "access", { data: base64({ extra: "x" }) });
-    expect(await judge(VNC)).toBe("stale");
+    expect(await compare(VNC)).toBe("stale");
     await desktops.write(object(), VNC);
     expect(read()).toEqual(VNC);
   });
@@ -152,10 +153,10 @@ describe("a Secret that is not the object's", () => {
   it.each(cases)(
     "is neither changed nor deleted when it %s: the name may be anybody's",
     async (_, metadata) => {
-      const { desktops, foreign, judge, find, calls } = setUp();
+      const { desktops, foreign, compare, find, calls } = setUp();
       await foreign(metadata);
       const before = find();
-      expect(await judge(VNC)).toBe("taken");
+      expect(await compare(VNC)).toBe("taken");
       await desktops.write(object(), VNC);
       await desktops.remove(object(), "access");
       expect(find()).toEqual(before);
@@ -164,12 +165,12 @@ describe("a Secret that is not the object's", () => {
   );
 
   it("is our own once it is gone and made anew", async () => {
-    const { desktops, secrets, foreign, judge, read } = setUp();
+    const { desktops, secrets, foreign, compare, read } = setUp();
     await foreign();
-    expect(await judge(VNC)).toBe("taken");
+    expect(await compare(VNC)).toBe("taken");
     await secrets.delete("ns", "access");
     await desktops.write(object(), VNC);
-    expect(await judge(VNC)).toBe("current");
+    expect(await compare(VNC)).toBe("current");
     expect(read()).toEqual(VNC);
   });
 });
@@ -185,11 +186,11 @@ describe("removing", () => {
   });
 
   it("makes nothing known of it, so that one that is wanted again is made again", async () => {
-    const { desktops, judge } = setUp();
+    const { desktops, compare } = setUp();
     await desktops.write(object(), VNC);
-    expect(await judge(VNC)).toBe("current");
+    expect(await compare(VNC)).toBe("current");
     await desktops.remove(object(), "access");
-    expect(await judge(VNC)).toBe("stale");
+    expect(await compare(VNC)).toBe("stale");
   });
 
   it("is done where there is none", async () => {
@@ -223,60 +224,60 @@ describe("removing", () => {
   });
 });
 
-describe("judging", () => {
+describe("comparing", () => {
   it("is put off while either side is unknown, and needs no Secret where there is no desktop", async () => {
-    const { judge, calls } = setUp();
-    expect(await judge(undefined)).toBeUndefined();
-    expect(await judge(null)).toBe("none");
-    expect(await judge(VNC)).toBe("stale");
+    const { compare, calls } = setUp();
+    expect(await compare(undefined)).toBeUndefined();
+    expect(await compare(null)).toBe("none");
+    expect(await compare(VNC)).toBe("stale");
     expect(calls("GET").length).toBeLessThanOrEqual(2);
   });
 
   it("sees a new password at once, and reads the Secret seldom: what we wrote is ours to know", async () => {
-    const { clock, desktops, judge, calls, queued } = setUp();
+    const { clock, desktops, compare, calls, queued } = setUp();
     await desktops.write(object(), VNC);
-    expect(await judge(VNC)).toBe("current");
+    expect(await compare(VNC)).toBe("current");
     expect(queued).toEqual([KEY]);
     const reads = calls("GET").length;
     for (let minute = 0; minute < 50; minute++) {
-      expect(await judge(VNC)).toBe("current");
+      expect(await compare(VNC)).toBe("current");
       await clock.advance(60_000);
     }
     expect(calls("GET")).toHaveLength(reads);
-    expect(await judge({ ...VNC, password: "new" })).toBe("stale");
+    expect(await compare({ ...VNC, password: "new" })).toBe("stale");
   });
 
   it("notices within some resyncs that the Secret was changed or deleted", async () => {
-    const { clock, desktops, secrets, judge } = setUp();
+    const { clock, desktops, secrets, compare } = setUp();
     await desktops.write(object(), VNC);
-    expect(await judge(VNC)).toBe("current");
+    expect(await compare(VNC)).toBe("current");
     await secrets.delete("ns", "access");
     await clock.advance(6 * RESYNC_MS);
-    await judge(VNC);
-    expect(await judge(VNC)).toBe("stale");
+    await compare(VNC);
+    expect(await compare(VNC)).toBe("stale");
   });
 
   it("looks again after each write, also after one that failed: it may have taken effect", async () => {
-    const { kube, desktops, judge } = setUp();
-    expect(await judge(VNC)).toBe("stale");
+    const { kube, desktops, compare } = setUp();
+    expect(await compare(VNC)).toBe("stale");
     kube.intercept = ({ method }) => (method === "POST" ? { fail: "after" } : undefined);
     await expect(desktops.write(object(), VNC)).rejects.toThrow();
-    expect(desktops.judge(KEY, object(), VNC)).toBeUndefined();
-    expect(await judge(VNC)).toBe("current");
+    expect(desktops.compare(object(), VNC)).toBeUndefined();
+    expect(await compare(VNC)).toBe("current");
   });
 
   it("says why it cannot, where the cluster does not let the Secret be read", async () => {
-    const { kube, desktops, judge } = setUp();
+    const { kube, desktops, compare } = setUp();
     kube.intercept = () => ({ fail: "before" });
-    expect(await judge(VNC)).toBeUndefined();
-    expect(desktops.readError(object())).toMatchObject({ code: "KUBE_UNREACHABLE" });
-    expect(desktops.readError(object("other"))).toBeUndefined();
+    expect(await compare(VNC)).toBeUndefined();
+    expect(desktops.error(object())?.error).toMatchObject({ code: "KUBE_UNREACHABLE" });
+    expect(desktops.error(object("other"))).toBeUndefined();
   });
 });
 
 describe("the password", () => {
   it("goes into the Secret and nowhere else: not into an error, whatever fails, nor into what can be printed", async () => {
-    const { kube, desktops, judge, find } = setUp();
+    const { kube, desktops, compare, find } = setUp();
     const shown: unknown[] = [];
     const spelled = base64({ password: PASSWORD }).password ?? "";
     const attempt = async (write: () => Promise<void>) => {
@@ -288,11 +289,11 @@ describe("the password", () => {
         await attempt(() => desktops.write(object(), VNC));
         await attempt(() => desktops.write(object(), { ...VNC, port: method }));
         await attempt(() => desktops.remove(object(), "access"));
-        shown.push(await judge(VNC), desktops.readError(object()));
+        shown.push(await compare(VNC), desktops.error(object()));
       }
     kube.intercept = () => undefined;
     await desktops.write(object(), VNC);
-    shown.push(await judge(VNC), desktops, object());
+    shown.push(await compare(VNC), desktops, object());
     const text = JSON.stringify(shown);
     expect(shown.length).toBeGreaterThan(16);
     expect(text).not.toContain(PASSWORD);

@@ -1,12 +1,12 @@
 /**
- * The Secret that tells how to reach a machine's desktop. It is owned by the object, so that it goes with it; what is in
- * it goes nowhere else, neither into status nor into logs or events.
+ * The Secret with the access to a machine's desktop. It is owned by the object, so that garbage collection takes it with
+ * the object; what is in it goes nowhere else, neither into status nor into logs or events.
  */
 import type { Clock } from "../../base/clock.ts";
-import { isForbidden, isNotFound } from "../../kube/errors.ts";
+import { isNotFound } from "../../kube/errors.ts";
 import type { Resource, Secret } from "../../kube/resource.ts";
 import { DUE } from "../../reconcile/decision.ts";
-import { Lookup } from "../lookup.ts";
+import { controllerUid, type KubeRef, KubeRefs } from "../kube-refs.ts";
 import type { DesktopFact } from "./observation.ts";
 import type { Desktop } from "./related-api.ts";
 import { machineDefinition, type PaperspaceMachine } from "./types.ts";
@@ -18,65 +18,65 @@ export interface DesktopSecretsParts {
   enqueue(key: string): void;
 }
 
-/** What a Secret holds of interest; null where there is none, a word where we may not look. */
-type Held = { owner: string | undefined; data: Record<string, string> } | "forbidden" | null;
-
-/** A Secret that somebody else changed or deleted is noticed after so many resyncs. */
+/** A Secret that another actor changed or deleted is noticed after so many resyncs. */
 const SLOW_TURNS = 6;
 
 export class DesktopSecrets {
   readonly #parts: DesktopSecretsParts;
-  /** By "namespace/name". */
-  readonly #backingOff: Lookup<Held>;
+  readonly #refs: KubeRefs;
 
   constructor(parts: DesktopSecretsParts) {
+    const { resyncMs, ...others } = parts;
     this.#parts = parts;
-    this.#backingOff = new Lookup<Held>({
-      clock: parts.clock,
-      enqueue: parts.enqueue,
-      read: (id) => this.#read(id),
-      maxAgeMs: (backingOff) => (backingOff === "forbidden" ? DUE : SLOW_TURNS) * parts.resyncMs,
+    this.#refs = new KubeRefs({
+      ...others,
+      forbiddenIs: "content",
+      staleTimeMs: ({ state }) => (state === "forbidden" ? DUE : SLOW_TURNS) * resyncMs,
     });
   }
 
-  /** How the Secret compares to what the API says; undefined where one of them is not known. */
-  judge(
-    key: string,
-    object: PaperspaceMachine,
-    desktop: Desktop | null | undefined,
-  ): DesktopFact | undefined {
+  /** How the Secret compares to what the API answered; undefined where one of them is missing. Begins no read. */
+  compare(object: PaperspaceMachine, desktop: Desktop | null | undefined): DesktopFact | undefined {
     if (desktop === undefined) return undefined;
     if (desktop === null) return "none";
-    const backingOff = this.#backingOff.get(idOf(object), key);
-    if (backingOff === undefined || backingOff === "forbidden") return backingOff;
-    if (backingOff === null) return "stale";
-    if (backingOff.owner !== object.metadata.uid) return "taken";
-    return sameData(backingOff.data, dataOf(desktop)) ? "current" : "stale";
+    const content = this.#refs.get(refOf(object));
+    if (content === undefined) return undefined;
+    if (content.state === "forbidden") return "forbidden";
+    if (content.state === "notFound") return "stale";
+    if (content.owner !== object.metadata.uid) return "taken";
+    return sameData(content.values, dataOf(desktop)) ? "current" : "stale";
   }
 
-  ask(key: string, object: PaperspaceMachine): void {
-    this.#backingOff.fetch(idOf(object), key);
+  /** Reads it, and queues the key then. */
+  fetch(key: string, object: PaperspaceMachine): void {
+    this.#refs.fetch(refOf(object), key);
   }
 
-  readError(object: PaperspaceMachine): unknown {
-    return this.#backingOff.readError(idOf(object));
+  /** As `fetch`, where it was read before and is stale. */
+  refetch(key: string, object: PaperspaceMachine): void {
+    if (this.#refs.get(refOf(object))) this.#refs.fetchIfStale(refOf(object), key);
+  }
+
+  /** Why the last read failed, and the milliseconds until the next is made; undefined once one succeeds. */
+  error(object: PaperspaceMachine): { error: unknown; retryInMs: number } | undefined {
+    const error = this.#refs.error(refOf(object));
+    return error === undefined ? undefined : { error, retryInMs: this.#refs.retryInMs(refOf(object)) };
   }
 
   /** Makes it, or brings it up to date; one that is not the object's is left alone. */
   async write(object: PaperspaceMachine, desktop: Desktop): Promise<void> {
-    const { namespace = "" } = object.metadata;
-    const id = idOf(object);
-    const name = nameOf(object);
+    const ref = refOf(object);
+    const { namespace, name } = ref;
     const data = encoded(dataOf(desktop));
-    // Whatever comes of it, what was known of the Secret is old.
-    this.#backingOff.invalidate(id);
+    // Whatever comes of it, what was read of the Secret may be of before.
+    this.#refs.invalidate(ref);
     const there = await this.#get(namespace, name);
     if (!there) {
       const metadata = { name, namespace, labels: LABELS, ownerReferences: [ownerReference(object)] };
       await this.#parts.secrets.create(namespace, { metadata, type: "Opaque", data });
       return;
     }
-    if (ownerOf(there) !== object.metadata.uid) return;
+    if (controllerUid(there) !== object.metadata.uid) return;
     const { uid, resourceVersion } = there.metadata;
     const gone = Object.keys(there.data ?? {}).filter((field) => !(field in data));
     const patch = {
@@ -86,12 +86,12 @@ export class DesktopSecrets {
     await this.#parts.secrets.mergePatch(namespace, name, patch);
   }
 
-  /** Takes it away where it is the object's own; throws where it changed meanwhile, since it is still there then. */
+  /** Deletes it where it is the object's own; throws where it changed meanwhile, since it is still there then. */
   async remove(object: PaperspaceMachine, name: string): Promise<void> {
     const { namespace = "", uid: owner } = object.metadata;
-    this.#backingOff.invalidate(`${namespace}/${name}`);
+    this.#refs.invalidate({ kind: "Secret", namespace, name });
     const there = await this.#get(namespace, name);
-    if (!there || ownerOf(there) !== owner) return;
+    if (!there || controllerUid(there) !== owner) return;
     const { uid, resourceVersion } = there.metadata;
     try {
       await this.#parts.secrets.delete(namespace, name, {
@@ -100,17 +100,6 @@ export class DesktopSecrets {
       });
     } catch (error) {
       if (!isNotFound(error)) throw error;
-    }
-  }
-
-  async #read(id: string): Promise<Held> {
-    const [namespace = "", name = ""] = id.split("/");
-    try {
-      const secret = await this.#get(namespace, name);
-      return secret ? { owner: ownerOf(secret), data: decoded(secret.data ?? {}) } : null;
-    } catch (error) {
-      if (isForbidden(error)) return "forbidden";
-      throw error;
     }
   }
 
@@ -126,12 +115,8 @@ export class DesktopSecrets {
 
 const LABELS = { "app.kubernetes.io/managed-by": "paperspace-operator" };
 
-function nameOf({ spec }: PaperspaceMachine): string {
-  return spec.desktopSecretRef?.name ?? "";
-}
-
-function idOf(object: PaperspaceMachine): string {
-  return `${object.metadata.namespace ?? ""}/${nameOf(object)}`;
+function refOf({ metadata, spec }: PaperspaceMachine): KubeRef {
+  return { kind: "Secret", namespace: metadata.namespace ?? "", name: spec.desktopSecretRef?.name ?? "" };
 }
 
 /** The cluster's garbage collector takes the Secret with the object. */
@@ -146,27 +131,16 @@ function ownerReference({ metadata }: PaperspaceMachine) {
   };
 }
 
-function ownerOf({ metadata }: Secret): string | undefined {
-  return metadata.ownerReferences?.find(({ controller }) => controller)?.uid;
-}
-
 function dataOf(desktop: Desktop): Record<string, string> {
   return { ...desktop };
 }
 
-function sameData(a: Record<string, string>, b: Record<string, string>): boolean {
+function sameData(a: Readonly<Record<string, string | undefined>>, b: Record<string, string>): boolean {
   const fields = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return [...fields].every((field) => a[field] === b[field]);
+  return [...fields].every((field) => Object.hasOwn(b, field) && a[field] === b[field]);
 }
 
 function encoded(data: Record<string, string>): Record<string, string> {
-  return mapped(data, (value) => Buffer.from(value).toString("base64"));
-}
-
-function decoded(data: Record<string, string>): Record<string, string> {
-  return mapped(data, (value) => Buffer.from(value, "base64").toString("utf8"));
-}
-
-function mapped(data: Record<string, string>, change: (value: string) => string): Record<string, string> {
-  return Object.fromEntries(Object.entries(data).map(([field, value]) => [field, change(value)]));
+  const base64 = (value: string) => Buffer.from(value).toString("base64");
+  return Object.fromEntries(Object.entries(data).map(([field, value]) => [field, base64(value)]));
 }

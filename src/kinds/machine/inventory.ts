@@ -1,18 +1,19 @@
 /**
- * The machines of a team and their events, which tell of each other: an event is a reason to look at its machine, and a
- * machine that changed is a reason to read events. How looks are done is in ../inventory.ts.
+ * The machines of a team and their events: an event is a reason to refresh its machine, and a machine that changed is a
+ * reason to read events. How machines are read is in ../inventory.ts, how events are in ../event-log.ts.
  */
 import type { Logger } from "pino";
 import type { Clock } from "../../base/clock.ts";
+import { EventLog } from "../event-log.ts";
 import { Inventory } from "../inventory.ts";
 import type { Machine, MachineApi, MachineEvent } from "./api.ts";
-import { EventLog } from "./event-log.ts";
+import { eventFact } from "./operation.ts";
 
 /** All in milliseconds. */
 export interface InventorySettings {
   resyncMs: number;
   eventPollMs: number;
-  /** How long looks are gathered before they are done together. */
+  /** How long refreshes are gathered before they are done together. */
   gatherMs: number;
 }
 
@@ -26,30 +27,32 @@ export interface MachineInventoryParts {
 }
 
 export class MachineInventory extends Inventory<Machine> {
-  readonly events: EventLog;
+  readonly events: EventLog<MachineEvent>;
   #api: MachineApi;
 
   constructor(parts: MachineInventoryParts, api: MachineApi) {
     const logger = parts.logger.child({ team: parts.team });
     super({ ...parts, logger, name: "machines" }, api, {
-      // Whatever it was, it may have been somebody else's doing, which events tell.
+      // It may have been another actor's doing, which only events show.
       changed: () => this.events.catchUp(),
       unsubscribed: (key, id) => {
         this.events.untrack(key);
         if (id !== undefined) this.events.forget(id);
       },
-      // An event that nobody waits for, such as a snapshot's, is looked after now and then.
+      // An event that no key waits for, such as a snapshot's, is read again with each resync until it ends.
       resync: () => {
         if (this.events.unfinished) this.events.catchUp();
       },
     });
     this.#api = api;
-    this.events = new EventLog({
+    this.events = new EventLog<MachineEvent>({
       api: () => this.#api,
       clock: parts.clock,
       pollMs: parts.settings.eventPollMs,
-      heard: (event) => this.#heard(event),
-      isFollowed: (machineId) => this.isSubscribed(machineId),
+      resourceOf: ({ machineId }) => machineId,
+      isPending: (event) => eventFact(event).state === "pending",
+      changed: (event) => this.#refreshMachineOf(event),
+      isSubscribed: (machineId) => this.isSubscribed(machineId),
       failed: (error) => logger.warn({ err: error }, "machine events cannot be read"),
     });
   }
@@ -65,8 +68,7 @@ export class MachineInventory extends Inventory<Machine> {
     this.events.stop();
   }
 
-  /** News of a machine: it is worth a look. */
-  #heard({ machineId: id }: MachineEvent): void {
+  #refreshMachineOf({ machineId: id }: MachineEvent): void {
     if (id && this.isSubscribed(id)) this.refresh(id);
   }
 }

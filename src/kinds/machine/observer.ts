@@ -1,6 +1,6 @@
 /**
- * Turns what is known into views: of the machine itself, of its events, and of what lies around it. It asks for a look
- * where too little is known; it never writes and never decides.
+ * Observes a machine from the caches: the machine itself, its events, and the facts around it; and begins the reads that
+ * its decision needs. It never writes and never decides.
  */
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
 import type { Decision } from "../../reconcile/decision.ts";
@@ -25,16 +25,14 @@ import { MachineInventory } from "./inventory.ts";
 import {
   AWAIT_CAPACITY,
   type EventFact,
-  FACT,
   type MachineLimits,
   type MachineMemory,
   type MachineObservation,
   type MachineStep,
-  type Related,
   TO_RESIZE,
 } from "./observation.ts";
 import { eventFact } from "./operation.ts";
-import { RelatedFacts } from "./related.ts";
+import { type MachineSubject, RelatedFacts } from "./related.ts";
 import { RelatedApi } from "./related-api.ts";
 import type { Deadlines } from "./steps.ts";
 import type { PaperspaceMachine } from "./types.ts";
@@ -53,13 +51,13 @@ export interface MachineObserverOptions extends CloudObserverOptions {
   isRecorded(id: string): boolean;
 }
 
-/** What is known of one team. */
+/** The caches of one team. */
 class TeamCache extends AccountCache<Machine, MachineInventory> {
   readonly relatedFacts: RelatedFacts;
 
   constructor(
     { team, api }: PaperspaceAccount,
-    { clock, logger, settings, enqueue }: MachineObserverOptions,
+    { clock, logger, settings, enqueue, desktops }: MachineObserverOptions,
   ) {
     super(
       new MachineInventory({ team, clock, logger, settings, enqueue }, new MachineApi(api)),
@@ -72,6 +70,8 @@ class TeamCache extends AccountCache<Machine, MachineInventory> {
         clock,
         resyncMs,
         recheckMs: rechecks.recheckMs,
+        inventory: this.inventory,
+        desktops,
         enqueue,
         readErrorOf: (error) => readErrorOf(error, rechecks),
       },
@@ -121,97 +121,70 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     };
     const team = this.cacheFor(facts, context);
     if (!account || !team) return observation;
+    const { inventory, relatedFacts } = team;
     const id = idOf(facts.identity);
-    if (id !== undefined) this.#watch(observation, id, context, team);
-    observation.related = this.#related(observation, id, context, account);
-    observation.leaks = this.#leaks(observation, id, context, team.inventory);
+    if (id !== undefined) {
+      const { operation } = memory;
+      if (operation) observation.event = eventOf(inventory, operation, inventory.get(id));
+      const resource = this.locate(observation, team);
+      observation.resource =
+        resource.state === "present" ? { state: "present", machine: resource.item } : resource;
+      observation.history = inventory.events.of(id);
+    }
+    observation.related = relatedFacts.related(subjectOf(observation, context, account));
+    observation.leaks = this.#leaks(observation, id, context, inventory);
     return observation;
   }
 
   override track(
-    { key, account, record, object }: MachineContext,
-    _observation: MachineObservation,
+    context: MachineContext,
+    observation: MachineObservation,
     decision: Decision<MachineStep, MachineMemory>,
   ): void {
-    for (const { inventory } of this.all()) inventory.events.untrack(key);
-    if (!account) return;
-    const { inventory, relatedFacts } = this.at(account);
+    const { key, account, record, object } = context;
+    const team = this.cacheFor(observation, context);
+    for (const other of this.all()) {
+      other.inventory.events.untrack(key);
+      if (team && other !== team) other.relatedFacts.release(key);
+    }
+    if (!account || !team) return;
+    const { inventory, relatedFacts } = team;
     const { operation } = decision.memory;
-    // What is still under way: after this pass none may come for long, and events would be polled.
-    const awaited = operation && operation.intent !== AWAIT_CAPACITY;
-    if (awaited && record?.team === account.team) inventory.events.track(key, operation.eventId);
+    const awaited = operation && operation.intent !== AWAIT_CAPACITY ? operation : undefined;
     // A machine that comes up anew may be reached in another way.
-    if (awaited && record && operation.intent !== "Delete") relatedFacts.desktops.invalidate(record.id);
-    // Noted before it is sent, for others are deciding meanwhile.
+    if (awaited && record && awaited.intent !== "Delete") relatedFacts.forgetDesktop(record.id);
+    this.#recall(context, observation, inventory);
+    super.track(context, observation, decision);
+    // What is still under way: after this pass none may come for long, and events would be polled.
+    if (awaited && record) inventory.events.track(key, awaited.eventId);
+    // Noted before it is sent, for other objects are decided on meanwhile.
     if (takesHardware(decision.step)) relatedFacts.take(key, object.spec.machineType, object.spec.region);
     else if (!awaited) relatedFacts.release(key);
-    const needs = decision.needs ?? [];
-    relatedFacts.ask(key, object.spec, record?.id, needs);
-    if (needs.includes(FACT.machines)) inventory.refreshAnyList(key);
-    if (needs.includes(FACT.desktop)) this.#parts.desktops.ask(key, object);
+    relatedFacts.track(subjectOf(observation, context, account), decision.needs);
   }
 
-  protected override invalidate(team: TeamCache, id: string | undefined, context: MachineContext): void {
-    team.relatedFacts.lookAnew(id);
-    super.invalidate(team, id, context);
+  protected override reload(team: TeamCache, context: MachineContext, observation: MachineObservation): void {
+    super.reload(team, context, observation);
+    const { account } = context;
+    if (account) team.relatedFacts.reload(subjectOf(observation, context, account));
   }
 
-  /** What is known of the machine itself, and of what happens to it. */
-  #watch(
-    observation: MachineObservation,
-    id: string,
+  /** Events of a machine that is new here: from status, or from the API where status has none. */
+  #recall(
     { key, object }: MachineContext,
-    team: TeamCache,
+    { identity, history }: MachineObservation,
+    inventory: MachineInventory,
   ): void {
-    const { inventory } = team;
+    const { events } = inventory;
+    const id = idOf(identity);
+    if (id === undefined) return;
     const shown = object.status?.lastEvents;
-    if (inventory.subscribe(key, id) && shown) inventory.events.seed(remembered(shown, id));
-    if (observation.memory.operation)
-      observation.event = eventOf(inventory, observation.memory.operation, inventory.get(id));
-    const resource = this.locate(observation, key, team);
-    observation.resource =
-      resource.state === "present" ? { state: "present", machine: resource.item } : resource;
-    observation.history = inventory.events.of(id);
-    const recorded = observation.identity.state === "ours";
-    if (recorded && !shown && observation.history.length === 0)
-      inventory.events.recall(id, () => this.#parts.enqueue(key));
+    if (inventory.subscribe(key, id) && shown) events.seed(remembered(shown, id));
+    if (identity.state === "ours" && !shown && history.length === 0)
+      events.recall(id, () => this.#parts.enqueue(key));
   }
 
-  #related(
-    observation: MachineObservation,
-    id: string | undefined,
-    { key, object }: MachineContext,
-    account: PaperspaceAccount,
-  ): Related {
-    const { inventory, relatedFacts } = this.at(account);
-    const { desktops, clock, settings } = this.#parts;
-    const { spec } = object;
-    const type =
-      observation.resource.state === "present" ? observation.resource.machine.machineType : undefined;
-    const types = type ? [spec.machineType, type] : [spec.machineType];
-    const related: Related = relatedFacts.related(key, spec, id, types);
-    const { count, newest } = inventory.lists;
-    const most = account.maxMachines;
-    // What speaks against a create must be of now; what does not, may be old: the API has the last word.
-    const isNew = count !== undefined && (count < most || clock.now() - newest < settings.rechecks.recheckMs);
-    // A quota is a hint like the others: where it cannot be told, the attempt decides.
-    const open =
-      most === Number.POSITIVE_INFINITY || (count === undefined && inventory.listError !== undefined);
-    const machines = open ? { count: 0, most } : isNew ? { count, most } : undefined;
-    if (id === undefined || !spec.desktopSecretRef) return { ...related, ...(machines && { machines }) };
-    const desktop = desktops.judge(key, object, relatedFacts.desktops.get(id, key));
-    const error = desktops.readError(object);
-    const readErrors: Related["readErrors"] =
-      error === undefined ? {} : { [FACT.desktop]: readErrorOf(error, settings.rechecks) };
-    return {
-      ...related,
-      ...(machines && { machines }),
-      ...(desktop && { desktop }),
-      readErrors: { ...related.readErrors, ...readErrors },
-    };
-  }
-
-  /** Machines that bear the name of a create that was given up, and that nobody records. */
+  /** Machines that bear the name of a create that was given up, and that no object records. */
   #leaks(
     observation: MachineObservation,
     id: string | undefined,
@@ -220,19 +193,19 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
   ): readonly string[] {
     const { abandoned = [] } = object.status ?? {};
     if (abandoned.length === 0 || lists.newest === 0) return observation.leaks;
-    const named = abandoned.flatMap((name) => lists.named(name, 0));
+    const named = abandoned.flatMap((name) => lists.idsNamed(name, 0));
     return named.filter((other) => other !== id && !this.#parts.isRecorded(other)).sort();
   }
 
   protected override maxAgeMs(observation: MachineObservation): number {
     const { resyncMs, limits } = this.#parts.settings;
     const { operation } = observation.memory;
-    // News comes as events then; now and then the state is read all the same, should events be lost.
+    // Its event is polled then; the state is read all the same now and then, should events be lost.
     if (operation && observation.event.state === "pending") return Math.max(limits.resendMs, limits.lookMs);
     return operation?.intent === AWAIT_CAPACITY ? 2 * resyncMs : super.maxAgeMs(observation);
   }
 
-  /** Once the deletion that we asked for is over. */
+  /** Once the event of our deletion has ended. */
   protected override isEnd(observation: MachineObservation): boolean {
     return (
       super.isEnd(observation) &&
@@ -252,23 +225,34 @@ function memoryOf({ status = { observedGeneration: -1 } }: PaperspaceMachine): M
   };
 }
 
+function subjectOf(
+  { identity, resource }: MachineObservation,
+  { key, object }: MachineContext,
+  { maxMachines }: PaperspaceAccount,
+): MachineSubject {
+  const { machineType } = object.spec;
+  const current = resource.state === "present" ? resource.machine.machineType : undefined;
+  const machineTypes = current ? [machineType, current] : [machineType];
+  return { key, object, machineId: idOf(identity), machineTypes, maxMachines };
+}
+
 /** What ends with a machine of the declared type being on. */
 function takesHardware(step: { do: string; target?: string }): boolean {
   return ["create", "start", "resize"].includes(step.do) || (step.do === "stop" && step.target === TO_RESIZE);
 }
 
-/** After a create the start follows as an event of its own (machines.md section 7): that one tells, once it is there. */
+/** After a create the start follows as an event of its own (machines.md section 7): that one counts, once it is there. */
 function eventOf(
   { events }: MachineInventory,
   operation: Operation,
-  seen: CachedItem<Machine> | undefined,
+  cached: CachedItem<Machine> | undefined,
 ): EventFact {
   const { eventId, intent } = operation;
   if (eventId === undefined) return { state: "none" };
   const event = events.get(eventId);
   if (!event) return { state: events.vanished(eventId) ? "vanished" : "pending" };
   const fact = eventFact(event);
-  if (fact.state === "done" && seen && seen.beganAt < events.heardAt(eventId)) fact.unseen = true;
+  if (fact.state === "done" && cached && cached.beganAt < events.updatedAt(eventId)) fact.unseen = true;
   if (intent !== "Create" || fact.state !== "done") return fact;
   const start = events.after(event, "start");
   return start ? eventFact(start) : fact;

@@ -2,11 +2,15 @@ import { describe, expect, it } from "vitest";
 import { createScript } from "../../../dev/simulator/world/scripts.ts";
 import { SPEC } from "../../../test/decide/machine/spec.ts";
 import { ALPHA, setUp as simulate } from "../../../test/simulator/simulation.ts";
+import { FakeKube } from "../../../test/support/fake-kube.ts";
 import { simSockets } from "../../../test/support/sim-sockets.ts";
+import { secrets as secretsOf } from "../../kube/resource.ts";
 import { Throttle } from "../../paperspace/throttle.ts";
 import { Transport } from "../../paperspace/transport.ts";
+import { ListHistory } from "../list-history.ts";
+import { DesktopSecrets } from "./desktop.ts";
 import { FACT } from "./observation.ts";
-import { RelatedFacts } from "./related.ts";
+import { type MachineSubject, RelatedFacts } from "./related.ts";
 import { RelatedApi } from "./related-api.ts";
 import type { MachineSpec } from "./types.ts";
 
@@ -22,7 +26,7 @@ const SCRIPTS = "/v1/startup-scripts";
 const AVAILABLE = "/v1/machine-availability";
 const STANDING = "/v1/billing/account-standing";
 
-/** What is known around a team, read over the real transport from a simulated account. */
+/** The facts around a team, read over the real transport from a simulated account. */
 function setUp() {
   const parts = simulate();
   const { clock, sim } = parts;
@@ -37,13 +41,20 @@ function setUp() {
   });
   const queued: string[] = [];
   const hear = { queued: (key: string) => void queued.push(key) };
+  const enqueue = (key: string) => hear.queued(key);
+  const kube = new FakeKube({ clock, namespace: "ns" });
+  const desktops = new DesktopSecrets({ secrets: secretsOf(kube), clock, resyncMs: RESYNC_MS, enqueue });
+  const lists = new ListHistory();
+  const inventory = { lists, listError: undefined as unknown, refreshAnyList: enqueue };
   const relatedFacts = new RelatedFacts(
     {
       team: TEAM,
       clock,
       resyncMs: RESYNC_MS,
       recheckMs: RECHECK_MS,
-      enqueue: (key) => hear.queued(key),
+      inventory,
+      desktops,
+      enqueue,
       readErrorOf: (error) => ({
         kind: "Retry",
         reason: "ApiUnavailable",
@@ -52,12 +63,29 @@ function setUp() {
     },
     new RelatedApi(transport),
   );
-  const spec = (over: Partial<MachineSpec> = {}): MachineSpec => ({ ...SPEC, ...over });
-  const related = (over: Partial<MachineSpec> = {}, id?: string, types = [TYPE]) =>
-    relatedFacts.related("ns/box", spec(over), id, types);
-  /** What is known once what is asked for has been read. */
+  const subject = (
+    over: Partial<MachineSpec> = {},
+    machineId?: string,
+    more: Partial<MachineSubject> = {},
+  ): MachineSubject => ({
+    key: "ns/box",
+    object: { metadata: { name: "box", namespace: "ns", uid: "uid-1" }, spec: { ...SPEC, ...over } },
+    machineId,
+    machineTypes: [TYPE],
+    maxMachines: 100,
+    ...more,
+  });
+  const related = (over: Partial<MachineSpec> = {}, id?: string, more: Partial<MachineSubject> = {}) =>
+    relatedFacts.related(subject(over, id, more));
+  /** As a pass does it: observes, and then begins the reads that the decision needs and those that are due. */
+  const pass = (of: MachineSubject, needs: string[] = []) => {
+    const facts = relatedFacts.related(of);
+    relatedFacts.track(of, needs);
+    return facts;
+  };
+  /** What is observed once what is needed has been read. */
   const known = async (needs: string[], over: Partial<MachineSpec> = {}, id?: string) => {
-    relatedFacts.ask("ns/box", spec(over), id, needs);
+    relatedFacts.track(subject(over, id), needs);
     await clock.settle();
     return related(over, id);
   };
@@ -69,23 +97,35 @@ function setUp() {
   };
   const standing = () => known([FACT.standing]).then((facts) => facts.standing);
   const capacity = () => known([FACT.capacity(TYPE)]).then((facts) => facts.capacity[TYPE]);
-  return { ...parts, relatedFacts, hear, queued, spec, related, known, reads, script, standing, capacity };
+  return {
+    ...parts,
+    relatedFacts,
+    inventory,
+    hear,
+    queued,
+    subject,
+    related,
+    pass,
+    known,
+    reads,
+    script,
+    standing,
+    capacity,
+  };
 }
 
 describe("facts", () => {
   it("are read for what the spec manages only: absent means unmanaged, and costs nothing", async () => {
-    const { clock, sim, machineIn, relatedFacts, related, script, spec } = setUp();
+    const { clock, sim, machineIn, pass, related, script, subject } = setUp();
     const id = await machineIn("ready", { accessorIds: [OWNER.id] });
     const scriptId = script("one", id);
-    relatedFacts.ask("ns/other", spec({ startupScriptId: scriptId, accessors: {} }), id, [
-      FACT.scripts,
-      FACT.accessors,
-    ]);
+    const needs = [FACT.scripts, FACT.accessors];
+    pass(subject({ startupScriptId: scriptId, accessors: {} }, id, { key: "ns/other" }), needs);
     await clock.settle();
     // Long after, all of it is old.
     await clock.advance(12 * HOUR_MS);
     sim.calls.clear();
-    expect(related({}, id)).toEqual({ capacity: {}, readErrors: {} });
+    expect(pass(subject({}, id))).toEqual({ capacity: {}, readErrors: {} });
     await clock.settle();
     expect(sim.calls.list()).toEqual([]);
     expect(related({ startupScriptId: scriptId, accessors: {} }, id)).toMatchObject({
@@ -95,30 +135,53 @@ describe("facts", () => {
   });
 
   it("are not read about a machine that is not there yet", async () => {
-    const { clock, sim, relatedFacts, known, related, spec } = setUp();
-    const managed = spec({ startupScriptId: "s", accessors: { emails: [] } });
+    const { clock, sim, pass, known, subject } = setUp();
+    const managed = { startupScriptId: "s", accessors: { emails: [] } };
     await known([FACT.scripts], managed, "ps1");
     sim.calls.clear();
-    expect(related(managed)).toEqual({ capacity: {}, readErrors: {} });
-    relatedFacts.ask("ns/box", managed, undefined, [FACT.accessors, FACT.desktop]);
+    expect(pass(subject(managed), [FACT.accessors, FACT.desktop])).toEqual({ capacity: {}, readErrors: {} });
     await clock.settle();
     expect(sim.calls.list()).toEqual([]);
   });
 
-  it("are asked for, and read by nobody who does not ask", async () => {
-    const { clock, sim, related } = setUp();
-    expect(related({ startupScriptId: "s", accessors: {} }, "ps1")).toEqual({ capacity: {}, readErrors: {} });
+  it("that are missing are read only where a decision needs them", async () => {
+    const { clock, sim, pass, subject } = setUp();
+    const managed = { startupScriptId: "s", accessors: {}, desktopSecretRef: { name: "access" } };
+    expect(pass(subject(managed, "ps1"))).toEqual({ capacity: {}, readErrors: {} });
+    await clock.settle();
+    expect(sim.calls.list()).toEqual([]);
+  });
+
+  it("are read by no observation, however stale they are: reads begin after the decision only", async () => {
+    const { clock, sim, machineIn, related, known } = setUp();
+    const id = await machineIn("ready", { templateId: "tvimtol9" });
+    const managed = { startupScriptId: "s", accessors: {}, desktopSecretRef: { name: "access" } };
+    const needs = [
+      FACT.scripts,
+      FACT.accessors,
+      FACT.users,
+      FACT.desktop,
+      FACT.standing,
+      FACT.capacity(TYPE),
+    ];
+    expect(await known(needs, managed, id)).toMatchObject({ desktop: "stale", accessors: [], scripts: [] });
+    sim.calls.clear();
+    await clock.advance(12 * HOUR_MS);
+    expect(related(managed, id)).toMatchObject({ desktop: "stale", accessors: [], scripts: [] });
     await clock.settle();
     expect(sim.calls.list()).toEqual([]);
   });
 
   it("of the team's scripts cost one list for all machines, once in each resync, and say whose they are", async () => {
-    const { clock, relatedFacts, script, spec, reads, queued } = setUp();
+    const { clock, pass, script, subject, reads, queued } = setUp();
     const ids = Array.from({ length: 100 }, (_, n) => `ps${n}`);
     const scripts = ids.map((id) => script(`of ${id}`, id));
-    const managed = (n: number) => spec({ startupScriptId: scripts[n] ?? "" });
-    const passes = () => ids.map((id, n) => relatedFacts.related(`ns/${n}`, managed(n), id, []).scripts);
-    for (const [n, id] of ids.entries()) relatedFacts.ask(`ns/${n}`, managed(n), id, [FACT.scripts]);
+    const passes = (needs: string[] = []) =>
+      ids.map((id, n) => {
+        const of = subject({ startupScriptId: scripts[n] ?? "" }, id, { key: `ns/${n}` });
+        return pass(of, needs).scripts;
+      });
+    passes([FACT.scripts]);
     await clock.settle();
     expect(reads(SCRIPTS)).toBe(1);
     expect(new Set(queued).size).toBe(100);
@@ -132,13 +195,13 @@ describe("facts", () => {
   });
 
   it("of a single machine are read rarely, and not all at once", async () => {
-    const { clock, machineIn, known, related, reads } = setUp();
+    const { clock, machineIn, known, pass, subject, reads } = setUp();
     const id = await machineIn("ready", { accessorIds: [OWNER.id] });
     const spec = { accessors: { userIds: [OWNER.id] } };
     expect((await known([FACT.accessors], spec, id)).accessors).toEqual([OWNER]);
     for (let turn = 0; turn < 60; turn++) {
       await clock.advance(RESYNC_MS);
-      expect(related(spec, id).accessors).toEqual([OWNER]);
+      expect(pass(subject(spec, id)).accessors).toEqual([OWNER]);
       await clock.settle();
     }
     expect(reads(`/v1/machines/${id}/accessors`)).toBe(11);
@@ -155,7 +218,7 @@ describe("facts", () => {
     expect(related(spec, "ps1")).toEqual({ capacity: {}, readErrors: {} });
   });
 
-  it("of addresses are forgotten with the word that one was given back", async () => {
+  it("of addresses are dropped when one was released", async () => {
     const { relatedFacts, known, related } = setUp();
     expect((await known([FACT.addresses])).addresses).toEqual([]);
     relatedFacts.forgetAddresses();
@@ -183,31 +246,31 @@ describe("capacity", () => {
   });
 
   it("is known by type and region: a shortage here says nothing of there", async () => {
-    const { clock, sim, relatedFacts, known, spec } = setUp();
+    const { clock, sim, pass, related, known, subject } = setUp();
     sim.world.setCapacity(TYPE, "ny2", 0);
     const needs = [FACT.capacity(TYPE), FACT.capacity("C5")];
     expect((await known(needs)).capacity).toMatchObject({ [TYPE]: { hint: "short" } });
-    const there = spec({ region: "ca1" });
-    relatedFacts.ask("ns/box", there, undefined, needs);
+    pass(subject({ region: "ca1" }), needs);
     await clock.settle();
-    expect(relatedFacts.related("ns/box", there, undefined, [TYPE, "C5"]).capacity).toEqual({
+    expect(related({ region: "ca1" }, undefined, { machineTypes: [TYPE, "C5"] }).capacity).toEqual({
       [TYPE]: { hint: "free" },
       C5: { hint: "free" },
     });
   });
 
   it("that is short is asked ever more rarely, for all objects together, however many wait", async () => {
-    const { clock, sim, hear, relatedFacts, spec, reads } = setUp();
+    const { clock, sim, hear, relatedFacts, subject, reads } = setUp();
     sim.world.setCapacity(TYPE, "ny2", 0);
     const waiting = new Map<string, number>();
-    const pass = (key: string) => {
-      const capacity = relatedFacts.related(key, spec(), undefined, [TYPE]).capacity[TYPE];
-      if (capacity?.hint !== "short") return relatedFacts.ask(key, spec(), undefined, [FACT.capacity(TYPE)]);
+    const wait = (key: string) => {
+      const of = subject({}, undefined, { key });
+      const capacity = relatedFacts.related(of).capacity[TYPE];
+      if (capacity?.hint !== "short") return relatedFacts.track(of, [FACT.capacity(TYPE)]);
       waiting.set(key, capacity.retryMs);
-      clock.after(capacity.retryMs, () => pass(key));
+      clock.after(capacity.retryMs, () => wait(key));
     };
-    hear.queued = (key) => void clock.after(0, () => pass(key));
-    for (let n = 0; n < 100; n++) pass(`ns/${n}`);
+    hear.queued = (key) => void clock.after(0, () => wait(key));
+    for (let n = 0; n < 100; n++) wait(`ns/${n}`);
     await clock.advance(2 * MINUTE_MS);
     expect(waiting.size).toBe(100);
     // 15, 30, 60, 120 s … five minutes, each up to a fifth less.
@@ -219,22 +282,23 @@ describe("capacity", () => {
   });
 
   it("lets one object at a time go for what is free after a shortage: it may be a single machine", async () => {
-    const { clock, sim, hear, relatedFacts, spec, reads } = setUp();
+    const { clock, sim, hear, relatedFacts, subject, reads } = setUp();
     sim.world.setCapacity(TYPE, "ny2", 0);
     const taken: string[] = [];
-    const pass = (key: string) => {
-      const capacity = relatedFacts.related(key, spec(), undefined, [TYPE]).capacity[TYPE];
-      if (!capacity) return relatedFacts.ask(key, spec(), undefined, [FACT.capacity(TYPE)]);
-      if (capacity.hint === "short") return void clock.after(capacity.retryMs, () => pass(key));
+    const wait = (key: string) => {
+      const of = subject({}, undefined, { key });
+      const capacity = relatedFacts.related(of).capacity[TYPE];
+      if (!capacity) return relatedFacts.track(of, [FACT.capacity(TYPE)]);
+      if (capacity.hint === "short") return void clock.after(capacity.retryMs, () => wait(key));
       relatedFacts.take(key, TYPE, "ny2");
-      expect(relatedFacts.related(key, spec(), undefined, [TYPE]).capacity[TYPE]).toEqual({ hint: "free" });
+      expect(relatedFacts.related(of).capacity[TYPE]).toEqual({ hint: "free" });
       taken.push(key);
       // The API takes notice long after, when the machine was stopped and changed for it.
       clock.after(120_000, () => void sim.console.create(TEAM, { machineType: TYPE }));
       clock.after(121_000, () => relatedFacts.release(key));
     };
-    hear.queued = (key) => void clock.after(0, () => pass(key));
-    for (let n = 0; n < 100; n++) pass(`ns/${n}`);
+    hear.queued = (key) => void clock.after(0, () => wait(key));
+    for (let n = 0; n < 100; n++) wait(`ns/${n}`);
     await clock.advance(20 * MINUTE_MS);
     expect(taken).toEqual([]);
     sim.world.setCapacity(TYPE, "ny2", 3);
@@ -268,9 +332,13 @@ describe("capacity", () => {
     const { clock, known, related, reads } = setUp();
     const misspelt = { machineType: "A4OOO" };
     await known([FACT.capacity("A4OOO")], misspelt);
-    expect(related(misspelt, undefined, ["A4OOO"]).capacity).toEqual({ A4OOO: { hint: "unknown" } });
+    expect(related(misspelt, undefined, { machineTypes: ["A4OOO"] }).capacity).toEqual({
+      A4OOO: { hint: "unknown" },
+    });
     await clock.advance(RESYNC_MS - 1_000);
-    expect(related(misspelt, undefined, ["A4OOO"]).capacity).toEqual({ A4OOO: { hint: "unknown" } });
+    expect(related(misspelt, undefined, { machineTypes: ["A4OOO"] }).capacity).toEqual({
+      A4OOO: { hint: "unknown" },
+    });
     expect(reads(AVAILABLE)).toBe(1);
     expect(reads("/v1/os-templates")).toBe(1);
   });
@@ -296,9 +364,9 @@ describe("hints that cannot be had", () => {
     ["fails (500)", { status: 500 }],
     ["never answers", { hang: true }],
   ])("do not stop anything when the endpoint %s, and are not asked for each time", async (_, fault) => {
-    const { clock, sim, relatedFacts, spec, related, queued } = setUp();
+    const { clock, sim, pass, subject, related, queued } = setUp();
     sim.faults.add({ match: { times: "always" }, do: fault });
-    relatedFacts.ask("ns/box", spec(), undefined, [FACT.standing, FACT.capacity(TYPE)]);
+    pass(subject(), [FACT.standing, FACT.capacity(TYPE)]);
     await clock.advance(3 * MINUTE_MS);
     expect(queued).toEqual(["ns/box", "ns/box"]);
     expect(related()).toEqual({
@@ -325,8 +393,8 @@ describe("hints that cannot be had", () => {
 
 describe("standing", () => {
   it("that is good is asked once in a resync, for all objects", async () => {
-    const { clock, relatedFacts, spec, related, reads } = setUp();
-    for (let n = 0; n < 100; n++) relatedFacts.ask(`ns/${n}`, spec(), undefined, [FACT.standing]);
+    const { clock, pass, subject, related, reads } = setUp();
+    for (let n = 0; n < 100; n++) pass(subject({}, undefined, { key: `ns/${n}` }), [FACT.standing]);
     await clock.settle();
     expect(related().standing).toEqual({ good: true, messages: [] });
     await clock.advance(RESYNC_MS - 1_000);
@@ -397,47 +465,119 @@ describe("our own writes", () => {
   });
 });
 
-it("forgets whatever the user says is old, of this machine and of the team, and of no other machine", async () => {
-  const { sim, relatedFacts, machineIn, known, related, standing } = setUp();
-  const id = await machineIn("ready", { templateId: "tvimtol9" });
+describe("when the user asks for a look", () => {
+  it("all is invalidated, of this machine and of the team, and of no other machine; what was shown is read at once", async () => {
+    const { clock, sim, relatedFacts, machineIn, known, related, subject, standing } = setUp();
+    const id = await machineIn("ready", { templateId: "tvimtol9" });
+    const other = await machineIn("ready");
+    const spec = { startupScriptId: "", accessors: {}, desktopSecretRef: { name: "access" } };
+    sim.console.setStanding(TEAM, false);
+    await standing();
+    await known([FACT.accessors], spec, other);
+    await known([FACT.scripts, FACT.accessors, FACT.users, FACT.desktop], spec, id);
+    expect(Object.keys(related(spec, id)).sort()).toEqual([
+      "accessors",
+      "capacity",
+      "desktop",
+      "readErrors",
+      "scripts",
+      "standing",
+      "users",
+    ]);
+    sim.calls.clear();
+    relatedFacts.reload(subject(spec, id));
+    expect(related(spec, id)).toEqual({ capacity: {}, readErrors: {} });
+    expect(relatedFacts.desktopOf(id)).toBeUndefined();
+    expect(related(spec, other).accessors).toEqual([]);
+    await clock.settle();
+    expect(
+      sim.calls
+        .list()
+        .map(({ path }) => path)
+        .sort(),
+    ).toEqual([`/v1/machines/${id}/accessors`, `/v1/machines/${id}/desktop`, SCRIPTS]);
+    expect(related(spec, id)).toMatchObject({ scripts: [], accessors: [], desktop: "stale" });
+  });
+
+  it("nothing is read that was not shown: a machine that is off would answer that it has no desktop", async () => {
+    const { clock, sim, machineIn, relatedFacts, subject } = setUp();
+    const id = await machineIn("ready");
+    sim.calls.clear();
+    relatedFacts.reload(subject({ accessors: {}, desktopSecretRef: { name: "access" } }, id));
+    await clock.settle();
+    expect(sim.calls.list()).toEqual([]);
+  });
+});
+
+it("drops what a refused write rested on, of the team and of this machine, so that it is read anew", async () => {
+  const { relatedFacts, known, related, machineIn } = setUp();
+  const id = await machineIn("ready");
   const other = await machineIn("ready");
   const spec = { startupScriptId: "", accessors: {} };
-  sim.console.setStanding(TEAM, false);
-  await standing();
   await known([FACT.accessors], spec, other);
-  await known([FACT.scripts, FACT.accessors, FACT.users, FACT.desktop], spec, id);
-  relatedFacts.lookAnew(id);
+  await known([FACT.scripts, FACT.accessors, FACT.users, FACT.standing], spec, id);
+  relatedFacts.invalidate(id);
   expect(related(spec, id)).toEqual({ capacity: {}, readErrors: {} });
-  expect(relatedFacts.desktopOf(id)).toBeUndefined();
   expect(related(spec, other).accessors).toEqual([]);
 });
 
+describe("the count of machines", () => {
+  const few = [{ id: "ps1", name: "one" }];
+
+  it("is that of the newest list, and needs one where there is none", () => {
+    const { clock, inventory, pass, related, subject, queued } = setUp();
+    expect(pass(subject(), [FACT.machines]).machines).toBeUndefined();
+    expect(queued).toEqual(["ns/box"]);
+    inventory.lists.add(clock.now(), few);
+    expect(related().machines).toEqual({ count: 1, most: 100 });
+  });
+
+  it("must be of now where it speaks against a create: somebody may have deleted a machine since", async () => {
+    const { clock, inventory, related } = setUp();
+    inventory.lists.add(clock.now(), few);
+    const full = { maxMachines: 1 };
+    expect(related({}, undefined, full).machines).toEqual({ count: 1, most: 1 });
+    await clock.advance(RECHECK_MS);
+    expect(related({}, undefined, full).machines).toBeUndefined();
+    expect(related().machines).toEqual({ count: 1, most: 100 });
+  });
+
+  it("stops nothing where it cannot be read, or where there is no quota: the attempt decides", () => {
+    const { inventory, related } = setUp();
+    const most = Number.POSITIVE_INFINITY;
+    expect(related({}, undefined, { maxMachines: most }).machines).toEqual({ count: 0, most });
+    inventory.listError = new Error("503");
+    expect(related().machines).toEqual({ count: 0, most: 100 });
+  });
+});
+
 describe("readError", () => {
-  it("is told to whom it concerns, with the time until it is tried again, and until it is over", async () => {
+  it("is shown to the objects that use the fact, with the time until it is retried, and until a read succeeds", async () => {
     const { clock, sim, known, related } = setUp();
     const people = { accessors: {} };
     const needs = [FACT.accessors, FACT.users, FACT.scripts, FACT.addresses];
     sim.faults.add({ match: { times: "always" }, do: { status: 503 } });
-    await known(needs, people, "ps1");
+    const all = { ...people, startupScriptId: "s" };
+    await known(needs, all, "ps1");
     await clock.advance(10_000);
     sim.faults.clear();
-    const told = (over: Partial<MachineSpec>, id?: string) =>
+    const shown = (over: Partial<MachineSpec>, id?: string) =>
       Object.keys(related(over, id).readErrors).sort();
-    expect(told(people, "ps1")).toEqual(["accessors", "addresses", "users"]);
-    expect(told({ startupScriptId: "s" }, "ps1")).toEqual(["addresses", "scripts"]);
-    expect(told({}, "ps2")).toEqual(["addresses"]);
+    expect(shown(people, "ps1")).toEqual(["accessors", "addresses", "users"]);
+    expect(shown({ startupScriptId: "s" }, "ps1")).toEqual(["addresses", "scripts"]);
+    expect(shown({}, "ps2")).toEqual(["addresses"]);
     await clock.advance(MINUTE_MS);
-    await known([FACT.scripts, FACT.users], people, "ps1");
-    expect(told({ ...people, startupScriptId: "s" }, "ps1")).toEqual(["accessors", "addresses"]);
+    await known([FACT.scripts, FACT.users], all, "ps1");
+    expect(shown(all, "ps1")).toEqual(["accessors", "addresses"]);
   });
 
-  it("keeps its askers off while the back-off lasts, also where an older answer is known", async () => {
+  it("is not retried while the back-off lasts, also where an older answer is cached", async () => {
     const { clock, sim, known, related } = setUp();
     const spec = { accessors: { emails: ["x@y.z"] } };
-    await known([FACT.users], spec);
+    await known([FACT.users], spec, "ps1");
     await clock.advance(MINUTE_MS);
     sim.faults.add({ match: { path: "users", times: "always" }, do: { html: true } });
-    expect((await known([FACT.users], spec)).readErrors.users?.atLeastMs).toBeGreaterThan(0);
-    expect(related(spec).users).toBeUndefined();
+    expect((await known([FACT.users], spec, "ps1")).readErrors.users?.atLeastMs).toBeGreaterThan(0);
+    expect(related(spec, "ps1").users).toBeUndefined();
   });
 });

@@ -61,8 +61,13 @@ export function setUp() {
     secrets.mergePatch("ns", name, { data: base64(data) });
   const configMap = (more: { data?: Record<string, string>; binaryData?: Record<string, string> }) =>
     configMaps.create("ns", { metadata: { name: "settings", namespace: "ns" }, ...more });
-  const ask = (of: PaperspaceDeployment, by = references) => by.desired(KEY, of, "web");
-  /** As passes of an object do it: what is not known is read, and the next pass has it. */
+  /** As a pass of an object does it. */
+  const ask = (of: PaperspaceDeployment, by = references) => {
+    const found = by.desired(of, "web");
+    by.fetchStale(KEY, of);
+    return found;
+  };
+  /** What is missing is read, and the next pass has it. */
   const desired = async (of: PaperspaceDeployment, by = references) => {
     ask(of, by);
     await clock.settle();

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { VirtualClock } from "../../../test/support/virtual-clock.ts";
-import { PaperspaceError } from "../../paperspace/errors.ts";
-import type { MachineEvent } from "./api.ts";
+import { VirtualClock } from "../../test/support/virtual-clock.ts";
+import { PaperspaceError } from "../paperspace/errors.ts";
 import { EventLog } from "./event-log.ts";
+import type { MachineEvent } from "./machine/api.ts";
 
 /** One a minute. */
 const event = (n: number, over: Partial<MachineEvent> = {}): MachineEvent => ({
@@ -50,13 +50,15 @@ function log(all: MachineEvent[], size = 2) {
   const clock = new VirtualClock();
   const { api, asked, broken } = cloud(all, size);
   const heard: string[] = [];
-  const events = new EventLog({
+  const events = new EventLog<MachineEvent>({
     api: () => api as never,
     clock,
     pollMs: 3_000,
-    heard: ({ id, state }) => heard.push(`${id} ${state}`),
+    changed: ({ id, state }) => heard.push(`${id} ${state}`),
     failed: (error) => heard.push(String(error)),
-    isFollowed: () => true,
+    isSubscribed: () => true,
+    resourceOf: ({ machineId }) => machineId,
+    isPending: ({ state }) => state !== "done",
   });
   return { clock, events, heard, asked, broken };
 }
@@ -159,7 +161,7 @@ describe("EventLog", () => {
     await clock.advance(3_000);
     all[0] = event(1, { state: "done" });
     await clock.advance(6_000);
-    expect(events.heardAt("e1")).toBe(6_000);
+    expect(events.updatedAt("e1")).toBe(6_000);
   });
 
   it("forgets a machine with all its events, so that a fleet that comes and goes does not fill the memory", () => {

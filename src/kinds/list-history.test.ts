@@ -1,36 +1,36 @@
 import { describe, expect, it } from "vitest";
-import { ListMemory } from "./list-memory.ts";
+import { ListHistory } from "./list-history.ts";
 
 const box = { id: "ps1", name: "box-1" };
 
-describe("ListMemory", () => {
+describe("ListHistory", () => {
   it("counts only lists begun late enough, since an earlier one says nothing of a create still on its way", () => {
-    const lists = new ListMemory();
+    const lists = new ListHistory();
     lists.add(100, []);
     lists.add(200, []);
-    expect(lists.lacking("box-1", 100)).toBe(2);
-    expect(lists.lacking("box-1", 101)).toBe(1);
-    expect(lists.lacking("box-1", 201)).toBe(0);
+    expect(lists.countWithout("box-1", 100)).toBe(2);
+    expect(lists.countWithout("box-1", 101)).toBe(1);
+    expect(lists.countWithout("box-1", 201)).toBe(0);
   });
 
   it("does not count a list that has the name", () => {
-    const lists = new ListMemory();
+    const lists = new ListHistory();
     lists.add(100, [box]);
     lists.add(200, []);
-    expect(lists.lacking("box-1", 0)).toBe(1);
-    expect(lists.named("box-1", 0)).toEqual(["ps1"]);
+    expect(lists.countWithout("box-1", 0)).toBe(1);
+    expect(lists.idsNamed("box-1", 0)).toEqual(["ps1"]);
   });
 
   it("shows two machines of one name as two, since taking either would lose the other", () => {
-    const lists = new ListMemory();
+    const lists = new ListHistory();
     lists.add(100, [box, { id: "ps2", name: "box-1" }]);
     lists.add(200, [box]);
-    expect(lists.named("box-1", 0)).toEqual(["ps1", "ps2"]);
+    expect(lists.idsNamed("box-1", 0)).toEqual(["ps1", "ps2"]);
   });
 
   it("does not know how many machines there are before there is a list, whatever we made ourselves", () => {
-    const lists = new ListMemory();
-    lists.made("ps1", 100);
+    const lists = new ListHistory();
+    lists.recordCreated("ps1", 100);
     expect(lists.count).toBeUndefined();
     expect(lists.newest).toBe(0);
     lists.add(50, []);
@@ -38,18 +38,18 @@ describe("ListMemory", () => {
   });
 
   it("counts what was made since the list began, once: a quota is full with it, too", () => {
-    const lists = new ListMemory();
+    const lists = new ListHistory();
     lists.add(100, [box]);
     expect(lists.count).toBe(1);
-    lists.made("ps2", 150);
-    lists.made("ps2", 150);
-    lists.made("ps1", 150);
+    lists.recordCreated("ps2", 150);
+    lists.recordCreated("ps2", 150);
+    lists.recordCreated("ps1", 150);
     expect(lists.count).toBe(2);
   });
 
   it("leaves a machine counted that a list begun before it was made lacks, and believes the next one", () => {
-    const lists = new ListMemory();
-    lists.made("ps1", 150);
+    const lists = new ListHistory();
+    lists.recordCreated("ps1", 150);
     lists.add(100, []);
     expect(lists.count).toBe(1);
     lists.add(150, []);
@@ -59,16 +59,16 @@ describe("ListMemory", () => {
   });
 
   it("counts a machine once that moved from page to page while the list was read", () => {
-    const lists = new ListMemory();
+    const lists = new ListHistory();
     lists.add(100, [box, { id: "ps2", name: "other" }, box]);
     expect(lists.count).toBe(2);
-    expect(lists.named("box-1", 0)).toEqual(["ps1"]);
+    expect(lists.idsNamed("box-1", 0)).toEqual(["ps1"]);
   });
 
   it("remembers two lists: that both lack a name is what makes it sure", () => {
-    const lists = new ListMemory();
+    const lists = new ListHistory();
     for (const at of [100, 200, 300]) lists.add(at, []);
     expect(lists.newest).toBe(300);
-    expect(lists.lacking("box-1", 0)).toBe(2);
+    expect(lists.countWithout("box-1", 0)).toBe(2);
   });
 });

@@ -1,0 +1,300 @@
+/**
+ * Events of the resources of one team, by one shared poll of the newest pages, and only while an operation is in flight.
+ * Events change in place, so each poll goes back to the oldest operation it waits for; stragglers are fetched by id.
+ * What an event means is the kind's business.
+ */
+import type { Cancel, Clock } from "../base/clock.ts";
+import { PaperspaceError } from "../paperspace/errors.ts";
+
+/** All that is relied on of an event. */
+export interface ResourceEvent {
+  id: string;
+  name: string;
+  /** Changes in place, until the event has ended. */
+  state: string;
+  /** Date of the server, compared only with others of it. */
+  dtCreated: string;
+}
+
+export interface EventSource<E extends ResourceEvent> {
+  /** All of the team, newest first. */
+  events(): AsyncIterable<{ items: readonly E[] }>;
+  /** Throws PS_NOT_FOUND where there is no such event. */
+  event(id: string): Promise<{ body: E }>;
+  /** Of one resource. */
+  history(resourceId: string): Promise<readonly E[]>;
+}
+
+export interface EventLogOptions<E extends ResourceEvent> {
+  /** The source of now: a newer credential of the team serves the next read. */
+  api: () => EventSource<E>;
+  clock: Clock;
+  pollMs: number;
+  /** Id of the resource that the event is about. */
+  resourceOf(event: E): string | null | undefined;
+  /** Whether it has not ended yet. */
+  isPending(event: E): boolean;
+  /** Called for every event that is new or has changed. */
+  changed(event: E): void;
+  /** Whether any object has this resource. */
+  isSubscribed(resourceId: string): boolean;
+  failed(error: unknown): void;
+}
+
+/** Events kept for each resource, newest last. */
+const KEPT = 10;
+/** Most pages that one poll reads. */
+const MOST_PAGES = 40;
+/** An event may show up in the list so much later than its date says (machines.md section 8: not documented). */
+const LAG_MS = 30_000;
+/** Stragglers fetched by id in one poll: the rest waits for the next. */
+const STRAGGLERS = 10;
+
+export class EventLog<E extends ResourceEvent> {
+  readonly #parts: EventLogOptions<E>;
+  readonly #byId = new Map<string, E>();
+  /** By id: monotonic time at which the event was first read as it is. */
+  readonly #updatedAt = new Map<string, number>();
+  readonly #byResource = new Map<string, E[]>();
+  readonly #vanished = new Set<string>();
+  /** What each key waits for; the event id is undefined where the answer of the write was lost. */
+  readonly #tracked = new Map<string, string | undefined>();
+  /** Resources whose own events were read, so that this happens once. */
+  readonly #recalled = new Set<string>();
+  /** Something happened that no key waits for: the next poll reads on from what was read. */
+  #isBehind = false;
+  /** Server time up to which events were read without a gap; an event that came in another way does not move it. */
+  #readTo: number | undefined;
+  #timer: Cancel | undefined;
+  #polling = false;
+  #stopped = false;
+
+  constructor(parts: EventLogOptions<E>) {
+    this.#parts = parts;
+  }
+
+  /** Polls from now on, until no key is tracked. */
+  track(key: string, eventId: string | undefined): void {
+    this.#tracked.set(key, eventId);
+    this.#arm();
+  }
+
+  untrack(key: string): void {
+    this.#tracked.delete(key);
+  }
+
+  /** Resources have changed without our doing: one poll reads all events since those that were read before. */
+  catchUp(): void {
+    this.#isBehind = true;
+    this.#arm();
+  }
+
+  /** Whether any event of a subscribed resource has not ended. */
+  get unfinished(): boolean {
+    return this.#pendingOfSubscribed().size > 0;
+  }
+
+  /** Reads the events of one resource; `then` is called when they are there, once for each resource. */
+  recall(resourceId: string, then: () => void): void {
+    if (this.#recalled.has(resourceId)) return;
+    this.#recalled.add(resourceId);
+    this.#parts
+      .api()
+      .history(resourceId)
+      .then((events) => {
+        for (const event of events) this.note(event);
+        then();
+      })
+      .catch((error: unknown) => {
+        this.#recalled.delete(resourceId);
+        this.#parts.failed(error);
+      });
+  }
+
+  /** Events of an earlier time, as status has kept them. */
+  seed(events: readonly E[]): void {
+    for (const event of events) this.note(event);
+    const times = events.flatMap((event) => timeOf(event) ?? []);
+    if (times.length > 0) this.#readTo = Math.max(this.#readTo ?? 0, ...times);
+  }
+
+  /** Of one resource, newest first, as far as they were read. */
+  of(resourceId: string): readonly E[] {
+    return (this.#byResource.get(resourceId) ?? []).toReversed();
+  }
+
+  get(eventId: string): E | undefined {
+    return this.#byId.get(eventId);
+  }
+
+  /** Monotonic time at which it was first read as it is; a resource that was read earlier may be of before its end. */
+  updatedAt(eventId: string): number {
+    return this.#updatedAt.get(eventId) ?? 0;
+  }
+
+  vanished(eventId: string): boolean {
+    return this.#vanished.has(eventId);
+  }
+
+  /** The newest event of this name on the same resource that was created after `event`, by the server's dates alone. */
+  after(event: E, name: string): E | undefined {
+    const events = this.#byResource.get(this.#parts.resourceOf(event) ?? "") ?? [];
+    return events.findLast((other) => other.name === name && isLater(other, event));
+  }
+
+  /** An event that came with the answer of a write, or from a poll. */
+  note(event: E): boolean {
+    const before = this.#byId.get(event.id);
+    if (before && (before.state === event.state || !this.#parts.isPending(before))) return false;
+    this.#byId.set(event.id, event);
+    this.#updatedAt.set(event.id, this.#parts.clock.monotonic());
+    this.#vanished.delete(event.id);
+    const id = this.#parts.resourceOf(event);
+    if (id) {
+      const others = (this.#byResource.get(id) ?? []).filter((other) => other.id !== event.id);
+      const events = [...others, event].sort((a, b) => (isLater(a, b) ? 1 : -1));
+      for (const old of events.slice(0, -KEPT)) this.#drop(old.id);
+      this.#byResource.set(id, events.slice(-KEPT));
+    }
+    return true;
+  }
+
+  forget(resourceId: string): void {
+    for (const { id } of this.#byResource.get(resourceId) ?? []) this.#drop(id);
+    this.#byResource.delete(resourceId);
+    this.#recalled.delete(resourceId);
+  }
+
+  /** For good: what a request under way still brings begins nothing. */
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.();
+    this.#tracked.clear();
+  }
+
+  #drop(eventId: string): void {
+    this.#byId.delete(eventId);
+    this.#updatedAt.delete(eventId);
+  }
+
+  #arm(): void {
+    if (this.#stopped || this.#timer || this.#polling || (this.#tracked.size === 0 && !this.#isBehind))
+      return;
+    this.#timer = this.#parts.clock.after(this.#parts.pollMs, () => {
+      this.#timer = undefined;
+      void this.#poll();
+    });
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#tracked.size === 0 && !this.#isBehind) return;
+    this.#polling = true;
+    this.#pruneVanished();
+    try {
+      const missing = this.#awaited();
+      for (const id of [...missing].filter((id) => !this.#byId.has(id)).slice(0, STRAGGLERS)) {
+        await this.#fetch(id);
+        missing.delete(id);
+      }
+      const others = this.#isBehind ? this.#pendingOfSubscribed() : new Set<string>();
+      await this.#pages(missing);
+      // An event may never end: the past is not read again and again for its sake.
+      for (const id of others) if (!this.#ended(id)) missing.add(id);
+      for (const id of [...missing].slice(0, STRAGGLERS)) await this.#fetch(id);
+    } catch (error) {
+      this.#parts.failed(error);
+    }
+    this.#polling = false;
+    this.#arm();
+  }
+
+  /** Of those that nothing refers to any more. */
+  #pruneVanished(): void {
+    const tracked = new Set(this.#tracked.values());
+    for (const id of this.#vanished) if (!tracked.has(id) && !this.#byId.has(id)) this.#vanished.delete(id);
+  }
+
+  /** Ids of events that a key waits for and that have not ended. */
+  #awaited(): Set<string> {
+    const ids = new Set<string>();
+    for (const id of this.#tracked.values()) {
+      if (id === undefined) continue;
+      if (!this.#vanished.has(id) && !this.#ended(id)) ids.add(id);
+      // The start that follows a create is an event of its own (machines.md section 7).
+      const event = this.#byId.get(id);
+      if (event) this.#addPending(ids, this.#parts.resourceOf(event));
+    }
+    return ids;
+  }
+
+  /** Ids of events of subscribed resources that have not ended, whether a key waits for them or not. */
+  #pendingOfSubscribed(): Set<string> {
+    const ids = new Set<string>();
+    for (const resourceId of this.#byResource.keys())
+      if (this.#parts.isSubscribed(resourceId)) this.#addPending(ids, resourceId);
+    return ids;
+  }
+
+  #addPending(ids: Set<string>, resourceId: string | null | undefined): void {
+    for (const { id } of this.#byResource.get(resourceId ?? "") ?? [])
+      if (!this.#ended(id) && !this.#vanished.has(id)) ids.add(id);
+  }
+
+  #ended(id: string): boolean {
+    const event = this.#byId.get(id);
+    return event !== undefined && !this.#parts.isPending(event);
+  }
+
+  /**
+   * Newest first, back to the oldest awaited one and to what was read before, so that none is missed that came in
+   * between; removes what it meets from `missing`.
+   */
+  async #pages(missing: Set<string>): Promise<void> {
+    const awaited = [...missing].flatMap((id) => timeOf(this.#byId.get(id)) ?? []);
+    const readTo = this.#readTo === undefined ? Number.POSITIVE_INFINITY : this.#readTo - LAG_MS;
+    const since = Math.min(...awaited, readTo);
+    const wasBehind = this.#isBehind;
+    this.#isBehind = false;
+    let newest: number | undefined;
+    let pages = 0;
+    try {
+      for await (const page of this.#parts.api().events()) {
+        for (const event of page.items) {
+          missing.delete(event.id);
+          this.#update(event);
+        }
+        newest ??= timeOf(page.items[0]);
+        const oldest = timeOf(page.items.at(-1)) ?? Number.NEGATIVE_INFINITY;
+        const enough = since === Number.POSITIVE_INFINITY ? missing.size === 0 : oldest < since;
+        // At its bound the past is left out; what is awaited is fetched by id.
+        if (enough || ++pages >= MOST_PAGES) break;
+      }
+    } catch (error) {
+      this.#isBehind ||= wasBehind;
+      throw error;
+    }
+    this.#readTo = newest ?? this.#readTo;
+  }
+
+  async #fetch(id: string): Promise<void> {
+    try {
+      this.#update((await this.#parts.api().event(id)).body);
+    } catch (error) {
+      if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND") throw error;
+      this.#vanished.add(id);
+    }
+  }
+
+  #update(event: E): void {
+    if (this.note(event)) this.#parts.changed(event);
+  }
+}
+
+function timeOf(event: ResourceEvent | undefined): number | undefined {
+  const time = event && Date.parse(event.dtCreated);
+  return Number.isNaN(time) ? undefined : time;
+}
+
+function isLater(a: ResourceEvent, b: ResourceEvent): boolean {
+  return Date.parse(a.dtCreated) > Date.parse(b.dtCreated);
+}

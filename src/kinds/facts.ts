@@ -1,0 +1,173 @@
+/**
+ * The facts that a kind's decisions use beside the resource itself, each declared once: its name, its id, its read
+ * function and its stale time, in the terms of TanStack query-core. What an observation shows, what is fetched for a
+ * decision, what is refetched when it is stale and what is invalidated all follow from that one declaration
+ * (docs/design.md, Background facts).
+ */
+import type { Clock } from "../base/clock.ts";
+import type { ReadError } from "../reconcile/outcome.ts";
+import { Lookup } from "./lookup.ts";
+
+/** What a fact is about: the object of a pass, and whatever of it the facts of its kind depend on. */
+export interface FactSubject {
+  /** Queued when a read has ended. */
+  key: string;
+}
+
+/** `D` is what an observation shows. `data` and `error` begin no read. */
+export interface Fact<S extends FactSubject, D> {
+  /** Undefined where it is missing, or too old to decide on. */
+  data(subject: S): D | undefined;
+  /** Why the last read failed, and the milliseconds until the next is made; undefined once one succeeds. */
+  error?(subject: S): { error: unknown; retryInMs: number } | undefined;
+  /** A decision needs it, by its name or by "name/parameter". */
+  fetch(subject: S, parameter: string): void;
+  /** Begins the reads that are due without a decision's need. */
+  refetch?(subject: S): void;
+  /** The user asks for a look right now: drops what is cached for this subject, and reads again what was shown. */
+  reload?(subject: S): void;
+  /** Drops what is cached under this id. */
+  invalidate?(id: string): void;
+}
+
+/** By name: a fact of the observation that is not declared does not compile, nor does one that is none. */
+export type FactTable<S extends FactSubject, D extends object> = {
+  readonly [N in keyof D]-?: Fact<S, NonNullable<D[N]>>;
+};
+
+export class Facts<S extends FactSubject, D extends object> {
+  readonly #facts: ReadonlyMap<string, Fact<S, unknown>>;
+  readonly #readErrorOf: (error: unknown) => ReadError;
+
+  constructor(facts: FactTable<S, D>, readErrorOf: (error: unknown) => ReadError) {
+    this.#facts = new Map(Object.entries<Fact<S, unknown>>(facts));
+    this.#readErrorOf = readErrorOf;
+  }
+
+  /** What an observation shows of them, by name. */
+  data(subject: S): D {
+    const shown = [...this.#facts].map(([name, fact]) => [name, fact.data(subject)] as const);
+    return Object.fromEntries(shown.filter(([, data]) => data !== undefined)) as D;
+  }
+
+  /** Why the last read failed, by name. */
+  readErrors(subject: S): Record<string, ReadError> {
+    const readErrors: Record<string, ReadError> = {};
+    for (const [name, fact] of this.#facts) {
+      const failed = fact.error?.(subject);
+      if (!failed) continue;
+      const readError = this.#readErrorOf(failed.error);
+      const atLeastMs = Math.max(readError.atLeastMs ?? 0, failed.retryInMs);
+      readErrors[name] = atLeastMs > 0 ? { ...readError, atLeastMs } : readError;
+    }
+    return readErrors;
+  }
+
+  /** Begins the reads that this decision needs, and those that are due; the subject's key is queued after each. */
+  track(subject: S, needs: readonly string[] = []): void {
+    for (const need of needs) {
+      const [name = "", ...parameter] = need.split("/");
+      this.#facts.get(name)?.fetch(subject, parameter.join("/"));
+    }
+    for (const fact of this.#facts.values()) fact.refetch?.(subject);
+  }
+
+  reload(subject: S): void {
+    for (const fact of this.#facts.values()) fact.reload?.(subject);
+  }
+
+  invalidate(id: string): void {
+    for (const fact of this.#facts.values()) fact.invalidate?.(id);
+  }
+}
+
+export interface FactDeclaration<S extends FactSubject, T, D> {
+  /** Whose fact it is: its key in the cache. Undefined where the subject has no use for it. */
+  id(subject: S): string | undefined;
+  read(id: string): Promise<T>;
+  /** After how long a value is stale, in milliseconds; `repeats`: how often in a row it was read equal before. */
+  staleTimeMs(value: T, repeats: number): number;
+  /**
+   * "show": a stale value is shown and refetched in the background. "hide": a stale value counts as missing, and is read
+   * only for a decision.
+   */
+  whenStale: "show" | "hide";
+  /** What an observation shows of a value; the value itself by default. `ageMs`: since the read of it began. */
+  select?(value: T, subject: S, ageMs: number): D | undefined;
+  /**
+   * A value that is missing is read without a decision's need this many milliseconds after it was first missed, so that
+   * the first reads of a fleet are spread. Absent: it is read only for a decision.
+   */
+  firstReadMs?(): number;
+}
+
+/** A fact that is read over one request of its own. */
+export class CachedFact<S extends FactSubject, T, D = T> implements Fact<S, D> {
+  /** For those who write: the answer of a write is the newest value. */
+  readonly cache: Lookup<T>;
+  readonly #clock: Clock;
+  readonly #declaration: FactDeclaration<S, T, D>;
+  /** By id: monotonic time from which on a missing value is read. */
+  readonly #firstReadAt = new Map<string, number>();
+
+  constructor(
+    { clock, enqueue }: { clock: Clock; enqueue(key: string): void },
+    declaration: FactDeclaration<S, T, D>,
+  ) {
+    const { read, staleTimeMs } = declaration;
+    this.#clock = clock;
+    this.#declaration = declaration;
+    this.cache = new Lookup<T>({ clock, enqueue, read, staleTimeMs });
+  }
+
+  data(subject: S): D | undefined {
+    const id = this.#declaration.id(subject);
+    if (id === undefined) return undefined;
+    const { whenStale, select = (value: T) => value as unknown as D } = this.#declaration;
+    const value = whenStale === "show" ? this.cache.get(id) : this.cache.getFresh(id);
+    return value === undefined ? undefined : select(value, subject, this.cache.ageMs(id) ?? 0);
+  }
+
+  error(subject: S): { error: unknown; retryInMs: number } | undefined {
+    const id = this.#declaration.id(subject);
+    const error = id === undefined ? undefined : this.cache.error(id);
+    if (id === undefined || error === undefined) return undefined;
+    return { error, retryInMs: this.cache.retryInMs(id) };
+  }
+
+  fetch(subject: S): void {
+    const id = this.#declaration.id(subject);
+    if (id !== undefined) this.cache.fetch(id, subject.key);
+  }
+
+  refetch(subject: S): void {
+    const id = this.#declaration.id(subject);
+    if (id === undefined || this.#declaration.whenStale === "hide") return;
+    if (this.cache.get(id) !== undefined) this.cache.fetchIfStale(id, subject.key);
+    else if (this.#isFirstReadDue(id)) this.cache.fetch(id, subject.key);
+  }
+
+  reload(subject: S): void {
+    const id = this.#declaration.id(subject);
+    if (id === undefined) return;
+    const { whenStale, firstReadMs } = this.#declaration;
+    const isShown = whenStale === "show" && this.cache.get(id) !== undefined;
+    this.cache.invalidate(id);
+    if (firstReadMs) this.#firstReadAt.set(id, 0);
+    if (isShown || firstReadMs) this.cache.fetch(id, subject.key);
+  }
+
+  invalidate(id: string): void {
+    this.cache.invalidate(id);
+    this.#firstReadAt.delete(id);
+  }
+
+  #isFirstReadDue(id: string): boolean {
+    const { firstReadMs } = this.#declaration;
+    if (!firstReadMs) return false;
+    const now = this.#clock.monotonic();
+    const due = this.#firstReadAt.get(id) ?? now + firstReadMs();
+    this.#firstReadAt.set(id, due);
+    return now >= due;
+  }
+}

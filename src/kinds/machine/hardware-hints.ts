@@ -1,0 +1,144 @@
+/**
+ * Whether hardware of a machine type is free in a region, and which object goes for what became free after a shortage:
+ * it may be a single machine. All of it are hints (machines.md section 5.5); where the API gives none, the attempt
+ * decides.
+ */
+import type { Clock } from "../../base/clock.ts";
+import type { Fact, FactSubject } from "../facts.ts";
+import { Lookup } from "../lookup.ts";
+import { regionCode } from "../region.ts";
+import type { Capacity } from "./observation.ts";
+import type { RelatedApi } from "./related-api.ts";
+import type { MachineSpec } from "./types.ts";
+
+export interface HardwareSubject extends FactSubject {
+  object: { spec: Pick<MachineSpec, "region"> };
+  /** Machine types that the object may have on next. */
+  machineTypes: readonly string[];
+}
+
+export interface HardwareHintsOptions {
+  clock: Clock;
+  resyncMs: number;
+  enqueue(key: string): void;
+}
+
+const MINUTE_MS = 60_000;
+/** How long hardware that is free counts as free. */
+const FREE_MS = 15_000;
+const SHORT_BASE_MS = 15_000;
+const SHORT_MAX_MS = 5 * MINUTE_MS;
+/** For so long after a shortage one object at a time goes for what is free. */
+const SCARCE_MS = 10 * MINUTE_MS;
+/** Regions that all sources name (machines.md section 3); of another one the API must decide whether it exists. */
+const REGIONS: ReadonlySet<string> = new Set(["ny2", "ca1", "ams1"]);
+/** Machine types are read for all at once. */
+const ALL = "";
+
+type Hint = Capacity["hint"];
+type Capacities = Readonly<Record<string, Capacity>>;
+
+export class HardwareHints implements Fact<HardwareSubject, Capacities> {
+  readonly #clock: Clock;
+  readonly #api: () => Pick<RelatedApi, "available">;
+  /** By region and machine type. */
+  readonly #hints: Lookup<Hint>;
+  /** Null where the API does not list them. */
+  readonly #types: Lookup<string[] | null>;
+  /** By region and machine type: the key that goes for what became free of it. */
+  readonly #takers = new Map<string, string>();
+  /** By region and machine type: monotonic time of the last shortage. */
+  readonly #shortages = new Map<string, number>();
+
+  constructor(
+    { clock, resyncMs, enqueue }: HardwareHintsOptions,
+    api: () => Pick<RelatedApi, "available" | "machineTypes">,
+  ) {
+    this.#clock = clock;
+    this.#api = api;
+    this.#types = new Lookup<string[] | null>({
+      clock,
+      enqueue,
+      read: async () => (await api().machineTypes()) ?? null,
+      staleTimeMs: (types) => (types ? 60 * MINUTE_MS : 0),
+    });
+    this.#hints = new Lookup<Hint>({
+      clock,
+      enqueue,
+      read: (place) => this.#read(place),
+      staleTimeMs: (hint, repeats) => {
+        if (hint === "free") return FREE_MS;
+        if (hint === "unknown") return resyncMs;
+        const full = Math.min(SHORT_MAX_MS, SHORT_BASE_MS * 2 ** Math.min(repeats, 10));
+        return full * (1 - 0.2 * clock.random());
+      },
+    });
+  }
+
+  data({ key, object, machineTypes }: HardwareSubject): Capacities {
+    const capacities: Record<string, Capacity> = {};
+    for (const type of machineTypes) {
+      const place = placeOf(type, object.spec.region);
+      const taker = this.#takers.get(place);
+      if (taker !== undefined) {
+        capacities[type] = taker === key ? { hint: "free" } : { hint: "short", retryMs: SHORT_BASE_MS };
+        continue;
+      }
+      const hint = this.#hints.getFresh(place);
+      if (hint)
+        capacities[type] = hint === "short" ? { hint, retryMs: this.#hints.dueInMs(place) } : { hint };
+    }
+    return capacities;
+  }
+
+  fetch({ key, object }: HardwareSubject, machineType: string): void {
+    this.#hints.fetch(placeOf(machineType, object.spec.region), key);
+  }
+
+  /**
+   * The object goes for hardware of this type now, and has it to itself until `release`. Where there was a shortage of
+   * late, no other object is sent after what may be the only machine.
+   */
+  take(key: string, machineType: string, region: string): void {
+    const place = placeOf(machineType, region);
+    const short = this.#shortages.get(place);
+    if (short === undefined) return;
+    if (this.#clock.monotonic() - short < SCARCE_MS) this.#takers.set(place, key);
+    else this.#shortages.delete(place);
+  }
+
+  /** The object has its hardware, or goes for it no more. */
+  release(key: string): void {
+    for (const [place, taker] of this.#takers) {
+      if (taker !== key) continue;
+      this.#takers.delete(place);
+      this.#hints.invalidate(place);
+    }
+  }
+
+  /**
+   * The API answers "not available" for a type or a region that does not exist as well. Then the attempt must decide, so
+   * that what is misspelt is refused by its name and does not wait for ever.
+   */
+  async #read(place: string): Promise<Hint> {
+    const { machineType, region } = atPlace(place);
+    const available = await this.#api().available(machineType, region);
+    if (available === undefined) return "unknown";
+    if (available) return "free";
+    if (!REGIONS.has(regionCode(region))) return "unknown";
+    const types = await this.#types.ensure(ALL);
+    if (!types?.includes(machineType.toLowerCase())) return "unknown";
+    this.#shortages.set(place, this.#clock.monotonic());
+    return "short";
+  }
+}
+
+function placeOf(machineType: string, region: string): string {
+  return `${region}/${machineType}`;
+}
+
+/** No region has a slash in it. */
+function atPlace(place: string): { region: string; machineType: string } {
+  const slash = place.indexOf("/");
+  return { region: place.slice(0, slash), machineType: place.slice(slash + 1) };
+}
