@@ -25,6 +25,7 @@ function setUp(over: Partial<KubeRefsOptions> = {}) {
     clock,
     enqueue,
     staleTimeMs,
+    gcTimeMs: 10 * STALE_MS,
     forbiddenIs: "error",
     ...over,
   });

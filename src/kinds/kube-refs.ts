@@ -27,6 +27,8 @@ export interface KubeRefsOptions {
   clock: Clock;
   /** After how long a content is stale, in milliseconds. */
   staleTimeMs(content: RefContent): number;
+  /** After how long what no object refers to any more is dropped, in milliseconds. */
+  gcTimeMs: number;
   /**
    * Whether a read that RBAC refuses is an error, which is retried with back-off and leaves the last content in the
    * cache, or a content of its own.
@@ -42,9 +44,15 @@ export class KubeRefs {
   readonly #contents: Lookup<RefContent>;
 
   constructor(options: KubeRefsOptions) {
-    const { clock, enqueue, staleTimeMs } = options;
+    const { clock, enqueue, staleTimeMs, gcTimeMs } = options;
     this.#options = options;
-    this.#contents = new Lookup({ clock, enqueue, staleTimeMs, read: (id) => this.#read(refOf(id)) });
+    this.#contents = new Lookup({
+      clock,
+      enqueue,
+      staleTimeMs,
+      gcTimeMs,
+      read: (id) => this.#read(refOf(id)),
+    });
   }
 
   /** As it was last read, however stale; undefined before a read succeeds. Begins no read. */

@@ -337,6 +337,28 @@ describe("invalidate", () => {
   });
 });
 
+describe("what is not used any more", () => {
+  it("is dropped after a while, and nothing that is used: a rotated name must not stay in memory for ever", async () => {
+    const clock = new VirtualClock();
+    const lookup = new Lookup<string>({
+      clock,
+      read: async (id) => `value of ${id}`,
+      staleTimeMs: () => STALE_TIME_MS,
+      gcTimeMs: 10 * MINUTE_MS,
+      enqueue() {},
+    });
+    lookup.fetch("used", "ns/a");
+    lookup.fetch("left", "ns/a");
+    for (let minute = 0; minute < 25; minute++) {
+      await clock.advance(MINUTE_MS);
+      lookup.get("used");
+      lookup.fetchIfStale("other", "ns/a");
+    }
+    expect(lookup.get("used")).toBe("value of used");
+    expect(lookup.get("left")).toBeUndefined();
+  });
+});
+
 describe("whatever happens", () => {
   const Happening = fc.oneof(
     fc.record({ do: fc.constant("pass" as const), key: fc.constantFrom("ns/a", "ns/b", "ns/c") }),

@@ -12,6 +12,8 @@ export interface LookupOptions<T> {
   read(id: string): Promise<T>;
   /** After how long a value is stale, in milliseconds; `repeats`: how often in a row it was read equal before. */
   staleTimeMs(value: T, repeats: number): number;
+  /** After how long an id that is not used any more is dropped. Absent: only by `invalidate`. */
+  gcTimeMs?: number;
   /** Puts a key into the work queue. */
   enqueue(key: string): void;
 }
@@ -23,6 +25,8 @@ interface Entry<T> {
   /** Monotonic time before which it is not tried again after a failure. */
   notBefore: number;
   fetching: boolean;
+  /** Monotonic time. */
+  usedAt: number;
   /** Keys to queue once the read has ended. */
   readonly waiting: Set<string>;
 }
@@ -33,6 +37,8 @@ const FAILURE_MAX_MS = 60_000;
 export class Lookup<T> {
   readonly #options: LookupOptions<T>;
   readonly #entries = new Map<string, Entry<T>>();
+  /** Monotonic time of the last removal of what is not used any more. */
+  #sweptAt = 0;
 
   constructor(options: LookupOptions<T>) {
     this.#options = options;
@@ -40,7 +46,9 @@ export class Lookup<T> {
 
   /** The cached value, however stale. Begins no read. */
   get(id: string): T | undefined {
-    return this.#entries.get(id)?.cached?.value;
+    const entry = this.#entries.get(id);
+    if (entry) entry.usedAt = this.#options.clock.monotonic();
+    return entry?.cached?.value;
   }
 
   /** The cached value unless it is stale. Begins no read. */
@@ -112,11 +120,27 @@ export class Lookup<T> {
   }
 
   #entryOf(id: string): Entry<T> {
-    const existing = this.#entries.get(id);
-    if (existing) return existing;
-    const entry: Entry<T> = { failures: 0, notBefore: 0, fetching: false, waiting: new Set() };
+    const usedAt = this.#options.clock.monotonic();
+    const entry = this.#entries.get(id) ?? {
+      failures: 0,
+      notBefore: 0,
+      fetching: false,
+      usedAt,
+      waiting: new Set(),
+    };
+    entry.usedAt = usedAt;
     this.#entries.set(id, entry);
+    this.#sweep();
     return entry;
+  }
+
+  /** Without a timer: memory grows only where ids are used. */
+  #sweep(): void {
+    const { clock, gcTimeMs } = this.#options;
+    const now = clock.monotonic();
+    if (gcTimeMs === undefined || now - this.#sweptAt < gcTimeMs) return;
+    this.#sweptAt = now;
+    for (const [id, { usedAt }] of this.#entries) if (now - usedAt >= gcTimeMs) this.#entries.delete(id);
   }
 
   async #read(id: string, entry: Entry<T>): Promise<void> {

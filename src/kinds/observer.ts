@@ -20,7 +20,7 @@ import { ANNOTATION, type CreateAttempt } from "../reconcile/record.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import { type Rechecks, readErrorOf } from "./failure.ts";
 import type { CachedItem, Inventory, Item, Source } from "./inventory.ts";
-import { resolveByName } from "./resolution.ts";
+import { LIST, resolveByName } from "./resolution.ts";
 
 /** All in milliseconds. */
 export interface ObserverSettings {
@@ -135,15 +135,12 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     return this.#resource(observation, inventory.get(id));
   }
 
-  /** What became of an attempt, by its name in the lists. */
-  resolve(
-    { key, object, account }: AuthorizedContext<O, PaperspaceAccount>,
-    attempt: CreateAttempt,
-  ): Resolution {
+  /** What became of an attempt, by its name in the lists. Begins no read. */
+  resolve({ object, account }: AuthorizedContext<O, PaperspaceAccount>, attempt: CreateAttempt): Resolution {
     const { clock, settings } = this.#parts;
     const { settleMs, limits } = settings;
     const search = { settleMs, lookMs: limits.lookMs, now: clock.now() };
-    return resolveByName(this.of(account, object).inventory, key, attempt, search);
+    return resolveByName(this.of(account, object).inventory, attempt, search);
   }
 
   /**
@@ -155,14 +152,17 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     observation: V,
     _decision: Decision<Step, V["memory"]>,
   ): void {
+    const { key, account } = context;
+    const { identity, attempt, resolution } = observation;
     const cache = this.cacheFor(observation, context);
-    if (!cache) return;
-    const id = idOf(observation.identity);
-    if (id !== undefined) {
-      cache.inventory.subscribe(context.key, id);
+    const id = idOf(identity);
+    if (cache && id !== undefined) {
+      cache.inventory.subscribe(key, id);
       if (this.#isDue(observation, cache.inventory, id)) cache.inventory.refresh(id);
     }
-    if (this.#isReloadRequested(context)) this.reload(cache, context, observation);
+    if (account && attempt && resolution?.state === "open" && resolution.needs)
+      this.search({ ...context, account }, attempt, resolution.needs);
+    if (cache && this.#isReloadRequested(context)) this.reload(cache, context, observation);
   }
 
   /** The object is gone from the cluster. */
@@ -184,6 +184,15 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
   /** The part of the account that its resource is in, where caches are kept by parts. */
   protected partOf(_object: O): string {
     return "";
+  }
+
+  /** Begins the reads that an open resolution needs. */
+  protected search(
+    { key, object, account }: AuthorizedContext<O, PaperspaceAccount>,
+    _attempt: CreateAttempt,
+    needs: readonly string[],
+  ): void {
+    if (needs.includes(LIST)) this.of(account, object).inventory.refreshList(key);
   }
 
   /** The user asks for everything to be read again right now. */

@@ -14,15 +14,16 @@ export interface ResolutionSettings {
   now: number;
 }
 
-/** `name` is what to look for in the lists, where that is not the attempt's own name. */
+/** What an open resolution needs: a complete list. */
+export const LIST = "list";
+
+/** Begins no read. `name` is what to look for in the lists, where that is not the attempt's own name. */
 export function resolveByName(
-  inventory: Pick<Inventory<Item>, "lists" | "refreshList">,
-  key: string,
+  { lists }: Pick<Inventory<Item>, "lists">,
   attempt: { name: string; time: string },
   { settleMs, lookMs, now }: ResolutionSettings,
   name = attempt.name,
 ): Resolution {
-  const { lists } = inventory;
   const sent = millis(attempt.time) ?? 0;
   const ids = lists.idsNamed(name, sent);
   if (ids.length > 0) return { state: "found", ids };
@@ -32,7 +33,7 @@ export function resolveByName(
   const pace = Math.min(Math.max(lookMs, left / 4), left || lookMs);
   // Each list queues the key again, so that without a pace the account would be listed without a pause.
   const due = lists.newest < sent ? 0 : Math.min(pace, lists.newest + pace - now);
-  if (due <= 0) inventory.refreshList(key);
   const message = `the outcome of the create of "${attempt.name}" is not known yet; the account is searched for it until it is sure`;
-  return { state: "open", message, lookAfterMs: due > 0 ? due : pace };
+  if (due > 0) return { state: "open", message, lookAfterMs: due };
+  return { state: "open", message, lookAfterMs: pace, needs: [LIST] };
 }

@@ -49,9 +49,15 @@ export interface Kind<T extends KindTypes> {
 export interface Observer<T extends KindTypes> {
   /** What is cached about the object's resource. MUST NOT begin a read, and MUST return the same for the same caches. */
   observe(facts: OwnershipFacts, context: ContextOf<T>): T["observation"];
-  /** What became of a create. MUST return `surelyNone` only after two complete lists begun late enough. */
+  /**
+   * What became of a create. MUST NOT begin a read, and MUST return `surelyNone` only after two complete lists begun late
+   * enough.
+   */
   resolve(context: AuthorizedContextOf<T>, attempt: CreateAttempt): Resolution;
-  /** The only place where reads begin: subscribes to what the decision waits for, and fetches what it needs or is stale. */
+  /**
+   * The only place where reads begin: subscribes to what the decision waits for, and fetches what it or an open resolution
+   * needs, and what is stale.
+   */
   track(context: ContextOf<T>, observation: T["observation"], decision: DecisionOf<T>): void;
   /** The object is gone from the cluster: its subscriptions and all that was kept for it go. */
   forget(key: string): void;

@@ -11,7 +11,8 @@ import type { Attempt, Requests } from "./record.ts";
 
 /** What the lists say about an attempt's name (docs/design.md, Create). */
 export type Resolution =
-  | { state: "open"; message: string; lookAfterMs: number }
+  /** `needs`: names of what is to be read before it can be resolved, as the observer of the kind knows them. */
+  | { state: "open"; message: string; lookAfterMs: number; needs?: readonly string[] }
   | { state: "found"; ids: readonly string[] }
   | { state: "surelyNone" };
 

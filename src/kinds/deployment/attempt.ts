@@ -9,7 +9,7 @@ import type { Resolution } from "../../reconcile/ownership.ts";
 import { referenceOf } from "../../reconcile/ownership-facts.ts";
 import { adoptOrder, type CreateAttempt, parseAdopt } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
-import { resolveByName } from "../resolution.ts";
+import { LIST, resolveByName } from "../resolution.ts";
 import type { DeploymentApi, StoredSpec } from "./api.ts";
 import type { NameReservations } from "./name-reservations.ts";
 import type { DeploymentObservation, Desired } from "./observation.ts";
@@ -45,19 +45,24 @@ export function resolveAttempt(
   const { clock, settings, references, reservations } = options;
   const { key, object, account } = context;
   const { lookMs } = settings.limits;
-  const open = (message: string): Resolution => ({ state: "open", message, lookAfterMs: lookMs });
+  const open = (message: string, needs: readonly string[] = []): Resolution => ({
+    state: "open",
+    message,
+    lookAfterMs: lookMs,
+    needs,
+  });
   const { projectId, name } = nameIn(attempt.name);
   const conflict = reservations.conflictingOwner(key, projectId, name);
   if (conflict && !conflict.owns && !reservations.take(key, projectId, name))
     return open(`${conflict.key} is making a deployment named "${name}" just now`);
   const { inventory, origins } = options.cacheOf(account, projectId);
   const search = { settleMs: settings.settleMs, lookMs, now: clock.now() };
-  const found = resolveByName(inventory, key, attempt, search, name);
+  const found = resolveByName(inventory, attempt, search, name);
   if (found.state !== "found") return found;
   const [id, ...more] = found.ids;
   if (id === undefined || more.length > 0) return found;
   const specs = origins.get(id);
-  origins.fetchIfStale(id, key);
+  const needs = [`${ORIGIN}${id}`];
   const { mark } = attempt;
   const { secrets } = object.status?.history?.find(({ hash }) => hash === mark) ?? {};
   const desired = references.desired(object, cloudNameOf(object));
@@ -70,13 +75,31 @@ export function resolveAttempt(
     return found;
   }
   const there = `project ${projectId} has a deployment named "${name}" (${id})`;
-  if (why === undefined) return open(`${there}; whether this object made it is being looked up`);
+  if (why === undefined) return open(`${there}; whether this object made it is being looked up`, needs);
   // Neither recorded nor left alone: it could be another actor's, or a deployment that no object pays attention to.
   const order = adoptOrder(referenceOf(object, deploymentDefinition), id, object.metadata.uid ?? "");
   return open(
     `${there}, and whether this object made it cannot be told: ${why}. Nothing is done until it can, or until that deployment is gone or has another name. If it is this object's: ${order}`,
+    needs,
   );
 }
+
+/** Begins the reads that an open resolution needs; `key` is queued after each. */
+export function fetchForAttempt(
+  key: string,
+  attempt: CreateAttempt,
+  needs: readonly string[],
+  cacheOf: (projectId: string) => ProjectCache,
+): void {
+  const { inventory, origins } = cacheOf(nameIn(attempt.name).projectId);
+  for (const need of needs) {
+    if (need === LIST) inventory.refreshList(key);
+    else if (need.startsWith(ORIGIN)) origins.fetchIfStale(need.slice(ORIGIN.length), key);
+  }
+}
+
+/** What an open resolution needs of one deployment, before its id: its first specs. */
+const ORIGIN = "origin/";
 
 /** Throws NameTaken where what the upsert was answered with is another actor's. */
 export async function verifyCreated(

@@ -10,7 +10,7 @@ import { referenceOf } from "../../reconcile/ownership-facts.ts";
 import type { CreateAttempt } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { CloudObserver, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
-import { resolveAttempt } from "./attempt.ts";
+import { fetchForAttempt, resolveAttempt } from "./attempt.ts";
 import { NameReservations } from "./name-reservations.ts";
 import type {
   DeploymentLimits,
@@ -115,6 +115,14 @@ export class DeploymentObserver extends CloudObserver<
   override forget(key: string): void {
     super.forget(key);
     this.reservations.release(key);
+  }
+
+  protected override search(
+    { key, account }: AuthorizedContext<PaperspaceDeployment, PaperspaceAccount>,
+    attempt: CreateAttempt,
+    needs: readonly string[],
+  ): void {
+    fetchForAttempt(key, attempt, needs, (projectId) => this.at(account, projectId));
   }
 
   protected override partOf({ spec }: PaperspaceDeployment): string {

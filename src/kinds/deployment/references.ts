@@ -32,6 +32,8 @@ export interface ReferencesParts {
 const LONGEST_VALUE = 8192;
 /** scrypt's cost: a short password must not be found from the name of its project secret. */
 const COST = { N: 4096, r: 8, p: 1 };
+/** Every object has a pass in each resync: what none has used for so many of them is referred to by none. */
+const UNUSED_TURNS = 3;
 /** Digests that are kept: the oldest goes first, and costs some milliseconds when it is needed again. */
 const MOST_DIGESTS = 10_000;
 
@@ -47,6 +49,7 @@ export class References {
     this.#refs = new KubeRefs({
       ...others,
       forbiddenIs: "error",
+      gcTimeMs: UNUSED_TURNS * resyncMs,
       staleTimeMs: ({ state }) => (state === "notFound" ? recheckMs : resyncMs) * DUE,
     });
   }

@@ -31,6 +31,7 @@ export class DesktopSecrets {
     this.#refs = new KubeRefs({
       ...others,
       forbiddenIs: "content",
+      gcTimeMs: 2 * SLOW_TURNS * resyncMs,
       staleTimeMs: ({ state }) => (state === "forbidden" ? DUE : SLOW_TURNS) * resyncMs,
     });
   }
