@@ -45,7 +45,7 @@ export interface EventLogOptions<E extends ResourceEvent> {
 const KEPT = 10;
 /** Most pages that one poll reads. */
 const MOST_PAGES = 40;
-/** An event may show up in the list so much later than its date says (machines.md section 8: not documented). */
+/** An event may show up in the list so much later than its date (machines.md section 8: not documented). */
 const LAG_MS = 30_000;
 /** Stragglers fetched by id in one poll: the rest waits for the next. */
 const STRAGGLERS = 10;

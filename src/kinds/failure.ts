@@ -7,7 +7,7 @@ import type { CallFailure } from "../reconcile/kind.ts";
 import type { ReadError } from "../reconcile/outcome.ts";
 import { REASON } from "../reconcile/reasons.ts";
 
-/** A block page is not cured by asking again soon (observed-in-the-field.md 3). */
+/** A block page does not go away with an early retry (observed-in-the-field.md 3). */
 const BLOCKED_RETRY_MS = 60_000;
 
 /** In milliseconds, both for what only the user can mend. */
@@ -25,8 +25,8 @@ export function failureOf(error: unknown, rechecks: Rechecks): CallFailure | und
 }
 
 /**
- * What a failed read means: always a reason to look again, never a verdict. The reads of a team go by any of its keys,
- * so a refused one says nothing of the object's own.
+ * What a failed read means: always a retry, never a final outcome. The reads of a team go by any of its keys, so a refused
+ * one does not prove that the object's own is bad.
  */
 export function readErrorOf(error: unknown, rechecks: Rechecks): ReadError {
   const outcome = failureOf(error, rechecks)?.outcome;
@@ -41,10 +41,10 @@ function outcomeOf(error: PaperspaceError, { recheckMs, slowMs }: Rechecks): Cal
     case "PS_UNAUTHORIZED":
       return { kind: "Terminal", reason: REASON.CredentialsInvalid, message, recheckMs };
     case "PS_FORBIDDEN":
-      // The key is good, its rights are not: looking again costs the write.
+      // The key is good, its rights are not: checking that again costs the write.
       return { kind: "Terminal", reason: REASON.CredentialsInvalid, message, recheckMs: slowMs };
     case "PS_REFUSED":
-    // A write on a thing that is gone is the kind's matter; what comes here names something that does not exist.
+    // A write on a resource that is gone is the kind's matter; what comes here names something that does not exist.
     case "PS_NOT_FOUND":
       return {
         kind: "Terminal",

@@ -46,7 +46,7 @@ export interface InventoryHooks {
 }
 
 export interface CachedItem<T> {
-  /** Absent: the API said 404 by id, or that it is gone. */
+  /** Absent: the API answered 404 by id, or showed it as gone. */
   item?: T;
   /** Monotonic time at which the request that read it began; for the answer of a write, at which it came. */
   beganAt: number;

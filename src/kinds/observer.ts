@@ -37,9 +37,9 @@ export interface ObserverSettings {
 export interface ObserverLimits {
   /** How often what is past its deadline is tried again. */
   slowMs: number;
-  /** How often to look while waiting, at least. */
+  /** How often to read while waiting, at least. */
   lookMs: number;
-  /** How long a thing must have been away until it counts as gone. */
+  /** How long a resource must have been absent until it counts as gone. */
   absenceGraceMs: number;
   /** After how long a deletion counts as late. */
   deleteMs: number;
@@ -215,12 +215,12 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     return untilLook(observation, times) * DUE;
   }
 
-  /** Whether a 404 by id is the end that was asked for. */
+  /** Whether a 404 by id is the end of a deletion that was sent. */
   protected isEnd({ memory }: V): boolean {
     return memory.operation?.intent === "Delete";
   }
 
-  /** A 404 by id is believed where it was asked for, or after it has lasted for the grace time. */
+  /** A 404 by id is certain after a deletion that was sent, or after it has lasted for the grace time. */
   #resource<T extends Item>(observation: V, cached: CachedItem<T> | undefined): ResourceState<{ item: T }> {
     if (!cached) return { state: "unknown" };
     if (cached.item) return { state: "present", item: cached.item };

@@ -1,6 +1,6 @@
 /**
  * What became of a create whose answer was lost: the lists of the account are searched for its name until that is sure
- * (docs/design.md, Create). Which name that is, the kind says.
+ * (docs/design.md, Create). The kind gives the name.
  */
 import { millis } from "../reconcile/conditions.ts";
 import type { Resolution } from "../reconcile/ownership.ts";

@@ -151,7 +151,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     const { inventory, relatedFacts } = team;
     const { operation } = decision.memory;
     const awaited = operation && operation.intent !== AWAIT_CAPACITY ? operation : undefined;
-    // A machine that comes up anew may be reached in another way.
+    // A machine that starts again may be reached in another way.
     if (awaited && record && awaited.intent !== "Delete") relatedFacts.forgetDesktop(record.id);
     this.#recall(context, observation, inventory);
     super.track(context, observation, decision);

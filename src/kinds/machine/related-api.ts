@@ -1,5 +1,5 @@
 /**
- * The REST calls about what lies around a machine: its people, its desktop, the team's scripts, addresses, users and
+ * The REST calls for the facts around a machine: its accessors, its desktop, the team's scripts, addresses, users and
  * standing, and whether hardware is free (machines.md section 5, other-resources.md). No decisions here.
  */
 import { type TSchema, Type } from "typebox";
@@ -42,7 +42,7 @@ const templateSchema = Type.Object({
 
 export interface User {
   id: string;
-  /** In lower case: nobody types it the same way twice. */
+  /** In lower case: it is compared without regard to case. */
   email: string;
 }
 
@@ -78,7 +78,7 @@ export class RelatedApi {
   async accessors(machineId: string): Promise<User[]> {
     const path = apiPath`/machines/${machineId}/accessors`;
     const all = await this.#all({ path, query: { orderBy: "id" }, item: accessorSchema });
-    return all.filter(({ dtDeleted }) => !dtDeleted).map(({ user }) => person(user));
+    return all.filter(({ dtDeleted }) => !dtDeleted).map(({ user }) => userOf(user));
   }
 
   /** Resolves to when it was answered, by the monotonic clock. */
@@ -103,7 +103,7 @@ export class RelatedApi {
   async users(team: string): Promise<User[]> {
     const path = apiPath`/teams/${team}/users`;
     const all = await this.#all({ path, item: teamUserSchema });
-    return all.filter(({ dtDeleted }) => !dtDeleted).map(({ user }) => person(user));
+    return all.filter(({ dtDeleted }) => !dtDeleted).map(({ user }) => userOf(user));
   }
 
   async scripts(): Promise<Scripts> {
@@ -156,7 +156,7 @@ export class RelatedApi {
     return { type: "windows", host, port: String(port), ...(publicIp && { publicIp }) };
   }
 
-  /** Undefined where this API does not say (other-resources.md, billing). */
+  /** Undefined where this API has no answer (other-resources.md, billing). */
   async standing(): Promise<Standing | undefined> {
     return this.#hint(async () => {
       const { body } = await this.#api.request({
@@ -169,7 +169,7 @@ export class RelatedApi {
     });
   }
 
-  /** A hint of the moment; undefined where this API does not say (machines.md section 5.5). */
+  /** A hint of the moment; undefined where this API has no answer (machines.md section 5.5). */
   async available(machineType: string, region: string): Promise<boolean | undefined> {
     return this.#hint(async () => {
       const { body } = await this.#api.request({
@@ -194,7 +194,7 @@ export class RelatedApi {
     });
   }
 
-  /** What is gone already counts as removed; then nobody knows when that was answered. */
+  /** What is gone already counts as removed; undefined then, since no write was answered. */
   async #remove(path: string, options: CallOptions): Promise<number | undefined> {
     try {
       const { answeredAt } = await this.#api.request({
@@ -229,6 +229,6 @@ export class RelatedApi {
   }
 }
 
-function person({ id, email }: { id: string; email?: string | null }): User {
+function userOf({ id, email }: { id: string; email?: string | null }): User {
   return { id, email: (email ?? "").toLowerCase() };
 }

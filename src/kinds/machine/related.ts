@@ -181,7 +181,7 @@ export class RelatedFacts {
     return this.#table.desktop.access.cache.get(machineId);
   }
 
-  /** A machine that comes up anew may be reached in another way. */
+  /** A machine that starts again may be reached in another way. */
   forgetDesktop(machineId: string): void {
     this.#table.desktop.access.invalidate(machineId);
   }
