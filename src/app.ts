@@ -35,9 +35,9 @@ export interface AppParts {
 
 /** Name under which Kubernetes Events are reported. */
 const CONTROLLER = "paperspace.com/operator";
-/** Requests under way to one team at once. */
+/** Concurrent requests to one team. */
 const TEAM_CONCURRENCY = 16;
-/** Probes of Secrets are shared by all objects for this long, in milliseconds, at most. */
+/** How long one read of a Secret serves all objects at most, in milliseconds. */
 const SECRET_TTL_MS = 30_000;
 
 /** The edges of the process: what a test replaces, and nothing else. */
@@ -50,7 +50,7 @@ export interface Edges {
 }
 
 export interface Operator {
-  /** Names of the kinds, and what keeps each from being ready. */
+  /** By kind: why it is not ready; undefined where it is. */
   readiness: Record<string, () => string | undefined>;
   /** Resolves once the signal has aborted and no pass runs any more. */
   run(signal: AbortSignal): Promise<void>;
@@ -155,7 +155,7 @@ export function assembleOperator(parts: AppParts, edges: Edges): Operator {
   };
 }
 
-/** Throws where one that is asked for is none of ours. */
+/** Throws ConfigError where --enabled-kinds names a kind that does not exist. */
 function servedKinds(
   { enabledKinds }: Config,
   kinds: readonly KindRegistration<never>[],

@@ -101,7 +101,7 @@ export class ControllerRunner {
     });
   }
 
-  /** Objects that need their key as long as they live. */
+  /** Objects that still need their API key: they own something in the cloud, or may own it. */
   keyUsers(): ManagedObject[] {
     return this.#store
       .list()
@@ -123,7 +123,7 @@ export class ControllerRunner {
     return this.#reflectors.every((reflector) => reflector.healthy) ? undefined : "the watch is broken";
   }
 
-  /** A new term of leadership: what was cached in the last one is forgotten, and every key gets a pass. */
+  /** Called at the start of a term of leadership: drops the caches of the last one and queues every key. */
   resume(): void {
     this.#controller.reset();
     for (const object of this.#store.list()) this.#queue.add(keyOf(object), { priority: PRIORITY.low });

@@ -1,11 +1,11 @@
-/** The process: arguments, signals, exit code. Everything else begins in app.ts. */
+/** The process: arguments, signals, exit code. Everything else starts in app.ts. */
 import { runOperator } from "./app.ts";
 import { systemClock } from "./base/clock.ts";
 import { ConfigError, loadConfig } from "./base/config.ts";
 import { createLogger } from "./base/logger.ts";
 import { version } from "./base/version.ts";
 
-/** sysexits.h: the command was used wrongly. */
+/** sysexits.h: wrong usage of the command. */
 const EXIT_USAGE = 64;
 
 async function main(): Promise<number> {

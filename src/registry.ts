@@ -1,4 +1,4 @@
-/** The kinds this operator serves: one line a kind. */
+/** The kinds this operator serves: one line for each kind. */
 import { deployment } from "./kinds/deployment/index.ts";
 import { machine } from "./kinds/machine/index.ts";
 import type { PublishedKind } from "./kinds/registration.ts";

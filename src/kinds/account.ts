@@ -1,4 +1,4 @@
-/** What a valid API key opens, as every kind gets it: the team and a way to its API. */
+/** What a valid API key gives access to, for every kind: the team and its API. */
 import { type Accounts, keyFingerprint } from "../paperspace/accounts.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
 import type { PaperspaceApi } from "../paperspace/transport.ts";
@@ -7,7 +7,7 @@ import type { CloudAccount } from "../reconcile/managed.ts";
 
 export interface PaperspaceAccount extends CloudAccount {
   readonly api: PaperspaceApi;
-  /** The team's machine quota; Infinity where the API does not say. */
+  /** The team's machine quota; Infinity where the API does not report it. */
   readonly maxMachines: number;
 }
 

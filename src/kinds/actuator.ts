@@ -1,6 +1,6 @@
 /**
- * How the writes of every Paperspace kind end where they fail. What is sent is the kind's own; here is that the resource is
- * read again after a failed write, and what an error of the API means for the pass.
+ * How failed writes of every Paperspace kind end. What is sent is the kind's; here the resource is refreshed after a
+ * failed write, and an API error becomes the result of the pass.
  */
 import { PaperspaceError } from "../paperspace/errors.ts";
 import type {
@@ -44,7 +44,7 @@ export abstract class PaperspaceActuator<T extends PaperspaceTypes> implements A
     send: Parameters<Actuator<T>["create"]>[3],
   ): Promise<CreateAnswer<T>>;
 
-  /** `perform`, but for what it throws: `refused` judges that. */
+  /** Performs the step; what it throws goes to `refused`. */
   protected abstract send(
     step: T["step"],
     observation: T["observation"],
@@ -62,7 +62,7 @@ export abstract class PaperspaceActuator<T extends PaperspaceTypes> implements A
       return await this.send(step, observation, context, send);
     } catch (error) {
       const { account, object, record } = context;
-      // Whatever the error, the resource may not be in the state that was assumed: that is answered in many ways.
+      // Whatever the error, the resource may not be in the assumed state: the API reports that in many ways.
       if (record && error instanceof PaperspaceError)
         this.#options.cacheOf(account, object).inventory.refresh(record.id);
       return this.refused(error, step, observation, context);
@@ -73,7 +73,7 @@ export abstract class PaperspaceActuator<T extends PaperspaceTypes> implements A
     return failureOf(error, this.#options.rechecks);
   }
 
-  /** The result of a write that failed; throws what `failure` is to judge. */
+  /** The result of a write that failed; rethrows what is left to `failure`. */
   protected refused(
     error: unknown,
     step: T["step"],

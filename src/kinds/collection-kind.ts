@@ -1,6 +1,6 @@
 /**
  * A kind as a table: a resource that the API lists, creates, changes and deletes under one path, with nothing in flight
- * between these calls. What such a kind does is here; what is particular to one is its `Collection`.
+ * between these calls. The behaviour that such kinds share is here; what is particular to one is its `Collection`.
  */
 import { scryptSync } from "node:crypto";
 import type { Static, TSchema } from "typebox";
@@ -285,9 +285,9 @@ function planOf<S extends object, A extends TSchema>(
   );
 }
 
-/** scrypt's cost: what is hidden may be a short password, which its hash in status must not give away. */
+/** scrypt's cost: what is hidden may be a short password, which its hash in status must not reveal. */
 const COST = { N: 4096, r: 8, p: 1 };
-/** By spec, which the store hands out as one object for each version: a hash costs some milliseconds. */
+/** By spec, which is one object for each version in the store: a hash costs some milliseconds. */
 const hashes = new WeakMap<object, string>();
 
 function hashOf<S extends object, A extends TSchema>(

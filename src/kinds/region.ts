@@ -1,4 +1,7 @@
-/** When two names in which Paperspace speaks of a region, a machine type and the like mean the same. No resource is known here. */
+/**
+ * Whether two names that Paperspace uses for a region, a machine type and the like mean the same. Nothing here depends
+ * on a kind.
+ */
 
 /** "East Coast (NY2)" and "ny2" are one region (observed-in-the-field.md 12). */
 export function sameRegion(a: string, b: string): boolean {

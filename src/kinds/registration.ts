@@ -35,7 +35,7 @@ export interface CrdSource {
 export interface KindRegistration<O extends ManagedObject = ManagedObject> {
   readonly definition: KindDefinition;
   start(parts: ControllerOptions<O>): Controller;
-  /** Whether an object that records nothing has left something in the cloud all the same; absent where none ever does. */
+  /** Whether an object without a record may still have left something in the cloud; absent where none does. */
   hasLeftovers?(object: O): boolean;
 }
 
@@ -58,27 +58,27 @@ export interface ControllerOptions<O extends ManagedObject> {
   /** ConfigMaps of the cluster, for kinds whose spec refers to some. */
   configMapResource: Resource<ConfigMap>;
   recorder: Pick<EventRecorder, "record">;
-  /** True only while our lease surely has not ended. */
+  /** True only while this process certainly holds the lease. */
   mayWrite(): boolean;
   /** Puts a key of this kind into its work queue. */
   enqueue(key: string): void;
-  /** Counts an object that went without anybody seeing to what it owned. */
+  /** Counts an object that was deleted without cleanup of what it owned. */
   leaked(): void;
 }
 
 export interface Controller {
   /** The signal aborts when the pass has lost its right to write, or the grace of a shutdown is over. */
   reconcile(key: string, signal: AbortSignal): Promise<Result>;
-  /** The object has gone from the cluster; `last` is how it was then. */
+  /** The object is gone from the cluster; `last` is its last known state. */
   gone(last: ManagedObject): void;
   /**
-   * Forgets what was seen and stops all timers, while no pass runs: at the end, and at the beginning of a term of
-   * leadership, since another process may have written in between.
+   * Clears all caches and stops all timers, while no pass runs: at shutdown, and at the start of a term of leadership,
+   * since another process may have written in between.
    */
   reset(): void;
 }
 
-/** Looks that come within this are done together. */
+/** Reads that are requested within this time are batched. */
 const GATHER_MS = 50;
 
 export function observerSettings(config: Config): ObserverSettings {
@@ -113,8 +113,8 @@ export function newController<T extends PaperspaceTypes>(
 }
 
 /**
- * From the announcement of a create on, when it can surely have no effect any more: last possible send, the request's
- * own time, the lease of whoever sent it, and a margin (docs/design.md, Create).
+ * Time after the announcement of a create when it can certainly have no effect any more: last possible send, the
+ * request's timeout, the sender's lease, and a margin (docs/design.md, Create).
  */
 function settleMs(config: Config): number {
   return config.sendWindow + config.requestTimeout + config.leaseDuration + config.attemptSettle;

@@ -4,7 +4,7 @@ import { millis } from "../reconcile/conditions.ts";
 /** The only form in which the API server takes a time. */
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
 
-/** A date of the API, where it is one. */
+/** A date of the API as RFC 3339; undefined where it cannot be parsed. */
 export function apiTime(date: string | null | undefined): string | undefined {
   const ms = millis(date);
   if (!date || ms === undefined) return undefined;

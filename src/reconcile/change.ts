@@ -1,4 +1,6 @@
-/** One difference between what is declared and what is there, and how people read of it. What is compared is a kind's. */
+/**
+ * One difference between the declared and the actual state, and its text in messages. What is compared is the kind's.
+ */
 export interface Change {
   /** Path below spec. */
   field: string;

@@ -5,7 +5,7 @@
 import type { Condition } from "../kube/objects.ts";
 import type { ReportedOutcome } from "./outcome.ts";
 
-/** What a condition is to say; absent means that it is to be left out. */
+/** A condition to write; one that is not in the list is left out. */
 export interface DesiredCondition {
   type: string;
   status: "True" | "False" | "Unknown";
@@ -13,7 +13,7 @@ export interface DesiredCondition {
   message: string;
 }
 
-/** Longest condition message we write: an API's text may be long, an object should stay readable. */
+/** Longest condition message: an API's text may be long, an object should stay readable. */
 const MESSAGE_LIMIT = 1024;
 
 export interface ConditionFacts {
@@ -23,7 +23,7 @@ export interface ConditionFacts {
   now: string;
 }
 
-/** `claims` replaces all conditions, keeping transition times where the status stays. */
+/** `desired` replaces all conditions, keeping transition times where the status stays. */
 export function conditions(reservations: readonly DesiredCondition[], facts: ConditionFacts): Condition[] {
   return reservations.map((claim) => {
     const before = facts.previous.find((condition) => condition.type === claim.type);
@@ -56,7 +56,7 @@ export function progressConditions(
   };
   if (outcome.kind === "Done") return [ready];
   if (outcome.kind === "Terminal") {
-    // A deletion that is blocked is still a deletion, but kstatus wants one of the two: Stalled says more.
+    // A deletion that is blocked is still a deletion, but kstatus expects one of the two: Stalled is more informative.
     return [ready, { type: "Stalled", status: "True", reason, message }];
   }
   return [ready, { type: "Reconciling", status: "True", reason: deleting ? "Deleting" : reason, message }];

@@ -1,12 +1,12 @@
 /**
- * Notices a war over a field: somebody keeps changing what we keep putting back. In memory only; after a restart the
- * counting begins anew (docs/design.md, Pass).
+ * Detects contention over a field: another actor keeps changing what the operator keeps putting back. In memory only; a
+ * restart resets the count (docs/design.md, Pass).
  */
 import type { Clock } from "../base/clock.ts";
 import type { Outcome } from "./outcome.ts";
 import { REASON } from "./reasons.ts";
 
-/** So many times within this window is a war. */
+/** So many corrections within this window are contention. */
 const TIMES = 5;
 const WINDOW_MS = 10 * 60_000;
 
@@ -14,14 +14,14 @@ export class Contention {
   readonly #clock: Clock;
   /** By object, then field: monotonic times at which it was put back, oldest first. */
   readonly #puts = new Map<string, Map<string, number[]>>();
-  /** By object: the generation that the counting is about. */
+  /** By object: the generation that its count is valid for. */
   readonly #generations = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Those of the fields that were put back too often of late to do it again now. */
+  /** The fields that were put back too often recently to be put back again now. */
   contested(key: string, fields: readonly string[], generation: number): string[] {
     this.#begin(key, generation);
     const puts = this.#puts.get(key);
@@ -43,7 +43,7 @@ export class Contention {
     this.#generations.delete(key);
   }
 
-  /** What the user asks for anew is no war, however often he changes his mind. */
+  /** A changed spec resets the count: what the user requests is no contention, however often it changes. */
   #begin(key: string, generation: number): void {
     if (this.#generations.get(key) === generation) return;
     this.#puts.delete(key);
@@ -51,7 +51,7 @@ export class Contention {
   }
 }
 
-/** What is said instead of putting these fields back once more. */
+/** The outcome that is reported instead of putting these fields back once more. */
 export function contended(fields: readonly string[], recheckMs: number): Outcome {
   const message = `somebody keeps changing ${fields.join(", ")} back: five times within ten minutes. Take the field out of the spec, or stop the other side; tried again slowly`;
   return { kind: "Terminal", reason: REASON.Contended, message, recheckMs };

@@ -1,6 +1,6 @@
 /**
- * The create protocol (docs/design.md, Create): announce, mirror, send once, save the id. Whatever dies between two of
- * these lines, the next pass finds an open attempt or a recorded id, and never sends a second create.
+ * The create protocol (docs/design.md, Create): announce, mirror, send once, save the id. Wherever the process dies
+ * between two of these steps, the next pass finds an open attempt or a recorded id, and never sends a second create.
  */
 import type { Clock } from "../base/clock.ts";
 import { toTime } from "../kube/objects.ts";
@@ -50,7 +50,7 @@ export interface Created {
   outcome: Outcome;
 }
 
-/** The pass goes on with the object, the record and what the answer shows; a failed Kubernetes call is thrown. */
+/** Updates the pass with the object, the record and the facts of the answer; throws the error of a Kubernetes call. */
 export async function create<T extends KindTypes>(
   pass: Pass<T>,
   options: CreateOptions<T>,
@@ -147,7 +147,7 @@ async function failed<T extends KindTypes>(
   if (failure?.effect !== "unknown") {
     pass.object = await writer.saveAnnotations(pass.object, { [ANNOTATION.createPending]: null });
     if (!failure) throw error;
-    // The mirror in status must go as well, or it would be searched for as an attempt of its own.
+    // The mirror in status must be removed as well, or it would be resolved as an attempt of its own.
     const unsent = waiting(REASON.Creating, "not sent yet");
     return { outcome: failure.outcome.kind === "Requeue" ? unsent : failure.outcome };
   }

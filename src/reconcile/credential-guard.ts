@@ -1,6 +1,6 @@
 /**
- * Keeps a Secret with an API key from going while an object of any kind still needs it: without the key nothing can be
- * deleted, and a namespace that is deleted whole would take the key first (docs/design.md, Deletion).
+ * Keeps a Secret with an API key from being deleted while an object of any kind still needs it: without the key nothing
+ * can be deleted in the cloud, and the deletion of a namespace would remove the key first (docs/design.md, Deletion).
  */
 import { isForbidden, isNotFound } from "../kube/errors.ts";
 import type { Resource, Secret } from "../kube/resource.ts";
@@ -14,25 +14,28 @@ export interface CredentialGuardParts<A extends CloudAccount> {
   credentials: Pick<Credentials<A>, "note" | "referenceOf">;
   /** The objects of all kinds that need their key (see `needsKey`). */
   users(): readonly ManagedObject[];
-  /** Whether all kinds are listed: before that nobody can be said to be the last that needs a Secret. */
+  /** Whether all kinds are listed: before that it is not known which object is the last that needs a Secret. */
   complete(): boolean;
 }
 
 export class CredentialGuard<A extends CloudAccount> {
   readonly #parts: CredentialGuardParts<A>;
-  /** UIDs of objects whose finalizer is off, though the store may not know it yet. A key may be one in each kind. */
+  /**
+   * UIDs of objects whose finalizer is removed, though the store may not show it yet. Not keys: each kind may have an
+   * object of the same key.
+   */
   readonly #released = new Set<string>();
-  /** Releases of one Secret's users go one after the other, so that one of them is the last. */
+  /** The users of one Secret are released one after the other, so that one of them is the last. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
   constructor(parts: CredentialGuardParts<A>) {
     this.#parts = parts;
   }
 
-  /** Puts our finalizer on. Where the rights for that are missing, the work goes on without. */
+  /** Adds the finalizer. Where the rights for that are missing, the pass continues without it. */
   async protect(secret: Secret): Promise<void> {
     const { finalizers = [], deletionTimestamp } = secret.metadata;
-    // The server lets nobody add a finalizer to what is being deleted.
+    // The API server refuses a new finalizer on an object that is being deleted.
     if (finalizers.includes(FINALIZER) || deletionTimestamp) return;
     await this.#patch(secret, [...finalizers, FINALIZER]).catch((error: unknown) => {
       if (!isForbidden(error)) throw error;
@@ -40,9 +43,9 @@ export class CredentialGuard<A extends CloudAccount> {
   }
 
   /**
-   * Lets an object go by `release`, and its Secret before it where it is the last that needs it. `settle` is called
-   * before that: afterwards the object must be able to go without a key, whatever dies in between. False where nothing
-   * was done, since it is not known yet who needs the Secret.
+   * Releases an object by `release`, and before it the Secret where no other object needs that. `settle` is called
+   * before the Secret is released: afterwards the object must be releasable without a key, wherever the process dies.
+   * False where nothing was done, since not all kinds are listed yet.
    */
   async release(
     object: ManagedObject,
@@ -80,7 +83,7 @@ export class CredentialGuard<A extends CloudAccount> {
 
   #isLast(object: ManagedObject, reference: string): boolean {
     const users = this.#parts.users();
-    // Whom no store holds any more nobody asks about again.
+    // An object that no store holds any more cannot come back.
     const there = new Set(users.map(uidOf));
     for (const uid of this.#released) if (!there.has(uid)) this.#released.delete(uid);
     return !users.some((other) => {
@@ -107,14 +110,14 @@ export class CredentialGuard<A extends CloudAccount> {
     try {
       this.#parts.credentials.note(secret, await this.#parts.secrets.mergePatch(namespace, name, patch));
     } catch (error) {
-      // Whatever was wrong with what we knew of it: it is read anew.
+      // The cached Secret may be out of date: it is read again.
       this.#parts.credentials.note(secret, undefined);
       throw error;
     }
   }
 }
 
-/** Whether an object has an id, or a create that may have made one. What else it has made only its kind can tell. */
+/** Whether an object has an id, or a create that may have made one. Other leftovers are known to its kind only. */
 export function needsKey({ metadata, status }: ManagedObject): boolean {
   const { annotations = {} } = metadata;
   if (annotations[ANNOTATION.record] !== undefined || annotations[ANNOTATION.createPending] !== undefined)

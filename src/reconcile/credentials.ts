@@ -1,7 +1,7 @@
 /**
- * From an object to the account it may use: credentialsSecretRef, else the Secret `paperspace-credentials` of its
- * namespace, else the operator's own key where that namespace is served by it (docs/design.md, Record). Same
- * namespace only.
+ * Resolves an object to the account it may use: credentialsSecretRef, else the Secret `paperspace-credentials` of its
+ * namespace, else the operator's own key where that namespace is served by it (docs/design.md, Record). Same namespace
+ * only.
  */
 import type { Clock } from "../base/clock.ts";
 import { isForbidden, isNotFound } from "../kube/errors.ts";
@@ -16,7 +16,7 @@ export const DEFAULT_KEY = "apiKey";
 export interface CredentialChecker<A extends CloudAccount> {
   /** Probes a key once and remembers the answer; throws where it is refused or cannot be checked. */
   open(key: string): Promise<A>;
-  /** Sorts what `open` threw. */
+  /** Classifies what `open` threw. */
   explain(error: unknown): Exclude<AccountFact, { state: "valid" }>;
 }
 
@@ -31,7 +31,7 @@ export interface CredentialsOptions<A extends CloudAccount> {
   secrets: Pick<Resource<Secret>, "get">;
   checker: CredentialChecker<A>;
   clock: Clock;
-  /** How long a Secret that was read is believed, in milliseconds: one read serves a fleet. */
+  /** How long a Secret that was read counts as fresh, in milliseconds: one read serves many objects. */
   secretTtlMs: number;
   operatorKey?: string | undefined;
   /** Namespaces that the operator's own key serves; "*" means all. */
@@ -71,12 +71,12 @@ export class Credentials<A extends CloudAccount> {
     }
   }
 
-  /** "namespace/name" of the Secret that the object's key comes from, whether it is there or not. */
+  /** "namespace/name" of the Secret that the object's key comes from, whether it exists or not. */
   referenceOf({ metadata, spec }: ManagedObject): string {
     return `${metadata.namespace ?? ""}/${spec.credentialsSecretRef?.name ?? DEFAULT_SECRET}`;
   }
 
-  /** What became of a Secret by our own write; undefined: nobody knows, it is to be read anew. */
+  /** Updates the cache after a write of the operator; undefined invalidates it. */
   note({ metadata }: Secret, now: Secret | undefined): void {
     const id = `${metadata.namespace ?? ""}/${metadata.name}`;
     const known = this.#looks.get(id);

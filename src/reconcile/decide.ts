@@ -1,6 +1,6 @@
 /**
  * The decision of every kind, as one sequence of phases: ownership first, then whether the resource exists, then its
- * deletion or its life. A kind gives its phases as data; the order, and what all kinds share, is here. Pure.
+ * deletion or its convergence. A kind gives its phases as data; the order, and what all kinds share, is here. Pure.
  */
 import type { Change } from "./change.ts";
 import { act, ageOfTime, type Decision, noStep, type Observation, withoutOperation } from "./decision.ts";
@@ -12,18 +12,18 @@ import { REASON } from "./reasons.ts";
 type MemoryOf<V extends Observation> = V["memory"];
 type PresentResource<V extends Observation> = Extract<V["resource"], { state: "present" }>;
 
-/** What became of the operation in flight: a decision about it, or the memory with which the resource is at rest. */
+/** Result of settling the operation in flight: a decision about it, or the memory once none is in flight. */
 export type Settled<D, M> = { decision: D } | { memory: M };
 
-/** A phase that a kind leaves out is the same for all kinds; only `converge` is always the kind's own. */
+/** A phase that a kind leaves out has a generic default; only `converge` has none. */
 export interface Phases<V extends Observation, S extends Step> {
   /** What differs from the spec and cannot be changed: such a resource is not adopted. */
   immutable?(observation: V, resource: PresentResource<V>): readonly Change[];
-  /** What must be ready before a create, or why a create would be in vain; undefined: it is sent. */
+  /** What must be ready before a create, or why a create would fail; undefined: it is sent. */
   beforeCreate?(observation: V): Decision<S, MemoryOf<V>> | undefined;
   /**
-   * What the object left in the cloud besides its resource, once that is certainly gone or never was: a step to remove it,
-   * and what is remembered where nothing is left. Not called while the object is halted.
+   * What the object left in the cloud besides its resource, once that is certainly gone or never was: a step to remove
+   * it, and what is remembered where nothing is left. Not performed while the object is halted.
    */
   leftovers?(
     observation: V,
@@ -58,7 +58,7 @@ export function decide<V extends Observation, S extends Step>(
   }
 }
 
-/** The ownership rules have decided; a kind may only add what belongs before a create, an adoption or a release. */
+/** Completes the ownership decision; a kind may only add a step before a create, an adoption or a release. */
 function own<V extends Observation, S extends Step>(
   observation: V,
   owned: OwnershipStep,
@@ -83,7 +83,10 @@ function own<V extends Observation, S extends Step>(
   }
 }
 
-/** An object that owned nothing may have left something all the same. What no key can remove does not keep it for ever. */
+/**
+ * An object that owned nothing may still have leftovers. Without a valid key they block its release only until the
+ * deletion is late.
+ */
 function release<V extends Observation, S extends Step>(
   observation: V,
   step: OwnershipStep & { do: "release" },

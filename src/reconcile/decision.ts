@@ -8,14 +8,14 @@ import type { ManagedObject, Operation, Step } from "./managed.ts";
 import type { Outcome, ReadError } from "./outcome.ts";
 import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";
 
-/** What is known of the resource in the cloud; `P` is what it is like. */
+/** What is known about the resource in the cloud; `P` are its properties. */
 export type ResourceState<P> =
   | { state: "unknown" }
   | ({ state: "present" } & P)
   /** `certain`: gone for good; otherwise the API may only fail to show it for a moment. */
   | { state: "absent"; certain: boolean };
 
-/** What every kind observes. `M` is what it remembers across passes, `P` what its resource is like. */
+/** What every kind observes. `M` is its memory across passes, `P` the properties of its resource. */
 export interface Observation<M = { operation?: Operation }, P = unknown> extends OwnershipFacts {
   spec: Pick<ManagedObject["spec"], "onExternalDeletion">;
   resource: ResourceState<P>;
@@ -28,9 +28,9 @@ export interface Observation<M = { operation?: Operation }, P = unknown> extends
   limits: {
     /** How often to read while waiting. */
     lookMs: number;
-    /** How often to try again what is past its deadline. */
+    /** How often to retry past a deadline. */
     slowMs: number;
-    /** After how long a deletion counts as late. */
+    /** Time after which a deletion counts as late. */
     deleteMs: number;
   };
 }
@@ -43,7 +43,7 @@ export interface Decision<S, M> {
   needs?: readonly string[];
 }
 
-/** Intent of the operation that stands for a change begun elsewhere; nothing is sent for it. */
+/** Intent of an operation for a change that another actor started; nothing is sent for it. */
 export const OBSERVE = "Observe";
 
 /** The return type is spelt out: a step of the ownership rules must not be inferred as one of the kind's own. */
@@ -94,17 +94,17 @@ export function needFacts<S extends Step = never, M = unknown>(
   return { ...noStep(readError ?? { kind: "Unknown" }, memory), needs };
 }
 
-/** The memory when something begins or is over. */
+/** The memory without an operation in flight: before the next one starts, or once one is over. */
 export function withoutOperation<M extends { operation?: Operation }>({ operation: _over, ...others }: M): M {
   return others as M;
 }
 
-/** Milliseconds since an operation was asked for. */
+/** Milliseconds since an operation was requested. */
 export function operationAge({ requestedAt }: Pick<Operation, "requestedAt">, now: number): number {
   return ageOfTime(requestedAt, now);
 }
 
-/** Milliseconds since a time as status holds it. */
+/** Milliseconds since a time from status; one that cannot be parsed counts as the epoch. */
 export function ageOfTime(time: string, now: number): number {
   return now - (millis(time) ?? 0);
 }
@@ -113,12 +113,12 @@ export function isLate({ deadline }: Pick<Operation, "deadline">, now: number): 
   return now >= (millis(deadline) ?? 0);
 }
 
-/** An operation that is asked for at `now` and late after `ms`. */
+/** An operation that is requested at `now` and late after `ms`. */
 export function startOperation(now: number, intent: string, ms: number): Operation {
   return { intent, requestedAt: toTime(now), deadline: toTime(now + ms) };
 }
 
-/** An operation for which nothing is sent, begun now unless it is under way already. */
+/** An operation for which nothing is sent, started now unless it is already under way. */
 export function ongoingOrStart(
   { memory, now }: { memory: { operation?: Operation }; now: number },
   intent: string,
@@ -128,10 +128,16 @@ export function ongoingOrStart(
   return operation?.intent === intent ? operation : startOperation(now, intent, ms);
 }
 
-/** What a pass waits for must be due when the pass comes, though the look before it took a moment, too. */
+/**
+ * Share of an interval after which a fact counts as stale: it must be stale when the pass that waited for the interval
+ * runs, though the last read took time, too.
+ */
 export const DUE = 0.9;
 
-/** Waiting for news costs shared reads; without any the thing itself is looked at, ever more rarely. */
+/**
+ * Milliseconds until the resource itself is read again, at the latest at the deadline. Shared reads usually report a
+ * change first, so the interval grows with the age of the operation.
+ */
 export function untilLook(
   { now, limits }: { now: number; limits: { lookMs: number } },
   operation: Pick<Operation, "requestedAt" | "deadline">,

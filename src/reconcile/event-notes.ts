@@ -2,14 +2,14 @@
 import type { Condition } from "../kube/objects.ts";
 
 export interface EventNote {
-  /** What makes it one and the same piece of news, where it can be met more than once. */
+  /** Identifies the event where it can be observed more than once; it is recorded once. */
   id?: string;
   type: "Normal" | "Warning";
   reason: string;
   note: string;
 }
 
-/** At most one: conditions move together, and a reader wants the news once. */
+/** At most one: conditions change together, and one Event is enough. */
 export function transitionEvents(
   before: readonly Condition[] = [],
   after: readonly Condition[] = [],

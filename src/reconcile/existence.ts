@@ -26,7 +26,7 @@ export interface AbsenceInput<M> extends Pick<OwnershipFacts, "noun" | "deleting
   limits: { lookMs: number };
 }
 
-/** `forgotten` is what is still remembered once the resource is certainly gone. */
+/** `forgotten` is the memory once the resource is certainly gone. */
 export function absence<S extends Step = never, M = unknown>(
   observation: AbsenceInput<M>,
   certain: boolean,
@@ -88,7 +88,7 @@ export interface DeletionInput<M> extends Pick<OwnershipFacts, "noun"> {
   limits: { lookMs: number; slowMs: number };
 }
 
-/** Sent once, waited for, and sent again slowly past its deadline. `underWay` is the message meanwhile. */
+/** A delete is sent once, waited for, and retried slowly past its deadline. `underWay` is the message meanwhile. */
 export function deletion<M extends { operation?: Operation }>(
   observation: DeletionInput<M>,
   underWay: (operation: Operation) => string = underWayOf,

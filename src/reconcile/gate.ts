@@ -1,6 +1,6 @@
 /**
- * The last check before a write goes out. It runs after the throttle, on what the store and the lease say at that moment,
- * not on what the pass began with.
+ * The last check before a write goes out. It runs after the throttle, on the store and the lease as they are at that
+ * moment, not as they were when the pass started.
  */
 import { keyOf } from "../kube/objects.ts";
 import type { Store } from "../runtime/store.ts";

@@ -1,6 +1,7 @@
 /**
- * Whose thing in the cloud is it? A pure verdict from the three memories (record annotation, status, metadata.uid) and the user's
- * two wishes (spec.adoptId, the adopt annotation). Where the memories disagree the object must not touch the cloud.
+ * Which cloud resource an object owns. Pure: derived from the three records (record annotation, status, metadata.uid)
+ * and the user's two requests (spec.adoptId, the adopt annotation). Where the records disagree the object must not
+ * touch the cloud.
  */
 import {
   ANNOTATION,
@@ -13,9 +14,9 @@ import {
 
 export interface IdentityFacts {
   uid: string;
-  /** How people call the thing in the cloud. */
+  /** The word for the resource in the cloud. */
   noun: string;
-  /** How to name the object in a kubectl line: "psm/name -n namespace". */
+  /** The object's name in a kubectl command: "psm/name -n namespace". */
   reference: string;
   record: Parsed<OwnerRecord>;
   attempt: Parsed<Attempt>;
@@ -23,7 +24,7 @@ export interface IdentityFacts {
   status: { id?: string; teamId?: string; uid?: string; name?: string; handled?: Requests };
   /** spec.adoptId. */
   wish?: string;
-  /** The id of the adopt annotation, where it is for this very object. */
+  /** The id in the adopt annotation, where that names this object's UID. */
   order?: string;
 }
 
@@ -31,15 +32,15 @@ export type Identity =
   /** Owns nothing yet. */
   | { state: "none" }
   /**
-   * Owns this. `restore`: the record annotation was lost and is to be written again from status. `contradicted`: a wish
-   * of the user names another one; nothing is changed until that is settled, yet deletion deletes what is owned.
+   * Owns this. `restore`: the record annotation was lost and is to be written again from status. `contradicted`: the
+   * user requests another one; nothing is changed until that is resolved, but a deletion still deletes what is owned.
    */
   | { state: "ours"; record: OwnerRecord; restore: boolean; contradicted?: string }
-  /** Shall own this as soon as it was seen. */
+  /** Adopts this once it was observed. */
   | { state: "adopt"; id: string }
   | { state: "conflict"; message: string };
 
-/** What it owns, or shall own. */
+/** The id of what it owns, or is to adopt. */
 export function idOf(identity: Identity): string | undefined {
   if (identity.state === "ours") return identity.record.id;
   return identity.state === "adopt" ? identity.id : undefined;
@@ -52,7 +53,7 @@ export function judgeIdentity(facts: IdentityFacts): Identity {
     case "none":
       return wish === undefined ? own : { state: "adopt", id: wish };
     case "conflict":
-      // Only the annotation settles a conflict: it names this very object, a wish in the spec is copied with it.
+      // Only the annotation resolves a conflict: it names the object by UID; spec.adoptId is copied with a manifest.
       if (facts.order === undefined) return own;
       return obeyed(facts) ?? { state: "adopt", id: facts.order };
     case "ours": {
@@ -66,7 +67,7 @@ export function judgeIdentity(facts: IdentityFacts): Identity {
 
 type Memory = Exclude<Identity, { state: "adopt" }>;
 
-/** The order was carried out: only the status is still of before, and is about to be written. */
+/** The requested adoption is recorded: only the status is older, and is about to be written. */
 function obeyed({ uid, record, order }: IdentityFacts): Identity | undefined {
   const done = record.state === "read" && record.value.uid === uid && record.value.id === order;
   return done ? { state: "ours", record: record.value, restore: false } : undefined;

@@ -1,6 +1,7 @@
 /**
- * The contract between the generic reconciler and a kind: an observer that reads, a policy that decides, an actuator that
- * writes. A kind is one folder under src/kinds/. Nothing here knows Paperspace; the sentences with MUST are tested.
+ * The contract between the generic reconciler and a kind: an observer that reads, a policy that decides, an actuator
+ * that writes. A kind is one folder under src/kinds/. Nothing here depends on Paperspace; the sentences with MUST are
+ * tested.
  */
 import type { Phases } from "./decide.ts";
 import type { Decision, Observation } from "./decision.ts";
@@ -25,7 +26,7 @@ export type ContextOf<T extends KindTypes> = ReconcileContext<T["object"], T["ac
 export type AuthorizedContextOf<T extends KindTypes> = AuthorizedContext<T["object"], T["account"]>;
 export type DecisionOf<T extends KindTypes> = Decision<T["step"], MemoryOf<T>>;
 
-/** What a pass is about. */
+/** The object of a pass, and what was resolved for it. */
 export interface ReconcileContext<O, A> {
   key: string;
   object: O;
@@ -47,30 +48,32 @@ export interface Kind<T extends KindTypes> {
 
 /** Reads. MUST NOT write to the cloud or to the cluster, and MUST NOT wait. */
 export interface Observer<T extends KindTypes> {
-  /** What is cached about the object's resource. MUST NOT begin a read, and MUST return the same for the same caches. */
+  /**
+   * What is cached about the object's resource. MUST NOT start a read, and MUST return the same for the same caches.
+   */
   observe(facts: OwnershipFacts, context: ContextOf<T>): T["observation"];
   /**
-   * What became of a create. MUST NOT begin a read, and MUST return `surelyNone` only after two complete lists begun late
-   * enough.
+   * Whether an open create attempt took effect. MUST NOT start a read, and MUST return `surelyNone` only after two
+   * complete lists that started late enough.
    */
   resolve(context: AuthorizedContextOf<T>, attempt: CreateAttempt): Resolution;
   /**
-   * The only place where reads begin: subscribes to what the decision waits for, and fetches what it or an open resolution
+   * The only place where reads start: subscribes to what the decision waits for, and fetches what it or an open resolution
    * needs, and what is stale.
    */
   track(context: ContextOf<T>, observation: T["observation"], decision: DecisionOf<T>): void;
-  /** The object is gone from the cluster: its subscriptions and all that was kept for it go. */
+  /** The object is gone from the cluster: removes its subscriptions and everything cached for it. */
   forget(key: string): void;
-  /** Forgets everything and stops all timers: at the end, and at the beginning of a term of leadership. */
+  /** Clears all caches and stops all timers: at shutdown, and at the start of a term of leadership. */
   reset(): void;
 }
 
 /** Decides and describes. MUST be pure. */
 export interface Policy<T extends KindTypes> {
   readonly phases: Phases<T["observation"], T["step"]>;
-  /** How a create is found again. Default: by its unique name; where the name is given, by name and a mark of its own. */
+  /** The name by which a create is found again, with a mark where names may be shared. Default: the unique name. */
   attemptName?(observation: T["observation"], context: ContextOf<T>, unique: string): AttemptName;
-  /** What is kept in status from before the create is sent. */
+  /** The memory that status holds from before the create is sent. */
   expectCreate(
     observation: T["observation"],
     context: ContextOf<T>,
@@ -80,13 +83,13 @@ export interface Policy<T extends KindTypes> {
   fields?(step: T["step"]): readonly string[];
   /** The whole new status. MUST be equal for equal observations, so that nothing is written. */
   status(observation: T["observation"], outcome: ReportedOutcome, context: ContextOf<T>): StatusOf<T>;
-  /** What of a change of status is worth a Kubernetes Event beyond its conditions. Default: nothing. */
+  /** Kubernetes Events for a change of status, beyond those for its conditions. Default: none. */
   events?(before: StatusOf<T>, after: StatusOf<T>): readonly EventNote[];
 }
 
 /** Writes. */
 export interface Actuator<T extends KindTypes> {
-  /** MUST send exactly one create, never again by itself, through the gate. */
+  /** MUST send exactly one create, through the gate, and MUST NOT retry it. */
   create(
     observation: T["observation"],
     context: AuthorizedContextOf<T>,
@@ -94,8 +97,8 @@ export interface Actuator<T extends KindTypes> {
     send: { memory: MemoryOf<T>; gate: Gate },
   ): Promise<CreateAnswer<T>>;
   /**
-   * Does what was decided. MUST send one cloud write at most, and MUST persist the intent of a power change before it.
-   * `observation.memory` is what was remembered before the decision, `send.memory` what the decision remembers.
+   * Performs the step. MUST send at most one cloud write, and MUST persist the intent of a power change before it.
+   * `observation.memory` is the memory before the decision, `send.memory` the one after it.
    */
   perform(
     step: T["step"],
@@ -109,9 +112,9 @@ export interface Actuator<T extends KindTypes> {
 
 /** The operation is added by the create protocol; the rest is the kind's. */
 export interface ExpectedCreate<M> {
-  /** After how long the create counts as late, in milliseconds. */
+  /** Time after which the create counts as late, in milliseconds. */
   deadlineMs: number;
-  /** The state that the create leads to, where the intent alone does not say it. */
+  /** State that the create leads to, where the intent does not imply it. */
   target?: string;
   /** Default: nothing else is remembered. */
   memory?: M;
@@ -124,9 +127,9 @@ export interface CreateAnswer<T extends KindTypes> extends Omit<Performed<T>, "r
 export interface Performed<T extends KindTypes> {
   outcome: Outcome;
   memory: MemoryOf<T>;
-  /** What the answer of the write shows, so that the status of this pass holds it already. */
+  /** Facts from the answer of the write, so that the status of this pass already has them. */
   learned?: Partial<T["observation"]>;
-  /** What is worth a Kubernetes Event beyond the change of conditions. */
+  /** Kubernetes Events beyond those for changed conditions. */
   events?: readonly EventNote[];
   /** The cloud refused the write: nothing was put back. Retry and Terminal imply it. */
   refused?: true;

@@ -36,24 +36,24 @@ export interface Operation {
   intent: string;
   requestedAt: string;
   deadline: string;
-  /** The API's event of the write, once its answer is here. */
+  /** The API's event of the write, once it is answered. */
   eventId?: string;
-  /** Cloud name that a create asked for. */
+  /** Cloud name in the create request. */
   name?: string;
-  /** What tells our create from another's of the same name. */
+  /** Distinguishes this object's create from another one of the same name. */
   mark?: string;
   /** When its event was first seen to have failed. */
   failedAt?: string;
-  /** What the operation leads to, where the intent alone does not say it. */
+  /** State that the operation leads to, where the intent does not imply it. */
   target?: string;
-  /** The requests by annotation that it answers. */
+  /** The requests by annotation that it carries out. */
   requests?: Requests;
 }
 
 /** What a valid credential opens. */
 export interface CloudAccount {
   readonly team: string;
-  /** Tells one credential from another without giving it away. */
+  /** Distinguishes credentials without revealing them. */
   readonly fingerprint: string;
 }
 
@@ -67,13 +67,13 @@ export interface KindDefinition {
   noun: string;
 }
 
-/** A step of a kind: what is done, and what to, where one object has several such things. */
+/** A step of a kind: the action, and its target where one object can have several. */
 export interface Step {
   do: string;
   of?: string;
 }
 
-/** What a failed step is held back by: "assign/script1". */
+/** Key of a step's back-off: "assign/script1". */
 export function stepName({ do: what, of }: Step): string {
   return of === undefined ? what : `${what}/${of}`;
 }

@@ -1,15 +1,15 @@
-/** How the objects of each kind stand, counted when somebody asks, and those that went unseen. */
+/** Objects of each kind by state, counted when metrics are scraped, and objects that were deleted without cleanup. */
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { ManagedObject } from "./managed.ts";
 
 export interface ObjectMetrics {
   /** `objects` are those of one kind; `controller` is its plural, as in the other metrics. */
   count(controller: string, objects: () => readonly ManagedObject[]): void;
-  /** One went without anybody seeing to what it owned. */
+  /** An object was deleted without cleanup of what it owned. */
   leaked(controller: string): void;
 }
 
-/** What one word says of an object; `unknown` before its first look. */
+/** The states of an object; `unknown` before its first pass. */
 const STATES = ["ready", "reconciling", "stalled", "paused", "unknown"] as const;
 type State = (typeof STATES)[number];
 
@@ -40,7 +40,7 @@ export function createObjectMetrics(registry: Registry): ObjectMetrics {
   return {
     count(controller, objects) {
       kinds.set(controller, objects);
-      // There from the start, so that the first one is seen to be a rise.
+      // Present from the start, so that the first one shows as an increase.
       leaks.inc({ controller }, 0);
     },
     leaked(controller) {
@@ -49,7 +49,7 @@ export function createObjectMetrics(registry: Registry): ObjectMetrics {
   };
 }
 
-/** The one that says most, in the order in which somebody should look. */
+/** The most important state, in the order in which they need attention. */
 export function stateOf({ status }: ManagedObject): State {
   const isTrue = (type: string) =>
     status?.conditions?.some((condition) => condition.type === type && condition.status === "True") ?? false;

@@ -1,13 +1,13 @@
 /**
  * How a pass ended, as one value. The outcome alone decides the queue's next move and the conditions Ready, Reconciling
- * and Stalled; nothing else in the program may. It knows neither Kubernetes nor the cloud.
+ * and Stalled; nothing else in the program may. It depends neither on Kubernetes nor on the cloud.
  */
 import type { Result } from "../runtime/workers.ts";
 
 export type Outcome =
-  /** Things are as declared. Next look at the resync, or when something changes. */
+  /** The resource is as declared. Next pass at the resync, or when something changes. */
   | { kind: "Done"; reason: string; message: string }
-  /** The cloud is working. `afterMs` is when to look again if no change is seen before. Reconciling. */
+  /** The cloud is working. `afterMs`: when to requeue if no change is observed before. Reconciling. */
   | { kind: "RequeueAfter"; reason: string; message: string; afterMs: number }
   /** A transient failure: retried with back-off, not before `atLeastMs`. Reconciling. */
   | { kind: "Retry"; reason: string; message: string; atLeastMs?: number }
@@ -19,7 +19,7 @@ export type Outcome =
   | { kind: "Requeue" }
   /** Facts are missing; fetching them queues the key. Not reported. */
   | { kind: "Unknown" }
-  /** The finalizer is off: the object is not managed any more. */
+  /** The finalizer is removed: the object is no longer managed. */
   | { kind: "Released" };
 
 /** The outcomes that are shown in the object's status. */
@@ -45,8 +45,8 @@ export function isReported(outcome: Outcome): outcome is ReportedOutcome {
 }
 
 /**
- * What the work queue does next. `resyncMs` is the time until the key's next regular turn. Times are whole milliseconds:
- * what is due a fraction too early would come again and again until its time is there.
+ * What the work queue does next. `resyncMs` is the time until the key's next regular pass. Times are rounded up to
+ * whole milliseconds: a key that is due a fraction too early would be requeued over and over.
  */
 export function resultOf(outcome: Outcome, resyncMs: number): Result {
   switch (outcome.kind) {

@@ -1,6 +1,6 @@
 /**
- * Reads an object's metadata and status into the facts that the ownership decision needs. Pure: what it needs to know
- * of the rest of the cluster and of the account is handed in.
+ * Reads an object's metadata and status into the facts that the ownership decision needs. Pure: facts about other
+ * objects and the account are passed in.
  */
 import { keyOf } from "../kube/objects.ts";
 import { type Identity, judgeIdentity } from "./identity.ts";
@@ -29,7 +29,7 @@ export interface OwnershipInputs {
   recheckMs: number;
 }
 
-/** All facts but `resolution`, which the kind's inventory knows. */
+/** All facts but `resolution`, which comes from the kind's observer. */
 export function ownershipFacts(object: ManagedObject, related: OwnershipInputs): OwnershipFacts {
   const { metadata } = object;
   const identity = identityOf(object, related.definition);
@@ -54,8 +54,8 @@ export function ownershipFacts(object: ManagedObject, related: OwnershipInputs):
 }
 
 /**
- * What an object that is gone has left in the cloud without anybody seeing to it, since its finalizer was taken off by
- * somebody else. `last` is how it was at its end; undefined where it left nothing, or where its end was not seen.
+ * What a deleted object leaked in the cloud, since another actor removed its finalizer. `last` is its last known state;
+ * undefined where it leaked nothing, or where its deletion was not observed.
  */
 export function leakedResource(last: ManagedObject, definition: KindDefinition): string | undefined {
   const { metadata, spec } = last;
@@ -67,7 +67,7 @@ export function leakedResource(last: ManagedObject, definition: KindDefinition):
   return attempt && `whatever came of the create of "${attempt.name}"`;
 }
 
-/** How people name the object on the command line. */
+/** The object's name in a kubectl command. */
 export function referenceOf({ metadata }: ManagedObject, { shortName }: KindDefinition): string {
   return `${shortName}/${metadata.name} -n ${metadata.namespace ?? "default"}`;
 }
@@ -94,8 +94,8 @@ function identityOf(object: ManagedObject, definition: KindDefinition): Identity
 }
 
 /**
- * The open attempt: from its annotation, or, where a `kubectl replace` took that away, from the operation in status.
- * The mirror counts only while nothing is owned, since a create's operation outlives its attempt.
+ * The open attempt: from its annotation, or, where a `kubectl replace` removed that, from the operation in status. The
+ * mirror counts only while nothing is owned, since a create's operation outlives its attempt.
  */
 export function attemptOf(object: ManagedObject, identity: Identity): Attempt | undefined {
   const { metadata, status } = object;
@@ -122,7 +122,9 @@ function haltOf({ metadata }: ManagedObject): { reason: string; message: string 
   return undefined;
 }
 
-/** Key of the object that owns this cloud id. Only objects whose memory agrees with their UID own anything: a copy does not. */
+/**
+ * Key of the object that owns this cloud id. Only objects whose record matches their UID own anything: a copy does not.
+ */
 export function ownerOf(objects: readonly ManagedObject[], id: string, except: string): string | undefined {
   const owner = objects.find((object) => {
     const { metadata, status } = object;

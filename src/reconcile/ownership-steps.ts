@@ -1,6 +1,6 @@
 /**
- * The steps of the ownership rules: they write to the object alone, never to the cloud. What they must leave behind when
- * the process dies between two of their writes is in docs/design.md, Record and Deletion.
+ * The steps of the ownership rules: they write to the object alone, never to the cloud. What must hold when the process
+ * dies between two of their writes is in docs/design.md, Record and Deletion.
  */
 import { recorded } from "./create.ts";
 import type { CredentialGuard } from "./credential-guard.ts";
@@ -79,7 +79,7 @@ async function recordOwnership<T extends KindTypes>(
 /** Names of given-up creates that are kept on an object. */
 const ABANDONED = 5;
 
-/** Both copies go: the annotation here, the mirror with a status that no longer holds the operation. */
+/** Both copies are removed: the annotation here, the mirror with a status that no longer holds the operation. */
 async function closeAttempt<T extends KindTypes>(
   pass: Pass<T>,
   { writer, reporter }: OwnershipStepOptions<T>,
@@ -94,7 +94,7 @@ async function closeAttempt<T extends KindTypes>(
   return REQUEUE;
 }
 
-/** What the object owned is certainly gone. The status goes first: the record would be restored from it. */
+/** What the object owned is certainly gone. The status is cleared first: the record would be restored from it. */
 async function disown<T extends KindTypes>(pass: Pass<T>, writer: ObjectWriter<T["object"]>): Promise<void> {
   const { id: _gone, operation: _over, ...status } = pass.object.status ?? {};
   pass.object = await writer.status(pass.object, status as StatusOf<T>);
@@ -118,7 +118,7 @@ async function release<T extends KindTypes>(
   return { kind: "Released" };
 }
 
-/** Soon over, at the start of the process. */
+/** Only right after the start of the process. */
 const UNLISTED: Outcome = {
   kind: "RequeueAfter",
   reason: REASON.Deleting,

@@ -1,7 +1,7 @@
 /**
  * The part of `decide` that every kind shares: finalizer, credentials, identity, the open attempt, adoption, and when
- * an object may go. Pure. It returns a step, or undefined once an object owns a known thing of the right team and the
- * kind may look at what it is like.
+ * an object may be released. Pure. It returns a step, or undefined once an object owns a resource of the right team and
+ * the kind may decide about it.
  */
 
 import type { Identity } from "./identity.ts";
@@ -9,7 +9,7 @@ import type { Failed, Outcome } from "./outcome.ts";
 import { REASON } from "./reasons.ts";
 import type { Attempt, Requests } from "./record.ts";
 
-/** What the lists say about an attempt's name (docs/design.md, Create). */
+/** What the lists show about an attempt's name (docs/design.md, Create). */
 export type Resolution =
   /** `needs`: names of what is to be read before it can be resolved, as the observer of the kind knows them. */
   | { state: "open"; message: string; lookAfterMs: number; needs?: readonly string[] }
@@ -19,17 +19,17 @@ export type Resolution =
 export type AccountFact =
   | { state: "valid"; team: string }
   | { state: "invalid"; message: string }
-  /** The Secret or the API could not be asked just now. */
+  /** The Secret or the API could not be reached just now. */
   | { state: "unreachable"; message: string; atLeastMs?: number };
 
 export interface OwnershipFacts {
-  /** How people call the thing in the cloud: "machine". */
+  /** The word for the resource in the cloud: "machine". */
   noun: string;
   deleting: boolean;
   /** The deletionTimestamp. */
   deletedAt?: string;
   finalizer: boolean;
-  /** Set when the user halted us (paused, dry-run). */
+  /** Set when the user halted the object (paused, dry-run). */
   halted?: { reason: string; message: string };
   deletionPolicy: "Delete" | "Orphan";
   identity: Identity;
@@ -39,9 +39,9 @@ export interface OwnershipFacts {
   account: AccountFact;
   /** Not handled yet. */
   requests: Requests;
-  /** Steps that failed and are not to be tried again yet, by their name. */
+  /** Steps that failed and are not to be retried yet, by their name. */
   backingOff: Readonly<Record<string, Failed>>;
-  /** Another object of this cluster that owns what this one wishes to adopt. */
+  /** Another object of this cluster that owns what this one is to adopt. */
   ownedBy?: string;
   /** Slow recheck of terminal states, in milliseconds. */
   recheckMs: number;
@@ -49,19 +49,19 @@ export interface OwnershipFacts {
 
 export type OwnershipStep =
   | { do: "addFinalizer" }
-  /** Take the finalizer off: the object may go. */
+  /** Remove the finalizer: the object may be deleted. */
   | { do: "release"; reason: string }
-  /** Write the record annotation from what status remembers. */
+  /** Write the record annotation from status. */
   | { do: "restoreRecord" }
   /** Open an attempt and send the create. */
   | { do: "create" }
-  /** What the attempt made was found: record it. */
+  /** What the attempt created was found: record it. */
   | { do: "recordOwnership"; id: string }
-  /** What it owned is gone for certain: forget it, so that another is made. */
+  /** What it owned is certainly gone: forget it, so that a new one is created. */
   | { do: "disown" }
-  /** Nothing came of the attempt, or what it made is recorded: forget it. */
+  /** The attempt created nothing, or its result is recorded: forget it. */
   | { do: "closeAttempt" }
-  /** See that the thing exists and fits, then record it. */
+  /** Check that the resource exists and fits the spec, then record it. */
   | { do: "adopt"; id: string }
   | { do: "none"; outcome: Outcome };
 
@@ -115,7 +115,7 @@ function whileDeleting(facts: OwnershipFacts): OwnershipStep | undefined {
   return withoutAccount(facts) ?? foreignTeam(facts, identity.record.team, facts.account);
 }
 
-/** Nothing can be asked or done in the cloud without a key that is known to be good. */
+/** Nothing can be read or written in the cloud without a valid key. */
 export function withoutAccount({ account, recheckMs }: OwnershipFacts): OwnershipStep | undefined {
   if (account.state === "invalid")
     return rest({ kind: "Terminal", reason: REASON.CredentialsInvalid, message: account.message, recheckMs });
@@ -127,7 +127,7 @@ export function withoutAccount({ account, recheckMs }: OwnershipFacts): Ownershi
   return undefined;
 }
 
-/** Another team's key would see an empty account; that must never look like "gone" (docs/design.md, Record). */
+/** With another team's key the account looks empty; that must never count as "gone" (docs/design.md, Record). */
 function foreignTeam(facts: OwnershipFacts, team: string, account: AccountFact): OwnershipStep | undefined {
   if (account.state !== "valid" || account.team === team) return undefined;
   return stall(

@@ -7,7 +7,7 @@ export interface Pass<T extends KindTypes> {
   object: T["object"];
   context: ContextOf<T>;
   observation: T["observation"];
-  /** What the decision remembers, then what the step remembers. */
+  /** The memory of the decision, then that of the step. */
   memory: MemoryOf<T>;
   /** The back-off of a failed step is over when this changes. */
   readonly signature: string;

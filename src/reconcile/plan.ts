@@ -3,7 +3,7 @@ import type { ResourceState } from "./decision.ts";
 import type { ManagedObject } from "./managed.ts";
 import type { OwnershipFacts } from "./ownership.ts";
 
-/** What a kind's view says of what a plan rests on. */
+/** The part of an observation that a plan is derived from. */
 export interface PlanInput extends Pick<OwnershipFacts, "identity" | "deleting" | "deletionPolicy"> {
   resource: ResourceState<unknown>;
   spec: Pick<ManagedObject["spec"], "onExternalDeletion">;

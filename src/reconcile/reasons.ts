@@ -1,15 +1,15 @@
 /**
- * Reasons that every kind shares, for conditions and Kubernetes Events. A reason says what to do or what is going on;
+ * Reasons that every kind shares, for conditions and Kubernetes Events. A reason states what to do or what is going on;
  * the cause goes into the message.
  */
 export const REASON = {
-  /** The API key is missing, wrong, or of another team: mend the Secret. */
+  /** The API key is missing, wrong, or of another team: correct the Secret. */
   CredentialsInvalid: "CredentialsInvalid",
   /** The key could not be checked just now: nothing to do. */
   CredentialsUnchecked: "CredentialsUnchecked",
-  /** A copy or a restored backup: say which object owns the thing with the adopt annotation. */
+  /** A copy or a restored backup: declare which object owns the resource with the adopt annotation. */
   IdentityConflict: "IdentityConflict",
-  /** Two things bear the name of one attempt: delete one by hand. */
+  /** Two resources have the name of one attempt: delete one by hand. */
   CreateAmbiguous: "CreateAmbiguous",
   /** What is to be adopted belongs to another object. */
   AlreadyOwned: "AlreadyOwned",
@@ -23,22 +23,22 @@ export const REASON = {
   Declined: "Declined",
   /** The API cannot be reached or answers with errors: retried. */
   ApiUnavailable: "ApiUnavailable",
-  /** The API asks us to slow down. */
+  /** The API limits the rate of requests. */
   RateLimited: "RateLimited",
   Paused: "Paused",
   DryRun: "DryRun",
   Deleting: "Deleting",
-  /** The object goes and the thing stays, as deletionPolicy says. */
+  /** The object is deleted and the resource stays, as deletionPolicy declares. */
   Orphaned: "Orphaned",
-  /** The object goes; it never owned anything. */
+  /** The object is deleted; it never owned anything. */
   NothingToDelete: "NothingToDelete",
-  /** What the object owned is gone for certain; it makes another, as onExternalDeletion says. */
+  /** What the object owned is certainly gone; a new one is created, as onExternalDeletion declares. */
   Disowned: "Disowned",
   Adopted: "Adopted",
   Created: "Created",
-  /** Somebody keeps undoing what the spec says: take the field out of the spec, or stop the other side. */
+  /** Another actor keeps changing a field back: remove the field from the spec, or stop the other actor. */
   Contended: "Contended",
-  /** A transition took longer than its deadline: look at the thing in the console, or ask Paperspace. */
+  /** A transition took longer than its deadline: look at the resource in the console, or contact Paperspace. */
   TransitionTimedOut: "TransitionTimedOut",
   /** Not found just now; that alone proves nothing yet. */
   AbsenceUnconfirmed: "AbsenceUnconfirmed",
@@ -49,6 +49,8 @@ export const REASON = {
   /** What is to be adopted differs in what cannot be changed: correct the spec. */
   AdoptMismatch: "AdoptMismatch",
   Deleted: "Deleted",
-  /** Somebody took the finalizer off, and the object went before what it owned: see to that in the console. */
+  /**
+   * Another actor removed the finalizer, and the object was deleted before what it owned: delete that in the console.
+   */
   LeftBehind: "LeftBehind",
 } as const;

@@ -1,6 +1,6 @@
 /**
- * One pass: observe, decide, do one thing, report. Generic over the kind; what is particular to a kind comes through the
- * contract in kind.ts, and this file must not learn it.
+ * One pass: observe, decide, do one thing, report. Generic over the kind; what is particular to a kind comes through
+ * the contract in kind.ts, and does not belong in this file.
  */
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
@@ -37,7 +37,7 @@ export interface ReconcilerOptions<T extends KindTypes> {
   recorder: Pick<EventRecorder, "record">;
   /** True only while this process certainly holds the lease. */
   mayWrite: () => boolean;
-  /** Counts an object that went while its resource was left in the cloud. */
+  /** Counts an object that was deleted while its resource was left in the cloud. */
   leaked: () => void;
   clock: Clock;
   logger: Logger;
@@ -70,7 +70,7 @@ export class Reconciler<T extends KindTypes> {
     this.#contention = new Contention(options.clock);
   }
 
-  /** Throws only what a later pass can mend: a failed Kubernetes call. */
+  /** Throws only what a later pass can recover from: a failed Kubernetes call. */
   async reconcile(key: string): Promise<Result> {
     const object = this.#options.store.get(key);
     if (!object) return this.#forget(key);
@@ -82,7 +82,7 @@ export class Reconciler<T extends KindTypes> {
       if (isReported(outcome)) await this.#reporter.patchStatus(pass, pass.memory, outcome);
       return resultOf(outcome, this.#untilResync(object.metadata.uid ?? key));
     } catch (error) {
-      // Another write was faster, or the object is gone: not worth a line, and the watch is about to bring the change.
+      // Another write was faster, or the object is gone: not logged, since the watch is about to deliver the change.
       if (isConflict(error) || isNotFound(error)) return { kind: "retry" };
       throw error;
     }
@@ -124,7 +124,9 @@ export class Reconciler<T extends KindTypes> {
     return decision;
   }
 
-  /** Before there is anything that only its key can delete; a kind's own step may leave something before any record. */
+  /**
+   * Runs before anything exists that only the key can delete; a kind's own step may create something before any record.
+   */
   async #protectSecret({ secret, observation }: Pass<T>, { step }: DecisionOf<T>): Promise<void> {
     const creates = !isOwnershipStep(step) || step.do === "create" || step.do === "recordOwnership";
     if (secret && (creates || observation.identity.state === "ours" || observation.attempt))
@@ -194,13 +196,13 @@ export class Reconciler<T extends KindTypes> {
     } catch (error) {
       const failure = kind.actuator.failure(error);
       if (!failure) throw error;
-      // What may have taken effect stays written down; what certainly had none is forgotten.
+      // The intent of a write that may have taken effect stays in status; one that certainly had none is dropped.
       if (failure.effect === "unknown") pass.memory = intended;
       return failure.outcome;
     }
   }
 
-  /** The object has gone from the cluster; `last` is how it was then. */
+  /** The object is gone from the cluster; `last` is its last known state. */
   gone(last: T["object"]): void {
     const { kind, logger, mayWrite, leaked } = this.#options;
     const left = mayWrite() ? leakedResource(last, kind.definition) : undefined;
@@ -212,7 +214,7 @@ export class Reconciler<T extends KindTypes> {
     this.#reporter.note(last, { type: "Warning", reason: REASON.LeftBehind, note, id });
   }
 
-  /** A new term: what failed under another leader may be tried again. */
+  /** Called at the start of a term of leadership: what failed under another leader may be retried. */
   reset(): void {
     this.#options.kind.observer.reset();
     this.#backoff.reset();

@@ -1,5 +1,5 @@
 /**
- * The operator's memory on the object itself: the annotations `record` and `create-pending`, their forms, and the
+ * The operator's records on the object itself: the annotations `record` and `create-pending`, their formats, and the
  * cloud name of an attempt. Pure; reading and writing them through the API server happens elsewhere.
  */
 import { createHash } from "node:crypto";
@@ -12,7 +12,7 @@ export const FINALIZER = `${GROUP}/finalizer`;
 export const ANNOTATION = {
   record: `${GROUP}/record`,
   createPending: `${GROUP}/create-pending`,
-  /** Written with the release of the object, so that its end tells from one that nobody saw to. */
+  /** Written with the release of the object: distinguishes it from a deletion that bypassed the operator. */
   released: `${GROUP}/released`,
   paused: `${GROUP}/paused`,
   dryRun: `${GROUP}/dry-run`,
@@ -22,15 +22,15 @@ export const ANNOTATION = {
   startRequestedAt: `${GROUP}/start-requested-at`,
 } as const;
 
-/** What the user asks for once, by annotation: any value that differs from the one handled last asks anew. */
+/** One-time requests of the user, by annotation: any value that differs from the one handled last is a new request. */
 export interface Requests {
   restart?: string;
   start?: string;
 }
 
 /**
- * What the object owns in the cloud. `uid` is the object's own: a copied manifest betrays itself by it. The requests in
- * it are those handled last, so that none is carried out twice, not even after a restored backup.
+ * What the object owns in the cloud. `uid` is the object's own: it reveals a copied manifest. The requests in it are
+ * those handled last, so that none is carried out twice, not even after a restored backup.
  */
 export interface OwnerRecord extends Requests {
   id: string;
@@ -42,9 +42,9 @@ export interface OwnerRecord extends Requests {
 
 /** By what an attempt is found again in the cloud. */
 export interface AttemptName {
-  /** Exact cloud name the create asks for. */
+  /** Exact cloud name in the create request. */
   name: string;
-  /** What tells our create from another's of the same name. */
+  /** Distinguishes this object's create from another one of the same name. */
   mark?: string;
 }
 
@@ -56,10 +56,10 @@ export interface Attempt extends AttemptName {
   time: string;
 }
 
-/** What a kind needs to know of an attempt to send it, or to find out what came of it. */
+/** What a kind needs of an attempt to send it, or to find its result. */
 export type CreateAttempt = Pick<Attempt, "name" | "mark" | "time">;
 
-/** An annotation that is there but cannot be read is kept apart from one that is absent: it must stop us. */
+/** An annotation that exists but cannot be read is not the same as an absent one: it must block the object. */
 export type Parsed<T> = { state: "absent" } | { state: "read"; value: T } | { state: "unreadable" };
 
 function parse<T>(
@@ -105,13 +105,13 @@ export function openRequests(meta: ObjectMeta, handled: Requests): Requests {
   };
 }
 
-/** The user's word that this very object shall own that thing: `<id>@<uid>`. One for another uid is not ours. */
+/** The user's request that this very object owns a resource: `<id>@<uid>`. One for another UID does not count. */
 export function parseAdopt(meta: ObjectMeta): string | undefined {
   const [id, uid, ...rest] = meta.annotations?.[ANNOTATION.adopt]?.split("@") ?? [];
   return id && uid === meta.uid && rest.length === 0 ? id : undefined;
 }
 
-/** The line to paste for that word. `reference`: how people name the object, "psm/name -n namespace". */
+/** The kubectl command for that request. `reference`: the object's name in it, "psm/name -n namespace". */
 export function adoptOrder(reference: string, id: string, uid: string): string {
   return `kubectl annotate ${reference} --overwrite ${ANNOTATION.adopt}=${id}@${uid}`;
 }

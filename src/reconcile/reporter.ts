@@ -30,7 +30,7 @@ export class Reporter<T extends KindTypes> {
     return this.#options.kind.policy.status(observation, outcome, { ...pass.context, object: pass.object });
   }
 
-  /** Writes the status where it differs, and Events for its changes; the pass goes on with the object as it is then. */
+  /** Writes the status where it differs, and Events for its changes; the pass continues with the updated object. */
   async patchStatus(pass: Pass<T>, memory: MemoryOf<T>, outcome: ReportedOutcome): Promise<void> {
     const { policy } = this.#options.kind;
     const before = (pass.object.status ?? {}) as StatusOf<T>;

@@ -6,7 +6,7 @@ import { type TSchemaOptions, type TUnsafe, Type } from "typebox";
 import type { KindDefinition } from "./managed.ts";
 import { GROUP } from "./record.ts";
 
-/** `noun` is how people call the thing in the cloud. */
+/** `noun`: the word for the resource in the cloud. */
 export function defined(kind: string, shortName: string, noun: string): KindDefinition {
   return { group: GROUP, version: "v1alpha1", kind, plural: `${kind.toLowerCase()}s`, shortName, noun };
 }

@@ -1,6 +1,6 @@
 /**
- * What the status of every kind says alike: whose it is, which spec it is about, and the conditions around the kind's
- * own. Pure. What the thing in the cloud is like comes from the kind.
+ * The part of status that all kinds share: ownership, the observed generation, and the conditions around the kind's
+ * own. Pure. Facts about the resource come from the kind.
  */
 import { type ObjectMeta, toTime } from "../kube/objects.ts";
 import { type Change, describe } from "./change.ts";
@@ -10,18 +10,21 @@ import type { ReportedOutcome } from "./outcome.ts";
 import type { OwnershipFacts } from "./ownership.ts";
 import type { OwnerRecord } from "./record.ts";
 
-/** What a kind has to say; only what is common to all is said for it. */
+/** What a kind contributes to its status; the shared part is added here. */
 export interface StatusParts<T extends ManagedStatus> {
-  /** What the thing is like, as far as it is to be shown. */
+  /** The facts about the resource to show. */
   facts: Partial<T>;
   memory: Partial<T>;
-  /** The kind's own conditions. While the object is halted only those of the types in `saidAnew` are said anew. */
+  /**
+   * The kind's own conditions. While the object is halted only those of the types in `refreshedWhilePaused` are
+   * updated.
+   */
   conditions: readonly DesiredCondition[];
-  /** Types of conditions that can be judged without acting. One that is not claimed any more goes. */
+  /** Types of conditions that can be evaluated without acting. One that is no longer desired is removed. */
   refreshedWhilePaused?: readonly string[];
 }
 
-/** The parts of a kind's subject that its status rests on. */
+/** The parts of a context that the status is derived from. */
 export interface StatusSubject<T extends ManagedStatus> {
   object: { metadata: ObjectMeta; status?: T };
   record?: OwnerRecord;
@@ -44,12 +47,12 @@ export function managedStatus<T extends ManagedStatus>(
     generation,
     now: toTime(observation.now),
   });
-  // What is at odds stays as it is: written anew it would no longer be, and a second thing would be made.
+  // The status of a conflict is kept: rewriting it would end the conflict, and a second resource would be created.
   if (observation.identity.state === "conflict" && before)
     return { ...before, observedGeneration: generation, conditions: said };
   const teamId = record?.team ?? account?.team ?? before?.teamId;
   const status: ManagedStatus = {
-    // A spec that we are kept from looking at has not been observed: nobody may take it for done.
+    // While the object is halted a new spec is not acted on, so it must not count as observed.
     observedGeneration: outcome.kind === "Halted" ? (before?.observedGeneration ?? -1) : generation,
     ...(record && { id: record.id }),
     ...(teamId !== undefined && { teamId }),
@@ -63,14 +66,14 @@ export function managedStatus<T extends ManagedStatus>(
   return status as Observed<T>;
 }
 
-/** `wellSaid` is said where nothing differs. */
+/** `inSyncMessage` is the message where nothing differs. */
 export function syncedCondition(changes: readonly Change[], inSyncMessage: string): DesiredCondition {
   return changes.length > 0
     ? { type: "Synced", status: "False", reason: "Drifted", message: describe(changes) }
     : { type: "Synced", status: "True", reason: "Synced", message: inSyncMessage };
 }
 
-/** While the thing cannot be seen, what was last known of it stays: it is all there is. */
+/** The last known values of these fields, shown while the resource cannot be observed. */
 export function kept<T extends object>(before: T | undefined, fields: readonly (keyof T)[]): Partial<T> {
   const known = fields.filter((field) => before?.[field] !== undefined);
   return Object.fromEntries(known.map((field) => [field, before?.[field]])) as Partial<T>;
@@ -91,7 +94,7 @@ function conditionsOf(
   const paused: DesiredCondition[] = halted ? [{ type: "Paused", status: "True", ...halted }] : [];
   if (outcome.kind !== "Halted")
     return conditions([...progressConditions(outcome, deleting), ...reservations, ...paused], facts);
-  // Only what can be seen without acting is said anew; the rest stands as it was when we were halted.
+  // Only what can be evaluated without acting is updated; the other conditions stay as they were at the halt.
   const anew = reservations.filter(({ type }) => refreshedWhilePaused.includes(type));
   const kept = facts.previous.filter(({ type }) => type !== "Paused" && !refreshedWhilePaused.includes(type));
   return [...kept, ...conditions([...anew, ...paused], facts)];

@@ -1,6 +1,6 @@
 /**
- * Delays a cloud write that failed. The queue alone cannot: writes to the object, the operator's own or the user's, bring
- * the key back at once. In memory only: after a restart each write may be tried once more.
+ * Delays a cloud write that failed. The queue alone cannot: writes to the object, the operator's own or the user's,
+ * requeue the key at once. In memory only: after a restart each write may be retried once.
  */
 import type { Clock } from "../base/clock.ts";
 import { backoffMs } from "../runtime/backoff.ts";
@@ -16,7 +16,7 @@ export function signatureOf({ metadata }: ManagedObject, account: CloudAccount |
 }
 
 interface Failure {
-  /** The back-off is over when this changes: a changed spec or credential is worth a new try. */
+  /** The back-off is over when this changes: a changed spec or credential is worth a retry. */
   signature: string;
   outcome: Failed;
   /** Monotonic. */
@@ -36,7 +36,7 @@ export class StepBackoff {
     this.#clock = clock;
   }
 
-  /** By step: the outcome to repeat instead of doing it, with the time that is left. */
+  /** By step: the outcome to report instead of performing it, with the time that is left. */
   active(key: string, signature: string): Readonly<Record<string, Failed>> {
     const now = this.#clock.monotonic();
     const active = [...(this.#failures.get(key) ?? [])].filter(
@@ -47,13 +47,13 @@ export class StepBackoff {
     );
   }
 
-  /** Records that `step` failed; returns the outcome with the time of the next try in it. */
+  /** Records that `step` failed; returns the outcome with the time until the next retry. */
   record(key: string, step: string, signature: string, outcome: Failed): Failed {
     const bySteps = this.#failures.get(key) ?? new Map<string, Failure>();
     this.#failures.set(key, bySteps);
     const before = bySteps.get(step);
     const now = this.#clock.monotonic();
-    // A failure of long ago says nothing of this one.
+    // A failure of long ago does not count.
     const inRow = before?.signature === signature && now - before.until <= MAX_MS;
     const failures = inRow ? before.failures + 1 : 1;
     const backoff = backoffMs(this.#clock, BASE_MS, MAX_MS, failures - 1);
@@ -62,7 +62,7 @@ export class StepBackoff {
     return timed(outcome, wait);
   }
 
-  /** The step went through. */
+  /** The step succeeded. */
   clear(key: string, step: string): void {
     this.#failures.get(key)?.delete(step);
   }

@@ -10,7 +10,7 @@ import type { Store } from "../runtime/store.ts";
 import type { ManagedObject } from "./managed.ts";
 import { ANNOTATION, FINALIZER } from "./record.ts";
 
-/** How often a save that must not be lost is tried against a changing object before the pass gives up. */
+/** How many times a save that must not be lost is tried against a changing object before the pass gives up. */
 const SAVE_TRIES = 5;
 
 export class ObjectWriter<O extends ManagedObject> {
@@ -32,18 +32,18 @@ export class ObjectWriter<O extends ManagedObject> {
 
   removeFinalizer(object: O): Promise<O> {
     const finalizers = (object.metadata.finalizers ?? []).filter((name) => name !== FINALIZER);
-    // The store is left to the watch here: the answer may come after the object's end was seen, and must not revive it.
+    // The store is left to the watch here: the answer may arrive after the deletion was observed, and must not undo it.
     return this.#patch(object, { finalizers, annotations: { [ANNOTATION.released]: "true" } });
   }
 
-  /** `null` takes an annotation away. Throws KUBE_CONFLICT where the object changed since it was read. */
+  /** `null` removes an annotation. Throws KUBE_CONFLICT where the object changed since it was read. */
   annotate(object: O, annotations: Record<string, string | null>): Promise<O> {
     return this.#metadata(object, { annotations });
   }
 
   /**
-   * Saves what the cloud has already done, so losing it to a conflict is not allowed: reads again and tries anew,
-   * as long as it is still the same object.
+   * Saves what the cloud has already done, so losing it to a conflict is not allowed: reads again and retries, as long
+   * as it is still the same object.
    */
   async saveAnnotations(object: O, annotations: Record<string, string | null>): Promise<O> {
     let current = object;
@@ -77,14 +77,16 @@ export class ObjectWriter<O extends ManagedObject> {
     return this.#resource.mergePatch(namespace, name, { metadata: { uid, resourceVersion, ...change } });
   }
 
-  /** `base` is what was written onto: a write that changes nothing is answered with another's version. */
+  /**
+   * `base` is the version that was written onto: a write that changes nothing is answered with another actor's version.
+   */
   #seen(answer: O, base: O): O {
     this.#store.observeWrite(answer, base);
     return answer;
   }
 }
 
-/** The value as it will look after a trip over the wire: without undefined members. */
+/** The value as JSON carries it: without undefined members. */
 function plain(value: object): object {
   return JSON.parse(JSON.stringify(value)) as object;
 }

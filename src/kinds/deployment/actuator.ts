@@ -39,7 +39,9 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
     this.#options = options;
   }
 
-  /** Looks once more right before the upsert: it would change whatever bears the name then, whoever owns that. */
+  /**
+   * Reads the name once more right before the upsert, which would change any deployment of that name, whoever owns it.
+   */
   async create(
     observation: DeploymentObservation,
     { key, account }: Context,
@@ -80,7 +82,7 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
     const { clock, references } = this.#options;
     const { inventory, secrets, specs } = this.#observer.of(account, object);
     const id = record?.id;
-    // From now on there is one more.
+    // The write adds a spec.
     if (id !== undefined && step.do === "deploy") specs.invalidate(id);
     return perform(step, context, {
       id,

@@ -11,7 +11,7 @@ import type { Config } from "./config.ts";
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
   Type.Optional(Type.Union([schema, Type.Null()]));
 
-/** deployments.md section 6.1. `data` is read by stored.ts, whatever its version. */
+/** deployments.md section 6.1. `data` is read by stored-config.ts, whatever its version. */
 const specSchema = Type.Object({
   id: Type.String({ minLength: 1 }),
   data: Type.Optional(Type.Unknown()),
@@ -90,7 +90,7 @@ export class DeploymentApi {
     return this.#api.request(reading(apiPath`/deployments/${id}`, deploymentSchema));
   }
 
-  /** The whole configuration; `headers` say where it comes from (deployments.md sections 2 and 6.2). */
+  /** The whole configuration; `headers` carry its origin (deployments.md sections 2 and 6.2). */
   upsert(
     body: { projectId: string; config: Config; deploymentId?: string },
     options: CallOptions & { headers: Readonly<Record<string, string>> },
@@ -115,7 +115,9 @@ export class DeploymentApi {
     return body.map(runOf);
   }
 
-  /** Every spec that the deployment ever had, newest first: read to its end only as far as the reader goes on. */
+  /**
+   * Every spec that the deployment ever had, in the given order; pages are fetched only as far as the caller iterates.
+   */
   async *history(id: string, order: "asc" | "desc", limit: number) {
     const path = apiPath`/deployments/${id}/history`;
     const query = { orderBy: "dtCreated", order };
@@ -164,7 +166,7 @@ function runOf({ replicas, readyReplicas, availableReplicas, instances }: Static
   };
 }
 
-/** Logs and metrics know an instance by instanceId (deployments.md section 8). */
+/** Logs and metrics identify an instance by instanceId (deployments.md section 8). */
 function instanceOf({
   id,
   instanceId,
@@ -180,7 +182,7 @@ function instanceOf({
   };
 }
 
-/** The first so many. */
+/** The first items, at most `limit`; reads no further. */
 export async function taken<T>(items: AsyncIterable<T>, most: number): Promise<readonly T[]> {
   const first: T[] = [];
   for await (const item of items) {

@@ -76,7 +76,7 @@ export function resolveAttempt(
   }
   const there = `project ${projectId} has a deployment named "${name}" (${id})`;
   if (why === undefined) return open(`${there}; whether this object made it is being looked up`, needs);
-  // Neither recorded nor left alone: it could be another actor's, or a deployment that no object pays attention to.
+  // Neither recorded nor ignored: it could be another actor's, or a deployment that would be leaked.
   const order = adoptOrder(referenceOf(object, deploymentDefinition), id, object.metadata.uid ?? "");
   return open(
     `${there}, and whether this object made it cannot be told: ${why}. Nothing is done until it can, or until that deployment is gone or has another name. If it is this object's: ${order}`,
@@ -112,7 +112,7 @@ export async function verifyCreated(
   const mark = desired.state === "known" ? desired.hash : undefined;
   const origin = originOf(specs, { mark }, desired);
   if (origin === "ours") return;
-  // It exists, and may be anyone's, since lists lack what is new: it is found by its name when more can be read.
+  // It exists, and may be another actor's, since lists lag behind: it is resolved by its name once more can be read.
   if (origin === "unknown") {
     const message = `the upsert was answered with ${id}, whose first configuration cannot be read just now`;
     throw new PaperspaceError("PS_UNEXPECTED", message, { effect: "unknown" });

@@ -8,7 +8,7 @@ import { regionCode } from "../region.ts";
 import { PROBES, type Probe } from "./config.ts";
 import type { StoredConfig } from "./stored-config.ts";
 
-/** By path, in the words of the API. */
+/** By path, with the API's field names. */
 export type Leaves = ReadonlyMap<string, unknown>;
 
 /** deployments.md section 3.2. */
@@ -32,7 +32,7 @@ export function leavesOf(config: StoredConfig): Leaves {
   );
   set("replicas", resources.replicas);
   const { autoscaling } = resources;
-  // Switched off it means as much as not there.
+  // Switched off means the same as absent.
   if (autoscaling?.enabled) {
     set("autoscaling.maxReplicas", autoscaling.maxReplicas);
     for (const { metric, value } of autoscaling.metrics) set(`autoscaling.metrics.${metric}`, value);
@@ -59,12 +59,12 @@ function probeLeaves({ headers = [], exec, ...probe }: Probe): [string, unknown]
   ];
 }
 
-/** Where no region is asked for, the API chooses one. */
+/** Where no region is requested, the API chooses one. */
 const CHOSEN_BY_API: ReadonlySet<string> = new Set(["region"]);
 
 /**
- * What of `wanted` is not so in `stored`. Leaves in `filled` are what the API is known to fill in by itself: they are no
- * difference, as long as nothing else is wanted there.
+ * What of `desired` differs in `stored`. Leaves in `filled` are what the API is known to fill in by itself: they are no
+ * difference unless another value is desired.
  */
 export function differences(desired: Leaves, stored: Leaves, filled: readonly string[] = []): Change[] {
   const changes: Change[] = [];
@@ -77,7 +77,7 @@ export function differences(desired: Leaves, stored: Leaves, filled: readonly st
   return changes;
 }
 
-/** Leaves of `stored` that `wanted` says nothing of. */
+/** Leaves of `stored` that `desired` does not have. */
 export function additions(desired: Leaves, stored: Leaves): string[] {
   return [...stored.keys()].filter((field) => !desired.has(field) && !CHOSEN_BY_API.has(field));
 }
@@ -89,13 +89,13 @@ export function hashOf(leaves: Leaves): string {
 }
 
 /**
- * Fields whose values may be secret: they are shown to nobody who may only see the object. Of an integration only what
- * surely is none is shown: what is stored may have parts that nobody here knows.
+ * Fields whose values may be secret: they are not shown to users who may only read the object. Of an integration only
+ * what certainly is none is shown: what is stored may have unknown parts.
  */
 const PRIVATE =
   /^(env\.|basicAuthKey$|command$|repositories$|integrations\..*\.(?!(type|id|region|endpoint|path)$)[^.]*$|healthChecks\.[a-z]+\.(exec$|headers\.))/;
 
-/** For people: what may be secret is left out. */
+/** For messages: what may be secret is left out. */
 export function shown(changes: readonly Change[]): Change[] {
   return changes.map(({ field, from, to }) => ({
     field,

@@ -1,6 +1,6 @@
 /**
- * The configuration of a deployment as the API takes it (deployments.md section 3), and how it is made of a spec. Pure;
- * what references lead to is handed in.
+ * The configuration of a deployment as the API takes it (deployments.md section 3), and how it is built from a spec.
+ * Pure; resolved references are passed in.
  */
 import type { DeploymentSpec } from "./types.ts";
 
@@ -35,7 +35,9 @@ export interface Autoscaling {
   metrics: { metric: string; summary: string; value: number }[];
 }
 
-/** Whole, as an upsert sends it: `enabled` and `replicas` always stand in it (deployments.md section 5). */
+/**
+ * The whole configuration, as an upsert sends it: `enabled` and `replicas` are always set (deployments.md section 5).
+ */
 export interface Config {
   apiVersion: "v1";
   name: string;
@@ -84,10 +86,10 @@ export function referencesOf({
   return references;
 }
 
-/** What stands in the configuration for a reference: a ConfigMap's value, or the name of a project secret. */
+/** The value in the configuration for a reference: a ConfigMap's value, or the name of a project secret. */
 export type Resolve = (reference: Pick<Reference, "source" | "name" | "key">) => string;
 
-/** How the API names a secret of the project where a value could stand (deployments.md section 3). */
+/** How a value refers to a secret of the project (deployments.md section 3). */
 export function secretValue(projectSecret: string): string {
   return `secret:${projectSecret}`;
 }

@@ -1,6 +1,4 @@
-/**
- * The door of this room: what the registry gets, and how the configuration becomes the settings of this kind.
- */
+/** The entry point of this kind: what the registry gets, and how the configuration becomes the settings of the kind. */
 import type { Config } from "../../base/config.ts";
 import { readErrorOf } from "../failure.ts";
 import { newController, observerSettings, type PublishedKind } from "../registration.ts";
@@ -9,13 +7,13 @@ import type { DeploymentSettings } from "./observer.ts";
 import { References } from "./references.ts";
 import { deploymentCrd, deploymentDefinition, type PaperspaceDeployment } from "./types.ts";
 
-/** The registry's line. */
+/** The kind as the registry gets it. */
 export const deployment: PublishedKind<PaperspaceDeployment> = {
   definition: deploymentDefinition,
   crd: deploymentCrd,
   /** For env. */
   rights: { configMaps: "read" },
-  /** Project secrets that were put there for a deployment which was never made. */
+  /** Project secrets that were created for a deployment which was never created itself. */
   hasLeftovers: ({ status }) => (status?.secrets?.length ?? 0) > 0,
   start(parts) {
     const { clock, logger, config, enqueue, store } = parts;
@@ -46,5 +44,8 @@ function settingsOf(config: Config): DeploymentSettings {
   };
 }
 
-/** A create rests on a look at its project that is no older; right before it, it looks at its own name once more. */
+/**
+ * Longest age of the project's list that a create relies on, in milliseconds; right before it is sent, its own name is
+ * read once more.
+ */
 const FRESH_MS = 15_000;

@@ -1,5 +1,5 @@
 /**
- * Which object is just making the deployment of a name. An upsert goes by name, so that two at once would both get the
+ * Which object is creating the deployment of a name. An upsert goes by name, so that two at once would both get the
  * same deployment: within this process only one at a time may try. Names that are owned, or being searched for, are
  * seen in the objects themselves.
  */
@@ -19,7 +19,7 @@ export class NameReservations {
     this.#objects = objects;
   }
 
-  /** False where another object is at it. */
+  /** False where another object has reserved the name. */
   take(key: string, projectId: string, name: string): boolean {
     const claim = reservationKey(projectId, name);
     const holder = this.#making.get(claim);
@@ -28,12 +28,12 @@ export class NameReservations {
     return true;
   }
 
-  /** Made, or given up. */
+  /** The deployment is created, or its create is given up. */
   release(key: string): void {
     for (const [claim, holder] of this.#making) if (holder === key) this.#making.delete(claim);
   }
 
-  /** The key of an object but this one that owns the deployment, whatever either of them calls it. */
+  /** The key of another object that owns the deployment, under whatever name. */
   ownerOf(id: string, key: string): string | undefined {
     return ownerOf(this.#objects(), id, key);
   }
@@ -53,7 +53,7 @@ export class NameReservations {
   }
 }
 
-/** An attempt of another object came along with a copied manifest: nothing is made by it. */
+/** An attempt with another object's UID came with a copied manifest: it creates nothing. */
 function isMaking({ metadata }: PaperspaceDeployment): boolean {
   const attempt = parseAttempt(metadata);
   return attempt.state === "unreadable" || (attempt.state === "read" && attempt.value.uid === metadata.uid);

@@ -1,11 +1,11 @@
-/** Who sent a configuration: by it a deployment is known for the one that this object made. Pure. */
+/** Who sent a configuration: this identifies the deployment that an object created. Pure. */
 import type { StoredSpec } from "./api.ts";
 import { additions, differences, hashOf, leavesOf } from "./compare.ts";
 import { secretValue } from "./config.ts";
 import type { Desired, Target } from "./observation.ts";
 import { readConfig } from "./stored-config.ts";
 
-/** What is wanted now, where that is known. */
+/** What is desired now, where that is known. */
 type Sent = Desired | ({ state: "known" } & Target);
 
 type Origin = "ours" | "foreign" | "unknown";
@@ -14,13 +14,14 @@ type Origin = "ours" | "foreign" | "unknown";
 export interface Attempted {
   /** Hash of the configuration. */
   mark: string | undefined;
-  /** Project secrets that the configuration uses. Their names tell whose they are: no other object sends them. */
+  /** Project secrets that the configuration uses. Their names are unique to the object: no other one sends them. */
   secrets?: readonly string[] | undefined;
 }
 
 /**
  * Who made a deployment, by its very first spec. An attempt is sent once: where the next spec is the same once more,
- * somebody else has sent it, too, and which of the two made it cannot be told. Then it is nobody's until a user says so.
+ * another actor has sent it, too, and which of the two created it is not known. Then no object owns it until the user
+ * requests the adoption.
  */
 export function originOf(
   specs: readonly StoredSpec[] | undefined,

@@ -5,16 +5,16 @@ export const REASON = {
   ...SHARED,
   /** The rollout is healthy and its instances are ready. */
   Available: "Available",
-  /** Switched off, as asked (enabled, or replicas 0). */
+  /** Switched off, as declared (enabled, or replicas 0). */
   Disabled: "Disabled",
   Disabling: "Disabling",
   /** A configuration is being sent. */
   Deploying: "Deploying",
-  /** Paperspace has the configuration, its cluster has not taken it yet. */
+  /** Paperspace has the configuration, its cluster has not applied it yet. */
   Pending: "Pending",
   /** The cluster has it, instances are coming up. */
   Progressing: "Progressing",
-  /** Healthy once, and now fewer instances are ready than asked for. */
+  /** Healthy once, and now fewer instances are ready than declared. */
   Degraded: "Degraded",
   /** The configuration could not be applied: see the message, correct the spec. */
   ConfigurationRejected: "ConfigurationRejected",
@@ -22,21 +22,21 @@ export const REASON = {
   ProgressDeadlineExceeded: "ProgressDeadlineExceeded",
   /** The spec's configuration failed; the last healthy one runs. Correct the spec. */
   RolledBack: "RolledBack",
-  /** Going back was asked for, and is not possible. */
+  /** A rollback was requested, and is not possible. */
   RollbackFailed: "RollbackFailed",
   /** The configuration was changed outside Kubernetes, and was put back. */
   DriftCorrected: "DriftCorrected",
-  /** A Secret or a key in it that the spec names is missing: make it. */
+  /** A Secret or a key in it that the spec names is missing: create it. */
   SecretNotFound: "SecretNotFound",
-  /** A ConfigMap or a key in it that the spec names is missing: make it. */
+  /** A ConfigMap or a key in it that the spec names is missing: create it. */
   ConfigMapNotFound: "ConfigMapNotFound",
-  /** A value that Paperspace cannot take: see the message. */
+  /** A value that Paperspace does not accept: see the message. */
   ValueInvalid: "ValueInvalid",
   /** The project already has a deployment of this name: adopt it, or choose another name. */
   AlreadyExists: "AlreadyExists",
   /** There is no such project in this team: correct projectId. */
   ProjectNotFound: "ProjectNotFound",
-  /** An instance came to grief. */
+  /** An instance failed. */
   InstanceFailed: "InstanceFailed",
   RequestIgnored: "RequestIgnored",
 } as const;

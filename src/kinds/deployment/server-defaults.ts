@@ -1,5 +1,5 @@
 /**
- * What the API fills in by itself, told apart from what somebody has put there right after our upsert: the history of
+ * Distinguishes what the API fills in by itself from what another actor added right after the upsert: the history of
  * specs holds both. Pure.
  */
 import type { Change } from "../../reconcile/change.ts";
@@ -11,13 +11,13 @@ import type { Rollout } from "./types.ts";
 
 /** A spec that looks like the answer to our newest upsert, with more in it than was sent. */
 export type Extra =
-  /** The former specs must be looked at before more can be said. */
+  /** The former specs must be read first. */
   | { state: "unlooked" }
-  /** They were read before this one was there. */
+  /** They were read before this one existed. */
   | { state: "stale" }
-  /** All of it is the API's own. */
+  /** All of it was filled in by the API. */
   | { state: "filled" }
-  /** Somebody has changed what was sent. */
+  /** Another actor has changed what was sent. */
   | { state: "changed"; changes: Change[] };
 
 /** `specs`: newest first; ours is the oldest that came after what it replaced and holds all that was sent. */

@@ -4,7 +4,7 @@
  */
 import { type Config, type Integration, type NamedValue, PROBES, type Probe } from "./config.ts";
 
-/** Parts of older versions that have no place in v1: what is in them is kept, so that it can be compared. */
+/** Parts of older versions that v1 does not have: what is in them is kept, so that it can be compared. */
 export interface StoredConfig extends Config {
   models?: unknown;
   repositories?: unknown;
@@ -50,7 +50,7 @@ export function readConfig(data: unknown): StoredConfig | undefined {
   } as StoredConfig;
 }
 
-/** As an upsert takes it: only what v1 knows. */
+/** As an upsert accepts it: only the fields of v1. */
 export function asV1({ models: _old, repositories: _older, ...config }: StoredConfig): Config {
   return config;
 }
@@ -117,7 +117,7 @@ function isJson(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Null and "" say as little as nothing. */
+/** Null and "" count as absent. */
 function text(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value : undefined;
 }

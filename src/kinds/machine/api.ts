@@ -1,6 +1,6 @@
 /**
  * The REST calls of machines (machines.md sections 1 to 5) and the part of their answers that we rely on. Schemas are
- * lenient where the sheet says that a fresh machine shows null, 0 or "". No decisions here.
+ * lenient where a fresh machine is documented to show null, 0 or "". No decisions here.
  */
 import { type Static, Type } from "typebox";
 import type { ApiAnswer, CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
@@ -129,7 +129,7 @@ export class MachineApi implements Source<Machine> {
     return this.#api.request(reading(apiPath`/machines/${id}`, machineSchema));
   }
 
-  /** Shown for a while longer, and yet no more. */
+  /** The API still shows a deleted machine for a while. */
   isGone({ dtDeleted }: Machine): boolean {
     return Boolean(dtDeleted);
   }
@@ -163,7 +163,7 @@ export class MachineApi implements Source<Machine> {
     return this.#api.pages({ path: "/machines", query: OLDEST_FIRST, item: machineSchema });
   }
 
-  /** Newest first; the reader stops where it knows enough. */
+  /** Newest first; the reader stops where it has read enough. */
   events() {
     return this.#api.pages({
       path: "/machine-events",

@@ -5,8 +5,8 @@ import type { CreateMachine } from "./api.ts";
 import type { MachineSpec } from "./types.ts";
 
 /**
- * machines.md section 3. `emailPassword` is true by default there: automation must say false. A snapshot to restore
- * from, a display name and people given by e-mail follow by updates, once there is a machine.
+ * machines.md section 3. `emailPassword` is true by default there, so it is always sent. A snapshot to restore from, a
+ * display name and accessors given by e-mail follow by updates, once there is a machine.
  */
 export function createBody(spec: MachineSpec, name: string): CreateMachine {
   const { machineType, region, templateId, diskSize, powerState, accessors } = spec;

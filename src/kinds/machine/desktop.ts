@@ -64,7 +64,7 @@ export class DesktopSecrets {
     return error === undefined ? undefined : { error, retryInMs: this.#refs.retryInMs(refOf(object)) };
   }
 
-  /** Makes it, or brings it up to date; one that is not the object's is left alone. */
+  /** Creates the Secret, or updates it; one that the object does not own is left alone. */
   async write(object: PaperspaceMachine, desktop: Desktop): Promise<void> {
     const ref = refOf(object);
     const { namespace, name } = ref;
@@ -120,7 +120,7 @@ function refOf({ metadata, spec }: PaperspaceMachine): KubeRef {
   return { kind: "Secret", namespace: metadata.namespace ?? "", name: spec.desktopSecretRef?.name ?? "" };
 }
 
-/** The cluster's garbage collector takes the Secret with the object. */
+/** The cluster's garbage collector deletes the Secret with the object. */
 function ownerReference({ metadata }: PaperspaceMachine) {
   const { group, version, kind } = machineDefinition;
   return {

@@ -1,5 +1,5 @@
 /**
- * The machine's events in Paperspace as status and Kubernetes Events show them, including what somebody did in the
+ * The machine's events in Paperspace as status and Kubernetes Events show them, including what other actors did in the
  * console. Pure.
  */
 import type { EventNote } from "../../reconcile/event-notes.ts";
@@ -16,12 +16,12 @@ const KEPT = 10;
 /** The newest of what was shown and what is known, newest first. */
 export function lastEvents(before: Shown, known: readonly MachineEvent[]): Shown {
   const byId = new Map(before.map((event) => [event.id, event]));
-  // A date that is none could not be written to the API server.
+  // An invalid date could not be written to the API server.
   for (const event of known.filter(({ dtCreated }) => apiTime(dtCreated))) byId.set(event.id, shown(event));
   return [...byId.values()].sort(newestFirst).slice(0, KEPT);
 }
 
-/** What status remembers, as events again: after a restart they are all that is known. */
+/** The events in status, in the API's form again: after a restart they are all that is known. */
 export function remembered(events: Shown, machineId: string): MachineEvent[] {
   return events.map(({ id, name, state, error, createdAt, finishedAt }) => ({
     id,
@@ -35,8 +35,8 @@ export function remembered(events: Shown, machineId: string): MachineEvent[] {
 }
 
 /**
- * Each event of Paperspace once, when it has ended. Those that were there when the object first saw its machine are
- * history, not news. `before` undefined: nothing was shown yet.
+ * Each event of Paperspace once, when it has ended. Events from before the object first observed its machine are not
+ * reported. `before` undefined: nothing was shown yet.
  */
 export function historyNotes(before: Shown | undefined, after: Shown | undefined): EventNote[] {
   if (!before || !after) return [];
@@ -64,7 +64,7 @@ function hasFailed(event: Shown[number]): boolean {
   return eventFact({ ...event, dtCreated: "" }).state === "failed";
 }
 
-/** For `kubectl get events`: one word for each name that is known (machines.md section 8). */
+/** For `kubectl get events`: one reason for each known name (machines.md section 8). */
 const REASON_OF: ReadonlyMap<string, string> = new Map([
   ["create", "MachineCreated"],
   ["start", "MachineStarted"],

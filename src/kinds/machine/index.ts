@@ -1,6 +1,4 @@
-/**
- * The door of this room: what the registry gets, and how the configuration becomes the settings of this kind.
- */
+/** The entry point of this kind: what the registry gets, and how the configuration becomes the settings of the kind. */
 import type { Config } from "../../base/config.ts";
 import { newController, observerSettings, type PublishedKind } from "../registration.ts";
 import { DesktopSecrets } from "./desktop.ts";
@@ -8,11 +6,11 @@ import { machineKind } from "./kind.ts";
 import type { MachineKindSettings } from "./observer.ts";
 import { machineCrd, machineDefinition, type PaperspaceMachine } from "./types.ts";
 
-/** The registry's line. */
+/** The kind as the registry gets it. */
 export const machine: PublishedKind<PaperspaceMachine> = {
   definition: machineDefinition,
   crd: machineCrd,
-  /** Of desktopSecretRef. */
+  /** For desktopSecretRef. */
   rights: { secrets: "write" },
   start(parts) {
     const { clock, logger, config, enqueue, store } = parts;

@@ -1,6 +1,6 @@
 /**
- * How far an operation in flight has come: by the event of its write first, then by the machine's state, since for
- * seconds after a write the old state is still read (observed-in-the-field.md 6). Pure.
+ * Progress of an operation in flight: by the event of its write first, then by the machine's state, since for seconds
+ * after a write the old state is still read (observed-in-the-field.md 6). Pure.
  */
 import { isLate, operationAge } from "../../reconcile/decision.ts";
 import type { Operation } from "../../reconcile/managed.ts";
@@ -56,13 +56,13 @@ export function judge(
 ): Verdict {
   const isOld = operationAge(operation, now) >= resendMs;
   const verdict = event.state === "failed" ? "failed" : progress(operation, powerOf(state), event, isOld);
-  // Past the deadline what has come about all the same counts; everything else is late.
+  // Past the deadline a reached target still counts; everything else is late.
   return isLate(operation, now) && verdict !== "reached" && verdict !== "overtaken" ? "late" : verdict;
 }
 
 /**
- * Whether what is read of the machine is of after the change. Without an event only time tells a change that is over
- * from one that does not show yet.
+ * Whether the machine as read shows the state after the change. Without an event only time distinguishes a change that
+ * is over from one that does not show yet.
  */
 export function isBelieved(event: EventFact, isOld: boolean): boolean {
   switch (event.state) {
@@ -104,7 +104,7 @@ function powerProgress(operation: Operation, power: Power, event: EventFact, isO
   return event.state === "none" || intent === "Stop" ? "unsent" : "running";
 }
 
-/** For messages: what was requested, and how far it is. */
+/** For messages: what was requested, and its progress. */
 export function underWay({ intent, requestedAt, eventId }: Operation, state: string): string {
   const event = eventId === undefined ? "" : `, event ${eventId}`;
   return `${intent} was asked for at ${requestedAt}${event}; the machine is ${state}`;

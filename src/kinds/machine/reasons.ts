@@ -5,7 +5,7 @@ export const REASON = {
   ...SHARED,
   /** On, with services and agent up. */
   Available: "Available",
-  /** Off, as asked. */
+  /** Off, as declared. */
   Stopped: "Stopped",
   /** Shut itself down as allowed: set powerState to Stopped and back to Running to start it again. */
   AutoShutdown: "AutoShutdown",
@@ -13,13 +13,13 @@ export const REASON = {
   Stopping: "Stopping",
   /** Services run, the Paperspace agent does not answer yet. */
   WaitingForAgent: "WaitingForAgent",
-  /** Somebody else (the console, Paperspace itself) is changing it. */
+  /** Another actor (in the console, or Paperspace itself) is changing it. */
   ChangingElsewhere: "ChangingElsewhere",
   Restarting: "Restarting",
   /** The hardware is being changed: machine type or disk. */
   Resizing: "Resizing",
   Updating: "Updating",
-  /** A setting that differed from the spec was put back: somebody changed it outside Kubernetes. */
+  /** A setting that was changed outside Kubernetes was put back. */
   DriftCorrected: "DriftCorrected",
   /** Machine type or disk differ and the machine is on: stop it (powerState), or set resizePolicy to StopAndResize. */
   ResizeNeedsStop: "ResizeNeedsStop",
@@ -27,7 +27,7 @@ export const REASON = {
   ResizeRefused: "ResizeRefused",
   /** The disk is larger than declared, and a disk cannot shrink: set diskSize to what it is. */
   DiskCannotShrink: "DiskCannotShrink",
-  /** An accessor is no member of the team: invite him, or correct the spec. */
+  /** An accessor is no member of the team: invite the user, or correct the spec. */
   AccessorNotFound: "AccessorNotFound",
   /** The machine has no desktop: remove desktopSecretRef, or use another template. */
   NoDesktop: "NoDesktop",
@@ -35,19 +35,19 @@ export const REASON = {
   DesktopSecretTaken: "DesktopSecretTaken",
   /** The operator's role does not let it write that Secret: see the chart's values. */
   DesktopSecretForbidden: "DesktopSecretForbidden",
-  /** No hardware of the type is free in the region just now; asked again. */
+  /** No hardware of the type is free in the region just now; checked again. */
   WaitingForCapacity: "WaitingForCapacity",
   CapacityAvailable: "CapacityAvailable",
-  /** The team has as many machines as it may: delete one, or ask Paperspace for more. */
+  /** The team's machine quota is used up: delete a machine, or request a larger quota from Paperspace. */
   QuotaExceeded: "QuotaExceeded",
-  /** Paperspace asks for something first, such as a payment method: see the message. */
+  /** Paperspace requires something first, such as a payment method: see the message. */
   AccountNotInGoodStanding: "AccountNotInGoodStanding",
   /** A static address stays in the account and is billed: release it there, or set publicIpReleasePolicy. */
   AddressKept: "AddressKept",
   AddressReleased: "AddressReleased",
-  /** A request by annotation that there was nothing to do for. */
+  /** A request by annotation with nothing to do. */
   RequestIgnored: "RequestIgnored",
-  /** A machine that nobody records: delete it in the console, or adopt it. */
+  /** A machine that no object records: delete it in the console, or adopt it. */
   MachineLeaked: "MachineLeaked",
   CreateFailed: "CreateFailed",
   StartFailed: "StartFailed",
@@ -55,6 +55,6 @@ export const REASON = {
   RestartFailed: "RestartFailed",
   UpdateFailed: "UpdateFailed",
   DeleteFailed: "DeleteFailed",
-  /** No hardware of this type was free in the region until the deadline; tried again slowly. */
+  /** No hardware of this type was free in the region until the deadline; retried slowly. */
   CapacityUnavailable: "CapacityUnavailable",
 } as const;

@@ -18,7 +18,7 @@ const userSchema = Type.Object({ id: Type.String(), email: nullable(Type.String(
 /** machines.md section 5.3: one that was removed may still be listed, with dtDeleted. */
 const accessorSchema = Type.Object({ user: userSchema, dtDeleted: nullable(Type.String()) });
 const teamUserSchema = Type.Object({ user: userSchema, dtDeleted: nullable(Type.String()) });
-/** other-resources.md, startup-scripts: assignedMachineIds is the only witness of an assignment. */
+/** other-resources.md, startup-scripts: only assignedMachineIds shows an assignment. */
 const scriptSchema = Type.Object({
   id: Type.String(),
   assignedMachineIds: nullable(Type.Array(Type.String())),
@@ -137,7 +137,7 @@ export class RelatedApi {
     return all.map(({ ip, assignedMachineId }) => ({ ip, machineId: assignedMachineId ?? null }));
   }
 
-  /** Gives a claimed address back; one that is gone already counts as given back. */
+  /** Releases a claimed address; one that is gone already counts as released. */
   async release(ip: string, options: CallOptions): Promise<void> {
     await this.#remove(apiPath`/public-ips/${ip}`, options);
   }
@@ -212,7 +212,7 @@ export class RelatedApi {
     }
   }
 
-  /** What is only a hint must not stop anything: no answer of the API is as good as none. */
+  /** A hint must not block anything: an error of the API counts as no answer. */
   async #hint<T>(read: () => Promise<T>): Promise<T | undefined> {
     try {
       return await read();

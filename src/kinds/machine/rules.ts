@@ -3,7 +3,7 @@
  * `self == oldSelf` on an optional field would be bypassed by removing it first. Every refused spec can be corrected.
  */
 
-/** Fields that the API lets nobody change and shows nobody (machines.md section 4). */
+/** Fields that the API can neither change nor show (machines.md section 4). */
 export const IMMUTABLE = [
   "region",
   "templateId",
@@ -14,7 +14,9 @@ export const IMMUTABLE = [
 
 const NO_MACHINE_YET = "!has(oldSelf.status) || !has(oldSelf.status.id)";
 
-/** An adopted machine may be described afterwards: nobody knows better, and it is what a new one would be made of. */
+/**
+ * An adopted machine may be described afterwards: the API does not show it, and a new machine would be created from it.
+ */
 const MAY_BE_ADDED: ReadonlySet<string> = new Set(["templateId"]);
 
 function immutable(field: string) {
@@ -45,7 +47,7 @@ export const machineRules = [
     fieldPath: ".spec.diskSize",
   },
   {
-    // One that was there before the id stays: a rule that it breaks would refuse every write, ours included.
+    // One that was there before the id stays: a rule that it breaks would refuse every write, the operator's included.
     rule: `${NO_MACHINE_YET} || !has(self.spec.adoptId) || self.spec.adoptId == oldSelf.status.id || (has(oldSelf.spec.adoptId) && self.spec.adoptId == oldSelf.spec.adoptId)`,
     message: "adoptId cannot name another machine than the one this object owns (status.id)",
     fieldPath: ".spec.adoptId",

@@ -1,5 +1,5 @@
 /**
- * What a user may declare of a machine. A field stands here only once it does something. Names and units follow the
+ * What a user may declare of a machine. A field is added only once it has an effect. Names and units follow the
  * Paperspace API (machines.md sections 3 and 4); absent means unmanaged, an empty list or string means none.
  */
 import { Type } from "typebox";

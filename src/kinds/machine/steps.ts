@@ -1,6 +1,6 @@
 /**
- * Does what decide chose: one cloud write each. The intent of a power change is in status before it is sent; the answer
- * of every write is the newest thing that the inventory knows.
+ * Performs a step that was decided: one cloud write each. The intent of a power change is in status before it is sent;
+ * the answer of every write goes into the inventory.
  */
 import type { ApiAnswer } from "../../paperspace/transport.ts";
 import { describe } from "../../reconcile/change.ts";
@@ -89,7 +89,7 @@ async function update(
   inventory.set(id, body.data, answeredAt);
   const said = describe(step.changes);
   const events: EventNote[] = [];
-  // A spec that was looked at before and is not kept any more: somebody else has changed the machine.
+  // This generation was observed before, so another actor has changed the machine.
   if (object.status?.observedGeneration === object.metadata.generation)
     events.push({
       type: "Normal",
@@ -169,7 +169,7 @@ async function remove(
   return { ...performed, events: addressNews(parts.object, address) };
 }
 
-/** A static address that nobody will use costs money: it is said, or given back later. */
+/** An unused static address costs money: it is reported, or released later. */
 function addressNews({ spec }: PaperspaceMachine, address: string | undefined): EventNote[] {
   if (address === undefined || spec.publicIpReleasePolicy === "Release") return [];
   const note = `the static address ${address} stays in the account and is billed there, as publicIpReleasePolicy says; release it in the Paperspace console when it is not needed`;
@@ -221,7 +221,7 @@ async function writeDesktop(
   const name = object.spec.desktopSecretRef?.name;
   if (!desktop || name === undefined) return { outcome: { kind: "Requeue" }, memory };
   const noted = { ...memory, desktopSecret: name };
-  // Before it is there: or nobody would know of it where the spec changes right after, and it would stay.
+  // Before the Secret exists: it would be leaked where the spec changes right after the write.
   if (memory.desktopSecret !== name)
     await persistIntent(
       noted,
@@ -250,7 +250,7 @@ async function handle(
   return { outcome: { kind: "Requeue" }, memory, events };
 }
 
-/** A write that the API took: its event is what to wait for. */
+/** A write that the API accepted: its event is what to wait for. */
 export function accepted(
   { body, answeredAt }: ApiAnswer<{ data: Machine; event: MachineEvent }>,
   memory: MachineMemory & { operation: Operation },
@@ -260,7 +260,7 @@ export function accepted(
   inventory.set(body.data.id, body.data, answeredAt);
   inventory.events.note(body.event);
   const operation = { ...memory.operation, eventId: body.event.id };
-  // In the words of the next pass, so that the status is not written twice for one thing.
+  // The same message as in the next pass, so that the status is not written twice.
   const message = underWay(operation, body.data.state);
   const learned = { ...present(body.data), history: inventory.events.of(body.data.id) };
   return { outcome: waiting(reason, message), memory: { ...memory, operation }, learned };
@@ -271,7 +271,7 @@ function present(machine: Machine): Pick<MachineObservation, "resource"> {
   return { resource: { state: "present", machine } };
 }
 
-/** Done, and what is remembered is to be written down. */
+/** The step is done, and its memory is to be written to status. */
 function told(reason: string, message: string, memory: MachineMemory): Performed<MachineTypes> {
   return { outcome: waiting(reason, message), memory };
 }
