@@ -1,6 +1,6 @@
 /**
  * The composition root: the only place where parts are put together. It decides what starts when and what stops in
- * which order; it takes no decision about any object.
+ * which order; it makes no decision about any object.
  */
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
@@ -78,7 +78,7 @@ export async function runOperator(parts: AppParts, signal: AbortSignal): Promise
     readiness: operator.readiness,
   });
   cleanup.defer(() => health.stop());
-  announceStart(parts, connection, health);
+  logStart(parts, connection, health);
   await operator.run(signal);
   logger.info("stopped");
 }
@@ -122,7 +122,7 @@ export function assembleOperator(parts: AppParts, edges: Edges): Operator {
   });
   const mayWrite = () => leadership?.holds() ?? true;
   // One for all kinds: a Secret may serve objects of several.
-  const hold: CredentialGuard<PaperspaceAccount> = new CredentialGuard({
+  const credentialGuard: CredentialGuard<PaperspaceAccount> = new CredentialGuard({
     secrets: secrets(connection),
     credentials,
     users: () => controllers.flatMap((controller) => controller.keyUsers()),
@@ -137,7 +137,7 @@ export function assembleOperator(parts: AppParts, edges: Edges): Operator {
     objects,
     mayWrite,
     credentials,
-    secrets: hold,
+    secrets: credentialGuard,
   };
   const controllers: ControllerRunner[] = servedKinds(config, kinds).map((entry) => {
     const controller = new ControllerRunner(entry, shared);
@@ -210,7 +210,7 @@ function leadershipOf(
   });
 }
 
-function announceStart(
+function logStart(
   { config, logger }: AppParts,
   connection: KubeConnection,
   health: RunningHealthServer,

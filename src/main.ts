@@ -27,7 +27,7 @@ async function main(): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    logger.fatal({ err: error }, "cannot go on");
+    logger.fatal({ err: error }, "stopped by an error");
     return 1;
   }
 }

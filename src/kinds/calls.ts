@@ -8,7 +8,7 @@ import type { ApiRequest, CallOptions } from "../paperspace/transport.ts";
 /** Waiting for the throttle, writes go before reads: a read serves a write that was made. */
 export const WRITE: CallOptions = { priority: 1 };
 
-/** Oldest first, so that what is made while a list is read comes at its end and is not missed. */
+/** Oldest first, so that what is created while a list is read comes at its end and is not missed. */
 export const OLDEST_FIRST = { orderBy: "dtCreated", order: "asc" } as const;
 
 export function reading<S extends TSchema>(path: string, answer: S): ApiRequest<S> {

@@ -48,7 +48,7 @@ export interface Collection<S extends object, A extends TSchema> {
   hidden?(spec: S): Fields;
   /** Those of the declared fields that no update changes; an object that differs in one does not adopt. */
   immutable?: readonly string[];
-  /** Those of the declared fields that a create does not take; an update sets them. */
+  /** Those of the declared fields that a create does not accept; an update sets them. */
   updateOnly?: readonly string[];
   /** What is shown in status beside id and name. */
   shown?(item: Static<A>): object;

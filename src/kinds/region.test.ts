@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { regionCode, sameLabel, sameRegion } from "./region.ts";
 
-it("takes the vendor's several spellings of a region for one, since its own pages use them all", () => {
+it("treats the vendor's several spellings of a region as one, since its own pages use them all", () => {
   for (const name of ["ny2", "NY2", "East Coast (NY2)", "East Coast (NY2) "]) {
     expect(regionCode(name)).toBe("ny2");
     expect(sameRegion(name, "ny2")).toBe(true);
@@ -9,7 +9,7 @@ it("takes the vendor's several spellings of a region for one, since its own page
   expect(sameRegion("East Coast (NY2)", "ams1")).toBe(false);
 });
 
-it("takes a label in any letter case for the same", () => {
+it("treats a label in any letter case as the same", () => {
   expect(sameLabel("A100-80G", "a100-80g")).toBe(true);
   expect(sameLabel("A100", "A100-80G")).toBe(false);
 });

@@ -1,7 +1,7 @@
-/** Dates as the Paperspace API gives them, in the form in which the Kubernetes API takes them. Pure. */
+/** Dates of the Paperspace API, in the form that the Kubernetes API accepts. Pure. */
 import { millis } from "../reconcile/conditions.ts";
 
-/** The only form in which the API server takes a time. */
+/** The only form of a time that the API server accepts. */
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i;
 
 /** A date of the API as RFC 3339; undefined where it cannot be parsed. */

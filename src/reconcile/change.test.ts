@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { describe } from "./change.ts";
 
-it("says in one line what a condition or an event has room for, nothing being null and not a word", () => {
+it("describes changes in one line, with null for an absent value, as conditions and events have room for", () => {
   const changes = [
     { field: "name", from: undefined, to: "new" },
     { field: "diskSize", from: 50, to: 100 },

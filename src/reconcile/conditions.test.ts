@@ -4,7 +4,7 @@ import { conditions, progressConditions } from "./conditions.ts";
 const facts = { previous: [], generation: 3, now: "2026-06-01T00:00:00Z" };
 
 describe("conditions", () => {
-  it("moves the transition time only when the status does, since people read from it how long things stand", () => {
+  it("changes the transition time only with the status, since users read the duration of a state from it", () => {
     const first = conditions([{ type: "Ready", status: "False", reason: "Creating", message: "a" }], facts);
     const later = { ...facts, previous: first, now: "2026-06-01T01:00:00Z" };
     const [same] = conditions([{ type: "Ready", status: "False", reason: "Starting", message: "b" }], later);
@@ -13,7 +13,7 @@ describe("conditions", () => {
     expect(moved?.lastTransitionTime).toBe(later.now);
   });
 
-  it("carries the generation in every condition, so that kubectl wait never believes an older spec", () => {
+  it("carries the generation in every condition, so that kubectl wait never accepts the state of an older spec", () => {
     const made = conditions(
       progressConditions({ kind: "Done", reason: "Available", message: "" }, false),
       facts,
@@ -21,7 +21,7 @@ describe("conditions", () => {
     expect(made.every(({ observedGeneration }) => observedGeneration === 3)).toBe(true);
   });
 
-  it("shows Reconciling and Stalled only while true and never both, as kstatus wants", () => {
+  it("shows Reconciling and Stalled only while true and never both, as kstatus expects", () => {
     const outcomes = [
       { kind: "Done", reason: "Available", message: "" },
       { kind: "RequeueAfter", reason: "Creating", message: "", afterMs: 1 },
@@ -30,18 +30,18 @@ describe("conditions", () => {
     ] as const;
     for (const outcome of outcomes)
       for (const deleting of [false, true]) {
-        const reservations = progressConditions(outcome, deleting);
-        const extra = reservations.filter(({ type }) => type !== "Ready");
+        const desired = progressConditions(outcome, deleting);
+        const extra = desired.filter(({ type }) => type !== "Ready");
         expect(extra.every(({ status }) => status === "True")).toBe(true);
         expect(extra.length).toBe(outcome.kind === "Done" ? 0 : 1);
-        expect(reservations[0]).toMatchObject({
+        expect(desired[0]).toMatchObject({
           type: "Ready",
           status: outcome.kind === "Done" ? "True" : "False",
         });
       }
   });
 
-  it("clips what an API says at length, since an object must stay readable", () => {
+  it("truncates long messages of the API, since an object must stay readable", () => {
     const [made] = conditions(
       [{ type: "Ready", status: "False", reason: "Refused", message: "x".repeat(5000) }],
       facts,

@@ -24,16 +24,16 @@ export interface ConditionFacts {
 }
 
 /** `desired` replaces all conditions, keeping transition times where the status stays. */
-export function conditions(reservations: readonly DesiredCondition[], facts: ConditionFacts): Condition[] {
-  return reservations.map((claim) => {
-    const before = facts.previous.find((condition) => condition.type === claim.type);
+export function conditions(desired: readonly DesiredCondition[], facts: ConditionFacts): Condition[] {
+  return desired.map(({ type, status, reason, message }) => {
+    const before = facts.previous.find((condition) => condition.type === type);
     return {
-      type: claim.type,
-      status: claim.status,
-      reason: claim.reason,
-      message: clip(claim.message),
+      type,
+      status,
+      reason,
+      message: clip(message),
       observedGeneration: facts.generation,
-      lastTransitionTime: before?.status === claim.status ? before.lastTransitionTime : facts.now,
+      lastTransitionTime: before?.status === status ? before.lastTransitionTime : facts.now,
     };
   });
 }

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { Contention } from "./contention.ts";
 
-it("gives in for a while after five times in ten minutes, to that field of that object alone", async () => {
+it("reports contention after five corrections in ten minutes, for that field of that object alone", async () => {
   const clock = new VirtualClock();
   const contention = new Contention(clock);
   for (let times = 0; times < 5; times++) {
@@ -16,7 +16,7 @@ it("gives in for a while after five times in ten minutes, to that field of that 
   expect(contention.contested("ns/a", ["name"], 1)).toEqual([]);
 });
 
-it("is no war when a field is put back now and then, however often in all", async () => {
+it("is no contention when a field is put back now and then, however often in total", async () => {
   const clock = new VirtualClock();
   const contention = new Contention(clock);
   for (let times = 0; times < 50; times++) {
@@ -26,7 +26,7 @@ it("is no war when a field is put back now and then, however often in all", asyn
   }
 });
 
-it("is no war when the user changes his mind again and again", () => {
+it("is no contention when the user changes the spec again and again", () => {
   const contention = new Contention(new VirtualClock());
   for (let generation = 1; generation < 50; generation++) {
     expect(contention.contested("ns/a", ["name"], generation)).toEqual([]);

@@ -13,7 +13,7 @@ const WINDOW_MS = 10 * 60_000;
 export class Contention {
   readonly #clock: Clock;
   /** By object, then field: monotonic times at which it was put back, oldest first. */
-  readonly #puts = new Map<string, Map<string, number[]>>();
+  readonly #corrections = new Map<string, Map<string, number[]>>();
   /** By object: the generation that its count is valid for. */
   readonly #generations = new Map<string, number>();
 
@@ -24,29 +24,31 @@ export class Contention {
   /** The fields that were put back too often recently to be put back again now. */
   contested(key: string, fields: readonly string[], generation: number): string[] {
     this.#begin(key, generation);
-    const puts = this.#puts.get(key);
+    const corrections = this.#corrections.get(key);
     const since = this.#clock.monotonic() - WINDOW_MS;
-    return fields.filter((field) => (puts?.get(field)?.filter((at) => at > since).length ?? 0) >= TIMES);
+    return fields.filter(
+      (field) => (corrections?.get(field)?.filter((at) => at > since).length ?? 0) >= TIMES,
+    );
   }
 
   /** The fields were put back just now. */
   note(key: string, fields: readonly string[], generation: number): void {
     this.#begin(key, generation);
-    const puts = this.#puts.get(key) ?? new Map<string, number[]>();
-    this.#puts.set(key, puts);
+    const corrections = this.#corrections.get(key) ?? new Map<string, number[]>();
+    this.#corrections.set(key, corrections);
     for (const field of fields)
-      puts.set(field, [...(puts.get(field) ?? []).slice(1 - TIMES), this.#clock.monotonic()]);
+      corrections.set(field, [...(corrections.get(field) ?? []).slice(1 - TIMES), this.#clock.monotonic()]);
   }
 
   forget(key: string): void {
-    this.#puts.delete(key);
+    this.#corrections.delete(key);
     this.#generations.delete(key);
   }
 
   /** A changed spec resets the count: what the user requests is no contention, however often it changes. */
   #begin(key: string, generation: number): void {
     if (this.#generations.get(key) === generation) return;
-    this.#puts.delete(key);
+    this.#corrections.delete(key);
     this.#generations.set(key, generation);
   }
 }

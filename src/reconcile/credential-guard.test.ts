@@ -8,93 +8,93 @@ import { ANNOTATION, FINALIZER } from "./record.ts";
 
 const KEY = "default/key";
 
-/** An object that owns something; two of different kinds may bear one name. */
+/** An object that owns something; two of different kinds may have one name. */
 function owner(uid: string, name = "box"): ManagedObject {
   const record = JSON.stringify({ id: `id-of-${uid}`, team: "te1", name, uid });
   const annotations = { [ANNOTATION.record]: record };
   return { metadata: { name, namespace: "default", uid, annotations }, spec: {} };
 }
 
-/** A Secret that is held, and the objects that the stores of all kinds show, whatever became of them. */
+/** A protected Secret, and the objects that the stores of all kinds show, which may be out of date. */
 async function setUp(users: ManagedObject[]) {
   const resource = secrets(new FakeKube({ clock: new VirtualClock() }));
   await resource.create("default", { metadata: { name: "key", namespace: "default" } });
-  const known = { users, complete: true };
-  const hold = new CredentialGuard({
+  const listed = { users, complete: true };
+  const guard = new CredentialGuard({
     secrets: resource,
     credentials: { note() {}, referenceOf: () => KEY },
-    users: () => known.users,
-    complete: () => known.complete,
+    users: () => listed.users,
+    complete: () => listed.complete,
   });
-  await hold.protect(await resource.get("default", "key"));
+  await guard.protect(await resource.get("default", "key"));
   const order: string[] = [];
-  const letGo = (object: ManagedObject) =>
-    hold.release(
+  const release = (object: ManagedObject) =>
+    guard.release(
       object,
       async () => void order.push(`settle ${object.metadata.uid}`),
       async () => void order.push(`release ${object.metadata.uid}`),
     );
-  const isHeld = async () => {
+  const isProtected = async () => {
     const { finalizers = [] } = (await resource.get("default", "key")).metadata;
     return finalizers.includes(FINALIZER);
   };
-  return { known, letGo, isHeld, order };
+  return { listed, release, isProtected, order };
 }
 
 describe("a Secret that objects of two kinds use", () => {
-  it("is held until the last of both is gone, whichever kind that is", async () => {
+  it("is protected until the last of both is gone, of whichever kind", async () => {
     for (const [first, last] of [
       ["machine", "deployment"],
       ["deployment", "machine"],
     ] as const) {
-      const { letGo, isHeld, order } = await setUp([owner("machine"), owner("deployment")]);
-      expect(await letGo(owner(first))).toBe(true);
-      expect(await isHeld()).toBe(true);
-      expect(await letGo(owner(last))).toBe(true);
-      expect(await isHeld()).toBe(false);
+      const { release, isProtected, order } = await setUp([owner("machine"), owner("deployment")]);
+      expect(await release(owner(first))).toBe(true);
+      expect(await isProtected()).toBe(true);
+      expect(await release(owner(last))).toBe(true);
+      expect(await isProtected()).toBe(false);
       expect(order).toEqual([`release ${first}`, `settle ${last}`, `release ${last}`]);
     }
   });
 
-  it("is given free though the stores still show both of one name: what went is known by its uid", async () => {
+  it("is released though the stores still show both of one name: released objects are identified by uid", async () => {
     const [machine, deployment, third] = [owner("machine"), owner("deployment"), owner("third", "other")];
-    const { letGo, isHeld } = await setUp([machine, deployment, third]);
-    await letGo(machine);
-    await letGo(deployment);
-    expect(await isHeld()).toBe(true);
-    await letGo(third);
-    expect(await isHeld()).toBe(false);
+    const { release, isProtected } = await setUp([machine, deployment, third]);
+    await release(machine);
+    await release(deployment);
+    expect(await isProtected()).toBe(true);
+    await release(third);
+    expect(await isProtected()).toBe(false);
   });
 
-  it("is held for one of the same name that came after: it is another object", async () => {
-    const { known, letGo, isHeld } = await setUp([owner("first"), owner("second", "other")]);
-    await letGo(owner("first"));
-    known.users = [owner("again"), owner("second", "other")];
-    await letGo(owner("second", "other"));
-    expect(await isHeld()).toBe(true);
+  it("stays protected for a new object of the same name: it is another object", async () => {
+    const { listed, release, isProtected } = await setUp([owner("first"), owner("second", "other")]);
+    await release(owner("first"));
+    listed.users = [owner("again"), owner("second", "other")];
+    await release(owner("second", "other"));
+    expect(await isProtected()).toBe(true);
   });
 
-  it("is not given free, nor its last known user, before all kinds are listed: there may be more of them", async () => {
-    const { known, letGo, isHeld, order } = await setUp([owner("machine")]);
-    known.complete = false;
-    expect(await letGo(owner("machine"))).toBe(false);
-    expect(await isHeld()).toBe(true);
+  it("is not released, nor its last listed user, before all kinds are listed: there may be more users", async () => {
+    const { listed, release, isProtected, order } = await setUp([owner("machine")]);
+    listed.complete = false;
+    expect(await release(owner("machine"))).toBe(false);
+    expect(await isProtected()).toBe(true);
     expect(order).toEqual([]);
-    known.complete = true;
-    expect(await letGo(owner("machine"))).toBe(true);
-    expect(await isHeld()).toBe(false);
+    listed.complete = true;
+    expect(await release(owner("machine"))).toBe(true);
+    expect(await isProtected()).toBe(false);
   });
 
-  it("keeps nobody who is not the last from going before all kinds are listed", async () => {
-    const { known, letGo, isHeld } = await setUp([owner("machine"), owner("other", "other")]);
-    known.complete = false;
-    expect(await letGo(owner("machine"))).toBe(true);
-    expect(await isHeld()).toBe(true);
+  it("does not delay the release of an object that is not the last, before all kinds are listed", async () => {
+    const { listed, release, isProtected } = await setUp([owner("machine"), owner("other", "other")]);
+    listed.complete = false;
+    expect(await release(owner("machine"))).toBe(true);
+    expect(await isProtected()).toBe(true);
   });
 });
 
 describe("needsKey", () => {
-  it("counts what is owned, and what a create may have made", () => {
+  it("counts what is owned, and what a create may have created", () => {
     const { metadata, spec } = owner("machine");
     const bare = { ...metadata, annotations: {} };
     expect(needsKey({ metadata, spec })).toBe(true);

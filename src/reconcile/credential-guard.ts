@@ -69,7 +69,7 @@ export class CredentialGuard<A extends CloudAccount> {
     settle: () => Promise<void>,
     release: () => Promise<void>,
   ): Promise<boolean> {
-    const secret = this.#isLast(object, reference) ? await this.#backingOff(reference) : undefined;
+    const secret = this.#isLast(object, reference) ? await this.#protectedSecret(reference) : undefined;
     if (secret) {
       if (!this.#parts.complete()) return false;
       await settle();
@@ -84,8 +84,8 @@ export class CredentialGuard<A extends CloudAccount> {
   #isLast(object: ManagedObject, reference: string): boolean {
     const users = this.#parts.users();
     // An object that no store holds any more cannot come back.
-    const there = new Set(users.map(uidOf));
-    for (const uid of this.#released) if (!there.has(uid)) this.#released.delete(uid);
+    const listed = new Set(users.map(uidOf));
+    for (const uid of this.#released) if (!listed.has(uid)) this.#released.delete(uid);
     return !users.some((other) => {
       if (uidOf(other) === uidOf(object) || this.#released.has(uidOf(other))) return false;
       return this.#parts.credentials.referenceOf(other) === reference;
@@ -93,7 +93,7 @@ export class CredentialGuard<A extends CloudAccount> {
   }
 
   /** The Secret as it is now, where it carries our finalizer. */
-  async #backingOff(reference: string): Promise<Secret | undefined> {
+  async #protectedSecret(reference: string): Promise<Secret | undefined> {
     const [namespace = "", name = ""] = reference.split("/");
     try {
       const secret = await this.#parts.secrets.get(namespace, name);

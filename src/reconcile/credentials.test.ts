@@ -18,13 +18,13 @@ function credentials(
   over: Partial<CredentialsOptions<CloudAccount>> = {},
 ) {
   const clock = new VirtualClock();
-  const asked: string[] = [];
+  const reads: string[] = [];
   const opened: string[] = [];
   const context = new Credentials<CloudAccount>({
     clock,
     secrets: {
       async get(namespace, name) {
-        asked.push(`${namespace}/${name}`);
+        reads.push(`${namespace}/${name}`);
         const found = secrets[`${namespace}/${name}`] ?? notFound;
         if (found instanceof Error) throw found;
         return found;
@@ -42,7 +42,7 @@ function credentials(
     operatorKeyNamespaces: [],
     ...over,
   });
-  return { clock, asked, opened, context };
+  return { clock, reads, opened, context };
 }
 
 const object = (namespace: string, spec: ManagedObject["spec"] = {}): ManagedObject => ({
@@ -51,8 +51,8 @@ const object = (namespace: string, spec: ManagedObject["spec"] = {}): ManagedObj
 });
 
 describe("Credentials", () => {
-  it("asks the named Secret, then the namespace's, and reads neither from another namespace", async () => {
-    const { context, asked } = credentials({
+  it("reads the named Secret, else the namespace's default, and never one of another namespace", async () => {
+    const { context, reads } = credentials({
       "a/mine": secretOf({ token: " k1\n" }),
       "a/paperspace-credentials": secretOf({ apiKey: "k2" }),
     });
@@ -62,10 +62,10 @@ describe("Credentials", () => {
     expect(named.fact).toEqual({ state: "valid", team: "team-of-k1" });
     const usual = await context.resolve(object("a"));
     expect(usual.fact).toEqual({ state: "valid", team: "team-of-k2" });
-    expect(asked).toEqual(["a/mine", "a/paperspace-credentials"]);
+    expect(reads).toEqual(["a/mine", "a/paperspace-credentials"]);
   });
 
-  it("gives the operator's own key only to the namespaces it serves, and never in place of a named Secret", async () => {
+  it("uses the operator's own key only for the namespaces it serves, and never in place of a named Secret", async () => {
     const { context } = credentials({}, { operatorKey: "own", operatorKeyNamespaces: ["served"] });
     expect((await context.resolve(object("served"))).fact).toEqual({ state: "valid", team: "team-of-own" });
     expect((await context.resolve(object("other"))).fact.state).toBe("invalid");
@@ -76,17 +76,17 @@ describe("Credentials", () => {
     });
   });
 
-  it("reads one Secret once for a fleet, and again after a while, so that a rotated key takes effect", async () => {
+  it("reads one Secret once for many objects, and again after a while, so that a rotated key takes effect", async () => {
     const secrets = { "a/paperspace-credentials": secretOf({ apiKey: "k1" }) };
-    const { context, asked, clock } = credentials(secrets);
+    const { context, reads, clock } = credentials(secrets);
     await Promise.all(Array.from({ length: 50 }, () => context.resolve(object("a"))));
-    expect(asked).toHaveLength(1);
+    expect(reads).toHaveLength(1);
     secrets["a/paperspace-credentials"] = secretOf({ apiKey: "k2" });
     await clock.advance(30_000);
     expect((await context.resolve(object("a"))).fact).toEqual({ state: "valid", team: "team-of-k2" });
   });
 
-  it("names what a Secret holds instead of the key, and never a value", async () => {
+  it("names the fields that a Secret holds instead of the key, and never a value", async () => {
     const { context } = credentials({ "a/paperspace-credentials": secretOf({ password: "hunter2" }) });
     const { fact } = await context.resolve(object("a"));
     expect(fact).toMatchObject({
@@ -96,7 +96,7 @@ describe("Credentials", () => {
     expect(JSON.stringify(fact)).not.toContain("hunter2");
   });
 
-  it("tells a Secret that cannot be read just now from one that is not there: only the second is the user's", async () => {
+  it("distinguishes a Secret that cannot be read just now from a missing one: only the second is the user's to correct", async () => {
     const unreachable = new KubeError({ code: "KUBE_UNREACHABLE", message: "reset" });
     const forbidden = new KubeError({ code: "KUBE_FORBIDDEN", message: "no", status: 403 });
     const { context } = credentials({
@@ -107,7 +107,7 @@ describe("Credentials", () => {
     expect((await context.resolve(object("b"))).fact.state).toBe("invalid");
   });
 
-  it("says which Secret holds the key that is not accepted", async () => {
+  it("names the Secret whose key is not accepted", async () => {
     const { context } = credentials({ "a/paperspace-credentials": secretOf({ apiKey: "bad" }) });
     const { fact } = await context.resolve(object("a"));
     expect(fact).toMatchObject({

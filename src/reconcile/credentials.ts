@@ -41,11 +41,11 @@ export interface CredentialsOptions<A extends CloudAccount> {
 type Source =
   | { state: "key"; key: string; origin: string; secret?: Secret }
   | { state: "none"; message: string };
-type SecretLook = { at: number; secret: Promise<Secret | undefined> };
+type CachedRead = { at: number; secret: Promise<Secret | undefined> };
 
 export class Credentials<A extends CloudAccount> {
   readonly #options: CredentialsOptions<A>;
-  readonly #looks = new Map<string, SecretLook>();
+  readonly #reads = new Map<string, CachedRead>();
 
   constructor(options: CredentialsOptions<A>) {
     this.#options = options;
@@ -63,8 +63,8 @@ export class Credentials<A extends CloudAccount> {
     if (source.state === "none") return { fact: { state: "invalid", message: source.message } };
     try {
       const account = await this.#options.checker.open(source.key);
-      const backingOff = source.secret ? { secret: source.secret } : {};
-      return { fact: { state: "valid", team: account.team }, account, ...backingOff };
+      const { secret } = source;
+      return { fact: { state: "valid", team: account.team }, account, ...(secret && { secret }) };
     } catch (error) {
       const fact = this.#options.checker.explain(error);
       return { fact: { ...fact, message: `${source.origin}: ${fact.message}` } };
@@ -79,9 +79,9 @@ export class Credentials<A extends CloudAccount> {
   /** Updates the cache after a write of the operator; undefined invalidates it. */
   note({ metadata }: Secret, now: Secret | undefined): void {
     const id = `${metadata.namespace ?? ""}/${metadata.name}`;
-    const known = this.#looks.get(id);
-    if (!now) this.#looks.delete(id);
-    else if (known) this.#looks.set(id, { at: known.at, secret: Promise.resolve(now) });
+    const cached = this.#reads.get(id);
+    if (!now) this.#reads.delete(id);
+    else if (cached) this.#reads.set(id, { at: cached.at, secret: Promise.resolve(now) });
   }
 
   async #source(object: ManagedObject): Promise<Source> {
@@ -103,14 +103,14 @@ export class Credentials<A extends CloudAccount> {
   #read(namespace: string, name: string): Promise<Secret | undefined> {
     const { clock, secretTtlMs, secrets } = this.#options;
     const id = `${namespace}/${name}`;
-    const known = this.#looks.get(id);
-    if (known && clock.monotonic() - known.at < secretTtlMs) return known.secret;
+    const cached = this.#reads.get(id);
+    if (cached && clock.monotonic() - cached.at < secretTtlMs) return cached.secret;
     const secret = secrets.get(namespace, name).catch((error: unknown) => {
       if (isNotFound(error)) return undefined;
-      this.#looks.delete(id);
+      this.#reads.delete(id);
       throw error;
     });
-    this.#looks.set(id, { at: clock.monotonic(), secret });
+    this.#reads.set(id, { at: clock.monotonic(), secret });
     return secret;
   }
 }
@@ -120,10 +120,10 @@ function fromSecret(secret: Secret, namespace: string, name: string, field: stri
   const value = secret.data?.[field];
   const key = value === undefined ? "" : Buffer.from(value, "base64").toString("utf8").trim();
   if (key !== "") return { state: "key", key, origin, secret };
-  const there = Object.keys(secret.data ?? {}).join(", ") || "nothing";
+  const fields = Object.keys(secret.data ?? {}).join(", ") || "nothing";
   return {
     state: "none",
-    message: `${origin} has no value under "${field}" (it holds: ${there}). Put the API key there, or name its key in spec.credentialsSecretRef.key`,
+    message: `${origin} has no value under "${field}" (it holds: ${fields}). Put the API key there, or name its key in spec.credentialsSecretRef.key`,
   };
 }
 

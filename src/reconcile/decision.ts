@@ -1,6 +1,6 @@
 /**
- * What a decision is made on and what it is: the observation, the step with what is remembered, and how long an operation
- * has been under way. Pure; which step is decided on when is the kind's.
+ * The input and the result of a decision: the observation, the step with the new memory, and how long an operation has
+ * been under way. Pure; which step is decided on when is the kind's.
  */
 import { toTime } from "../kube/objects.ts";
 import { millis } from "./conditions.ts";

@@ -18,7 +18,7 @@ const observation = (over: object = {}) => ({
 });
 
 describe("absence", () => {
-  it("that is not certain forgets nothing, whatever is wished: it may only not show yet", () => {
+  it("that is not certain forgets nothing, whatever the spec requests: the resource may only not show yet", () => {
     for (const over of [{}, { deleting: true }, { spec: { onExternalDeletion: "Recreate" as const } }])
       expect(absence(observation(over), false, FORGOTTEN)).toMatchObject({
         step: { do: "none", outcome: { kind: "RequeueAfter", reason: "AbsenceUnconfirmed", afterMs: 3_000 } },
@@ -26,12 +26,12 @@ describe("absence", () => {
       });
   });
 
-  it("lets the object go that is being deleted", () => {
+  it("releases an object that is being deleted", () => {
     const step = { do: "release", reason: "Deleted" };
     expect(absence(observation({ deleting: true }), true, FORGOTTEN)).toEqual({ step, memory: FORGOTTEN });
   });
 
-  it("leads to another one where that is wished, but not while we are halted", () => {
+  it("leads to a new resource where the spec requests it, but not while the object is halted", () => {
     const spec = { onExternalDeletion: "Recreate" as const };
     expect(absence(observation({ spec }), true, FORGOTTEN)).toEqual({
       step: { do: "disown" },
@@ -42,7 +42,7 @@ describe("absence", () => {
     });
   });
 
-  it("is told where nobody wished it, in the words of the kind", () => {
+  it("is reported where the spec does not request a new one, with the kind's noun", () => {
     const { step } = absence(observation(), true, FORGOTTEN);
     const message = expect.stringMatching(/^the deployment was deleted .* a new deployment;/);
     expect(step).toMatchObject({ outcome: { kind: "Terminal", reason: "ExternallyDeleted", message } });
@@ -53,7 +53,7 @@ describe("adoption", () => {
   const facts = { noun: "deployment", recheckMs: 30_000 };
   const changes = [{ field: "region", from: "ams1", to: "ny2" }];
 
-  it("takes what is there and fits, and nothing before it was seen", () => {
+  it("records a resource that exists and fits, and nothing before it was observed", () => {
     expect(adoption("d1", { state: "present", changes: [] }, facts)).toEqual({
       do: "recordOwnership",
       id: "d1",
@@ -63,7 +63,7 @@ describe("adoption", () => {
     });
   });
 
-  it("says why it does not: a look that failed, nothing there, or what cannot be changed", () => {
+  it("reports why not: a failed read, no such resource, or a difference that cannot be changed", () => {
     const readError = { kind: "Retry", reason: "ApiUnavailable", message: "503" } as const;
     const failed = adoption("d1", { state: "present", readError, changes: [] }, facts);
     expect(failed).toEqual({ do: "none", outcome: readError });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type IdentityFacts, judgeIdentity } from "./identity.ts";
+import { type IdentityFacts, resolveIdentity } from "./identity.ts";
 import type { Attempt, OwnerRecord } from "./record.ts";
 
 const UID = "uid-1";
@@ -21,14 +21,14 @@ const facts = (over: Partial<IdentityFacts> = {}): IdentityFacts => ({
   ...over,
 });
 
-describe("judgeIdentity", () => {
-  it("lets a fresh object create, since nothing says that it owns anything", () => {
-    expect(judgeIdentity(facts())).toEqual({ state: "none" });
+describe("resolveIdentity", () => {
+  it("lets a fresh object create, since nothing shows that it owns anything", () => {
+    expect(resolveIdentity(facts())).toEqual({ state: "none" });
   });
 
-  it("restores a record that kubectl replace took away, so that no second machine is made", () => {
+  it("restores a record that kubectl replace removed, so that no second machine is created", () => {
     const status = { id: "ps1", teamId: "te1", uid: UID, name: "box-1" };
-    expect(judgeIdentity(facts({ status }))).toMatchObject({
+    expect(resolveIdentity(facts({ status }))).toMatchObject({
       state: "ours",
       restore: true,
       record: { id: "ps1", uid: UID },
@@ -36,7 +36,7 @@ describe("judgeIdentity", () => {
   });
 
   it("trusts the record where status was not restored from the backup", () => {
-    expect(judgeIdentity(facts({ record: record() }))).toMatchObject({ state: "ours", restore: false });
+    expect(resolveIdentity(facts({ record: record() }))).toMatchObject({ state: "ours", restore: false });
   });
 
   it.each([
@@ -50,70 +50,77 @@ describe("judgeIdentity", () => {
     ["a record that cannot be read", { record: { state: "unreadable" } }],
     ["an attempt that cannot be read", { attempt: { state: "unreadable" } }],
     ["a copy made in the middle of a create", { attempt: attempt("other") }],
-    ["a copy with a wish in its spec", { record: record({ uid: "other" }), wish: "ps1" }],
+    ["a copy with an adoptId in its spec", { record: record({ uid: "other" }), specAdoptId: "ps1" }],
   ] satisfies [string, Partial<IdentityFacts>][])(
     "stops at %s, since another object may own the machine",
     (_, over) => {
-      const verdict = judgeIdentity(facts(over));
-      expect(verdict.state).toBe("conflict");
+      const identity = resolveIdentity(facts(over));
+      expect(identity.state).toBe("conflict");
     },
   );
 
-  it("says in a conflict the very line to paste, with id and uid", () => {
-    const verdict = judgeIdentity(facts({ record: record({ uid: "other" }) }));
-    expect(verdict).toMatchObject({
+  it("includes in a conflict the command that resolves it, with id and uid", () => {
+    const identity = resolveIdentity(facts({ record: record({ uid: "other" }) }));
+    expect(identity).toMatchObject({
       message: expect.stringContaining(
         `kubectl annotate psm/box -n default --overwrite paperspace.com/adopt=ps1@${UID}`,
       ),
     });
   });
 
-  it("follows the adopt annotation out of a conflict, since it names this very object", () => {
-    const verdict = judgeIdentity(facts({ record: record({ uid: "other" }), order: "ps1" }));
-    expect(verdict).toEqual({ state: "adopt", id: "ps1" });
+  it("resolves a conflict by the adopt annotation, since that names the object by uid", () => {
+    const identity = resolveIdentity(facts({ record: record({ uid: "other" }), annotationAdoptId: "ps1" }));
+    expect(identity).toEqual({ state: "adopt", id: "ps1" });
   });
 
-  it("is out of the conflict once the order is recorded, though the status is still another object's", () => {
+  it("ends the conflict once the adoption is recorded, though the status is still another object's", () => {
     const status = { id: "ps7", teamId: "te1", uid: "other" };
-    expect(judgeIdentity(facts({ status, order: "ps1" }))).toEqual({ state: "adopt", id: "ps1" });
-    expect(judgeIdentity(facts({ status, order: "ps1", record: record() }))).toMatchObject({
+    expect(resolveIdentity(facts({ status, annotationAdoptId: "ps1" }))).toEqual({
+      state: "adopt",
+      id: "ps1",
+    });
+    expect(resolveIdentity(facts({ status, annotationAdoptId: "ps1", record: record() }))).toMatchObject({
       state: "ours",
       record: { id: "ps1" },
     });
-    expect(judgeIdentity(facts({ status, record: record() })).state).toBe("conflict");
+    expect(resolveIdentity(facts({ status, record: record() })).state).toBe("conflict");
   });
 
   it("adopts by spec.adoptId alone where nothing contradicts it", () => {
-    expect(judgeIdentity(facts({ wish: "ps9" }))).toEqual({ state: "adopt", id: "ps9" });
+    expect(resolveIdentity(facts({ specAdoptId: "ps9" }))).toEqual({ state: "adopt", id: "ps9" });
   });
 
-  it("is at rest once the wish is recorded", () => {
-    expect(judgeIdentity(facts({ wish: "ps1", record: record() }))).not.toHaveProperty("contradicted");
-    expect(judgeIdentity(facts({ order: "ps1", record: record() }))).not.toHaveProperty("contradicted");
+  it("has nothing to adopt once the requested id is recorded", () => {
+    expect(resolveIdentity(facts({ specAdoptId: "ps1", record: record() }))).not.toHaveProperty(
+      "contradicted",
+    );
+    expect(resolveIdentity(facts({ annotationAdoptId: "ps1", record: record() }))).not.toHaveProperty(
+      "contradicted",
+    );
   });
 
-  it("keeps what it owns when a wish names another, so that the owned one is neither lost nor swapped", () => {
-    for (const over of [{ wish: "ps9" }, { order: "ps9" }])
-      expect(judgeIdentity(facts({ record: record(), ...over }))).toMatchObject({
+  it("keeps what it owns when the user requests another, so that the owned one is neither lost nor replaced", () => {
+    for (const over of [{ specAdoptId: "ps9" }, { annotationAdoptId: "ps9" }])
+      expect(resolveIdentity(facts({ record: record(), ...over }))).toMatchObject({
         state: "ours",
         record: { id: "ps1" },
         contradicted: expect.stringContaining("ps9"),
       });
   });
 
-  it("restores with the record what was asked for and done, so that nothing is restarted for a lost annotation", () => {
+  it("restores the handled requests with the record, so that a lost annotation does not cause a restart", () => {
     const handled = { restart: "t2", start: "t1" };
     const status = { id: "ps1", teamId: "te1", uid: UID, name: "box-1", handled };
-    expect(judgeIdentity(facts({ status }))).toEqual({
+    expect(resolveIdentity(facts({ status }))).toEqual({
       state: "ours",
       restore: true,
       record: { id: "ps1", team: "te1", name: "box-1", uid: UID, ...handled },
     });
   });
 
-  it("trusts the record for what was done, not a status that may be a moment older", () => {
+  it("trusts the record for handled requests, not a status that may be older", () => {
     const status = { id: "ps1", teamId: "te1", uid: UID, handled: { restart: "t1" } };
-    expect(judgeIdentity(facts({ status, record: record({ restart: "t2" }) }))).toMatchObject({
+    expect(resolveIdentity(facts({ status, record: record({ restart: "t2" }) }))).toMatchObject({
       restore: false,
       record: { restart: "t2" },
     });
@@ -121,6 +128,6 @@ describe("judgeIdentity", () => {
 
   it("does not restore requests from a status that is another object's", () => {
     const status = { id: "ps1", teamId: "te1", uid: "other", handled: { restart: "t2" } };
-    expect(judgeIdentity(facts({ status })).state).toBe("conflict");
+    expect(resolveIdentity(facts({ status })).state).toBe("conflict");
   });
 });

@@ -23,9 +23,9 @@ export interface IdentityFacts {
   /** The mirror in status; `uid` is the object that it was written for. */
   status: { id?: string; teamId?: string; uid?: string; name?: string; handled?: Requests };
   /** spec.adoptId. */
-  wish?: string;
+  specAdoptId?: string;
   /** The id in the adopt annotation, where that names this object's UID. */
-  order?: string;
+  annotationAdoptId?: string;
 }
 
 export type Identity =
@@ -46,20 +46,21 @@ export function idOf(identity: Identity): string | undefined {
   return identity.state === "adopt" ? identity.id : undefined;
 }
 
-export function judgeIdentity(facts: IdentityFacts): Identity {
+export function resolveIdentity(facts: IdentityFacts): Identity {
   const own = ownMemory(facts);
-  const wish = facts.order ?? facts.wish;
+  const requested = facts.annotationAdoptId ?? facts.specAdoptId;
   switch (own.state) {
     case "none":
-      return wish === undefined ? own : { state: "adopt", id: wish };
+      return requested === undefined ? own : { state: "adopt", id: requested };
     case "conflict":
       // Only the annotation resolves a conflict: it names the object by UID; spec.adoptId is copied with a manifest.
-      if (facts.order === undefined) return own;
-      return obeyed(facts) ?? { state: "adopt", id: facts.order };
+      if (facts.annotationAdoptId === undefined) return own;
+      return recordedAdoption(facts) ?? { state: "adopt", id: facts.annotationAdoptId };
     case "ours": {
-      if (wish === undefined || wish === own.record.id) return own;
-      const source = facts.order === undefined ? "spec.adoptId" : `the annotation ${ANNOTATION.adopt}`;
-      const contradicted = `${source} names ${wish}, but this object already owns ${own.record.id}: name that one, or delete this object first`;
+      if (requested === undefined || requested === own.record.id) return own;
+      const source =
+        facts.annotationAdoptId === undefined ? "spec.adoptId" : `the annotation ${ANNOTATION.adopt}`;
+      const contradicted = `${source} names ${requested}, but this object already owns ${own.record.id}: name that one, or delete this object first`;
       return { ...own, contradicted };
     }
   }
@@ -68,8 +69,8 @@ export function judgeIdentity(facts: IdentityFacts): Identity {
 type Memory = Exclude<Identity, { state: "adopt" }>;
 
 /** The requested adoption is recorded: only the status is older, and is about to be written. */
-function obeyed({ uid, record, order }: IdentityFacts): Identity | undefined {
-  const done = record.state === "read" && record.value.uid === uid && record.value.id === order;
+function recordedAdoption({ uid, record, annotationAdoptId }: IdentityFacts): Identity | undefined {
+  const done = record.state === "read" && record.value.uid === uid && record.value.id === annotationAdoptId;
   return done ? { state: "ours", record: record.value, restore: false } : undefined;
 }
 
@@ -113,10 +114,10 @@ function fromRecord(facts: IdentityFacts, record: OwnerRecord): Memory {
 }
 
 function conflict(facts: IdentityFacts, id: string | undefined, why: string): Memory {
-  const order = adoptOrder(facts.reference, id ?? "<id>", facts.uid);
+  const command = adoptOrder(facts.reference, id ?? "<id>", facts.uid);
   return {
     state: "conflict",
-    message: `${why}. Nothing is created, changed or deleted. If this object shall own ${id ?? `a ${facts.noun}`}: ${order}`,
+    message: `${why}. Nothing is created, changed or deleted. If this object shall own ${id ?? `a ${facts.noun}`}: ${command}`,
   };
 }
 

@@ -42,7 +42,7 @@ export interface Operation {
   name?: string;
   /** Distinguishes this object's create from another one of the same name. */
   mark?: string;
-  /** When its event was first seen to have failed. */
+  /** When its event was first observed to have failed. */
   failedAt?: string;
   /** State that the operation leads to, where the intent does not imply it. */
   target?: string;

@@ -17,7 +17,7 @@ const object = (...conditions: string[]) => ({
 });
 
 describe("paperspace_objects", () => {
-  it("counts each object once, as what somebody should know of it first: an alert rests on stalled", async () => {
+  it("counts each object once, by its most important state: alerts rely on stalled", async () => {
     const registry = new Registry();
     const objects = [
       object("Ready"),
@@ -36,7 +36,7 @@ describe("paperspace_objects", () => {
 });
 
 describe("paperspace_leaked_objects_total", () => {
-  it("is there before the first one, so that an alert sees it rise", async () => {
+  it("exists before the first leak, so that an alert sees the increase", async () => {
     const registry = new Registry();
     const metrics = createObjectMetrics(registry);
     metrics.count("things", () => []);

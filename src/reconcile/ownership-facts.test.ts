@@ -20,7 +20,7 @@ function object(annotations: Record<string, string>, operation?: Operation): Man
 }
 
 describe("attemptOf", () => {
-  it("is the same from the annotation and from its mirror: a replace may have taken the annotation away", () => {
+  it("is the same from the annotation and from its mirror: a replace may have removed the annotation", () => {
     const annotated = object({ [ANNOTATION.createPending]: JSON.stringify(ATTEMPT) });
     expect(attemptOf(annotated, { state: "none" })).toEqual(ATTEMPT);
     expect(attemptOf(object({}, OPERATION), { state: "none" })).toEqual(ATTEMPT);
@@ -32,7 +32,7 @@ describe("attemptOf", () => {
     expect(attemptOf(object({}, operation), { state: "none" })).toEqual(attempt);
   });
 
-  it("is none of what is owned already, whose create is only still under way", () => {
+  it("is none once the resource is owned, though its create is still under way", () => {
     const record = { id: "d1", team: "te1", name: "web", uid: UID };
     expect(attemptOf(object({}, OPERATION), { state: "ours", record, restore: false })).toBeUndefined();
   });

@@ -3,7 +3,7 @@
  * objects and the account are passed in.
  */
 import { keyOf } from "../kube/objects.ts";
-import { type Identity, judgeIdentity } from "./identity.ts";
+import { type Identity, resolveIdentity } from "./identity.ts";
 import type { KindDefinition, ManagedObject } from "./managed.ts";
 import type { AccountFact, OwnershipFacts } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
@@ -30,14 +30,14 @@ export interface OwnershipInputs {
 }
 
 /** All facts but `resolution`, which comes from the kind's observer. */
-export function ownershipFacts(object: ManagedObject, related: OwnershipInputs): OwnershipFacts {
+export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): OwnershipFacts {
   const { metadata } = object;
-  const identity = identityOf(object, related.definition);
+  const identity = identityOf(object, inputs.definition);
   const attempt = attemptOf(object, identity);
-  const ownedBy = identity.state === "adopt" ? related.ownerOf(identity.id, keyOf(object)) : undefined;
+  const ownedBy = identity.state === "adopt" ? inputs.ownerOf(identity.id, keyOf(object)) : undefined;
   const halted = haltOf(object);
   return {
-    noun: related.definition.noun,
+    noun: inputs.definition.noun,
     deleting: metadata.deletionTimestamp !== undefined,
     ...(metadata.deletionTimestamp && { deletedAt: metadata.deletionTimestamp }),
     finalizer: metadata.finalizers?.includes(FINALIZER) ?? false,
@@ -45,11 +45,11 @@ export function ownershipFacts(object: ManagedObject, related: OwnershipInputs):
     deletionPolicy: object.spec.deletionPolicy ?? "Delete",
     identity,
     ...(attempt ? { attempt } : {}),
-    account: related.account,
-    backingOff: related.backingOff,
+    account: inputs.account,
+    backingOff: inputs.backingOff,
     requests: openRequests(metadata, identity.state === "ours" ? identity.record : {}),
     ...(ownedBy ? { ownedBy } : {}),
-    recheckMs: related.recheckMs,
+    recheckMs: inputs.recheckMs,
   };
 }
 
@@ -74,8 +74,8 @@ export function referenceOf({ metadata }: ManagedObject, { shortName }: KindDefi
 
 function identityOf(object: ManagedObject, definition: KindDefinition): Identity {
   const { metadata, status = {}, spec } = object;
-  const order = parseAdopt(metadata);
-  return judgeIdentity({
+  const annotationAdoptId = parseAdopt(metadata);
+  return resolveIdentity({
     uid: metadata.uid ?? "",
     noun: definition.noun,
     reference: referenceOf(object, definition),
@@ -88,8 +88,8 @@ function identityOf(object: ManagedObject, definition: KindDefinition): Identity
       ...(status.name === undefined ? {} : { name: status.name }),
       ...(status.handled === undefined ? {} : { handled: status.handled }),
     },
-    ...(spec.adoptId === undefined ? {} : { wish: spec.adoptId }),
-    ...(order === undefined ? {} : { order }),
+    ...(spec.adoptId === undefined ? {} : { specAdoptId: spec.adoptId }),
+    ...(annotationAdoptId === undefined ? {} : { annotationAdoptId }),
   });
 }
 

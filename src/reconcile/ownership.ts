@@ -99,30 +99,30 @@ function whileLiving(facts: OwnershipFacts): OwnershipStep | undefined {
   if (facts.attempt) return resolve(facts, facts.attempt);
   if (identity.state === "adopt") return adopt(facts, identity.id);
   if (identity.state === "none")
-    return halted ? rest({ kind: "Halted", ...halted, recheckMs: facts.recheckMs }) : { do: "create" };
+    return halted ? none({ kind: "Halted", ...halted, recheckMs: facts.recheckMs }) : { do: "create" };
   return foreignTeam(facts, identity.record.team, account);
 }
 
 function whileDeleting(facts: OwnershipFacts): OwnershipStep | undefined {
   const { identity } = facts;
-  if (!facts.finalizer) return rest({ kind: "Released" });
+  if (!facts.finalizer) return none({ kind: "Released" });
   if (identity.state === "conflict") return { do: "release", reason: REASON.IdentityConflict };
   const attempt = identity.state === "ours" ? undefined : facts.attempt;
   if (attempt) return withoutAccount(facts) ?? resolve(facts, attempt);
   if (identity.state !== "ours") return { do: "release", reason: REASON.NothingToDelete };
   if (facts.deletionPolicy === "Orphan") return { do: "release", reason: REASON.Orphaned };
-  if (facts.halted) return rest({ kind: "Terminal", ...facts.halted, recheckMs: facts.recheckMs });
+  if (facts.halted) return none({ kind: "Terminal", ...facts.halted, recheckMs: facts.recheckMs });
   return withoutAccount(facts) ?? foreignTeam(facts, identity.record.team, facts.account);
 }
 
 /** Nothing can be read or written in the cloud without a valid key. */
 export function withoutAccount({ account, recheckMs }: OwnershipFacts): OwnershipStep | undefined {
   if (account.state === "invalid")
-    return rest({ kind: "Terminal", reason: REASON.CredentialsInvalid, message: account.message, recheckMs });
+    return none({ kind: "Terminal", reason: REASON.CredentialsInvalid, message: account.message, recheckMs });
   if (account.state === "unreachable") {
     const { message, atLeastMs } = account;
     const wait = atLeastMs === undefined ? {} : { atLeastMs };
-    return rest({ kind: "Retry", reason: REASON.CredentialsUnchecked, message, ...wait });
+    return none({ kind: "Retry", reason: REASON.CredentialsUnchecked, message, ...wait });
   }
   return undefined;
 }
@@ -152,7 +152,7 @@ function resolve(facts: OwnershipFacts, attempt: Attempt): OwnershipStep {
     );
   }
   const message = resolution?.message ?? "the outcome of the last create is not known yet";
-  return rest({
+  return none({
     kind: "RequeueAfter",
     reason: REASON.ResolvingCreate,
     message,
@@ -171,9 +171,9 @@ function adopt(facts: OwnershipFacts, id: string): OwnershipStep {
 }
 
 function stall(facts: OwnershipFacts, reason: string, message: string): OwnershipStep {
-  return rest({ kind: "Terminal", reason, message, recheckMs: facts.recheckMs });
+  return none({ kind: "Terminal", reason, message, recheckMs: facts.recheckMs });
 }
 
-function rest(outcome: Outcome): OwnershipStep {
+function none(outcome: Outcome): OwnershipStep {
   return { do: "none", outcome };
 }

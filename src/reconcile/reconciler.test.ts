@@ -14,7 +14,7 @@ import { ANNOTATION, FINALIZER, parseAttempt } from "./record.ts";
 import { managedStatus } from "./status.ts";
 import { ObjectWriter } from "./writer.ts";
 
-const THINGS = { group: "test", version: "v1", plural: "things", kind: "Thing", namespaced: true };
+const SAMPLES = { group: "test", version: "v1", plural: "samples", kind: "Sample", namespaced: true };
 const KEY = "default/box";
 const NOW = Date.UTC(2026, 5, 1);
 
@@ -23,27 +23,27 @@ interface Memory {
   ready?: string;
   left?: boolean;
 }
-interface Thing extends ManagedObject {
+interface Sample extends ManagedObject {
   status?: ManagedObject["status"] & Memory;
 }
-interface ThingTypes {
-  object: Thing;
+interface SampleTypes {
+  object: Sample;
   account: CloudAccount;
   observation: Observation<Memory>;
   step: Step & { do: "prepare" | "tidy" | "put" };
 }
 
-/** A kind that prepares something before its resource is created, and tidies up before the object is released. */
-class ThingKind implements Kind<ThingTypes> {
-  readonly definition = { ...THINGS, shortName: "th", noun: "thing" };
+/** A kind that prepares something before its resource is created, and cleans up before the object is released. */
+class SampleKind implements Kind<SampleTypes> {
+  readonly definition = { ...SAMPLES, shortName: "sm", noun: "sample" };
   readonly done: string[] = [];
   /** The result of a "put". */
-  performed: Pick<Performed<ThingTypes>, "outcome" | "refused"> = {
+  performed: Pick<Performed<SampleTypes>, "outcome" | "refused"> = {
     outcome: { kind: "Done", reason: "Good", message: "" },
   };
   readonly seen: { attempt?: unknown; ready?: string | undefined } = {};
 
-  readonly observer: Kind<ThingTypes>["observer"] = {
+  readonly observer: Kind<SampleTypes>["observer"] = {
     observe(facts, { object }) {
       const { operation, ready, left } = object.status ?? {};
       const memory = { ...(operation && { operation }), ...(ready && { ready }), ...(left && { left }) };
@@ -56,7 +56,7 @@ class ThingKind implements Kind<ThingTypes> {
     reset() {},
   };
 
-  readonly policy: Kind<ThingTypes>["policy"] = {
+  readonly policy: Kind<SampleTypes>["policy"] = {
     phases: {
       beforeCreate: ({ memory }) => (memory.ready ? undefined : { step: { do: "prepare" }, memory }),
       leftovers: (_, memory) =>
@@ -80,7 +80,7 @@ class ThingKind implements Kind<ThingTypes> {
       }),
   };
 
-  readonly actuator: Kind<ThingTypes>["actuator"] = {
+  readonly actuator: Kind<SampleTypes>["actuator"] = {
     create: async (observation, _context, _attempt, { memory }) => {
       this.seen.ready = observation.memory.ready;
       this.done.push("create");
@@ -100,10 +100,10 @@ class ThingKind implements Kind<ThingTypes> {
 
 async function setUp() {
   const clock = new VirtualClock(NOW);
-  const kube = new FakeKube({ clock, types: [THINGS] });
-  const resource = new Resource<Thing>(kube, THINGS);
-  const store = new Store<Thing>();
-  const kind = new ThingKind();
+  const kube = new FakeKube({ clock, types: [SAMPLES] });
+  const resource = new Resource<Sample>(kube, SAMPLES);
+  const store = new Store<Sample>();
+  const kind = new SampleKind();
   const credentials = new Credentials<CloudAccount>({
     secrets: secrets(kube),
     checker: {
@@ -121,7 +121,7 @@ async function setUp() {
     complete: () => true,
   });
   const settings = { resyncMs: 600_000, recheckMs: 30_000, slowMs: 600_000, sendWindowMs: 60_000 };
-  const reconciler = new Reconciler<ThingTypes>({
+  const reconciler = new Reconciler<SampleTypes>({
     kind,
     store,
     writer: new ObjectWriter(resource, store),
@@ -148,7 +148,7 @@ async function setUp() {
 }
 
 describe("a kind's own step before the create", () => {
-  it("is performed though there is no record, with the Secret protected before it: it may leave something in the cloud", async () => {
+  it("is performed though there is no record, with the Secret protected before it: it may create something in the cloud", async () => {
     const { kind, pass, object, secret } = await setUp();
     await pass();
     expect((await secret()).metadata.finalizers ?? []).toEqual([]);
@@ -159,7 +159,7 @@ describe("a kind's own step before the create", () => {
     expect((await object()).metadata.annotations ?? {}).toEqual({});
   });
 
-  it("is what the create rests on: name, mark, expectation and create get the observation of the decision", async () => {
+  it("is what the create relies on: name, mark, expectation and create get the observation of the decision", async () => {
     const { kind, pass, object } = await setUp();
     for (let passes = 0; passes < 3; passes++) await pass();
     expect(kind.done).toEqual(["prepare", "create"]);
@@ -175,7 +175,7 @@ describe("a kind's own step before the create", () => {
 });
 
 describe("a kind's own step before the release", () => {
-  it("is performed though there is no record, before the object goes", async () => {
+  it("is performed though there is no record, before the object is released", async () => {
     const { kind, pass, resource, object } = await setUp();
     for (let passes = 0; passes < 2; passes++) await pass();
     await resource.delete("default", "box");
@@ -202,10 +202,10 @@ describe("a field that is put back again and again", () => {
     for (let times = 0; times < 5; times++) await pass();
     expect(kind.done).toHaveLength(5);
     expect(await stalled()).toBeUndefined();
-    const disposition = await pass();
+    const result = await pass();
     expect(kind.done).toHaveLength(5);
     expect(await stalled()).toBe("Contended");
-    expect(disposition).toEqual({ kind: "after", ms: 600_000 });
+    expect(result).toEqual({ kind: "after", ms: 600_000 });
   });
 
   it("does not count what was refused: nothing was put back, and the refusal is what is reported", async () => {

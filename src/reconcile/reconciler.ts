@@ -208,7 +208,7 @@ export class Reconciler<T extends KindTypes> {
     const left = mayWrite() ? leakedResource(last, kind.definition) : undefined;
     if (left === undefined) return;
     const note = `its finalizer was taken off, so that nobody saw to ${left}: it goes on costing. Delete it in the Paperspace console, or adopt it (spec.adoptId)`;
-    logger.error({ key: keyOf(last), left }, "an object went without its finalizer");
+    logger.error({ key: keyOf(last), left }, "an object was deleted without its finalizer");
     leaked();
     const id = `${REASON.LeftBehind}/${last.metadata.uid}`;
     this.#reporter.note(last, { type: "Warning", reason: REASON.LeftBehind, note, id });

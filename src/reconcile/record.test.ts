@@ -13,25 +13,25 @@ import {
 const meta = (annotations: Record<string, string>) => ({ name: "box", uid: "uid-1", annotations });
 
 describe("record", () => {
-  it("keeps an unreadable record apart from none, since none would mean: create", () => {
+  it("distinguishes an unreadable record from none, since none would mean: create", () => {
     expect(parseRecord(meta({}))).toEqual({ state: "absent" });
     for (const text of ["", "null", "{", '{"id":"ps1"}', '{"id":1,"team":"t","name":"n","uid":"u"}'])
       expect(parseRecord(meta({ [ANNOTATION.record]: text }))).toEqual({ state: "unreadable" });
   });
 
-  it("takes an adopt order for this very uid only, since annotations are copied with manifests", () => {
+  it("accepts an adopt annotation for the object's own uid only, since annotations are copied with manifests", () => {
     expect(parseAdopt(meta({ [ANNOTATION.adopt]: "ps1@uid-1" }))).toBe("ps1");
-    for (const order of ["ps1", "ps1@", "@uid-1", "ps1@uid-2", "ps1@uid-1@uid-1", ""])
-      expect(parseAdopt(meta({ [ANNOTATION.adopt]: order }))).toBeUndefined();
+    for (const request of ["ps1", "ps1@", "@uid-1", "ps1@uid-2", "ps1@uid-1@uid-1", ""])
+      expect(parseAdopt(meta({ [ANNOTATION.adopt]: request }))).toBeUndefined();
   });
 
-  it("reads an annotation of any value but false as on, so that a typing slip never lets writes through", () => {
+  it("reads an annotation of any value but false as on, so that a typing error never lets writes through", () => {
     expect(isOn(meta({ [ANNOTATION.paused]: "false" }), ANNOTATION.paused)).toBe(false);
     for (const value of ["true", "", "yes", "True"])
       expect(isOn(meta({ [ANNOTATION.paused]: value }), ANNOTATION.paused)).toBe(true);
   });
 
-  it("reads the mark of an attempt where it has one; one that is no text must stop us like all else", () => {
+  it("reads the mark of an attempt where it has one; one that is no string makes the attempt unreadable", () => {
     const attempt = { name: "web", team: "te1", uid: "uid-1", time: "2026-06-01T00:00:00Z" };
     const read = (value: object) => parseAttempt(meta({ [ANNOTATION.createPending]: JSON.stringify(value) }));
     expect(read(attempt)).toEqual({ state: "read", value: attempt });
@@ -48,7 +48,7 @@ describe("record", () => {
     for (const name of names) expect(name).toMatch(/^box-[0-9a-f]{12}$/);
   });
 
-  it("finds a request in an annotation of any value, and none in an empty one: that is how it is taken back", () => {
+  it("finds a request in an annotation of any value, and none in an empty one: that is how it is withdrawn", () => {
     expect(
       requestsIn(meta({ [ANNOTATION.restartRequestedAt]: "now", [ANNOTATION.startRequestedAt]: "1" })),
     ).toEqual({ restart: "now", start: "1" });
@@ -56,12 +56,12 @@ describe("record", () => {
     expect(requestsIn({ name: "box" })).toEqual({});
   });
 
-  it("takes a request for open until that very value is handled: each restart throws people out", () => {
-    const asked = meta({ [ANNOTATION.restartRequestedAt]: "t2", [ANNOTATION.startRequestedAt]: "t2" });
-    expect(openRequests(asked, {})).toEqual({ restart: "t2", start: "t2" });
-    expect(openRequests(asked, { restart: "t1" })).toEqual({ restart: "t2", start: "t2" });
-    expect(openRequests(asked, { restart: "t2" })).toEqual({ start: "t2" });
-    expect(openRequests(asked, { restart: "t2", start: "t2" })).toEqual({});
+  it("treats a request as open until that very value is handled: each restart disconnects users", () => {
+    const requested = meta({ [ANNOTATION.restartRequestedAt]: "t2", [ANNOTATION.startRequestedAt]: "t2" });
+    expect(openRequests(requested, {})).toEqual({ restart: "t2", start: "t2" });
+    expect(openRequests(requested, { restart: "t1" })).toEqual({ restart: "t2", start: "t2" });
+    expect(openRequests(requested, { restart: "t2" })).toEqual({ start: "t2" });
+    expect(openRequests(requested, { restart: "t2", start: "t2" })).toEqual({});
     expect(openRequests(meta({}), { restart: "t2" })).toEqual({});
   });
 

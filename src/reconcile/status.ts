@@ -42,14 +42,14 @@ export function managedStatus<T extends ManagedStatus>(
   const { metadata, status: before } = object;
   const { generation = 0, uid } = metadata;
   const previous = before?.conditions ?? [];
-  const said = conditionsOf(observation, outcome, conditions, refreshedWhilePaused, {
+  const updated = conditionsOf(observation, outcome, conditions, refreshedWhilePaused, {
     previous,
     generation,
     now: toTime(observation.now),
   });
   // The status of a conflict is kept: rewriting it would end the conflict, and a second resource would be created.
   if (observation.identity.state === "conflict" && before)
-    return { ...before, observedGeneration: generation, conditions: said };
+    return { ...before, observedGeneration: generation, conditions: updated };
   const teamId = record?.team ?? account?.team ?? before?.teamId;
   const status: ManagedStatus = {
     // While the object is halted a new spec is not acted on, so it must not count as observed.
@@ -61,7 +61,7 @@ export function managedStatus<T extends ManagedStatus>(
     ...memory,
     ...handledOf(record),
     ...(before?.abandoned && { abandoned: before.abandoned }),
-    conditions: said,
+    conditions: updated,
   };
   return status as Observed<T>;
 }
@@ -87,15 +87,17 @@ function handledOf({ restart, start }: Partial<OwnerRecord> = {}): Pick<ManagedS
 function conditionsOf(
   { halted, deleting }: OwnershipFacts,
   outcome: ReportedOutcome,
-  reservations: readonly DesiredCondition[],
+  desired: readonly DesiredCondition[],
   refreshedWhilePaused: readonly string[],
   facts: ConditionFacts,
 ) {
   const paused: DesiredCondition[] = halted ? [{ type: "Paused", status: "True", ...halted }] : [];
   if (outcome.kind !== "Halted")
-    return conditions([...progressConditions(outcome, deleting), ...reservations, ...paused], facts);
+    return conditions([...progressConditions(outcome, deleting), ...desired, ...paused], facts);
   // Only what can be evaluated without acting is updated; the other conditions stay as they were at the halt.
-  const anew = reservations.filter(({ type }) => refreshedWhilePaused.includes(type));
-  const kept = facts.previous.filter(({ type }) => type !== "Paused" && !refreshedWhilePaused.includes(type));
-  return [...kept, ...conditions([...anew, ...paused], facts)];
+  const refreshed = desired.filter(({ type }) => refreshedWhilePaused.includes(type));
+  const unchanged = facts.previous.filter(
+    ({ type }) => type !== "Paused" && !refreshedWhilePaused.includes(type),
+  );
+  return [...unchanged, ...conditions([...refreshed, ...paused], facts)];
 }

@@ -11,8 +11,8 @@ import { ANNOTATION } from "./record.ts";
 /** What a back-off is valid for: the spec, the credential, and the user's request to reconcile. */
 export function signatureOf({ metadata }: ManagedObject, account: CloudAccount | undefined): string {
   const { generation, annotations, deletionTimestamp } = metadata;
-  const asked = annotations?.[ANNOTATION.reconcileRequestedAt] ?? "";
-  return `${generation}/${deletionTimestamp !== undefined}/${account?.fingerprint ?? ""}/${asked}`;
+  const requested = annotations?.[ANNOTATION.reconcileRequestedAt] ?? "";
+  return `${generation}/${deletionTimestamp !== undefined}/${account?.fingerprint ?? ""}/${requested}`;
 }
 
 interface Failure {

@@ -26,7 +26,7 @@ describe("mergePatch", () => {
     }),
   })).object;
 
-  it("turns any status into any other, so that what we show is what we know", () => {
+  it("turns any status into any other, so that status shows what was observed", () => {
     fc.assert(
       fc.property(tree, tree, (from, to) => {
         const patch = mergePatch(from, to);
@@ -67,7 +67,7 @@ describe("ObjectWriter", () => {
     expect(seen).toEqual(["1", "7"]);
   });
 
-  it("does not save onto another object of the same name, since that would hand it the machine", async () => {
+  it("does not save onto another object of the same name, since that would give it the machine", async () => {
     const writer = new ObjectWriter<ManagedObject>(
       {
         get: async () => ({ ...object, metadata: { ...object.metadata, uid: "uid-2" } }),

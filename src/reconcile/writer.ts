@@ -65,11 +65,11 @@ export class ObjectWriter<O extends ManagedObject> {
     if (patch === undefined) return object;
     const { namespace = "", name, uid, resourceVersion } = object.metadata;
     const body = { metadata: { uid, resourceVersion }, status: patch };
-    return this.#seen(await this.#resource.patchStatus(namespace, name, body), object);
+    return this.#observed(await this.#resource.patchStatus(namespace, name, body), object);
   }
 
   async #metadata(object: O, change: object): Promise<O> {
-    return this.#seen(await this.#patch(object, change), object);
+    return this.#observed(await this.#patch(object, change), object);
   }
 
   #patch(object: O, change: object): Promise<O> {
@@ -80,7 +80,7 @@ export class ObjectWriter<O extends ManagedObject> {
   /**
    * `base` is the version that was written onto: a write that changes nothing is answered with another actor's version.
    */
-  #seen(answer: O, base: O): O {
+  #observed(answer: O, base: O): O {
     this.#store.observeWrite(answer, base);
     return answer;
   }

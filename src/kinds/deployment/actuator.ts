@@ -53,7 +53,7 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
     const { projectId, git } = spec;
     const { reservations } = this.#observer;
     const api = new DeploymentApi(account.api);
-    if (!reservations.take(key, projectId, name))
+    if (!reservations.reserve(key, projectId, name))
       throw new PaperspaceError("PS_NOT_SENT", "another object is making a deployment of this name", {
         effect: "none",
       });

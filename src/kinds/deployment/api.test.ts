@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { all, answering, MAY, PROJECT, simulated } from "../../../test/decide/deployment/api.ts";
 import { configured, EVERYTHING } from "../../../test/decide/deployment/config.ts";
-import { taken } from "./api.ts";
+import { firstItems } from "./api.ts";
 
 const DATE = "2026-06-01T00:00:00Z";
 const GIT = { "x-git-host": "github", "x-git-sha": "abc" };
@@ -18,14 +18,14 @@ describe("a deployment as the API may give it", () => {
     expect(await all(answering(page).api.list(PROJECT))).toHaveLength(3);
   });
 
-  it("keeps data of whatever version as it came: what it means is another's business", async () => {
+  it("keeps data of any version unchanged: it is interpreted elsewhere", async () => {
     for (const data of [{ apiVersion: "v7" }, "text", 5, []]) {
       const { api } = answering({ id: "d1", name: "web", latestSpec: { id: "s1", data } });
       expect((await api.get("d1")).body.latestSpec?.data).toEqual(data);
     }
   });
 
-  it("without an id is no answer to rely on, and is told by a code", async () => {
+  it("without an id is an error with a code", async () => {
     for (const given of [{ name: "web" }, { id: "", name: "web" }, { id: "d1", name: "web", latestSpec: {} }])
       await expect(answering(given).api.get("d1")).rejects.toMatchObject({ code: "PS_UNEXPECTED" });
   });
@@ -34,7 +34,7 @@ describe("a deployment as the API may give it", () => {
 describe("runs as the API may give them", () => {
   const only = async (run: object) => (await answering([{ id: "r1", ...run }]).api.runs("d1"))[0];
 
-  it("count nothing where they say nothing, since null and absent are both allowed", async () => {
+  it("count zero where numbers are missing, since null and absent are both allowed", async () => {
     const none = { replicas: 0, ready: 0, available: 0, instances: [] };
     expect(await only({})).toEqual(none);
     const nulls = { replicas: null, readyReplicas: null, availableReplicas: null, instances: null };
@@ -57,7 +57,7 @@ describe("runs as the API may give them", () => {
     ]);
   });
 
-  it("leave out instances that have ended: their failures are over, and would be told for ever", async () => {
+  it("leave out instances that have ended: their failures are over, and would be reported for ever", async () => {
     const instances = [
       { id: "x1", state: "failed", dtFinished: DATE },
       { id: "x2", state: "running" },
@@ -66,17 +66,19 @@ describe("runs as the API may give them", () => {
   });
 
   it("come newest first, as they are read; waiting for them may take only a share of the budget", async () => {
-    const { api, asked } = answering([
+    const { api, asked: requests } = answering([
       { id: "r2", replicas: 2 },
       { id: "r1", replicas: 1 },
     ]);
     expect((await api.runs("d/1")).map(({ replicas }) => replicas)).toEqual([2, 1]);
-    expect(asked.map(({ method, path }) => `${method} ${path}`)).toEqual(["GET /v1/deployments/d%2F1/runs"]);
+    expect(requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      "GET /v1/deployments/d%2F1/runs",
+    ]);
   });
 });
 
 describe("the upsert", () => {
-  it("sends the configuration whole, with its origin, and by its id: a name may have changed hands", async () => {
+  it("sends the configuration whole, with its origin, and by its id: another deployment may have the name by now", async () => {
     const { api, calls, sim } = simulated();
     const config = configured();
     const made = await api.upsert({ projectId: PROJECT, config }, { ...MAY, headers: {} });
@@ -90,13 +92,13 @@ describe("the upsert", () => {
     expect(sim.world.deployments.get(id)?.name).toBe("other");
   });
 
-  it("carries the headers that say where it comes from", async () => {
-    const { api, asked } = answering({ deploymentId: "d1" });
+  it("carries the headers with its origin", async () => {
+    const { api, asked: requests } = answering({ deploymentId: "d1" });
     await api.upsert({ projectId: PROJECT, config: configured() }, { ...MAY, headers: GIT });
-    expect(asked[0]?.headers).toMatchObject(GIT);
+    expect(requests[0]?.headers).toMatchObject(GIT);
   });
 
-  it("is sent once at most, and not where the gate says no: a second one might undo somebody's change", async () => {
+  it("is sent once at most, and not where the gate refuses: a second one might undo another actor's change", async () => {
     const { api, sim, calls, clock } = simulated();
     const body = { projectId: PROJECT, config: configured() };
     await expect(api.upsert(body, { gate: () => "paused", headers: {} })).rejects.toMatchObject({
@@ -119,14 +121,14 @@ describe("reading over a simulated account", () => {
     return parts;
   }
 
-  it("lists a project to its end, oldest first: one made meanwhile comes last and is not missed", async () => {
+  it("lists a project to its end, oldest first: one created meanwhile comes last and is not missed", async () => {
     const { api, calls } = await populated(130);
     const found = await all(api.list(PROJECT));
     expect(found.map(({ name }) => name)).toEqual(Array.from({ length: 130 }, (_, n) => `web-${n}`));
     expect(calls("GET", /deployments$/)).toHaveLength(2);
   });
 
-  it("finds by name only what bears exactly that name, whatever the API's filter means", async () => {
+  it("finds by name only what has exactly that name, whatever the API's filter means", async () => {
     const parts = await populated(12);
     expect((await parts.api.named(PROJECT, "web-1")).map(({ name }) => name)).toEqual(["web-1"]);
     expect(await parts.api.named(PROJECT, "web")).toEqual([]);
@@ -146,9 +148,9 @@ describe("reading over a simulated account", () => {
     const id = record?.id ?? "";
     for (let n = 0; n < 130; n++) sim.console.deployments.edit(id, { image: `nginx:${n}` });
     const imageOf = (spec: { data?: unknown } | undefined) => (spec?.data as { image?: string })?.image;
-    expect(imageOf((await taken(api.history(id, "asc", 1), 1))[0])).toBe("nginx:1.27");
-    expect(imageOf((await taken(api.history(id, "desc", 1), 1))[0])).toBe("nginx:129");
-    const some = await taken(api.history(id, "desc", 120), 120);
+    expect(imageOf((await firstItems(api.history(id, "asc", 1), 1))[0])).toBe("nginx:1.27");
+    expect(imageOf((await firstItems(api.history(id, "desc", 1), 1))[0])).toBe("nginx:129");
+    const some = await firstItems(api.history(id, "desc", 120), 120);
     expect(some).toHaveLength(120);
     expect(calls("GET", /history$/).map(({ query }) => query)).toMatchObject([
       { order: "asc", limit: "1" },
@@ -158,7 +160,7 @@ describe("reading over a simulated account", () => {
     expect((await api.get(id)).body).toMatchObject({ id, name: "web-0", latestSpec: { id: some[0]?.id } });
   });
 
-  it("tells that a deployment is gone by a code of its own", async () => {
+  it("reports that a deployment is gone by a code of its own", async () => {
     const { api, sim } = await populated(1);
     const [record] = sim.world.deployments.values();
     await api.delete(record?.id ?? "", MAY);
@@ -177,13 +179,13 @@ describe("secrets of a project", () => {
     expect(await api.secrets(PROJECT)).toEqual([]);
   });
 
-  it("are listed to the end, since what is not seen is put once more", async () => {
+  it("are listed to the end, since what is not listed is put once more", async () => {
     const { api } = simulated();
     for (let n = 0; n < 130; n++) await api.putSecret(PROJECT, { name: `s${n}`, value: "v" }, MAY);
     expect(new Set(await api.secrets(PROJECT)).size).toBe(130);
   });
 
-  it("say by codes that one is there already, and that one is gone: both are no failures for us", async () => {
+  it("report by codes that one exists already, and that one is gone: both are no failures for the operator", async () => {
     const { api } = simulated();
     await api.putSecret(PROJECT, { name: "k8s_hub", value: "1" }, MAY);
     await expect(api.putSecret(PROJECT, { name: "k8s_hub", value: "1" }, MAY)).rejects.toMatchObject({

@@ -6,7 +6,7 @@ import { type Static, Type } from "typebox";
 import type { CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
 import { creating, OLDEST_FIRST, reading, removing, WRITE } from "../calls.ts";
-import type { Config } from "./config.ts";
+import type { DeploymentConfig } from "./config.ts";
 
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
   Type.Optional(Type.Union([schema, Type.Null()]));
@@ -92,7 +92,7 @@ export class DeploymentApi {
 
   /** The whole configuration; `headers` carry its origin (deployments.md sections 2 and 6.2). */
   upsert(
-    body: { projectId: string; config: Config; deploymentId?: string },
+    body: { projectId: string; config: DeploymentConfig; deploymentId?: string },
     options: CallOptions & { headers: Readonly<Record<string, string>> },
   ) {
     const answer = Type.Object({ deploymentId: Type.String({ minLength: 1 }) });
@@ -183,11 +183,11 @@ function instanceOf({
 }
 
 /** The first items, at most `limit`; reads no further. */
-export async function taken<T>(items: AsyncIterable<T>, most: number): Promise<readonly T[]> {
+export async function firstItems<T>(items: AsyncIterable<T>, limit: number): Promise<readonly T[]> {
   const first: T[] = [];
   for await (const item of items) {
     first.push(item);
-    if (first.length >= most) break;
+    if (first.length >= limit) break;
   }
   return first;
 }

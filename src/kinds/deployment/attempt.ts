@@ -1,6 +1,6 @@
 /**
- * How the create of a deployment is found again. An upsert goes by project and name, and does not say whether it created
- * one: the very first spec of a deployment shows who did (deployments.md section 2). It only reads.
+ * How the create of a deployment is found again. An upsert goes by project and name, and does not show whether it
+ * created one: the very first spec of a deployment does (deployments.md section 2). It only reads.
  */
 import type { Clock } from "../../base/clock.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
@@ -53,7 +53,7 @@ export function resolveAttempt(
   });
   const { projectId, name } = nameIn(attempt.name);
   const conflict = reservations.conflictingOwner(key, projectId, name);
-  if (conflict && !conflict.owns && !reservations.take(key, projectId, name))
+  if (conflict && !conflict.owns && !reservations.reserve(key, projectId, name))
     return open(`${conflict.key} is making a deployment named "${name}" just now`);
   const { inventory, origins } = options.cacheOf(account, projectId);
   const search = { settleMs: settings.settleMs, lookMs, now: clock.now() };
@@ -71,15 +71,15 @@ export function resolveAttempt(
   if (origin === "foreign" && settled) return { state: "surelyNone" };
   const why = settled ? undecided(specs, origins.error(id), desired) : undefined;
   if (origin === "ours" || (why !== undefined && parseAdopt(object.metadata) === id)) {
-    reservations.take(key, projectId, name);
+    reservations.reserve(key, projectId, name);
     return found;
   }
   const there = `project ${projectId} has a deployment named "${name}" (${id})`;
   if (why === undefined) return open(`${there}; whether this object made it is being looked up`, needs);
   // Neither recorded nor ignored: it could be another actor's, or a deployment that would be leaked.
-  const order = adoptOrder(referenceOf(object, deploymentDefinition), id, object.metadata.uid ?? "");
+  const command = adoptOrder(referenceOf(object, deploymentDefinition), id, object.metadata.uid ?? "");
   return open(
-    `${there}, and whether this object made it cannot be told: ${why}. Nothing is done until it can, or until that deployment is gone or has another name. If it is this object's: ${order}`,
+    `${there}, and whether this object made it cannot be told: ${why}. Nothing is done until it can, or until that deployment is gone or has another name. If it is this object's: ${command}`,
     needs,
   );
 }

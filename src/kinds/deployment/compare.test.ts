@@ -13,7 +13,7 @@ import { additions, differences, hashOf, leavesOf, shown } from "./compare.ts";
 import { configOf } from "./config.ts";
 import type { DeploymentSpec } from "./types.ts";
 
-/** Fields that differ, whichever of the two is the wanted one. */
+/** Fields that differ, whichever of the two is the desired one. */
 function differing(a: Partial<DeploymentSpec>, b: Partial<DeploymentSpec>): string[] {
   return differences(leaves(a), leaves(b)).map(({ field }) => field);
 }
@@ -67,7 +67,7 @@ describe("two configurations mean the same", () => {
     same({ integrations: [model] }, { integrations: [{ ...model, path: "/opt/models" }] });
   });
 
-  it("where scaling is off in one and not there in the other: its numbers say nothing then", () => {
+  it("where scaling is off in one and not there in the other: its numbers have no meaning then", () => {
     const autoscaling = { enabled: false, maxReplicas: 9, metrics: [{ metric: "cpu" as const, value: 1 }] };
     same({}, { autoscaling });
     same({ autoscaling }, { autoscaling: { ...autoscaling, maxReplicas: 3 } });
@@ -135,14 +135,14 @@ describe("two configurations differ", () => {
     ],
   ];
 
-  it.each(others)("in %j: what is not seen to differ is never rolled out", (change, fields) => {
+  it.each(others)("in %j: a difference that is missed is never rolled out", (change, fields) => {
     const other = { ...EVERYTHING, ...change };
     expect(differing(other, EVERYTHING).sort()).toEqual([...fields].sort());
     expect(differing(EVERYTHING, other).sort()).toEqual([...fields].sort());
     expect(hashOf(leaves(other))).not.toBe(hashOf(leaves(EVERYTHING)));
   });
 
-  it("in everything that only one of them has: what the spec lacks is taken away", () => {
+  it("in everything that only one of them has: what the spec lacks is removed", () => {
     const there = leaves(EVERYTHING);
     const gone = differences(leaves(), there).filter(({ to }) => to === undefined);
     const expected = [...there.keys()].filter((field) => !leaves().has(field) && field !== "region");
@@ -150,7 +150,7 @@ describe("two configurations differ", () => {
     expect(expected.length).toBeGreaterThan(25);
   });
 
-  it("and say from what to what, for people and for the plan", () => {
+  it("and show from what to what, for messages and for the plan", () => {
     expect(differences(leaves({ replicas: 3 }), leaves({ replicas: 2 }))).toEqual([
       { field: "replicas", from: 2, to: 3 },
     ]);
@@ -159,7 +159,7 @@ describe("two configurations differ", () => {
     ]);
   });
 
-  it("exactly where their hashes do, whatever the specs: by the hash a rollout is known for its own", () => {
+  it("exactly where their hashes do, whatever the specs: the hash identifies a rollout", () => {
     fc.assert(
       fc.property(anySpec, anySpec, (one, another) => {
         const [a, b] = [one, another].map((spec) => leavesOf(configOf(spec, "web", resolve)));
@@ -173,7 +173,7 @@ describe("two configurations differ", () => {
 });
 
 describe("a name", () => {
-  it("is no part of the hash, since a rename is no other configuration; yet it is seen to differ", () => {
+  it("is no part of the hash, since a rename is no other configuration; yet it is compared", () => {
     const one = leavesOf(configured({}, "one"));
     const two = leavesOf(configured({}, "two"));
     expect(hashOf(one)).toBe(hashOf(two));
@@ -184,7 +184,7 @@ describe("a name", () => {
 describe("what the API filled in by itself", () => {
   const stored = storedLeaves({ ...configured(), region: "ny2", command: ["entry"], containerRegistry: "x" });
 
-  it("is no difference once it is known for that, and is one before: it may be somebody's doing", () => {
+  it("is no difference once it is known as such, and is one before: it may be another actor's change", () => {
     expect(additions(leaves(), stored)).toEqual(["command", "containerRegistry"]);
     expect(differences(leaves(), stored, ["command", "containerRegistry"])).toEqual([]);
     expect(differences(leaves(), stored, ["command"]).map(({ field }) => field)).toEqual([
@@ -192,14 +192,14 @@ describe("what the API filled in by itself", () => {
     ]);
   });
 
-  it("is a difference all the same where the spec wants another value there", () => {
+  it("is a difference where the spec has another value there", () => {
     const desired = leaves({ command: ["mine"] });
     expect(differences(desired, stored, ["command", "containerRegistry"])).toEqual([
       { field: "command", from: ["entry"], to: ["mine"] },
     ]);
   });
 
-  it("is never the region's business, which the API chooses where none is asked for", () => {
+  it("never counts a region, which the API chooses where none is requested", () => {
     expect(additions(leaves(), stored)).not.toContain("region");
     expect(differences(leaves({ region: "ca1" }), stored, ["command", "containerRegistry"])).toEqual([
       { field: "region", from: "ny2", to: "ca1" },
@@ -220,7 +220,7 @@ describe("shown", () => {
     },
     integrations: [
       { type: "s3", name: "a.b", url: `s3://${SECRET}`, accessKeyId: SECRET, secretAccessKey: SECRET },
-      // Whatever an older version, or one of tomorrow, keeps there.
+      // Whatever an older version, or a future one, keeps there.
       {
         type: "git-lfs",
         name: "repo",
@@ -242,7 +242,7 @@ describe("shown", () => {
     }
   });
 
-  it("still says that they change, and which: silence would look like nothing", () => {
+  it("still shows that they change, and which: otherwise nothing would seem to differ", () => {
     const fields = shown(differences(leaves(), telling));
     for (const field of [
       "basicAuthKey",
@@ -253,7 +253,7 @@ describe("shown", () => {
       expect(fields).toContainEqual({ field, from: "(not shown)", to: undefined });
   });
 
-  it("shows the names of project secrets, which tell a rotation from an edit and nothing more", () => {
+  it("shows the names of project secrets, which distinguish a rotation from an edit and nothing more", () => {
     const env = (key: string) => ({
       env: [{ name: "T", valueFrom: { secretKeyRef: { name: "hub", key } } }],
     });
@@ -262,7 +262,7 @@ describe("shown", () => {
     ]);
   });
 
-  it("shows all else as it is, since people decide by it", () => {
+  it("shows all else as it is, since users decide by it", () => {
     const changes = differences(
       leaves({ ...EVERYTHING, env: [], command: [], basicAuthSecretRef: undefined as never }),
       leaves(),

@@ -20,7 +20,7 @@ const PROJECT = "p-alpha";
 const GIT = { host: "github", actor: "ada", owner: "acme", repo: "model", ref: "main", sha: "abc" } as const;
 
 describe("configOf", () => {
-  it("says enabled and replicas also where they are the defaults: the official tools take what is absent for off", () => {
+  it("sends enabled and replicas also where they are the defaults: the official tools treat absent as off", () => {
     expect(configured()).toEqual({
       apiVersion: "v1",
       name: "web",
@@ -90,7 +90,7 @@ describe("configOf", () => {
     });
   });
 
-  it("says of scaling by Paperspace that it is off, rather than nothing: what absent means there is not documented", () => {
+  it("sends that scaling by Paperspace is off, rather than nothing: what absent means there is not documented", () => {
     const autoscaling = { enabled: false, maxReplicas: 3, metrics: [{ metric: "cpu" as const, value: 50 }] };
     expect(configured({ autoscaling }).resources.autoscaling?.enabled).toBe(false);
   });
@@ -100,13 +100,13 @@ describe("configOf", () => {
     expect(empty).toEqual(configured());
   });
 
-  it("bears the name that is declared, which need not be the object's", () => {
+  it("has the declared name, which need not be the object's", () => {
     expect(configOf(SPEC, "another", resolve).name).toBe("another");
   });
 });
 
 describe("the configuration of whatever spec the API server lets in", () => {
-  it("fits the vendor's schema: what does not is refused, and the user could not know why", () => {
+  it("fits the vendor's schema: what does not is refused without a useful message for the user", () => {
     const upsert = vendor?.operation("POST", "/deployments")?.body;
     fc.assert(
       fc.property(anySpec, (spec) => {
@@ -120,7 +120,7 @@ describe("the configuration of whatever spec the API server lets in", () => {
     );
   });
 
-  it("is taken by the simulated API, and kept with its six git headers", async () => {
+  it("is accepted by the simulated API, and kept with its six git headers", async () => {
     const { call, ok } = setUpConforming();
     const spec = { ...SPEC, ...EVERYTHING, git: GIT };
     const body = { projectId: PROJECT, config: configOf(spec, "web", resolve) };
@@ -150,13 +150,13 @@ describe("headersOf", () => {
     expect(headersOf(GIT)["x-git-sha"]).toBe("abc");
   });
 
-  it("sends none where the spec says nothing of an origin", () => {
+  it("sends none where the spec has no origin", () => {
     expect(headersOf(undefined)).toEqual({});
   });
 });
 
 describe("referencesOf", () => {
-  it("finds all that a spec refers to, and says in which field: one that is overlooked would be sent empty", () => {
+  it("finds all that a spec refers to, with its field: one that is missed would be sent empty", () => {
     expect(referencesOf({ ...SPEC, ...EVERYTHING })).toEqual([
       { source: "Secret", name: "hub", key: "token", field: "env.TOKEN" },
       { source: "ConfigMap", name: "settings", key: "level", field: "env.LEVEL" },
@@ -167,16 +167,16 @@ describe("referencesOf", () => {
     expect(referencesOf(SPEC)).toEqual([]);
   });
 
-  it("finds each that the configuration asks for, whatever the spec", () => {
+  it("finds each that the configuration resolves, whatever the spec", () => {
     fc.assert(
       fc.property(anySpec, (spec) => {
-        const asked: string[] = [];
+        const resolved: string[] = [];
         configOf(spec, "web", ({ source, name, key }) => {
-          asked.push(`${source}/${name}/${key}`);
+          resolved.push(`${source}/${name}/${key}`);
           return "secret:x";
         });
         const found = referencesOf(spec).map(({ source, name, key }) => `${source}/${name}/${key}`);
-        expect(found.sort()).toEqual(asked.sort());
+        expect(found.sort()).toEqual(resolved.sort());
       }),
     );
   });

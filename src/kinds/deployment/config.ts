@@ -1,5 +1,5 @@
 /**
- * The configuration of a deployment as the API takes it (deployments.md section 3), and how it is built from a spec.
+ * The configuration of a deployment as the API accepts it (deployments.md section 3), and how it is built from a spec.
  * Pure; resolved references are passed in.
  */
 import type { DeploymentSpec } from "./types.ts";
@@ -38,7 +38,7 @@ export interface Autoscaling {
 /**
  * The whole configuration, as an upsert sends it: `enabled` and `replicas` are always set (deployments.md section 5).
  */
-export interface Config {
+export interface DeploymentConfig {
   apiVersion: "v1";
   name: string;
   image: string;
@@ -94,7 +94,7 @@ export function secretValue(projectSecret: string): string {
   return `secret:${projectSecret}`;
 }
 
-export function configOf(spec: DeploymentSpec, name: string, resolve: Resolve): Config {
+export function configOf(spec: DeploymentSpec, name: string, resolve: Resolve): DeploymentConfig {
   const { machineType, ports, replicas, autoscaling, image, enabled } = spec;
   const { command, region, containerRegistry, healthChecks, basicAuthSecretRef } = spec;
   const env = envOf(spec, resolve);

@@ -33,78 +33,87 @@ function attempted(uid: string) {
 
 const reservations = (...objects: PaperspaceDeployment[]) => new NameReservations(() => objects);
 
-describe("making a deployment of a name", () => {
+describe("creating a deployment of a name", () => {
   it("is one object's at a time: two upserts of one name would both get the same deployment", () => {
     const one = reservations();
-    expect(one.take("ns/a", PROJECT, "web")).toBe(true);
-    expect(one.take("ns/b", PROJECT, "web")).toBe(false);
-    expect(one.take("ns/a", PROJECT, "web")).toBe(true);
+    expect(one.reserve("ns/a", PROJECT, "web")).toBe(true);
+    expect(one.reserve("ns/b", PROJECT, "web")).toBe(false);
+    expect(one.reserve("ns/a", PROJECT, "web")).toBe(true);
     expect(one.conflictingOwner("ns/b", PROJECT, "web")).toEqual({ key: "ns/a", owns: false });
     expect(one.conflictingOwner("ns/a", PROJECT, "web")).toBeUndefined();
   });
 
   it("is free for another name, and in another project", () => {
     const one = reservations();
-    one.take("ns/a", PROJECT, "web");
-    expect(one.take("ns/b", PROJECT, "api")).toBe(true);
-    expect(one.take("ns/b", "p-beta", "web")).toBe(true);
+    one.reserve("ns/a", PROJECT, "web");
+    expect(one.reserve("ns/b", PROJECT, "api")).toBe(true);
+    expect(one.reserve("ns/b", "p-beta", "web")).toBe(true);
     expect(one.conflictingOwner("ns/c", "p-gamma", "web")).toBeUndefined();
   });
 
-  it("is free again once the object has made it, gave it up or is gone; of all its names at once", () => {
+  it("is free again once the object has created it, gave it up or is gone; for all its names at once", () => {
     const one = reservations();
-    one.take("ns/a", PROJECT, "web");
-    one.take("ns/a", PROJECT, "api");
-    one.take("ns/b", PROJECT, "other");
+    one.reserve("ns/a", PROJECT, "web");
+    one.reserve("ns/a", PROJECT, "api");
+    one.reserve("ns/b", PROJECT, "other");
     one.release("ns/a");
-    expect(one.take("ns/c", PROJECT, "web")).toBe(true);
-    expect(one.take("ns/c", PROJECT, "api")).toBe(true);
-    expect(one.take("ns/c", PROJECT, "other")).toBe(false);
+    expect(one.reserve("ns/c", PROJECT, "web")).toBe(true);
+    expect(one.reserve("ns/c", PROJECT, "api")).toBe(true);
+    expect(one.reserve("ns/c", PROJECT, "other")).toBe(false);
   });
 });
 
-describe("a rival", () => {
-  const ask = (...objects: PaperspaceDeployment[]) =>
+describe("a conflicting owner", () => {
+  const conflictWith = (...objects: PaperspaceDeployment[]) =>
     reservations(...objects).conflictingOwner("ns/web", PROJECT, "web");
 
-  it("is another object that has the deployment of this name, by whichever of its names", () => {
+  it("is another object that has the deployment of this name, under its declared or its current name", () => {
     const annotations = recorded("uid-a");
-    expect(ask(object("a", { spec: { name: "web" }, annotations }))).toEqual({ key: "ns/a", owns: true });
-    // It bears the old name in Paperspace until its rename is through.
+    expect(conflictWith(object("a", { spec: { name: "web" }, annotations }))).toEqual({
+      key: "ns/a",
+      owns: true,
+    });
+    // It has the old name in Paperspace until it is renamed.
     const renamed = { spec: { name: "new" }, status: { name: "web" }, annotations };
-    expect(ask(object("a", renamed))).toEqual({ key: "ns/a", owns: true });
-    expect(ask(object("a", { annotations }))).toBeUndefined();
+    expect(conflictWith(object("a", renamed))).toEqual({ key: "ns/a", owns: true });
+    expect(conflictWith(object("a", { annotations }))).toBeUndefined();
   });
 
-  it("is another object that may just have made it, though this process knows nothing of that: after a restart", () => {
+  it("is another object that may just have created it, though this process has no reservation: after a restart", () => {
     const annotations = attempted("uid-a");
-    expect(ask(object("a", { spec: { name: "web" }, annotations }))).toEqual({ key: "ns/a", owns: false });
+    expect(conflictWith(object("a", { spec: { name: "web" }, annotations }))).toEqual({
+      key: "ns/a",
+      owns: false,
+    });
   });
 
-  it("is not the object itself, nor one that has nothing yet: of two that wait none would ever begin", () => {
+  it("is not the object itself, nor one that has nothing yet: of two that wait neither would ever start", () => {
     const own = object("web", { annotations: { ...recorded("uid-web"), ...attempted("uid-web") } });
-    expect(ask(own, object("a", { spec: { name: "web" } }))).toBeUndefined();
+    expect(conflictWith(own, object("a", { spec: { name: "web" } }))).toBeUndefined();
   });
 
-  it("is nobody in another project: names are unique within one", () => {
+  it("is none of another project: names are unique within one", () => {
     const spec = { name: "web", projectId: "p-beta" };
-    expect(ask(object("a", { spec, annotations: recorded("uid-a") }))).toBeUndefined();
+    expect(conflictWith(object("a", { spec, annotations: recorded("uid-a") }))).toBeUndefined();
   });
 
-  it("is no copied manifest, whose annotations are another object's: it makes nothing, and would be in the way for ever", () => {
+  it("is no copied manifest, whose annotations are another object's: it creates nothing, and would block the name for ever", () => {
     const spec = { name: "web" };
-    expect(ask(object("copy", { spec, annotations: recorded("uid-a") }))).toBeUndefined();
-    expect(ask(object("copy", { spec, annotations: attempted("uid-a") }))).toBeUndefined();
+    expect(conflictWith(object("copy", { spec, annotations: recorded("uid-a") }))).toBeUndefined();
+    expect(conflictWith(object("copy", { spec, annotations: attempted("uid-a") }))).toBeUndefined();
   });
 
   it("is one whose attempt cannot be read: it may have sent it", () => {
     const annotations = { [ANNOTATION.createPending]: "{" };
-    expect(ask(object("a", { spec: { name: "web" }, annotations }))).toEqual({ key: "ns/a", owns: false });
+    expect(conflictWith(object("a", { spec: { name: "web" }, annotations }))).toEqual({
+      key: "ns/a",
+      owns: false,
+    });
   });
 
-  it("who makes it in this very moment comes before who has one: that may not show yet", () => {
+  it("is the object that is creating it before the one that has it: the new one may not show yet", () => {
     const one = reservations(object("b", { spec: { name: "web" }, annotations: recorded("uid-b") }));
-    one.take("ns/a", PROJECT, "web");
+    one.reserve("ns/a", PROJECT, "web");
     expect(one.conflictingOwner("ns/web", PROJECT, "web")).toEqual({ key: "ns/a", owns: false });
   });
 });

@@ -1,7 +1,7 @@
 /**
  * Which object is creating the deployment of a name. An upsert goes by name, so that two at once would both get the
  * same deployment: within this process only one at a time may try. Names that are owned, or being searched for, are
- * seen in the objects themselves.
+ * read from the objects themselves.
  */
 import { keyOf } from "../../kube/objects.ts";
 import { ownerOf } from "../../reconcile/ownership-facts.ts";
@@ -20,17 +20,17 @@ export class NameReservations {
   }
 
   /** False where another object has reserved the name. */
-  take(key: string, projectId: string, name: string): boolean {
-    const claim = reservationKey(projectId, name);
-    const holder = this.#making.get(claim);
+  reserve(key: string, projectId: string, name: string): boolean {
+    const reservation = reservationKey(projectId, name);
+    const holder = this.#making.get(reservation);
     if (holder !== undefined && holder !== key) return false;
-    this.#making.set(claim, key);
+    this.#making.set(reservation, key);
     return true;
   }
 
   /** The deployment is created, or its create is given up. */
   release(key: string): void {
-    for (const [claim, holder] of this.#making) if (holder === key) this.#making.delete(claim);
+    for (const [reservation, holder] of this.#making) if (holder === key) this.#making.delete(reservation);
   }
 
   /** The key of another object that owns the deployment, under whatever name. */

@@ -11,14 +11,14 @@ import type { Requests } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import type { Deployment, Run, StoredSpec } from "./api.ts";
 import type { Leaves } from "./compare.ts";
-import type { Config } from "./config.ts";
+import type { DeploymentConfig } from "./config.ts";
 import type { DeploymentSpec, DeploymentStatus, PaperspaceDeployment, Rollout } from "./types.ts";
 
 export type Sighting = ResourceState<{ deployment: Deployment }>;
 
 /** A configuration that is to run. */
 export interface Target {
-  config: Config;
+  config: DeploymentConfig;
   leaves: Leaves;
   hash: string;
   /** Names of the project secrets of this object that it uses. */

@@ -9,7 +9,7 @@ import { readErrorOf } from "../failure.ts";
 import { Inventory } from "../inventory.ts";
 import { Lookup } from "../lookup.ts";
 import { AccountCache, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
-import { type Deployment, DeploymentApi, type Run, type StoredSpec, taken } from "./api.ts";
+import { type Deployment, DeploymentApi, firstItems, type Run, type StoredSpec } from "./api.ts";
 import type { DeploymentObservation } from "./observation.ts";
 
 export interface ProjectCacheOptions extends Omit<CloudObserverOptions, "settings"> {
@@ -61,7 +61,7 @@ function factTable(options: ProjectCacheOptions, inventory: Inventory<Deployment
     }),
     specs: cached<readonly StoredSpec[]>({
       id: ({ id }) => id,
-      read: (id) => taken(api().history(id, "desc", SPECS), SPECS),
+      read: (id) => firstItems(api().history(id, "desc", SPECS), SPECS),
       staleTimeMs: oneMinute,
       whenStale: "hide",
     }),
@@ -177,7 +177,7 @@ function namesakes(
 
 /** As many as show who made it: its first, and whether the next one is the same once more. */
 export function firstSpecs(api: DeploymentApi, id: string): Promise<readonly StoredSpec[]> {
-  return taken(api.history(id, "asc", 2), 2);
+  return firstItems(api.history(id, "asc", 2), 2);
 }
 
 /** The same right after an upsert: what cannot be read then is as good as not there, for the write is done. */

@@ -21,11 +21,11 @@ const filled = (spec: typeof GOOD) => {
 };
 const asSent = (spec: typeof GOOD) => stored("s1", targetOf(spec).config, "applied");
 
-describe("originOf tells who made a deployment by its first spec:", () => {
+describe("originOf derives who created a deployment from its first spec:", () => {
   it.each([
     ["what was sent", [asSent(GOOD)], GOOD, {}, targetOf(GOOD), "ours"],
-    ["what was sent, whatever is wanted or missing now", [asSent(GOOD)], GOOD, {}, MISSING, "ours"],
-    ["somebody else's", [asSent(FOREIGN)], GOOD, {}, targetOf(GOOD), "foreign"],
+    ["what was sent, whatever is desired or missing now", [asSent(GOOD)], GOOD, {}, MISSING, "ours"],
+    ["another actor's", [asSent(FOREIGN)], GOOD, {}, targetOf(GOOD), "foreign"],
     [
       "what was sent, and the same once more",
       [asSent(GOOD), asSent(GOOD)],

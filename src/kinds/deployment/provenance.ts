@@ -19,7 +19,7 @@ export interface Attempted {
 }
 
 /**
- * Who made a deployment, by its very first spec. An attempt is sent once: where the next spec is the same once more,
+ * Who created a deployment, by its very first spec. An attempt is sent once: where the next spec is the same once more,
  * another actor has sent it, too, and which of the two created it is not known. Then no object owns it until the user
  * requests the adoption.
  */

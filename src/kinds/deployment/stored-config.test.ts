@@ -33,13 +33,13 @@ describe("what was sent, as Paperspace stores it", () => {
     );
   });
 
-  it("means the same where it says `latest`, which is v1 by another name", () => {
+  it("means the same in version `latest`, which is v1 under another name", () => {
     const sent = configured(EVERYTHING);
     const latest = { ...sent, apiVersion: "latest" };
     expect(storedLeaves(latest)).toEqual(leavesOf(sent));
   });
 
-  it("means the same in the words of v0alpha1, which differ in nothing but their name", () => {
+  it("means the same in v0alpha1, which differs in nothing but its name", () => {
     fc.assert(
       fc.property(anySpec, anyBehaviour, (spec, behaviour) => {
         const sent = configOf(spec, "web", resolve);
@@ -49,7 +49,7 @@ describe("what was sent, as Paperspace stores it", () => {
     );
   });
 
-  it("means the same in the words of v0alpha0, as far as that has words: the vendor's own samples still use them", () => {
+  it("means the same in v0alpha0, as far as that can express it: the vendor's own samples still use it", () => {
     fc.assert(
       fc.property(anySpec, anyBehaviour, fc.integer({ min: 1, max: 65535 }), (spec, behaviour, port) => {
         const { integrations: _, basicAuthSecretRef: __, ...rest } = spec;
@@ -64,7 +64,7 @@ describe("what was sent, as Paperspace stores it", () => {
     );
   });
 
-  it("can be sent again as it is: going back means to send what Paperspace has stored", () => {
+  it("can be sent again as it is: a rollback sends what Paperspace has stored", () => {
     fc.assert(
       fc.property(anySpec, anyBehaviour, (spec, behaviour) => {
         const stored = readConfig(inStoredForm(configOf(spec, "web", resolve), behaviour));
@@ -75,7 +75,7 @@ describe("what was sent, as Paperspace stores it", () => {
 });
 
 describe("readConfig", () => {
-  it("takes what is not said for the default: only a false switches off, and one replica runs", () => {
+  it("uses the default for what is absent: only false switches off, and one replica runs", () => {
     for (const absent of [{}, { enabled: null }, { enabled: undefined }])
       expect(readConfig({ ...PLAIN, ...absent })).toMatchObject({
         apiVersion: "v1",
@@ -88,7 +88,7 @@ describe("readConfig", () => {
     );
   });
 
-  it("takes null and an empty text for absent, since the API says any of the three", () => {
+  it("treats null and an empty string as absent, since the API uses all three", () => {
     const nothing = {
       command: null,
       region: "",
@@ -103,7 +103,7 @@ describe("readConfig", () => {
     expect(readConfig({ ...PLAIN, ...nothing })).toEqual(readConfig(PLAIN));
   });
 
-  it("reads both spellings of health checks, and the one that is there where the other is null", () => {
+  it("reads both spellings of health checks, and the one that is set where the other is null", () => {
     const checks = { readiness: { path: "/ready" } };
     for (const spelt of [
       { healthChecks: checks },
@@ -113,7 +113,7 @@ describe("readConfig", () => {
       expect(readConfig({ ...PLAIN, ...spelt })?.healthChecks).toEqual(checks);
   });
 
-  it("reads the machine of v0alpha0 by its old name, and its port, which is 80 where none is said", () => {
+  it("reads the machine of v0alpha0 by its old name, and its port, which is 80 where none is given", () => {
     const old = { apiVersion: "v0alpha0", name: "web", image: "nginx", resources: { instanceType: "C4" } };
     expect(readConfig({ ...old, port: 8080 })?.resources).toEqual({
       machineType: "C4",
@@ -121,13 +121,13 @@ describe("readConfig", () => {
       replicas: 1,
     });
     expect(readConfig(old)?.resources.ports).toEqual([80]);
-    // Only there is a port in this place the port of the container.
+    // Only in v0alpha0 is a port in this place the port of the container.
     expect(readConfig({ ...PLAIN, resources: { machineType: "C4" }, port: 8080 })?.resources.ports).toEqual(
       [],
     );
   });
 
-  it("keeps what only an older version has, so that it is seen to differ and not to be there by our wish", () => {
+  it("keeps what only an older version has, so that it is compared and does not count as desired", () => {
     const models = [{ id: "mo1" }];
     const repositories = { dataset: "d", repositories: [{ name: "r", url: "https://git.example/r" }] };
     const old = { ...PLAIN, apiVersion: "v0alpha0", models, repositories };
@@ -138,7 +138,7 @@ describe("readConfig", () => {
     expect(fields).toEqual(["models", "repositories"]);
   });
 
-  it("is never of an older version where it is to be sent: the API would refuse what v1 does not know", () => {
+  it("is never of an older version where it is to be sent: the API would refuse what v1 does not have", () => {
     const old = { ...PLAIN, apiVersion: "v0alpha0", models: [{ id: "mo1" }], repositories: { dataset: "d" } };
     const stored = readConfig(old);
     expect(stored && asV1(stored)).toEqual(readConfig({ ...PLAIN, apiVersion: "v1" }));
@@ -166,7 +166,7 @@ describe("readConfig", () => {
     });
   });
 
-  it("takes scaling for on unless it says that it is off: what absent means is not documented", () => {
+  it("treats scaling as on unless it is switched off: what absent means is not documented", () => {
     const metrics = [{ metric: "cpu", value: 50 }, { metric: "memory" }];
     const read = (autoscaling: object) =>
       readConfig({ ...PLAIN, resources: { ...PLAIN.resources, autoscaling } })?.resources.autoscaling;
@@ -178,7 +178,7 @@ describe("readConfig", () => {
     expect(read({ enabled: false, maxReplicas: 3 })?.enabled).toBe(false);
   });
 
-  it("calls it no configuration where the least is missing, which is other than an empty one", () => {
+  it("returns undefined where a required part is missing, which differs from an empty configuration", () => {
     const { name: _n, ...nameless } = PLAIN;
     const { image: _i, ...imageless } = PLAIN;
     const { resources: _r, ...bare } = PLAIN;
@@ -197,7 +197,7 @@ describe("readConfig", () => {
       expect(readConfig(data)).toBeUndefined();
   });
 
-  it("never throws and never gives what cannot be compared, whatever it is handed: one bad spec must not stop a pass", () => {
+  it("never throws and never gives what cannot be compared, whatever it is given: one bad spec must not stop a pass", () => {
     const json = fc.jsonValue({ maxDepth: 4 });
     const whole = configured(EVERYTHING) as unknown as Record<string, unknown>;
     const broken = fc.tuple(fc.constantFrom(...Object.keys(whole), "healthchecks", "port", "models"), json);
@@ -213,7 +213,7 @@ describe("readConfig", () => {
           const config = readConfig({ ...whole, resources, ...Object.fromEntries(outer) });
           if (!config) return;
           expect(differences(leavesOf(config), leavesOf(config))).toEqual([]);
-          // What is read once is read again just so: it is what would be sent.
+          // Reading the result again gives the same: it is what would be sent.
           expect(readConfig(config)).toEqual(config);
         },
       ),
@@ -223,7 +223,7 @@ describe("readConfig", () => {
 });
 
 describe("the simulator's defaults", () => {
-  it("are filled in at all, or nothing of the above would be tested", () => {
+  it("are filled in at all, or none of the above would be tested", () => {
     const sent = configured(EVERYTHING);
     const filled = inStoredForm(sent, { ...DEFAULT_BEHAVIOUR, storedDefaults: "filled" });
     expect(filled).not.toEqual(sent);

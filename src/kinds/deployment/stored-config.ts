@@ -2,10 +2,10 @@
  * Reads a configuration as Paperspace has it stored: any of its versions, any spelling, whatever was filled in
  * (deployments.md sections 3 and 4). Lenient and pure: what is not understood is left out, and never a reason to stop.
  */
-import { type Config, type Integration, type NamedValue, PROBES, type Probe } from "./config.ts";
+import { type DeploymentConfig, type Integration, type NamedValue, PROBES, type Probe } from "./config.ts";
 
 /** Parts of older versions that v1 does not have: what is in them is kept, so that it can be compared. */
-export interface StoredConfig extends Config {
+export interface StoredConfig extends DeploymentConfig {
   models?: unknown;
   repositories?: unknown;
 }
@@ -51,7 +51,7 @@ export function readConfig(data: unknown): StoredConfig | undefined {
 }
 
 /** As an upsert accepts it: only the fields of v1. */
-export function asV1({ models: _old, repositories: _older, ...config }: StoredConfig): Config {
+export function asV1({ models: _old, repositories: _older, ...config }: StoredConfig): DeploymentConfig {
   return config;
 }
 
@@ -72,7 +72,7 @@ function autoscalingOf(value: unknown): object {
   return { autoscaling: { enabled: value.enabled !== false, maxReplicas, metrics } };
 }
 
-function probesOf(value: unknown): Config["healthChecks"] | undefined {
+function probesOf(value: unknown): DeploymentConfig["healthChecks"] | undefined {
   if (!isJson(value)) return undefined;
   const probes = PROBES.flatMap((name) => {
     const probe = value[name];

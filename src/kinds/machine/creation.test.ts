@@ -20,21 +20,21 @@ describe("createBody", () => {
     expect(JSON.parse(JSON.stringify(body()))).toEqual(REQUIRED);
   });
 
-  it("always says whether to mail the password: the API's default is to mail it", () => {
+  it("always sends whether to mail the password: the API's default is to mail it", () => {
     expect(body({ emailPassword: false }).emailPassword).toBe(false);
     expect(body({ emailPassword: true }).emailPassword).toBe(true);
   });
 
-  it("always says whether to start: what is declared off must not cost an hour of its GPU", () => {
+  it("always sends whether to start: what is declared off must not cost an hour of its GPU", () => {
     expect(body({ powerState: "Stopped" }).startOnCreate).toBe(false);
     expect(body({ powerState: "Running" }).startOnCreate).toBe(true);
   });
 
-  it("bears the name of the attempt, by which a lost answer is found, and not the spec's", () => {
+  it("has the name of the attempt, by which a lost create is found, and not the spec's", () => {
     expect(body({ name: "display" }).name).toBe("box-1-abc");
   });
 
-  it("gives all that can be given at creation, so that no update follows", () => {
+  it("sends all that can be set at creation, so that no update follows", () => {
     const declared = body({
       networkId: "n1",
       publicIpType: "static",
@@ -65,7 +65,7 @@ describe("createBody", () => {
     });
   });
 
-  it("leaves to updates what a create does not take: the snapshot to restore, people by address, an empty script", () => {
+  it("leaves to updates what a create does not accept: the snapshot to restore, accessors by e-mail, an empty script", () => {
     expect(body({ startupScriptId: "" })).not.toHaveProperty("startupScriptId");
     expect(body({ accessors: { userIds: [], emails: ["bob@example.org"] } })).not.toHaveProperty(
       "accessorIds",
@@ -75,7 +75,7 @@ describe("createBody", () => {
     );
   });
 
-  it("says no where no is declared: false is not absent", () => {
+  it("sends false where false is declared: false is not absent", () => {
     expect(body({ autoShutdown: { enabled: false }, restorePoint: { enabled: false } })).toEqual({
       ...REQUIRED,
       autoShutdownEnabled: false,
@@ -83,7 +83,7 @@ describe("createBody", () => {
     });
   });
 
-  it("makes nothing of a spec that only adopts", () => {
+  it("throws for a spec that only adopts", () => {
     expect(() => body({ templateId: undefined })).toThrow(/templateId/);
     expect(() => body({ diskSize: undefined })).toThrow(/diskSize/);
   });

@@ -42,7 +42,7 @@ function setUp() {
         Buffer.from(value, "base64").toString(),
       ]),
     );
-  /** Somebody else's Secret of that name. */
+  /** Another owner's Secret of that name. */
   const foreign = (metadata: object = {}) =>
     secrets.create("ns", {
       metadata: { name: "access", namespace: "ns", ...metadata },
@@ -63,7 +63,7 @@ function setUp() {
 type StoredSecret = Awaited<ReturnType<ReturnType<typeof secretsOf>["get"]>>;
 
 describe("the Secret", () => {
-  it("is the object's own and says so, so that the cluster takes it away with the object", async () => {
+  it("is owned by the object, so that the cluster deletes it with the object", async () => {
     const { desktops, find, read } = setUp();
     await desktops.write(object(), VNC);
     expect(find()?.metadata).toMatchObject({
@@ -82,7 +82,7 @@ describe("the Secret", () => {
     expect(read()).toEqual(VNC);
   });
 
-  it("is brought up to date, and loses what the desktop does not have any more", async () => {
+  it("is updated, and loses what the desktop does not have any more", async () => {
     const { desktops, read, find } = setUp();
     await desktops.write(object(), VNC);
     const { uid } = find()?.metadata ?? {};
@@ -91,7 +91,7 @@ describe("the Secret", () => {
     expect(find()?.metadata.uid).toBe(uid);
   });
 
-  it("loses as well what somebody else has put into it: it is to be taken as it is", async () => {
+  it("loses as well what another actor has added to it: its content is exactly the desktop's", async () => {
     const { desktops, secrets, read, compare } = setUp();
     await desktops.write(object(), VNC);
     await secrets.mergePatch("ns", "access", { data: base64({ extra: "x" }) });
@@ -100,7 +100,7 @@ describe("the Secret", () => {
     expect(read()).toEqual(VNC);
   });
 
-  it("is not written on a look that is old: a change in between wins, and the next pass sees it", async () => {
+  it("is not written on a stale read: a change in between wins, and the next pass observes it", async () => {
     const { kube, desktops, secrets, read } = setUp();
     await desktops.write(object(), VNC);
     kube.intercept = ({ method }) => {
@@ -115,7 +115,7 @@ describe("the Secret", () => {
     expect(read()).toEqual(WINDOWS);
   });
 
-  it("does not go into one of the same name that was made anew by somebody in between", async () => {
+  it("is not written into one of the same name that another actor created in between", async () => {
     const { kube, desktops, secrets, foreign, read } = setUp();
     await desktops.write(object(), VNC);
     kube.intercept = ({ method }) => {
@@ -147,11 +147,11 @@ describe("a Secret that is not the object's", () => {
         ],
       },
     ],
-    ["bears our label only", { labels: { "app.kubernetes.io/managed-by": "paperspace-operator" } }],
+    ["has our label only", { labels: { "app.kubernetes.io/managed-by": "paperspace-operator" } }],
   ];
 
   it.each(cases)(
-    "is neither changed nor deleted when it %s: the name may be anybody's",
+    "is neither changed nor deleted when it %s: it may be another owner's",
     async (_, metadata) => {
       const { desktops, foreign, compare, find, calls } = setUp();
       await foreign(metadata);
@@ -164,7 +164,7 @@ describe("a Secret that is not the object's", () => {
     },
   );
 
-  it("is our own once it is gone and made anew", async () => {
+  it("is the object's once the other is gone and it is created", async () => {
     const { desktops, secrets, foreign, compare, read } = setUp();
     await foreign();
     expect(await compare(VNC)).toBe("taken");
@@ -176,7 +176,7 @@ describe("a Secret that is not the object's", () => {
 });
 
 describe("removing", () => {
-  it("takes the object's own away, whatever the spec names by now", async () => {
+  it("deletes the object's own, whatever the spec names by now", async () => {
     const { desktops, find } = setUp();
     await desktops.write(object(), VNC);
     await desktops.write(object("other"), VNC);
@@ -185,7 +185,7 @@ describe("removing", () => {
     expect(find("other")).toBeDefined();
   });
 
-  it("makes nothing known of it, so that one that is wanted again is made again", async () => {
+  it("invalidates the cache, so that one that is desired again is created again", async () => {
     const { desktops, compare } = setUp();
     await desktops.write(object(), VNC);
     expect(await compare(VNC)).toBe("current");
@@ -198,7 +198,7 @@ describe("removing", () => {
     await expect(desktops.remove(object(), "access")).resolves.toBeUndefined();
   });
 
-  it("is done where somebody is faster", async () => {
+  it("is done where another actor is faster", async () => {
     const { kube, desktops, secrets } = setUp();
     await desktops.write(object(), VNC);
     kube.intercept = ({ method }) => {
@@ -208,7 +208,7 @@ describe("removing", () => {
     await expect(desktops.remove(object(), "access")).resolves.toBeUndefined();
   });
 
-  it("is not done while the Secret is there: a change in between is tried again, or a password would stay behind", async () => {
+  it("is not done while the Secret is there: a change in between is retried, or a password would be leaked", async () => {
     const { kube, desktops, secrets, find } = setUp();
     await desktops.write(object(), VNC);
     kube.intercept = ({ method }) => {
@@ -233,7 +233,7 @@ describe("comparing", () => {
     expect(calls("GET").length).toBeLessThanOrEqual(2);
   });
 
-  it("sees a new password at once, and reads the Secret seldom: what we wrote is ours to know", async () => {
+  it("observes a new password at once, and reads the Secret seldom: a write of our own needs no read", async () => {
     const { clock, desktops, compare, calls, queued } = setUp();
     await desktops.write(object(), VNC);
     expect(await compare(VNC)).toBe("current");
@@ -257,7 +257,7 @@ describe("comparing", () => {
     expect(await compare(VNC)).toBe("stale");
   });
 
-  it("looks again after each write, also after one that failed: it may have taken effect", async () => {
+  it("reads again after each write, also after one that failed: it may have taken effect", async () => {
     const { kube, desktops, compare } = setUp();
     expect(await compare(VNC)).toBe("stale");
     kube.intercept = ({ method }) => (method === "POST" ? { fail: "after" } : undefined);
@@ -266,7 +266,7 @@ describe("comparing", () => {
     expect(await compare(VNC)).toBe("current");
   });
 
-  it("says why it cannot, where the cluster does not let the Secret be read", async () => {
+  it("reports why it cannot, where the Secret may not be read", async () => {
     const { kube, desktops, compare } = setUp();
     kube.intercept = () => ({ fail: "before" });
     expect(await compare(VNC)).toBeUndefined();

@@ -69,17 +69,17 @@ export class DesktopSecrets {
     const ref = refOf(object);
     const { namespace, name } = ref;
     const data = encoded(dataOf(desktop));
-    // Whatever comes of it, what was read of the Secret may be of before.
+    // Whatever the result, the cached Secret is stale.
     this.#refs.invalidate(ref);
-    const there = await this.#get(namespace, name);
-    if (!there) {
+    const existing = await this.#get(namespace, name);
+    if (!existing) {
       const metadata = { name, namespace, labels: LABELS, ownerReferences: [ownerReference(object)] };
       await this.#parts.secrets.create(namespace, { metadata, type: "Opaque", data });
       return;
     }
-    if (controllerUid(there) !== object.metadata.uid) return;
-    const { uid, resourceVersion } = there.metadata;
-    const gone = Object.keys(there.data ?? {}).filter((field) => !(field in data));
+    if (controllerUid(existing) !== object.metadata.uid) return;
+    const { uid, resourceVersion } = existing.metadata;
+    const gone = Object.keys(existing.data ?? {}).filter((field) => !(field in data));
     const patch = {
       metadata: { uid, resourceVersion },
       data: { ...data, ...Object.fromEntries(gone.map((field) => [field, null])) },
@@ -87,13 +87,13 @@ export class DesktopSecrets {
     await this.#parts.secrets.mergePatch(namespace, name, patch);
   }
 
-  /** Deletes it where it is the object's own; throws where it changed meanwhile, since it is still there then. */
+  /** Deletes it where it is the object's own; throws where it changed meanwhile, since it still exists then. */
   async remove(object: PaperspaceMachine, name: string): Promise<void> {
     const { namespace = "", uid: owner } = object.metadata;
     this.#refs.invalidate({ kind: "Secret", namespace, name });
-    const there = await this.#get(namespace, name);
-    if (!there || controllerUid(there) !== owner) return;
-    const { uid, resourceVersion } = there.metadata;
+    const existing = await this.#get(namespace, name);
+    if (!existing || controllerUid(existing) !== owner) return;
+    const { uid, resourceVersion } = existing.metadata;
     try {
       await this.#parts.secrets.delete(namespace, name, {
         ...(uid !== undefined && { uid }),

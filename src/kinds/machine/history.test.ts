@@ -9,20 +9,20 @@ function event(id: string, at: number, over: Partial<MachineEvent> = {}): Machin
 }
 
 const ids = (events: readonly { id: string }[]) => events.map(({ id }) => id);
-/** What is told when these become known after those. */
+/** The notes for a change from one list to the other. */
 function events(before: readonly MachineEvent[], after: readonly MachineEvent[]) {
   const shown = lastEvents([], before);
   return historyNotes(shown, lastEvents(shown, after));
 }
 
 describe("lastEvents", () => {
-  it("keeps ten, the newest first, whatever order they are heard in", () => {
+  it("keeps ten, the newest first, whatever order they arrive in", () => {
     const events = Array.from({ length: 14 }, (_, n) => event(`e${n}`, n));
     const shown = lastEvents(lastEvents([], events.slice(0, 7)), events.slice(7).toReversed());
     expect(ids(shown)).toEqual(Array.from({ length: 10 }, (_, n) => `e${13 - n}`));
   });
 
-  it("orders events of one moment in one way, so that an idle status does not change to and fro", () => {
+  it("orders events of one moment in one way, so that the status of an idle machine does not alternate", () => {
     const [a, b] = [event("a", 1), event("b", 1)];
     expect(ids(lastEvents([], [a, b]))).toEqual(ids(lastEvents([], [b, a])));
     expect(lastEvents(lastEvents([], [a, b]), [b, a])).toEqual(lastEvents([], [a, b]));
@@ -43,7 +43,7 @@ describe("lastEvents", () => {
     ]);
   });
 
-  it("leaves out a date that is none: the API server would refuse the whole status for it", () => {
+  it("leaves out an invalid date: the API server would refuse the whole status for it", () => {
     expect(
       lastEvents([], [event("e1", 1, { dtCreated: "soon" }), event("e2", 1, { dtCreated: "" })]),
     ).toEqual([]);
@@ -51,7 +51,7 @@ describe("lastEvents", () => {
     expect(odd[0]).not.toHaveProperty("finishedAt");
   });
 
-  it("gives a date in the form in which the API server takes it", () => {
+  it("converts a date to the form that the API server accepts", () => {
     expect(lastEvents([], [event("e1", 1, { dtCreated: "2026-06-01" })])[0]?.createdAt).toMatch(/T00:00:00/);
   });
 
@@ -62,8 +62,8 @@ describe("lastEvents", () => {
   });
 });
 
-describe("eventNews", () => {
-  it("tells each event once, when it has ended, in the order in which they happened", () => {
+describe("historyNotes", () => {
+  it("reports each event once, when it has ended, in the order in which they happened", () => {
     const [e1, e2] = [event("e1", 1, { name: "stop" }), event("e2", 2, { name: "vm-upgrade" })];
     const begun = [event("e0", 0)];
     expect(events(begun, [e2, e1])).toEqual([
@@ -89,7 +89,7 @@ describe("eventNews", () => {
     expect(events([event("e0", 0), begun], [event("e1", 1)])).toHaveLength(1);
   });
 
-  it("warns of a failure with the API's own words", () => {
+  it("warns of a failure with the API's own message", () => {
     const failed = event("e1", 1, { state: "error", error: "the host is on fire" });
     expect(events([event("e0", 0)], [failed])).toMatchObject([
       { type: "Warning", reason: "MachineEventFailed", note: expect.stringContaining("the host is on fire") },
@@ -99,34 +99,34 @@ describe("eventNews", () => {
     ]);
   });
 
-  it("does not tell the past of a machine that was adopted: nobody who reads it did that", () => {
+  it("does not report the past of a machine that was adopted: it is not of this object", () => {
     const past = lastEvents([], [event("e1", 1), event("e2", 2)]);
     expect(historyNotes(undefined, past)).toEqual([]);
     expect(events([event("e2", 2)], [event("e1", 1)])).toEqual([]);
     expect(events([event("e2", 2)], [event("e1", 1, { state: "error" }), event("e3", 3)])).toHaveLength(1);
   });
 
-  it("does not tell the ninth once more when the tenth pushes it out and in", () => {
+  it("does not report the ninth once more when the tenth pushes it out and in", () => {
     const all = Array.from({ length: 12 }, (_, n) => event(`e${n}`, n));
     const shown = lastEvents([], all);
     expect(historyNotes(shown, lastEvents(shown, all.slice(0, 4)))).toEqual([]);
   });
 
-  it("tells an event whose name nobody knows yet, too, and takes it for no more than a name", () => {
+  it("reports an event of an unknown name, too, with a generic reason", () => {
     for (const name of ["snapshot-restore-deluxe", "", "constructor"])
       expect(events([event("e0", 0)], [event("e1", 1, { name })])).toMatchObject([
         { reason: "MachineEvent" },
       ]);
   });
 
-  it("tells nothing where nothing is shown", () => {
+  it("reports nothing where nothing is shown", () => {
     expect(historyNotes([], undefined)).toEqual([]);
     expect(historyNotes(undefined, undefined)).toEqual([]);
   });
 });
 
 describe("failedAnew", () => {
-  it("is true only of a failure that was not shown as one: each makes the status be written at once", () => {
+  it("is true only for a failure that was not shown as one: each causes a status write at once", () => {
     const pending = lastEvents([], [event("e1", 1, { state: "new" })]);
     const failed = lastEvents([], [event("e1", 1, { state: "error" })]);
     expect(failedAnew(pending, failed)).toBe(true);

@@ -12,7 +12,7 @@ class Cloud {
   readonly machines = new Map<string, Machine>();
   /** Newest first. */
   readonly events: MachineEvent[] = [];
-  readonly asked = { lists: 0, reads: [] as string[], events: 0 };
+  readonly calls = { lists: 0, reads: [] as string[], events: 0 };
   readonly queued: string[] = [];
   /** Milliseconds that a read takes. */
   delayMs = 0;
@@ -37,7 +37,7 @@ class Cloud {
     );
   }
 
-  /** Has `count` machines, each followed by an object, seen, and at rest. */
+  /** Creates `count` machines, each subscribed to by an object, observed, and idle. */
   async fleet(count: number): Promise<void> {
     for (let n = 0; n < count; n++) {
       this.machines.set(`ps${n}`, machine(n));
@@ -49,11 +49,11 @@ class Cloud {
   }
 
   forgetCalls(): void {
-    Object.assign(this.asked, { lists: 0, reads: [], events: 0 });
+    Object.assign(this.calls, { lists: 0, reads: [], events: 0 });
     this.queued.length = 0;
   }
 
-  /** As somebody does it in the console: the state, and an event that tells. */
+  /** As another actor does it in the console: the state, and its event. */
   stop(n: number): void {
     this.machines.set(`ps${n}`, machine(n, "off"));
     const dtCreated = new Date(this.clock.now()).toISOString();
@@ -62,7 +62,7 @@ class Cloud {
   }
 
   async #get(id: string) {
-    this.asked.reads.push(id);
+    this.calls.reads.push(id);
     const beganAt = this.clock.monotonic();
     const body = this.machines.get(id);
     if (this.delayMs) await new Promise<void>((done) => void this.clock.after(this.delayMs, done));
@@ -73,13 +73,13 @@ class Cloud {
 
   async *#events() {
     for (let at = 0; at === 0 || at < this.events.length; at += 120) {
-      this.asked.events++;
+      this.calls.events++;
       yield { items: this.events.slice(at, at + 120), beganAt: 0, answeredAt: 0 };
     }
   }
 
   async *#list() {
-    this.asked.lists++;
+    this.calls.lists++;
     if (this.fail) throw this.fail;
     yield {
       items: [...this.machines.values()],
@@ -90,33 +90,33 @@ class Cloud {
 }
 
 describe("a change of an idle machine that the regular list shows", () => {
-  it("costs one page of events, which may tell who did it, and no read of the machine", async () => {
+  it("costs one page of events, which may show who did it, and no read of the machine", async () => {
     const cloud = new Cloud();
     await cloud.fleet(200);
     cloud.machines.set("ps7", machine(7, "off"));
     await cloud.clock.advance(600_000);
-    expect(cloud.asked).toEqual({ lists: 1, reads: [], events: 1 });
+    expect(cloud.calls).toEqual({ lists: 1, reads: [], events: 1 });
     expect(cloud.queued).toEqual(["ns/7"]);
     expect(cloud.inventory.get("ps7")?.item?.state).toBe("off");
     await cloud.clock.advance(3 * 600_000);
-    expect(cloud.asked).toEqual({ lists: 4, reads: [], events: 1 });
+    expect(cloud.calls).toEqual({ lists: 4, reads: [], events: 1 });
   });
 
-  it("is looked at once more where an event tells of it, since that may be of a moment later", async () => {
+  it("is read once more where an event reports it, since that may be newer", async () => {
     const cloud = new Cloud();
     await cloud.fleet(200);
     cloud.stop(7);
     await cloud.clock.advance(600_000);
-    expect(cloud.asked).toEqual({ lists: 1, reads: ["ps7"], events: 1 });
+    expect(cloud.calls).toEqual({ lists: 1, reads: ["ps7"], events: 1 });
     expect(cloud.inventory.events.of("ps7").map(({ id }) => id)).toEqual(["e7"]);
   });
 
-  it("costs no more for a whole fleet that shut itself down: pages, and never a read each", async () => {
+  it("costs no more for many machines that shut themselves down: pages, and never a read each", async () => {
     const cloud = new Cloud();
     await cloud.fleet(200);
     for (let n = 0; n < 200; n++) cloud.stop(n);
     await cloud.clock.advance(600_000);
-    expect(cloud.asked).toEqual({ lists: 2, reads: [], events: 1 });
+    expect(cloud.calls).toEqual({ lists: 2, reads: [], events: 1 });
     expect(new Set(cloud.queued).size).toBe(200);
   });
 });
@@ -136,11 +136,11 @@ describe("the end of a term", () => {
     cloud.inventory.stop();
     cloud.forgetCalls();
     await cloud.clock.advance(3_600_000);
-    expect(cloud.asked).toEqual({ lists: 0, reads: [], events: 0 });
+    expect(cloud.calls).toEqual({ lists: 0, reads: [], events: 0 });
     expect(cloud.clock.pending).toBe(0);
   });
 
-  it("lets a look that is under way begin nothing, though it sees a change", async () => {
+  it("keeps a read that is under way from starting others, though it observes a change", async () => {
     const cloud = new Cloud();
     await cloud.fleet(1);
     cloud.delayMs = 1_000;
@@ -150,7 +150,7 @@ describe("the end of a term", () => {
     cloud.inventory.stop();
     cloud.forgetCalls();
     await cloud.clock.advance(3_600_000);
-    expect(cloud.asked).toEqual({ lists: 0, reads: [], events: 0 });
+    expect(cloud.calls).toEqual({ lists: 0, reads: [], events: 0 });
     expect(cloud.clock.pending).toBe(0);
   });
 });

@@ -31,7 +31,7 @@ const restart = (age: number) => operation("Restart", age, "Running");
 const create = (age: number, target = "Running") => operation("Create", age, target);
 
 describe("powerOf", () => {
-  it("takes a state of tomorrow for one on its way: nothing is done to what nobody understands", () => {
+  it("treats an unknown state as changing: nothing is done to a machine whose state is not understood", () => {
     const resting = STATES.filter((state) => powerOf(state) !== "changing");
     expect(resting).toEqual(["off", "serviceready", "ready"]);
     expect(powerOf("")).toBe("changing");
@@ -43,12 +43,12 @@ describe("eventFact", () => {
   const event = (state: string, error: string | null = null) =>
     eventFact({ id: "e1", name: "start", state, error, dtCreated: "" });
 
-  it("takes an event for pending until it surely has ended, whatever it is called meanwhile", () => {
+  it("treats an event as pending until it has certainly ended, whatever its state is called meanwhile", () => {
     for (const state of ["new", "in progress", "queued", ""]) expect(event(state)).toEqual(PENDING);
     expect(event("DONE")).toEqual(DONE);
   });
 
-  it("says of a failure which event it was and what the API said, since that is all there is to go by", () => {
+  it("reports which event failed and the API's message, since there is no other source", () => {
     expect(event("error", "the host is on fire")).toEqual({
       state: "failed",
       message: "event e1 (start) ended in error: the host is on fire",
@@ -61,18 +61,18 @@ describe("eventFact", () => {
 });
 
 describe("isBelieved", () => {
-  it("believes a state only where it can be of after the change: the old one is read for seconds", () => {
+  it("accepts a state only where it can be newer than the change: the old one is read for seconds", () => {
     expect([DONE, FAILED, VANISHED].map((event) => isBelieved(event, false))).toEqual([true, true, true]);
     expect([PENDING, UNSEEN, NONE].map((event) => isBelieved(event, false))).toEqual([false, false, false]);
   });
 
-  it("lets time tell where the answer of the write was lost, and nowhere else", () => {
+  it("relies on elapsed time where the answer of the write was lost, and nowhere else", () => {
     expect([NONE, PENDING, UNSEEN].map((event) => isBelieved(event, true))).toEqual([true, false, false]);
   });
 });
 
 describe("judge", () => {
-  it("believes the event before the state: a machine that is ready may not have begun yet", () => {
+  it("trusts the event before the state: a machine that is ready may not have started the change yet", () => {
     for (const of of [
       start(OLD),
       stop(OLD),
@@ -84,7 +84,7 @@ describe("judge", () => {
       for (const state of STATES) expect(verdict(of, state, PENDING)).toBe("running");
   });
 
-  it("takes a failed event for a failure in every state: why it is so is for the next look", () => {
+  it("treats a failed event as a failure in every state: the next decision finds out why", () => {
     for (const of of [
       start(OLD),
       stop(OLD),
@@ -102,12 +102,12 @@ describe("judge", () => {
     expect(verdict(start(OLD), "ready", DONE)).toBe("reached");
   });
 
-  it("a start that is done and left the machine off is not repeated: it found no hardware, as the deadline will tell", () => {
+  it("a start that is done and left the machine off is not repeated: it found no hardware, which is reported at the deadline", () => {
     expect(verdict(start(OLD), "off", DONE)).toBe("running");
     expect(verdict(start(OLD), "off", VANISHED)).toBe("running");
   });
 
-  it("a start whose answer was lost is sent again once time has told that it never arrived", () => {
+  it("a start whose answer was lost is sent again once it is old enough never to have arrived", () => {
     expect(verdict(start(YOUNG), "off", NONE)).toBe("running");
     expect(verdict(start(OLD), "off", NONE)).toBe("unsent");
     expect(verdict(start(OLD), "starting", NONE)).toBe("running");
@@ -122,7 +122,7 @@ describe("judge", () => {
     expect(verdict(stop(OLD), "off", DONE)).toBe("reached");
   });
 
-  it("a stop is not sent again before the machine was looked at since its event was done", () => {
+  it("a stop is not sent again before the machine was read after its event was done", () => {
     expect(verdict(stop(OLD), "ready", UNSEEN)).toBe("running");
   });
 
@@ -135,7 +135,7 @@ describe("judge", () => {
     expect(leadsToOff(start(OLD)) || leadsToOff(operation("Resize", OLD))).toBe(false);
   });
 
-  it("a restart is never sent twice, not even where its answer was lost: each throws people out", () => {
+  it("a restart is never sent twice, not even where its answer was lost: each disconnects users", () => {
     for (const event of [NONE, DONE, VANISHED])
       for (const state of STATES)
         expect(["running", "reached"]).toContain(verdict(restart(OLD), state, event));
@@ -158,14 +158,14 @@ describe("judge", () => {
     expect(verdict(operation("Update", YOUNG), "ready", UNSEEN)).toBe("running");
   });
 
-  it("a create is never sent again by this, and one that somebody moved on since is over", () => {
+  it("a create is never sent again by this, and one whose machine another actor changed since is over", () => {
     for (const event of [NONE, DONE, VANISHED]) expect(verdict(create(OLD), "off", event)).toBe("running");
     expect(verdict(create(OLD, "Stopped"), "ready", DONE)).toBe("overtaken");
     expect(verdict(create(OLD, "Stopped"), "off", DONE)).toBe("reached");
     expect(verdict(create(OLD), "provisioning", DONE)).toBe("running");
   });
 
-  it("past its deadline all is late but what has come about: it may be all the same, and then that counts", () => {
+  it("past its deadline all is late but a reached target, which still counts", () => {
     expect(verdict(start(LATE - 1_000), "starting", DONE)).toBe("running");
     expect(verdict(start(LATE), "starting", DONE)).toBe("late");
     expect(verdict(start(LATE), "off", FAILED)).toBe("late");
@@ -175,14 +175,14 @@ describe("judge", () => {
     expect(verdict(create(LATE, "Stopped"), "ready", DONE)).toBe("overtaken");
   });
 
-  it("takes times that nobody can read for long past, so that nothing waits for ever", () => {
+  it("treats times that cannot be parsed as long past, so that nothing waits for ever", () => {
     const broken = { ...start(YOUNG), requestedAt: "yesterday", deadline: "soon" };
     expect(verdict(broken, "starting", DONE)).toBe("late");
   });
 });
 
 describe("underWay", () => {
-  it("names the event, by which Paperspace can be asked about it", () => {
+  it("names the event, for requests to Paperspace's support", () => {
     expect(underWay({ ...start(0), eventId: "e1" }, "starting")).toBe(
       "Start was asked for at 2026-06-01T00:00:00Z, event e1; the machine is starting",
     );

@@ -32,7 +32,7 @@ function setUp(behaviour: Behaviour = {}) {
   const api = new RelatedApi(transport);
   const team = sim.console.team(TEAM);
   const script = (name: string) => createScript(sim.world, team, { name, script: "echo" }).id;
-  /** Lets time go on until it is answered, as retries need it. */
+  /** Advances the clock until the call is answered, as retries need it. */
   const over = async <T>(answer: Promise<T>): Promise<T> => {
     answer.catch(() => {});
     await clock.advance(600_000);
@@ -49,7 +49,7 @@ function setUp(behaviour: Behaviour = {}) {
   return { ...parts, api, team, script, over, failure };
 }
 
-describe("people", () => {
+describe("users and accessors", () => {
   it("are those with access now: one that is listed as removed has none", async () => {
     const { api, machineIn } = setUp({ removedAccessors: "dtDeleted" });
     const id = await machineIn("ready", { accessorIds: [OWNER.id, "ualphauser1"] });
@@ -58,7 +58,7 @@ describe("people", () => {
     expect(await api.accessors(id)).toEqual([OWNER]);
   });
 
-  it("have their addresses in lower case, since nobody types one the same way twice", async () => {
+  it("have their addresses in lower case, since spellings differ", async () => {
     const { api, sim, machineIn } = setUp();
     sim.console.addUser(TEAM, { id: "uloud", email: "Ada.Loud@ALPHA.example" });
     const id = await machineIn("ready", { accessorIds: ["uloud"] });
@@ -79,12 +79,12 @@ describe("people", () => {
     expect(sim.calls.list({ path: `/v1/teams/${TEAM}/users` })).toHaveLength(2);
   });
 
-  it("of another team are a refusal, and no empty team", async () => {
+  it("of another team are an error, and no empty team", async () => {
     const { api, failure } = setUp();
     expect((await failure(api.users("te-beta"))).code).toBe("PS_FORBIDDEN");
   });
 
-  it("get access and lose it, and the time of the answer is told: later reads are newer than it", async () => {
+  it("get access and lose it, and the time of the answer is returned: later reads are newer than it", async () => {
     const { api, clock, machineIn } = setUp();
     const id = await machineIn("ready");
     const before = clock.monotonic();
@@ -94,13 +94,13 @@ describe("people", () => {
     expect(await api.accessors(id)).toEqual([]);
   });
 
-  it("that have no access any more count as removed, and then nobody knows since when", async () => {
+  it("that have no access any more count as removed, at an unknown time", async () => {
     const { api, machineIn } = setUp();
     const id = await machineIn("ready");
     expect(await api.revoke(id, OWNER.id, may)).toBeUndefined();
   });
 
-  it("that nobody knows are refused, not taken for done", async () => {
+  it("that do not exist are refused, and do not count as done", async () => {
     const { api, machineIn, failure } = setUp();
     const id = await machineIn("ready");
     expect((await failure(api.grant(id, "unobody", may))).code).toBe("PS_NOT_FOUND");
@@ -108,7 +108,7 @@ describe("people", () => {
 });
 
 describe("startup scripts", () => {
-  it("tell by machine which ones it has: no machine shows its scripts itself", async () => {
+  it("are listed with the machines that have them: no machine shows its scripts itself", async () => {
     const { api, script, machineIn } = setUp();
     const [one, two] = [script("one"), script("two")];
     const id = await machineIn("ready", { startupScriptId: one });
@@ -137,7 +137,7 @@ describe("startup scripts", () => {
     expect(await api.scripts()).toEqual({ s1: ["ps1"], s3: [] });
   });
 
-  it("are assigned and taken away, and the answer says who has them then", async () => {
+  it("are assigned and unassigned, and the answer shows which machines have them then", async () => {
     const { api, script, machineIn } = setUp();
     const [one, first, second] = [script("one"), await machineIn("ready"), await machineIn("ready")];
     await api.assign(one, first, "assign", may);
@@ -167,7 +167,7 @@ describe("static addresses", () => {
     expect(all.map(({ machineId }) => machineId)).toContain(id);
   });
 
-  it("are given back, and one that is gone already is given back as well", async () => {
+  it("are released, and one that is gone already counts as released", async () => {
     const { api, ok } = setUp();
     const { ip } = await ok<{ ip: string }>("POST", "/public-ips", { region: "ny2" });
     await api.release(ip, may);
@@ -175,7 +175,7 @@ describe("static addresses", () => {
     await expect(api.release(ip, may)).resolves.toBeUndefined();
   });
 
-  it("that a machine has are not given back: that is refused, and said", async () => {
+  it("that a machine has are not released: that is refused, and reported", async () => {
     const { api, failure, machineIn } = setUp();
     await machineIn("ready", { publicIpType: "static" });
     const [address] = await api.addresses();
@@ -202,7 +202,7 @@ describe("desktop", () => {
     expect(await api.desktop(inside)).not.toHaveProperty("publicIp");
   });
 
-  it("is none on a headless machine, which is something else than not to know", async () => {
+  it("is none on a headless machine, which differs from unknown", async () => {
     const { api, machineIn } = setUp();
     expect(await api.desktop(await machineIn("ready"))).toBeNull();
   });
@@ -219,7 +219,7 @@ describe("desktop", () => {
 });
 
 describe("hints", () => {
-  it("tell whether hardware is free just now, and which types are sold at all", async () => {
+  it("show whether hardware is free just now, and which types are offered at all", async () => {
     const { api, sim } = setUp();
     expect(await api.available("A4000", "ny2")).toBe(true);
     sim.world.setCapacity("A4000", "ny2", 0);
@@ -232,7 +232,7 @@ describe("hints", () => {
     expect(new Set(types).size).toBe(types?.length);
   });
 
-  it("tell the account's standing in the vendor's own words", async () => {
+  it("show the account's standing with the vendor's own messages", async () => {
     const { api, sim } = setUp();
     expect(await api.standing()).toEqual({ good: true, messages: [] });
     sim.console.setStanding(TEAM, false, ["a payment is due"]);
@@ -262,7 +262,7 @@ describe("hints", () => {
 });
 
 describe("writes", () => {
-  it("ask the gate before they go out: a pause that comes while they wait holds for them, too", async () => {
+  it("check the gate before they are sent: a pause that comes while they wait applies to them, too", async () => {
     const { api, sim, failure } = setUp();
     const paused = { gate: () => "the object was paused" };
     for (const write of [
@@ -275,7 +275,7 @@ describe("writes", () => {
     expect(sim.calls.list()).toEqual([]);
   });
 
-  it("keep what is odd in an id inside its place in the path", async () => {
+  it("encode special characters of an id in the path", async () => {
     const { api, sim, failure } = setUp();
     await failure(api.grant("ps1/../../startup-scripts", OWNER.id, may));
     expect(await api.revoke("ps1", "u?x=1#y", may)).toBeUndefined();

@@ -35,7 +35,7 @@ const GIB = 1024 ** 3;
 const GIB_AND_A_BIT = Math.ceil(1.08 * GIB);
 const OBSERVED = `(oldSelf.status.storageTotal < ${GIB} ? oldSelf.status.storageTotal * ${GIB} : oldSelf.status.storageTotal)`;
 const GROWN = "has(oldSelf.spec.diskSize) && self.spec.diskSize >= oldSelf.spec.diskSize";
-/** Back to what the machine has is always allowed: a growth that was refused can be taken back. */
+/** Back to what the machine has is always allowed: a growth that was refused can be reverted. */
 const AS_OBSERVED = `has(oldSelf.status.storageTotal) ? self.spec.diskSize * ${GIB_AND_A_BIT} >= ${OBSERVED} : !has(oldSelf.spec.diskSize)`;
 
 export const machineRules = [

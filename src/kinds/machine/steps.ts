@@ -42,63 +42,63 @@ export interface MachineStepOptions {
 
 type Step<D extends MachineStep["do"]> = Extract<MachineStep, { do: D }>;
 type Done = Promise<Performed<MachineTypes>>;
-type MachineTools = PerformContext<MachineMemory>;
+type SendContext = PerformContext<MachineMemory>;
 
 export async function perform(
   step: MachineStep,
-  tools: PerformContext<MachineMemory>,
+  context: PerformContext<MachineMemory>,
   parts: MachineStepOptions,
 ): Done {
-  const { memory } = tools;
+  const { memory } = context;
   switch (step.do) {
     case "update":
-      return update(step, memory, tools, parts);
+      return update(step, memory, context, parts);
     case "resize":
-      return resize(step, memory, tools, parts);
+      return resize(step, memory, context, parts);
     case "start":
     case "stop":
     case "restart":
-      return power(step, memory, tools, parts);
+      return power(step, memory, context, parts);
     case "delete":
-      return remove(step, memory, tools, parts);
+      return remove(step, memory, context, parts);
     case "assign":
     case "unassign":
-      return assign(step, memory, tools, parts);
+      return assign(step, memory, context, parts);
     case "grant":
     case "revoke":
-      return access(step, memory, tools, parts);
+      return access(step, memory, context, parts);
     case "releaseAddress":
-      return releaseAddress(step, memory, tools, parts);
+      return releaseAddress(step, memory, context, parts);
     case "writeDesktop":
-      return writeDesktop(memory, tools, parts);
+      return writeDesktop(memory, context, parts);
     case "removeDesktop":
       return removeDesktop(step, memory, parts);
     case "handle":
-      return handle(step, memory, tools);
+      return handle(step, memory, context);
   }
 }
 
 async function update(
   step: Step<"update">,
   memory: MachineMemory,
-  { gate }: MachineTools,
+  { gate }: SendContext,
   parts: MachineStepOptions,
 ): Done {
   const { id, api, inventory, object } = parts;
   const { body, answeredAt } = await api.update(id, step.settings, { gate });
   inventory.set(id, body.data, answeredAt);
-  const said = describe(step.changes);
+  const changed = describe(step.changes);
   const events: EventNote[] = [];
   // This generation was observed before, so another actor has changed the machine.
   if (object.status?.observedGeneration === object.metadata.generation)
     events.push({
       type: "Normal",
       reason: REASON.DriftCorrected,
-      note: `put back what was changed: ${said}`,
+      note: `put back what was changed: ${changed}`,
     });
-  if (step.settings.publicIpType !== undefined) events.push(...addressNews(object, memory.staticIp));
+  if (step.settings.publicIpType !== undefined) events.push(...addressEvents(object, memory.staticIp));
   const learned = present(body.data);
-  if (!body.event) return { ...told(REASON.Updating, `changed ${said}`, memory), learned, events };
+  if (!body.event) return { ...progressing(REASON.Updating, `changed ${changed}`, memory), learned, events };
   inventory.events.note(body.event);
   const operation = { ...begin(parts, "Update", parts.deadlines.resizeMs), eventId: body.event.id };
   const message = underWay(operation, body.data.state);
@@ -113,7 +113,7 @@ async function update(
 async function resize(
   step: Step<"resize">,
   memory: MachineMemory,
-  { gate, persistIntent }: MachineTools,
+  { gate, persistIntent }: SendContext,
   parts: MachineStepOptions,
 ): Done {
   const operation = begin(parts, "Resize", parts.deadlines.resizeMs);
@@ -137,7 +137,7 @@ const POWER = {
 async function power(
   step: Step<"start" | "stop" | "restart">,
   memory: MachineMemory,
-  { gate, persistIntent }: MachineTools,
+  { gate, persistIntent }: SendContext,
   parts: MachineStepOptions,
 ): Done {
   const { intent, target, reason, deadline } = POWER[step.do];
@@ -156,7 +156,7 @@ async function power(
 async function remove(
   step: Step<"delete">,
   memory: MachineMemory,
-  { gate }: MachineTools,
+  { gate }: SendContext,
   parts: MachineStepOptions,
 ): Done {
   const operation = begin(parts, "Delete", parts.deadlines.deleteMs);
@@ -166,11 +166,11 @@ async function remove(
   const address = publicIpType === "static" && publicIp ? publicIp : memory.staticIp;
   const staticIp = address === undefined ? {} : { staticIp: address };
   const performed = accepted(answer, { ...memory, ...staticIp, operation }, REASON.Deleting, parts);
-  return { ...performed, events: addressNews(parts.object, address) };
+  return { ...performed, events: addressEvents(parts.object, address) };
 }
 
 /** An unused static address costs money: it is reported, or released later. */
-function addressNews({ spec }: PaperspaceMachine, address: string | undefined): EventNote[] {
+function addressEvents({ spec }: PaperspaceMachine, address: string | undefined): EventNote[] {
   if (address === undefined || spec.publicIpReleasePolicy === "Release") return [];
   const note = `the static address ${address} stays in the account and is billed there, as publicIpReleasePolicy says; release it in the Paperspace console when it is not needed`;
   return [{ type: "Warning", reason: REASON.AddressKept, note }];
@@ -179,7 +179,7 @@ function addressNews({ spec }: PaperspaceMachine, address: string | undefined): 
 async function assign(
   step: Step<"assign" | "unassign">,
   memory: MachineMemory,
-  { gate }: MachineTools,
+  { gate }: SendContext,
   { id, relatedApi, relatedFacts }: MachineStepOptions,
 ): Done {
   const { machineIds, answeredAt } = await relatedApi.assign(step.of, id, step.do, { gate });
@@ -190,7 +190,7 @@ async function assign(
 async function access(
   { do: action, person }: Step<"grant" | "revoke">,
   memory: MachineMemory,
-  { gate }: MachineTools,
+  { gate }: SendContext,
   { id, relatedApi, relatedFacts }: MachineStepOptions,
 ): Done {
   const answeredAt = await relatedApi[action](id, person.id, { gate });
@@ -201,34 +201,34 @@ async function access(
 async function releaseAddress(
   { ip }: Step<"releaseAddress">,
   { staticIp: _released, ...memory }: MachineMemory,
-  { gate }: MachineTools,
+  { gate }: SendContext,
   { relatedApi, relatedFacts }: MachineStepOptions,
 ): Done {
   await relatedApi.release(ip, { gate });
   relatedFacts.forgetAddresses();
   const note = `the static address ${ip} was given back, as publicIpReleasePolicy says`;
   const events: EventNote[] = [{ type: "Normal", reason: REASON.AddressReleased, note }];
-  return { ...told(REASON.Updating, note, memory), events };
+  return { ...progressing(REASON.Updating, note, memory), events };
 }
 
 async function writeDesktop(
   memory: MachineMemory,
-  { persistIntent }: MachineTools,
+  { persistIntent }: SendContext,
   parts: MachineStepOptions,
 ): Done {
   const { object, desktops, relatedFacts, id } = parts;
   const desktop = relatedFacts.desktopOf(id);
   const name = object.spec.desktopSecretRef?.name;
   if (!desktop || name === undefined) return { outcome: { kind: "Requeue" }, memory };
-  const noted = { ...memory, desktopSecret: name };
+  const intended = { ...memory, desktopSecret: name };
   // Before the Secret exists: it would be leaked where the spec changes right after the write.
   if (memory.desktopSecret !== name)
     await persistIntent(
-      noted,
+      intended,
       waiting(REASON.Updating, `the Secret ${name} with the desktop access is being written`),
     );
   await desktops.write(object, desktop);
-  return { outcome: { kind: "Requeue" }, memory: noted };
+  return { outcome: { kind: "Requeue" }, memory: intended };
 }
 
 async function removeDesktop(
@@ -237,13 +237,13 @@ async function removeDesktop(
   { object, desktops }: MachineStepOptions,
 ): Done {
   await desktops.remove(object, name);
-  return told(REASON.Updating, `removed the Secret ${name} with the desktop access`, memory);
+  return progressing(REASON.Updating, `removed the Secret ${name} with the desktop access`, memory);
 }
 
 async function handle(
   { requests, note }: Step<"handle">,
   memory: MachineMemory,
-  { ackRequests }: MachineTools,
+  { ackRequests }: SendContext,
 ): Done {
   await ackRequests(requests);
   const events: EventNote[] = note ? [{ type: "Normal", reason: REASON.RequestIgnored, note }] : [];
@@ -272,7 +272,7 @@ function present(machine: Machine): Pick<MachineObservation, "resource"> {
 }
 
 /** The step is done, and its memory is to be written to status. */
-function told(reason: string, message: string, memory: MachineMemory): Performed<MachineTypes> {
+function progressing(reason: string, message: string, memory: MachineMemory): Performed<MachineTypes> {
   return { outcome: waiting(reason, message), memory };
 }
 

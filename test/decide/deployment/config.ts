@@ -4,7 +4,12 @@ import { type Behaviour, DEFAULT_BEHAVIOUR } from "../../../dev/simulator/world/
 import { storedForm } from "../../../dev/simulator/world/deployment-config.ts";
 import type { Config as SimConfig } from "../../../dev/simulator/world/deployment-records.ts";
 import { type Leaves, leavesOf } from "../../../src/kinds/deployment/compare.ts";
-import { type Config, configOf, type Resolve, secretValue } from "../../../src/kinds/deployment/config.ts";
+import {
+  configOf,
+  type DeploymentConfig,
+  type Resolve,
+  secretValue,
+} from "../../../src/kinds/deployment/config.ts";
 import { readConfig } from "../../../src/kinds/deployment/stored-config.ts";
 import type { DeploymentSpec } from "../../../src/kinds/deployment/types.ts";
 import { SPEC } from "./spec.ts";
@@ -13,7 +18,7 @@ import { SPEC } from "./spec.ts";
 export const resolve: Resolve = ({ source, name, key }) =>
   source === "Secret" ? secretValue(`${name}_${key}`) : `${name}/${key}`;
 
-export function configured(change: Partial<DeploymentSpec> = {}, name = "web"): Config {
+export function configured(change: Partial<DeploymentSpec> = {}, name = "web"): DeploymentConfig {
   return configOf({ ...SPEC, ...change }, name, resolve);
 }
 
@@ -204,6 +209,6 @@ export const anyBehaviour: fc.Arbitrary<Behaviour> = fc
   })
   .map((chosen) => ({ ...DEFAULT_BEHAVIOUR, ...chosen }));
 
-export function inStoredForm(config: Config, behaviour: Behaviour): SimConfig {
+export function inStoredForm(config: DeploymentConfig, behaviour: Behaviour): SimConfig {
   return storedForm(config as unknown as SimConfig, behaviour);
 }

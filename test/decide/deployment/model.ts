@@ -5,7 +5,7 @@
 
 import type { Run, StoredSpec } from "../../../src/kinds/deployment/api.ts";
 import { differences, leavesOf } from "../../../src/kinds/deployment/compare.ts";
-import type { Config } from "../../../src/kinds/deployment/config.ts";
+import type { DeploymentConfig } from "../../../src/kinds/deployment/config.ts";
 import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
 import {
   type DeploymentDecision,
@@ -57,7 +57,7 @@ export function declared(fate: Fate | "off", more: Partial<DeploymentSpec> = {})
 
 interface CloudSpec {
   id: string;
-  config: Config;
+  config: DeploymentConfig;
   at: number;
 }
 
@@ -109,7 +109,7 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
   }
 
   /** Another actor sends a configuration. */
-  upsert(config: Config): void {
+  upsert(config: DeploymentConfig): void {
     this.changedAt = this.observation.now;
     this.#store(config);
   }
@@ -144,7 +144,7 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
   }
 
   /** Whether the newest is as it shall be, by the truth that nobody sees. */
-  isWell(config: Config): boolean {
+  isWell(config: DeploymentConfig): boolean {
     const { latest } = this;
     if (!latest || !sameAs(latest.config, config)) return false;
     return isOff({ config }) ? this.#runs().length === 0 : (this.#runs()[0]?.ready ?? 0) > 0;
@@ -274,7 +274,7 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
     this.#looks.specs = undefined;
   }
 
-  #store(config: Config): void {
+  #store(config: DeploymentConfig): void {
     const at = this.observation.now;
     if (this.name !== config.name) this.names = [...this.names, { value: config.name, at }];
     if (this.manners.keeps && this.latest && sameAs(this.latest.config, config)) return;
@@ -282,7 +282,7 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
   }
 }
 
-export function fateOf({ image }: Config): Fate {
+export function fateOf({ image }: DeploymentConfig): Fate {
   return FATES.find((fate) => fate === image) ?? "good";
 }
 
@@ -292,6 +292,6 @@ function comesUp(fate: Fate): number {
 }
 
 /** What may be filled in is no difference. */
-export function sameAs(a: Config, b: Config): boolean {
+export function sameAs(a: DeploymentConfig, b: DeploymentConfig): boolean {
   return differences(leavesOf(a), leavesOf(b), ["command"]).length === 0;
 }

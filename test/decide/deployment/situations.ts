@@ -5,7 +5,7 @@
 
 import type { Deployment, Instance, Run, StoredSpec } from "../../../src/kinds/deployment/api.ts";
 import { hashOf, leavesOf } from "../../../src/kinds/deployment/compare.ts";
-import { type Config, configOf, secretValue } from "../../../src/kinds/deployment/config.ts";
+import { configOf, type DeploymentConfig, secretValue } from "../../../src/kinds/deployment/config.ts";
 import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
 import type {
   DeploymentDecision,
@@ -88,7 +88,7 @@ export type SpecProgress = keyof typeof PROGRESS;
 
 export function stored(
   id: string,
-  of: DeploymentSpec | Config,
+  of: DeploymentSpec | DeploymentConfig,
   progress: SpecProgress = "healthy",
   name = NAME,
 ): StoredSpec {
