@@ -2,6 +2,15 @@ import { defineConfig } from "vitest/config";
 
 const countsFile = process.env.VITEST_JSON_FILE;
 
+/** Tests that start processes: beside the code as any other, and run with the suites. */
+const PROCESSES = ["src/**/*.process.test.ts", "dev/**/*.process.test.ts"];
+
+/**
+ * Nothing is mocked and nothing global changed, so the files of a worker share their modules: a third of the time was
+ * imports. Without a number vitest leaves one core free, which is half of two.
+ */
+const IN_PROCESS = { isolate: false, maxWorkers: "100%" };
+
 /**
  * Four projects. `unit`: tests beside the code. `laws`: decisions over whole products of observations. `app`: the whole
  * operator in virtual time. `suites`: real processes, which share one control plane.
@@ -11,18 +20,27 @@ export default defineConfig({
     // .ci/run reads its totals from that file.
     reporters: countsFile ? ["default", ["json", { outputFile: countsFile }]] : ["default"],
     projects: [
-      { test: { name: "unit", include: ["src/**/*.test.ts", "dev/**/*.test.ts"] } },
-      { test: { name: "laws", include: ["test/decide/**/*.test.ts"] } },
-      { test: { name: "app", include: ["test/app/**/*.test.ts"] } },
+      {
+        test: {
+          name: "unit",
+          include: ["src/**/*.test.ts", "dev/**/*.test.ts"],
+          exclude: PROCESSES,
+          ...IN_PROCESS,
+        },
+      },
+      { test: { name: "laws", include: ["test/decide/**/*.test.ts"], ...IN_PROCESS } },
+      { test: { name: "app", include: ["test/app/**/*.test.ts"], ...IN_PROCESS } },
       {
         test: {
           name: "suites",
-          include: ["test/**/*.test.ts"],
+          include: ["test/**/*.test.ts", ...PROCESSES],
           exclude: ["test/decide/**", "test/app/**"],
           globalSetup: ["test/support/global-setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
+          // After the others: they differ in the number of workers.
+          sequence: { groupOrder: 1 },
         },
       },
     ],
