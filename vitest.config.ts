@@ -38,7 +38,7 @@ export default defineConfig({
           globalSetup: ["test/support/global-setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
           // After the others: they differ in the number of workers.
           sequence: { groupOrder: 1 },
         },
