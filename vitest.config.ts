@@ -7,9 +7,10 @@ const PROCESSES = ["src/**/*.process.test.ts", "dev/**/*.process.test.ts"];
 
 /**
  * Nothing is mocked and nothing global changed, so the files of a worker share their modules: a third of the time was
- * imports. Without a number vitest leaves one core free, which is half of two.
+ * imports. Without a number vitest leaves one core free, which is half of two. No test waits for time to pass: only one
+ * that hangs takes so long.
  */
-const IN_PROCESS = { isolate: false, maxWorkers: "100%" };
+const IN_PROCESS = { isolate: false, maxWorkers: "100%", testTimeout: 30_000 };
 
 /**
  * Four projects. `unit`: tests beside the code. `laws`: decisions over whole products of observations. `app`: the whole
