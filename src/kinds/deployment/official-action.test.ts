@@ -1,13 +1,13 @@
 /** The rules of the official tools, each played through decide and the status. */
 import { describe, expect, it } from "vitest";
 import { SECTIONS } from "../../../test/decide/deployment/official-action.ts";
-import { said, situation } from "../../../test/decide/deployment/situations.ts";
+import { reported, situation } from "../../../test/decide/deployment/situations.ts";
 
 describe.each(SECTIONS)("$heading (section $section)", ({ rules }) => {
   it.each(rules)(
     "$rule: $ours.reason, so that people see what they know",
     ({ facts, ours, message = "" }) => {
-      const { message: words, ...status } = said(situation(facts));
+      const { message: words, ...status } = reported(situation(facts));
       expect(status).toEqual(ours);
       expect(words).toContain(message);
     },

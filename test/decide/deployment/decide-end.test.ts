@@ -104,7 +104,7 @@ describe("a deletion", () => {
     expect(chosen(situation(asked(MINUTE)))).toBe("RequeueAfter/Deleting");
   });
 
-  it("that is late is told, and asked for again, slowly, with the deadline that it had", () => {
+  it("that is late is reported, and requested again, slowly, with the deadline that it had", () => {
     expect(chosen(situation(asked(5 * MINUTE, MINUTE)))).toBe("Terminal/TransitionTimedOut");
     const { step } = decideDeployment(situation(asked(11 * MINUTE, MINUTE)));
     expect(step).toEqual({ do: "delete", deadline: ago(10 * MINUTE) });
@@ -193,7 +193,7 @@ describe("a request by annotation", () => {
 });
 
 describe("knowledge that is not there", () => {
-  it("is waited for, or its trouble is told", () => {
+  it("is waited for, or its read error is reported", () => {
     expect(chosen(situation({ resource: { state: "unknown" } }))).toBe("Unknown");
     expect(chosen(situation({ readError: TROUBLE }))).toBe("Retry/ApiUnavailable");
   });

@@ -277,7 +277,7 @@ describe("a changed spec", () => {
     expect(outcomeOf(decideDeployment(changed({ desired })))).toMatchObject({ kind });
   });
 
-  it("is told as rejected where Paperspace shows no configuration at all after it", () => {
+  it("is reported as rejected where Paperspace shows no configuration at all after it", () => {
     const decision = decideDeployment(underWay({ latest: null }, MINUTE));
     expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "ConfigurationRejected" });
     expect(decision.memory.history[0]).toMatchObject({ outcome: "Failed" });

@@ -11,8 +11,8 @@ import {
   NEW,
   OFF,
   type Particulars,
+  type Reported,
   run,
-  type Said,
   SECOND,
   type SpecProgress,
   seen,
@@ -26,7 +26,7 @@ export interface Rule {
   /** What the official tool makes of it. */
   official: string;
   facts: Particulars;
-  ours: Omit<Said, "message">;
+  ours: Omit<Reported, "message">;
   /** What the message holds. */
   message?: string;
 }

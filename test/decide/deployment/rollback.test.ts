@@ -1,5 +1,5 @@
 /**
- * Going back to the last healthy configuration (spec.rollback), told pass by pass: what the API shows next is set by
+ * Going back to the last healthy configuration (spec.rollback), pass by pass: what the API shows next is set by
  * hand, what is remembered is what the pass before remembered.
  */
 import { describe, expect, it } from "vitest";
@@ -27,9 +27,9 @@ import {
   OFF,
   outcomeOf,
   type Particulars,
+  reported,
   run,
   SECOND,
-  said,
   secretName,
   seen,
   sent,
@@ -140,7 +140,7 @@ describe("a rollout that fails under rollback OnFailure", () => {
 
   it("says afterwards that it runs, that it is not what is declared, and when that is tried again", () => {
     const { observation } = settled();
-    expect(said(observation)).toMatchObject({
+    expect(reported(observation)).toMatchObject({
       ready: "False",
       reason: "RolledBack",
       healthy: "True",
@@ -167,7 +167,7 @@ describe("a rollout that fails under rollback OnFailure", () => {
 });
 
 describe("where there is no going back", () => {
-  it("because nothing was ever healthy, the failure is told with that", () => {
+  it("because nothing was ever healthy, the failure is reported with that", () => {
     const decision = decideDeployment(rejected({ history: [sent(NEW, { specId: "s2", ageMs: MINUTE })] }));
     expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "ConfigurationRejected" });
     expect(messageOf(decision)).toContain("no healthy configuration to go back to");
@@ -189,7 +189,7 @@ describe("where there is no going back", () => {
     },
   );
 
-  it("because Paperspace has forgotten it, what is shown stays, and people are told", () => {
+  it("because Paperspace has forgotten it, what is shown stays, and that is reported", () => {
     const failed = rejected();
     const observation = later(failed, decideDeployment(failed), { specs: [stored("s2", NEW, "rejected")] });
     const decision = decideDeployment(observation);
@@ -209,13 +209,13 @@ describe("where there is no going back", () => {
     expect(chosen({ ...healthy, runs: seen([run(1)]) })).toBe("Done/Available");
   });
 
-  it("because its configuration cannot be read any more, the same is told", () => {
+  it("because its configuration cannot be read any more, the same is reported", () => {
     const failed = rejected();
     const specs = [{ ...stored("s1", GOOD), data: null }];
     expect(chosen(later(failed, decideDeployment(failed), { specs }))).toBe("Terminal/RollbackFailed");
   });
 
-  it("because spec.rollback is None, the failure is told and nothing is sent", () => {
+  it("because spec.rollback is None, the failure is reported and nothing is sent", () => {
     expect(chosen(rejected({ spec: NEW }))).toBe("Terminal/ConfigurationRejected");
     expect(chosen(late({ spec: NEW }))).toBe("Terminal/ProgressDeadlineExceeded");
   });
@@ -251,7 +251,7 @@ describe("a configuration that Paperspace takes and then shows none of", () => {
     });
   });
 
-  it("is only told under rollback None", () => {
+  it("is only reported under rollback None", () => {
     expect(chosen(invalid(NEW))).toBe("Terminal/ConfigurationRejected");
   });
 });
@@ -260,7 +260,7 @@ describe("a rollback that fails itself", () => {
   it.each([
     ["rejected", stored("s3", GOOD, "rejected"), 0],
     ["late", stored("s3", GOOD, "applied"), DEADLINE_MS],
-  ])("because it is %s is told with both reasons, and nothing more is sent", (_how, latest, laterMs) => {
+  ])("because it is %s is reported with both reasons, and nothing more is sent", (_how, latest, laterMs) => {
     const { observation } = goneBack();
     const decision = decideDeployment({ ...showing(observation, latest), now: NOW + laterMs });
     expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "RollbackFailed" });
@@ -337,12 +337,12 @@ describe("while rolled back", () => {
     });
   });
 
-  it("instances that fail are told like those of any other", () => {
+  it("instances that fail are reported like those of any other", () => {
     const { observation } = settled();
     expect(chosen({ ...observation, runs: seen([run(0)]) })).toBe("RequeueAfter/Degraded");
   });
 
-  it("a missing Secret is told, and what runs is left alone", () => {
+  it("a missing Secret is reported, and what runs is left alone", () => {
     const { observation } = settled();
     const desired = { state: "missing", reason: "SecretNotFound", message: "make it" } as const;
     const decision = decideDeployment({ ...observation, desired });

@@ -1,6 +1,5 @@
 /**
- * Views of a deployment for the tests of `decide`: one with which all is well, and the words in which they say what is
- * different. Times are told as ages.
+ * Observations of a deployment for the tests of `decide`: one with which all is well, and what differs from it. Times are given as ages.
  */
 
 import type { Deployment, Instance, Run, StoredSpec } from "../../../src/kinds/deployment/api.ts";
@@ -45,7 +44,7 @@ export const ATTEMPT = { name: RECORD.name, team: TEAM, uid: UID, time: toTime(N
 export const OURS = { state: "ours", record: RECORD, restore: false } as const;
 export const NONE = { state: "none" } as const;
 
-/** Configurations to tell apart: the one that was well, the one that is declared, one of somebody else. */
+/** Configurations to distinguish: the one that was well, the one that is declared, one of another actor. */
 export const GOOD: DeploymentSpec = { ...SPEC, image: "ghcr.io/acme/model:1" };
 export const NEW: DeploymentSpec = { ...SPEC, image: "ghcr.io/acme/model:2" };
 export const FOREIGN: DeploymentSpec = { ...SPEC, image: "ghcr.io/somebody/else:1" };
@@ -195,8 +194,8 @@ export function messageOf(decision: DeploymentDecision): string {
   return outcome && "message" in outcome ? outcome.message : "";
 }
 
-/** What the object says, once a pass is over. */
-export interface Said {
+/** What the object reports, once a pass is over. */
+export interface Reported {
   ready: string;
   reason: string;
   healthy: string;
@@ -205,12 +204,12 @@ export interface Said {
   message: string;
 }
 
-/** The conditions that come of a view, through decide and the status. Of a decision that rests and tells only. */
-export function said(observation: DeploymentObservation): Said {
+/** The conditions that come of a view, through decide and the status. Of a decision that takes no step and reports. */
+export function reported(observation: DeploymentObservation): Reported {
   const { step, memory } = decideDeployment(observation);
-  if (step.do !== "none") throw new Error(`${step.do} says nothing before it is done`);
+  if (step.do !== "none") throw new Error(`${step.do} reports nothing before it is done`);
   const { outcome } = step;
-  if (!("reason" in outcome)) throw new Error(`${outcome.kind} says nothing`);
+  if (!("reason" in outcome)) throw new Error(`${outcome.kind} reports nothing`);
   const object = {
     apiVersion: "paperspace.com/v1alpha1",
     kind: "PaperspaceDeployment",
