@@ -6,7 +6,7 @@ import type { Change } from "./change.ts";
 import { act, ageOfTime, type Decision, noStep, type Observation, withoutOperation } from "./decision.ts";
 import { absence, adoption, type DeleteStep, deletion } from "./existence.ts";
 import type { Step } from "./managed.ts";
-import { decideOwnership, type OwnershipStep, withoutAccount } from "./ownership.ts";
+import { decideOwnership, type OwnershipStep, withoutAccount, wrongTeam } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
 
 type MemoryOf<V extends Observation> = V["memory"];
@@ -22,8 +22,8 @@ export interface Phases<V extends Observation, S extends Step> {
   /** What must be ready before a create, or why a create would fail; undefined: it is sent. */
   beforeCreate?(observation: V): Decision<S, MemoryOf<V>> | undefined;
   /**
-   * What the object left in the cloud besides its resource, once that is certainly gone or never was: a step to remove
-   * it, and what is remembered where nothing is left. Not performed while the object is halted.
+   * What the object left in the cloud besides its resource, once that is certainly gone, never was, or stays as an
+   * orphan: a step to remove it, and what is remembered where nothing is left. Not performed while the object is halted.
    */
   leftovers?(
     observation: V,
@@ -84,8 +84,8 @@ function own<V extends Observation, S extends Step>(
 }
 
 /**
- * An object that owned nothing may still have leftovers. Without a valid key they block its release only until the
- * deletion is late.
+ * An object that owns nothing, or leaves it as an orphan, may still have leftovers. Without a valid key they block its
+ * release only until the deletion is late.
  */
 function release<V extends Observation, S extends Step>(
   observation: V,
@@ -93,11 +93,11 @@ function release<V extends Observation, S extends Step>(
   phases: Phases<V, S>,
 ): Decision<S, MemoryOf<V>> {
   const { memory, halted, recheckMs, deletedAt, now, limits } = observation;
-  const nothing = step.reason === REASON.NothingToDelete;
-  const decision = nothing ? phases.leftovers?.(observation, memory).decision : undefined;
+  const isOwn = step.reason !== REASON.IdentityConflict;
+  const decision = isOwn ? phases.leftovers?.(observation, memory).decision : undefined;
   if (!decision) return act(step, memory);
   if (halted) return noStep({ kind: "Terminal", ...halted, recheckMs }, memory);
-  const keyless = withoutAccount(observation);
+  const keyless = withoutAccount(observation) ?? wrongTeam(observation);
   if (!keyless) return decision;
   const isLate = deletedAt !== undefined && ageOfTime(deletedAt, now) >= limits.deleteMs;
   return act(isLate ? step : keyless, memory);

@@ -127,6 +127,12 @@ export function withoutAccount({ account, recheckMs }: OwnershipFacts): Ownershi
   return undefined;
 }
 
+/** The key is of another team than what the object owns. */
+export function wrongTeam(facts: OwnershipFacts): OwnershipStep | undefined {
+  const { identity, account } = facts;
+  return identity.state === "ours" ? foreignTeam(facts, identity.record.team, account) : undefined;
+}
+
 /** With another team's key the account looks empty; that must never count as "gone" (docs/design.md, Record). */
 function foreignTeam(facts: OwnershipFacts, team: string, account: AccountFact): OwnershipStep | undefined {
   if (account.state !== "valid" || account.team === team) return undefined;

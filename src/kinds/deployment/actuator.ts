@@ -19,7 +19,7 @@ import type {
   DeploymentTypes,
 } from "./observation.ts";
 import type { DeploymentObserver, DeploymentObserverOptions } from "./observer.ts";
-import { taken } from "./preparation.ts";
+import { taken } from "./prerequisites.ts";
 import { REASON } from "./reasons.ts";
 import { perform } from "./steps.ts";
 import type { PaperspaceDeployment } from "./types.ts";

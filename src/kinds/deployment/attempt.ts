@@ -13,7 +13,7 @@ import { LIST, resolveByName } from "../resolution.ts";
 import type { DeploymentApi, StoredSpec } from "./api.ts";
 import type { NameReservations } from "./name-reservations.ts";
 import type { DeploymentObservation, Desired } from "./observation.ts";
-import { taken } from "./preparation.ts";
+import { taken } from "./prerequisites.ts";
 import { firstSpecsIfAny, type ProjectCache } from "./project-cache.ts";
 import { originOf } from "./provenance.ts";
 import type { References } from "./references.ts";

@@ -1,21 +1,23 @@
 /**
- * What to do about one deployment: a pure function of what is wished, what is known and what was sent. It returns one
- * step; the ownership rules come first, then the life of a deployment (life.ts), and its end here.
+ * What to do about one deployment: a pure function of what is declared, what is observed and what was sent. Here are the
+ * phases that the generic decision walks through; those of a deployment that is there are in converge.ts.
  */
-
-import { decide, type Phases } from "../../reconcile/decide.ts";
-import { noStep, stalled, withoutOperation } from "../../reconcile/decision.ts";
-import { waiting } from "../../reconcile/outcome.ts";
-import { life } from "./life.ts";
+import { decide, type Phases, type Settled } from "../../reconcile/decide.ts";
+import { noStep, OBSERVE, stalled, withoutOperation } from "../../reconcile/decision.ts";
+import { deletion } from "../../reconcile/existence.ts";
+import { converge } from "./converge.ts";
+import { deploymentLeftovers, forgetDeployment, strayStep } from "./leftovers.ts";
 import {
-  act,
   type DeploymentDecision,
   type DeploymentMemory,
   type DeploymentObservation,
   type DeploymentStep,
+  FACT,
 } from "./observation.ts";
-import { occupied, preparation } from "./preparation.ts";
+import { toSend } from "./prerequisites.ts";
 import { REASON } from "./reasons.ts";
+
+type Present = Extract<DeploymentObservation["resource"], { state: "present" }>;
 
 export const deploymentPhases: Phases<DeploymentObservation, DeploymentStep> = {
   immutable({ spec }, { deployment: { projectId } }) {
@@ -23,14 +25,12 @@ export const deploymentPhases: Phases<DeploymentObservation, DeploymentStep> = {
     return elsewhere ? [{ field: "projectId", from: projectId, to: spec.projectId }] : [];
   },
   beforeCreate,
-  /** The next deployment of a living object uses them again, or removes them once it is healthy. */
-  leftovers(observation, memory) {
-    const decision = observation.deleting ? leftSecrets(observation, observation.memory) : undefined;
-    return { memory, ...(decision && { decision }) };
-  },
-  forgetResource: (memory) => ({ ...withoutOperation(memory), history: [] }),
-  settle: ({ memory }) => ({ memory }),
-  converge: (observation, { deployment }) => life(observation, deployment),
+  leftovers: deploymentLeftovers,
+  forgetResource: forgetDeployment,
+  missingFacts,
+  deleting: (observation) => strayStep(observation) ?? deletion<DeploymentMemory>(observation),
+  settle,
+  converge,
 };
 
 export function decideDeployment(observation: DeploymentObservation): DeploymentDecision {
@@ -39,25 +39,41 @@ export function decideDeployment(observation: DeploymentObservation): Deployment
 
 /** Seen to be free just before: an upsert by name would change whatever bears it (deployments.md section 2). */
 function beforeCreate(observation: DeploymentObservation): DeploymentDecision | undefined {
-  const { memory, desired, conflict, limits, recheckMs } = observation;
-  if (observation.blocked)
-    return stalled(memory, observation.blocked.reason, observation.blocked.message, recheckMs);
+  const { memory, desired, conflict, limits, recheckMs, blocked } = observation;
+  if (blocked) return stalled(memory, blocked.reason, blocked.message, recheckMs);
   if (desired.state === "unknown") return noStep(desired.readError ?? { kind: "Unknown" }, memory);
   if (desired.state === "missing") return stalled(memory, desired.reason, desired.message, recheckMs);
   if (conflict?.owns) {
     const message = `${conflict.key} has a deployment named "${observation.name}" in project ${observation.spec.projectId} already: choose another spec.name, or delete that object with deletionPolicy Orphan and adopt its deployment`;
     return stalled(memory, REASON.AlreadyExists, message, limits.slowMs);
   }
-  return occupied(observation, memory) ?? preparation(observation, desired, memory);
+  const prerequisites = toSend(observation, desired);
+  return prerequisites.state === "met" ? undefined : prerequisites.decision;
 }
 
-/** What was put into the project for this object goes with it. */
-function leftSecrets(
-  { memory, backingOff }: DeploymentObservation,
-  kept: DeploymentMemory,
-): DeploymentDecision | undefined {
-  const of = memory.secrets.find((name) => !backingOff[`dropSecret/${name}`]) ?? memory.secrets[0];
-  if (of === undefined) return undefined;
-  const telling = waiting(REASON.Deleting, `removed the project secret ${of}`);
-  return act({ do: "dropSecret", of, telling }, kept);
+/** Under dry-run: without former specs and runs there may be no plan. Names and secrets are assumed to be in favour. */
+function missingFacts(observation: DeploymentObservation): readonly string[] {
+  const { halted, resource } = observation;
+  if (halted?.reason !== REASON.DryRun || resource.state !== "present") return [];
+  const { step, memory, needs = [] } = unhalted(observation, resource);
+  if (step.do !== "none") return [];
+  const { outcome } = step;
+  const isLacking = outcome.kind === "Unknown" || outcome.kind === "Retry";
+  const rollsBack = outcome.kind === "RequeueAfter" && outcome.afterMs === 0;
+  const next = rollsBack ? unhalted({ ...observation, memory }, resource).needs : undefined;
+  return (isLacking ? needs : (next ?? [])).filter((fact) => fact === FACT.specs || fact === FACT.runs);
+}
+
+function unhalted(observation: DeploymentObservation, resource: Present): DeploymentDecision {
+  const settled = settle(observation);
+  if ("decision" in settled) return settled.decision;
+  return converge({ ...observation, memory: settled.memory }, resource);
+}
+
+/** A stray is deleted; of all that may be in flight, only instances that are observed outlive that. */
+function settle(observation: DeploymentObservation): Settled<DeploymentDecision, DeploymentMemory> {
+  const { memory } = observation;
+  const decision = strayStep(observation);
+  if (decision) return { decision };
+  return { memory: memory.operation?.intent === OBSERVE ? memory : withoutOperation(memory) };
 }

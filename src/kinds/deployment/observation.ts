@@ -1,5 +1,5 @@
 /**
- * The terms in which a deployment is decided about: what is known (the view), what is remembered, and what can be done
+ * The types that the decision about a deployment works with: what is observed, what is remembered, and what can be done
  * (the steps). No behaviour lives here.
  */
 import type { Change } from "../../reconcile/change.ts";
@@ -27,7 +27,7 @@ export interface Target {
 
 /** The spec's configuration, with all that it refers to. */
 export type Desired =
-  /** Not looked up yet. */
+  /** Not read yet. */
   | { state: "unknown"; readError?: ReadError }
   | { state: "missing"; reason: string; message: string }
   | ({ state: "known" } & Target);
@@ -49,15 +49,15 @@ export interface DeploymentLimits {
   /** How long an older spec may be read after an upsert until that counts as lost. */
   resendMs: number;
   slowMs: number;
-  /** How often to look while something is under way, at least. */
+  /** How often to read while something is under way, at least. */
   lookMs: number;
   absenceGraceMs: number;
   deleteMs: number;
-  /** How old the look may be on which a create rests. */
+  /** How old the list may be on which a create rests. */
   freshMs: number;
 }
 
-/** Names of what can be looked up. */
+/** Names of the facts that can be fetched. */
 export const FACT = {
   runs: "runs",
   /** The specs that Paperspace keeps. */
@@ -70,18 +70,18 @@ export const FACT = {
 export interface DeploymentObservation extends Observation<DeploymentMemory, { deployment: Deployment }> {
   spec: DeploymentSpec;
   generation: number;
-  /** How people name the object on the command line: "psd/name -n namespace". */
+  /** How users name the object on the command line: "psd/name -n namespace". */
   reference: string;
   uid: string;
   /** The name in Paperspace that is declared. */
   name: string;
   desired: Desired;
-  /** Active runs, newest first. `isNewer`: looked at after the deployment was first seen to be as it is. */
+  /** Active runs, newest first. `isNewer`: read after the deployment was first observed as it is. */
   runs?: { list: readonly Run[]; ageMs: number; isNewer?: boolean };
   specs?: readonly StoredSpec[];
   /** Names of the secrets that the project has. */
   projectSecrets?: readonly string[];
-  /** They have not been looked at for so long that it is time to see whether they are all still there. */
+  /** They were not read for so long that it is time to check whether they are all still there. */
   secretsDue?: boolean;
   /** Ids of the deployments of the declared name. */
   siblings?: { ids: readonly string[]; ageMs: number };
@@ -89,7 +89,7 @@ export interface DeploymentObservation extends Observation<DeploymentMemory, { d
   conflict?: { key: string; owns: boolean };
   /** Only the user can mend why nothing can be seen. */
   blocked?: { reason: string; message: string };
-  /** By the name of the ask: why the last look failed. */
+  /** By the name of the fact: why the last read failed. */
   readErrors: Readonly<Record<string, ReadError>>;
   limits: DeploymentLimits;
 }
@@ -112,10 +112,12 @@ export type DeploymentStep = Step &
   (
     | Deploy
     | { do: "delete"; deadline?: string }
+    /** `of`: id of a deployment that an upsert made by mistake; `mark`: hash of its first configuration. */
+    | { do: "deleteStray"; of: string; mark: string }
     /** `of`: name of the project secret. */
     | { do: "putSecret"; of: string }
-    /** `telling`: what is to be told when it is done. */
-    | { do: "dropSecret"; of: string; telling: ReportedOutcome }
+    /** `report`: what the status reports once it is done. */
+    | { do: "dropSecret"; of: string; report: ReportedOutcome }
     /** Nothing is to be done for these requests; `note` says why. */
     | { do: "handle"; requests: Requests; note: string }
   );

@@ -114,6 +114,27 @@ describe("planOf", () => {
     expect(plan({ ...CHANGED, desired: missing })).toEqual([]);
   });
 
+  it("plans nothing that would only be waited for, or that would stall", () => {
+    const history = [sent(NEW, { replaces: "s1", ageMs: 0 }), ...SENT_GOOD];
+    expect(plan({ ...CHANGED, history })).toEqual([]);
+    const taken = { siblings: { ids: ["d9"], ageMs: 0 } };
+    expect(planOf(beginning(taken))).toEqual([]);
+    expect(plan({ ...taken, name: "api", deployment: { name: "web" }, latest: stored("s1", GOOD) })).toEqual(
+      [],
+    );
+    const blocked = { reason: REASON.ProjectNotFound, message: "no such project" };
+    expect(planOf(beginning({ blocked }))).toEqual([]);
+    const operation = { intent: "Delete", requestedAt: ago(MINUTE), deadline: ago(-MINUTE) };
+    expect(plan({ deleting: true, memory: { operation } })).toEqual([]);
+    expect(plan({ ...CHANGED, account: { state: "invalid", message: "no key" } })).toEqual([]);
+  });
+
+  it("plans an upsert where what is stored cannot be read, though it cannot tell what that would change", () => {
+    const latest = { ...stored("x", GOOD), data: { apiVersion: "v7" } };
+    expect(chosen(situation({ latest }))).toBe("deploy");
+    expect(plan({ latest })).toEqual([{ action: "Deploy" }]);
+  });
+
   it("shows what an adoption would change before it is done: that is what dry-run is for", () => {
     const identity = { state: "adopt", id: "d1" } as const;
     expect(plan({ ...CHANGED, identity, history: [] })).toMatchObject([{ action: "Deploy", field: "image" }]);
@@ -135,13 +156,41 @@ describe("planOf after going back to the last healthy configuration", () => {
     expect(plan(back)).toEqual([]);
   });
 
-  it("plans again once the spec is another, going back is not wished any more, or somebody has edited it", () => {
+  it("plans again once the spec is another, or no roll back is asked for any more", () => {
     expect(plan({ ...back, spec: { ...FOREIGN, rollback: "OnFailure" } })).toHaveLength(1);
     expect(plan({ ...back, spec: NEW })).toHaveLength(1);
-    expect(plan({ ...back, latest: stored("x", FOREIGN) })).toHaveLength(1);
     expect(plan({ ...back, memory: {} })).toHaveLength(1);
-    const renamed = plan({ ...back, name: "new", deployment: { name: "web" }, latest: stored("s3", GOOD) });
-    expect(renamed.map(({ field }) => field)).toContain("name");
+  });
+
+  it("puts the healthy one back where that was edited or the name is another, once it is known what that was", () => {
+    const edited: Particulars = { ...back, latest: stored("x", FOREIGN) };
+    expect(plan(edited)).toEqual([]);
+    const specs = [stored("s1", GOOD)];
+    expect(plan({ ...edited, specs })).toEqual([
+      {
+        action: "Deploy",
+        field: "image",
+        from: JSON.stringify(FOREIGN.image),
+        to: JSON.stringify(GOOD.image),
+      },
+    ]);
+    const name = { ...back, name: "new", deployment: { name: "web" }, latest: stored("s3", GOOD), specs };
+    expect(plan(name)).toEqual([{ action: "Deploy", field: "name", from: '"web"', to: '"new"' }]);
+  });
+
+  it("is planned as soon as a rollout has failed, and only then", () => {
+    const failed = {
+      ...back,
+      latest: stored("s2", NEW, "rejected"),
+      specs: [stored("s1", GOOD)],
+      memory: {},
+    };
+    const history = [
+      sent(NEW, { specId: "s2", replaces: "s1" }),
+      sent(GOOD, { specId: "s1", outcome: "Healthy" }),
+    ];
+    expect(plan({ ...failed, history })).toMatchObject([{ action: "Deploy", field: "image" }]);
+    expect(plan({ ...failed, history, spec: NEW })).toEqual([]);
   });
 
   it("still says that the spec is not what runs: that is no plan, but true", () => {

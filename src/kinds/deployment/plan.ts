@@ -1,58 +1,101 @@
 /**
- * What would be done if the object were not under dry-run, all of it at once, for people to read. Pure; the order in
- * which it would be done is the decision's business.
+ * What would be done if the object were not under dry-run, and in what the deployment differs from the spec, for users.
+ * The plan is the cloud write that the decision itself comes to, so it cannot promise another one. Pure.
  */
 import type { Change } from "../../reconcile/change.ts";
-import { planned } from "../../reconcile/plan.ts";
+import { withoutOperation } from "../../reconcile/decision.ts";
+import { idOf } from "../../reconcile/identity.ts";
+import type { Outcome } from "../../reconcile/outcome.ts";
+import type { Deployment } from "./api.ts";
 import { differences, leavesOf, shown } from "./compare.ts";
-import type { DeploymentObservation } from "./observation.ts";
-import { filledIn } from "./rollout.ts";
+import { courseOf } from "./converge.ts";
+import { decideDeployment } from "./decide.ts";
+import { type DeploymentDecision, type DeploymentObservation, FACT, type Target } from "./observation.ts";
+import { filledIn } from "./relation.ts";
 import { readConfig } from "./stored-config.ts";
 import type { DeploymentStatus } from "./types.ts";
 
 export type Plan = NonNullable<DeploymentStatus["plan"]>;
 
-/** Empty: nothing would be done. */
+/**
+ * Empty: nothing would be done. What is waited for is not in it, nor are project secrets, requests and strays. Facts that
+ * are missing are taken to be in favour: the name is free, the secrets can be stored, what is to be deleted is there.
+ */
 export function planOf(observation: DeploymentObservation): Plan {
-  return planned(
-    observation,
-    { action: "Delete" },
-    () => creation(observation),
-    () => (wentBack(observation) ? [] : entries("Deploy", driftOf(observation))),
-  );
+  const { halted: _halt, readError: _stale, ...facts } = observation;
+  return planAhead({ ...facts, requests: {}, readErrors: {} });
+}
+
+function planAhead(observation: DeploymentObservation): Plan {
+  const { step, memory, needs = [] } = decideDeployment(observation);
+  if (step.do === "create") return creation(observation);
+  if (step.do === "deploy") return upsert(visibleChanges(step.deployment, step.target, step.changes));
+  if (step.do === "delete") return [{ action: "Delete" }];
+  const next = after(step, { ...observation, memory }, needs);
+  return next ? planAhead(next) : [];
+}
+
+/** What is observed once such a step is done, or a missing fact is in favour; undefined where nothing more would be done. */
+function after(
+  step: DeploymentDecision["step"],
+  observation: DeploymentObservation,
+  needs: readonly string[],
+): DeploymentObservation | undefined {
+  const { attempt: _attempt, resolution: _resolution, ...resolved } = observation;
+  const { identity, uid, account, memory, projectSecrets = [] } = observation;
+  switch (step.do) {
+    case "addFinalizer":
+      return { ...observation, finalizer: true };
+    case "restoreRecord":
+      return identity.state === "ours"
+        ? { ...observation, identity: { ...identity, restore: false } }
+        : undefined;
+    case "closeAttempt":
+      return resolved;
+    case "recordOwnership": {
+      const team = account.state === "valid" ? account.team : "";
+      const record = { id: step.id, team, name: "", uid };
+      return { ...resolved, identity: { state: "ours", record, restore: false } };
+    }
+    case "disown":
+      return { ...observation, identity: { state: "none" }, resource: { state: "unknown" } };
+    case "putSecret":
+      return { ...observation, projectSecrets: [...projectSecrets, step.of] };
+    case "deleteStray":
+      return { ...observation, memory: withoutOperation(memory) };
+    case "none":
+      return favoured(step.outcome, observation, needs);
+    default:
+      return undefined;
+  }
+}
+
+function favoured(
+  outcome: Outcome,
+  observation: DeploymentObservation,
+  needs: readonly string[],
+): DeploymentObservation | undefined {
+  const { desired, name, spec, deleting, identity, resource } = observation;
+  // A roll back begins at once; what else is waited for is no plan.
+  if (outcome.kind === "RequeueAfter" && outcome.afterMs === 0) return observation;
+  if (outcome.kind !== "Unknown") return undefined;
+  if (needs.includes(FACT.siblings)) return { ...observation, siblings: { ids: [], ageMs: 0 } };
+  if (needs.includes(FACT.projectSecrets) && desired.state === "known")
+    return { ...observation, projectSecrets: desired.secrets };
+  const id = idOf(identity);
+  if (!deleting || resource.state !== "unknown" || id === undefined) return undefined;
+  const deployment = { id, name, projectId: spec.projectId, latestSpec: null };
+  return { ...observation, resource: { state: "present", deployment } };
 }
 
 function creation({ desired }: DeploymentObservation): Plan {
   if (desired.state !== "known") return [];
-  const all = [...desired.leaves].map(([field, to]) => ({ field, from: undefined, to }));
-  return [{ action: "Create" }, ...entries("Create", all)];
+  return [{ action: "Create" }, ...entries("Create", everything(desired))];
 }
 
-/** The last healthy configuration runs instead, and that stays so until the spec changes. */
-function wentBack({ memory, spec, desired, resource, name }: DeploymentObservation): boolean {
-  const { rolledBack, history } = memory;
-  const [head] = history;
-  return (
-    resource.state === "present" &&
-    desired.state === "known" &&
-    rolledBack?.hash === desired.hash &&
-    spec.rollback === "OnFailure" &&
-    head?.rollback === true &&
-    head.specId === resource.deployment.latestSpec?.id &&
-    resource.deployment.name === name
-  );
-}
-
-/** All that can be seen to differ from the spec. */
-export function driftOf({ resource, desired, memory, name }: DeploymentObservation): Change[] {
-  if (resource.state !== "present" || desired.state !== "known") return [];
-  const { latestSpec, name: actual } = resource.deployment;
-  const stored = readConfig(latestSpec?.data);
-  const renamed = actual === name ? [] : [{ field: "name", from: actual, to: name }];
-  if (!latestSpec) return [...desired.leaves].map(([field, to]) => ({ field, from: undefined, to }));
-  if (!stored) return renamed;
-  const changes = differences(desired.leaves, leavesOf(stored), filledIn(memory.history, latestSpec));
-  return changes.some(({ field }) => field === "name") ? changes : [...renamed, ...changes];
+/** An upsert without a visible change is one all the same. */
+function upsert(changes: readonly Change[]): Plan {
+  return changes.length > 0 ? entries("Deploy", changes) : [{ action: "Deploy" }];
 }
 
 function entries(action: string, changes: readonly Change[]): Plan {
@@ -62,4 +105,40 @@ function entries(action: string, changes: readonly Change[]): Plan {
     ...(from !== undefined && { from: JSON.stringify(from) }),
     ...(to !== undefined && { to: JSON.stringify(to) }),
   }));
+}
+
+/** All that can be seen to differ from the spec, by what the phases of the pass found. */
+export function driftOf(observation: DeploymentObservation): Change[] {
+  const { resource, desired, memory } = observation;
+  if (resource.state !== "present" || desired.state !== "known") return [];
+  const { deployment } = resource;
+  const { choice, relation } = courseOf(observation, deployment);
+  if (choice?.target === desired) {
+    if (relation?.kind === "ours" || relation?.kind === "same") return [];
+    if (relation?.kind === "other") return visibleChanges(deployment, desired, relation.changes);
+  }
+  // Another one is to run, or what was sent does not show yet.
+  const { latestSpec } = deployment;
+  const stored = readConfig(latestSpec?.data);
+  const changes =
+    latestSpec && stored
+      ? differences(desired.leaves, leavesOf(stored), filledIn(memory.history, latestSpec))
+      : [];
+  return visibleChanges(deployment, desired, changes);
+}
+
+/** With the name, which a configuration may not hold, and with everything where nothing is stored. */
+function visibleChanges(
+  { latestSpec, name: from }: Deployment,
+  target: Target,
+  changes: readonly Change[],
+): Change[] {
+  if (!latestSpec) return everything(target);
+  const to = target.config.name;
+  if (from === to || changes.some(({ field }) => field === "name")) return [...changes];
+  return [{ field: "name", from, to }, ...changes];
+}
+
+function everything({ leaves }: Target): Change[] {
+  return [...leaves].map(([field, to]) => ({ field, from: undefined, to }));
 }

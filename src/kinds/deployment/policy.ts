@@ -1,9 +1,8 @@
 /** The pure part of the deployment's contract: its phases, what a create leads to, its status and Events. */
 import type { Policy } from "../../reconcile/kind.ts";
 import { deploymentPhases } from "./decide.ts";
-import { origin } from "./life.ts";
 import type { DeploymentTypes } from "./observation.ts";
-import { pushed } from "./rollout.ts";
+import { gitOriginOf, pushed } from "./rollout.ts";
 import { deploymentEventNotes, deploymentStatus } from "./status.ts";
 import { entryOf } from "./steps.ts";
 
@@ -17,7 +16,7 @@ export const deploymentPolicy: Policy<DeploymentTypes> = {
   expectCreate({ memory, desired, spec }, { object }, attempt) {
     if (desired.state !== "known") throw new Error("a create needs its configuration");
     const entry = entryOf(
-      { target: desired, rollback: false, ...origin(spec) },
+      { target: desired, rollback: false, ...gitOriginOf(spec) },
       object.metadata.generation ?? 0,
       Date.parse(attempt.time),
     );

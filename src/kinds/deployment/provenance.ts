@@ -47,3 +47,9 @@ function senderOf({ data }: StoredSpec, { mark, secrets = [] }: Attempted, desir
   const sent = desired.leaves;
   return differences(sent, leaves, additions(sent, leaves)).length === 0 ? "ours" : "foreign";
 }
+
+/** Hash of a spec's configuration as it is stored; undefined where that cannot be read. */
+export function storedHash({ data }: StoredSpec): string | undefined {
+  const stored = readConfig(data);
+  return stored && hashOf(leavesOf(stored));
+}

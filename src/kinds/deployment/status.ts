@@ -1,5 +1,5 @@
 /**
- * What the object says about its deployment: the status and its conditions, from what is known. Pure: equal knowledge
+ * What the object reports about its deployment: the status and its conditions. Pure: an equal observation
  * gives an equal status, so that an idle deployment costs no write.
  */
 import type { DesiredCondition } from "../../reconcile/conditions.ts";
@@ -167,7 +167,7 @@ function healthyClaim(
   }
 }
 
-/** What a change of status is worth telling beyond its conditions: each instance that comes to grief, once. */
+/** Events beyond the change of conditions: one for each instance that fails. */
 export function deploymentEventNotes(before: DeploymentStatus, after: DeploymentStatus): EventNote[] {
   const known = new Map(before.instances?.map((one) => [one.id, one.state]));
   return (after.instances ?? [])

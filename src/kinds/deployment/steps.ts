@@ -1,27 +1,27 @@
 /**
  * Does what decide chose: one cloud write each. What an upsert sends is in status before it goes out, so that whatever
- * dies, its spec is known for ours when it shows up.
+ * dies, its spec is recognized as ours when it shows.
  */
 import { toTime } from "../../kube/objects.ts";
 import { PaperspaceError, type PaperspaceErrorCode } from "../../paperspace/errors.ts";
 import { describe } from "../../reconcile/change.ts";
+import { isLate, withoutOperation } from "../../reconcile/decision.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
 import { deleting } from "../../reconcile/existence.ts";
-import type { Gate } from "../../reconcile/gate.ts";
 import type { PerformContext, Performed } from "../../reconcile/kind.ts";
-import { type Outcome, waiting } from "../../reconcile/outcome.ts";
+import { waiting } from "../../reconcile/outcome.ts";
 import type { Inventory } from "../inventory.ts";
 import type { Lookup } from "../lookup.ts";
 import type { Deployment, DeploymentApi } from "./api.ts";
 import { shown } from "./compare.ts";
 import { headersOf } from "./config.ts";
-import { used } from "./life.ts";
+import { strayNoted } from "./leftovers.ts";
 import type { Deploy, DeploymentMemory, DeploymentStep, DeploymentTypes, Target } from "./observation.ts";
 import { firstSpecsIfAny } from "./project-cache.ts";
-import { originOf } from "./provenance.ts";
+import { originOf, storedHash } from "./provenance.ts";
 import { REASON } from "./reasons.ts";
 import type { References } from "./references.ts";
-import { pushed } from "./rollout.ts";
+import { pushed, secretsUsed } from "./rollout.ts";
 import type { PaperspaceDeployment, Rollout } from "./types.ts";
 
 export interface DeploymentStepOptions {
@@ -51,6 +51,8 @@ export async function perform(
       return deploy(step, memory, tools, parts);
     case "delete":
       return remove(step, memory, tools, parts);
+    case "deleteStray":
+      return deleteStray(step, memory, tools, parts);
     case "putSecret":
       return putSecret(step, memory, tools, parts);
     case "dropSecret":
@@ -74,7 +76,7 @@ export function entryOf(
     ...(replaces !== undefined && { replaces }),
     ...(rollback && { rollback }),
     ...(git && { git }),
-    ...used(target.secrets),
+    ...secretsUsed(target.secrets),
   };
 }
 
@@ -82,15 +84,16 @@ async function deploy(
   step: Deploy,
   memory: DeploymentMemory,
   { gate, persistIntent }: DeploymentTools,
-  { id, object, api, inventory, now }: DeploymentStepOptions,
+  parts: DeploymentStepOptions,
 ): Done {
+  const { id, object, api, inventory, now } = parts;
   if (id === undefined) throw new Error("an upsert of what is there needs its id");
   const { target, changes, deployment } = step;
-  const said = describe(shown(changes));
+  const summary = describe(shown(changes));
   const [before] = memory.history;
   const entry = entryOf(step, object.metadata.generation ?? 0, now());
   const sent: DeploymentMemory = { ...memory, history: pushed(memory.history, entry) };
-  const outcome = waiting(REASON.Deploying, `the configuration is being sent: ${said}`);
+  const outcome = waiting(REASON.Deploying, `the configuration is being sent: ${summary}`);
   if (!(await isThere(id, api))) {
     inventory.refresh(id);
     const message = "the API does not know the deployment just now, so that nothing is sent to it";
@@ -101,18 +104,18 @@ async function deploy(
   const { body: answer, answeredAt } = await api.upsert(body, { gate, headers: headersOf(step.git) });
   if (answer.deploymentId !== id) {
     inventory.refresh(id);
-    return { outcome: await strayed(answer.deploymentId, target, api, gate), memory };
+    return strayed(answer.deploymentId, target, memory, parts);
   }
   // The answer names only the id: what was seen before it is old from now on.
   inventory.set(id, deployment, answeredAt);
   const events: EventNote[] = [];
   const isRenamed = entry.generation !== before?.generation && changes.every(({ field }) => field === "name");
-  // The same configuration as before, and no new name for it: somebody else has changed it.
+  // The same configuration as before, and no new name for it: another actor has changed it.
   if (before?.specId !== undefined && before.hash === target.hash && !isRenamed)
     events.push({
       type: "Normal",
       reason: REASON.DriftCorrected,
-      note: `put back what was changed: ${said}`,
+      note: `put back what was changed: ${summary}`,
     });
   // It may have waited for its turn, or for the answer: how long the one before it may still be read counts from now.
   const [head = entry, ...older] = sent.history;
@@ -120,7 +123,7 @@ async function deploy(
   return { outcome, memory: answered, events };
 }
 
-/** Looked at right before: what is long since gone may be made anew by an upsert (deployments.md section 2). */
+/** Read right before: what is long since gone may be made anew by an upsert (deployments.md section 2). */
 async function isThere(id: string, api: DeploymentApi): Promise<boolean> {
   try {
     await api.get(id);
@@ -133,21 +136,76 @@ async function isThere(id: string, api: DeploymentApi): Promise<boolean> {
 
 /**
  * What an upsert does whose deployment is gone is not documented (deployments.md section 2): it may go by the name then.
- * What it made is unmade, since nobody would know of it.
+ * What it made is noted before anything else is done, so that a later pass deletes it, whatever dies until then.
  */
-async function strayed(id: string, target: Target, api: DeploymentApi, gate: Gate): Promise<Outcome> {
+async function strayed(
+  id: string,
+  target: Target,
+  memory: DeploymentMemory,
+  { api, now, deleteMs }: DeploymentStepOptions,
+): Done {
   const specs = await firstSpecsIfAny(api, id);
-  const isMade = originOf(specs, { mark: target.hash }, { state: "known", ...target }) === "ours";
-  if (isMade) await api.delete(id, { gate });
-  const what = isMade
-    ? "made another one, which is deleted again"
-    : `sent it to ${id}, which has that name now`;
+  const origin = originOf(specs, { mark: target.hash }, { state: "known", ...target });
+  // As it is stored: then it is recognized even when the spec has changed.
+  const mark = (origin === "ours" && specs[0] && storedHash(specs[0])) || target.hash;
+  const noted = { ...memory, operation: strayNoted(id, mark, now(), deleteMs) };
+  const what = {
+    ours: "made another one, which is deleted again",
+    foreign: `sent it to ${id}, which has that name now`,
+    unknown: `answered with ${id}, whose first configuration cannot be read just now`,
+  }[origin];
   const message = `the API does not know the deployment any more, and ${what}`;
-  return { kind: "Retry", reason: REASON.AbsenceUnconfirmed, message, atLeastMs: STRAYED_MS };
+  return {
+    outcome: { kind: "Retry", reason: REASON.AbsenceUnconfirmed, message, atLeastMs: STRAYED_MS },
+    memory: origin === "foreign" ? memory : noted,
+  };
 }
 
 /** The deployment that is gone is not shown any more soon. */
 const STRAYED_MS = 30_000;
+
+/**
+ * Deleted only where its one configuration is the one that was sent: a second one is another actor's, and it stays. What
+ * cannot be read or deleted is given up at the operation's deadline, so that it does not keep the object for ever.
+ */
+async function deleteStray(
+  { of: id, mark }: Step<"deleteStray">,
+  memory: DeploymentMemory,
+  { gate }: DeploymentTools,
+  { api, now }: DeploymentStepOptions,
+): Done {
+  const forgotten = withoutOperation(memory);
+  const given = memory.operation && isLate(memory.operation, now()) ? forgotten : undefined;
+  const stays = (why: string): Performed<DeploymentTypes> => {
+    const message = `the API made deployment ${id} in place of the one that is gone, and it stays: ${why}`;
+    const outcome = { kind: "Retry", reason: REASON.Declined, message } as const;
+    if (!given) return { outcome, memory };
+    return {
+      outcome: waiting(REASON.AbsenceUnconfirmed, message),
+      memory: given,
+      events: [{ type: "Warning", reason: REASON.Declined, note: message }],
+    };
+  };
+  const specs = await firstSpecsIfAny(api, id);
+  const origin = specs.length > 1 ? "foreign" : originOf(specs, { mark }, { state: "unknown" });
+  if (origin === "unknown") return stays("its first configuration cannot be read");
+  const what =
+    origin === "ours"
+      ? "another one, which was made in its place, is deleted again"
+      : `${id} has its name now`;
+  const outcome = waiting(
+    REASON.AbsenceUnconfirmed,
+    `the API does not know the deployment any more; ${what}`,
+  );
+  try {
+    if (origin === "ours") await api.delete(id, { gate });
+  } catch (error) {
+    if (!(error instanceof PaperspaceError)) throw error;
+    if (REFUSALS.has(error.code)) return stays(error.message);
+    if (error.code !== "PS_NOT_FOUND") throw error;
+  }
+  return { outcome, memory: forgotten };
+}
 
 async function remove(
   step: Step<"delete">,
@@ -182,7 +240,7 @@ async function putSecret(
     if (known) projectSecrets.set(projectId, [...known.filter((other) => other !== name), name], answeredAt);
   } catch (error) {
     projectSecrets.invalidate(projectId);
-    // Its name holds the hash of its value: one that is there already is the right one, and the next look shows it.
+    // Its name holds the hash of its value: one that is there already is the right one, and the next read shows it.
     if (!(error instanceof PaperspaceError) || error.code !== "PS_CONFLICT") throw error;
     return { outcome: { kind: "Retry", reason: REASON.Declined, message: error.message }, memory: noted };
   }
@@ -193,14 +251,14 @@ async function putSecret(
 const REFUSALS: ReadonlySet<PaperspaceErrorCode> = new Set(["PS_CONFLICT", "PS_REFUSED", "PS_FORBIDDEN"]);
 
 async function dropSecret(
-  { of: name, telling }: Step<"dropSecret">,
+  { of: name, report }: Step<"dropSecret">,
   memory: DeploymentMemory,
   { gate }: DeploymentTools,
   { object, api, projectSecrets, now, deleteMs }: DeploymentStepOptions,
 ): Done {
   const { projectId } = object.spec;
   const secrets = memory.secrets.filter((other) => other !== name);
-  const dropped = { outcome: telling, memory: { ...memory, secrets } };
+  const dropped = { outcome: report, memory: { ...memory, secrets } };
   projectSecrets.invalidate(projectId);
   try {
     await api.removeSecret(projectId, name, { gate });
@@ -209,7 +267,7 @@ async function dropSecret(
     const { code, message } = error;
     const { deletionTimestamp } = object.metadata;
     // Somebody else's deployment may have come to need it. What is left over is no flaw of this one.
-    if (code === "PS_CONFLICT" && !deletionTimestamp) return { outcome: telling, memory, refused: true };
+    if (code === "PS_CONFLICT" && !deletionTimestamp) return { outcome: report, memory, refused: true };
     const note = `the project secret ${name} stays: ${message}`;
     // What cannot be removed must not keep the object for ever.
     if (REFUSALS.has(code) && now() - Date.parse(deletionTimestamp ?? "") >= deleteMs)

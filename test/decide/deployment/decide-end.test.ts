@@ -213,7 +213,7 @@ describe("project secrets", () => {
     const observation = situation({ spec, history, memory: { secrets: ["k8s_old", TOKEN] } });
     const { step } = decideDeployment(observation);
     expect(step).toMatchObject({ do: "dropSecret", of: "k8s_old" });
-    expect(step).toMatchObject({ telling: { kind: "Done", reason: "Available" } });
+    expect(step).toMatchObject({ report: { kind: "Done", reason: "Available" } });
   });
 
   it("of former configurations are kept: going back needs them", () => {

@@ -11,7 +11,7 @@ import {
   targetOf,
 } from "../../../test/decide/deployment/situations.ts";
 import type { StoredSpec } from "./api.ts";
-import { relate } from "./rollout.ts";
+import { relate } from "./relation.ts";
 import type { DeploymentSpec, Rollout } from "./types.ts";
 
 /** Times in the status are of whole seconds. */

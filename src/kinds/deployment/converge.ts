@@ -1,0 +1,131 @@
+/**
+ * The straight pass over a deployment that is there and at rest: target, relation, health, prerequisites, then at most
+ * one step. Each phase is a file of its own and returns a value; the plan and `Synced` are made of the same values. Pure.
+ */
+import { stalled } from "../../reconcile/decision.ts";
+import type { Deployment } from "./api.ts";
+import { type Health, healthOf } from "./health.ts";
+import { unusedSecret } from "./leftovers.ts";
+import { act, type Deploy, type DeploymentDecision, type DeploymentObservation } from "./observation.ts";
+import { type Prerequisites, toRun, toSend } from "./prerequisites.ts";
+import { REASON } from "./reasons.ts";
+import { type RelationResult, relationTo } from "./relation.ts";
+import { gitOriginOf } from "./rollout.ts";
+import { type ChosenTarget, chooseTarget, type RolledBack, sentAs } from "./target.ts";
+
+/** What the phases found, and what is decided by it. A phase is absent where an earlier one ended the pass. */
+export interface Course {
+  choice?: ChosenTarget;
+  relation?: RelationResult;
+  health?: Health;
+  /** The upsert to send once its prerequisites are met. */
+  deploy?: Deploy;
+  prerequisites?: Prerequisites;
+  decision: DeploymentDecision;
+}
+
+export function converge(
+  observation: DeploymentObservation,
+  { deployment }: { deployment: Deployment },
+): DeploymentDecision {
+  const { requests, memory } = observation;
+  if (requests.restart === undefined && requests.start === undefined)
+    return courseOf(observation, deployment).decision;
+  const note = "a deployment is not started or restarted by annotation";
+  return act({ do: "handle", requests, note }, memory);
+}
+
+export function courseOf(observation: DeploymentObservation, deployment: Deployment): Course {
+  const choice = chooseTarget(observation, deployment);
+  if (choice.state === "unknown") return { decision: choice.decision };
+  const course = towards(choice, withMemory(observation, choice), deployment);
+  return choice.lost ? unlessDone(course, choice.lost, observation) : course;
+}
+
+/** Each phase works on the memory that the one before it returned. */
+function towards(choice: ChosenTarget, chosen: DeploymentObservation, deployment: Deployment): Course {
+  const relation = relationTo(choice, chosen, deployment);
+  switch (relation.kind) {
+    case "unknown":
+      return { choice, relation, decision: relation.decision };
+    case "other":
+      return sending({ choice, relation }, chosen, deployment, relation.changes);
+    default: {
+      const related = withMemory(chosen, relation);
+      const health = healthOf(choice, relation, related);
+      return health.state === "resend"
+        ? sending({ choice, relation, health }, withMemory(related, health), deployment, [])
+        : staying({ choice, relation, health }, related);
+    }
+  }
+}
+
+/** Something is to be sent. */
+function sending(
+  phases: { choice: ChosenTarget; relation: RelationResult; health?: Health },
+  observation: DeploymentObservation,
+  deployment: Deployment,
+  changes: Deploy["changes"],
+): Course {
+  const { target } = phases.choice;
+  const { memory, spec } = observation;
+  const { rolledBack, history } = memory;
+  const replaces = deployment.latestSpec?.id;
+  // What is rolled back to bears the origin that it had.
+  const from = rolledBack ? sentAs(history, rolledBack.to) : gitOriginOf(spec);
+  const deploy: Deploy = {
+    do: "deploy",
+    of: target.hash,
+    target,
+    changes,
+    deployment,
+    rollback: rolledBack !== undefined,
+    ...(from?.git && { git: from.git }),
+    ...(replaces !== undefined && { replaces }),
+  };
+  const prerequisites = toSend(observation, target, deployment);
+  const decision = prerequisites.state === "met" ? act(deploy, memory) : prerequisites.decision;
+  return { ...phases, deploy, prerequisites, decision };
+}
+
+/** What is shown is ours, and nothing is to be sent. */
+function staying(
+  phases: { choice: ChosenTarget; relation: RelationResult; health: Exclude<Health, { state: "resend" }> },
+  observation: DeploymentObservation,
+): Course {
+  const { choice, relation, health } = phases;
+  const prerequisites = toRun(observation, choice, relation);
+  if (prerequisites.state !== "met") return { ...phases, prerequisites, decision: prerequisites.decision };
+  const { needs = [] } = prerequisites;
+  const reported = health.state === "healthy" ? concluding(health, choice, observation) : health.decision;
+  const decision =
+    needs.length > 0 ? { ...reported, needs: [...(reported.needs ?? []), ...needs] } : reported;
+  return { ...phases, prerequisites, decision };
+}
+
+/** A project secret that nothing needs any more is dropped first. */
+function concluding(
+  { outcome, memory }: Extract<Health, { state: "healthy" }>,
+  { desired }: ChosenTarget,
+  observation: DeploymentObservation,
+): DeploymentDecision {
+  const of = unusedSecret({ ...observation, memory }, desired);
+  return act(of === undefined ? { do: "none", outcome } : { do: "dropSecret", of, report: outcome }, memory);
+}
+
+/** What failed is what runs then, and it may come about late. */
+function unlessDone(course: Course, lost: RolledBack, observation: DeploymentObservation): Course {
+  const { step, needs = [] } = course.decision;
+  if (step.do === "none" ? step.outcome.kind === "Done" : step.do === "dropSecret") return course;
+  const message = `${lost.message}. Paperspace does not know the last healthy configuration (spec ${lost.to}) any more, so there is no going back: correct the spec`;
+  const { deploy: _unsent, ...phases } = course;
+  const reported = stalled(observation.memory, REASON.RollbackFailed, message, observation.recheckMs);
+  return { ...phases, decision: { ...(reported as DeploymentDecision), needs } };
+}
+
+function withMemory(
+  observation: DeploymentObservation,
+  result: ChosenTarget | RelationResult | Health,
+): DeploymentObservation {
+  return "memory" in result ? { ...observation, memory: result.memory } : observation;
+}

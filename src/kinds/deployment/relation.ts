@@ -1,0 +1,163 @@
+/**
+ * Second phase of a pass: what the shown spec is to us. For seconds after an upsert the old one is still read, with its
+ * dtHealthy (deployments.md section 10, traps): only what is ours may be judged, and only another one is replaced. Pure.
+ */
+import { toTime } from "../../kube/objects.ts";
+import type { Change } from "../../reconcile/change.ts";
+import { ageOfTime, needFacts, wait } from "../../reconcile/decision.ts";
+import type { Deployment, StoredSpec } from "./api.ts";
+import { additions, differences, type Leaves, leavesOf } from "./compare.ts";
+import {
+  type DeploymentDecision,
+  type DeploymentMemory,
+  type DeploymentObservation,
+  type DeploymentStep,
+  FACT,
+  type Target,
+} from "./observation.ts";
+import { REASON } from "./reasons.ts";
+import { gitOriginOf, pushed, secretsUsed } from "./rollout.ts";
+import { classifyExtras } from "./server-defaults.ts";
+import { readConfig } from "./stored-config.ts";
+import type { ChosenTarget } from "./target.ts";
+import type { Rollout } from "./types.ts";
+
+export type RelationResult =
+  /** The newest rollout's own, or one that means the same. `memory` has its id. */
+  | { kind: "ours" | "same"; latest: StoredSpec; memory: DeploymentMemory }
+  /** What was sent does not show yet, or former specs have to be fetched first. */
+  | { kind: "unknown"; decision: DeploymentDecision }
+  /** What was sent is shown as no valid configuration (latestSpec null, deployments.md section 6). */
+  | { kind: "refused" }
+  /** Another configuration, or another name, than is to run. */
+  | { kind: "other"; changes: readonly Change[] };
+
+/** The shown spec is of our own rollout. */
+export type OwnSpec = Extract<RelationResult, { kind: "ours" | "same" }>;
+
+export function relationTo(
+  { target, isShown }: Pick<ChosenTarget, "target" | "isShown">,
+  observation: DeploymentObservation,
+  { name: from, latestSpec: latest }: Deployment,
+): RelationResult {
+  const { memory, now, limits, name: to } = observation;
+  const [head] = memory.history;
+  if (isShown && latest) return { kind: "ours", latest, memory };
+  const relation = relate(memory.history, latest, target, now, limits.resendMs);
+  if (relation.kind === "unseen") return unseen(observation);
+  if (!latest && head?.hash === target.hash && head.specId === undefined) return { kind: "refused" };
+  if (relation.kind === "other") return relation;
+  if (from === to && latest) return withExtras(observation, latest, target, relation);
+  const isYoung = head !== undefined && ageOfTime(head.sentAt, now) < limits.resendMs;
+  if (relation.kind === "ours" && isYoung) return unseen(observation);
+  return { kind: "other", changes: [{ field: "name", from, to }] };
+}
+
+/** Of before our upsert, which may just not show yet. */
+function unseen({ memory, limits }: DeploymentObservation): RelationResult {
+  const [head] = memory.history;
+  const message = `the configuration was sent at ${head?.sentAt}; Paperspace still shows the one before it`;
+  return { kind: "unknown", decision: wait(memory, REASON.Deploying, message, limits.lookMs) };
+}
+
+/** Where more stands in our newest upsert's spec than was sent, their origin decides: the API or another actor. */
+function withExtras(
+  observation: DeploymentObservation,
+  latest: StoredSpec,
+  target: Target,
+  relation: Extract<Relation, { kind: "ours" | "same" }>,
+): RelationResult {
+  const { memory, specs } = observation;
+  const [head] = memory.history;
+  if (relation.kind === "ours" && head?.specId === undefined) {
+    const extra = classifyExtras(memory.history, latest, relation.filled, target, specs);
+    if (extra.state === "changed") return { kind: "other", changes: extra.changes };
+    if (extra.state !== "filled") return unlooked(extra.state, observation);
+  }
+  const history = bound(observation, latest, target, relation);
+  return { kind: relation.kind, latest, memory: { ...memory, history } };
+}
+
+function unlooked(state: "unlooked" | "stale", observation: DeploymentObservation): RelationResult {
+  const { memory, limits } = observation;
+  const decision =
+    state === "unlooked"
+      ? needFacts<DeploymentStep, DeploymentMemory>(observation, memory, [FACT.specs])
+      : wait<DeploymentStep, DeploymentMemory>(
+          memory,
+          REASON.Deploying,
+          "its former specs are being looked at",
+          limits.lookMs,
+        );
+  return { kind: "unknown", decision };
+}
+
+/** The shown spec is the newest rollout's from now on, or a rollout of its own that this object did not send. */
+function bound(
+  { memory: { history }, now, generation, spec }: DeploymentObservation,
+  latest: StoredSpec,
+  { hash, secrets }: Target,
+  relation: Extract<Relation, { kind: "ours" | "same" }>,
+): readonly Rollout[] {
+  const [head, ...older] = history;
+  const { filled } = relation;
+  const seen = { specId: latest.id, ...(filled.length > 0 && { filled: [...filled] }) };
+  if (relation.kind === "ours" && head)
+    return head.specId === latest.id ? history : [{ ...head, ...seen }, ...older];
+  const outcome = "Progressing" as const;
+  const begun = { hash, generation, sentAt: toTime(now), outcome };
+  return pushed(history, { ...begun, ...seen, ...secretsUsed(secrets), ...gitOriginOf(spec) });
+}
+
+/** What the shown spec is by its id and its content. */
+export type Relation =
+  /** The newest rollout's own. `filled`: what the API filled in. */
+  | { kind: "ours"; filled: readonly string[] }
+  /** Not seen before, and it means the same: there is nothing to send. */
+  | { kind: "same"; filled: readonly string[] }
+  /** Of before our upsert, which may just not show yet. */
+  | { kind: "unseen" }
+  /** Another configuration than is to run. */
+  | { kind: "other"; changes: Change[] };
+
+/** `resendMs`: how long an older spec may be read after an upsert. */
+export function relate(
+  history: readonly Rollout[],
+  latest: StoredSpec | null | undefined,
+  target: Pick<Target, "hash" | "leaves">,
+  now: number,
+  resendMs: number,
+): Relation {
+  const [head] = history;
+  const isYoung = head !== undefined && ageOfTime(head.sentAt, now) < resendMs;
+  const awaited = head !== undefined && head.specId === undefined && head.hash === target.hash;
+  if (!latest) return isYoung ? { kind: "unseen" } : { kind: "other", changes: [] };
+  const stored = readConfig(latest.data);
+  const leaves = stored && leavesOf(stored);
+  const filled = filledIn(history, latest);
+  const isOlder = history.some(({ specId, replaces }) => replaces === latest.id || specId === latest.id);
+  if (awaited && !isOlder && answers(target.leaves, leaves))
+    return { kind: "ours", filled: leaves ? additions(target.leaves, leaves) : [] };
+  // What cannot be read cannot be compared: then only its id decides.
+  const changes = leaves ? differences(target.leaves, leaves, filled) : [];
+  const isOwn = head?.specId === latest.id;
+  const isAsWanted = leaves ? changes.length === 0 : isOwn && head.hash === target.hash;
+  // Whatever is in it: of before our upsert it proves nothing, except where the API kept the spec for the same content.
+  const isKept = awaited && isAsWanted && latest.id === head.replaces;
+  if (isOlder && !isOwn && isYoung && !isKept) return { kind: "unseen" };
+  if (!isAsWanted) return { kind: "other", changes };
+  const isOurs = awaited || (isOwn && head.hash === target.hash);
+  return { kind: isOurs ? "ours" : "same", filled };
+}
+
+/** What the API is known to fill in: in this spec where it is our newest, else as last seen. */
+export function filledIn(history: readonly Rollout[], { id }: Pick<StoredSpec, "id">): readonly string[] {
+  const [head] = history;
+  if (head?.specId === id) return head.filled ?? [];
+  return history.find(({ filled }) => filled !== undefined)?.filled ?? [];
+}
+
+/** Whether a new spec can be the answer to what was sent: all of it is in there, whatever was filled in. */
+function answers(sent: Leaves, leaves: Leaves | undefined): boolean {
+  return leaves === undefined || differences(sent, leaves, additions(sent, leaves)).length === 0;
+}
