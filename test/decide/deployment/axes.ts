@@ -185,6 +185,14 @@ export function goingBack(declared: DeploymentSpec): Axis {
   });
 }
 
+/** Note of a deployment that an upsert made in place of the one that was gone. */
+export const STRAY = {
+  intent: "DeleteStray",
+  requestedAt: ago(MINUTE),
+  deadline: ago(-MINUTE),
+  target: "d7",
+  mark: "hash",
+};
 const OPERATIONS: readonly DeploymentMemory["operation"][] = [
   undefined,
   { intent: "Observe", requestedAt: ago(MINUTE), deadline: ago(-MINUTE) },
@@ -192,6 +200,7 @@ const OPERATIONS: readonly DeploymentMemory["operation"][] = [
   { intent: "Delete", requestedAt: ago(MINUTE), deadline: ago(-MINUTE) },
   { intent: "Delete", requestedAt: ago(60 * MINUTE), deadline: ago(MINUTE) },
   { intent: "Create", requestedAt: ago(MINUTE), deadline: ago(-MINUTE) },
+  STRAY,
 ];
 export function underWay(most = OPERATIONS.length): Axis {
   return axis(OPERATIONS.slice(0, most), ({ memory }, operation) => {

@@ -12,7 +12,15 @@ import type { Rollout } from "../../../src/kinds/deployment/types.ts";
 import { type Law, lawsOf } from "../engine/law.ts";
 import { TEAM } from "./situations.ts";
 
-export const WRITES = ["create", "deploy", "delete", "putSecret", "dropSecret", "handle"] as const;
+export const WRITES = [
+  "create",
+  "deploy",
+  "delete",
+  "deleteStray",
+  "putSecret",
+  "dropSecret",
+  "handle",
+] as const;
 
 const law = lawsOf<DeploymentObservation, DeploymentDecision>();
 
@@ -95,6 +103,29 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
     "never a delete unless deleting, owned and under policy Delete",
     ({ deleting, identity, deletionPolicy }) =>
       deleting && identity.state === "ours" && deletionPolicy === "Delete",
+  ),
+
+  law(
+    ["deleteStray"],
+    "only a stray that is noted is deleted, and nothing that an object owns",
+    ({ memory: { operation }, identity, conflict }, { of, mark }) =>
+      operation?.intent === "DeleteStray" &&
+      operation.target === of &&
+      operation.mark === mark &&
+      identity.state === "ours" &&
+      identity.record.id !== of &&
+      !conflict?.owns,
+  ),
+  law(
+    {
+      choices: [...STEPS, "none"],
+      when: ({ memory: { operation }, identity, conflict }) =>
+        operation?.intent === "DeleteStray" && identity.state === "ours" && !conflict?.owns,
+    },
+    "the note of a stray is not lost, and it goes before anything else does",
+    (observation, { do: chosen }, { memory }) =>
+      memory.operation === observation.memory.operation &&
+      !["create", "deploy", "delete", "disown", "release"].includes(chosen),
   ),
 
   law(

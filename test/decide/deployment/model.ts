@@ -85,14 +85,14 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
     specs?: Look<readonly StoredSpec[]>;
     siblings?: Look<readonly string[]>;
   } = {};
-  #knowsSecrets = false;
+  protected knowsSecrets = false;
   #lost = 0;
   #made = 0;
 
-  constructor(manners: Partial<Manners>, spec: DeploymentSpec) {
+  constructor(manners: Partial<Manners>, start: DeploymentSpec | DeploymentObservation) {
     super();
     this.manners = { ...GOOD_MANNERS, ...manners };
-    this.observation = situation({ spec, history: [] });
+    this.observation = "memory" in start ? start : situation({ spec: start, history: [] });
   }
 
   /** The user changes the spec. */
@@ -166,7 +166,7 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
     observation.runs = runs && { list: runs.value, ageMs: now - runs.at };
     observation.specs = specs?.value;
     observation.siblings = siblings && { ids: siblings.value, ageMs: now - siblings.at };
-    observation.projectSecrets = this.#knowsSecrets ? [...this.secrets] : undefined;
+    observation.projectSecrets = this.knowsSecrets ? [...this.secrets] : undefined;
   }
 
   #storedSpec({ id, config, at }: CloudSpec): StoredSpec {
@@ -204,7 +204,7 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
     const looks = this.#looks;
     if (fact === FACT.runs) looks.runs = { value: this.#runs(), at };
     if (fact === FACT.siblings) looks.siblings = { value: [...this.others], at };
-    if (fact === FACT.projectSecrets) this.#knowsSecrets = true;
+    if (fact === FACT.projectSecrets) this.knowsSecrets = true;
     if (fact === FACT.specs) {
       const kept = this.manners.forgets ? this.specs.slice(-1) : this.specs;
       looks.specs = { value: kept.map((spec) => this.#storedSpec(spec)), at };
