@@ -15,9 +15,12 @@ import type { MachineDecision, MachineObservation, MachineStep } from "./observa
 export const machinePhases: Phases<MachineObservation, MachineStep> = {
   immutable: ({ spec }, { machine }) => immutableDrift(spec, machine),
   beforeCreate,
-  // Only what hung on a machine of its own is the object's to remove.
-  leftovers: (observation, memory) =>
-    observation.identity.state === "ours" ? leftovers(observation, memory) : { memory },
+  // Only what hung on a machine of its own is the object's to remove, and an orphan keeps what hangs on it.
+  leftovers(observation, memory) {
+    const { identity, deleting, deletionPolicy } = observation;
+    const isKept = identity.state !== "ours" || (deleting && deletionPolicy === "Orphan");
+    return isKept ? { memory } : leftovers(observation, memory);
+  },
   missingFacts,
   deleting: (observation, { machine }) => machineDeletion(observation, machine),
   settle: (observation, { machine }) => settle(observation, machine),

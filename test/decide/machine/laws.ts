@@ -44,6 +44,9 @@ const LIVING = [...ROUND, "resize", "start", "restart", "handle"] as const;
 export const STEP_LAWS: readonly MachineLaw[] = [
   law(WRITES, "nothing is written without the finalizer", ({ finalizer }) => finalizer),
   law(WRITES, "nothing is written while halted", ({ halted }) => !halted),
+  law(WRITES, "nothing is written for an object that leaves its machine as an orphan", (observation) => {
+    return !(observation.deleting && observation.deletionPolicy === "Orphan");
+  }),
   law(WRITES, "nothing is written without the right account", ({ account, identity }) => {
     return account.state === "valid" && (account.team === TEAM || identity.state === "none");
   }),
