@@ -1,5 +1,5 @@
 /**
- * An exported name means one thing in src, so that a reader who met it in one file knows it in all. Pure. Reads
+ * An exported name means one thing in src, so that it reads the same in every file. Pure. Reads
  * declarations as text; what is only exported again (`export { x } from`) declares nothing.
  */
 import { sep } from "node:path";
@@ -8,7 +8,7 @@ import type { SourceFile } from "./sources.ts";
 /** Names that several files may declare, and why. */
 const SHARED: Readonly<Record<string, string>> = {
   REASON: "the reasons that all kinds have, and each kind's own",
-  decide: "the generic decision, and that of each kind",
+  act: "the generic decision for a step, and the same bound to the steps of a kind",
 };
 
 const DECLARATION =
