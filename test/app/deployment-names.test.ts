@@ -178,7 +178,7 @@ describe("a create whose answer is lost", () => {
       world.deployments.apply("web");
       await world.until("it was sent", () => world.deployed().length === 1);
       if (deleting) world.deployments.delete("web");
-      await world.until("it reports it", () => message(world).includes("cannot be told"));
+      await world.until("it reports it", () => message(world).includes("cannot be determined"));
       await world.clock.advance(30 * MINUTE);
       expect(world.deployed()).toHaveLength(1);
       const order = /paperspace.com\/adopt=(\S+)/.exec(message(world))?.[1] ?? "";

@@ -79,7 +79,7 @@ export function resolveAttempt(
   // Neither recorded nor ignored: it could be another actor's, or a deployment that would be leaked.
   const command = adoptOrder(referenceOf(object, deploymentDefinition), id, object.metadata.uid ?? "");
   return open(
-    `${there}, and whether this object made it cannot be told: ${why}. Nothing is done until it can, or until that deployment is gone or has another name. If it is this object's: ${command}`,
+    `${there}, and whether this object made it cannot be determined: ${why}. Nothing is done until it can, or until that deployment is gone or has another name. If it is this object's: ${command}`,
     needs,
   );
 }
