@@ -296,8 +296,8 @@ function hashOf<S extends object, A extends TSchema>(
   uid: string,
 ): string | undefined {
   if (!hidden) return undefined;
-  const known = hashes.get(spec);
-  if (known !== undefined) return known;
+  const cached = hashes.get(spec);
+  if (cached !== undefined) return cached;
   const hash = scryptSync(JSON.stringify(hidden(spec)), uid, 10, COST).toString("hex");
   hashes.set(spec, hash);
   return hash;

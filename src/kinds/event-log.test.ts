@@ -86,7 +86,7 @@ describe("EventLog", () => {
     expect(asked.ids).toEqual([]);
   });
 
-  it("tells of a change in place, once, and never of what was told", async () => {
+  it("reports a change in place, once, and never what was reported before", async () => {
     const all = [event(1)];
     const { clock, events, heard } = log(all);
     events.track("ns/a", "e1");
@@ -294,16 +294,16 @@ describe("catching up", () => {
 });
 
 describe("the past of a machine", () => {
-  it("is read once, whoever asks how often, and he is told when it is there", async () => {
+  it("is read once, however often it is requested, and the callback runs when it is there", async () => {
     const all = [event(1, { machineId: "ps" }), event(2, { machineId: "ps" }), event(3)];
     const { clock, events, heard, asked } = log(all);
-    const told: string[] = [];
-    for (let n = 0; n < 5; n++) events.recall("ps", () => told.push(`${n}`));
+    const called: string[] = [];
+    for (let n = 0; n < 5; n++) events.recall("ps", () => called.push(`${n}`));
     await clock.settle();
-    events.recall("ps", () => told.push("late"));
+    events.recall("ps", () => called.push("late"));
     await clock.settle();
     expect(asked.histories).toEqual(["ps"]);
-    expect(told).toEqual(["0"]);
+    expect(called).toEqual(["0"]);
     expect(events.of("ps").map(({ id }) => id)).toEqual(["e2", "e1"]);
     expect(heard).toEqual([]);
   });

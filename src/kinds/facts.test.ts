@@ -15,7 +15,7 @@ interface Shown {
   counted?: number;
 }
 
-/** One fact of each sort, of things that can change and fail. */
+/** One fact of each sort, of values that can change and fail. */
 function setUp(firstReadMs?: () => number) {
   const clock = new VirtualClock();
   const source = { value: "one", failure: undefined as Error | undefined, reads: [] as string[] };
@@ -129,7 +129,7 @@ describe("reload", () => {
     expect(facts.data(subject())).toEqual({ kept: "two" });
   });
 
-  it("reads nothing of what was never shown: nobody may have a use for it yet", async () => {
+  it("reads nothing of what was never shown: no object may need it yet", async () => {
     const { source, facts, subject, clock } = setUp();
     facts.reload(subject());
     await clock.settle();

@@ -24,7 +24,7 @@ export interface Fact<S extends FactSubject, D> {
   fetch(subject: S, parameter: string): void;
   /** Begins the reads that are due without a decision's need. */
   refetch?(subject: S): void;
-  /** The user asks for a look right now: drops what is cached for this subject, and reads again what was shown. */
+  /** At the user's request: drops what is cached for this subject, and reads again what was shown. */
   reload?(subject: S): void;
   /** Drops what is cached under this id. */
   invalidate?(id: string): void;

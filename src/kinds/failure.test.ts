@@ -6,7 +6,7 @@ const RECHECKS = { recheckMs: 30_000, slowMs: 600_000 };
 const error = (code: ConstructorParameters<typeof PaperspaceError>[0], retryAfterMs?: number) =>
   new PaperspaceError(code, "said", { effect: "none", ...(retryAfterMs !== undefined && { retryAfterMs }) });
 
-it("takes a failed read for a reason to look again, never for a verdict: the key may be another object's", () => {
+it("treats a failed read as a reason to read again, never as terminal: the key may be another object's", () => {
   for (const code of [
     "PS_UNAUTHORIZED",
     "PS_FORBIDDEN",
@@ -22,12 +22,12 @@ it("takes a failed read for a reason to look again, never for a verdict: the key
   expect(readErrorOf(new TypeError("a bug"), RECHECKS)).toMatchObject({ kind: "Retry", message: "a bug" });
 });
 
-it("waits as long as the API asks for, with a read as with a write", () => {
+it("waits as long as the API requests, with a read as with a write", () => {
   const limited = error("PS_RATE_LIMITED", 5_000);
   expect(readErrorOf(limited, RECHECKS)).toMatchObject({ reason: "RateLimited", atLeastMs: 5_000 });
   expect(failureOf(limited, RECHECKS)?.outcome).toEqual(readErrorOf(limited, RECHECKS));
 });
 
-it("knows nothing of errors that are not Paperspace's", () => {
+it("does not classify errors that are not Paperspace's", () => {
   expect(failureOf(new Error("KUBE"), RECHECKS)).toBeUndefined();
 });

@@ -10,7 +10,7 @@ import { REASON } from "../reconcile/reasons.ts";
 /** A block page does not go away with an early retry (observed-in-the-field.md 3). */
 const BLOCKED_RETRY_MS = 60_000;
 
-/** In milliseconds, both for what only the user can mend. */
+/** In milliseconds, both for what only the user can fix. */
 export interface Rechecks {
   /** Of a credential: costs a read of its Secret. */
   recheckMs: number;

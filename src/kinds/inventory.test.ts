@@ -18,8 +18,8 @@ class Cloud {
   readonly things = new Map<string, Thing>();
   readonly asked = { lists: 0, reads: [] as string[] };
   readonly queued: string[] = [];
-  /** What the hooks were told. */
-  readonly told: string[] = [];
+  /** Calls of the hooks. */
+  readonly notified: string[] = [];
   /** Milliseconds that a read takes. */
   delayMs = 0;
   fail: unknown;
@@ -41,9 +41,9 @@ class Cloud {
         isGone: ({ state }) => state === GONE,
       },
       {
-        changed: (id) => this.told.push(`${id} changed`),
-        unsubscribed: (key, id) => this.told.push(`${key} left ${id ?? "nothing"}`),
-        resync: () => this.told.push("resync"),
+        changed: (id) => this.notified.push(`${id} changed`),
+        unsubscribed: (key, id) => this.notified.push(`${key} left ${id ?? "nothing"}`),
+        resync: () => this.notified.push("resync"),
       },
     );
   }
@@ -219,13 +219,13 @@ describe("the hooks", () => {
     const cloud = new Cloud();
     cloud.things.set("ps1", thing(1));
     for (const key of ["ns/a", "ns/b"]) cloud.inventory.subscribe(key, "ps1");
-    expect(cloud.told).toEqual(["ns/a left nothing", "ns/b left nothing"]);
-    cloud.told.length = 0;
+    expect(cloud.notified).toEqual(["ns/a left nothing", "ns/b left nothing"]);
+    cloud.notified.length = 0;
     await cloud.clock.advance(2 * 600_000);
-    expect(cloud.told).toEqual(["resync", "ps1 changed", "resync"]);
-    cloud.told.length = 0;
+    expect(cloud.notified).toEqual(["resync", "ps1 changed", "resync"]);
+    cloud.notified.length = 0;
     for (const key of ["ns/a", "ns/b"]) cloud.inventory.unsubscribe(key);
-    expect(cloud.told).toEqual(["ns/a left nothing", "ns/b left ps1"]);
+    expect(cloud.notified).toEqual(["ns/a left nothing", "ns/b left ps1"]);
     expect(cloud.inventory.get("ps1")).toBeUndefined();
   });
 });

@@ -80,7 +80,7 @@ export class KubeRefs {
     this.#contents.fetchIfStale(idOf(ref), key);
   }
 
-  /** After a write, or where the user asks for it: what was read does not count any more. */
+  /** After a write, or at the user's request: what was read is stale. */
   invalidate(ref: KubeRef): void {
     this.#contents.invalidate(idOf(ref));
   }

@@ -27,7 +27,7 @@ function setUp(staleTimeMs: (value: string, repeats: number) => number = () => S
     },
   });
   /** Reads it once, and clears what was recorded of that. */
-  const known = async () => {
+  const fetched = async () => {
     lookup.fetch("x", "ns/first");
     await clock.advance(1_000);
     queued.length = 0;
@@ -39,7 +39,7 @@ function setUp(staleTimeMs: (value: string, repeats: number) => number = () => S
     lookup.fetchIfStale("x", "ns/a");
     return value;
   };
-  return { clock, source, queued, heard, lookup, known, refetched };
+  return { clock, source, queued, heard, lookup, fetched, refetched };
 }
 
 describe("fetch", () => {
@@ -111,8 +111,8 @@ describe("ensure", () => {
 
 describe("age", () => {
   it("keeps a stale value while it is refetched: better than none", async () => {
-    const { clock, source, queued, known, refetched } = setUp();
-    await known();
+    const { clock, source, queued, fetched, refetched } = setUp();
+    await fetched();
     await clock.advance(STALE_TIME_MS - 1);
     expect(refetched()).toBe("one");
     expect(source.reads).toEqual([]);
@@ -127,8 +127,8 @@ describe("age", () => {
   });
 
   it("is that of the answer, as far as keeping it goes: it is believed for its whole time", async () => {
-    const { clock, lookup, known } = setUp();
-    await known();
+    const { clock, lookup, fetched } = setUp();
+    await fetched();
     expect(lookup.dueInMs("x")).toBe(STALE_TIME_MS);
     await clock.advance(20_000);
     expect(lookup.dueInMs("x")).toBe(STALE_TIME_MS - 20_000);
@@ -137,8 +137,8 @@ describe("age", () => {
   });
 
   it("keeps a stale value from `getFresh`, for what must be of now, and reads nothing by it", async () => {
-    const { clock, source, lookup, known } = setUp();
-    await known();
+    const { clock, source, lookup, fetched } = setUp();
+    await fetched();
     await clock.advance(STALE_TIME_MS - 1);
     expect(lookup.getFresh("x")).toBe("one");
     await clock.advance(1);
@@ -163,7 +163,7 @@ describe("age", () => {
 });
 
 describe("ageMs", () => {
-  it("counts from the beginning of the read, since what it says may be as old as that; of a write from its answer", async () => {
+  it("counts from the beginning of the read, since its answer may be as old as that; of a write from its answer", async () => {
     const { clock, lookup } = setUp();
     expect(lookup.ageMs("x")).toBeUndefined();
     lookup.fetch("x", "ns/a");
@@ -180,8 +180,8 @@ describe("ageMs", () => {
 
 describe("causality", () => {
   it("does not let a read replace the answer of a write that came after the read had begun", async () => {
-    const { clock, source, queued, lookup, known } = setUp();
-    await known();
+    const { clock, source, queued, lookup, fetched } = setUp();
+    await fetched();
     lookup.fetch("x", "ns/a");
     await clock.advance(500);
     lookup.set("x", "written", clock.monotonic());
@@ -191,7 +191,7 @@ describe("causality", () => {
     expect(queued).toEqual(["ns/a"]);
   });
 
-  it("holds where nothing was known before the write, too", async () => {
+  it("holds where nothing was cached before the write, too", async () => {
     const { clock, lookup } = setUp();
     lookup.fetch("x", "ns/a");
     await clock.advance(500);
@@ -282,8 +282,8 @@ describe("failure", () => {
   });
 
   it("has a back-off for a stale value, too: else all keys that need it would be requeued at once and for nothing", async () => {
-    const { clock, source, lookup, known, refetched } = setUp();
-    await known();
+    const { clock, source, lookup, fetched, refetched } = setUp();
+    await fetched();
     await clock.advance(STALE_TIME_MS);
     source.failure = DOWN;
     expect(refetched()).toBe("one");
@@ -297,8 +297,8 @@ describe("failure", () => {
 
 describe("invalidate", () => {
   it("drops the value, and the next fetch reads at once", async () => {
-    const { source, lookup, known } = setUp();
-    await known();
+    const { source, lookup, fetched } = setUp();
+    await fetched();
     lookup.invalidate("x");
     expect(lookup.get("x")).toBeUndefined();
     expect(lookup.get("x")).toBeUndefined();

@@ -40,7 +40,8 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
   }
 
   /**
-   * Reads the name once more right before the upsert, which would change any deployment of that name, whoever owns it.
+   * Reads the name once more right before the upsert, which would change any deployment of that name, also one of
+   * another owner.
    */
   async create(
     observation: DeploymentObservation,

@@ -66,7 +66,7 @@ describe("runs as the API may give them", () => {
   });
 
   it("come newest first, as they are read; waiting for them may take only a share of the budget", async () => {
-    const { api, asked: requests } = answering([
+    const { api, requests } = answering([
       { id: "r2", replicas: 2 },
       { id: "r1", replicas: 1 },
     ]);
@@ -93,7 +93,7 @@ describe("the upsert", () => {
   });
 
   it("carries the headers with its origin", async () => {
-    const { api, asked: requests } = answering({ deploymentId: "d1" });
+    const { api, requests } = answering({ deploymentId: "d1" });
     await api.upsert({ projectId: PROJECT, config: configured() }, { ...MAY, headers: GIT });
     expect(requests[0]?.headers).toMatchObject(GIT);
   });

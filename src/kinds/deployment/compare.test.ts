@@ -57,7 +57,7 @@ describe("two configurations mean the same", () => {
     same(header("X-Key"), header("x-key"));
   });
 
-  it("where one says the defaults that the other leaves out", () => {
+  it("where one states the defaults that the other leaves out", () => {
     const defaults = { initialDelaySeconds: 0, periodSeconds: 10, timeoutSeconds: 1, failureThreshold: 3 };
     same(
       { healthChecks: { liveness: { path: "/" } } },
@@ -209,7 +209,7 @@ describe("what the API filled in by itself", () => {
 
 describe("shown", () => {
   const SECRET = "hunter2";
-  const telling = storedLeaves({
+  const withSecrets = storedLeaves({
     ...configured(),
     command: ["serve", SECRET],
     basicAuthKey: SECRET,
@@ -233,8 +233,8 @@ describe("shown", () => {
   });
 
   it("never shows a value that may be secret, neither the old nor the new one, where all may read it", () => {
-    const removed = shown(differences(leaves(), telling));
-    const added = shown(differences(telling, leaves()));
+    const removed = shown(differences(leaves(), withSecrets));
+    const added = shown(differences(withSecrets, leaves()));
     expect(removed.length).toBeGreaterThan(12);
     for (const changes of [removed, added]) {
       expect(JSON.stringify(changes)).not.toContain(SECRET);
@@ -243,7 +243,7 @@ describe("shown", () => {
   });
 
   it("still shows that they change, and which: otherwise nothing would seem to differ", () => {
-    const fields = shown(differences(leaves(), telling));
+    const fields = shown(differences(leaves(), withSecrets));
     for (const field of [
       "basicAuthKey",
       "env.A",

@@ -56,10 +56,10 @@ export function healthOf(
     return { state: "resend", memory: { ...memory, history: concluded(memory.history, "Superseded", now) } };
   const wasHealthy = head.outcome === "Healthy" || head.outcome === "Disabled";
   const trusted = wasHealthy && memory.operation === undefined;
-  const known = progress(latest, choice.target, runs?.list, trusted);
-  // The first time that it looks healthy, only a fetch of now can confirm it.
-  const needs = needsRuns(observation, known, trusted) ? [FACT.runs] : [];
-  return assessed({ choice, observation, head, needs }, known, trusted);
+  const current = progress(latest, choice.target, runs?.list, trusted);
+  // The first time that it appears healthy, only a new fetch can confirm it.
+  const needs = needsRuns(observation, current, trusted) ? [FACT.runs] : [];
+  return assessed({ choice, observation, head, needs }, current, trusted);
 }
 
 /** Sent, and nothing that is valid is shown: there is no spec to judge by. */
@@ -85,31 +85,31 @@ interface Assessment {
   needs: readonly string[];
 }
 
-function assessed(at: Assessment, known: Progress, trusted: boolean): Health {
+function assessed(at: Assessment, current: Progress, trusted: boolean): Health {
   const { observation, head, needs } = at;
   const { memory } = observation;
-  switch (known.state) {
+  switch (current.state) {
     case "rejected": {
-      const message = `Paperspace could not apply it: ${known.message}`;
+      const message = `Paperspace could not apply it: ${current.message}`;
       return failed(at, "Failed", REASON.ConfigurationRejected, message);
     }
     case "progressing":
-      // What was seen to be healthy is no rollout under way any more, though the mark of it be taken away.
+      // What was seen to be healthy is no rollout under way any more, even where its mark is removed.
       return head.outcome === "Healthy"
-        ? degraded(at, { ...known, state: "degraded" })
-        : rollingOut(at, known);
+        ? degraded(at, { ...current, state: "degraded" })
+        : rollingOut(at, current);
     case "pending":
     case "disabling":
-      return rollingOut(at, known);
+      return rollingOut(at, current);
     case "unlooked":
       return underWay(needFacts(observation, memory, [FACT.runs]));
     case "disabled":
     case "healthy":
       return needs.length > 0 && !trusted
         ? underWay(needFacts(observation, memory, needs))
-        : healthy(at, known.state);
+        : healthy(at, current.state);
     case "degraded":
-      return degraded(at, known);
+      return degraded(at, current);
   }
 }
 
@@ -133,34 +133,34 @@ function timesOf({ head, observation }: Assessment): { requestedAt: string; dead
   return { requestedAt: head.sentAt, deadline: toTime(deadline) };
 }
 
-function rollingOut(at: Assessment, known: Progress): Health {
+function rollingOut(at: Assessment, current: Progress): Health {
   const { observation, head, needs } = at;
   const { memory, now } = observation;
   const times = timesOf(at);
-  const words = wordsOf(known);
+  const words = wordsOf(current);
   if (isLate(times, now)) {
     // Where only the runs speak against it, they must be of now: it may have come about since they were read.
-    if (needs.length > 0 && (known.state === "degraded" || known.state === "disabling"))
+    if (needs.length > 0 && (current.state === "degraded" || current.state === "disabling"))
       return underWay(needFacts(observation, memory, needs));
     const why = `not done by ${times.deadline}: ${words}`;
     return failed(at, "TimedOut", REASON.ProgressDeadlineExceeded, why);
   }
   const reason =
-    { pending: REASON.Pending, disabling: REASON.Disabling }[known.state as string] ?? REASON.Progressing;
+    { pending: REASON.Pending, disabling: REASON.Disabling }[current.state as string] ?? REASON.Progressing;
   const seen = { ...withoutOperation(memory), history: concluded(memory.history, "Progressing", now) };
   const decision = wait(seen, reason, `sent at ${head.sentAt}: ${words}`, untilLook(observation, times));
   return underWay({ ...decision, needs } as DeploymentDecision);
 }
 
-function wordsOf(known: Progress): string {
-  switch (known.state) {
+function wordsOf(current: Progress): string {
+  switch (current.state) {
     case "pending":
       return "Paperspace has not applied it yet";
     case "disabling":
       return "its instances are still running";
     case "progressing":
     case "degraded":
-      return runWords(known.run);
+      return runWords(current.run);
     default:
       return "";
   }
@@ -171,7 +171,7 @@ function failed(at: Assessment, outcome: "Failed" | "TimedOut", reason: string, 
   const { now, limits } = observation;
   const history = concluded(observation.memory.history, outcome, now, why);
   const memory = { ...observation.memory, history };
-  // It may still come about, and then everything mends itself.
+  // The rollout may still become healthy, and then nothing has to be corrected.
   const pace = outcome === "TimedOut" ? 10 * limits.lookMs : limits.slowMs;
   const giveUp = (code: string, message: string): Health => {
     const decision = { ...stalled(memory, code, message, pace), needs } as DeploymentDecision;
@@ -205,14 +205,14 @@ function lastHealthy([, ...older]: readonly Rollout[], head: Rollout): string | 
 
 const ADVICE = "Correct the spec; `kubectl paperspace logs` shows what the instances say";
 
-function degraded(at: Assessment, known: Extract<Progress, { state: "degraded" }>): Health {
+function degraded(at: Assessment, current: Extract<Progress, { state: "degraded" }>): Health {
   const { observation, head, needs } = at;
   // Never healthy yet: then it is still on its way.
-  if (head.outcome !== "Healthy") return rollingOut(at, known);
+  if (head.outcome !== "Healthy") return rollingOut(at, current);
   const { memory, spec, now, limits } = observation;
   const operation = ongoingOrStart(observation, OBSERVE, spec.progressDeadlineSeconds * 1000);
   const seen = { ...memory, operation };
-  const message = `it was healthy, and now ${runWords(known.run)}`;
+  const message = `it was healthy, and now ${runWords(current.run)}`;
   const isStuck = isLate(operation, now);
   const stuck = `${message}, since ${operation.requestedAt}. ${ADVICE}`;
   const decision = isStuck

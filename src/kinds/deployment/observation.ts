@@ -87,7 +87,7 @@ export interface DeploymentObservation extends Observation<DeploymentMemory, { d
   siblings?: { ids: readonly string[]; ageMs: number };
   /** Another object that has a deployment of this name, or is making one just now. */
   conflict?: { key: string; owns: boolean };
-  /** Only the user can mend why nothing can be seen. */
+  /** Only the user can fix the reason why nothing can be observed. */
   blocked?: { reason: string; message: string };
   /** By the name of the fact: why the last read failed. */
   readErrors: Readonly<Record<string, ReadError>>;
@@ -118,7 +118,7 @@ export type DeploymentStep = Step &
     | { do: "putSecret"; of: string }
     /** `report`: what the status reports once it is done. */
     | { do: "dropSecret"; of: string; report: ReportedOutcome }
-    /** Nothing is to be done for these requests; `note` says why. */
+    /** Nothing is to be done for these requests; `note` gives the reason. */
     | { do: "handle"; requests: Requests; note: string }
   );
 

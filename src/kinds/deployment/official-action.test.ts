@@ -5,7 +5,7 @@ import { reported, situation } from "../../../test/decide/deployment/situations.
 
 describe.each(SECTIONS)("$heading (section $section)", ({ rules }) => {
   it.each(rules)(
-    "$rule: $ours.reason, so that people see what they know",
+    "$rule: $ours.reason, so that users see the reasons that they expect",
     ({ facts, ours, message = "" }) => {
       const { message: words, ...status } = reported(situation(facts));
       expect(status).toEqual(ours);

@@ -41,7 +41,7 @@ describe("planOf", () => {
     ]);
   });
 
-  it("names what somebody has added, which would be taken away", () => {
+  it("names what another actor has added, which would be removed", () => {
     const latest = stored("x", { ...configured(), containerRegistry: "theirs" });
     expect(plan({ latest })).toEqual([{ action: "Deploy", field: "containerRegistry", from: '"theirs"' }]);
   });
@@ -69,9 +69,9 @@ describe("planOf", () => {
     expect(new Set(made.map(({ action }) => action))).toEqual(new Set(["Create"]));
   });
 
-  it("holds no value that may be secret: whoever may see the object sees the plan", () => {
+  it("holds no value that may be secret: every reader of the object sees the plan", () => {
     const SECRET = "hunter2";
-    const telling = {
+    const withSecrets = {
       ...GOOD,
       command: [SECRET],
       env: [{ name: "A", value: SECRET }],
@@ -79,9 +79,9 @@ describe("planOf", () => {
       integrations: [{ type: "s3", name: "d", url: `s3://${SECRET}/x`, accessKeyId: SECRET }] as never,
     };
     const plans = [
-      planOf(beginning({ spec: telling })),
-      plan({ spec: telling, latest: stored("s1", GOOD) }),
-      plan({ latest: stored("s1", { ...targetOf(telling).config, basicAuthKey: SECRET }) }),
+      planOf(beginning({ spec: withSecrets })),
+      plan({ spec: withSecrets, latest: stored("s1", GOOD) }),
+      plan({ latest: stored("s1", { ...targetOf(withSecrets).config, basicAuthKey: SECRET }) }),
     ];
     for (const one of plans) {
       expect(one.length).toBeGreaterThan(5);
@@ -96,14 +96,14 @@ describe("planOf", () => {
     expect(again.length).toBeGreaterThan(3);
   });
 
-  it("says that a deletion deletes, and that nothing is deleted where nothing is owned, kept or left", () => {
+  it("reports that a deletion deletes, and that nothing is deleted where nothing is owned, kept or left", () => {
     expect(plan({ deleting: true })).toEqual([{ action: "Delete" }]);
     expect(plan({ deleting: true, deletionPolicy: "Orphan" })).toEqual([]);
     expect(plan({ deleting: true, identity: { state: "none" } })).toEqual([]);
     expect(plan({ deleting: true, ...GONE })).toEqual([]);
   });
 
-  it("plans nothing where it is at odds who owns what: nothing would be done", () => {
+  it("plans nothing where the ownership is in conflict: nothing would be done", () => {
     const identity = { state: "conflict", message: "a copy" } as const;
     for (const deleting of [false, true]) expect(plan({ ...CHANGED, identity, deleting })).toEqual([]);
   });
@@ -129,7 +129,7 @@ describe("planOf", () => {
     expect(plan({ ...CHANGED, account: { state: "invalid", message: "no key" } })).toEqual([]);
   });
 
-  it("plans an upsert where what is stored cannot be read, though it cannot tell what that would change", () => {
+  it("plans an upsert where what is stored cannot be read, though what that would change is unknown", () => {
     const latest = { ...stored("x", GOOD), data: { apiVersion: "v7" } };
     expect(chosen(situation({ latest }))).toBe("deploy");
     expect(plan({ latest })).toEqual([{ action: "Deploy" }]);
@@ -156,13 +156,13 @@ describe("planOf after going back to the last healthy configuration", () => {
     expect(plan(back)).toEqual([]);
   });
 
-  it("plans again once the spec is another, or no roll back is asked for any more", () => {
+  it("plans again once the spec has changed, or no rollback is requested any more", () => {
     expect(plan({ ...back, spec: { ...FOREIGN, rollback: "OnFailure" } })).toHaveLength(1);
     expect(plan({ ...back, spec: NEW })).toHaveLength(1);
     expect(plan({ ...back, memory: {} })).toHaveLength(1);
   });
 
-  it("puts the healthy one back where that was edited or the name is another, once it is known what that was", () => {
+  it("puts the healthy one back where that was edited or the name is another, once its configuration has been read", () => {
     const edited: Particulars = { ...back, latest: stored("x", FOREIGN) };
     expect(plan(edited)).toEqual([]);
     const specs = [stored("s1", GOOD)];
@@ -193,7 +193,7 @@ describe("planOf after going back to the last healthy configuration", () => {
     expect(plan({ ...failed, history, spec: NEW })).toEqual([]);
   });
 
-  it("still says that the spec is not what runs: that is no plan, but true", () => {
+  it("still reports that the spec is not what runs: that is no plan, but true", () => {
     expect(driftOf(situation(back)).map(({ field }) => field)).toEqual(["image"]);
   });
 });
@@ -201,7 +201,7 @@ describe("planOf after going back to the last healthy configuration", () => {
 describe("driftOf", () => {
   const fields = (given: Particulars) => driftOf(situation(given)).map(({ field }) => field);
 
-  it("sees a rename by the deployment's own name as well: a configuration may not say it", () => {
+  it("sees a rename by the deployment's own name as well: a configuration may not contain it", () => {
     expect(fields({ name: "new", latest: stored("s1", GOOD), deployment: { name: "web" } })).toEqual([
       "name",
     ]);
@@ -211,7 +211,7 @@ describe("driftOf", () => {
     ]);
   });
 
-  it("of what cannot be read says only what can be seen, and of nothing at all that everything is missing", () => {
+  it("of what cannot be read reports only what can be observed, and of nothing at all that everything is missing", () => {
     const unreadable = { ...stored("s1", GOOD), data: { apiVersion: "v7" } };
     expect(fields({ latest: unreadable })).toEqual([]);
     expect(fields({ latest: unreadable, deployment: { name: "old" } })).toEqual(["name"]);

@@ -12,7 +12,7 @@ const KEY = "ns/web";
 
 function cache(clock: VirtualClock, api: PaperspaceApi, projectId = PROJECT) {
   const queued: string[] = [];
-  const known = new ProjectCache(
+  const projectCache = new ProjectCache(
     {
       team: TEAM,
       projectId,
@@ -23,7 +23,7 @@ function cache(clock: VirtualClock, api: PaperspaceApi, projectId = PROJECT) {
     },
     api,
   );
-  return { known, queued };
+  return { projectCache, queued };
 }
 
 /** A project with one deployment that has been healthy for long. */
@@ -41,17 +41,17 @@ const subject = (id: string | undefined, key = KEY) => ({ key, id, name: "web" }
 
 /** As a pass does it: observes, and then begins the reads that the decision needs and those that are due. */
 function pass(
-  { known }: Pick<ReturnType<typeof cache>, "known">,
+  { projectCache }: Pick<ReturnType<typeof cache>, "projectCache">,
   id: string,
   needs: readonly string[] = [],
   key = KEY,
 ) {
-  const facts = known.facts(subject(id, key));
-  known.track(subject(id, key), needs);
+  const facts = projectCache.facts(subject(id, key));
+  projectCache.track(subject(id, key), needs);
   return facts;
 }
 
-/** Passes that come every minute, as of an object that has other reasons to be looked at; the minutes of the reads. */
+/** Passes every minute, as of an object that is requeued for other reasons; the minutes of the reads. */
 async function reads(parts: ReturnType<typeof setUp>, minutes: number): Promise<number[]> {
   const { clock, web, calls } = parts;
   const at: number[] = [];
@@ -70,14 +70,14 @@ const gaps = (times: readonly number[]) => times.slice(1).map((time, n) => time 
 describe("runs of what is at rest", () => {
   it("are read ever more rarely, and at least each hour: an idle fleet must not cost a read each in every resync", async () => {
     const parts = setUp();
-    parts.known.reload(subject(parts.web.id));
+    parts.projectCache.reload(subject(parts.web.id));
     // The request itself reads at minute 0.
     expect(gaps([0, ...(await reads(parts, 300))])).toEqual([5, 10, 20, 40, 60, 60, 60]);
   });
 
   it("are read more often again once they have changed: what has just moved may move again", async () => {
     const parts = setUp();
-    parts.known.reload(subject(parts.web.id));
+    parts.projectCache.reload(subject(parts.web.id));
     await reads(parts, 140);
     parts.sim.console.deployments.scale(parts.web.id, 2);
     const again = await reads(parts, 90);
@@ -85,26 +85,26 @@ describe("runs of what is at rest", () => {
     expect(pass(parts, parts.web.id).runs?.list).toMatchObject([{ replicas: 2, ready: 2 }]);
   });
 
-  it("are given as they were last known while they are read anew, and the key is queued when they are there", async () => {
-    const { known, web, clock, queued, sim } = setUp();
-    known.reload(subject(web.id));
-    expect(pass({ known }, web.id).runs).toBeUndefined();
+  it("are given as last read while they are read again, and the key is queued when the answer is there", async () => {
+    const { projectCache, web, clock, queued, sim } = setUp();
+    projectCache.reload(subject(web.id));
+    expect(pass({ projectCache }, web.id).runs).toBeUndefined();
     await clock.settle();
     expect(queued).toContain(KEY);
     sim.console.deployments.scale(web.id, 3);
     await clock.advance(RESYNC_MS);
     queued.length = 0;
-    expect(pass({ known }, web.id).runs?.list).toMatchObject([{ replicas: 1 }]);
+    expect(pass({ projectCache }, web.id).runs?.list).toMatchObject([{ replicas: 1 }]);
     await clock.settle();
     expect(queued).toEqual([KEY]);
-    expect(pass({ known }, web.id).runs?.list).toMatchObject([{ replicas: 3 }]);
+    expect(pass({ projectCache }, web.id).runs?.list).toMatchObject([{ replicas: 3 }]);
   });
 });
 
 describe("after a start", () => {
   const FLEET = 200;
 
-  /** An API without a world: what is asked, and when. */
+  /** An API without an account behind it: what is requested, and when. */
   async function fleet(minutes: number) {
     let drawn = 0;
     // Even steps through the whole range, in the order of nothing.
@@ -115,9 +115,9 @@ describe("after a start", () => {
       minutesOfReads.set(path, [...(minutesOfReads.get(path) ?? []), minute]);
       return { body: [], status: 200, beganAt: clock.monotonic(), answeredAt: clock.monotonic() };
     };
-    const { known } = cache(clock, { request } as unknown as PaperspaceApi);
+    const { projectCache } = cache(clock, { request } as unknown as PaperspaceApi);
     for (let minute = 0; minute < minutes; minute++) {
-      for (let n = 0; n < FLEET; n++) pass({ known }, `d${n}`, [], `ns/${n}`);
+      for (let n = 0; n < FLEET; n++) pass({ projectCache }, `d${n}`, [], `ns/${n}`);
       await clock.advance(MINUTE);
     }
     return [...minutesOfReads.values()];
@@ -142,34 +142,34 @@ describe("after a start", () => {
   });
 });
 
-describe("when the user asks for a look", () => {
+describe("when the user requests a read", () => {
   it("everything is read at once, without its turn: the runs, the project's list and the names of its secrets", async () => {
-    const { known, web, clock, api, sim, calls } = setUp();
-    known.inventory.subscribe(KEY, web.id);
-    known.reload(subject(web.id));
-    pass({ known }, web.id);
-    pass({ known }, web.id, [FACT.projectSecrets, FACT.specs]);
+    const { projectCache, web, clock, api, sim, calls } = setUp();
+    projectCache.inventory.subscribe(KEY, web.id);
+    projectCache.reload(subject(web.id));
+    pass({ projectCache }, web.id);
+    pass({ projectCache }, web.id, [FACT.projectSecrets, FACT.specs]);
     await clock.advance(1_000);
     await api.putSecret(PROJECT, { name: "new", value: "v" }, MAY);
     sim.console.deployments.edit(web.id, { image: "nginx:2" });
     sim.calls.clear();
-    known.reload(subject(web.id));
+    projectCache.reload(subject(web.id));
     // What is shown is not needed.
-    expect(pass({ known }, web.id).runs).toBeUndefined();
-    expect(known.secrets.getFresh(PROJECT)).toBeUndefined();
-    expect(known.specs.getFresh(web.id)).toBeUndefined();
-    pass({ known }, web.id, [FACT.projectSecrets, FACT.specs]);
+    expect(pass({ projectCache }, web.id).runs).toBeUndefined();
+    expect(projectCache.secrets.getFresh(PROJECT)).toBeUndefined();
+    expect(projectCache.specs.getFresh(web.id)).toBeUndefined();
+    pass({ projectCache }, web.id, [FACT.projectSecrets, FACT.specs]);
     await clock.advance(1_000);
-    expect(known.secrets.getFresh(PROJECT)).toEqual(["new"]);
-    expect(known.specs.getFresh(web.id)).toHaveLength(2);
+    expect(projectCache.secrets.getFresh(PROJECT)).toEqual(["new"]);
+    expect(projectCache.specs.getFresh(web.id)).toHaveLength(2);
     expect(calls("GET", RUNS)).toHaveLength(1);
-    expect(known.inventory.get(web.id)?.item?.latestSpec?.data).toMatchObject({ image: "nginx:2" });
+    expect(projectCache.inventory.get(web.id)?.item?.latestSpec?.data).toMatchObject({ image: "nginx:2" });
     expect(calls("GET", /projects\/p-alpha\/deployments$/).length).toBeGreaterThan(0);
   });
 
   it("costs nothing of a deployment where there is none yet", async () => {
-    const { known, clock, calls } = setUp();
-    known.reload(subject(undefined));
+    const { projectCache, clock, calls } = setUp();
+    projectCache.reload(subject(undefined));
     await clock.advance(1_000);
     expect(calls("GET", RUNS)).toEqual([]);
     expect(calls("GET", /projects\/p-alpha\/deployments$/)).toHaveLength(1);
@@ -177,40 +177,40 @@ describe("when the user asks for a look", () => {
 });
 
 describe("a project", () => {
-  it("that does not exist is told from one that cannot be read: only the first is the user's to mend", async () => {
+  it("that does not exist is distinguished from one that cannot be read: only the first is for the user to correct", async () => {
     const { clock, paperspace, sim } = setUp();
-    const { known: nowhere } = cache(clock, paperspace, "p-nowhere");
+    const { projectCache: nowhere } = cache(clock, paperspace, "p-nowhere");
     nowhere.inventory.refreshList(KEY);
     await clock.advance(MINUTE);
     expect(nowhere.isMissing).toBe(true);
-    const { known } = cache(clock, paperspace);
-    expect(known.isMissing).toBe(false);
+    const { projectCache } = cache(clock, paperspace);
+    expect(projectCache.isMissing).toBe(false);
     sim.faults.add({ match: { times: "always" }, do: { status: 503 } });
-    known.inventory.refreshList(KEY);
+    projectCache.inventory.refreshList(KEY);
     await clock.advance(10 * MINUTE);
-    expect(known.inventory.listError).toBeDefined();
-    expect(known.isMissing).toBe(false);
+    expect(projectCache.inventory.listError).toBeDefined();
+    expect(projectCache.isMissing).toBe(false);
   });
 
   it("is read with the newest valid key of its team: one that was withdrawn must not blind us", async () => {
     const { clock, paperspace, web } = setUp();
     const dead = { request: () => Promise.reject(new Error("401")) } as unknown as PaperspaceApi;
-    const { known } = cache(clock, dead);
-    known.use(paperspace);
-    known.inventory.subscribe(KEY, web.id);
-    known.inventory.refresh(web.id);
-    pass({ known }, web.id, [FACT.runs]);
+    const { projectCache } = cache(clock, dead);
+    projectCache.use(paperspace);
+    projectCache.inventory.subscribe(KEY, web.id);
+    projectCache.inventory.refresh(web.id);
+    pass({ projectCache }, web.id, [FACT.runs]);
     await clock.advance(1_000);
-    expect(known.inventory.get(web.id)?.item?.name).toBe("web");
-    expect(known.facts(subject(web.id)).runs?.list).toHaveLength(1);
+    expect(projectCache.inventory.get(web.id)?.item?.name).toBe("web");
+    expect(projectCache.facts(subject(web.id)).runs?.list).toHaveLength(1);
   });
 
   it("has one list for all of its objects, however many there are", async () => {
-    const { known, clock, sim, calls } = setUp();
+    const { projectCache, clock, sim, calls } = setUp();
     for (let n = 0; n < 50; n++) {
       const { id } = sim.console.deployments.create(PROJECT, { name: `w${n}` }, { settled: true });
-      known.inventory.subscribe(`ns/w${n}`, id);
-      known.inventory.refresh(id);
+      projectCache.inventory.subscribe(`ns/w${n}`, id);
+      projectCache.inventory.refresh(id);
     }
     await clock.advance(MINUTE);
     sim.calls.clear();
@@ -223,108 +223,108 @@ describe("former specs", () => {
   const images = (specs: readonly { data?: unknown }[] | undefined) =>
     specs?.map(({ data }) => (data as { image: string }).image);
 
-  it("are known newest first, as what is gone back to is near; the first ones tell who made it", async () => {
-    const { known, web, clock, sim } = setUp();
+  it("are listed newest first, since a rollback goes to a recent one; the first ones show who created it", async () => {
+    const { projectCache, web, clock, sim } = setUp();
     for (const image of ["two", "three"]) {
       await clock.advance(1_000);
       sim.console.deployments.edit(web.id, { image });
     }
-    known.specs.fetch(web.id, KEY);
-    known.origins.fetch(web.id, KEY);
+    projectCache.specs.fetch(web.id, KEY);
+    projectCache.origins.fetch(web.id, KEY);
     await clock.settle();
-    expect(images(known.specs.get(web.id))).toEqual(["three", "two", "nginx:1.27"]);
-    expect(images(known.origins.get(web.id))).toEqual(["nginx:1.27", "two"]);
+    expect(images(projectCache.specs.get(web.id))).toEqual(["three", "two", "nginx:1.27"]);
+    expect(images(projectCache.origins.get(web.id))).toEqual(["nginx:1.27", "two"]);
   });
 
-  it("of a deployment that shows none yet are asked for anew each time: it may be just being made", async () => {
+  it("of a deployment that shows none yet are requested each time: it may just be being created", async () => {
     const clock = new VirtualClock();
-    let asked = 0;
+    let requests = 0;
     async function* pages() {
-      asked++;
+      requests++;
       yield { items: [], beganAt: 0, answeredAt: 0 };
     }
-    const { known } = cache(clock, { pages } as unknown as PaperspaceApi);
-    known.origins.fetch("d1", KEY);
+    const { projectCache } = cache(clock, { pages } as unknown as PaperspaceApi);
+    projectCache.origins.fetch("d1", KEY);
     await clock.settle();
-    known.origins.fetchIfStale("d1", KEY);
+    projectCache.origins.fetchIfStale("d1", KEY);
     await clock.settle();
-    expect(asked).toBe(2);
+    expect(requests).toBe(2);
   });
 });
 
 describe("siblings", () => {
   it("are the deployments of the declared name in the newest list; without a list there are none to show", async () => {
-    const { known, web, clock, queued } = setUp();
-    expect(known.facts(subject(undefined)).siblings).toBeUndefined();
-    known.track(subject(undefined), [FACT.siblings]);
+    const { projectCache, web, clock, queued } = setUp();
+    expect(projectCache.facts(subject(undefined)).siblings).toBeUndefined();
+    projectCache.track(subject(undefined), [FACT.siblings]);
     await clock.advance(1_000);
     expect(queued).toEqual([KEY]);
-    expect(known.facts(subject(undefined)).siblings).toMatchObject({ ids: [web.id] });
-    expect(known.facts({ ...subject(undefined), name: "other" }).siblings).toMatchObject({ ids: [] });
+    expect(projectCache.facts(subject(undefined)).siblings).toMatchObject({ ids: [web.id] });
+    expect(projectCache.facts({ ...subject(undefined), name: "other" }).siblings).toMatchObject({ ids: [] });
   });
 });
 
 describe("an observation", () => {
   it("begins no read, whatever is missing or stale: reads begin after the decision only", async () => {
-    const { known, web, clock, sim } = setUp();
-    pass({ known }, web.id, [FACT.runs, FACT.specs, FACT.projectSecrets, FACT.siblings]);
+    const { projectCache, web, clock, sim } = setUp();
+    pass({ projectCache }, web.id, [FACT.runs, FACT.specs, FACT.projectSecrets, FACT.siblings]);
     await clock.advance(1_000);
     sim.calls.clear();
     for (let resync = 0; resync < 10; resync++) {
-      known.facts(subject(web.id));
-      known.facts(subject("d-other", "ns/other"));
+      projectCache.facts(subject(web.id));
+      projectCache.facts(subject("d-other", "ns/other"));
       await clock.advance(RESYNC_MS);
     }
     expect(sim.calls.list()).toEqual([]);
   });
 
-  it("shows why a read failed, and when it is retried: a status must say so", async () => {
-    const { known, web, clock, sim } = setUp();
+  it("shows why a read failed, and when it is retried: a status must report it", async () => {
+    const { projectCache, web, clock, sim } = setUp();
     sim.faults.add({ match: { times: "always" }, do: { status: 503 } });
-    pass({ known }, web.id, [FACT.runs, FACT.siblings]);
+    pass({ projectCache }, web.id, [FACT.runs, FACT.siblings]);
     await clock.advance(60_000);
-    const { readErrors } = known.facts(subject(web.id));
+    const { readErrors } = projectCache.facts(subject(web.id));
     expect(Object.keys(readErrors).sort()).toEqual([FACT.runs, FACT.siblings]);
     expect(readErrors.runs).toMatchObject({ kind: "Retry" });
   });
 });
 
 describe("an object that is gone", () => {
-  it("takes with it what was known of its deployment: another object's may be looked at by nobody", async () => {
-    const { known, web, clock, calls } = setUp();
-    known.inventory.subscribe(KEY, web.id);
-    known.reload(subject(web.id));
-    pass({ known }, web.id);
-    pass({ known }, web.id, [FACT.specs]);
+  it("drops what was cached of its deployment: without an object nothing refreshes it", async () => {
+    const { projectCache, web, clock, calls } = setUp();
+    projectCache.inventory.subscribe(KEY, web.id);
+    projectCache.reload(subject(web.id));
+    pass({ projectCache }, web.id);
+    pass({ projectCache }, web.id, [FACT.specs]);
     await clock.advance(1_000);
-    known.forget(KEY);
-    expect(known.facts(subject(web.id)).runs).toBeUndefined();
-    expect(known.specs.get(web.id)).toBeUndefined();
-    expect(known.inventory.get(web.id)).toBeUndefined();
+    projectCache.forget(KEY);
+    expect(projectCache.facts(subject(web.id)).runs).toBeUndefined();
+    expect(projectCache.specs.get(web.id)).toBeUndefined();
+    expect(projectCache.inventory.get(web.id)).toBeUndefined();
     const before = calls("GET", RUNS).length;
     // Its turn is a new one as well.
-    pass({ known }, web.id);
+    pass({ projectCache }, web.id);
     await clock.settle();
     expect(calls("GET", RUNS)).toHaveLength(before);
   });
 
   it("leaves what another object follows, too", async () => {
-    const { known, web, clock } = setUp();
-    known.reload(subject(web.id));
-    pass({ known }, web.id);
+    const { projectCache, web, clock } = setUp();
+    projectCache.reload(subject(web.id));
+    pass({ projectCache }, web.id);
     await clock.advance(1_000);
-    known.inventory.subscribe(KEY, web.id);
-    known.inventory.subscribe("ns/other", web.id);
-    known.forget(KEY);
-    expect(known.facts(subject(web.id)).runs?.list).toHaveLength(1);
+    projectCache.inventory.subscribe(KEY, web.id);
+    projectCache.inventory.subscribe("ns/other", web.id);
+    projectCache.forget(KEY);
+    expect(projectCache.facts(subject(web.id)).runs?.list).toHaveLength(1);
   });
 
   it("leaves no timer behind where all is stopped", async () => {
-    const { known, web, clock } = setUp();
-    known.inventory.subscribe(KEY, web.id);
-    known.inventory.refresh(web.id);
+    const { projectCache, web, clock } = setUp();
+    projectCache.inventory.subscribe(KEY, web.id);
+    projectCache.inventory.refresh(web.id);
     const before = clock.pending;
-    known.stop();
+    projectCache.stop();
     expect(clock.pending).toBe(before - 2);
   });
 });

@@ -141,7 +141,7 @@ export class ProjectCache extends AccountCache<Deployment> {
     this.#facts.track(subject, needs);
   }
 
-  /** The user asks for it: invalidates all of them for this object, and reads again what was shown. */
+  /** At the user's request: invalidates all of them for this object, and reads again what was shown. */
   reload(subject: DeploymentSubject): void {
     this.#facts.reload(subject);
   }
@@ -175,7 +175,7 @@ function namesakes(
   };
 }
 
-/** As many as show who made it: its first, and whether the next one is the same once more. */
+/** As many as show who created it: its first, and whether the next one is the same once more. */
 export function firstSpecs(api: DeploymentApi, id: string): Promise<readonly StoredSpec[]> {
   return firstItems(api.history(id, "asc", 2), 2);
 }

@@ -19,10 +19,10 @@ const VALUE = "hunter2";
 const API_NAME = /^[A-Za-z][A-Za-z0-9_]{0,127}$/;
 
 describe("the value of a Secret", () => {
-  it("becomes a project secret that the configuration only names: everybody can read a configuration", async () => {
-    const { secret, known, references } = setUp();
+  it("becomes a project secret that the configuration only names: a configuration is not confidential", async () => {
+    const { secret, resolved, references } = setUp();
     await secret({ token: VALUE });
-    const found = await known(object(fromSecret()));
+    const found = await resolved(object(fromSecret()));
     const [name] = found.secrets;
     expect(found.config.env).toEqual([{ name: "TOKEN", value: `secret:${name}` }]);
     expect(found.secrets).toHaveLength(1);
@@ -30,18 +30,18 @@ describe("the value of a Secret", () => {
   });
 
   it("stands in nothing that leaves here: no configuration, no leaf, no hash, no message", async () => {
-    const { secret, desired, known } = setUp();
+    const { secret, desired, resolved } = setUp();
     await secret({ token: VALUE, binary: new Uint8Array([0xff, 0xfe]) });
     const refs = { ...fromSecret(), basicAuthSecretRef: { name: "hub", key: "token" } };
-    const found = await known(object(refs));
+    const found = await resolved(object(refs));
     const all = JSON.stringify({ ...found, leaves: [...found.leaves] });
-    for (const telling of [VALUE, Buffer.from(VALUE).toString("base64")]) expect(all).not.toContain(telling);
+    for (const form of [VALUE, Buffer.from(VALUE).toString("base64")]) expect(all).not.toContain(form);
     for (const key of ["missing", "binary"])
       expect(JSON.stringify(await desired(object(fromSecret(key))))).not.toContain(VALUE);
   });
 
   it("is found by the name of its project secret, and not by any other: it must not land in a wrong one", async () => {
-    const { secret, known, references } = setUp();
+    const { secret, resolved, references } = setUp();
     await secret({ token: VALUE, other: "else" });
     const of = object({
       env: ["token", "other"].map((key) => ({
@@ -49,7 +49,7 @@ describe("the value of a Secret", () => {
         valueFrom: { secretKeyRef: { name: "hub", key } },
       })),
     });
-    const { secrets } = await known(of);
+    const { secrets } = await resolved(of);
     expect(secrets.map((name) => references.valueOf(of, name))).toEqual([VALUE, "else"]);
     expect(references.valueOf(of, `${secrets[0]}x`)).toBeUndefined();
     expect(references.valueOf(object({}), secrets[0] ?? "")).toBeUndefined();
@@ -58,21 +58,21 @@ describe("the value of a Secret", () => {
 
   it("goes to Paperspace as it is, whatever stands around it: a key with another line end is another key", async () => {
     for (const value of [" padded ", "line\r\n", "\uFEFFmarked", "größe ✓ 🚀"]) {
-      const { secret, known, references } = setUp();
+      const { secret, resolved, references } = setUp();
       await secret({ token: value });
-      const { secrets } = await known(object(fromSecret()));
+      const { secrets } = await resolved(object(fromSecret()));
       expect(references.valueOf(object(fromSecret()), secrets[0] ?? "")).toBe(value);
     }
   });
 
   it("serves env, integrations and the key of the endpoint alike, and one project secret serves them all", async () => {
-    const { secret, known } = setUp();
+    const { secret, resolved } = setUp();
     await secret({ token: VALUE });
     const ref = { name: "hub", key: "token" };
     const integrations = [
       { type: "s3", name: "data", url: "s3://b/p", accessKeyId: "A", secretAccessKeyRef: ref } as const,
     ];
-    const found = await known(object({ ...fromSecret(), integrations, basicAuthSecretRef: ref }));
+    const found = await resolved(object({ ...fromSecret(), integrations, basicAuthSecretRef: ref }));
     const reference = `secret:${found.secrets[0]}`;
     expect(found.secrets).toHaveLength(1);
     expect(found.config.basicAuthKey).toBe(reference);
@@ -88,29 +88,29 @@ describe("the name of a project secret", () => {
   ): Promise<string> => {
     const parts = setUp();
     await parts.secret({ [key]: value }, secret, namespace);
-    const { secrets } = await parts.known(object(fromSecret(key, secret), { uid, namespace }));
+    const { secrets } = await parts.resolved(object(fromSecret(key, secret), { uid, namespace }));
     return secrets[0] ?? "";
   };
 
   it("is another one for another value: so a rotation is a rollout, and going back finds the old value", async () => {
-    const { clock, secret, rotate, known } = setUp();
+    const { clock, secret, rotate, resolved } = setUp();
     await secret({ token: VALUE });
-    const before = await known(object(fromSecret()));
+    const before = await resolved(object(fromSecret()));
     await rotate({ token: "hunter3" });
     await clock.advance(RESYNC_MS);
-    const after = await known(object(fromSecret()));
+    const after = await resolved(object(fromSecret()));
     expect(after.secrets).not.toEqual(before.secrets);
     expect(after.hash).not.toBe(before.hash);
     await rotate({ token: VALUE });
     await clock.advance(RESYNC_MS);
-    expect(await known(object(fromSecret()))).toEqual(before);
+    expect(await resolved(object(fromSecret()))).toEqual(before);
   });
 
   it("is the same for the same value, also after a restart: else every restart would roll everything out", async () => {
-    const { secret, known, make } = setUp();
+    const { secret, resolved, make } = setUp();
     await secret({ token: VALUE });
-    const before = await known(object(fromSecret()));
-    expect(await known(object(fromSecret()), make())).toEqual(before);
+    const before = await resolved(object(fromSecret()));
+    expect(await resolved(object(fromSecret()), make())).toEqual(before);
   });
 
   it("is never shared by two objects: each puts its own in place, and takes it away when it goes", async () => {
@@ -127,7 +127,7 @@ describe("the name of a project secret", () => {
       ["uid-1", one],
       ["uid-2", two],
     ] as const)
-      expect((await parts.known(object(fromSecret(), { uid }))).secrets).toEqual([name]);
+      expect((await parts.resolved(object(fromSecret(), { uid }))).secrets).toEqual([name]);
   });
 
   it("fits the rule of the API, whatever Secret and key are called", async () => {
@@ -139,7 +139,7 @@ describe("the name of a project secret", () => {
     for (const names of awkward) expect(await nameOf(VALUE, names)).toMatch(API_NAME);
   });
 
-  it("says whose value it is, for whoever looks at the project; and does not say the value", async () => {
+  it("shows whose value it is to readers of the project, and not the value", async () => {
     const name = await nameOf("abc", { secret: "hub-token", key: "api.key" });
     expect(name).toMatch(/^k8s_hub_token_api_key_/);
     expect(await nameOf("abc", { key: "constant" })).not.toContain("abc");
@@ -148,26 +148,26 @@ describe("the name of a project secret", () => {
 
 describe("the value of a ConfigMap", () => {
   it("stands in the configuration as it is: it is no secret", async () => {
-    const { configMap, known, references } = setUp();
+    const { configMap, resolved, references } = setUp();
     await configMap({ data: { level: "debug" } });
-    const found = await known(object(fromConfigMap()));
+    const found = await resolved(object(fromConfigMap()));
     expect(found.config.env).toEqual([{ name: "LEVEL", value: "debug" }]);
     expect(found.secrets).toEqual([]);
     expect(references.valueOf(object(fromConfigMap()), "debug")).toBeUndefined();
   });
 
   it("may stand under binaryData, as kubectl puts there what it does not take for text", async () => {
-    const { configMap, known } = setUp();
+    const { configMap, resolved } = setUp();
     const binary = Buffer.from("größe\n").toString("base64");
     await configMap({ binaryData: { level: binary } });
-    expect((await known(object(fromConfigMap()))).config.env?.[0]?.value).toBe("größe\n");
+    expect((await resolved(object(fromConfigMap()))).config.env?.[0]?.value).toBe("größe\n");
   });
 
   it("is not that of a Secret of the same name", async () => {
-    const { secret, configMap, known } = setUp();
+    const { secret, configMap, resolved } = setUp();
     await secret({ level: VALUE }, "settings");
     await configMap({ data: { level: "debug" } });
-    expect((await known(object(fromConfigMap()))).config.env?.[0]?.value).toBe("debug");
+    expect((await resolved(object(fromConfigMap()))).config.env?.[0]?.value).toBe("debug");
   });
 });
 
@@ -211,11 +211,11 @@ describe("what Paperspace cannot take", () => {
         state: "missing",
         message: expect.stringContaining(`no key "${key}"`),
       });
-    const { secret, known, references } = setUp();
+    const { secret, resolved, references } = setUp();
     await secret({ constructor: VALUE });
-    await known(object(fromSecret("constructor")));
+    await resolved(object(fromSecret("constructor")));
     expect(references.valueOf(object(fromSecret("toString")), "k8s_x")).toBeUndefined();
-    expect((await known(object(fromSecret("constructor")))).secrets).toHaveLength(1);
+    expect((await resolved(object(fromSecret("constructor")))).secrets).toHaveLength(1);
   });
 
   it("is an empty value, one that is no text, and one that is too long: the API would refuse all three", async () => {
@@ -233,7 +233,7 @@ describe("what Paperspace cannot take", () => {
     expect(await fault(fromSecret(), { token: "größe ✓" })).toMatchObject({ state: "known" });
   });
 
-  it("is told all at once, so that it need not be mended one by one; the first one gives the reason", async () => {
+  it("is reported all at once, so that it need not be corrected one by one; the first one gives the reason", async () => {
     const both = {
       env: [...(fromSecret("none").env ?? []), ...(fromConfigMap().env ?? [])],
     };
@@ -244,7 +244,7 @@ describe("what Paperspace cannot take", () => {
     });
   });
 
-  it("is said also while something else cannot be read: it is known, and can be mended", async () => {
+  it("is reported also while something else cannot be read: it is certain, and can be corrected", async () => {
     const { kube, secret, desired, clock } = setUp();
     await secret({ token: VALUE });
     kube.intercept = ({ path }) => (path.includes("configmaps") ? { fail: "before" } : undefined);
@@ -257,64 +257,64 @@ describe("what Paperspace cannot take", () => {
 
 describe("reading", () => {
   it("is done once for all references of a Secret and all objects of a namespace: a pass never waits for it", async () => {
-    const { secret, ask, clock, references, reads, queued } = setUp();
+    const { secret, pass, clock, references, reads, queued } = setUp();
     await secret({ token: VALUE, other: "else" });
     const two = { ...fromSecret(), basicAuthSecretRef: { name: "hub", key: "other" } };
-    expect(ask(object(two))).toEqual({ state: "unknown" });
+    expect(pass(object(two))).toEqual({ state: "unknown" });
     references.fetchStale("ns/b", object(fromSecret(), { uid: "uid-2" }));
     await clock.settle();
     expect(queued.sort()).toEqual(["ns/b", KEY]);
-    expect(ask(object(two)).state).toBe("known");
+    expect(pass(object(two)).state).toBe("known");
     expect(reads()).toEqual(["/api/v1/namespaces/ns/secrets/hub"]);
   });
 
-  it("stays within the object's own namespace: a Secret of another one is nobody's to use", async () => {
-    const { secret, desired, known } = setUp();
+  it("stays within the object's own namespace: a Secret of another one must not be used", async () => {
+    const { secret, desired, resolved } = setUp();
     await secret({ token: VALUE }, "hub", "theirs");
     expect(await desired(object(fromSecret()))).toMatchObject({ state: "missing" });
-    expect((await known(object(fromSecret(), { namespace: "theirs" }))).secrets).toHaveLength(1);
+    expect((await resolved(object(fromSecret(), { namespace: "theirs" }))).secrets).toHaveLength(1);
   });
 
   it("is done again within a resync, so that a rotation is noticed; and not sooner, since an idle fleet costs little", async () => {
-    const { clock, secret, ask, known, reads, queued } = setUp();
+    const { clock, secret, pass, resolved, reads, queued } = setUp();
     await secret({ token: VALUE });
-    await known(object(fromSecret()));
+    await resolved(object(fromSecret()));
     queued.length = 0;
     await clock.advance(RESYNC_MS * DUE - 1);
-    ask(object(fromSecret()));
+    pass(object(fromSecret()));
     await clock.settle();
     expect(reads()).toHaveLength(1);
     await clock.advance(1);
-    expect(ask(object(fromSecret())).state).toBe("known");
+    expect(pass(object(fromSecret())).state).toBe("known");
     await clock.settle();
     expect(reads()).toHaveLength(2);
     expect(queued).toEqual([KEY]);
   });
 
-  it("looks sooner for what is missing: somebody is just about to make it", async () => {
-    const { clock, secret, desired, ask } = setUp();
+  it("reads sooner what is missing: the user may be about to create it", async () => {
+    const { clock, secret, desired, pass } = setUp();
     await desired(object(fromSecret()));
     await secret({ token: VALUE });
     await clock.advance(RECHECK_MS * DUE - 1);
     expect((await desired(object(fromSecret()))).state).toBe("missing");
     await clock.advance(1);
-    ask(object(fromSecret()));
+    pass(object(fromSecret()));
     await clock.settle();
-    expect(ask(object(fromSecret())).state).toBe("known");
+    expect(pass(object(fromSecret())).state).toBe("known");
   });
 
-  it("is done at once where the user says so", async () => {
-    const { secret, known, rotate, references, ask } = setUp();
+  it("is done at once where the user requests it", async () => {
+    const { secret, resolved, rotate, references, pass } = setUp();
     await secret({ token: VALUE });
-    const before = await known(object(fromSecret()));
+    const before = await resolved(object(fromSecret()));
     await rotate({ token: "hunter3" });
     references.invalidate(object(fromSecret()));
-    expect(ask(object(fromSecret())).state).toBe("unknown");
-    expect((await known(object(fromSecret()))).hash).not.toBe(before.hash);
+    expect(pass(object(fromSecret())).state).toBe("unknown");
+    expect((await resolved(object(fromSecret()))).hash).not.toBe(before.hash);
   });
 
-  it("that fails is said, with the field and the time of the next try; what was known stays good", async () => {
-    const { clock, kube, secret, desired, known } = setUp();
+  it("that fails is reported, with the field and the time of the next try; what was cached stays valid", async () => {
+    const { clock, kube, secret, desired, resolved } = setUp();
     await secret({ token: VALUE });
     kube.intercept = () => ({ fail: "before" });
     const found = await desired(object(fromSecret()));
@@ -331,10 +331,10 @@ describe("reading", () => {
     expect(atLeastMs).toBeGreaterThan(0);
     kube.intercept = () => undefined;
     await clock.advance(atLeastMs);
-    const before = await known(object(fromSecret()));
+    const before = await resolved(object(fromSecret()));
     kube.intercept = () => ({ fail: "before" });
     await clock.advance(RESYNC_MS);
-    expect(await known(object(fromSecret()))).toEqual(before);
+    expect(await resolved(object(fromSecret()))).toEqual(before);
   });
 
   it("that is refused is no missing Secret: what cannot be seen may be there", async () => {
@@ -347,7 +347,7 @@ describe("reading", () => {
     });
   });
 
-  it("is begun by no observation: looking at the configuration costs nothing", async () => {
+  it("is begun by no observation: resolving the configuration costs nothing", async () => {
     const { secret, clock, references, reads } = setUp();
     await secret({ token: VALUE });
     expect(references.desired(object(fromSecret()), "web")).toEqual({ state: "unknown" });
@@ -356,8 +356,8 @@ describe("reading", () => {
   });
 
   it("needs none where nothing is referred to", async () => {
-    const { ask, reads } = setUp();
-    expect(ask(object({}))).toMatchObject({ state: "known", secrets: [] });
+    const { pass, reads } = setUp();
+    expect(pass(object({}))).toMatchObject({ state: "known", secrets: [] });
     expect(reads()).toEqual([]);
   });
 });

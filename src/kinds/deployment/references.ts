@@ -95,7 +95,7 @@ export class References {
     return undefined;
   }
 
-  /** The user asks for it to be read again. */
+  /** At the user's request: all of it is read again. */
   invalidate(object: PaperspaceDeployment): void {
     for (const reference of referencesOf(object.spec)) this.#refs.invalidate(refOf(object, reference));
   }

@@ -29,7 +29,7 @@ function related(history: readonly Rollout[], latest: StoredSpec | null, desired
 const kind = (...given: Parameters<typeof related>) => related(...given).kind;
 
 describe("after an upsert", () => {
-  it("the one before it proves nothing while it may just be read late, though it says healthy", () => {
+  it("the one before it proves nothing while it may just be read late, though it reports healthy", () => {
     expect(related([b(0), A], stored("a", GOOD))).toEqual({ kind: "unseen" });
     expect(kind([b(YOUNG), A], stored("a", GOOD))).toBe("unseen");
   });
@@ -46,7 +46,7 @@ describe("after an upsert", () => {
       expect(related([b(age), A], stored("b", NEW))).toEqual({ kind: "ours", filled: [] });
   });
 
-  it("a new spec with something else is somebody's, and is put right without waiting", () => {
+  it("a new spec with something else is another actor's, and is corrected without waiting", () => {
     for (const age of [0, OLD])
       expect(related([b(age), A], stored("x", FOREIGN))).toMatchObject({
         kind: "other",
@@ -63,7 +63,7 @@ describe("after an upsert", () => {
     expect(kind([b(0), replaced], stored("y", NEW))).toBe("unseen");
   });
 
-  it("one read goes back behind another where two servers answer: that is no edit of anybody", () => {
+  it("one read goes back behind another where two servers answer: that is no edit", () => {
     const own = b(5 * SECOND, { specId: "b" });
     expect(kind([own, A], stored("a", GOOD))).toBe("unseen");
     expect(kind([own, A], stored("b", NEW))).toBe("ours");
@@ -100,7 +100,7 @@ describe("a spec that is reverted while the read is late (A, B, A)", () => {
     expect(kind([b(5 * SECOND, { specId: "b" }), A], stored("b", NEW), GOOD)).toBe("other");
   });
 
-  it("waits for the new A where the old one still shows, or B, and knows it by its id", () => {
+  it("waits for the new A where the old one still shows, or B, and recognizes it by its id", () => {
     const newer = sent(GOOD, { replaces: "b", ageMs: 0 });
     const history = [newer, b(40 * SECOND, { specId: "b", outcome: "Superseded" }), A];
     expect(kind(history, stored("b", NEW), GOOD)).toBe("unseen");
@@ -142,7 +142,7 @@ describe("at rest", () => {
     expect(kind([], stored("x", NEW))).toBe("same");
   });
 
-  it("what is changed within our own spec is seen, too: its id tells where it is from, not what is in it", () => {
+  it("what is changed within our own spec is seen, too: its id shows where it is from, not what is in it", () => {
     expect(kind(rest, stored("b", FOREIGN))).toBe("other");
   });
 });
@@ -175,7 +175,7 @@ describe("what the API fills in by itself", () => {
     return { ...rest, data: { ...(data as object), ...more } };
   };
 
-  it("is learnt from the answer to our own upsert, where nobody else can have put it", () => {
+  it("is learnt from the answer to our own upsert, where no other actor can have put it", () => {
     expect(related([b(0), A], filling("b", NEW))).toEqual({ kind: "ours", filled: ["command"] });
   });
 
@@ -187,7 +187,7 @@ describe("what the API fills in by itself", () => {
     expect(kind([later, own], filling("c", FOREIGN), FOREIGN)).toBe("ours");
   });
 
-  it("is a drift where it was not there before: somebody has put it in", () => {
+  it("is a drift where it was not there before: another actor has added it", () => {
     const own = sent(NEW, { specId: "b" });
     expect(related([own, A], filling("b", NEW))).toMatchObject({
       kind: "other",

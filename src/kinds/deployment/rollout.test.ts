@@ -26,12 +26,12 @@ function judged(spec: StoredSpec, runs?: readonly Run[], wasHealthy = false, of:
 const bad: Instance = { id: "i1", state: "errored", message: "no image" };
 
 describe("progress, by the rules of the official deploy action", () => {
-  it("is pending until the cluster has taken it, whatever the runs of the spec before it say", () => {
+  it("is pending until the cluster has taken it, whatever the runs of the spec before it report", () => {
     expect(judged(stored("s", NEW, "pending"), [run(1)], true)).toEqual({ state: "pending" });
     expect(judged(stored("s", OFF, "pending"), [], true, OFF)).toEqual({ state: "pending" });
   });
 
-  it("is rejected by an error before that, and only before: later ones are told of single instances", () => {
+  it("is rejected by an error before that, and only before: later ones are about single instances", () => {
     expect(judged(stored("s", NEW, "rejected"))).toEqual({
       state: "rejected",
       message: "no such machine type",
@@ -55,16 +55,16 @@ describe("progress, by the rules of the official deploy action", () => {
     expect(judged(stored("s", NEW), [])).toEqual({ state: "degraded" });
   });
 
-  it("is not healthy where nothing is to run and nothing does: a run without replicas serves nobody", () => {
+  it("is not healthy where nothing is to run and nothing does: a run without replicas serves no requests", () => {
     expect(judged(stored("s", NEW), [run(0, 0)]).state).toBe("degraded");
   });
 
-  it("looks at the newest run alone, since the one before it still drains", () => {
+  it("reads the newest run alone, since the one before it still drains", () => {
     expect(judged(stored("s", NEW), [run(1, 1), run(0, 3)]).state).toBe("healthy");
     expect(judged(stored("s", NEW), [run(0, 1), run(3, 3)]).state).toBe("degraded");
   });
 
-  it("must be looked at before it is called well for the first time, and is trusted at rest", () => {
+  it("needs a fresh read before it counts as healthy for the first time, and is trusted at rest", () => {
     expect(judged(stored("s", NEW), undefined, false).state).toBe("unlooked");
     expect(judged(stored("s", NEW), undefined, true).state).toBe("healthy");
     expect(judged(stored("s", OFF, "applied"), undefined, false, OFF).state).toBe("unlooked");
@@ -88,7 +88,7 @@ describe("instances in trouble", () => {
       expect(isBad({ state })).toBe(false);
   });
 
-  it("are named with what they say: that is what people look for first", () => {
+  it("are named with their message: that is what users look for first", () => {
     const good: Instance = { id: "i0", state: "running", message: "fine" };
     expect(runWords(run(1, 3, [good, bad]))).toBe(
       "1 of 3 instances are ready; instance i1 is errored: no image",
@@ -113,7 +113,7 @@ describe("pushed", () => {
     expect(pushed([sent(NEW, { replaces: "s1" }), healthy(1)], entry)).toEqual([entry, healthy(1)]);
   });
 
-  it("ends what was still under way: nobody will hear of it again", () => {
+  it("ends what was still under way: nothing reports it again", () => {
     const under = sent(GOOD, { specId: "s2" });
     expect(pushed([under, healthy(1)], entry)[1]).toEqual({
       ...under,
@@ -166,7 +166,7 @@ describe("pushed", () => {
 });
 
 describe("concluded", () => {
-  it("says what became of the newest one, when, and why; older ones are not touched", () => {
+  it("records what became of the newest one, when, and why; older ones are not touched", () => {
     expect(concluded([entry, healthy(1)], "Failed", NOW, "no such machine type")).toEqual([
       { ...entry, outcome: "Failed", finishedAt: toTime(NOW), message: "no such machine type" },
       healthy(1),

@@ -64,26 +64,26 @@ const env = Type.Array(
   },
 );
 
-/** Which fields each type of integration needs and knows (deployments.md section 3.3). */
+/** Which fields each type of integration needs and accepts (deployments.md section 3.3). */
 const INTEGRATIONS = {
-  model: { needs: ["id"], knows: ["path"] },
-  s3: { needs: ["url"], knows: ["accessKeyId", "secretAccessKeyRef", "region", "endpoint", "path"] },
-  spaces: { needs: ["endpoint"], knows: ["accessKeyId", "secretAccessKeyRef", "path"] },
-  volume: { needs: [], knows: [] },
-  "git-lfs": { needs: ["url"], knows: ["path"] },
-} as const satisfies Record<string, { needs: readonly string[]; knows: readonly string[] }>;
+  model: { needs: ["id"], accepts: ["path"] },
+  s3: { needs: ["url"], accepts: ["accessKeyId", "secretAccessKeyRef", "region", "endpoint", "path"] },
+  spaces: { needs: ["endpoint"], accepts: ["accessKeyId", "secretAccessKeyRef", "path"] },
+  volume: { needs: [], accepts: [] },
+  "git-lfs": { needs: ["url"], accepts: ["path"] },
+} as const satisfies Record<string, { needs: readonly string[]; accepts: readonly string[] }>;
 
 const PARTS = ["id", "url", "endpoint", "region", "path", "accessKeyId", "secretAccessKeyRef"] as const;
 
-const integrationRules = Object.entries(INTEGRATIONS).map(([type, { needs, knows }]) => {
-  const fields: readonly string[] = [...needs, ...knows];
+const integrationRules = Object.entries(INTEGRATIONS).map(([type, { needs, accepts }]) => {
+  const fields: readonly string[] = [...needs, ...accepts];
   const has = needs.map((field) => `has(self.${field})`);
   const hasNot = PARTS.filter((field) => !fields.includes(field)).map((field) => `!has(self.${field})`);
   const needed = needs.length > 0 ? `needs ${needs.join(" and ")}` : "needs only its name";
-  const known = knows.length > 0 ? `, and may have ${knows.join(", ")}` : "";
+  const allowed = accepts.length > 0 ? `, and may have ${accepts.join(", ")}` : "";
   return {
     rule: `self.type != '${type}' || (${[...has, ...hasNot].join(" && ")})`,
-    message: `an integration of type ${type} ${needed}${known}; no other fields`,
+    message: `an integration of type ${type} ${needed}${allowed}; no other fields`,
   };
 });
 

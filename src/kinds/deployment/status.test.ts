@@ -39,9 +39,9 @@ const UNSEEN = { resource: { state: "unknown" } } as const;
 const GONE = { resource: { state: "absent", certain: true } } as const;
 const API_TIME = "2026-06-01T00:00:00.000Z";
 
-/** What can be known of a deployment, one of each sort. */
+/** What can be observed of a deployment, one of each sort. */
 const SITUATIONS: Record<string, Particulars> = {
-  "all is well": {},
+  "all is healthy": {},
   "switched off": {
     spec: OFF,
     latest: stored("s1", OFF),
@@ -118,7 +118,7 @@ describe("deploymentStatus", () => {
     expect(status({ before: fresh }).selector).toBe(fresh.selector);
   });
 
-  it("leaves out what Paperspace does not say, rather than show nothing as a fact", () => {
+  it("leaves out what Paperspace does not report, rather than show nothing as a fact", () => {
     const latest = stored("s1", GOOD, "pending");
     const bare = status({ latest, deployment: { endpoint: null, dtCreated: "soon" }, history: [] });
     for (const field of ["endpoint", "url", "createdAt", "instances", "history", "secrets", "plan"])
@@ -154,7 +154,7 @@ describe("deploymentStatus", () => {
       expect(status({ after, ...given, outcome: WAITS })).toMatchObject(after);
   });
 
-  it("holds nothing secret: whoever may see the object sees the status", () => {
+  it("holds nothing secret: every reader of the object sees the status", () => {
     const SECRET = "hunter2";
     const spec = { ...GOOD, command: [SECRET], env: [{ name: "A", value: SECRET }] };
     const deployment = { basicAuthKey: SECRET } as object;
@@ -162,8 +162,8 @@ describe("deploymentStatus", () => {
       for (const latest of [stored("s1", GOOD), stored("s1", spec)])
         for (const declared of [GOOD, spec]) {
           const given = { spec: declared, latest, deployment, outcome };
-          const told = status(outcome === HALTS ? { ...given, halted: HALT } : given);
-          expect(JSON.stringify(told)).not.toContain(SECRET);
+          const reported = status(outcome === HALTS ? { ...given, halted: HALT } : given);
+          expect(JSON.stringify(reported)).not.toContain(SECRET);
         }
   });
 });
@@ -172,7 +172,7 @@ describe("instances", () => {
   const many = (count: number, state: string, from = 0) =>
     Array.from({ length: count }, (_, n) => instance(`i${String(from + n).padStart(3, "0")}`, state));
 
-  it("come troubled ones first and fifty at most: those are what people look for, and a status must stay small", () => {
+  it("come troubled ones first and fifty at most: those are what users look for, and a status must stay small", () => {
     const list = [...many(60, "running"), ...many(3, "Errored", 60), ...many(2, "failed", 63)];
     const { instances = [] } = status({ runs: seen([run(60, 65, list)]) });
     expect(instances).toHaveLength(50);
@@ -180,14 +180,14 @@ describe("instances", () => {
     expect(instances[5]?.id).toBe("i000");
   });
 
-  it("stand in the same order however the API lists them: else each look would be a write", () => {
+  it("stand in the same order however the API lists them: else each read would be a write", () => {
     const list = [instance("b"), instance("a", "failed"), instance("c")];
     const turned = [...list].reverse();
     expect(status({ runs: seen([run(2, 3, turned)]) })).toEqual(status({ runs: seen([run(2, 3, list)]) }));
     expect(list.map(({ id }) => id)).toEqual(["b", "a", "c"]);
   });
 
-  it("pass on states that nobody here knows: no source has a closed set of them", () => {
+  it("pass on states that the operator does not know: no source has a closed set of them", () => {
     const { instances } = status({ runs: seen([run(0, 1, [instance("i1", "Image-Pulling", "80 %")])]) });
     expect(instances).toEqual([{ id: "i1", state: "Image-Pulling", message: "80 %", createdAt: API_TIME }]);
   });
@@ -200,7 +200,7 @@ describe("instances", () => {
     expect(status({ before, runs: seen([]) })).not.toHaveProperty("instances");
   });
 
-  it("that come to grief are told once for each state, and not those that were in it already", () => {
+  it("that fail are reported once for each state, and not those that were in it already", () => {
     const of = (...instances: ReturnType<typeof instance>[]) =>
       ({ instances }) as unknown as DeploymentStatus;
     const none = {} as DeploymentStatus;
@@ -226,7 +226,7 @@ describe("instances", () => {
 describe("Synced", () => {
   const synced = (given: Particulars & { owns?: boolean }) => condition(status(given), "Synced");
 
-  it("is True where Paperspace has what is declared, and says what differs where it has not", () => {
+  it("is True where Paperspace has what is declared, and reports what differs where it has not", () => {
     expect(synced({})).toMatchObject({ status: "True", reason: "Synced" });
     expect(synced({ latest: stored("x", FOREIGN) })).toMatchObject({
       status: "False",
@@ -245,7 +245,7 @@ describe("Synced", () => {
     expect(synced({ desired: { state: "unknown" } })).toMatchObject({ status: "Unknown" });
   });
 
-  it("is not said of what cannot be seen, is gone, or is nobody's", () => {
+  it("is not reported of what cannot be observed, is gone, or has no owner", () => {
     for (const given of [UNSEEN, GONE, { owns: false }]) expect(synced(given)).toBeUndefined();
   });
 });
@@ -262,13 +262,16 @@ describe("Healthy", () => {
     sent(GOOD, { specId: "s1", outcome, message: "0 of 2 are ready" }),
   ];
 
-  it.each(outcomes)("says of a rollout that is %s that it is %s (%s), and why", (outcome, truth, reason) => {
-    const said = condition(status({ history: head(outcome) }), "Healthy");
-    expect(said).toMatchObject({ status: truth, reason });
-    if (reason.startsWith("Rollout")) expect(said?.message).toBe("0 of 2 are ready");
-  });
+  it.each(outcomes)(
+    "reports of a rollout that is %s that it is %s (%s), and why",
+    (outcome, truth, reason) => {
+      const reported = condition(status({ history: head(outcome) }), "Healthy");
+      expect(reported).toMatchObject({ status: truth, reason });
+      if (reason.startsWith("Rollout")) expect(reported?.message).toBe("0 of 2 are ready");
+    },
+  );
 
-  it("is False while fewer instances are ready than asked for, though its rollout was healthy", () => {
+  it("is False while fewer instances are ready than requested, though its rollout was healthy", () => {
     const outcome: ReportedOutcome = { ...WAITS, reason: REASON.Degraded, message: "1 of 3 are ready" };
     expect(condition(status({ history: head("Healthy"), outcome }), "Healthy")).toMatchObject({
       status: "False",
@@ -277,14 +280,14 @@ describe("Healthy", () => {
     });
   });
 
-  it("is True and says so where the last healthy configuration runs instead: it serves, as another than declared", () => {
+  it("is True and reports it where the last healthy configuration runs instead: it serves, as another than declared", () => {
     const after = { rolledBack: { hash: "h", to: "s0", message: "no", at: ago(0) } };
-    const said = status({ history: head("Healthy"), after, outcome: STALLED });
-    expect(condition(said, "Healthy")).toMatchObject({ status: "True", reason: REASON.RolledBack });
-    expect(condition(said, "Ready")?.status).toBe("False");
+    const reported = status({ history: head("Healthy"), after, outcome: STALLED });
+    expect(condition(reported, "Healthy")).toMatchObject({ status: "True", reason: REASON.RolledBack });
+    expect(condition(reported, "Ready")?.status).toBe("False");
   });
 
-  it("is not said before anything was sent, nor of what cannot be seen", () => {
+  it("is not reported before anything was sent, nor of what cannot be observed", () => {
     expect(condition(status({ history: [] }), "Healthy")).toBeUndefined();
     for (const given of [UNSEEN, GONE]) expect(condition(status(given), "Healthy")).toBeUndefined();
   });
@@ -296,7 +299,7 @@ describe("deploymentStatus of what cannot be seen", () => {
     runs: seen([run(1, 2, [instance("i1")])]),
   });
 
-  it("keeps what was last known, since it is all there is", () => {
+  it("keeps what was last observed, since it is all there is", () => {
     const unseen = status({ ...UNSEEN, runs: undefined as never, before, outcome: WAITS });
     const { name, endpoint, url, createdAt, spec, replicas, readyReplicas, instances } = before;
     expect(instances).toHaveLength(1);
@@ -312,7 +315,7 @@ describe("deploymentStatus of what cannot be seen", () => {
     });
   });
 
-  it("keeps the counts alone while only the runs are not known", () => {
+  it("keeps the counts alone while only the runs are unknown", () => {
     const next = status({ runs: undefined as never, before, latest: stored("s2", GOOD) });
     expect(next).toMatchObject({ replicas: 2, readyReplicas: 1, spec: { id: "s2" } });
     expect(next).not.toHaveProperty("url");
@@ -350,7 +353,7 @@ describe("deploymentStatus under dry-run and pause", () => {
     expect(status({ before: planned })).not.toHaveProperty("plan");
   });
 
-  it("leaves what it said before, and says anew what can be judged by looking alone", () => {
+  it("keeps what it reported before, and refreshes what can be judged by reading alone", () => {
     const before = status({ outcome: WAITS });
     const after = status({ ...drifted, before, halted: HALT, outcome: HALTS });
     expect(condition(after, "Ready")).toEqual(condition(before, "Ready"));

@@ -141,7 +141,7 @@ function synced(observation: DeploymentObservation, seen: Deployment | undefined
   return [syncedCondition(shown(driftOf(observation)), "the configuration is as declared")];
 }
 
-/** Of what this object sent last, and nothing else: whatever runs besides is no news of it. */
+/** Of what this object sent last, and nothing else: what else runs does not change it. */
 function healthyClaim(
   { history: [head], rolledBack }: DeploymentMemory,
   { reason, message }: ReportedOutcome,
@@ -169,9 +169,9 @@ function healthyClaim(
 
 /** Events beyond the change of conditions: one for each instance that fails. */
 export function deploymentEventNotes(before: DeploymentStatus, after: DeploymentStatus): EventNote[] {
-  const known = new Map(before.instances?.map((one) => [one.id, one.state]));
+  const states = new Map(before.instances?.map((one) => [one.id, one.state]));
   return (after.instances ?? [])
-    .filter((one) => isBad(one) && known.get(one.id) !== one.state)
+    .filter((one) => isBad(one) && states.get(one.id) !== one.state)
     .map(({ id, state, message }) => ({
       id: `instance/${id}/${state}`,
       type: "Warning",

@@ -236,8 +236,9 @@ async function putSecret(
   try {
     const { answeredAt } = await api.putSecret(projectId, { name, value }, { gate });
     // Others may have been stored meanwhile.
-    const known = projectSecrets.get(projectId);
-    if (known) projectSecrets.set(projectId, [...known.filter((other) => other !== name), name], answeredAt);
+    const cached = projectSecrets.get(projectId);
+    if (cached)
+      projectSecrets.set(projectId, [...cached.filter((other) => other !== name), name], answeredAt);
   } catch (error) {
     projectSecrets.invalidate(projectId);
     // Its name holds the hash of its value: one that is there already is the right one, and the next read shows it.
@@ -266,7 +267,7 @@ async function dropSecret(
     if (!(error instanceof PaperspaceError)) throw error;
     const { code, message } = error;
     const { deletionTimestamp } = object.metadata;
-    // Somebody else's deployment may have come to need it. What is left over is no flaw of this one.
+    // Another owner's deployment may need it by now. What is left over is no failure of this one.
     if (code === "PS_CONFLICT" && !deletionTimestamp) return { outcome: report, memory, refused: true };
     const note = `the project secret ${name} stays: ${message}`;
     // What cannot be removed must not keep the object for ever.

@@ -84,7 +84,7 @@ function probesOf(value: unknown): DeploymentConfig["healthChecks"] | undefined 
 function probeOf(value: Json): Probe {
   const headers = list(value.headers).flatMap(namedValue);
   const { exec } = value;
-  const known: [string, unknown][] = [
+  const fields: [string, unknown][] = [
     ["path", text(value.path)],
     ["port", number(value.port)],
     ["host", text(value.host)],
@@ -98,7 +98,7 @@ function probeOf(value: Json): Probe {
     ["timeoutSeconds", number(value.timeoutSeconds)],
     ["failureThreshold", number(value.failureThreshold)],
   ];
-  return Object.fromEntries(known.filter(([, part]) => part !== undefined));
+  return Object.fromEntries(fields.filter(([, part]) => part !== undefined));
 }
 
 function namedValue(value: unknown): NamedValue[] {

@@ -128,7 +128,7 @@ describe("capacityShort", () => {
     expect(memory).toEqual(late);
   });
 
-  it("never reads more often than the pace of looks, whatever the hint", () => {
+  it("never reads more often than the polling interval, whatever the hint", () => {
     const eager = { capacity: { A4000: { hint: "short", retryMs: 0 } } } as const;
     expect(capacityShort(observation(eager), "A4000", {}).step).toMatchObject({
       outcome: { afterMs: LIMITS.lookMs },

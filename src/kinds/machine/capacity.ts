@@ -44,10 +44,10 @@ export function preflight(
     outcome: { kind: "Terminal", reason, message, recheckMs } as const,
   });
   if (related.standing?.good === false) {
-    const said = related.standing.messages.join("; ") || "without a reason";
+    const messages = related.standing.messages.join("; ") || "without a reason";
     return refuse(
       REASON.AccountNotInGoodStanding,
-      `Paperspace lets this account start nothing that costs money: ${said}. Settle it in the Paperspace console`,
+      `Paperspace lets this account start nothing that costs money: ${messages}. Settle it in the Paperspace console`,
     );
   }
   const { machines } = related;

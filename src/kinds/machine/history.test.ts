@@ -55,7 +55,7 @@ describe("lastEvents", () => {
     expect(lastEvents([], [event("e1", 1, { dtCreated: "2026-06-01" })])[0]?.createdAt).toMatch(/T00:00:00/);
   });
 
-  it("forgets nothing of what it has shown because less is known after a restart", () => {
+  it("forgets nothing of what it has shown because less is cached after a restart", () => {
     const shown = lastEvents([], [event("e1", 1), event("e2", 2, { state: "error", error: "no" })]);
     expect(lastEvents(shown, [])).toEqual(shown);
     expect(lastEvents(shown, remembered(shown, "ps1"))).toEqual(shown);

@@ -15,7 +15,7 @@ import type { MachineSpec, MachineStatus, PaperspaceMachine, PowerState } from "
 
 export type Sighting = ResourceState<{ machine: Machine }>;
 
-/** What is known of the event of an operation. */
+/** What is observed of the event of an operation. */
 export type EventFact =
   /** The operation has none: the answer of its write was lost. */
   | { state: "none" }
@@ -48,12 +48,12 @@ export interface MachineLimits {
   resendMs: number;
   /** How often what is past its deadline is tried again. */
   slowMs: number;
-  /** How often to look while waiting without an event to wait for, at least. */
+  /** How often to read while waiting without an event to wait for, at least. */
   lookMs: number;
   absenceGraceMs: number;
   /** After how long a deletion counts as late. */
   deleteMs: number;
-  /** How long a change that we did not ask for may take until it counts as late. */
+  /** How long a change that the operator did not request may take until it counts as late. */
   observeMs: number;
   /** How long hardware may be short until that counts as late. */
   capacityMs: number;

@@ -106,15 +106,15 @@ describe("planOf", () => {
 
   it("does not plan to revoke access while an address is not resolved", () => {
     const accessors = { userIds: [ADA.id], emails: ["bob@example.org"] };
-    const known = { accessors: [EVE] };
-    expect(actions(planOf(observation({ accessors }, {}, known)))).toEqual(["Grant"]);
-    expect(actions(planOf(observation({ accessors }, {}, { ...known, users: [ADA] })))).toEqual([
+    const facts = { accessors: [EVE] };
+    expect(actions(planOf(observation({ accessors }, {}, facts)))).toEqual(["Grant"]);
+    expect(actions(planOf(observation({ accessors }, {}, { ...facts, users: [ADA] })))).toEqual([
       "Grant",
       "Revoke",
     ]);
   });
 
-  it("does not plan to start what shut itself down, until it is asked for", () => {
+  it("does not plan to start what shut itself down, until that is requested", () => {
     const rests = { ...seen("off", { autoShutdownEnabled: true }), memory: { power: "Running" } } as const;
     expect(planOf(observation({}, rests))).toEqual([]);
     expect(actions(planOf(observation({}, { ...rests, requests: { start: "s1" } })))).toEqual(["Start"]);

@@ -84,7 +84,7 @@ function setUp() {
     return facts;
   };
   /** What is observed once what is needed has been read. */
-  const known = async (needs: string[], over: Partial<MachineSpec> = {}, id?: string) => {
+  const observed = async (needs: string[], over: Partial<MachineSpec> = {}, id?: string) => {
     relatedFacts.track(subject(over, id), needs);
     await clock.settle();
     return related(over, id);
@@ -95,8 +95,8 @@ function setUp() {
     if (machineId !== undefined) made.assignedMachineIds.push(machineId);
     return made.id;
   };
-  const standing = () => known([FACT.standing]).then((facts) => facts.standing);
-  const capacity = () => known([FACT.capacity(TYPE)]).then((facts) => facts.capacity[TYPE]);
+  const standing = () => observed([FACT.standing]).then((facts) => facts.standing);
+  const capacity = () => observed([FACT.capacity(TYPE)]).then((facts) => facts.capacity[TYPE]);
   return {
     ...parts,
     relatedFacts,
@@ -106,7 +106,7 @@ function setUp() {
     subject,
     related,
     pass,
-    known,
+    observed,
     reads,
     script,
     standing,
@@ -135,9 +135,9 @@ describe("facts", () => {
   });
 
   it("are not read about a machine that is not there yet", async () => {
-    const { clock, sim, pass, known, subject } = setUp();
+    const { clock, sim, pass, observed, subject } = setUp();
     const managed = { startupScriptId: "s", accessors: { emails: [] } };
-    await known([FACT.scripts], managed, "ps1");
+    await observed([FACT.scripts], managed, "ps1");
     sim.calls.clear();
     expect(pass(subject(managed), [FACT.accessors, FACT.desktop])).toEqual({ capacity: {}, readErrors: {} });
     await clock.settle();
@@ -153,7 +153,7 @@ describe("facts", () => {
   });
 
   it("are read by no observation, however stale they are: reads begin after the decision only", async () => {
-    const { clock, sim, machineIn, related, known } = setUp();
+    const { clock, sim, machineIn, related, observed } = setUp();
     const id = await machineIn("ready", { templateId: "tvimtol9" });
     const managed = { startupScriptId: "s", accessors: {}, desktopSecretRef: { name: "access" } };
     const needs = [
@@ -164,7 +164,11 @@ describe("facts", () => {
       FACT.standing,
       FACT.capacity(TYPE),
     ];
-    expect(await known(needs, managed, id)).toMatchObject({ desktop: "stale", accessors: [], scripts: [] });
+    expect(await observed(needs, managed, id)).toMatchObject({
+      desktop: "stale",
+      accessors: [],
+      scripts: [],
+    });
     sim.calls.clear();
     await clock.advance(12 * HOUR_MS);
     expect(related(managed, id)).toMatchObject({ desktop: "stale", accessors: [], scripts: [] });
@@ -172,7 +176,7 @@ describe("facts", () => {
     expect(sim.calls.list()).toEqual([]);
   });
 
-  it("of the team's scripts cost one list for all machines, once in each resync, and say whose they are", async () => {
+  it("of the team's scripts cost one list for all machines, once in each resync, and show which machines have them", async () => {
     const { clock, pass, script, subject, reads, queued } = setUp();
     const ids = Array.from({ length: 100 }, (_, n) => `ps${n}`);
     const scripts = ids.map((id) => script(`of ${id}`, id));
@@ -195,10 +199,10 @@ describe("facts", () => {
   });
 
   it("of a single machine are read rarely, and not all at once", async () => {
-    const { clock, machineIn, known, pass, subject, reads } = setUp();
+    const { clock, machineIn, observed, pass, subject, reads } = setUp();
     const id = await machineIn("ready", { accessorIds: [OWNER.id] });
     const spec = { accessors: { userIds: [OWNER.id] } };
-    expect((await known([FACT.accessors], spec, id)).accessors).toEqual([OWNER]);
+    expect((await observed([FACT.accessors], spec, id)).accessors).toEqual([OWNER]);
     for (let turn = 0; turn < 60; turn++) {
       await clock.advance(RESYNC_MS);
       expect(pass(subject(spec, id)).accessors).toEqual([OWNER]);
@@ -207,10 +211,10 @@ describe("facts", () => {
     expect(reads(`/v1/machines/${id}/accessors`)).toBe(11);
   });
 
-  it("that decide of people and money must be of now: members and addresses are not believed for long", async () => {
-    const { clock, known, related } = setUp();
+  it("that decide on access and cost must be fresh: members and addresses go stale soon", async () => {
+    const { clock, observed, related } = setUp();
     const spec = { accessors: { emails: ["x@y.z"] } };
-    expect(await known([FACT.users, FACT.addresses], spec, "ps1")).toMatchObject({
+    expect(await observed([FACT.users, FACT.addresses], spec, "ps1")).toMatchObject({
       users: expect.arrayContaining([OWNER]),
       addresses: [],
     });
@@ -219,16 +223,16 @@ describe("facts", () => {
   });
 
   it("of addresses are dropped when one was released", async () => {
-    const { relatedFacts, known, related } = setUp();
-    expect((await known([FACT.addresses])).addresses).toEqual([]);
+    const { relatedFacts, observed, related } = setUp();
+    expect((await observed([FACT.addresses])).addresses).toEqual([]);
     relatedFacts.forgetAddresses();
     expect(related().addresses).toBeUndefined();
   });
 
   it("hold no password where they are shown: it goes into the Secret only", async () => {
-    const { machineIn, relatedFacts, known } = setUp();
+    const { machineIn, relatedFacts, observed } = setUp();
     const id = await machineIn("ready", { templateId: "tvimtol9" });
-    const facts = await known([FACT.desktop], { desktopSecretRef: { name: "access" } }, id);
+    const facts = await observed([FACT.desktop], { desktopSecretRef: { name: "access" } }, id);
     expect(relatedFacts.desktopOf(id)).toMatchObject({ type: "vnc", password: `sim-${id}` });
     expect(JSON.stringify([facts, relatedFacts])).not.toContain(`sim-${id}`);
   });
@@ -245,11 +249,11 @@ describe("capacity", () => {
     expect(related().capacity).toEqual({});
   });
 
-  it("is known by type and region: a shortage here says nothing of there", async () => {
-    const { clock, sim, pass, related, known, subject } = setUp();
+  it("is cached by type and region: a shortage in one proves nothing for another", async () => {
+    const { clock, sim, pass, related, observed, subject } = setUp();
     sim.world.setCapacity(TYPE, "ny2", 0);
     const needs = [FACT.capacity(TYPE), FACT.capacity("C5")];
-    expect((await known(needs)).capacity).toMatchObject({ [TYPE]: { hint: "short" } });
+    expect((await observed(needs)).capacity).toMatchObject({ [TYPE]: { hint: "short" } });
     pass(subject({ region: "ca1" }), needs);
     await clock.settle();
     expect(related({ region: "ca1" }, undefined, { machineTypes: [TYPE, "C5"] }).capacity).toEqual({
@@ -258,7 +262,7 @@ describe("capacity", () => {
     });
   });
 
-  it("that is short is asked ever more rarely, for all objects together, however many wait", async () => {
+  it("that is short is requested ever more rarely, for all objects together, however many wait", async () => {
     const { clock, sim, hear, relatedFacts, subject, reads } = setUp();
     sim.world.setCapacity(TYPE, "ny2", 0);
     const waiting = new Map<string, number>();
@@ -308,7 +312,7 @@ describe("capacity", () => {
     expect(reads(AVAILABLE)).toBeLessThan(50);
   });
 
-  it("that was never short is everybody's, and so it is again some time after a shortage", async () => {
+  it("that was never short is free for all objects, and so it is again some time after a shortage", async () => {
     const { clock, sim, related, relatedFacts, capacity } = setUp();
     expect(await capacity()).toEqual({ hint: "free" });
     relatedFacts.take("ns/other", TYPE, "ny2");
@@ -328,10 +332,10 @@ describe("capacity", () => {
     expect(related().capacity).toEqual({ [TYPE]: { hint: "free" } });
   });
 
-  it("is unknown of a type that nobody sells: the attempt must decide, so that it is refused by its name", async () => {
-    const { clock, known, related, reads } = setUp();
+  it("is unknown of a type that is not offered: the attempt must decide, so that it is refused by its name", async () => {
+    const { clock, observed, related, reads } = setUp();
     const misspelt = { machineType: "A4OOO" };
-    await known([FACT.capacity("A4OOO")], misspelt);
+    await observed([FACT.capacity("A4OOO")], misspelt);
     expect(related(misspelt, undefined, { machineTypes: ["A4OOO"] }).capacity).toEqual({
       A4OOO: { hint: "unknown" },
     });
@@ -343,7 +347,7 @@ describe("capacity", () => {
     expect(reads("/v1/os-templates")).toBe(1);
   });
 
-  it("asks seldom what is sold at all: that is a long list, and shortages are many", async () => {
+  it("reads seldom what is offered at all: that is a long list, and shortages are many", async () => {
     const { clock, sim, capacity, reads } = setUp();
     sim.world.setCapacity(TYPE, "ny2", 0);
     for (let n = 0; n < 10; n++) {
@@ -363,7 +367,7 @@ describe("hints that cannot be had", () => {
     ["is forbidden (403)", { status: 403, body }],
     ["fails (500)", { status: 500 }],
     ["never answers", { hang: true }],
-  ])("do not stop anything when the endpoint %s, and are not asked for each time", async (_, fault) => {
+  ])("do not stop anything when the endpoint %s, and are not requested each time", async (_, fault) => {
     const { clock, sim, pass, subject, related, queued } = setUp();
     sim.faults.add({ match: { times: "always" }, do: fault });
     pass(subject(), [FACT.standing, FACT.capacity(TYPE)]);
@@ -381,7 +385,7 @@ describe("hints that cannot be had", () => {
     expect(sim.calls.list()).toEqual([]);
   });
 
-  it("leave a shortage unknown where it cannot be told from a misspelt type", async () => {
+  it("leave a shortage unknown where it cannot be distinguished from a misspelt type", async () => {
     const { clock, sim, capacity, related } = setUp();
     sim.world.setCapacity(TYPE, "ny2", 0);
     sim.faults.add({ match: { path: "os-templates", times: "always" }, do: { status: 503 } });
@@ -392,7 +396,7 @@ describe("hints that cannot be had", () => {
 });
 
 describe("standing", () => {
-  it("that is good is asked once in a resync, for all objects", async () => {
+  it("that is good is requested once in a resync, for all objects", async () => {
     const { clock, pass, subject, related, reads } = setUp();
     for (let n = 0; n < 100; n++) pass(subject({}, undefined, { key: `ns/${n}` }), [FACT.standing]);
     await clock.settle();
@@ -404,7 +408,7 @@ describe("standing", () => {
     expect(reads(STANDING)).toBe(1);
   });
 
-  it("that is bad is asked again soon, since somebody is about to settle it", async () => {
+  it("that is bad is requested again soon, since the user may be about to settle it", async () => {
     const { clock, sim, related, standing } = setUp();
     sim.console.setStanding(TEAM, false, ["a payment is due"]);
     expect(await standing()).toEqual({ good: false, messages: ["a payment is due"] });
@@ -418,13 +422,13 @@ describe("standing", () => {
 });
 
 describe("our own writes", () => {
-  it("of a script are known without another read, and a read from before them does not undo them", async () => {
-    const { clock, sim, relatedFacts, script, known, related, reads } = setUp();
+  it("of a script are cached without another read, and a read from before them does not undo them", async () => {
+    const { clock, sim, relatedFacts, script, observed, related, reads } = setUp();
     const [one, two] = [script("one", "ps1"), script("two")];
     const spec = { startupScriptId: two };
-    expect((await known([FACT.scripts], spec, "ps1")).scripts).toEqual([one]);
+    expect((await observed([FACT.scripts], spec, "ps1")).scripts).toEqual([one]);
     sim.faults.add({ match: { path: "startup-scripts" }, do: { answerDelayMs: 1_000 } });
-    await known([FACT.scripts], spec, "ps1");
+    await observed([FACT.scripts], spec, "ps1");
     await clock.advance(500);
     relatedFacts.noteScript(one, [], clock.monotonic());
     relatedFacts.noteScript(two, ["ps1"], clock.monotonic());
@@ -433,26 +437,26 @@ describe("our own writes", () => {
     expect(reads(SCRIPTS)).toBe(2);
   });
 
-  it("of a script count as well where nothing was known: the read under way may be of before them", async () => {
-    const { clock, sim, relatedFacts, script, known, related, queued } = setUp();
+  it("of a script count as well where nothing was cached: the read under way may be of before them", async () => {
+    const { clock, sim, relatedFacts, script, observed, related, queued } = setUp();
     const one = script("one");
     const spec = { startupScriptId: one };
     sim.faults.add({ match: { path: "startup-scripts" }, do: { answerDelayMs: 1_000 } });
-    await known([FACT.scripts], spec, "ps1");
+    await observed([FACT.scripts], spec, "ps1");
     await clock.advance(500);
     sim.world.scripts.get(one)?.assignedMachineIds.push("ps1");
     relatedFacts.noteScript(one, ["ps1"], clock.monotonic());
     await clock.advance(500);
     expect(related(spec, "ps1").scripts).toBeUndefined();
     expect(queued).toEqual(["ns/box"]);
-    expect((await known([FACT.scripts], spec, "ps1")).scripts).toEqual([one]);
+    expect((await observed([FACT.scripts], spec, "ps1")).scripts).toEqual([one]);
   });
 
-  it("of access are known without another read; one that was so already means that we knew it wrongly", async () => {
-    const { clock, relatedFacts, machineIn, known, related } = setUp();
+  it("of access are cached without another read; one that was so already means that the cache was wrong", async () => {
+    const { clock, relatedFacts, machineIn, observed, related } = setUp();
     const id = await machineIn("ready", { accessorIds: [OWNER.id] });
     const spec = { accessors: {} };
-    await known([FACT.accessors], spec, id);
+    await observed([FACT.accessors], spec, id);
     const now = clock.monotonic();
     relatedFacts.noteAccess(id, USER, "grant", now);
     relatedFacts.noteAccess(id, USER, "grant", now);
@@ -461,20 +465,20 @@ describe("our own writes", () => {
     expect(related(spec, id).accessors).toEqual([USER]);
     relatedFacts.noteAccess(id, USER, "revoke", undefined);
     expect(related(spec, id).accessors).toBeUndefined();
-    expect((await known([FACT.accessors], spec, id)).accessors).toEqual([OWNER]);
+    expect((await observed([FACT.accessors], spec, id)).accessors).toEqual([OWNER]);
   });
 });
 
-describe("when the user asks for a look", () => {
+describe("when the user requests a read", () => {
   it("all is invalidated, of this machine and of the team, and of no other machine; what was shown is read at once", async () => {
-    const { clock, sim, relatedFacts, machineIn, known, related, subject, standing } = setUp();
+    const { clock, sim, relatedFacts, machineIn, observed, related, subject, standing } = setUp();
     const id = await machineIn("ready", { templateId: "tvimtol9" });
     const other = await machineIn("ready");
     const spec = { startupScriptId: "", accessors: {}, desktopSecretRef: { name: "access" } };
     sim.console.setStanding(TEAM, false);
     await standing();
-    await known([FACT.accessors], spec, other);
-    await known([FACT.scripts, FACT.accessors, FACT.users, FACT.desktop], spec, id);
+    await observed([FACT.accessors], spec, other);
+    await observed([FACT.scripts, FACT.accessors, FACT.users, FACT.desktop], spec, id);
     expect(Object.keys(related(spec, id)).sort()).toEqual([
       "accessors",
       "capacity",
@@ -510,12 +514,12 @@ describe("when the user asks for a look", () => {
 });
 
 it("drops what a refused write rested on, of the team and of this machine, so that it is read anew", async () => {
-  const { relatedFacts, known, related, machineIn } = setUp();
+  const { relatedFacts, observed, related, machineIn } = setUp();
   const id = await machineIn("ready");
   const other = await machineIn("ready");
   const spec = { startupScriptId: "", accessors: {} };
-  await known([FACT.accessors], spec, other);
-  await known([FACT.scripts, FACT.accessors, FACT.users, FACT.standing], spec, id);
+  await observed([FACT.accessors], spec, other);
+  await observed([FACT.scripts, FACT.accessors, FACT.users, FACT.standing], spec, id);
   relatedFacts.invalidate(id);
   expect(related(spec, id)).toEqual({ capacity: {}, readErrors: {} });
   expect(related(spec, other).accessors).toEqual([]);
@@ -532,7 +536,7 @@ describe("the count of machines", () => {
     expect(related().machines).toEqual({ count: 1, most: 100 });
   });
 
-  it("must be of now where it speaks against a create: somebody may have deleted a machine since", async () => {
+  it("must be fresh where it prevents a create: another actor may have deleted a machine since", async () => {
     const { clock, inventory, related } = setUp();
     inventory.lists.add(clock.now(), few);
     const full = { maxMachines: 1 };
@@ -553,31 +557,31 @@ describe("the count of machines", () => {
 
 describe("readError", () => {
   it("is shown to the objects that use the fact, with the time until it is retried, and until a read succeeds", async () => {
-    const { clock, sim, known, related } = setUp();
-    const people = { accessors: {} };
+    const { clock, sim, observed, related } = setUp();
+    const accessorsOnly = { accessors: {} };
     const needs = [FACT.accessors, FACT.users, FACT.scripts, FACT.addresses];
     sim.faults.add({ match: { times: "always" }, do: { status: 503 } });
-    const all = { ...people, startupScriptId: "s" };
-    await known(needs, all, "ps1");
+    const all = { ...accessorsOnly, startupScriptId: "s" };
+    await observed(needs, all, "ps1");
     await clock.advance(10_000);
     sim.faults.clear();
     const shown = (over: Partial<MachineSpec>, id?: string) =>
       Object.keys(related(over, id).readErrors).sort();
-    expect(shown(people, "ps1")).toEqual(["accessors", "addresses", "users"]);
+    expect(shown(accessorsOnly, "ps1")).toEqual(["accessors", "addresses", "users"]);
     expect(shown({ startupScriptId: "s" }, "ps1")).toEqual(["addresses", "scripts"]);
     expect(shown({}, "ps2")).toEqual(["addresses"]);
     await clock.advance(MINUTE_MS);
-    await known([FACT.scripts, FACT.users], all, "ps1");
+    await observed([FACT.scripts, FACT.users], all, "ps1");
     expect(shown(all, "ps1")).toEqual(["accessors", "addresses"]);
   });
 
   it("is not retried while the back-off lasts, also where an older answer is cached", async () => {
-    const { clock, sim, known, related } = setUp();
+    const { clock, sim, observed, related } = setUp();
     const spec = { accessors: { emails: ["x@y.z"] } };
-    await known([FACT.users], spec, "ps1");
+    await observed([FACT.users], spec, "ps1");
     await clock.advance(MINUTE_MS);
     sim.faults.add({ match: { path: "users", times: "always" }, do: { html: true } });
-    expect((await known([FACT.users], spec, "ps1")).readErrors.users?.atLeastMs).toBeGreaterThan(0);
+    expect((await observed([FACT.users], spec, "ps1")).readErrors.users?.atLeastMs).toBeGreaterThan(0);
     expect(related(spec, "ps1").users).toBeUndefined();
   });
 });

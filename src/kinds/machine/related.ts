@@ -123,7 +123,7 @@ export class RelatedFacts {
     this.#facts.track(subject, needs);
   }
 
-  /** The user asks for it: invalidates all of them for this object, and reads again what was shown. */
+  /** At the user's request: invalidates all of them for this object, and reads again what was shown. */
   reload(subject: MachineSubject): void {
     this.#facts.reload(subject);
   }

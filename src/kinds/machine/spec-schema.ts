@@ -48,7 +48,7 @@ const restorePoint = Type.Object(
   { description: "Restore point: the disk is put back to a snapshot at every shutdown." },
 );
 
-const people = (description: string, maxLength: number) =>
+const userList = (description: string, maxLength: number) =>
   Type.Array(Type.String({ minLength: 1, maxLength }), {
     maxItems: 100,
     description,
@@ -57,8 +57,8 @@ const people = (description: string, maxLength: number) =>
 
 const accessors = Type.Object(
   {
-    userIds: Type.Optional(people("User ids.", 63)),
-    emails: Type.Optional(people("E-mail addresses of members of the team, in any letter case.", 254)),
+    userIds: Type.Optional(userList("User ids.", 63)),
+    emails: Type.Optional(userList("E-mail addresses of members of the team, in any letter case.", 254)),
   },
   {
     description:

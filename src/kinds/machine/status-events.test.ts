@@ -17,7 +17,7 @@ import { machineEventNotes } from "./status.ts";
 import type { MachineStatus } from "./types.ts";
 
 describe("the conditions of a machine", () => {
-  it("names what differs, in the scripts and among the people, too", () => {
+  it("names what differs, in the scripts and the accessors, too", () => {
     const spec = { name: "new", diskSize: 100, startupScriptId: "s1", accessors: { userIds: [ADA.id] } };
     const related = { ...scene().related, scripts: ["s2"], accessors: [EVE] };
     const synced = condition(status({ spec, observation: { related }, outcome: STALLED }), "Synced");
@@ -32,7 +32,7 @@ describe("the conditions of a machine", () => {
     expect(condition(status({ machine: { storageTotal: 250 * GIB } }), "Synced")?.status).toBe("False");
   });
 
-  it("does not call synced what it has not looked at", () => {
+  it("does not report as synced what it has not read", () => {
     const spec = { startupScriptId: "s1", accessors: { emails: ["nobody@example.org"] } };
     expect(condition(status({ spec }), "Synced")?.status).toBe("Unknown");
     const related = { ...scene().related, scripts: ["s1"], accessors: [], users: [ADA] };
@@ -42,7 +42,7 @@ describe("the conditions of a machine", () => {
     });
   });
 
-  it("says whether it runs, by a word that Kubernetes takes for a reason, also in a state of tomorrow", () => {
+  it("reports whether it runs, with a reason that Kubernetes accepts, also in a state that is added later", () => {
     const running = (state: string, outcome = DONE) =>
       condition(status({ machine: { state }, outcome }), "Running");
     expect(running("ready")).toMatchObject({ status: "True", reason: "On" });
@@ -54,7 +54,7 @@ describe("the conditions of a machine", () => {
     });
   });
 
-  it("never says Reconciling and Stalled together, and says neither when all is well", () => {
+  it("never sets Reconciling and Stalled together, and sets neither when all is healthy", () => {
     const types = (outcome: ReportedOutcome, deleting = false) =>
       status({ outcome, observation: { deleting } }).conditions?.map(({ type }) => type);
     expect(types(DONE)).toEqual(["Ready", "Synced", "Running"]);
@@ -63,12 +63,12 @@ describe("the conditions of a machine", () => {
   });
 });
 
-describe("machineNews", () => {
+describe("machineEventNotes", () => {
   const waiting: MachineStatus = { observedGeneration: 1, operation: { ...START, intent: AWAIT_CAPACITY } };
   const reasons = (after: Partial<MachineStatus>, before: MachineStatus = waiting) =>
     machineEventNotes(before, { observedGeneration: 1, ...after }).map(({ reason }) => reason);
 
-  it("tells that hardware is free again, once something was begun that needs it", () => {
+  it("reports that hardware is free again, once something was begun that needs it", () => {
     for (const operation of [
       START,
       { ...START, intent: "Create" },
@@ -78,14 +78,14 @@ describe("machineNews", () => {
       expect(reasons({ operation })).toEqual([REASON.CapacityAvailable]);
   });
 
-  it("does not tell it of a wait that was given up, or that something else came into", () => {
+  it("does not report it after a wait that was given up, or that something else interrupted", () => {
     for (const intent of ["Delete", "Update", "Restart", "Stop", OBSERVE, AWAIT_CAPACITY])
       expect(reasons({ operation: { ...START, intent, target: "Stopped" } })).toEqual([]);
     expect(reasons({})).toEqual([]);
     expect(reasons({ operation: START }, { observedGeneration: 1 })).toEqual([]);
   });
 
-  it("warns of each machine that costs money and belongs to nobody, once, with what to do", () => {
+  it("warns of each machine that costs money and has no owner, once, with what to do", () => {
     const before = { observedGeneration: 1, leaks: ["ps7"] };
     const events = machineEventNotes(before, { ...before, leaks: ["ps7", "ps8"] });
     expect(events).toMatchObject([{ id: "leak/ps8", type: "Warning", reason: REASON.MachineLeaked }]);
@@ -95,7 +95,7 @@ describe("machineNews", () => {
     expect(status()).not.toHaveProperty("leaks");
   });
 
-  it("tells what happened in Paperspace as soon as it is shown", () => {
+  it("reports what happened in Paperspace as soon as it is shown", () => {
     const before = status({ observation: { history: [event("e1", "done")] } });
     const history = [event("e2", "error", "11:00:00"), event("e1", "done")];
     const after = status({ before, observation: { history } });

@@ -20,7 +20,7 @@ import { machineStatus } from "./status.ts";
 import { machineStatusSchema } from "./status-schema.ts";
 
 describe("machineStatus", () => {
-  it("moves the time of a condition only with its status: people read it as since when", () => {
+  it("moves the time of a condition only with its status: users read it as the start of that status", () => {
     const first = status({ outcome: WAITS });
     const later = { observation: { now: NOW + MINUTE }, before: first };
     expect(condition(status({ ...later, outcome: STALLED }), "Ready")).toMatchObject({
@@ -33,7 +33,7 @@ describe("machineStatus", () => {
     });
   });
 
-  it("leaves out what a fresh machine does not say yet, rather than show nothing as a fact", () => {
+  it("leaves out what a fresh machine does not report yet, rather than show nothing as a fact", () => {
     const fresh = {
       ram: 0,
       storageTotal: null,
@@ -89,13 +89,13 @@ describe("machineStatus", () => {
   });
 
   it("holds nothing secret, whatever else the API may send with a machine one day", () => {
-    const telling = {
+    const withSecrets = {
       vncPassword: "hunter2",
       desktop: { password: "hunter2" },
       apiKey: "hunter2",
     } as Partial<Machine>;
     const spec = { desktopSecretRef: { name: "mine" }, credentialsSecretRef: { name: "key" } };
-    const given = { machine: telling, spec, memory: { desktopSecret: "mine" } };
+    const given = { machine: withSecrets, spec, memory: { desktopSecret: "mine" } };
     for (const outcome of [DONE, WAITS, STALLED])
       expect(JSON.stringify(status({ ...given, outcome }))).not.toContain("hunter2");
     const planned = status({ ...given, outcome: HALTS, observation: { halted: HALT } });
@@ -145,7 +145,7 @@ describe("machineStatus while something is under way", () => {
     expect(ready).toMatchObject({ state: "ready", ram: 45 * GIB, privateIp: "10.0.0.1" });
   });
 
-  it("shows a failure at once: nobody should wait for the next state to hear of it", () => {
+  it("shows a failure at once: users should not wait for the next state to see it", () => {
     const failed = { history: [event("e1", "error")] };
     const next = status({
       before: first,
@@ -183,7 +183,7 @@ describe("machineStatus of what cannot be seen", () => {
     observation: { history: [event("e1", "done")] },
   });
 
-  it("keeps what was last known, since it is all there is", () => {
+  it("keeps what was last observed, since it is all there is", () => {
     const unseen = status({ before, observation: { resource: { state: "unknown" } }, outcome: WAITS });
     expect(unseen).toMatchObject({ state: "ready", privateIp: "10.0.0.1", lastEvents: before.lastEvents });
     expect(condition(unseen, "Synced")).toBeUndefined();
@@ -226,7 +226,7 @@ describe("machineStatus of what cannot be seen", () => {
 });
 
 describe("lastEvents in the status", () => {
-  it("says that there is nothing only once that is known: else the past of a machine would be told as news", () => {
+  it("reports that there is nothing only once that is certain: else the past of a machine would be reported as new events", () => {
     expect(status()).not.toHaveProperty("lastEvents");
     const seen = status({ observation: { history: [event("e1", "done")] } });
     expect(seen.lastEvents).toHaveLength(1);
@@ -250,13 +250,13 @@ describe("machineStatus under dry-run and pause", () => {
     expect(status({ before: planned })).not.toHaveProperty("plan");
   });
 
-  it("does not claim to have looked at a spec that it was kept from: tools would take it for done", () => {
+  it("does not claim to have observed a spec that it was kept from: tools would treat it as done", () => {
     const before = { ...status({ generation: 2 }) };
     expect(status({ before, observation: halted, outcome: HALTS, generation: 3 }).observedGeneration).toBe(2);
     expect(status({ observation: halted, outcome: HALTS }).observedGeneration).toBe(-1);
   });
 
-  it("leaves what it said before, and says beside it that it is paused and whether the machine runs", () => {
+  it("keeps what it reported before, and adds that it is paused and whether the machine runs", () => {
     const before = status({ outcome: WAITS, machine: { state: "starting" } });
     const after = status({ before, observation: halted, outcome: HALTS, machine: { state: "ready" } });
     expect(condition(after, "Ready")).toEqual(condition(before, "Ready"));

@@ -35,15 +35,15 @@ export function simulated(behaviour: Partial<Behaviour> = {}) {
   return { ...parts, paperspace, api: new DeploymentApi(paperspace), calls };
 }
 
-/** Whatever is asked, this is the answer. */
+/** Answers every request with this. */
 export function answering(json: unknown) {
-  const asked: SimRequest[] = [];
+  const requests: SimRequest[] = [];
   const handle = async (request: SimRequest): Promise<Answer> => {
-    asked.push(request);
+    requests.push(request);
     const headers = { "content-type": "application/json" };
     return { status: 200, headers, body: JSON.stringify(json), json };
   };
-  return { asked, api: new DeploymentApi(transport(new VirtualClock(), { handle })) };
+  return { requests, api: new DeploymentApi(transport(new VirtualClock(), { handle })) };
 }
 
 export async function all<T>(pages: AsyncIterable<{ items: T[] }>): Promise<T[]> {

@@ -1,4 +1,4 @@
-/** The references of objects over a cluster in memory, and what the tests of them ask for. */
+/** The references of objects over a cluster in memory, and what their tests need. */
 
 import { References } from "../../../src/kinds/deployment/references.ts";
 import type { DeploymentSpec, PaperspaceDeployment } from "../../../src/kinds/deployment/types.ts";
@@ -62,19 +62,19 @@ export function setUp() {
   const configMap = (more: { data?: Record<string, string>; binaryData?: Record<string, string> }) =>
     configMaps.create("ns", { metadata: { name: "settings", namespace: "ns" }, ...more });
   /** As a pass of an object does it. */
-  const ask = (of: PaperspaceDeployment, by = references) => {
+  const pass = (of: PaperspaceDeployment, by = references) => {
     const found = by.desired(of, "web");
     by.fetchStale(KEY, of);
     return found;
   };
   /** What is missing is read, and the next pass has it. */
   const desired = async (of: PaperspaceDeployment, by = references) => {
-    ask(of, by);
+    pass(of, by);
     await clock.settle();
-    return ask(of, by);
+    return pass(of, by);
   };
-  /** The configuration, which must be known. */
-  const known = async (of: PaperspaceDeployment, by = references) => {
+  /** The configuration, which must be complete. */
+  const resolved = async (of: PaperspaceDeployment, by = references) => {
     const found = await desired(of, by);
     if (found.state !== "known") throw new Error(`it is ${JSON.stringify(found)}`);
     return found;
@@ -91,9 +91,9 @@ export function setUp() {
     secret,
     rotate,
     configMap,
-    ask,
+    pass,
     desired,
-    known,
+    resolved,
     reads,
   };
 }

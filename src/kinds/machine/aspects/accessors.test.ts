@@ -15,11 +15,11 @@ const ids = (users: readonly User[] | undefined) => users?.map(({ id }) => id);
 
 function convergence(
   over: Partial<MachineSpec>,
-  known: Partial<Related>,
+  facts: Partial<Related>,
   backingOff: Record<string, Failed> = {},
 ): Convergence {
   const { observation, machine } = scene();
-  const seen = { ...observation, spec: spec(over), related: related(known), backingOff };
+  const seen = { ...observation, spec: spec(over), related: related(facts), backingOff };
   return { observation: seen, machine, power: "ready", memory: {}, needs: [], userErrors: [], retries: [] };
 }
 
@@ -49,7 +49,7 @@ describe("accessorDrift", () => {
     expect(drift).toEqual({ missing: [], extra: [], unknown: [], sure: false });
   });
 
-  it("grants access to an id of no known user: the API has the last word on it", () => {
+  it("grants access to an id of no known user: the API decides on it", () => {
     const drift = accessorDrift(
       spec({ accessors: { userIds: ["u9"] } }),
       related({ accessors: [], users: [ADA] }),

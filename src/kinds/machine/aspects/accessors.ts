@@ -88,12 +88,12 @@ export interface AccessorDrift {
 export function accessorDrift(spec: MachineSpec, { accessors, users }: Related): AccessorDrift | undefined {
   if (!spec.accessors || !accessors) return undefined;
   const { userIds = [], emails = [] } = spec.accessors;
-  const known = [...accessors, ...(users ?? [])];
+  const listed = [...accessors, ...(users ?? [])];
   const desired = new Map<string, User>();
-  for (const id of userIds) desired.set(id, known.find((user) => user.id === id) ?? { id, email: "" });
+  for (const id of userIds) desired.set(id, listed.find((user) => user.id === id) ?? { id, email: "" });
   const unknown: string[] = [];
   for (const email of emails) {
-    const user = known.find((other) => other.email === email.toLowerCase());
+    const user = listed.find((other) => other.email === email.toLowerCase());
     if (user) desired.set(user.id, user);
     else unknown.push(email);
   }

@@ -1,7 +1,7 @@
 /**
- * The terms of an aspect: one thing that the spec of a machine can ask for. Each aspect answers what is missing to know,
- * what differs, what to do next, and what that leads to. Their order, and what is computed over all of them, is in
- * aspects/list.ts. Pure.
+ * The terms of an aspect: one feature that the spec of a machine can declare. Each aspect answers which facts are
+ * missing, what differs, what to do next, and what that leads to. Their order, and what is computed over all of them,
+ * is in aspects/list.ts. Pure.
  */
 import type { Change } from "../../../reconcile/change.ts";
 import { stepName } from "../../../reconcile/managed.ts";

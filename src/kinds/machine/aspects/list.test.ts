@@ -46,7 +46,7 @@ describe("leftovers", () => {
     expect(left(release, CLAIMED, [])).toEqual({ memory: {} });
   });
 
-  it("asks before it decides, and does not forget what it would cost meanwhile", () => {
+  it("needs the fact before it decides, and does not forget meanwhile what it would cost", () => {
     const { decision, memory } = left(release, CLAIMED);
     expect(decision).toMatchObject({
       step: { outcome: { kind: "Unknown" } },
@@ -90,12 +90,12 @@ describe("leftovers", () => {
   });
 });
 
-function observation(spec: Partial<MachineSpec>, known: Partial<Related>): MachineObservation {
+function observation(spec: Partial<MachineSpec>, facts: Partial<Related>): MachineObservation {
   const { observation } = scene();
   return {
     ...observation,
     spec: { ...observation.spec, ...spec },
-    related: { ...observation.related, ...known },
+    related: { ...observation.related, ...facts },
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * All that the spec of a machine can ask for, in the order in which it is put right, and what is computed over that list.
- * A new aspect is one more entry. Pure.
+ * All that the spec of a machine can declare, in the order in which it is corrected, and what is computed over that
+ * list. A new aspect is one more entry. Pure.
  */
 import type { Change } from "../../../reconcile/change.ts";
 import type { Machine } from "../api.ts";

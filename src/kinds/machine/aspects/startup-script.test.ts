@@ -12,11 +12,11 @@ const spec = (over: Partial<MachineSpec>): MachineSpec => ({ ...SPEC, ...over })
 
 function convergence(
   over: Partial<MachineSpec>,
-  known: Partial<Related>,
+  facts: Partial<Related>,
   backingOff: Record<string, Failed> = {},
 ): Convergence {
   const { observation, machine } = scene();
-  const seen = { ...observation, spec: spec(over), related: related(known), backingOff };
+  const seen = { ...observation, spec: spec(over), related: related(facts), backingOff };
   return { observation: seen, machine, power: "ready", memory: {}, needs: [], userErrors: [], retries: [] };
 }
 
@@ -24,7 +24,7 @@ const REFUSED: Failed = { kind: "Terminal", reason: "Refused", message: "no such
 const FAILED: Failed = { kind: "Retry", reason: "ApiUnavailable", message: "503" };
 
 describe("scriptDrift", () => {
-  it("is undefined where it is not managed, or the fact is missing: unknown must not look like unassigned", () => {
+  it("is undefined where it is not managed, or the fact is missing: unknown must not be taken for unassigned", () => {
     expect(scriptDrift(spec({}), related({ scripts: ["s1"] }))).toBeUndefined();
     expect(scriptDrift(spec({ startupScriptId: "s1" }), related())).toBeUndefined();
   });
@@ -42,8 +42,8 @@ describe("scriptDrift", () => {
 
 describe("the startup script", () => {
   it("unassigns the others first, since a machine may not take more than one", () => {
-    const looked = { scripts: ["s2", "s3"] };
-    expect(startupScript.next(convergence({ startupScriptId: "s1" }, looked))?.step).toEqual({
+    const others = { scripts: ["s2", "s3"] };
+    expect(startupScript.next(convergence({ startupScriptId: "s1" }, others))?.step).toEqual({
       do: "unassign",
       of: "s2",
     });
