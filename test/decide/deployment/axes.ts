@@ -107,13 +107,15 @@ export const DELETING = axis([false, true], ({ observation }, deleting) => {
   observation.deleting = deleting;
 });
 
-/** Whoever declares something: the configuration, and whether going back is wished. */
+/** What an object declares: the configuration, and whether a rollback is desired. */
 export function declaring(...specs: readonly DeploymentSpec[]): Axis {
   const all = specs.flatMap((spec) =>
     (["None", "OnFailure"] as const).map((rollback) => ({ ...spec, rollback })),
   );
-  const known = all.map((spec) => ({ spec, desired: targetOf(spec) }));
-  return axis(known, ({ observation }, { spec, desired }) => Object.assign(observation, { spec, desired }));
+  const declared = all.map((spec) => ({ spec, desired: targetOf(spec) }));
+  return axis(declared, ({ observation }, { spec, desired }) =>
+    Object.assign(observation, { spec, desired }),
+  );
 }
 
 const AGES = [5 * SECOND, MINUTE, DEADLINE_MS + MINUTE];
@@ -236,7 +238,7 @@ const RIVALS: readonly DeploymentObservation["conflict"][] = [
 export const RIVAL = axis(RIVALS, ({ observation }, conflict) => {
   observation.conflict = conflict;
 });
-/** Not known, and it is time to look or not; or known. */
+/** Unknown, with the read due or not; or known. */
 const PROJECT: readonly Pick<DeploymentObservation, "projectSecrets" | "secretsDue">[] = [
   {},
   { secretsDue: true },
@@ -259,7 +261,7 @@ export const HELD = axis([undefined, REFUSED, FAILED], ({ observation }, failed)
   observation.backingOff = failed ? { "dropSecret/k8s_old": failed, [`dropSecret/${TOKEN}`]: failed } : {};
 });
 export const TROUBLED = axis(
-  [{}, Object.fromEntries(Object.values(FACT).map((ask) => [ask, TROUBLE]))],
+  [{}, Object.fromEntries(Object.values(FACT).map((fact) => [fact, TROUBLE]))],
   ({ observation }, readErrors) => {
     observation.readErrors = readErrors;
   },

@@ -37,7 +37,7 @@ describe("instances that fail", () => {
       },
     });
 
-  it("cannot make a rollout fail that was healthy an hour ago, where its mark is taken away: it would be gone back from", () => {
+  it("cannot make a rollout fail that was healthy an hour ago, where its mark is removed: it would be gone back from", () => {
     const history = [sent(GOOD, { specId: "s1", outcome: "Healthy", ageMs: 60 * MINUTE })];
     const latest = { ...stored("s1", GOOD), dtHealthy: null };
     const observation = (ready: number) =>
@@ -58,7 +58,7 @@ describe("instances that fail", () => {
     expect(chosen(degraded(20 * MINUTE))).toBe("Terminal/Degraded");
   });
 
-  it("are forgotten once a fresh look finds all ready", () => {
+  it("are forgotten once a fresh read finds all ready", () => {
     const observation = degraded(MINUTE);
     const old = decideDeployment({ ...observation, runs: seen([run(1)], MINUTE) });
     expect(old.needs).toEqual([FACT.runs]);
@@ -92,25 +92,25 @@ describe("a deployment that is not to be seen", () => {
 });
 
 describe("a deletion", () => {
-  const asked = (ageMs: number, deadlineMs = 30 * MINUTE) => ({
+  const requested = (ageMs: number, deadlineMs = 30 * MINUTE) => ({
     deleting: true,
     memory: {
       operation: { intent: "Delete", requestedAt: ago(ageMs), deadline: ago(ageMs - deadlineMs) },
     },
   });
 
-  it("is asked for once, and waited for", () => {
+  it("is requested once, and waited for", () => {
     expect(chosen(situation({ deleting: true }))).toBe("delete");
-    expect(chosen(situation(asked(MINUTE)))).toBe("RequeueAfter/Deleting");
+    expect(chosen(situation(requested(MINUTE)))).toBe("RequeueAfter/Deleting");
   });
 
   it("that is late is reported, and requested again, slowly, with the deadline that it had", () => {
-    expect(chosen(situation(asked(5 * MINUTE, MINUTE)))).toBe("Terminal/TransitionTimedOut");
-    const { step } = decideDeployment(situation(asked(11 * MINUTE, MINUTE)));
+    expect(chosen(situation(requested(5 * MINUTE, MINUTE)))).toBe("Terminal/TransitionTimedOut");
+    const { step } = decideDeployment(situation(requested(11 * MINUTE, MINUTE)));
     expect(step).toEqual({ do: "delete", deadline: ago(10 * MINUTE) });
   });
 
-  it("lets the object go once the deployment is gone", () => {
+  it("releases the object once the deployment is gone", () => {
     expect(decideDeployment(situation({ deleting: true, resource: ABSENT })).step).toEqual({
       do: "release",
       reason: "Deleted",
@@ -122,13 +122,13 @@ describe("a deletion", () => {
     expect(decideDeployment(observation).step).toEqual({ do: "release", reason: "Orphaned" });
   });
 
-  it("does not ask for what the spec refers to: that may be deleted already", () => {
+  it("does not need what the spec refers to: that may be deleted already", () => {
     expect(chosen(situation({ deleting: true, desired: { state: "unknown" } }))).toBe("delete");
   });
 
   const left = { deleting: true, memory: { secrets: [TOKEN] } };
 
-  it("of an object that came to nothing removes the secrets that were put for it", () => {
+  it("of an object that never got a deployment removes the secrets that were put for it", () => {
     expect(chosen(beginning(left))).toBe(`dropSecret/${TOKEN}`);
     expect(decideDeployment(beginning({ deleting: true })).step).toEqual({
       do: "release",
@@ -136,7 +136,7 @@ describe("a deletion", () => {
     });
   });
 
-  it("removes the other secrets while one may not be asked for just now, and waits for that one", () => {
+  it("removes the other secrets while the removal of one backs off, and waits for that one", () => {
     const refused = { kind: "Terminal", reason: "Refused", message: "no", recheckMs: 1 } as const;
     const backingOff = { [`dropSecret/${TOKEN}`]: refused };
     expect(chosen(beginning({ ...left, memory: { secrets: [TOKEN, "k8s_other"] }, backingOff }))).toBe(
@@ -177,7 +177,7 @@ describe("an object that is halted", () => {
     expect(halting({ memory: { secrets: [TOKEN] } })).toBe(`Halted/${reason}`);
   });
 
-  it("remembers what it knew", () => {
+  it("keeps its memory", () => {
     const observation = situation({ halted: PAUSED, spec: NEW, latest: stored("s1", GOOD) });
     expect(decideDeployment(observation).memory).toEqual(observation.memory);
   });
@@ -209,7 +209,7 @@ describe("project secrets", () => {
   const spec = WITH_SECRET;
   const history = [sent(spec, { specId: "s1", outcome: "Healthy" })];
 
-  it("that nothing uses any more are removed once all is well", () => {
+  it("that nothing uses any more are removed once all is healthy", () => {
     const observation = situation({ spec, history, memory: { secrets: ["k8s_old", TOKEN] } });
     const { step } = decideDeployment(observation);
     expect(step).toMatchObject({ do: "dropSecret", of: "k8s_old" });
@@ -233,7 +233,7 @@ describe("project secrets", () => {
     expect(chosen(observation)).toBe("RequeueAfter/Progressing");
   });
 
-  it("that cannot be removed just now are let be: the deployment is well", () => {
+  it("that cannot be removed just now are left: the deployment is healthy", () => {
     const backingOff = {
       "dropSecret/k8s_old": { kind: "Retry", reason: "ApiUnavailable", message: "503" },
     } as const;

@@ -16,7 +16,7 @@ type Declared = Fate | "off";
 /** What happens between two rests. */
 const TURNS: Readonly<Record<string, (world: World) => void>> = {
   nothing: () => {},
-  "another that is well": (world) =>
+  "another that is healthy": (world) =>
     world.declare({ ...world.observation.spec, ...parts(declared("better")) }),
   "back to the first": (world) => world.declare({ ...world.observation.spec, ...parts(declared("good")) }),
   "one that is rejected": (world) =>
@@ -102,7 +102,7 @@ function isTrue(world: World): boolean {
   if (observation.now < world.changedAt + manners.staleMs + 700_000) return true;
   return (
     observation.desired.state === "known" &&
-    world.isWell(observation.desired.config) &&
+    world.isHealthy(observation.desired.config) &&
     world.name === observation.name
   );
 }
@@ -117,7 +117,7 @@ function wrongly(reason: string, world: World): string | undefined {
   const isOff = !observation.spec.enabled;
   const isSent = latest !== undefined && sameAs(latest.config, observation.desired.config);
   const truth: Readonly<Record<string, boolean>> = {
-    // What is invalid is not shown at all, whoever sent it.
+    // What is invalid is not shown at all, whichever actor sent it.
     ConfigurationRejected:
       (fate === "rejected" && isSent) ||
       (latest !== undefined &&
@@ -130,7 +130,7 @@ function wrongly(reason: string, world: World): string | undefined {
       !isOff &&
       latest !== undefined &&
       !isSent &&
-      world.isWell(latest.config),
+      world.isHealthy(latest.config),
     RollbackFailed:
       observation.spec.rollback === "OnFailure" && world.manners.forgets && FAILING.includes(fate),
     ExternallyDeleted: latest === undefined,

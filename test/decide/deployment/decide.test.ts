@@ -34,8 +34,8 @@ const TROUBLE = { kind: "Retry", reason: "ApiUnavailable", message: "503" } as c
 const ABSENT = { state: "absent", certain: true } as const;
 const TOKEN = secretName("hub", "token");
 
-describe("a deployment that is well", () => {
-  it("is left alone, and its runs are not asked for: a fleet at rest costs lists only", () => {
+describe("a deployment that is healthy", () => {
+  it("is left alone, and its runs are not requested: a fleet at rest costs lists only", () => {
     const { step, needs } = decideDeployment(situation({ runs: undefined }));
     expect(step).toMatchObject({ do: "none", outcome: { kind: "Done", reason: "Available" } });
     expect(needs).toBeUndefined();
@@ -46,7 +46,7 @@ describe("a deployment that is well", () => {
     expect(decideDeployment(observation).memory).toEqual(observation.memory);
   });
 
-  it("is Done as well where it is off and was asked to be", () => {
+  it("is Done as well where it is off as declared", () => {
     const off = { spec: OFF, history: [sent(OFF, { specId: "s1", outcome: "Disabled" })], runs: seen([]) };
     expect(chosen(situation(off))).toBe("Done/Disabled");
   });
@@ -60,13 +60,13 @@ describe("a creation", () => {
   it.each([
     ["never seen", undefined],
     ["old", { ids: [], ageMs: MINUTE }],
-  ])("asks for the list first where it is %s", (_how, siblings) => {
+  ])("requests the list first where it is %s", (_how, siblings) => {
     const { step, needs } = decideDeployment(beginning({ siblings }));
     expect(step).toMatchObject({ outcome: { kind: "Unknown" } });
     expect(needs).toEqual([FACT.siblings]);
   });
 
-  it("says why the list cannot be had, and goes on asking", () => {
+  it("reports why the list cannot be read, and goes on requesting it", () => {
     const decision = decideDeployment(
       beginning({ siblings: undefined, readErrors: { [FACT.siblings]: TROUBLE } }),
     );
@@ -97,7 +97,7 @@ describe("a creation", () => {
     expect(messageOf(decision)).toContain("default/other");
   });
 
-  it("stalls where there is no such project, for only the user can mend that", () => {
+  it("stalls where there is no such project, for only the user can fix that", () => {
     const blocked = { reason: "ProjectNotFound", message: "there is no project p-alpha" };
     const decision = decideDeployment(beginning({ blocked, siblings: undefined }));
     expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "ProjectNotFound" });
@@ -120,7 +120,7 @@ describe("a creation", () => {
     expect(chosen(observation)).toBe("Terminal/AlreadyExists");
   });
 
-  it("waits for what the spec refers to, and says what is missing", () => {
+  it("waits for what the spec refers to, and reports what is missing", () => {
     expect(chosen(beginning({ desired: { state: "unknown" } }))).toBe("Unknown");
     expect(chosen(beginning({ desired: { state: "unknown", readError: TROUBLE } }))).toBe(
       "Retry/ApiUnavailable",
@@ -173,7 +173,7 @@ describe("taking over one that exists", () => {
     expect(messageOf(decision)).toContain("p-beta");
   });
 
-  it("stalls where there is none of that id, and waits where it cannot be looked at", () => {
+  it("stalls where there is none of that id, and waits where it cannot be read", () => {
     expect(chosen(adopting({ resource: ABSENT }))).toBe("Terminal/AdoptNotFound");
     expect(chosen(adopting({ resource: { state: "unknown" } }))).toBe("Unknown");
     expect(chosen(adopting({ readError: TROUBLE }))).toBe("Retry/ApiUnavailable");
@@ -224,7 +224,7 @@ describe("a changed spec", () => {
     expect(chosen(underWay({}, MINUTE))).toBe("deploy");
   });
 
-  it("waits for its rollout, then for a fresh look at its instances", () => {
+  it("waits for its rollout, then for a fresh read of its instances", () => {
     const latest = stored("s2", NEW);
     expect(chosen(underWay({ latest: stored("s2", NEW, "pending") }))).toBe("RequeueAfter/Pending");
     expect(chosen(underWay({ latest: stored("s2", NEW, "applied") }))).toBe("RequeueAfter/Progressing");
@@ -286,7 +286,7 @@ describe("a changed spec", () => {
 
 const SPEC_3: DeploymentSpec = { ...NEW, image: "ghcr.io/acme/model:3" };
 
-describe("what somebody changed in the console", () => {
+describe("what another actor changed in the console", () => {
   const edited = stored("s9", { ...GOOD, replicas: 3 });
 
   it("is put back, and the change is named", () => {

@@ -77,14 +77,17 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
     return !memory.operation;
   }),
   law(["create", "deploy"], "what is sent finds its secrets", (observation, step) => {
-    const { secrets = [] } = step.do === "deploy" ? (step.rollback ? {} : step.target) : known(observation);
+    const { secrets = [] } =
+      step.do === "deploy" ? (step.rollback ? {} : step.target) : declaredTarget(observation);
     return secrets.every((name) => observation.projectSecrets?.includes(name));
   }),
   law(
     ["putSecret"],
     "a secret is put once, and only where what is declared needs it",
     (observation, { of }) => {
-      return known(observation).secrets.includes(of) && observation.projectSecrets?.includes(of) === false;
+      return (
+        declaredTarget(observation).secrets.includes(of) && observation.projectSecrets?.includes(of) === false
+      );
     },
   ),
   law(
@@ -94,7 +97,7 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
       if (!observation.memory.secrets.includes(of)) return false;
       if (observation.resource.state !== "present" || observation.identity.state === "none") return true;
       const remembered = memory.history.flatMap(({ secrets = [] }) => secrets);
-      return ![...known(observation).secrets, ...remembered].includes(of);
+      return ![...declaredTarget(observation).secrets, ...remembered].includes(of);
     },
   ),
 
@@ -171,10 +174,10 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
     (observation, { target, rollback }) => {
       const { rolledBack } = observation.memory;
       const standing =
-        rolledBack?.hash === known(observation).hash && observation.spec.rollback === "OnFailure";
+        rolledBack?.hash === declaredTarget(observation).hash && observation.spec.rollback === "OnFailure";
       return standing
         ? rollback && target.hash !== rolledBack.hash
-        : !rollback && target.hash === known(observation).hash;
+        : !rollback && target.hash === declaredTarget(observation).hash;
     },
   ),
   law(
@@ -200,15 +203,15 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
       return (
         nameOf(observation) === observation.name &&
         head.specId === latest.id &&
-        head.hash === known(observation).hash &&
-        meansTheSame(latest.data, head, known(observation))
+        head.hash === declaredTarget(observation).hash &&
+        meansTheSame(latest.data, head, declaredTarget(observation))
       );
     },
   ),
   law(
     {
       choices: ["Done"],
-      when: (observation) => isUnseen(observation.memory.history[0], known(observation)),
+      when: (observation) => isUnseen(observation.memory.history[0], declaredTarget(observation)),
     },
     "never Ready on a spec of before our upsert",
     (observation) => {
@@ -223,7 +226,7 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
     ["Done"],
     "healthy only where Paperspace reports it and the instances do not contradict it",
     (observation, { outcome }) => {
-      const { config } = known(observation);
+      const { config } = declaredTarget(observation);
       if (outcome.reason === "Disabled")
         return (!config.enabled || config.resources.replicas === 0) && !observation.runs?.list.length;
       const [run] = observation.runs?.list ?? [];
@@ -284,7 +287,7 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
   ),
 ];
 
-function known({ desired }: DeploymentObservation): DesiredTarget {
+function declaredTarget({ desired }: DeploymentObservation): DesiredTarget {
   if (desired.state !== "known") throw new Error("what is declared is not known");
   return desired;
 }
@@ -298,7 +301,7 @@ function wantedSecret(observation: DeploymentObservation): boolean {
   const latest = latestOf(observation);
   const [head] = observation.memory.history;
   const isRejected = !!latest?.error && !latest.externalApplied;
-  return isRejected && head?.outcome === "Superseded" && known(observation).secrets.length > 0;
+  return isRejected && head?.outcome === "Superseded" && declaredTarget(observation).secrets.length > 0;
 }
 
 function nameOf({ resource }: DeploymentObservation): string | undefined {

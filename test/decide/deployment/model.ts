@@ -61,7 +61,7 @@ interface CloudSpec {
   at: number;
 }
 
-interface Look<T> {
+interface CachedRead<T> {
   value: T;
   at: number;
 }
@@ -72,7 +72,7 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
   protected override readonly resyncMs = 600 * SECOND;
   /** Oldest first; empty where there is no deployment. */
   specs: CloudSpec[] = [];
-  names: Look<string>[] = [];
+  names: CachedRead<string>[] = [];
   readonly secrets = new Set<string>();
   /** Ids of deployments of others that have the declared name. */
   others: string[] = [];
@@ -80,10 +80,10 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
   readonly done: string[] = [];
   /** When another actor changed something last. */
   changedAt = Number.NEGATIVE_INFINITY;
-  #looks: {
-    runs?: Look<readonly Run[]>;
-    specs?: Look<readonly StoredSpec[]>;
-    siblings?: Look<readonly string[]>;
+  #reads: {
+    runs?: CachedRead<readonly Run[]>;
+    specs?: CachedRead<readonly StoredSpec[]>;
+    siblings?: CachedRead<readonly string[]>;
   } = {};
   protected knowsSecrets = false;
   #lost = 0;
@@ -105,7 +105,7 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
       desired: targetOf(spec, name),
       generation: observation.generation + 1,
     });
-    this.#looks.siblings = undefined;
+    this.#reads.siblings = undefined;
   }
 
   /** Another actor sends a configuration. */
@@ -143,8 +143,8 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
     );
   }
 
-  /** Whether the newest is as it shall be, by the truth that nobody sees. */
-  isWell(config: DeploymentConfig): boolean {
+  /** Whether the newest is as declared, by the true state, which no observation shows. */
+  isHealthy(config: DeploymentConfig): boolean {
     const { latest } = this;
     if (!latest || !sameAs(latest.config, config)) return false;
     return isOff({ config }) ? this.#runs().length === 0 : (this.#runs()[0]?.ready ?? 0) > 0;
@@ -153,7 +153,7 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
   protected override look(): void {
     const { observation, manners } = this;
     const { now } = observation;
-    const { siblings, specs, runs } = this.#looks;
+    const { siblings, specs, runs } = this.#reads;
     const visible = (at: number) => at + manners.staleMs <= now;
     const shown = this.specs.findLast(({ at }, index) => index === 0 || visible(at));
     const name = this.names.findLast(({ at }, index) => index === 0 || visible(at))?.value ?? "";
@@ -201,13 +201,13 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
 
   protected override read(fact: string): void {
     const at = this.observation.now;
-    const looks = this.#looks;
-    if (fact === FACT.runs) looks.runs = { value: this.#runs(), at };
-    if (fact === FACT.siblings) looks.siblings = { value: [...this.others], at };
+    const reads = this.#reads;
+    if (fact === FACT.runs) reads.runs = { value: this.#runs(), at };
+    if (fact === FACT.siblings) reads.siblings = { value: [...this.others], at };
     if (fact === FACT.projectSecrets) this.knowsSecrets = true;
     if (fact === FACT.specs) {
       const kept = this.manners.forgets ? this.specs.slice(-1) : this.specs;
-      looks.specs = { value: kept.map((spec) => this.#storedSpec(spec)), at };
+      reads.specs = { value: kept.map((spec) => this.#storedSpec(spec)), at };
     }
   }
 
@@ -271,7 +271,7 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
     const { observation } = this;
     const history = pushed(observation.memory.history, entryOf(of, observation.generation, observation.now));
     observation.memory = { ...observation.memory, history } satisfies DeploymentMemory;
-    this.#looks.specs = undefined;
+    this.#reads.specs = undefined;
   }
 
   #store(config: DeploymentConfig): void {

@@ -1,6 +1,6 @@
 /**
- * How the official tools judge a rollout (deployments.md section 10), rule by rule, and what this operator says of the
- * same facts. Told to users in docs/deployments.md, which is compared with it.
+ * How the official tools judge a rollout (deployments.md section 10), rule by rule, and what this operator reports for
+ * the same facts. Documented in docs/deployments.md, which is compared with it.
  */
 
 import type { DeploymentSpec } from "../../../src/kinds/deployment/types.ts";

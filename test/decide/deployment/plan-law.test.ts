@@ -44,7 +44,7 @@ interface Played {
 const AT_REST: Played = { writes: [], isComplete: true };
 const PASSES = 60;
 
-/** By the decision that it begins with: each law asks for it. */
+/** By the decision that it begins with: each law needs it. */
 const PLAYED = new WeakMap<DeploymentDecision, Played>();
 function played(observation: DeploymentObservation, first: DeploymentDecision): Played {
   const before = PLAYED.get(first);

@@ -138,7 +138,7 @@ describe("a rollout that fails under rollback OnFailure", () => {
     expect(deployed(goneBack(failed).decision)?.git).toEqual(git);
   });
 
-  it("says afterwards that it runs, that it is not what is declared, and when that is tried again", () => {
+  it("reports afterwards that it runs, that it is not what is declared, and when that is tried again", () => {
     const { observation } = settled();
     expect(reported(observation)).toMatchObject({
       ready: "False",
@@ -268,7 +268,7 @@ describe("a rollback that fails itself", () => {
     expect(messageOf(decision)).toContain("Going back to spec s1 failed, too");
   });
 
-  it("mends itself where it comes about late", () => {
+  it("recovers by itself where it becomes healthy late", () => {
     const { observation } = goneBack();
     const now = NOW + DEADLINE_MS;
     const stuck = { ...showing(observation, stored("s3", GOOD, "applied")), now };
@@ -285,9 +285,9 @@ describe("what failed", () => {
     const { observation } = settled();
     const labelled = { ...observation, spec: { ...BACK, progressDeadlineSeconds: 1800 }, generation: 3 };
     expect(chosen(labelled)).toBe("Terminal/RolledBack");
-    const mended: DeploymentSpec = { ...BACK, image: "ghcr.io/acme/model:3" };
-    const decision = decideDeployment({ ...observation, spec: mended, desired: targetOf(mended) });
-    expect(deployed(decision)).toMatchObject({ image: mended.image, replaces: "s3", rollback: false });
+    const corrected: DeploymentSpec = { ...BACK, image: "ghcr.io/acme/model:3" };
+    const decision = decideDeployment({ ...observation, spec: corrected, desired: targetOf(corrected) });
+    expect(deployed(decision)).toMatchObject({ image: corrected.image, replaces: "s3", rollback: false });
     expect(decision.memory.rolledBack).toBeUndefined();
   });
 
@@ -307,7 +307,7 @@ describe("what failed", () => {
     expect(deployed(decision)).toMatchObject({ image: GOOD.image, rollback: false });
   });
 
-  it("is sent again where rollback is switched off: that is what the spec asks for now", () => {
+  it("is sent again where rollback is switched off: that is what the spec requests now", () => {
     const { observation } = settled();
     const decision = decideDeployment({ ...observation, spec: NEW });
     expect(deployed(decision)).toMatchObject({ image: NEW.image, rollback: false });
@@ -327,7 +327,7 @@ describe("what failed", () => {
 });
 
 describe("while rolled back", () => {
-  it("what somebody changes in the console is put back to the good one, not to the failed one", () => {
+  it("what another actor changes in the console is put back to the good one, not to the failed one", () => {
     const { observation } = settled();
     const edited = showing(observation, stored("s8", { ...GOOD, replicas: 4 }));
     expect(deployed(decideDeployment({ ...edited, specs: SPECS }))).toMatchObject({

@@ -1,5 +1,6 @@
 /**
- * Observations of a deployment for the tests of `decide`: one with which all is well, and what differs from it. Times are given as ages.
+ * Observations of a deployment for the tests of `decide`: one that is healthy, and what differs from it. Times are
+ * given as ages.
  */
 
 import type { Deployment, Instance, Run, StoredSpec } from "../../../src/kinds/deployment/api.ts";
@@ -74,7 +75,7 @@ export function ago(ms: number): string {
   return toTime(NOW - ms);
 }
 
-/** What Paperspace says of a spec, by how far it is. */
+/** What Paperspace reports of a spec, by how far it is. */
 const PROGRESS = {
   pending: {},
   rejected: { error: "no such machine type" },
@@ -119,7 +120,7 @@ export function seen(list: readonly Run[], ageMs = 0): NonNullable<DeploymentObs
   return { list, ageMs };
 }
 
-/** Views are given whole parts; of these the ones that are left out are as where all is well. */
+/** Views are given whole parts; of these the ones that are left out are as in the healthy one. */
 export interface Particulars extends Omit<Partial<DeploymentObservation>, "spec" | "memory" | "resource"> {
   spec?: DeploymentSpec;
   latest?: StoredSpec | null;

@@ -1,4 +1,4 @@
-/** A status as it would be written of a deployment with which all is well, but for what a test says. */
+/** A status as it would be written for a healthy deployment, except for what a test sets. */
 
 import type { Instance } from "../../../src/kinds/deployment/api.ts";
 import type { DeploymentMemory } from "../../../src/kinds/deployment/observation.ts";

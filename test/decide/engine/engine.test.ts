@@ -8,7 +8,7 @@ import { ended, play, playAll, type Verdict } from "./play.ts";
 import { both, combinations, type Product, productsOf } from "./product.ts";
 import { Walks } from "./walk.ts";
 
-/** A thing with a size that is to be another, in one step or two. */
+/** A resource with a size that is to change, in one step or two. */
 interface Observation {
   size: number;
   desired: number;
@@ -69,7 +69,7 @@ describe("LawChecker", () => {
     expect(checks.broken).toEqual({ "it never shrinks below ten (shrink)": '{"size":2}: shrink' });
   });
 
-  it("checks a law only where it applies, and knows which did", () => {
+  it("checks a law only where it applies, and records which did", () => {
     const narrowed = law({ choices: ["grow"], when: (_, { by }) => by > 100 }, "far", () => false);
     const outcomes = law(["none"], "every outcome", () => true);
     const checks = checker(TRUE_LAW, FALSE_LAW, narrowed, outcomes);
@@ -88,7 +88,7 @@ describe("a walk over products", () => {
     atLeast: 1,
   });
 
-  it("walks each product once, whoever needs it", () => {
+  it("walks each product once, however many laws need it", () => {
     let decisions = 0;
     const counted = (observation: Observation) => {
       decisions++;
@@ -158,7 +158,7 @@ describe("a game", () => {
     expect(play(sized(5, 1), RULES)).toBe("too many steps");
   });
 
-  it("is reported once for each thing that goes wrong, with how it began", () => {
+  it("is reported once for each failure, with how it began", () => {
     const wrongWith = (size: number) => {
       const trace: string[] = [];
       const wrong = play(sized(size, 1), RULES, trace);

@@ -42,7 +42,7 @@ export function ended(wrong: string | undefined): Verdict {
 
 export interface Played {
   games: number;
-  /** Each thing that went wrong, with the first game in which it did. */
+  /** Each failure, with the first game in which it occurred. */
   failures: string[];
 }
 

@@ -1,4 +1,4 @@
-/** The axes of what can be known about one machine, by what they are about. */
+/** The axes of what can be observed of one machine, by what they are about. */
 
 import type {
   Capacity,
@@ -120,8 +120,8 @@ export const EVERY_STATE = states(...STATES);
 export const UNSEEN = axis(ABSENCES, ({ observation }, resource) => {
   observation.resource = resource;
 });
-export const WISH = axis(["Running", "Stopped"] as const, ({ spec }, wish) => {
-  spec.powerState = wish;
+export const WISH = axis(["Running", "Stopped"] as const, ({ spec }, powerState) => {
+  spec.powerState = powerState;
 });
 export const POWER = axis([undefined, "Running"] as const, ({ memory }, power) => {
   memory.power = power;
@@ -213,7 +213,7 @@ export const CAPACITY = axis(CAPACITIES, ({ related }, capacity) => {
 export const STANDING = axis([undefined, true, false], ({ related }, good) => {
   related.standing = good === undefined ? undefined : { good, messages: [] };
 });
-/** Capacity in good standing, and the other standings with what is free: they are looked at before it. */
+/** Capacity in good standing, and the other standings with what is free: they are checked before it. */
 export const CHANCES: Axis = [
   ...both(STANDING.slice(1, 2), CAPACITY),
   ...both(STANDING, CAPACITY.slice(1, 2)),
@@ -227,17 +227,17 @@ export const SETTINGS = axis([false, true], ({ spec }, differ) => {
 });
 
 const KNOWN_SCRIPTS = [undefined, [], ["s1"], ["s2"], ["s1", "s2"]];
-const SCRIPTED: readonly { desired?: string; known?: readonly string[] }[] = [
+const SCRIPTED: readonly { desired?: string; found?: readonly string[] }[] = [
   {},
-  ...["", "s1"].flatMap((desired) => KNOWN_SCRIPTS.map((known) => ({ desired, ...(known && { known }) }))),
+  ...["", "s1"].flatMap((desired) => KNOWN_SCRIPTS.map((found) => ({ desired, ...(found && { found }) }))),
 ];
 /** Not managed; none or one wanted, against every way in which that can be so. */
-export const SCRIPTS = axis(SCRIPTED, ({ spec, related }, { desired, known }) => {
+export const SCRIPTS = axis(SCRIPTED, ({ spec, related }, { desired, found }) => {
   spec.startupScriptId = desired;
-  related.scripts = known;
+  related.scripts = found;
 });
 
-const WANTED_PEOPLE: readonly MachineSpec["accessors"][] = [
+const DESIRED_ACCESSORS: readonly MachineSpec["accessors"][] = [
   {},
   { userIds: [ADA.id] },
   { emails: ["Ada@Example.org"] },
@@ -245,19 +245,19 @@ const WANTED_PEOPLE: readonly MachineSpec["accessors"][] = [
   { emails: ["nobody@example.org"] },
 ];
 const ACCESSORS: readonly (readonly User[] | undefined)[] = [undefined, [], [ADA], [ADA, EVE], [EVE]];
-interface People {
+interface AccessorFacts {
   desired?: MachineSpec["accessors"];
   accessors?: readonly User[] | undefined;
   users?: readonly User[] | undefined;
 }
-const EVERYBODY: readonly People[] = [
+const ACCESSOR_FACTS: readonly AccessorFacts[] = [
   {},
-  ...WANTED_PEOPLE.flatMap((desired) =>
+  ...DESIRED_ACCESSORS.flatMap((desired) =>
     ACCESSORS.flatMap((accessors) => [undefined, [ADA, BOB]].map((users) => ({ desired, accessors, users }))),
   ),
 ];
-/** Not managed; else whom the spec names, by id, by address, or nobody knows whom. */
-export const PEOPLE = axis(EVERYBODY, ({ spec, related }, { desired, accessors, users }) => {
+/** Not managed; else whom the spec names, by id, by address, or by an address of no known user. */
+export const PEOPLE = axis(ACCESSOR_FACTS, ({ spec, related }, { desired, accessors, users }) => {
   spec.accessors = desired;
   related.accessors = accessors;
   related.users = users;

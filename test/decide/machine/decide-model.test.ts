@@ -23,7 +23,7 @@ const PARTS = [
   "hardware",
   "settings",
   "script",
-  "people",
+  "accessors",
   "desktop",
   "address",
   "requests",
@@ -113,7 +113,7 @@ function differing(world: World, { requests, mayRest }: Start): Part[] {
       idsOf(accessors),
     )
   )
-    wrong.add("people");
+    wrong.add("accessors");
   const secret = desktopSecretRef && machine.state === "ready" ? [desktopSecretRef.name] : [...secrets];
   if (!isSet([...secrets], secret) || (!desktopSecretRef && secrets.size > 0)) wrong.add("desktop");
   const unused = machine.publicIpType !== "static" && mine.length > 0;
@@ -129,7 +129,7 @@ function hasAny(requests: Requests): boolean {
 }
 
 function idsOf({ userIds = [], emails = [] }: NonNullable<MachineSpec["accessors"]>): string[] {
-  const named = emails.map((email) => [ADA, BOB].find((person) => person.email === email.toLowerCase())?.id);
+  const named = emails.map((email) => [ADA, BOB].find((user) => user.email === email.toLowerCase())?.id);
   return [...userIds, ...named.filter((id) => id !== undefined)];
 }
 
@@ -144,7 +144,7 @@ function isExcused(reason: string, left: readonly Part[], world: World): boolean
   return excuses.has(reason) && left.every((part) => excused.has(part));
 }
 
-/** What this world does not allow, by the reason that says so. */
+/** What this world does not allow, by the reason that reports it. */
 function excusesOf({ observation, machine, manners, accessors }: World): Map<string, readonly Part[]> {
   const { spec } = observation;
   const on = spec.powerState === "Running";

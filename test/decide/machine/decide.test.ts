@@ -1,16 +1,18 @@
 /**
- * `decide` against its laws, in every combination of what can be known. The full product is out of reach, so it is
+ * `decide` against its laws, in every combination of what can be observed. The full product is out of reach, so it is
  * factored along the seams of the code, and loses nothing by that:
  * - decideOwnership reads OwnershipFacts alone, as its parameter's type says, and where it gives a step, nothing else
  *   is read. So all of these are combined with each other, and with the power facts; and once more with a temptation
  *   to each kind of write, since a power fact tempts only to some.
  * - Beyond it, of the ownership facts only these are still read: deleting, halted, held, requests, and the id owned.
  *   They are axes of their own below, with an object that is owned and an account that is right.
- * - What an operation in flight comes to is judged by operation, event, state and time alone (`life`, `deletion`), and
- *   hands on to the round only a memory. So all of these are combined, with every way in which the round can end.
- * - The round asks its stages one after the other: settings, script, people, hardware, requests, power, remains. Each
- *   reads facts of its own and those of power; it hands on nothing but that it acted, asks, complains, and the memory.
- *   So the facts of neighbours are combined in full, with one representative of each thing that the others hand on.
+ * - What an operation in flight comes to is judged by operation, event, state and time alone (`settle`,
+ *   `machineDeletion`), and hands on to the round only a memory. So all of these are combined, with every way in which
+ *   the round can end.
+ * - The round runs its stages one after the other: settings, script, accessors, hardware, requests, power, cleanup.
+ *   Each reads facts of its own and those of power; it hands on nothing but its step, needs, user errors, and the
+ *   memory.
+ *   So the facts of neighbours are combined in full, with one representative of each result that the others hand on.
  */
 import { describe, expect, it } from "vitest";
 import type { Machine } from "../../../src/kinds/machine/api.ts";
@@ -144,7 +146,7 @@ const WAITING = inFlight([AGES[0], AGES[3]]).filter(
     (operation.target === TO_RESIZE && event.state === "done"),
 );
 
-type Chance = "free" | "short" | "bad standing" | "not asked";
+type Chance = "free" | "short" | "bad standing" | "not read";
 /** Hardware and what can be had of it, in pairs that matter. */
 function resizing(difference: Difference, ...chances: readonly Chance[]): Axis {
   const policy = difference === "type" ? "StopAndResize" : "WhenStopped";
@@ -153,8 +155,8 @@ function resizing(difference: Difference, ...chances: readonly Chance[]): Axis {
     for (const put of hardware([difference])) put(scene);
     scene.spec.resizePolicy = policy;
     scene.related.standing =
-      chance === "not asked" ? undefined : { good: chance !== "bad standing", messages: [] };
-    scene.related.capacity = chance === "not asked" ? {} : { A4000: hint, H100: hint };
+      chance === "not read" ? undefined : { good: chance !== "bad standing", messages: [] };
+    scene.related.capacity = chance === "not read" ? {} : { A4000: hint, H100: hint };
   });
 }
 
@@ -175,7 +177,7 @@ const PRODUCTS: readonly Product<Situation>[] = [
     atLeast: 7_000_000,
   },
   {
-    what: "operation, event, state, wish and requests",
+    what: "operation, event, state, desired power and requests",
     axes: [
       inFlightAxis(),
       EVERY_STATE,
@@ -184,8 +186,8 @@ const PRODUCTS: readonly Product<Situation>[] = [
       AUTO_SHUTDOWN,
       REQUESTED,
       [
-        ...resizing("none", "free", "short", "bad standing", "not asked"),
-        ...resizing("type", "free", "short", "bad standing", "not asked"),
+        ...resizing("none", "free", "short", "bad standing", "not read"),
+        ...resizing("type", "free", "short", "bad standing", "not read"),
         ...resizing("disk", "free"),
         ...resizing("disk too large", "free"),
       ],
@@ -209,7 +211,7 @@ const PRODUCTS: readonly Product<Situation>[] = [
     atLeast: 900_000,
   },
   {
-    what: "settings, scripts and people, and how they are refused",
+    what: "settings, scripts and accessors, and how they are refused",
     axes: [
       SETTINGS,
       SCRIPTS,
@@ -335,7 +337,7 @@ describe("decide", () => {
     expect(failed).toBeGreaterThan(1_000);
   }, 120_000);
 
-  it("changes nothing that it is given, since observations share what is known", () => {
+  it("changes nothing that it is given, since observations share cached facts", () => {
     const { observation } = scene();
     for (const put of TEMPTED) {
       put({ ...scene(), observation });

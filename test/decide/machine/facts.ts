@@ -41,7 +41,7 @@ export function isGone({ resource }: MachineObservation): boolean {
   return resource.state === "absent" && resource.certain;
 }
 
-/** Off after it was on as asked, and allowed to do so. */
+/** Off after it was on as desired, and allowed to do so. */
 export function shutItselfDown(observation: MachineObservation): boolean {
   const allowed = machineOf(observation)?.autoShutdownEnabled === true;
   return (
@@ -52,13 +52,13 @@ export function shutItselfDown(observation: MachineObservation): boolean {
   );
 }
 
-/** The hardware was asked for and is not short, and the account is in good standing. */
+/** The hardware hint was read and is not short, and the account is in good standing. */
 export function mayRunOn({ related }: MachineObservation, machineType: string): boolean {
   const capacity = related.capacity[machineType];
   return related.standing?.good === true && capacity !== undefined && capacity.hint !== "short";
 }
 
-/** This very change was refused, and the user has not asked for another try since. */
+/** This very change was refused, and the user has not requested another try since. */
 export function isRefused({ memory, spec, asked }: MachineObservation): boolean {
   const { resizeRefusal } = memory;
   return (
@@ -84,14 +84,14 @@ export function isNamed({ accessors }: MachineSpec, { id, email }: User): boolea
   return userIds.includes(id) || emails.some((named) => named.toLowerCase() === email);
 }
 
-/** Addresses that nobody who is known has. */
+/** Addresses of no known user. */
 export function unresolved({ spec, related }: MachineObservation): string[] {
   const known = [...(related.accessors ?? []), ...(related.users ?? [])];
   const emails = spec.accessors?.emails ?? [];
   return emails.filter((named) => !known.some(({ email }) => email === named.toLowerCase()));
 }
 
-/** The address that was claimed is still there, and nobody else's. */
+/** The address that was claimed is still there, and no other machine's. */
 export function isStillClaimed(addresses: readonly Address[] | undefined, ip: string | undefined): boolean {
   const address = addresses?.find((other) => other.ip === ip);
   return address !== undefined && (address.machineId === null || address.machineId === ID);
@@ -105,7 +105,7 @@ export function asksOf({ needs }: MachineDecision): readonly string[] {
   return needs ?? [];
 }
 
-/** Facts that are managed for this view, and not known yet; by what they are asked for. */
+/** Facts that this observation needs for what it manages, and that are missing; by the name of the need. */
 export function missing({ spec, related, identity }: MachineObservation): Set<string> {
   const all = new Set<string>();
   if (spec.startupScriptId !== undefined && !related.scripts) all.add(FACT.scripts);
@@ -118,11 +118,11 @@ export function missing({ spec, related, identity }: MachineObservation): Set<st
   return all;
 }
 
-/** Whether this can be asked for, and is of use. */
-export function isOpen(observation: MachineObservation, ask: string): boolean {
+/** Whether this fact can be requested, and is of use. */
+export function isOpen(observation: MachineObservation, fact: string): boolean {
   const types = [observation.spec.machineType, machineOf(observation)?.machineType];
   const capacity = types.some(
-    (type) => type && ask === FACT.capacity(type) && !observation.related.capacity[type],
+    (type) => type && fact === FACT.capacity(type) && !observation.related.capacity[type],
   );
-  return capacity || missing(observation).has(ask);
+  return capacity || missing(observation).has(fact);
 }

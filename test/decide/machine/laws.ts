@@ -119,7 +119,7 @@ export const STEP_LAWS: readonly MachineLaw[] = [
   ),
   law(
     ["unassign"],
-    "a script is taken away only where scripts are managed, never the declared one",
+    "a script is unassigned only where scripts are managed, never the declared one",
     (observation, { of }) => {
       const { startupScriptId } = observation.spec;
       const has = observation.related.scripts?.includes(of) ?? false;
@@ -145,7 +145,7 @@ export const STEP_LAWS: readonly MachineLaw[] = [
   ),
   law(
     { choices: ["revoke"], when: (observation) => unresolved(observation).length > 0 },
-    "nobody is revoked while an address is not resolved",
+    "no access is revoked while an address is not resolved",
     ({ related }) => related.users !== undefined,
   ),
 

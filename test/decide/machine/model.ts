@@ -84,10 +84,10 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
   /** Names of the Secrets that were written. */
   readonly secrets = new Set<string>();
   readonly done: Acting<MachineDecision>["do"][] = [];
-  readonly #known = new Set<string>();
+  readonly #cached = new Set<string>();
   #unreadable: ReadonlySet<string> = new Set();
   #machines = { count: 1, most: 10 };
-  #asked = 0;
+  #hintsRead = 0;
   #powerChanges = 0;
   /** What a resize under way leads to. */
   #upgrade: Partial<Machine> = {};
@@ -120,12 +120,12 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
     world.accessors = [...(related.accessors ?? [])];
     world.addresses = [...(related.addresses ?? [])];
     if (related.desktop === "current" && spec.desktopSecretRef) world.secrets.add(spec.desktopSecretRef.name);
-    for (const [fact, value] of Object.entries(related)) if (value !== undefined) world.#known.add(fact);
-    for (const type of Object.keys(related.capacity)) world.#known.add(FACT.capacity(type));
-    for (const fact of unreadable) world.#known.delete(fact);
+    for (const [fact, value] of Object.entries(related)) if (value !== undefined) world.#cached.add(fact);
+    for (const type of Object.keys(related.capacity)) world.#cached.add(FACT.capacity(type));
+    for (const fact of unreadable) world.#cached.delete(fact);
     world.#machines = related.machines ?? world.#machines;
-    // A hint that is there was asked for.
-    if (Object.keys(related.capacity).length > 0) world.#asked++;
+    // A hint that is there was read.
+    if (Object.keys(related.capacity).length > 0) world.#hintsRead++;
     world.#unreadable = new Set(unreadable);
     return world;
   }
@@ -161,35 +161,35 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
 
   #related(): Related {
     const { manners, observation } = this;
-    const knows = (ask: string) => this.#known.has(ask);
-    const short = this.#asked <= manners.shortages;
+    const has = (fact: string) => this.#cached.has(fact);
+    const short = this.#hintsRead <= manners.shortages;
     const capacity: Capacity = short ? { hint: "short", retryMs: 60_000 } : { hint: "free" };
     const types = [observation.spec.machineType, this.machine?.machineType ?? ""];
-    const asked = types.filter((type) => knows(FACT.capacity(type)));
+    const hinted = types.filter((type) => has(FACT.capacity(type)));
     const { desktop } = manners;
     const written = this.secrets.has(observation.spec.desktopSecretRef?.name ?? "") ? "current" : "stale";
     return {
-      capacity: Object.fromEntries(asked.map((type) => [type, capacity])),
+      capacity: Object.fromEntries(hinted.map((type) => [type, capacity])),
       readErrors: {},
-      ...(knows(FACT.machines) && { machines: this.#machines }),
-      ...(knows(FACT.scripts) && { scripts: this.scripts }),
-      ...(knows(FACT.accessors) && { accessors: this.accessors }),
-      ...(knows(FACT.users) && { users: [ADA, BOB] }),
-      ...(knows(FACT.desktop) && { desktop: desktop === "some" ? written : desktop }),
-      ...(knows(FACT.addresses) && { addresses: this.addresses }),
-      ...(knows(FACT.standing) && { standing: { good: manners.goodStanding, messages: [] } }),
+      ...(has(FACT.machines) && { machines: this.#machines }),
+      ...(has(FACT.scripts) && { scripts: this.scripts }),
+      ...(has(FACT.accessors) && { accessors: this.accessors }),
+      ...(has(FACT.users) && { users: [ADA, BOB] }),
+      ...(has(FACT.desktop) && { desktop: desktop === "some" ? written : desktop }),
+      ...(has(FACT.addresses) && { addresses: this.addresses }),
+      ...(has(FACT.standing) && { standing: { good: manners.goodStanding, messages: [] } }),
     };
   }
 
   protected override read(fact: string): void {
-    if (fact.startsWith(FACT.capacity(""))) this.#asked++;
-    if (!this.#unreadable.has(fact)) this.#known.add(fact);
+    if (fact.startsWith(FACT.capacity(""))) this.#hintsRead++;
+    if (!this.#unreadable.has(fact)) this.#cached.add(fact);
   }
 
   protected override elapse(ms: number): void {
     this.observation.now += ms;
     if (ms >= HINT_MS)
-      for (const fact of this.#known) if (fact.startsWith(FACT.capacity(""))) this.#known.delete(fact);
+      for (const fact of this.#cached) if (fact.startsWith(FACT.capacity(""))) this.#cached.delete(fact);
     this.#advance();
   }
 
@@ -342,7 +342,7 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
     observation.event = { state: "pending" };
     this.#fails = false;
     // A machine that comes up anew may be reached in another way.
-    this.#known.delete(FACT.desktop);
+    this.#cached.delete(FACT.desktop);
   }
 
   /** The answer of the write does not come. */

@@ -1,7 +1,7 @@
 /**
  * The plan against the decision: from every observation, the steps that `decide` takes until no step is left, played
  * against the model of the cloud, are exactly the plan of that observation, in its order. Of the model the plan assumes:
- * - What is missing to know (`missingFacts`) stays so: the plan is of what is known. Hardware that may be short is free,
+ * - What is missing (`missingFacts`) stays so: the plan is of what is known. Hardware that may be short is free,
  *   an account of which nothing is known is in good standing, and what backs off is tried again.
  * - What the cloud accepts, it does: an attempt that it refuses or that fails was planned all the same. A resize leaves
  *   the machine off; where it ends with the machine on, the power after it is not that of the plan.

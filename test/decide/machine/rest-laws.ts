@@ -81,13 +81,13 @@ export const REST_LAWS: readonly MachineLaw[] = [
     (observation, _step, decision) => {
       const { spec, related, memory } = observation;
       const reachable = isReady(observation) && spec.desktopSecretRef !== undefined;
-      const knows =
+      const isComplete =
         (spec.startupScriptId === undefined || related.scripts !== undefined) &&
         (!spec.accessors || related.accessors !== undefined) &&
         (!reachable || related.desktop === "current");
       const { desktopSecret } = memory;
       const tidy = desktopSecret === undefined || desktopSecret === spec.desktopSecretRef?.name;
-      return knows && tidy && asksOf(decision).length === 0 && decision.memory.operation === undefined;
+      return isComplete && tidy && asksOf(decision).length === 0 && decision.memory.operation === undefined;
     },
   ),
   law(
@@ -146,12 +146,12 @@ function isAsDeclared(observation: MachineObservation): boolean {
   if (!machine) return false;
   const hardware = hardwareDrift(spec, machine);
   const script = scriptDrift(spec, related);
-  const people = accessorDrift(spec, related);
+  const access = accessorDrift(spec, related);
   return (
     settingsDrift(spec, machine).changes.length + hardware.changes.length === 0 &&
     !hardware.tooLarge &&
     (!script || (script.missing === undefined && script.extra.length === 0)) &&
-    (!people || people.missing.length + people.extra.length + people.unknown.length === 0) &&
+    (!access || access.missing.length + access.extra.length + access.unknown.length === 0) &&
     Object.keys(requests).length === 0 &&
     stateOf(observation) === (spec.powerState === "Stopped" || shutItselfDown(observation) ? "off" : "ready")
   );

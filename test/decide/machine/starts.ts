@@ -1,4 +1,4 @@
-/** Where the games of the model begin: what is under way, what is wished, and what the cloud makes of it. */
+/** Where the games of the model begin: what is under way, what is desired, and what the cloud makes of it. */
 
 import type { User } from "../../../src/kinds/machine/related-api.ts";
 import type { MachineSpec, PowerState } from "../../../src/kinds/machine/types.ts";
@@ -29,14 +29,14 @@ const SEEN: readonly Identity[] = [
   { state: "ours", record: RECORD, restore: true },
 ];
 
-/** Whatever may be under way when an operator begins, and whoever owns what. */
+/** Whatever may be under way when an operator begins, under any ownership. */
 export function* underWay(): Generator<World> {
   const events = EVENTS.filter(({ failedAgo }) => failedAgo === undefined);
   for (const { identity, resolution, ...start } of combinations<{
     identity: Identity;
     resolution: Resolution | undefined;
     state: string | undefined;
-    wish: PowerState;
+    power: PowerState;
     deleting: boolean;
     autoShutdown: boolean;
     flight: InFlight;
@@ -45,7 +45,7 @@ export function* underWay(): Generator<World> {
     identity: SEEN,
     resolution: RESOLUTIONS,
     state: [...STATES.slice(0, 8), undefined],
-    wish: ["Running", "Stopped"],
+    power: ["Running", "Stopped"],
     deleting: [false, true],
     autoShutdown: [false, true],
     flight: inFlight([AGES[0], AGES[2]], events),
@@ -62,7 +62,7 @@ export function* underWay(): Generator<World> {
     Object.assign(observation, { identity, deleting: start.deleting, event: start.flight.event });
     observation.attempt = resolution && ATTEMPT;
     observation.resolution = resolution;
-    observation.spec.powerState = start.wish;
+    observation.spec.powerState = start.power;
     observation.memory.operation = start.flight.operation;
     if (start.autoShutdown) observation.memory.power = "Running";
     yield world;
@@ -74,13 +74,13 @@ interface Hardware extends Pick<Manners, "resize" | "first" | "shortages" | "sta
   resizePolicy: MachineSpec["resizePolicy"];
   goodStanding: boolean;
   agent: boolean;
-  wish: PowerState;
+  power: PowerState;
   state: string;
   rests: boolean;
   requests: Requests;
 }
 
-/** Whatever may be wished of the hardware and of power, in clouds of all manners. */
+/** Whatever may be desired of the hardware and of power, in clouds of all manners. */
 export function* changing(): Generator<World> {
   const always = combinations<Hardware>({
     differs: [{}, { machineType: "H100" }, { machineType: "H100", diskSize: 100 }, { diskSize: 20 }],
@@ -90,13 +90,13 @@ export function* changing(): Generator<World> {
     shortages: [0, 2, Number.POSITIVE_INFINITY],
     goodStanding: [true, false],
     agent: [true, false],
-    wish: ["Running", "Stopped"],
+    power: ["Running", "Stopped"],
     state: ["ready", "off", "serviceready"],
     rests: [false, true],
     requests: [{}, { start: "s1" }, { restart: "r1" }],
     staleMs: [0, 8_000],
   });
-  for (const { differs, resizePolicy, wish, state, rests, requests, ...manners } of always) {
+  for (const { differs, resizePolicy, power, state, rests, requests, ...manners } of always) {
     if (rests && state !== "off") continue;
     if (manners.resize !== "off" && !("machineType" in differs)) continue;
     if (!manners.goodStanding && manners.shortages > 0) continue;
@@ -104,7 +104,7 @@ export function* changing(): Generator<World> {
     if (rests && manners.resize === "failed" && manners.shortages > 2) continue;
     const world = new World(manners);
     const { observation, machine } = world;
-    Object.assign(observation.spec, differs, { resizePolicy, powerState: wish });
+    Object.assign(observation.spec, differs, { resizePolicy, powerState: power });
     Object.assign(machine ?? {}, { state, autoShutdownEnabled: rests });
     if (rests) observation.memory.power = "Running";
     observation.requests = requests;
@@ -136,9 +136,9 @@ interface Beside {
 export function* beside(): Generator<World> {
   const mine = { desktopSecretRef: { name: "mine" } };
   const always = combinations<
-    { [K in "script" | "people" | "desktop" | "address"]: Beside } & {
+    { [K in "script" | "access" | "desktop" | "address"]: Beside } & {
       policy: MachineSpec["publicIpReleasePolicy"];
-      wish: PowerState;
+      power: PowerState;
       state: string;
       fate: { deleting: boolean; deletesOn?: boolean; gone?: boolean; recreate?: boolean };
     }
@@ -149,7 +149,7 @@ export function* beside(): Generator<World> {
       { spec: { startupScriptId: "s1", name: "another" } },
       { spec: { startupScriptId: "s1" }, scripts: ["s2", "s1"] },
     ],
-    people: [
+    access: [
       { spec: {} },
       { spec: { accessors: { userIds: [ADA.id] } }, accessors: [EVE] },
       { spec: { accessors: { emails: ["Ada@Example.org", BOB.email] } }, accessors: [EVE] },
@@ -172,22 +172,22 @@ export function* beside(): Generator<World> {
       { spec: {}, publicIpType: "dynamic" },
     ],
     policy: ["Keep", "Release"],
-    wish: ["Running", "Stopped"],
+    power: ["Running", "Stopped"],
     state: ["ready", "off"],
     fate: FATES,
   });
-  for (const { script, people, desktop, address, policy, wish, state, fate } of always) {
+  for (const { script, access, desktop, address, policy, power, state, fate } of always) {
     const { deletesOn = true, deleting, gone, recreate } = fate;
     const world = new World({ deletesOn, desktop: desktop.desktop ?? "some" });
     const { observation, machine } = world;
-    Object.assign(observation.spec, script.spec, people.spec, desktop.spec, address.spec, {
+    Object.assign(observation.spec, script.spec, access.spec, desktop.spec, address.spec, {
       publicIpReleasePolicy: policy,
-      powerState: wish,
+      powerState: power,
       onExternalDeletion: recreate ? "Recreate" : "Stall",
     });
     observation.deleting = deleting;
     world.scripts = script.scripts ?? [];
-    world.accessors = people.accessors ?? [];
+    world.accessors = access.accessors ?? [];
     if (desktop.secret) {
       world.secrets.add(desktop.secret);
       observation.memory.desktopSecret = desktop.secret;

@@ -1,4 +1,4 @@
-/** A status as it would be written of a machine with which all is well, but for what a test says. */
+/** A status as it would be written for a healthy machine, except for what a test sets. */
 
 import type { Machine, MachineEvent } from "../../../src/kinds/machine/api.ts";
 import type { MachineMemory, MachineObservation } from "../../../src/kinds/machine/observation.ts";
