@@ -6,7 +6,7 @@ import type { Clock } from "./base/clock.ts";
 import type { Config } from "./base/config.ts";
 import type { Logger } from "./base/logger.ts";
 import type { PaperspaceAccount } from "./kinds/account.ts";
-import type { Controller, ControllerOptions, KindRegistration } from "./kinds/registration.ts";
+import { type Controller, type KindRegistration, newController } from "./kinds/registration.ts";
 import type { KubeConnection } from "./kube/connection.ts";
 import type { EventRecorder } from "./kube/events.ts";
 import { keyOf } from "./kube/objects.ts";
@@ -80,17 +80,23 @@ export class ControllerRunner {
           ],
         }),
     );
-    const parts: ControllerOptions<ManagedObject> = {
+    const served = registration.newKind({
+      config,
+      clock,
+      logger,
+      store,
+      secretResource: secrets(connection),
+      configMapResource: configMaps(connection),
+      enqueue: (key) => queue.add(key),
+    });
+    const options = {
       ...shared,
       logger,
       store,
       writer: new ObjectWriter(resource, store),
-      secretResource: secrets(connection),
-      configMapResource: configMaps(connection),
-      enqueue: (key) => queue.add(key),
       leaked: () => shared.objects.leaked(plural),
     };
-    this.#controller = registration.start(parts);
+    this.#controller = newController(options, served);
     this.workers = new Workers({
       queue,
       concurrency: config.concurrency,

@@ -12,6 +12,7 @@ import { type DeleteStep, deleting } from "../reconcile/existence.ts";
 import type { Gate } from "../reconcile/gate.ts";
 import type {
   AuthorizedContext,
+  Kind,
   PerformContext,
   Performed,
   Policy,
@@ -30,7 +31,7 @@ import { changing, creating, OLDEST_FIRST, reading, removing } from "./calls.ts"
 import type { CollectionSpec } from "./collection-schema.ts";
 import { Inventory, type Item } from "./inventory.ts";
 import { AccountCache, CloudObserver, type CloudObserverOptions } from "./observer.ts";
-import { type KindRegistration, newController, observerSettings } from "./registration.ts";
+import { type KindRegistration, observerSettings } from "./registration.ts";
 
 /** Fields by the API's names; undefined: not managed. */
 type Fields = Readonly<Record<string, unknown>>;
@@ -95,15 +96,15 @@ export function collectionKind<S extends object, A extends TSchema>(
   });
   return {
     definition,
-    start(parts) {
-      const options = { ...parts, settings: observerSettings(parts.config), name: path.slice(1) };
+    newKind(given) {
+      const options = { ...given, settings: observerSettings(given.config), name: path.slice(1) };
       const observer = new CollectionObserver<S>(
         options,
         ({ api }) => new AccountCache(new Inventory(options, sourceOf(api) as never), sourceOf as never),
       );
       const policy = collectionPolicy(collection);
       const actuator = new CollectionActuator(observer, collection, options.settings.rechecks);
-      return newController<CollectionTypes<S>>(parts, { definition, observer, policy, actuator });
+      return { definition, observer, policy, actuator } satisfies Kind<CollectionTypes<S>>;
     },
   };
 }

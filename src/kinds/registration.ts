@@ -34,7 +34,8 @@ export interface CrdSource {
 /** What the composition root runs. */
 export interface KindRegistration<O extends ManagedObject = ManagedObject> {
   readonly definition: KindDefinition;
-  start(parts: ControllerOptions<O>): Controller;
+  /** Called once in a process. Nothing is read or written before its first pass. */
+  newKind(options: KindOptions<O>): Kind<PaperspaceTypes>;
   /** Whether an object without a record may still have left something in the cloud; absent where none does. */
   hasLeftovers?(object: O): boolean;
 }
@@ -45,6 +46,21 @@ export interface PublishedKind<O extends ManagedObject = ManagedObject> extends 
   readonly rights?: { configMaps?: "read"; secrets?: "write" };
 }
 
+/** What a kind is made from. The custom resources themselves are written by the reconciler alone. */
+export interface KindOptions<O extends ManagedObject> {
+  config: Config;
+  clock: Clock;
+  logger: Logger;
+  store: Pick<Store<O>, "list">;
+  /** Secrets of the cluster, for kinds that write some themselves. */
+  secretResource: Resource<Secret>;
+  /** ConfigMaps of the cluster, for kinds whose spec refers to some. */
+  configMapResource: Resource<ConfigMap>;
+  /** Puts a key of this kind into its work queue. */
+  enqueue(key: string): void;
+}
+
+/** What the reconciler above a kind needs besides. */
 export interface ControllerOptions<O extends ManagedObject> {
   config: Config;
   clock: Clock;
@@ -53,15 +69,9 @@ export interface ControllerOptions<O extends ManagedObject> {
   writer: ObjectWriter<O>;
   credentials: Credentials<PaperspaceAccount>;
   secrets: CredentialGuard<PaperspaceAccount>;
-  /** Secrets of the cluster, for kinds that write some themselves. */
-  secretResource: Resource<Secret>;
-  /** ConfigMaps of the cluster, for kinds whose spec refers to some. */
-  configMapResource: Resource<ConfigMap>;
   recorder: Pick<EventRecorder, "record">;
   /** True only while this process certainly holds the lease. */
   mayWrite(): boolean;
-  /** Puts a key of this kind into its work queue. */
-  enqueue(key: string): void;
   /** Counts an object that was deleted without cleanup of what it owned. */
   leaked(): void;
 }

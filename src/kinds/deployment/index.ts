@@ -1,7 +1,7 @@
 /** The entry point of this kind: what the registry gets, and how the configuration becomes the settings of the kind. */
 import type { Config } from "../../base/config.ts";
 import { readErrorOf } from "../failure.ts";
-import { newController, observerSettings, type PublishedKind } from "../registration.ts";
+import { observerSettings, type PublishedKind } from "../registration.ts";
 import { deploymentKind } from "./kind.ts";
 import type { DeploymentSettings } from "./observer.ts";
 import { References } from "./references.ts";
@@ -15,12 +15,12 @@ export const deployment: PublishedKind<PaperspaceDeployment> = {
   rights: { configMaps: "read" },
   /** Project secrets that were created for a deployment which was never created itself. */
   hasLeftovers: ({ status }) => (status?.secrets?.length ?? 0) > 0,
-  start(parts) {
-    const { clock, logger, config, enqueue, store } = parts;
+  newKind(options) {
+    const { clock, logger, config, enqueue, store } = options;
     const settings = settingsOf(config);
     const references = new References({
-      secrets: parts.secretResource,
-      configMaps: parts.configMapResource,
+      secrets: options.secretResource,
+      configMaps: options.configMapResource,
       clock,
       resyncMs: config.resyncInterval,
       recheckMs: config.credentialRecheck,
@@ -28,7 +28,7 @@ export const deployment: PublishedKind<PaperspaceDeployment> = {
       readErrorOf: (error) => readErrorOf(error, settings.rechecks),
     });
     const objects = () => store.list();
-    return newController(parts, deploymentKind({ clock, logger, enqueue, settings, references, objects }));
+    return deploymentKind({ clock, logger, enqueue, settings, references, objects });
   },
 };
 

@@ -1,6 +1,6 @@
 /** The entry point of this kind: what the registry gets, and how the configuration becomes the settings of the kind. */
 import type { Config } from "../../base/config.ts";
-import { newController, observerSettings, type PublishedKind } from "../registration.ts";
+import { observerSettings, type PublishedKind } from "../registration.ts";
 import { DesktopSecrets } from "./desktop.ts";
 import { machineKind } from "./kind.ts";
 import type { MachineKindSettings } from "./observer.ts";
@@ -12,17 +12,17 @@ export const machine: PublishedKind<PaperspaceMachine> = {
   crd: machineCrd,
   /** For desktopSecretRef. */
   rights: { secrets: "write" },
-  start(parts) {
-    const { clock, logger, config, enqueue, store } = parts;
+  newKind(options) {
+    const { clock, logger, config, enqueue, store } = options;
     const desktops = new DesktopSecrets({
-      secrets: parts.secretResource,
+      secrets: options.secretResource,
       clock,
       resyncMs: config.resyncInterval,
       enqueue,
     });
     const isRecorded = (id: string) => store.list().some(({ status }) => status?.id === id);
     const settings = settingsOf(config);
-    return newController(parts, machineKind({ clock, logger, enqueue, settings, desktops, isRecorded }));
+    return machineKind({ clock, logger, enqueue, settings, desktops, isRecorded });
   },
 };
 
