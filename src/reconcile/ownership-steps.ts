@@ -89,8 +89,8 @@ async function closeAttempt<T extends KindTypes>(
   const outcome = waiting(REASON.Creating, "nothing came of the last create");
   const status: StatusOf<T> = reporter.statusOf(pass, withoutOperation(pass.memory), outcome);
   const name = pass.observation.attempt?.name;
-  if (name) status.abandoned = [...(status.abandoned ?? []), name].slice(-ABANDONED);
-  pass.object = await writer.status(pass.object, status);
+  const abandoned = name ? [...(status.abandoned ?? []), name].slice(-ABANDONED) : status.abandoned;
+  pass.object = await writer.status(pass.object, { ...status, ...(abandoned && { abandoned }) });
   return REQUEUE;
 }
 

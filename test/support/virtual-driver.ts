@@ -3,7 +3,7 @@ import { KubeError } from "../../src/kube/errors.ts";
 import type { ManagedObject } from "../../src/reconcile/managed.ts";
 import type { Fault } from "./fake-kube.ts";
 import { Dice, type Driver, type Scenario } from "./scenario.ts";
-import { type Process, VirtualWorld } from "./virtual-world.ts";
+import { type Process, VirtualWorld, type WorldOptions } from "./virtual-world.ts";
 
 const LIMIT_MS = 6 * 60 * 60_000;
 /** Retries back off: even hours of them are fewer. */
@@ -28,10 +28,12 @@ export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
   constructor(
     { seed, behaviour }: Pick<Scenario, "seed" | "behaviour">,
     actionsOf: (world: VirtualWorld) => ObjectActions<O>,
+    { flags = [], ...options }: WorldOptions = {},
   ) {
     this.#dice = new Dice(seed);
     this.world = new VirtualWorld({
-      flags: ["--lease-duration=30s", "--renew-deadline=20s", "--retry-period=10s"],
+      ...options,
+      flags: ["--lease-duration=30s", "--renew-deadline=20s", "--retry-period=10s", ...flags],
       random: this.#dice.random,
       simulation: { seed, behaviour, vendorOpenapi: false },
     });

@@ -33,7 +33,7 @@ export { NAMESPACE, SPEC };
 
 export interface WorldOptions {
   simulation?: SimulationOptions;
-  /** Kinds that the operators serve beside those of the registry. */
+  /** Kinds that the operators serve beside those of the registry, or in place of one of the same name. */
   kinds?: readonly KindRegistration<never>[];
   /** Flags of the operators. */
   flags?: string[];
@@ -41,6 +41,8 @@ export interface WorldOptions {
   logLevel?: string;
   /** Takes the lines that the operators log. */
   onLog?: (line: string) => void;
+  /** Called with each request of an operator, but for reads of the cluster, right before it takes effect. */
+  onSending?: (method: string, path: string) => void;
 }
 
 /** An operator process. */
@@ -60,6 +62,7 @@ export class VirtualWorld {
   readonly #kinds: readonly KindRegistration<never>[];
   readonly #types: readonly FakeType[];
   readonly #logging: LoggerOptions;
+  readonly #onSending: (method: string, path: string) => void;
   readonly #ends: (() => void)[] = [];
   #registry = new Registry();
   readonly #machines = new VirtualObjects<PaperspaceMachine>(() => this, MACHINES, SPEC);
@@ -69,8 +72,12 @@ export class VirtualWorld {
   constructor(options: WorldOptions = {}) {
     this.clock = new VirtualClock(undefined, options.random);
     const { kinds = [] } = options;
-    this.#kinds = [...KINDS, ...kinds];
-    this.#types = [MACHINES, DEPLOYMENTS, ...kinds.map(({ definition }) => typeOf(definition))];
+    const replaced = new Set(kinds.map(({ definition }) => definition.kind));
+    this.#kinds = [...KINDS.filter(({ definition }) => !replaced.has(definition.kind)), ...kinds];
+    const own = new Set<string>([MACHINES.kind, DEPLOYMENTS.kind]);
+    const added = kinds.filter(({ definition }) => !own.has(definition.kind));
+    this.#types = [MACHINES, DEPLOYMENTS, ...added.map(({ definition }) => typeOf(definition))];
+    this.#onSending = options.onSending ?? (() => {});
     this.kube = new FakeKube({ clock: this.clock, types: this.#types });
     this.sim = createSimulation({ clock: this.clock, ...options.simulation });
     const loaded = loadConfig(
@@ -124,11 +131,13 @@ export class VirtualWorld {
   /** Starts an operator; `kube` stands in for a second cluster. */
   start(kube: FakeKube = this.kube): Process {
     const calls: string[] = [];
+    const onSending = this.#onSending;
     const edge: Process["edge"] = {
       dead: false,
       calls,
       onPass() {},
       passed(when, method, path) {
+        if (when === "before") onSending(method, path);
         const call = `${when} ${method} ${path.split("?")[0]}`;
         calls.push(call);
         this.onPass(call);
