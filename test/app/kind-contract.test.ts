@@ -6,8 +6,9 @@ import { describe, expect, it } from "vitest";
 import type { PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
 import type { ManagedObject } from "../../src/reconcile/managed.ts";
+import { BREACHES, broken } from "../support/broken-kinds.ts";
 import { KindContract } from "../support/checked-kind.ts";
-import { LIVES, SUBJECTS, type Subject } from "../support/contract-subjects.ts";
+import { LIVES, NAME, SUBJECTS, type Subject, underContract } from "../support/contract-subjects.ts";
 import { type Scenario, ScenarioRun, scenarios } from "../support/scenario.ts";
 import {
   type DeploymentScenario,
@@ -15,26 +16,18 @@ import {
   deploymentScenarios,
 } from "../support/scenario-deployments.ts";
 import { everyScenario } from "../support/scenario-runs.ts";
-import { checkTraffic, newWorld, running } from "../support/scenario-world.ts";
+import { checkTraffic, newWorld } from "../support/scenario-world.ts";
 import { type ObjectActions, VirtualDriver } from "../support/virtual-driver.ts";
-import type { VirtualWorld, WorldOptions } from "../support/virtual-world.ts";
+import type { VirtualWorld } from "../support/virtual-world.ts";
 
-const ONE_WORKER = ["--concurrency=1"];
 const RARE_ELECTIONS = ["--lease-duration=60s", "--renew-deadline=40s", "--retry-period=20s"];
 /** Calls of the first process. Odd, and each lives for two longer, so that none dies where the last one did. */
 const FIRST_DEATH = 5;
+const MINUTE = 60_000;
 const RANDOM_MACHINES = 8;
 const RANDOM_DEPLOYMENTS = 4;
 
 checkTraffic();
-
-/** A world that serves this kind under its contract. */
-function underContract(contract: KindContract, { registration, traits }: Subject): WorldOptions {
-  return {
-    kinds: [contract.check(registration, traits)],
-    onSending: (method, path) => contract.sending(method, path),
-  };
-}
 
 class CheckedDriver<O extends ManagedObject> extends VirtualDriver<O> {
   readonly #contract: KindContract;
@@ -45,7 +38,7 @@ class CheckedDriver<O extends ManagedObject> extends VirtualDriver<O> {
     actionsOf: (world: VirtualWorld) => ObjectActions<O>,
   ) {
     const contract = new KindContract();
-    super(scenario, actionsOf, { flags: ONE_WORKER, ...underContract(contract, subject) });
+    super(scenario, actionsOf, underContract(contract, subject));
     this.#contract = contract;
   }
 
@@ -68,9 +61,10 @@ describe.each(Object.entries(SUBJECTS))("%s keeps its contract", (_, subject) =>
   const lives = Object.entries({ ...LIVES, ...subject.lives });
 
   it.each(lives)("through %s", async (_life, run) => {
-    const world = running(ONE_WORKER, underContract(contract, subject));
+    const world = newWorld(underContract(contract, subject));
+    world.start();
     await run(world, subject);
-    await world.clock.advance(20 * 60_000);
+    await world.clock.advance(20 * MINUTE);
     expect([...contract.breaches]).toEqual([]);
   });
 
@@ -83,10 +77,8 @@ describe.each(Object.entries(SUBJECTS))("%s keeps its contract", (_, subject) =>
 describe.each(Object.entries(SUBJECTS))("%s keeps its contract", (_, subject) => {
   it("while its process dies again and again, before calls take effect and after", async () => {
     const contract = new KindContract();
-    const world = newWorld({
-      flags: [...ONE_WORKER, ...RARE_ELECTIONS],
-      ...underContract(contract, subject),
-    });
+    const options = underContract(contract, subject);
+    const world = newWorld({ ...options, flags: [...(options.flags ?? []), ...RARE_ELECTIONS] });
     let deaths = 0;
     const launch = () => {
       const process = world.start();
@@ -129,4 +121,24 @@ describe("whatever happens in random scenarios", () => {
       (driver, scenario) => new DeploymentScenarioRun(driver, scenario).run(),
     );
   }, 60_000);
+});
+
+describe("a kind that breaks a sentence is noticed", () => {
+  it.each(Object.entries(BREACHES))("where %s", async (_sentence, breach) => {
+    const contract = new KindContract();
+    const subject = broken(breach);
+    const world = newWorld({
+      ...underContract(contract, subject),
+      simulation: { vendorOpenapi: false },
+    });
+    if (breach.isLost)
+      world.sim.faults.add({ match: { method: "POST", path: subject.createPath }, do: { cut: "before" } });
+    world.start();
+    // A broken kind need not become Ready.
+    subject.objects(world).apply(NAME);
+    await world.clock.advance(2 * MINUTE);
+    subject.objects(world).edit(NAME, { spec: { ...subject.changed, powerState: "Stopped" } });
+    await world.clock.advance(2 * MINUTE);
+    expect([...contract.breaches]).toContainEqual(expect.stringMatching(breach.noted));
+  });
 });

@@ -8,11 +8,11 @@ import type { KindRegistration } from "../../src/kinds/registration.ts";
 import type { ManagedObject } from "../../src/reconcile/managed.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { SPEC as DEPLOYMENT_SPEC } from "../decide/deployment/spec.ts";
-import type { KindTraits } from "./checked-kind.ts";
+import type { KindContract, KindTraits } from "./checked-kind.ts";
 import { BAD_IMAGE, edit, keep, PROJECT, projectSecrets, reason } from "./scenario-world-deployments.ts";
 import { project } from "./third-kind.ts";
 import type { VirtualObjects } from "./virtual-objects.ts";
-import { SPEC as MACHINE_SPEC, type VirtualWorld } from "./virtual-world.ts";
+import { SPEC as MACHINE_SPEC, type VirtualWorld, type WorldOptions } from "./virtual-world.ts";
 
 /** The name of the object of each life. */
 export const NAME = "box";
@@ -208,6 +208,15 @@ export const SUBJECTS = {
     steps: ["update", "delete"],
   },
 } as const satisfies Readonly<Record<string, Subject>>;
+
+/** A world that serves this kind under its contract, with one worker. */
+export function underContract(contract: KindContract, { registration, traits }: Subject): WorldOptions {
+  return {
+    flags: ["--concurrency=1"],
+    kinds: [contract.check(registration, traits)],
+    onSending: (method, path) => contract.sending(method, path),
+  };
+}
 
 /** What happens to objects of every kind. */
 export const LIVES: Readonly<Record<string, (world: VirtualWorld, subject: Subject) => Promise<void>>> = {
