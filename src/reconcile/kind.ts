@@ -1,7 +1,7 @@
 /**
  * The contract between the generic reconciler and a kind: an observer that reads, a policy that decides, an actuator
- * that writes. A kind is one folder under src/kinds/. Nothing here depends on Paperspace; the sentences with MUST are
- * tested.
+ * that writes. A kind is one folder under src/kinds/. Nothing here depends on Paperspace. The sentences with MUST are
+ * tested for every kind (test/app/kind-contract.test.ts).
  */
 import type { Phases } from "./decide.ts";
 import type { Decision, Observation } from "./decision.ts";
@@ -26,7 +26,7 @@ export type ContextOf<T extends KindTypes> = ReconcileContext<T["object"], T["ac
 export type AuthorizedContextOf<T extends KindTypes> = AuthorizedContext<T["object"], T["account"]>;
 export type DecisionOf<T extends KindTypes> = Decision<T["step"], MemoryOf<T>>;
 
-/** The object of a pass, and what was resolved for it. */
+/** The object of a pass as it is in the cluster, with its credential and what it owns. */
 export interface ReconcileContext<O, A> {
   key: string;
   object: O;
@@ -46,20 +46,25 @@ export interface Kind<T extends KindTypes> {
   readonly actuator: Actuator<T>;
 }
 
-/** Reads. MUST NOT write to the cloud or to the cluster, and MUST NOT wait. */
+/**
+ * Reads in the background, into caches that outlive the pass. MUST NOT write to the cloud or to the cluster, and MUST NOT
+ * wait: a pass decides on what is cached, and a read that ends queues the key again.
+ */
 export interface Observer<T extends KindTypes> {
   /**
-   * What is cached about the object's resource. MUST NOT start a read, and MUST return the same for the same caches.
+   * What is cached about the object's resource, and the time. MUST NOT start a read, and MUST return the same for the
+   * same caches at the same time.
    */
   observe(facts: OwnershipFacts, context: ContextOf<T>): T["observation"];
   /**
-   * Whether an open create attempt took effect. MUST NOT start a read, and MUST return `surelyNone` only after two
-   * complete lists that started late enough.
+   * Whether an open create attempt took effect. MUST NOT start a read, and MUST return `surelyNone` only once the attempt
+   * can have no effect any more, and then only after two complete lists that started later and do not have its name;
+   * where names may be shared (`attemptName` has a mark), also after one with a resource that another actor created.
    */
   resolve(context: AuthorizedContextOf<T>, attempt: CreateAttempt): Resolution;
   /**
-   * The only place where reads start: subscribes to what the decision waits for, and fetches what it or an open resolution
-   * needs, and what is stale.
+   * Called right after the decision, and the only place where a pass starts reads: subscribes the key to what the
+   * decision waits for, and fetches the facts that the decision or an open resolution needs, and those that are stale.
    */
   track(context: ContextOf<T>, observation: T["observation"], decision: DecisionOf<T>): void;
   /** The object is gone from the cluster: removes its subscriptions and everything cached for it. */
@@ -68,7 +73,10 @@ export interface Observer<T extends KindTypes> {
   reset(): void;
 }
 
-/** Decides and describes. MUST be pure. */
+/**
+ * Decides and describes. MUST be pure: changes nothing that it is given, starts nothing, reads no clock (the time is in the
+ * observation), and returns equal results for equal inputs.
+ */
 export interface Policy<T extends KindTypes> {
   readonly phases: Phases<T["observation"], T["step"]>;
   /** The name by which a create is found again, with a mark where names may be shared. Default: the unique name. */
@@ -81,15 +89,21 @@ export interface Policy<T extends KindTypes> {
   ): ExpectedCreate<MemoryOf<T>>;
   /** The fields that a step puts back, as Contended names them. Default: those of its `changes`. */
   fields?(step: T["step"]): readonly string[];
-  /** The whole new status. MUST be equal for equal observations, so that nothing is written. */
+  /**
+   * The whole new status: a field that it leaves out is removed. MUST be equal for equal observations, also once it is
+   * in the object, so that nothing is written while nothing changes.
+   */
   status(observation: T["observation"], outcome: ReportedOutcome, context: ContextOf<T>): StatusOf<T>;
   /** Kubernetes Events for a change of status, beyond those for its conditions. Default: none. */
   events?(before: StatusOf<T>, after: StatusOf<T>): readonly EventNote[];
 }
 
-/** Writes. */
+/** Writes. Every cloud write MUST pass the gate right before it is sent. */
 export interface Actuator<T extends KindTypes> {
-  /** MUST send exactly one create, through the gate, and MUST NOT retry it. */
+  /**
+   * MUST send exactly one create, and MUST NOT retry it: after an error, unless `failure` shows that it had no effect,
+   * the attempt stays open and `resolve` searches for its result.
+   */
   create(
     observation: T["observation"],
     context: AuthorizedContextOf<T>,
@@ -97,7 +111,8 @@ export interface Actuator<T extends KindTypes> {
     send: { memory: MemoryOf<T>; gate: Gate },
   ): Promise<CreateAnswer<T>>;
   /**
-   * Performs the step. MUST send at most one cloud write, and MUST persist the intent of a power change before it.
+   * Performs the step. MUST send at most one cloud write, and MUST persist the intent of a power change before it. One
+   * more read right before the write is allowed, and so is a transport that repeats a request which is safe to repeat.
    * `observation.memory` is the memory before the decision, `send.memory` the one after it.
    */
   perform(
@@ -106,7 +121,7 @@ export interface Actuator<T extends KindTypes> {
     context: AuthorizedContextOf<T>,
     send: PerformContext<MemoryOf<T>>,
   ): Promise<Performed<T>>;
-  /** How a failed call ends the pass; undefined where the error is not the cloud's. */
+  /** How a failed call ends the pass; undefined where the error is not the cloud's: the pass throws it then. */
   failure(error: unknown): CallFailure | undefined;
 }
 

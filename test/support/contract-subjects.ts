@@ -9,7 +9,15 @@ import type { ManagedObject } from "../../src/reconcile/managed.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { SPEC as DEPLOYMENT_SPEC } from "../decide/deployment/spec.ts";
 import type { KindContract, KindTraits } from "./checked-kind.ts";
-import { BAD_IMAGE, edit, keep, PROJECT, projectSecrets, reason } from "./scenario-world-deployments.ts";
+import {
+  BAD_IMAGE,
+  deletes,
+  edit,
+  keep,
+  PROJECT,
+  projectSecrets,
+  reason,
+} from "./scenario-world-deployments.ts";
 import { project } from "./third-kind.ts";
 import type { VirtualObjects } from "./virtual-objects.ts";
 import { SPEC as MACHINE_SPEC, type VirtualWorld, type WorldOptions } from "./virtual-world.ts";
@@ -142,6 +150,14 @@ const deploymentLives: Readonly<Record<string, Life>> = {
     edit(world, { image: "ghcr.io/acme/model:3" }, NAME);
     await world.deployments.ready(NAME);
   },
+  "an upsert that makes another one of what is going away": async (world) => {
+    world.deployments.apply(NAME);
+    await world.deployments.ready(NAME);
+    world.sim.world.setBehaviour({ unknownDeploymentId: "byName", deploymentDeleteMs: 20_000 });
+    world.sim.console.deployments.delete(world.deployments.get(NAME)?.status?.id ?? "");
+    edit(world, { image: "ghcr.io/acme/model:2" }, NAME);
+    await world.until("it is deleted", () => deletes(world).length > 0);
+  },
   "a name that another actor takes during the create": async (world) => {
     world.sim.faults.add({
       match: { method: "POST", path: "deployments$", times: 1 },
@@ -183,18 +199,15 @@ export const SUBJECTS = {
   },
   PaperspaceDeployment: {
     registration: deployment,
-    // It has no power; what an upsert sends and what a project secret is called is found again in the same way.
-    traits: {
-      intent: /^POST \/(deployments|projects\/[^/]+\/secrets)$/,
-      list: /^\/projects\/[^/]+\/deployments$/,
-    },
+    // It has no power; what an upsert sends is found again in the same way.
+    traits: { intent: /^POST \/deployments$/, list: /^\/projects\/[^/]+\/deployments$/ },
     objects: objectsOf(deployment, DEPLOYMENT_SPEC),
     createPath: "deployments$",
     changed: { name: "renamed", image: "ghcr.io/acme/model:2" },
     makeElsewhere: ({ sim }) => sim.console.deployments.create(PROJECT, { name: NAME }, { settled: true }).id,
     deleteElsewhere: ({ sim }, id) => sim.console.deployments.delete(id, true),
     lives: deploymentLives,
-    steps: ["deploy", "delete", "putSecret", "dropSecret", "handle"],
+    steps: ["deploy", "delete", "deleteStray", "putSecret", "dropSecret", "handle"],
   },
   PaperspaceProject: {
     registration: project as unknown as KindRegistration<never>,
@@ -226,7 +239,7 @@ export const LIVES: Readonly<Record<string, (world: VirtualWorld, subject: Subje
     objects(world).edit(NAME, { spec: changed });
     await objects(world).ready(NAME);
     objects(world).edit(NAME, { metadata: { annotations: { [ANNOTATION.reconcileRequestedAt]: "1" } } });
-    await world.clock.advance(60 * 60_000);
+    await world.clock.advance(25 * 60_000);
     objects(world).delete(NAME);
     await objects(world).gone(NAME);
   },
