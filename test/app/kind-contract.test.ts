@@ -56,7 +56,7 @@ describe.each(Object.entries(SUBJECTS))("%s keeps its contract", (_, subject) =>
     expect([...contract.breaches]).toEqual([]);
   });
 
-  it("in every step that it has, and in every verdict on a create: none was left out above", () => {
+  it("in every step that it has and every state of a resolution: none was left out above", () => {
     const expected = ["create", ...subject.steps, "open", "found", "surelyNone"];
     expect([...contract.seen].sort()).toEqual(expected.sort());
   });

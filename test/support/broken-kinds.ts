@@ -274,7 +274,7 @@ export const BREACHES: Readonly<Record<string, Breach>> = {
     }),
     noted: /^create: POST \/projects is not the first cloud write/,
   },
-  "create passes the gate by": {
+  "create bypasses the gate": {
     breaking: ({ actuator }) => ({
       actuator: {
         create: (observation, context, attempt, send) =>

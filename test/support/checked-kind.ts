@@ -34,7 +34,7 @@ export interface KindTraits {
 /** A breach says which sentence, and where. */
 export class KindContract {
   readonly breaches = new Set<string>();
-  /** The steps that were performed, by name, and the verdicts on creates: what the checks have seen. */
+  /** The steps that were performed, by name, and the states of resolutions: what the checks have covered. */
   readonly seen = new Set<string>();
   #session: Session | undefined;
 

@@ -26,7 +26,7 @@ import { SPEC as MACHINE_SPEC, type VirtualWorld, type WorldOptions } from "./vi
 export const NAME = "box";
 const TEAM = "te-alpha";
 
-export type Life = (world: VirtualWorld) => Promise<void>;
+type Life = (world: VirtualWorld) => Promise<void>;
 
 export interface Subject {
   registration: KindRegistration<never>;
