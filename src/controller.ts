@@ -73,7 +73,11 @@ export class ControllerRunner {
           ...(namespace === undefined ? {} : { namespace }),
           handlers: [
             (change) => {
-              if (change.type === "deleted") this.#controller.gone(change.object);
+              if (change.type === "deleted") {
+                this.#controller.gone(change.object);
+                // An object that follows under the same name is another: its passes have not failed.
+                queue.forget(keyOf(change.object));
+              }
               const initial = change.type === "added" && change.initial;
               queue.add(keyOf(change.object), { priority: initial ? PRIORITY.low : PRIORITY.normal });
             },

@@ -67,7 +67,10 @@ export interface Observer<T extends KindTypes> {
    * decision waits for, and fetches the facts that the decision or an open resolution needs, and those that are stale.
    */
   track(context: ContextOf<T>, observation: T["observation"], decision: DecisionOf<T>): void;
-  /** The object is gone from the cluster: removes its subscriptions and everything cached for it. */
+  /**
+   * The object is gone from the cluster, and another one may have its key: removes its subscriptions, what is reserved for
+   * it, and everything cached for it.
+   */
   forget(key: string): void;
   /** Clears all caches and stops all timers: at shutdown, and at the start of a term of leadership. */
   reset(): void;

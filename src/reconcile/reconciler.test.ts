@@ -42,6 +42,7 @@ class SampleKind implements Kind<SampleTypes> {
     outcome: { kind: "Done", reason: "Good", message: "" },
   };
   readonly seen: { attempt?: unknown; ready?: string | undefined } = {};
+  readonly forgotten: string[] = [];
 
   readonly observer: Kind<SampleTypes>["observer"] = {
     observe(facts, { object }) {
@@ -52,7 +53,7 @@ class SampleKind implements Kind<SampleTypes> {
     },
     resolve: () => ({ state: "surelyNone" }),
     track() {},
-    forget() {},
+    forget: (key) => void this.forgotten.push(key),
     reset() {},
   };
 
@@ -215,5 +216,54 @@ describe("a field that is put back again and again", () => {
     for (let times = 0; times < 9; times++) await pass();
     expect(kind.done).toHaveLength(9);
     expect(await stalled()).toBeUndefined();
+  });
+});
+
+describe("an object that follows another one under its name, before a pass has seen the end of the first", () => {
+  const REFUSED = { kind: "Terminal", reason: "Refused", message: "no", recheckMs: 600_000 } as const;
+
+  /** Passes until it owns something, then those of its convergence. */
+  async function converging() {
+    const world = await setUp();
+    const converge = async (times = 1) => {
+      for (let passes = 0; passes < 3; passes++) await world.pass();
+      world.kind.done.length = 0;
+      for (let passes = 0; passes < times; passes++) await world.pass();
+    };
+    /** As `kubectl replace --force`. */
+    const replace = async () => {
+      await world.resource.mergePatch("default", "box", { metadata: { finalizers: null } });
+      await world.resource.delete("default", "box");
+      await world.resource.create("default", { metadata: { name: "box" }, spec: {} });
+    };
+    return { ...world, converge, replace };
+  }
+
+  it("is not held back by a refusal of the former one: the generation is the same, the object is not", async () => {
+    const { kind, converge, replace } = await converging();
+    kind.performed = { outcome: REFUSED };
+    await converge(2);
+    expect(kind.done).toEqual(["put"]);
+    await replace();
+    await converge();
+    expect(kind.done).toEqual(["put"]);
+  });
+
+  it("does not count what was put back of the former one", async () => {
+    const { kind, converge, replace } = await converging();
+    await converge(6);
+    expect(kind.done).toHaveLength(5);
+    await replace();
+    await converge(6);
+    expect(kind.done).toHaveLength(5);
+  });
+
+  it("inherits no subscription and no reservation, and keeps its own from pass to pass", async () => {
+    const { kind, converge, replace } = await converging();
+    await converge(3);
+    expect(kind.forgotten).toEqual([]);
+    await replace();
+    await converge(3);
+    expect(kind.forgotten).toEqual([KEY]);
   });
 });

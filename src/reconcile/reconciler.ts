@@ -61,6 +61,8 @@ export class Reconciler<T extends KindTypes> {
   readonly #ownership: OwnershipStepOptions<T>;
   readonly #backoff: StepBackoff;
   readonly #contention: Contention;
+  /** By key: the UID of the object that everything kept by this key belongs to. */
+  readonly #uids = new Map<string, string | undefined>();
 
   constructor(options: ReconcilerOptions<T>) {
     this.#options = options;
@@ -73,7 +75,11 @@ export class Reconciler<T extends KindTypes> {
   /** Throws only what a later pass can recover from: a failed Kubernetes call. */
   async reconcile(key: string): Promise<Result> {
     const object = this.#options.store.get(key);
-    if (!object) return this.#forget(key);
+    if (!object) {
+      this.#forget(key);
+      return { kind: "done" };
+    }
+    this.#begin(key, object);
     try {
       const pass = await this.#observe(key, object);
       const decision = this.#decide(pass);
@@ -220,11 +226,20 @@ export class Reconciler<T extends KindTypes> {
     this.#backoff.reset();
   }
 
-  #forget(key: string): Result {
+  /**
+   * A name may belong to another object than in the last pass: an end and a creation in quick succession are one entry of
+   * the queue. Nothing of the former object is held against the new one.
+   */
+  #begin(key: string, { metadata: { uid } }: T["object"]): void {
+    if (this.#uids.has(key) && this.#uids.get(key) !== uid) this.#forget(key);
+    this.#uids.set(key, uid);
+  }
+
+  #forget(key: string): void {
     this.#options.kind.observer.forget(key);
     this.#backoff.forget(key);
     this.#contention.forget(key);
-    return { kind: "done" };
+    this.#uids.delete(key);
   }
 
   /** The key's next regular pass: at phase hash(UID) of the interval, so that a fleet is spread over it. */
