@@ -145,6 +145,7 @@ async function failed<T extends KindTypes>(
   const failure = kind.actuator.failure(error);
   // An error that is not the cloud's came before the send: the mirror could not be written.
   if (failure?.effect !== "unknown") {
+    pass.mayHaveEffect = false;
     pass.object = await writer.saveAnnotations(pass.object, { [ANNOTATION.createPending]: null });
     if (!failure) throw error;
     // The mirror in status must be removed as well, or it would be resolved as an attempt of its own.

@@ -68,6 +68,11 @@ export interface Observer<T extends KindTypes> {
    */
   track(context: ContextOf<T>, observation: T["observation"], decision: DecisionOf<T>): void;
   /**
+   * The step of the decision that was tracked last had no effect: it is held back, was not sent, or was refused. MUST
+   * release what was reserved for it, since other objects wait for that. Default: nothing is reserved.
+   */
+  cancel?(context: ContextOf<T>): void;
+  /**
    * The object is gone from the cluster, and another one may have its key: removes its subscriptions, what is reserved for
    * it, and everything cached for it.
    */

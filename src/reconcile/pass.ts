@@ -9,6 +9,8 @@ export interface Pass<T extends KindTypes> {
   observation: T["observation"];
   /** The memory of the decision, then that of the step. */
   memory: MemoryOf<T>;
+  /** A write went out and was not surely refused. */
+  mayHaveEffect?: boolean;
   /** The back-off of a failed step is over when this changes. */
   readonly signature: string;
   /** The Secret with the key, where it does not come from the operator itself. */

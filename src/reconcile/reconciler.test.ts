@@ -43,6 +43,7 @@ class SampleKind implements Kind<SampleTypes> {
   };
   readonly seen: { attempt?: unknown; ready?: string | undefined } = {};
   readonly forgotten: string[] = [];
+  cancelled = 0;
 
   readonly observer: Kind<SampleTypes>["observer"] = {
     observe(facts, { object }) {
@@ -53,6 +54,7 @@ class SampleKind implements Kind<SampleTypes> {
     },
     resolve: () => ({ state: "surelyNone" }),
     track() {},
+    cancel: () => void this.cancelled++,
     forget: (key) => void this.forgotten.push(key),
     reset() {},
   };
@@ -88,7 +90,8 @@ class SampleKind implements Kind<SampleTypes> {
       const outcome = { kind: "RequeueAfter", reason: "Creating", message: "", afterMs: 0 } as const;
       return { id: "t1", memory, outcome };
     },
-    perform: async ({ do: what }, _observation, _context, { memory }) => {
+    perform: async ({ do: what }, _observation, _context, { memory, gate }) => {
+      if (gate() !== undefined) return { outcome: { kind: "Requeue" }, memory };
       this.done.push(what);
       if (what === "put") return { ...this.performed, memory };
       const made = what === "prepare" ? { ready: "r1" } : { left: true };
@@ -121,6 +124,7 @@ async function setUp() {
     users: () => store.list().filter(needsKey),
     complete: () => true,
   });
+  const leads = { now: true };
   const settings = { resyncMs: 600_000, recheckMs: 30_000, slowMs: 600_000, sendWindowMs: 60_000 };
   const reconciler = new Reconciler<SampleTypes>({
     kind,
@@ -129,7 +133,7 @@ async function setUp() {
     credentials,
     secrets: guard,
     recorder: { record() {} },
-    mayWrite: () => true,
+    mayWrite: () => leads.now,
     leaked() {},
     clock,
     logger: pino({ level: "silent" }),
@@ -145,7 +149,7 @@ async function setUp() {
   };
   const object = () => resource.get("default", "box");
   const secret = () => secrets(kube).get("default", "paperspace-credentials");
-  return { clock, kind, pass, object, secret, resource };
+  return { clock, kind, pass, object, secret, resource, leads };
 }
 
 describe("a kind's own step before the create", () => {
@@ -216,6 +220,39 @@ describe("a field that is put back again and again", () => {
     for (let times = 0; times < 9; times++) await pass();
     expect(kind.done).toHaveLength(9);
     expect(await stalled()).toBeUndefined();
+  });
+});
+
+describe("what is reserved for a step", () => {
+  async function converging() {
+    const world = await setUp();
+    for (let passes = 0; passes < 3; passes++) await world.pass();
+    world.kind.cancelled = 0;
+    return world;
+  }
+
+  it("is kept where the write went out", async () => {
+    const { kind, pass } = await converging();
+    await pass();
+    expect(kind.cancelled).toBe(0);
+  });
+
+  it("is released where the write was refused, and in each pass in which the step backs off", async () => {
+    const { kind, pass } = await converging();
+    kind.performed = { outcome: { kind: "Terminal", reason: "Refused", message: "no", recheckMs: 600_000 } };
+    await pass();
+    expect(kind.cancelled).toBe(1);
+    await pass();
+    expect(kind.cancelled).toBe(2);
+  });
+
+  it("is released where the gate let nothing out", async () => {
+    const { kind, pass, leads } = await converging();
+    leads.now = false;
+    kind.done.length = 0;
+    await pass();
+    expect(kind.done).toEqual([]);
+    expect(kind.cancelled).toBe(1);
   });
 });
 

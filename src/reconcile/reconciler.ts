@@ -15,7 +15,7 @@ import { create, recorded } from "./create.ts";
 import type { CredentialGuard } from "./credential-guard.ts";
 import type { Credentials } from "./credentials.ts";
 import { decide } from "./decide.ts";
-import { newGate } from "./gate.ts";
+import { type Gate, newGate } from "./gate.ts";
 import { type DecisionOf, type Kind, type KindTypes, type MemoryOf, requireAccount } from "./kind.ts";
 import { type Step, stepName } from "./managed.ts";
 import { isFailed, isReported, type Outcome, resultOf, waiting } from "./outcome.ts";
@@ -142,6 +142,14 @@ export class Reconciler<T extends KindTypes> {
   async #act(pass: Pass<T>, { step }: DecisionOf<T>): Promise<Outcome> {
     if (isOwnershipStep(step) && step.do !== "create")
       return performOwnershipStep(step, pass, this.#ownership);
+    try {
+      return await this.#attempt(pass, step as T["step"] | { do: "create" });
+    } finally {
+      if (!pass.mayHaveEffect) this.#options.kind.observer.cancel?.(pass.context);
+    }
+  }
+
+  async #attempt(pass: Pass<T>, step: T["step"] | { do: "create" }): Promise<Outcome> {
     const name = stepName(step);
     const backingOff = pass.observation.backingOff[name];
     if (backingOff) return backingOff;
@@ -159,7 +167,7 @@ export class Reconciler<T extends KindTypes> {
       writer,
       clock,
       sendWindowMs: settings.sendWindowMs,
-      gate: (latest) => newGate(this.#options, latest, { allowDeleting: false }),
+      gate: (latest) => this.#gate(pass, latest, { allowDeleting: false }),
       mirror: (expected) =>
         this.#reporter.patchStatus(pass, expected, waiting(REASON.Creating, "the create is being sent")),
     });
@@ -180,7 +188,7 @@ export class Reconciler<T extends KindTypes> {
     try {
       const performed = await kind.actuator.perform(step, pass.observation, requireAccount(pass.context), {
         memory: pass.memory,
-        gate: newGate(this.#options, pass.object, { allowDeleting: pass.observation.deleting }),
+        gate: this.#gate(pass, pass.object, { allowDeleting: pass.observation.deleting }),
         persistIntent: async (memory, outcome) => {
           await this.#reporter.patchStatus(pass, memory, outcome);
           intended = memory;
@@ -194,7 +202,8 @@ export class Reconciler<T extends KindTypes> {
         },
       });
       const { outcome, memory, learned, events = [], refused } = performed;
-      if (!refused && !isFailed(outcome)) this.#contention.note(pass.key, fields, generation);
+      if (refused || isFailed(outcome)) pass.mayHaveEffect = false;
+      else this.#contention.note(pass.key, fields, generation);
       pass.memory = memory;
       pass.observation = { ...pass.observation, ...learned };
       for (const note of events) this.#reporter.note(pass.object, note);
@@ -204,8 +213,19 @@ export class Reconciler<T extends KindTypes> {
       if (!failure) throw error;
       // The intent of a write that may have taken effect stays in status; one that certainly had none is dropped.
       if (failure.effect === "unknown") pass.memory = intended;
+      else pass.mayHaveEffect = false;
       return failure.outcome;
     }
+  }
+
+  /** Notes in the pass whether a write was let out. */
+  #gate(pass: Pass<T>, object: T["object"], options: { allowDeleting: boolean }): Gate {
+    const gate = newGate(this.#options, object, options);
+    return () => {
+      const refusal = gate();
+      if (refusal === undefined) pass.mayHaveEffect = true;
+      return refusal;
+    };
   }
 
   /** The object is gone from the cluster; `last` is its last known state. */

@@ -3,7 +3,7 @@
  * over a cluster and an account in memory, in virtual time.
  */
 import { describe, expect, it } from "vitest";
-import { ANNOTATION } from "../../src/reconcile/record.ts";
+import { KubeError } from "../../src/kube/errors.ts";
 import { checkTraffic, running } from "../support/scenario-world.ts";
 import type { VirtualWorld } from "../support/virtual-world.ts";
 
@@ -30,5 +30,54 @@ describe("an object that replaces another one of its name", () => {
     await replace(world, "box");
     await world.clock.advance(3 * MINUTE);
     expect(reason(world, "box")).toBe("Available");
+  });
+});
+
+describe("hardware that was short until now", () => {
+  /** A shortage that ends while an object waits whose create will be refused. */
+  async function afterShortage(world: VirtualWorld) {
+    world.sim.world.setCapacity("A4000", "ny2", 0);
+    world.apply("bad", { templateId: "tnowhere0" });
+    await world.until("waits", () => reason(world, "bad") === "WaitingForCapacity");
+    world.sim.world.setCapacity("A4000", "ny2", null as never);
+  }
+
+  it("is free for the next object once the create of the first one is refused: it makes no use of it", async () => {
+    const world = running();
+    await afterShortage(world);
+    await world.until("refused", () => reason(world, "bad") === "Refused");
+    world.apply("good");
+    await world.clock.advance(3 * MINUTE);
+    expect(reason(world, "good")).toBe("Available");
+  });
+
+  it("is not kept by the refused object when its key has further passes: what backs off is not sent", async () => {
+    const world = running();
+    await afterShortage(world);
+    await world.until("refused", () => reason(world, "bad") === "Refused");
+    world.edit("bad", { metadata: { labels: { touched: "once" } } });
+    await world.clock.advance(1_000);
+    world.apply("good");
+    await world.clock.advance(3 * MINUTE);
+    expect(reason(world, "good")).toBe("Available");
+  });
+
+  it("is free for the next object while the create of the first one cannot be announced: nothing is sent", async () => {
+    const world = running();
+    await afterShortage(world);
+    world.kube.intercept = ({ method, path, body }) => {
+      if (method !== "PATCH" || !path.endsWith("/bad") || !JSON.stringify(body).includes("create-pending"))
+        return undefined;
+      throw KubeError.fromAnswer(
+        422,
+        { kind: "Status", reason: "Invalid", code: 422, message: "no" },
+        method,
+      );
+    };
+    await world.clock.advance(5 * MINUTE);
+    world.apply("good");
+    await world.clock.advance(3 * MINUTE);
+    expect(reason(world, "good")).toBe("Available");
+    expect(reason(world, "bad")).toBe("WaitingForCapacity");
   });
 });

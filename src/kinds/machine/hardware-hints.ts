@@ -107,7 +107,7 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
     else this.#shortages.delete(place);
   }
 
-  /** The object has its hardware, or goes for it no more. */
+  /** The object has its hardware, or does not go for it: its step was not sent, or was refused. */
   release(key: string): void {
     for (const [place, taker] of this.#takers) {
       if (taker !== key) continue;

@@ -6,7 +6,7 @@ import type { PaperspaceApi } from "../../paperspace/transport.ts";
 import type { Decision } from "../../reconcile/decision.ts";
 import { idOf } from "../../reconcile/identity.ts";
 import type { ReconcileContext } from "../../reconcile/kind.ts";
-import type { Operation } from "../../reconcile/managed.ts";
+import { type Operation, stepName } from "../../reconcile/managed.ts";
 import type { OwnershipFacts } from "../../reconcile/ownership.ts";
 import { ANNOTATION } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
@@ -157,10 +157,16 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     super.track(context, observation, decision);
     // What is still under way: after this pass none may come for long, and events would be polled.
     if (awaited && record) inventory.events.track(key, awaited.eventId);
-    // Noted before it is sent, for other objects are decided on meanwhile.
-    if (takesHardware(decision.step)) relatedFacts.take(key, object.spec.machineType, object.spec.region);
+    // Noted before it is sent, for other objects are decided on meanwhile. What backs off is not sent.
+    const { step } = decision;
+    if (takesHardware(step) && !observation.backingOff[stepName(step)])
+      relatedFacts.take(key, object.spec.machineType, object.spec.region);
     else if (!awaited) relatedFacts.release(key);
     relatedFacts.track(subjectOf(observation, context, account), decision.needs);
+  }
+
+  cancel({ key }: MachineContext): void {
+    for (const { relatedFacts } of this.all()) relatedFacts.release(key);
   }
 
   protected override reload(team: TeamCache, context: MachineContext, observation: MachineObservation): void {
