@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { KubeError } from "../../src/kube/errors.ts";
-import { checkTraffic, running } from "../support/scenario-world.ts";
+import { calls, checkTraffic, onlyMachine, running } from "../support/scenario-world.ts";
 import type { VirtualWorld } from "../support/virtual-world.ts";
 
 const MINUTE = 60_000;
@@ -79,5 +79,39 @@ describe("hardware that was short until now", () => {
     await world.clock.advance(3 * MINUTE);
     expect(reason(world, "good")).toBe("Available");
     expect(reason(world, "bad")).toBe("WaitingForCapacity");
+  });
+});
+
+describe("one setting that the API refuses", () => {
+  const BAD = { enabled: true, frequency: "shutdown", snapshotId: "snnowhere" } as const;
+
+  it("does not keep the others from being set: only what is refused is held back, and reported", async () => {
+    const world = running();
+    world.apply("box");
+    await world.ready("box");
+    world.sim.calls.clear();
+    world.edit("box", { spec: { restorePoint: BAD, autoShutdown: { enabled: true, timeoutHours: 1 } } });
+    await world.clock.advance(MINUTE);
+    const { autoShutdownEnabled, restorePointEnabled } = onlyMachine(world).settings;
+    expect({ autoShutdownEnabled, restorePointEnabled }).toEqual({
+      autoShutdownEnabled: true,
+      restorePointEnabled: false,
+    });
+    expect(reason(world, "box")).toBe("Refused");
+    // All together, then each by itself.
+    expect(calls(world, "PUT", /machines/)).toHaveLength(3);
+    await world.clock.advance(60 * MINUTE);
+    expect(calls(world, "PUT", /machines/).length).toBeLessThanOrEqual(3 + 6);
+  });
+
+  it("does not keep what another actor changes from being put back", async () => {
+    const world = running();
+    world.apply("box", { autoShutdown: { enabled: true, timeoutHours: 1 } });
+    await world.ready("box");
+    world.edit("box", { spec: { restorePoint: BAD } });
+    await world.until("refused", () => reason(world, "box") === "Refused");
+    onlyMachine(world).settings.autoShutdownEnabled = false;
+    await world.clock.advance(20 * MINUTE);
+    expect(onlyMachine(world).settings.autoShutdownEnabled).toBe(true);
   });
 });

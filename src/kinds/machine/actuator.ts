@@ -89,7 +89,8 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
     { account, record }: Context,
   ): Result {
     const { memory } = observation;
-    if (error instanceof PaperspaceError && step.of !== undefined)
+    // What a setting names is no related fact.
+    if (error instanceof PaperspaceError && step.of !== undefined && step.do !== "update")
       this.#observer.at(account).relatedFacts.invalidate(record?.id);
     if (step.do === "writeDesktop" || step.do === "removeDesktop") return this.#withoutRights(error, memory);
     if (!(error instanceof PaperspaceError)) throw error;

@@ -110,8 +110,9 @@ export interface MachineObservation extends Observation<MachineMemory, { machine
 }
 
 export type MachineStep = Step &
+  /** `of`: the only field that it is about. */
   (
-    | { do: "update"; settings: MachineSettings; changes: Change[] }
+    | { do: "update"; of?: string; settings: MachineSettings; changes: Change[] }
     | { do: "resize"; hardware: MachineHardware; changes: Change[] }
     /** `deadline` is kept where the step repeats one that is late. `target`: what a stop is for. */
     | { do: "start" | "stop" | "restart"; deadline?: string; requests?: Requests; target?: string }

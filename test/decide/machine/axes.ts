@@ -263,8 +263,21 @@ export const PEOPLE = axis(ACCESSOR_FACTS, ({ spec, related }, { desired, access
   related.users = users;
 });
 
+/** Fields of settings, and what differs in them beside the name. */
+const FIELDS = ["name", "autoShutdown", "restorePoint"] as const;
+const SEVERAL: Partial<MachineSpec> = {
+  name: "another",
+  autoShutdown: { enabled: true, timeoutHours: 8 },
+  restorePoint: { enabled: true, frequency: "shutdown", snapshotId: "sn1" },
+};
+/** Which of several settings differ from what is declared. */
+export const SEVERAL_SETTINGS = axis(subsets(FIELDS), ({ spec }, differing) => {
+  for (const field of differing) Object.assign(spec, { [field]: SEVERAL[field] });
+});
+
 const EVERY_STEP = [
-  ...["update", "resize", "start", "stop", "restart", "delete", "releaseAddress"],
+  ...["update", ...FIELDS.map((field) => `update/${field}`)],
+  ...["resize", "start", "stop", "restart", "delete", "releaseAddress"],
   ...["assign/s1", "unassign/s1", "unassign/s2", "writeDesktop", "removeDesktop", "handle"],
   ...[ADA, BOB, EVE].flatMap(({ id }) => [`grant/${id}`, `revoke/${id}`]),
 ];
@@ -279,14 +292,32 @@ const HELD = [
   {},
   backingOff(REFUSED, ...EVERY_STEP),
   backingOff(FAILED, ...EVERY_STEP),
-  backingOff(REFUSED, "update", "unassign/s2"),
-  { ...backingOff(REFUSED, `grant/${ADA.id}`), ...backingOff(FAILED, "update") },
+  backingOff(REFUSED, "update/name", "unassign/s2"),
+  { ...backingOff(REFUSED, `grant/${ADA.id}`), ...backingOff(FAILED, "update/name") },
   { ...backingOff(REFUSED, "assign/s1"), ...backingOff(FAILED, `revoke/${EVE.id}`) },
 ];
+const SETTINGS_HELD = [REFUSED, FAILED].flatMap((together) =>
+  [REFUSED, FAILED].flatMap((alone) =>
+    subsets(FIELDS).flatMap((fields) => {
+      const each = backingOff(alone, ...fields.map((field) => `update/${field}`));
+      return [each, { ...each, ...backingOff(together, "update") }];
+    }),
+  ),
+);
+/** The update of all settings, and of some by themselves. */
+export const HELD_SETTINGS = axis(SETTINGS_HELD, ({ observation }, steps) => {
+  observation.backingOff = steps;
+});
 /** Nothing is held back; all is, for good or for a while; or some of it is. */
 export const HOLDS = axis(HELD, ({ observation }, steps) => {
   observation.backingOff = steps;
 });
+
+function subsets<T>(all: readonly T[]): T[][] {
+  const sets: T[][] = [[]];
+  for (const one of all) sets.push(...sets.map((set) => [...set, one]));
+  return sets;
+}
 
 const DESKTOPS: readonly (DesktopFact | undefined)[] = [
   undefined,

@@ -1,7 +1,7 @@
 /** What must hold of every step that is chosen for a machine, whatever is observed. */
 
 import { hardwareDrift } from "../../../src/kinds/machine/aspects/hardware.ts";
-import { settingsDrift } from "../../../src/kinds/machine/aspects/settings.ts";
+import { fieldDrifts, settingsDrift } from "../../../src/kinds/machine/aspects/settings.ts";
 import { scriptDrift } from "../../../src/kinds/machine/aspects/startup-script.ts";
 import {
   type MachineDecision,
@@ -9,6 +9,8 @@ import {
   TO_DELETE,
   TO_RESIZE,
 } from "../../../src/kinds/machine/observation.ts";
+import { REASON } from "../../../src/kinds/machine/reasons.ts";
+import type { Change } from "../../../src/reconcile/change.ts";
 import { stepName } from "../../../src/reconcile/managed.ts";
 import type { Requests } from "../../../src/reconcile/record.ts";
 import { type Law, lawsOf } from "../engine/law.ts";
@@ -101,11 +103,42 @@ export const STEP_LAWS: readonly MachineLaw[] = [
   law(ROUND, "what has failed is not tried again by the round before its time", ({ backingOff }, step) => {
     return backingOff[stepName(step)] === undefined;
   }),
-  law(["update"], "settings are put back only where they differ, and only those", (observation, step) => {
-    const machine = machineOf(observation);
-    const drift = machine && settingsDrift(observation.spec, machine);
-    return drift !== undefined && drift.changes.length > 0 && isSame(drift.settings, step.settings);
-  }),
+  law(
+    ["update"],
+    "settings are put back only where they differ, and only those, each field whole",
+    (observation, step) => {
+      const machine = machineOf(observation);
+      const drifts = machine ? fieldDrifts(observation.spec, machine) : [];
+      const sent = drifts.filter(({ field }) => step.changes.some((change) => isOf(change, field)));
+      const settings = Object.assign({}, ...sent.map((drift) => drift.settings));
+      const isNamed =
+        step.of === undefined
+          ? sent.length > 1
+          : isSame(
+              sent.map(({ field }) => field),
+              [step.of],
+            );
+      return sent.length > 0 && isNamed && isSame(settings, step.settings);
+    },
+  ),
+  law(
+    ["update"],
+    "a field that was refused is in no update before its time, and keeps no other from being put back",
+    ({ backingOff }, step) => step.changes.every((change) => !isHeld(change, backingOff)),
+  ),
+  law(
+    ["update"],
+    "a field goes by itself only where it is the only one that is due, or all together were refused",
+    (observation, step) => {
+      const { backingOff, spec } = observation;
+      const machine = machineOf(observation);
+      const due = machine
+        ? settingsDrift(spec, machine).changes.filter((change) => !isHeld(change, backingOff))
+        : [];
+      const isOnly = due.every((change) => isOf(change, step.of ?? ""));
+      return step.of === undefined || isOnly || backingOff.update?.reason === REASON.Refused;
+    },
+  ),
   law(
     ["assign"],
     "only the declared script is assigned, where it is missing and no other is left",
@@ -355,4 +388,12 @@ export const STEP_LAWS: readonly MachineLaw[] = [
 /** What is sent is small, and made in one order. */
 function isSame(a: object, b: object): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function isOf(change: Change, field: string): boolean {
+  return change.field === field || change.field.startsWith(`${field}.`);
+}
+
+function isHeld({ field }: Change, backingOff: MachineObservation["backingOff"]): boolean {
+  return backingOff[`update/${field.split(".")[0]}`] !== undefined;
 }

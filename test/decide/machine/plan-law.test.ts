@@ -208,6 +208,12 @@ const PRODUCTS: readonly Played[] = [
     atLeast: 40_000,
   },
   {
+    what: "several settings, and which of them are refused",
+    axes: [A.SEVERAL_SETTINGS, A.HELD_SETTINGS, A.EVERY_STATE, A.WISH, NONE_OR_TYPE],
+    manners: [{}],
+    atLeast: 10_000,
+  },
+  {
     what: "hardware, what was refused, power and requests",
     axes: [
       A.hardware(),

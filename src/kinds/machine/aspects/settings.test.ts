@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { scene } from "../../../../test/decide/machine/situations.ts";
 import { SPEC } from "../../../../test/decide/machine/spec.ts";
+import type { Failed } from "../../../reconcile/outcome.ts";
 import type { Machine } from "../api.ts";
+import { convergenceOf } from "../converge.ts";
 import type { MachineSpec } from "../types.ts";
-import { settingsDrift } from "./settings.ts";
+import { settings, settingsDrift } from "./settings.ts";
 
 const spec = (over: Partial<MachineSpec> = {}): MachineSpec => ({
   ...SPEC,
@@ -124,5 +127,56 @@ describe("settingsDrift of what else can be changed", () => {
     expect(settingsDrift(spec({ autoShutdown: { enabled: true } }), fresh).settings).toEqual({
       autoShutdownEnabled: true,
     });
+  });
+});
+
+describe("the update", () => {
+  const refused: Failed = { kind: "Terminal", reason: "Refused", message: "no such snapshot", recheckMs: 1 };
+  const failed: Failed = { kind: "Retry", reason: "ApiUnavailable", message: "503" };
+  const desired: Partial<MachineSpec> = {
+    autoShutdown: { enabled: true, timeoutHours: 1 },
+    restorePoint: { enabled: true, frequency: "shutdown", snapshotId: "snnowhere" },
+  };
+
+  /** The next step, by its name, with the settings that it sends, and what is reported of what is held back. */
+  function next(backingOff: Record<string, Failed>, over: Partial<MachineSpec> = desired) {
+    const { observation, machine: there } = scene();
+    Object.assign(observation, { spec: spec(over), backingOff });
+    const convergence = convergenceOf(observation, there, "ready");
+    const { step } = settings.next(convergence) ?? {};
+    const { userErrors, retries } = convergence;
+    const sent = step?.do === "update" ? Object.keys(step.settings) : [];
+    const of = step?.do === "update" ? step.of : undefined;
+    return { of, sent, held: [...userErrors, ...retries].map(({ reason }) => reason) };
+  }
+  const SHUTDOWN = ["autoShutdownEnabled", "autoShutdownTimeout"];
+  const RESTORE = ["restorePointEnabled", "restorePointFrequency", "restorePointSnapshotId"];
+
+  it("is one for all that differs, since each costs a write", () => {
+    expect(next({})).toEqual({ of: undefined, sent: [...SHUTDOWN, ...RESTORE], held: [] });
+  });
+
+  it("goes field by field once all together is refused: one of them may be good", () => {
+    const first = next({ update: refused });
+    expect(first).toEqual({ of: "autoShutdown", sent: SHUTDOWN, held: [] });
+    expect(next({ update: refused, "update/autoShutdown": refused }).of).toBe("restorePoint");
+    const all = { update: refused, "update/autoShutdown": refused, "update/restorePoint": refused };
+    expect(next(all)).toEqual({ of: undefined, sent: [], held: ["Refused", "Refused"] });
+  });
+
+  it("sends a restore point whole: without its snapshot the disk would be put back to another one", () => {
+    const { sent } = next({ update: refused, "update/autoShutdown": refused });
+    expect(sent).toEqual(RESTORE);
+  });
+
+  it("waits where all together failed in a way that may pass: the fields would fail as well", () => {
+    expect(next({ update: failed })).toEqual({ of: undefined, sent: [], held: ["ApiUnavailable"] });
+  });
+
+  it("puts back what another actor changes meanwhile, beside the field that is refused", () => {
+    const held = { "update/restorePoint": refused };
+    expect(next(held)).toEqual({ of: "autoShutdown", sent: SHUTDOWN, held: ["Refused"] });
+    const three = next(held, { ...desired, name: "another" });
+    expect(three).toEqual({ of: undefined, sent: ["name", ...SHUTDOWN], held: ["Refused"] });
   });
 });

@@ -3,19 +3,17 @@
  * compared; a field that the spec does not give is not managed, whatever its value.
  */
 import type { Change } from "../../../reconcile/change.ts";
+import { stepName } from "../../../reconcile/managed.ts";
 import type { Machine, MachineSettings } from "../api.ts";
+import type { MachineDecision, MachineStep } from "../observation.ts";
+import { REASON } from "../reasons.ts";
 import type { MachineSpec } from "../types.ts";
-import { type Aspect, plannedChange, unlessBackingOff } from "./aspect.ts";
+import { type Aspect, type Convergence, plannedChange, unlessBackingOff } from "./aspect.ts";
 
 export const settings: Aspect = {
   anyPower: true,
   drift: ({ spec }, machine) => settingsDrift(spec, machine).changes,
-  next(convergence) {
-    const { changes, settings } = settingsDrift(convergence.observation.spec, convergence.machine);
-    return changes.length > 0
-      ? unlessBackingOff(convergence, { do: "update", settings, changes })
-      : undefined;
-  },
+  next: update,
   effect(step) {
     if (step.do !== "update") return undefined;
     const entries = step.changes.map((change) =>
@@ -24,6 +22,27 @@ export const settings: Aspect = {
     return { entries, machine: step.settings };
   },
 };
+
+/**
+ * One update for all that differs. Where the API refuses that, or one of its fields is contended, each field goes by
+ * itself, so that only what is refused is held back.
+ */
+function update(convergence: Convergence): MachineDecision | undefined {
+  const { observation, machine } = convergence;
+  const due = fieldDrifts(observation.spec, machine).filter(
+    (drift) => unlessBackingOff(convergence, updateOf(drift)) !== undefined,
+  );
+  const [first, ...others] = due;
+  if (!first) return undefined;
+  const together: MachineStep = { do: "update", ...joined(due) };
+  const backingOff = observation.backingOff[stepName(together)];
+  const isRefused = backingOff?.reason === REASON.Refused || backingOff?.reason === REASON.Contended;
+  return unlessBackingOff(convergence, others.length === 0 || isRefused ? updateOf(first) : together);
+}
+
+function updateOf({ field, changes, settings }: FieldDrift): MachineStep {
+  return { do: "update", of: field, changes, settings };
+}
 
 /** A restore point puts the disk back at every shutdown: what was written since then is gone. */
 function losesData({ field, to }: Change): boolean {
@@ -35,12 +54,27 @@ export interface SettingsDrift {
   settings: MachineSettings;
 }
 
-/** machines.md section 4 lists what can be set. */
+/** What differs in one field of the spec. Its parts go together: a restore point without its snapshot is another one. */
+export interface FieldDrift extends SettingsDrift {
+  /** Name of the field, such as "restorePoint". */
+  field: string;
+}
+
 export function settingsDrift(spec: MachineSpec, machine: Machine): SettingsDrift {
-  const drift: SettingsDrift = { changes: [], settings: {} };
+  return joined(fieldDrifts(spec, machine));
+}
+
+function joined(drifts: readonly SettingsDrift[]): SettingsDrift {
+  const settings: MachineSettings = Object.assign({}, ...drifts.map((drift) => drift.settings));
+  return { changes: drifts.flatMap(({ changes }) => changes), settings };
+}
+
+/** machines.md section 4 lists what can be set. */
+export function fieldDrifts(spec: MachineSpec, machine: Machine): FieldDrift[] {
+  const drifts = new Map<string, FieldDrift>();
   const fresh = !isDetailed(machine);
   const compare = <K extends keyof MachineSettings>(
-    field: string,
+    path: string,
     key: K,
     desired: MachineSettings[K] | undefined,
   ) => {
@@ -48,7 +82,10 @@ export function settingsDrift(spec: MachineSpec, machine: Machine): SettingsDrif
     if (desired === undefined || desired === actual) return;
     // Null, 0 and "" of a fresh machine are not values yet (machines.md section 7).
     if (fresh && (actual === undefined || actual === 0 || actual === "")) return;
-    drift.changes.push({ field, from: actual, to: desired });
+    const [field = path] = path.split(".");
+    const drift = drifts.get(field) ?? { field, changes: [], settings: {} };
+    drifts.set(field, drift);
+    drift.changes.push({ field: path, from: actual, to: desired });
     drift.settings[key] = desired;
   };
   const { autoShutdown, autoSnapshot, restorePoint } = spec;
@@ -71,7 +108,7 @@ export function settingsDrift(spec: MachineSpec, machine: Machine): SettingsDrif
     compare("restorePoint.frequency", "restorePointFrequency", restorePoint.frequency);
     compare("restorePoint.snapshotId", "restorePointSnapshotId", restorePoint.snapshotId);
   }
-  return drift;
+  return [...drifts.values()];
 }
 
 /** Whether the machine shows its hardware: right after a create they are null, 0 or "" (machines.md section 7). */
