@@ -23,6 +23,8 @@ import { createSockets, type Sockets } from "./paperspace/wire.ts";
 import { CredentialGuard } from "./reconcile/credential-guard.ts";
 import { Credentials } from "./reconcile/credentials.ts";
 import { createObjectMetrics } from "./reconcile/metrics.ts";
+import { needsOfOthers } from "./reconcile/secret-needs.ts";
+import { SecretReviews } from "./reconcile/secret-reviews.ts";
 import { KINDS } from "./registry.ts";
 import { Leadership } from "./runtime/lease.ts";
 import { createRuntimeMetrics } from "./runtime/metrics.ts";
@@ -121,12 +123,23 @@ export function assembleOperator(parts: AppParts, edges: Edges): Operator {
     operatorKeyNamespaces: config.apiKeyNamespaces,
   });
   const mayWrite = () => leadership?.holds() ?? true;
+  const { served, others } = servedKinds(config, kinds);
+  const complete = () => controllers.every((controller) => controller.listed);
   // One for all kinds: a Secret may serve objects of several.
   const credentialGuard: CredentialGuard<PaperspaceAccount> = new CredentialGuard({
     secrets: secrets(connection),
     credentials,
-    users: () => controllers.flatMap((controller) => controller.keyUsers()),
-    complete: () => controllers.every((controller) => controller.listed),
+    kinds: () => controllers,
+    complete,
+    ...(others.length > 0 && { isNeededElsewhere: needsOfOthers(others, connection, logger, credentials) }),
+  });
+  const secretReviews = new SecretReviews({
+    clock,
+    logger,
+    guard: credentialGuard,
+    objects: () => controllers.flatMap((controller) => controller.objects()),
+    complete,
+    namespaces: config.watchNamespaces,
   });
   const objects = createObjectMetrics(registry);
   const shared: ControllerServices = {
@@ -138,8 +151,9 @@ export function assembleOperator(parts: AppParts, edges: Edges): Operator {
     mayWrite,
     credentials,
     secrets: credentialGuard,
+    secretReviews: () => secretReviews,
   };
-  const controllers: ControllerRunner[] = servedKinds(config, kinds).map((entry) => {
+  const controllers: ControllerRunner[] = served.map((entry) => {
     const controller = new ControllerRunner(entry, shared);
     objects.count(controller.name, () => controller.objects());
     return controller;
@@ -149,7 +163,7 @@ export function assembleOperator(parts: AppParts, edges: Edges): Operator {
       controllers.map((controller) => [controller.name, () => controller.unready()]),
     ),
     async run(signal) {
-      await work(controllers, leadership, accounts, signal);
+      await work({ controllers, secretReviews, leadership, accounts }, signal);
       await recorder.flush();
     },
   };
@@ -159,7 +173,7 @@ export function assembleOperator(parts: AppParts, edges: Edges): Operator {
 function servedKinds(
   { enabledKinds }: Config,
   kinds: readonly KindRegistration<never>[],
-): KindRegistration[] {
+): { served: KindRegistration[]; others: KindRegistration[] } {
   const all = kinds as readonly unknown[] as readonly KindRegistration[];
   const names = all.map(({ definition }) => definition.kind);
   const unknown = enabledKinds.filter((name) => !names.includes(name));
@@ -167,26 +181,37 @@ function servedKinds(
     throw new ConfigError([
       `--enabled-kinds: there is no ${unknown.join(", ")}; there are ${names.join(", ")}`,
     ]);
-  return all.filter(({ definition }) => enabledKinds.length === 0 || enabledKinds.includes(definition.kind));
+  const isServed = ({ definition }: KindRegistration) =>
+    enabledKinds.length === 0 || enabledKinds.includes(definition.kind);
+  return { served: all.filter(isServed), others: all.filter((kind) => !isServed(kind)) };
 }
 
 /** Passes run only while this process leads; the caches are kept warm all the time. */
 async function work(
-  controllers: readonly ControllerRunner[],
-  leadership: Leadership | undefined,
-  accounts: Accounts,
+  {
+    controllers,
+    secretReviews,
+    leadership,
+    accounts,
+  }: {
+    controllers: readonly ControllerRunner[];
+    secretReviews: SecretReviews;
+    leadership: Leadership | undefined;
+    accounts: Accounts;
+  },
   signal: AbortSignal,
 ): Promise<void> {
+  const parts = [...controllers, secretReviews];
   if (leadership) {
-    for (const controller of controllers) controller.workers.pause();
+    for (const part of parts) part.workers.pause();
     leadership.onChange((leading) => {
-      for (const controller of controllers) leading ? controller.resume() : controller.workers.pause();
+      for (const part of parts) leading ? part.resume() : part.workers.pause();
     });
   }
   // The lease outlives the passes: they may still write while they finish.
   const passesDone = new AbortController();
   const elected = leadership?.run(passesDone.signal);
-  await Promise.all(controllers.map((controller) => controller.run(signal)));
+  await Promise.all(parts.map((part) => part.run(signal)));
   accounts.close();
   passesDone.abort();
   await elected;

@@ -15,6 +15,7 @@ import { type CredentialGuard, needsKey } from "./reconcile/credential-guard.ts"
 import type { Credentials } from "./reconcile/credentials.ts";
 import type { ManagedObject } from "./reconcile/managed.ts";
 import type { ObjectMetrics } from "./reconcile/metrics.ts";
+import type { SecretReviews } from "./reconcile/secret-reviews.ts";
 import { ObjectWriter } from "./reconcile/writer.ts";
 import type { RuntimeMetrics } from "./runtime/metrics.ts";
 import { Reflector } from "./runtime/reflector.ts";
@@ -34,6 +35,7 @@ export interface ControllerServices {
   mayWrite: () => boolean;
   credentials: Credentials<PaperspaceAccount>;
   secrets: CredentialGuard<PaperspaceAccount>;
+  secretReviews: () => SecretReviews;
 }
 
 export class ControllerRunner {
@@ -75,6 +77,7 @@ export class ControllerRunner {
             (change) => {
               if (change.type === "deleted") {
                 this.#controller.gone(change.object);
+                shared.secretReviews().gone(change.object);
                 // An object that follows under the same name is another: its passes have not failed.
                 queue.forget(keyOf(change.object));
               }

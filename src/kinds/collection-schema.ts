@@ -3,7 +3,13 @@
  * its own. No behaviour.
  */
 import { type TProperties, type TSchema, Type } from "typebox";
-import { conditionsSchema, operationSchema, secretKeyRef, stringEnum } from "../reconcile/schema.ts";
+import {
+  conditionsSchema,
+  credentialsSecretSchema,
+  operationSchema,
+  secretKeyRef,
+  stringEnum,
+} from "../reconcile/schema.ts";
 import type { CrdSource } from "./registration.ts";
 
 /** The spec of a collection kind as the generic code reads it. */
@@ -70,6 +76,7 @@ function managedStatus(noun: string): TProperties {
     uid: optionalText("UID of the object this status was written for."),
     name: optionalText("Name in Paperspace."),
     operation: Type.Optional(operationSchema),
+    credentialsSecret: credentialsSecretSchema,
     applied: optionalText("Hash of what was sent last of the fields that the API never shows."),
     abandoned: Type.Optional(
       Type.Array(Type.String(), {

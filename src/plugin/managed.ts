@@ -5,7 +5,7 @@
 import { isForbidden, isNotFound } from "../kube/errors.ts";
 import type { Condition, KubeObject } from "../kube/objects.ts";
 import { Resource, type ResourceType } from "../kube/resource.ts";
-import { FINALIZER, parseAttempt, parseRecord } from "../reconcile/record.ts";
+import { isOurFinalizer, parseAttempt, parseRecord } from "../reconcile/record.ts";
 import type { Access } from "./access.ts";
 import { PluginError, UsageError } from "./failure.ts";
 import { ANY_REFERENCE, kindOf, SHORT_NAMES, type ShortName, TYPES } from "./kinds.ts";
@@ -49,12 +49,12 @@ export function nounOf({ shortName }: ReleaseTarget): string {
 }
 
 export function hasFinalizer({ metadata }: KubeObject): boolean {
-  return metadata.finalizers?.includes(FINALIZER) ?? false;
+  return metadata.finalizers?.some(isOurFinalizer) ?? false;
 }
 
 /** Its finalizers except ours. */
 export function otherFinalizers({ metadata }: KubeObject): string[] {
-  return (metadata.finalizers ?? []).filter((name) => name !== FINALIZER);
+  return (metadata.finalizers ?? []).filter((name) => !isOurFinalizer(name));
 }
 
 /** Id of what the object owns at Paperspace. A record in a copied manifest belongs to another object. */

@@ -4,7 +4,7 @@ import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { secrets } from "../kube/resource.ts";
 import { CredentialGuard, needsKey } from "./credential-guard.ts";
 import type { ManagedObject } from "./managed.ts";
-import { ANNOTATION, FINALIZER } from "./record.ts";
+import { ANNOTATION, FINALIZER, kindFinalizer } from "./record.ts";
 
 const KEY = "default/key";
 
@@ -23,10 +23,12 @@ async function setUp(users: ManagedObject[]) {
   const guard = new CredentialGuard({
     secrets: resource,
     credentials: { note() {}, referenceOf: () => KEY },
-    users: () => listed.users,
+    kinds: () => [{ name: "boxes", keyUsers: () => listed.users }],
     complete: () => listed.complete,
   });
-  await guard.protect(await resource.get("default", "key"));
+  const first = users[0] ?? owner("none");
+  await guard.protect(await resource.get("default", "key"), first, "boxes");
+  guard.passEnded(first);
   const order: string[] = [];
   const release = (object: ManagedObject) =>
     guard.release(
@@ -38,7 +40,7 @@ async function setUp(users: ManagedObject[]) {
     const { finalizers = [] } = (await resource.get("default", "key")).metadata;
     return finalizers.includes(FINALIZER);
   };
-  return { listed, release, isProtected, order };
+  return { guard, resource, listed, release, isProtected, order };
 }
 
 describe("a Secret that objects of two kinds use", () => {
@@ -90,6 +92,62 @@ describe("a Secret that objects of two kinds use", () => {
     listed.complete = false;
     expect(await release(owner("machine"))).toBe(true);
     expect(await isProtected()).toBe(true);
+  });
+});
+
+describe("a Secret that passes protect", () => {
+  it("is not released to an object beside one whose create is about to be announced", async () => {
+    const { guard, resource, release, isProtected } = await setUp([owner("machine")]);
+    const creating = { metadata: { name: "new", namespace: "default", uid: "new" }, spec: {} };
+    await guard.protect(await resource.get("default", "key"), creating, "boxes");
+    await release(owner("machine"));
+    expect(await isProtected()).toBe(true);
+    guard.passEnded(creating);
+    await guard.review(KEY);
+    expect(await isProtected()).toBe(false);
+  });
+
+  it("is released with the last object though the pass that released another one still runs", async () => {
+    const [first, last] = [owner("first"), owner("last", "other")];
+    const { guard, resource, listed, release, isProtected } = await setUp([first, last]);
+    for (const object of [first, last])
+      await guard.protect(await resource.get("default", "key"), object, "boxes");
+    await release(first);
+    listed.users = [last];
+    await release(last);
+    expect(await isProtected()).toBe(false);
+  });
+});
+
+describe("a Secret beside an operator that serves other kinds", () => {
+  /** Serves boxes; `elsewhere` is what can be read of the others. */
+  async function setUpPartial(elsewhere: boolean | undefined, finalizers: string[]) {
+    const resource = secrets(new FakeKube({ clock: new VirtualClock() }));
+    await resource.create("default", { metadata: { name: "key", namespace: "default", finalizers } });
+    const guard = new CredentialGuard({
+      secrets: resource,
+      credentials: { note() {}, referenceOf: () => KEY },
+      kinds: () => [{ name: "boxes", keyUsers: () => [] }],
+      complete: () => true,
+      isNeededElsewhere: async () => elsewhere,
+    });
+    await guard.review(KEY);
+    return (await resource.get("default", "key")).metadata.finalizers ?? [];
+  }
+  const [OURS, OTHERS] = [kindFinalizer("boxes"), kindFinalizer("crates")];
+
+  it("keeps the other's finalizer, whatever is known of its objects", async () => {
+    for (const elsewhere of [true, false, undefined])
+      expect(await setUpPartial(elsewhere, [OTHERS, OURS, "example.org/theirs"])).toEqual([
+        OTHERS,
+        "example.org/theirs",
+      ]);
+  });
+
+  it("keeps the one that stands for all kinds until no object of any needs it; where that cannot be read, too", async () => {
+    expect(await setUpPartial(true, [FINALIZER])).toEqual([FINALIZER]);
+    expect(await setUpPartial(undefined, [FINALIZER, OURS])).toEqual([FINALIZER]);
+    expect(await setUpPartial(false, [FINALIZER, OURS])).toEqual([]);
   });
 });
 

@@ -26,6 +26,8 @@ export interface ManagedStatus {
   operation?: Operation;
   /** Cloud names of creates that were given up: a late answer is found by them. */
   abandoned?: string[];
+  /** Name of the Secret that carries the operator's finalizer on behalf of this object. */
+  credentialsSecret?: string;
   /** Mirror of the requests in the record. */
   handled?: Requests;
   conditions?: Condition[];

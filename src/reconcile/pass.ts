@@ -13,6 +13,8 @@ export interface Pass<T extends KindTypes> {
   mayHaveEffect?: boolean;
   /** The back-off of a failed step is over when this changes. */
   readonly signature: string;
+  /** Name of the Secret that carries our finalizer on behalf of the object; kept in status. */
+  credentialsSecret?: string;
   /** The Secret with the key, where it does not come from the operator itself. */
   readonly secret?: Secret;
 }

@@ -121,7 +121,7 @@ async function setUp() {
   const guard = new CredentialGuard({
     secrets: secrets(kube),
     credentials,
-    users: () => store.list().filter(needsKey),
+    kinds: () => [{ name: SAMPLES.plural, keyUsers: () => store.list().filter(needsKey) }],
     complete: () => true,
   });
   const leads = { now: true };

@@ -91,6 +91,8 @@ export class Reconciler<T extends KindTypes> {
       // Another write was faster, or the object is gone: not logged, since the watch is about to deliver the change.
       if (isConflict(error) || isNotFound(error)) return { kind: "retry" };
       throw error;
+    } finally {
+      this.#options.secrets.passEnded(object);
     }
   }
 
@@ -110,6 +112,7 @@ export class Reconciler<T extends KindTypes> {
     if (facts.attempt && account?.team === facts.attempt.team)
       facts.resolution = kind.observer.resolve({ ...context, account }, facts.attempt);
     const observation = kind.observer.observe(facts, context);
+    const { credentialsSecret } = object.status ?? {};
     return {
       key,
       object,
@@ -118,6 +121,7 @@ export class Reconciler<T extends KindTypes> {
       memory: observation.memory,
       signature,
       ...(secret && { secret }),
+      ...(credentialsSecret !== undefined && { credentialsSecret }),
     };
   }
 
@@ -132,11 +136,23 @@ export class Reconciler<T extends KindTypes> {
 
   /**
    * Runs before anything exists that only the key can delete; a kind's own step may create something before any record.
+   * Once the key of another Secret serves the object, the former Secret is released.
    */
-  async #protectSecret({ secret, observation }: Pass<T>, { step }: DecisionOf<T>): Promise<void> {
+  async #protectSecret(pass: Pass<T>, { step }: DecisionOf<T>): Promise<void> {
+    const { kind, secrets, logger } = this.#options;
+    const { object, secret, observation, context } = pass;
+    const team = context.record?.team ?? observation.attempt?.team ?? context.account?.team;
+    if (!context.account || context.account.team !== team) return;
     const creates = !isOwnershipStep(step) || step.do === "create" || step.do === "recordOwnership";
-    if (secret && (creates || observation.identity.state === "ours" || observation.attempt))
-      await this.#options.secrets.protect(secret);
+    const needs = creates || observation.identity.state === "ours" || observation.attempt !== undefined;
+    if (secret && needs) await secrets.protect(secret, object, kind.definition.plural);
+    const isFree = await secrets.releaseFormer(object).catch((error: unknown) => {
+      logger.warn({ key: pass.key, err: error }, "the former Secret is not released yet");
+      return false;
+    });
+    if (!isFree) return;
+    if (secret && needs) pass.credentialsSecret = secret.metadata.name;
+    else if (pass.credentialsSecret !== secret?.metadata.name) delete pass.credentialsSecret;
   }
 
   async #act(pass: Pass<T>, { step }: DecisionOf<T>): Promise<Outcome> {

@@ -8,6 +8,18 @@ import type { ObjectMeta } from "../kube/objects.ts";
 export const GROUP = "paperspace.com";
 export const FINALIZER = `${GROUP}/finalizer`;
 
+/**
+ * On a Secret: of one kind, by its plural. An operator that does not serve all kinds (--enabled-kinds) has one for each,
+ * since it does not see the objects of the others.
+ */
+export function kindFinalizer(plural: string): string {
+  return `${FINALIZER}.${plural}`;
+}
+
+export function isOurFinalizer(finalizer: string): boolean {
+  return finalizer === FINALIZER || finalizer.startsWith(`${FINALIZER}.`);
+}
+
 /** All annotations the operator reads or writes (docs/design.md, Record). */
 export const ANNOTATION = {
   record: `${GROUP}/record`,

@@ -8,6 +8,7 @@ import { type EventNote, transitionEvents } from "./event-notes.ts";
 import type { Kind, KindTypes, MemoryOf, StatusOf } from "./kind.ts";
 import type { ReportedOutcome } from "./outcome.ts";
 import type { Pass } from "./pass.ts";
+import { withSecret } from "./secret-status.ts";
 import type { ObjectWriter } from "./writer.ts";
 
 export interface ReporterOptions<T extends KindTypes> {
@@ -27,7 +28,8 @@ export class Reporter<T extends KindTypes> {
   /** The status of `outcome` with this memory, as it would be written. */
   statusOf(pass: Pass<T>, memory: MemoryOf<T>, outcome: ReportedOutcome): StatusOf<T> {
     const observation = { ...pass.observation, memory };
-    return this.#options.kind.policy.status(observation, outcome, { ...pass.context, object: pass.object });
+    const context = { ...pass.context, object: pass.object };
+    return withSecret(this.#options.kind.policy.status(observation, outcome, context), pass);
   }
 
   /** Writes the status where it differs, and Events for its changes; the pass continues with the updated object. */

@@ -45,6 +45,12 @@ export const requestsSchema = (description: string) =>
     { description },
   );
 
+export const credentialsSecretSchema = Type.Optional(
+  Type.String({
+    description: "Name of the Secret that carries the operator's finalizer on behalf of this object.",
+  }),
+);
+
 /** metav1.Condition, as its Go type declares it. */
 export const conditionsSchema = Type.Array(
   Type.Object({

@@ -61,6 +61,7 @@ export class VirtualWorld {
   readonly config: Config;
   readonly #kinds: readonly KindRegistration<never>[];
   readonly #types: readonly FakeType[];
+  readonly #flags: readonly string[];
   readonly #logging: LoggerOptions;
   readonly #onSending: (method: string, path: string) => void;
   readonly #ends: (() => void)[] = [];
@@ -80,13 +81,8 @@ export class VirtualWorld {
     this.#onSending = options.onSending ?? (() => {});
     this.kube = new FakeKube({ clock: this.clock, types: this.#types });
     this.sim = createSimulation({ clock: this.clock, ...options.simulation });
-    const loaded = loadConfig(
-      ["--paperspace-api-url=http://sim.invalid/v1", ...(options.flags ?? [])],
-      {},
-      "test",
-    );
-    if (loaded.action !== "run") throw new Error("no configuration");
-    this.config = loaded.config;
+    this.#flags = options.flags ?? [];
+    this.config = configOf(this.#flags);
     const { onLog, logLevel = "silent" } = options;
     this.#logging = { level: logLevel, ...(onLog && { destination: { write: onLog } }) };
     this.secret(DEMO_KEY);
@@ -99,10 +95,9 @@ export class VirtualWorld {
     return new VirtualObjects<O>(() => this, type, spec);
   }
 
-  /** Puts the API key into the Secret of the namespace, making or changing it. */
-  secret(key: string, namespace = NAMESPACE, kube = this.kube): void {
+  /** Puts the API key into a Secret of the namespace, making or changing it. */
+  secret(key: string, namespace = NAMESPACE, kube = this.kube, name = DEFAULT_SECRET): void {
     const data = { apiKey: Buffer.from(key).toString("base64") };
-    const name = DEFAULT_SECRET;
     try {
       kube.storage.patch(SECRET_TYPE, namespace, name, { data } as never, "");
     } catch {
@@ -124,12 +119,12 @@ export class VirtualWorld {
     return createScript(world, console.team("te-alpha"), { name, script: "echo" }).id;
   }
 
-  deleteSecret(namespace = NAMESPACE): void {
-    this.kube.storage.delete(SECRET_TYPE, namespace, DEFAULT_SECRET);
+  deleteSecret(namespace = NAMESPACE, name = DEFAULT_SECRET): void {
+    this.kube.storage.delete(SECRET_TYPE, namespace, name);
   }
 
-  /** Starts an operator; `kube` stands in for a second cluster. */
-  start(kube: FakeKube = this.kube): Process {
+  /** Starts an operator; `kube` stands in for a second cluster, `flags` are its own beside those of the world. */
+  start(kube: FakeKube = this.kube, flags: readonly string[] = []): Process {
     const calls: string[] = [];
     const onSending = this.#onSending;
     const edge: Process["edge"] = {
@@ -146,7 +141,11 @@ export class VirtualWorld {
     const abort = new AbortController();
     this.#registry = new Registry();
     const operator = assembleOperator(
-      { config: this.config, clock: this.clock, logger: createLogger(this.#logging) },
+      {
+        config: configOf([...this.#flags, ...flags]),
+        clock: this.clock,
+        logger: createLogger(this.#logging),
+      },
       {
         connection: connectionOver(kube, edge),
         sockets: simSockets(this.sim, edge),
@@ -246,6 +245,12 @@ export class VirtualWorld {
   machines() {
     return [...this.sim.world.machines.values()].filter((machine) => machine.dtDeleted === null);
   }
+}
+
+function configOf(flags: readonly string[]): Config {
+  const loaded = loadConfig(["--paperspace-api-url=http://sim.invalid/v1", ...flags], {}, "test");
+  if (loaded.action !== "run") throw new Error("no configuration");
+  return loaded.config;
 }
 
 /** The cluster as one process sees it; a killed process receives nothing any more. */

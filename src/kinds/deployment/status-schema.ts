@@ -3,7 +3,13 @@
  * changes by itself while a deployment idles: each change of it is a write to the API server.
  */
 import { Type } from "typebox";
-import { conditionsSchema, operationSchema, requestsSchema, stringEnum } from "../../reconcile/schema.ts";
+import {
+  conditionsSchema,
+  credentialsSecretSchema,
+  operationSchema,
+  requestsSchema,
+  stringEnum,
+} from "../../reconcile/schema.ts";
 
 const time = (description: string) => Type.String({ format: "date-time", description });
 const count = (description: string) => Type.Integer({ format: "int32", description });
@@ -80,6 +86,7 @@ const memory = {
       description: "Names of the secrets that were put into the project for this object.",
     }),
   ),
+  credentialsSecret: credentialsSecretSchema,
   handled: Type.Optional(requestsSchema("Requests by annotation that were carried out.")),
   abandoned: Type.Optional(
     Type.Array(Type.String(), {

@@ -3,7 +3,13 @@
  * changes by itself while a machine idles: each change of it is a write to the API server.
  */
 import { Type } from "typebox";
-import { conditionsSchema, operationSchema, requestsSchema, stringEnum } from "../../reconcile/schema.ts";
+import {
+  conditionsSchema,
+  credentialsSecretSchema,
+  operationSchema,
+  requestsSchema,
+  stringEnum,
+} from "../../reconcile/schema.ts";
 
 const time = (description: string) => Type.String({ format: "date-time", description });
 
@@ -61,6 +67,7 @@ const memory = {
   resizeRefusal: Type.Optional(refusal),
   staticIp: Type.Optional(Type.String({ description: "Static address that was claimed for this machine." })),
   desktopSecret: Type.Optional(Type.String({ description: "Name of the Secret with the desktop access." })),
+  credentialsSecret: credentialsSecretSchema,
   handled: Type.Optional(requestsSchema("Requests by annotation that were carried out.")),
   abandoned: Type.Optional(
     Type.Array(Type.String(), {
