@@ -53,7 +53,8 @@ export async function performOwnershipStep<T extends KindTypes>(
       return release(step.reason, pass, options);
     case "none":
       return step.outcome;
-    default:
+    case "create":
+    case "adopt":
       // The create has a protocol of its own, and the generic decision has refined "adopt".
       throw new Error(`step ${step.do} is not one of ownership`);
   }

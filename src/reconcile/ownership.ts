@@ -65,21 +65,22 @@ export type OwnershipStep =
   | { do: "adopt"; id: string }
   | { do: "none"; outcome: Outcome };
 
-const STEPS: ReadonlySet<string> = new Set<OwnershipStep["do"]>([
-  "addFinalizer",
-  "release",
-  "restoreRecord",
-  "create",
-  "recordOwnership",
-  "closeAttempt",
-  "disown",
-  "adopt",
-  "none",
-]);
+/** Total, so that a step that is left out here does not compile. */
+const STEPS: Readonly<Record<OwnershipStep["do"], true>> = {
+  addFinalizer: true,
+  release: true,
+  restoreRecord: true,
+  create: true,
+  recordOwnership: true,
+  disown: true,
+  closeAttempt: true,
+  adopt: true,
+  none: true,
+};
 
 /** Whether the generic code performs it; all other steps are the kind's own. */
 export function isOwnershipStep(step: { do: string }): step is OwnershipStep {
-  return STEPS.has(step.do);
+  return Object.hasOwn(STEPS, step.do);
 }
 
 export function decideOwnership(facts: OwnershipFacts): OwnershipStep | undefined {
