@@ -65,6 +65,14 @@ describe("record", () => {
     expect(openRequests(meta({}), { restart: "t2" })).toEqual({});
   });
 
+  it("cannot read a record whose handled requests are no text: they are copied into status, whose schema refuses it", () => {
+    const record = { id: "ps1", team: "te1", name: "box-1", uid: "uid-1" };
+    for (const handled of [{ restart: 5 }, { start: null }, { start: {} }])
+      expect(parseRecord(meta({ [ANNOTATION.record]: JSON.stringify({ ...record, ...handled }) }))).toEqual({
+        state: "unreadable",
+      });
+  });
+
   it("carries the handled requests with the record, so that a restored backup does not restart anything", () => {
     const record = { id: "ps1", team: "te1", name: "box-1", uid: "uid-1", restart: "t2" };
     const restored = meta({

@@ -95,7 +95,7 @@ function parse<T>(
 }
 
 export function parseRecord(meta: ObjectMeta): Parsed<OwnerRecord> {
-  return parse<OwnerRecord>(meta, ANNOTATION.record, ["id", "team", "name", "uid"]);
+  return parse<OwnerRecord>(meta, ANNOTATION.record, ["id", "team", "name", "uid"], ["restart", "start"]);
 }
 
 export function parseAttempt(meta: ObjectMeta): Parsed<Attempt> {
