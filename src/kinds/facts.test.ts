@@ -84,10 +84,16 @@ describe("data", () => {
 describe("track", () => {
   it("reads what the decision needs, by its name alone, and queues the key", async () => {
     const { source, queued, counted, track } = setUp();
-    await track(["kept", "counted/gpu/small", "unheard of"]);
+    await track(["kept", "counted/gpu/small"]);
     expect(source.reads).toEqual(["kept a"]);
     expect(counted.fetched).toEqual(["ns/a gpu/small"]);
     expect(queued).toEqual(["ns/a"]);
+  });
+
+  it("refuses a need that no fact is declared for: nothing would fetch it, and its object would wait for ever", () => {
+    const { facts, subject } = setUp();
+    for (const need of ["unheard of", "", "/kept", "toString"])
+      expect(() => facts.track(subject(), [need])).toThrow(need);
   });
 
   it("refetches what is shown though it is stale; what is hidden then waits for a decision's need", async () => {

@@ -35,6 +35,11 @@ export type FactTable<S extends FactSubject, D extends object> = {
   readonly [N in keyof D]-?: Fact<S, NonNullable<D[N]>>;
 };
 
+/** How decisions name the facts that `D` shows; one that is no fact of `D`, or is left out, does not compile. */
+export type FactNames<D extends object> = {
+  readonly [N in keyof D & string]-?: N | ((parameter: string) => `${N}/${string}`);
+};
+
 export class Facts<S extends FactSubject, D extends object> {
   readonly #facts: ReadonlyMap<string, Fact<S, unknown>>;
   readonly #readErrorOf: (error: unknown) => ReadError;
@@ -63,11 +68,16 @@ export class Facts<S extends FactSubject, D extends object> {
     return readErrors;
   }
 
-  /** Begins the reads that this decision needs, and those that are due; the subject's key is queued after each. */
+  /**
+   * Begins the reads that this decision needs, and those that are due; the subject's key is queued after each. Throws on a
+   * need that no fact is declared for: nothing would ever fetch it.
+   */
   track(subject: S, needs: readonly string[] = []): void {
     for (const need of needs) {
       const [name = "", ...parameter] = need.split("/");
-      this.#facts.get(name)?.fetch(subject, parameter.join("/"));
+      const fact = this.#facts.get(name);
+      if (!fact) throw new Error(`no fact is declared for what a decision needs: "${need}"`);
+      fact.fetch(subject, parameter.join("/"));
     }
     for (const fact of this.#facts.values()) fact.refetch?.(subject);
   }

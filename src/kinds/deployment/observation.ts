@@ -9,6 +9,7 @@ import type { Operation, Step } from "../../reconcile/managed.ts";
 import type { ReadError, ReportedOutcome } from "../../reconcile/outcome.ts";
 import type { Requests } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
+import type { FactNames } from "../facts.ts";
 import type { Deployment, Run, StoredSpec } from "./api.ts";
 import type { Leaves } from "./compare.ts";
 import type { DeploymentConfig } from "./config.ts";
@@ -65,7 +66,10 @@ export const FACT = {
   projectSecrets: "projectSecrets",
   /** Which deployments the project has. */
   siblings: "siblings",
-} as const;
+} as const satisfies FactNames<ObservedFacts>;
+
+/** The part of an observation that consists of facts. */
+export type ObservedFacts = Pick<DeploymentObservation, "runs" | "specs" | "projectSecrets" | "siblings">;
 
 export interface DeploymentObservation extends Observation<DeploymentMemory, { deployment: Deployment }> {
   spec: DeploymentSpec;

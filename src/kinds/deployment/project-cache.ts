@@ -10,7 +10,7 @@ import { Inventory } from "../inventory.ts";
 import { Lookup } from "../lookup.ts";
 import { AccountCache, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
 import { type Deployment, DeploymentApi, firstItems, type Run, type StoredSpec } from "./api.ts";
-import type { DeploymentObservation } from "./observation.ts";
+import type { DeploymentObservation, ObservedFacts } from "./observation.ts";
 
 export interface ProjectCacheOptions extends Omit<CloudObserverOptions, "settings"> {
   settings: Pick<ObserverSettings, "resyncMs" | "gatherMs" | "rechecks">;
@@ -28,8 +28,6 @@ export interface DeploymentSubject extends FactSubject {
 
 type Runs = NonNullable<DeploymentObservation["runs"]>;
 type Siblings = NonNullable<DeploymentObservation["siblings"]>;
-/** The part of an observation that consists of facts. */
-type ObservedFacts = Pick<DeploymentObservation, "runs" | "specs" | "projectSecrets" | "siblings">;
 
 const MINUTE_MS = 60_000;
 /** Runs of what is at rest are read ever more rarely: first after half a resync, in the end after so many. */

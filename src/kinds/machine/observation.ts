@@ -9,6 +9,7 @@ import type { Operation, Step } from "../../reconcile/managed.ts";
 import type { ReadError } from "../../reconcile/outcome.ts";
 import type { Requests } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
+import type { FactNames } from "../facts.ts";
 import type { Machine, MachineEvent, MachineHardware, MachineSettings } from "./api.ts";
 import type { Address, Standing, User } from "./related-api.ts";
 import type { MachineSpec, MachineStatus, PaperspaceMachine, PowerState } from "./types.ts";
@@ -93,7 +94,7 @@ export const FACT = {
   standing: "standing",
   machines: "machines",
   capacity: (machineType: string) => `capacity/${machineType}`,
-} as const;
+} as const satisfies FactNames<Omit<Related, "readErrors">>;
 
 export interface MachineObservation extends Observation<MachineMemory, { machine: Machine }> {
   spec: MachineSpec;
