@@ -56,6 +56,13 @@ export interface CachedItem<T> {
   sameSince: number;
 }
 
+/** Monotonic times: of the first of the lists that failed in a row, and of the last. */
+export interface ListFailure {
+  error: unknown;
+  since: number;
+  at: number;
+}
+
 /** Most items a page holds (machines.md section 2). */
 const PAGE = 120;
 const FAILURE_BASE_MS = 1_000;
@@ -78,7 +85,7 @@ export class Inventory<T extends Item> {
   /** Keys that wait for the list that is under way. */
   #currentList: Set<string> | undefined;
   readonly #readErrors = new Map<string, unknown>();
-  #listError: unknown;
+  #listFailure: ListFailure | undefined;
   #failures = 0;
   #flush: { cancel: Cancel } | undefined;
   #flushing = false;
@@ -132,7 +139,12 @@ export class Inventory<T extends Item> {
 
   /** Why the last list failed; undefined once one succeeds. */
   get listError(): unknown {
-    return this.#listError;
+    return this.#listFailure?.error;
+  }
+
+  /** The last list failed; undefined once one succeeds. */
+  get listFailure(): Readonly<ListFailure> | undefined {
+    return this.#listFailure;
   }
 
   /** Reads the item soon; its subscribers are queued when that is done. */
@@ -207,7 +219,8 @@ export class Inventory<T extends Item> {
       const rest = ids.filter((id) => !listed.has(id));
       await Promise.all(rest.map((id) => this.#read(id).catch((error: unknown) => failed(error, [id]))));
     } catch (error) {
-      this.#listError = error;
+      const at = this.#parts.clock.monotonic();
+      this.#listFailure = { error, since: this.#listFailure?.since ?? at, at };
       // What an earlier page has shown is read.
       failed(
         error,
@@ -250,7 +263,7 @@ export class Inventory<T extends Item> {
       }
     }
     this.lists.add(beganAt, items);
-    this.#listError = undefined;
+    this.#listFailure = undefined;
     const listed = new Set(items.map(({ id }) => id));
     const covered = new Set([...listed, ...requested]);
     for (const id of this.#subscribers.keys()) {

@@ -311,6 +311,32 @@ describe("reads that fail", () => {
     },
   );
 
+  const list = { method: "GET", path: "projects/[^/]+/deployments$" };
+
+  it("with one 404 for a project that is there stall it for a moment only", async () => {
+    const world = running();
+    world.sim.faults.add({ match: list, do: { status: 404 } });
+    world.deployments.apply("web");
+    await world.deployments.reports("web", "ProjectNotFound");
+    await world.clock.advance(MINUTE);
+    await world.deployments.ready("web");
+  });
+
+  it("with 404s for a project are repeated ever more rarely, and on request within a minute", async () => {
+    const world = running();
+    world.deployments.apply("web", { projectId: "p-late" });
+    await world.deployments.reports("web", "ProjectNotFound");
+    world.sim.calls.clear();
+    await world.clock.advance(3 * 60 * MINUTE);
+    const lists = () => world.sim.calls.list({ path: /projects\/p-late\/deployments$/ }).length;
+    expect(lists()).toBeGreaterThan(15);
+    expect(lists()).toBeLessThan(30);
+    const before = lists();
+    annotate(world, { [ANNOTATION.reconcileRequestedAt]: "now" });
+    await world.clock.advance(MINUTE);
+    expect(lists()).toBe(before + 1);
+  });
+
   it("of a project that is not there report which, and all goes on once it is corrected", async () => {
     const world = running();
     world.deployments.apply("web", { projectId: "p-nowhere" });

@@ -40,7 +40,12 @@ export function decideDeployment(observation: DeploymentObservation): Deployment
 /** Seen to be free just before: an upsert by name would change whatever bears it (deployments.md section 2). */
 function beforeCreate(observation: DeploymentObservation): DeploymentDecision | undefined {
   const { memory, desired, conflict, limits, recheckMs, blocked } = observation;
-  if (blocked) return stalled(memory, blocked.reason, blocked.message, recheckMs);
+  if (blocked) {
+    const { reason, message, dueInMs } = blocked;
+    // No other object may have the project listed.
+    if (dueInMs <= 0) return { ...stalled(memory, reason, message, recheckMs), needs: [FACT.siblings] };
+    return stalled(memory, reason, message, dueInMs);
+  }
   if (desired.state === "unknown") return noStep(desired.readError ?? { kind: "Unknown" }, memory);
   if (desired.state === "missing") return stalled(memory, desired.reason, desired.message, recheckMs);
   if (conflict?.owns) {

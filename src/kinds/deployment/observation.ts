@@ -91,8 +91,11 @@ export interface DeploymentObservation extends Observation<DeploymentMemory, { d
   siblings?: { ids: readonly string[]; ageMs: number };
   /** Another object that has a deployment of this name, or is making one just now. */
   conflict?: { key: string; owns: boolean };
-  /** Only the user can fix the reason why nothing can be observed. */
-  blocked?: { reason: string; message: string };
+  /**
+   * Only the user can fix the reason why nothing can be observed. `dueInMs`: when it is to be read again whether that is
+   * still so.
+   */
+  blocked?: { reason: string; message: string; dueInMs: number };
   /** By the name of the fact: why the last read failed. */
   readErrors: Readonly<Record<string, ReadError>>;
   limits: DeploymentLimits;

@@ -77,8 +77,10 @@ export class DeploymentObserver extends CloudObserver<
     if (!facts.deleting) observation.desired = references.desired(object, name);
     Object.assign(observation, project.facts(subjectOf(observation, context)));
     observation.secretsDue = project.secretsAgeMs >= settings.resyncMs;
-    if (project.isMissing)
+    const missing = project.missing();
+    if (missing)
       observation.blocked = {
+        ...missing,
         reason: REASON.ProjectNotFound,
         message: `there is no project ${spec.projectId} in this team: correct projectId (kubectl paperspace list projects shows them)`,
       };

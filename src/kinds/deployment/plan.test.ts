@@ -122,7 +122,7 @@ describe("planOf", () => {
     expect(plan({ ...taken, name: "api", deployment: { name: "web" }, latest: stored("s1", GOOD) })).toEqual(
       [],
     );
-    const blocked = { reason: REASON.ProjectNotFound, message: "no such project" };
+    const blocked = { reason: REASON.ProjectNotFound, message: "no such project", dueInMs: MINUTE };
     expect(planOf(beginning({ blocked }))).toEqual([]);
     const operation = { intent: "Delete", requestedAt: ago(MINUTE), deadline: ago(-MINUTE) };
     expect(plan({ deleting: true, memory: { operation } })).toEqual([]);

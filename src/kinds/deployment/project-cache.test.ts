@@ -182,14 +182,14 @@ describe("a project", () => {
     const { projectCache: nowhere } = cache(clock, paperspace, "p-nowhere");
     nowhere.inventory.refreshList(KEY);
     await clock.advance(MINUTE);
-    expect(nowhere.isMissing).toBe(true);
+    expect(nowhere.missing()).toEqual({ dueInMs: expect.any(Number) });
     const { projectCache } = cache(clock, paperspace);
-    expect(projectCache.isMissing).toBe(false);
+    expect(projectCache.missing()).toBeUndefined();
     sim.faults.add({ match: { times: "always" }, do: { status: 503 } });
     projectCache.inventory.refreshList(KEY);
     await clock.advance(10 * MINUTE);
     expect(projectCache.inventory.listError).toBeDefined();
-    expect(projectCache.isMissing).toBe(false);
+    expect(projectCache.missing()).toBeUndefined();
   });
 
   it("is read with the newest valid key of its team: one that was withdrawn must not blind us", async () => {

@@ -2,10 +2,11 @@
  * The caches of one project: its deployments from one list for all objects, and the facts around them, each declared
  * once. It only reads, and only puts keys into the queue.
  */
+import type { Clock } from "../../base/clock.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
 import { CachedFact, type Fact, type FactDeclaration, type FactSubject, Facts } from "../facts.ts";
-import { readErrorOf } from "../failure.ts";
+import { type Rechecks, readErrorOf } from "../failure.ts";
 import { Inventory } from "../inventory.ts";
 import { Lookup } from "../lookup.ts";
 import { AccountCache, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
@@ -79,6 +80,8 @@ export class ProjectCache extends AccountCache<Deployment> {
   readonly #projectId: string;
   readonly #table: ReturnType<typeof factTable>;
   readonly #facts: Facts<DeploymentSubject, ObservedFacts>;
+  readonly #clock: Clock;
+  readonly #rechecks: Rechecks;
   #api: DeploymentApi;
 
   constructor(options: ProjectCacheOptions, api: PaperspaceApi) {
@@ -92,6 +95,8 @@ export class ProjectCache extends AccountCache<Deployment> {
     const inventory = new Inventory<Deployment>({ name, clock, logger, settings, enqueue }, sourceOf(api));
     super(inventory, sourceOf);
     this.#projectId = projectId;
+    this.#clock = clock;
+    this.#rechecks = rechecks;
     this.#api = new DeploymentApi(api);
     this.#table = factTable(options, inventory, () => this.#api);
     this.#facts = new Facts(this.#table, (error) => readErrorOf(error, rechecks));
@@ -108,10 +113,16 @@ export class ProjectCache extends AccountCache<Deployment> {
     this.#api = new DeploymentApi(api);
   }
 
-  /** The API answers that there is no such project. */
-  get isMissing(): boolean {
-    const { listError } = this.inventory;
-    return listError instanceof PaperspaceError && listError.code === "PS_NOT_FOUND";
+  /**
+   * The API answers that there is no such project; `dueInMs`: when that is to be read again, which grows from the recheck
+   * to the slow pace with the time for which it has been so.
+   */
+  missing(): { dueInMs: number } | undefined {
+    const { error, since, at } = this.inventory.listFailure ?? { since: 0, at: 0 };
+    if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND") return undefined;
+    const { recheckMs, slowMs } = this.#rechecks;
+    const pace = Math.min(Math.max(at - since, recheckMs), slowMs);
+    return { dueInMs: at + pace - this.#clock.monotonic() };
   }
 
   /** Names of the project's secrets, by project id. */

@@ -82,7 +82,7 @@ const OBSTACLES: readonly Partial<DeploymentObservation>[] = [
   { deletionPolicy: "Orphan" },
   { ownedBy: "default/other" },
   { readError: TROUBLE },
-  { blocked: { reason: "ProjectNotFound", message: "no such project" } },
+  { blocked: { reason: "ProjectNotFound", message: "no such project", dueInMs: 60_000 } },
 ];
 
 /** All that decideOwnership reads, and what else speaks against a write. */

@@ -97,11 +97,18 @@ describe("a creation", () => {
     expect(messageOf(decision)).toContain("default/other");
   });
 
-  it("stalls where there is no such project, for only the user can fix that", () => {
-    const blocked = { reason: "ProjectNotFound", message: "there is no project p-alpha" };
+  it("stalls where there is no such project, and lists it again when that is due: a 404 may pass by itself", () => {
+    const blocked = { reason: "ProjectNotFound", message: "there is no project p-alpha", dueInMs: 60_000 };
     const decision = decideDeployment(beginning({ blocked, siblings: undefined }));
-    expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "ProjectNotFound" });
+    expect(outcomeOf(decision)).toMatchObject({
+      kind: "Terminal",
+      reason: "ProjectNotFound",
+      recheckMs: 60_000,
+    });
     expect(decision.needs).toBeUndefined();
+    const due = decideDeployment(beginning({ blocked: { ...blocked, dueInMs: 0 }, siblings: undefined }));
+    expect(outcomeOf(due)).toMatchObject({ kind: "Terminal", reason: "ProjectNotFound" });
+    expect(due.needs).toEqual([FACT.siblings]);
   });
 
   it("puts the secrets into the project before: the upsert names them, and values never stand in it", () => {
