@@ -23,6 +23,8 @@ class Cloud {
   /** Milliseconds that a read takes. */
   delayMs = 0;
   fail: unknown;
+  /** Lists fail alone. */
+  failList: unknown;
   readonly inventory: Inventory<Thing>;
 
   constructor() {
@@ -60,7 +62,7 @@ class Cloud {
 
   async *#list() {
     this.asked.lists++;
-    if (this.fail) throw this.fail;
+    if (this.fail ?? this.failList) throw this.fail ?? this.failList;
     yield { items: [...this.things.values()], beganAt: this.clock.monotonic() };
   }
 }
@@ -189,6 +191,48 @@ describe("a list", () => {
     cloud.inventory.refreshList("ns/new");
     await cloud.clock.advance(60_000);
     expect(cloud.inventory.lists.count).toBe(0);
+  });
+
+  it("that fails does not hide what can be read by id: one broken list must not stop the objects of a team", async () => {
+    const cloud = new Cloud();
+    cloud.failList = new Error("500");
+    cloud.things.set("ps1", thing(1));
+    cloud.inventory.subscribe("ns/a", "ps1");
+    cloud.inventory.refresh("ps1");
+    cloud.inventory.refreshList("ns/new");
+    await cloud.clock.advance(100);
+    expect(cloud.inventory.get("ps1")?.item).toEqual(thing(1));
+    expect(cloud.inventory.readError("ps1")).toBeUndefined();
+    expect(cloud.inventory.listError).toBe(cloud.failList);
+    expect(new Set(cloud.queued)).toEqual(new Set(["ns/a", "ns/new"]));
+  });
+
+  it("that fails costs a bounded number of reads by id, and one where these fail as well", async () => {
+    const cloud = new Cloud();
+    const follow = () => {
+      for (let n = 0; n < 100; n++) {
+        cloud.things.set(`ps${n}`, thing(n));
+        cloud.inventory.subscribe(`ns/${n}`, `ps${n}`);
+        cloud.inventory.refresh(`ps${n}`);
+      }
+    };
+    cloud.fail = new Error("503");
+    follow();
+    await cloud.clock.advance(100);
+    expect(cloud.asked).toMatchObject({ lists: 1, reads: ["ps0"] });
+    cloud.failList = cloud.fail;
+    cloud.fail = undefined;
+    follow();
+    await cloud.clock.advance(10_000);
+    expect(cloud.asked).toMatchObject({ lists: 2, reads: { length: 31 } });
+    const unread = [...cloud.things.keys()].filter((id) => cloud.inventory.readError(id) !== undefined);
+    expect(unread).toHaveLength(70);
+    // They are read in their turn, as each object's next pass refreshes what could not be read.
+    for (let turns = 0; turns < 3; turns++) {
+      for (const id of unread) if (cloud.inventory.readError(id) !== undefined) cloud.inventory.refresh(id);
+      await cloud.clock.advance(60_000);
+    }
+    expect(unread.filter((id) => cloud.inventory.readError(id) !== undefined)).toEqual([]);
   });
 
   it("is one for all that wait for it, and queues each of them once", async () => {

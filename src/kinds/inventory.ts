@@ -65,6 +65,8 @@ export interface ListFailure {
 
 /** Most items a page holds (machines.md section 2). */
 const PAGE = 120;
+/** Most items that one flush reads by id because the list failed. */
+const MOST_READS = 30;
 const FAILURE_BASE_MS = 1_000;
 const FAILURE_MAX_MS = 60_000;
 
@@ -221,11 +223,11 @@ export class Inventory<T extends Item> {
     } catch (error) {
       const at = this.#parts.clock.monotonic();
       this.#listFailure = { error, since: this.#listFailure?.since ?? at, at };
+      failure = error;
       // What an earlier page has shown is read.
-      failed(
-        error,
-        ids.filter((id) => (this.#items.get(id)?.beganAt ?? -1) < beganAt),
-      );
+      const unread = ids.filter((id) => (this.#items.get(id)?.beganAt ?? -1) < beganAt);
+      failed(error, unread.slice(MOST_READS));
+      await this.#readSingly(unread.slice(0, MOST_READS), failed);
     }
     this.#failures = failure === undefined ? 0 : this.#failures + 1;
     if (failure !== undefined) this.#warn(failure, `${this.#parts.name} cannot be read`);
@@ -234,6 +236,20 @@ export class Inventory<T extends Item> {
     for (const id of ids) this.#enqueueSubscribers(id);
     for (const key of waiting) this.#parts.enqueue(key);
     if (this.#pending.size > 0 || this.#pendingList.size > 0) this.#schedule();
+  }
+
+  /** Without the list; where the first read fails as well, the others are not tried. */
+  async #readSingly(
+    [first, ...others]: readonly string[],
+    failed: (error: unknown, unread: readonly string[]) => void,
+  ): Promise<void> {
+    if (first === undefined) return;
+    try {
+      await this.#read(first);
+    } catch (error) {
+      return failed(error, [first, ...others]);
+    }
+    await Promise.all(others.map((id) => this.#read(id).catch((error: unknown) => failed(error, [id]))));
   }
 
   async #read(id: string): Promise<void> {
