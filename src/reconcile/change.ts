@@ -14,3 +14,11 @@ export function describe(changes: readonly Change[]): string {
     .map(({ field, from, to }) => `${field}: ${JSON.stringify(from ?? null)} → ${JSON.stringify(to)}`)
     .join(", ");
 }
+
+/**
+ * A create gives a name of its own, by which it is found again; the declared one follows as an update. That change puts
+ * nothing back. `shown`: the name in status, so that a later change to the created name counts as any other.
+ */
+export function isFirstNaming({ field, from }: Change, created: string | undefined, shown?: string): boolean {
+  return field === "name" && created !== undefined && from === created && (shown ?? created) === created;
+}

@@ -10,6 +10,7 @@ import type { EventRecorder } from "../kube/events.ts";
 import { keyOf } from "../kube/objects.ts";
 import type { Store } from "../runtime/store.ts";
 import type { Result } from "../runtime/workers.ts";
+import { type Change, isFirstNaming } from "./change.ts";
 import { Contention, contended } from "./contention.ts";
 import { create, recorded } from "./create.ts";
 import type { CredentialGuard } from "./credential-guard.ts";
@@ -197,7 +198,7 @@ export class Reconciler<T extends KindTypes> {
   async #perform(pass: Pass<T>, step: T["step"]): Promise<Outcome> {
     const { kind, settings, writer } = this.#options;
     const { generation = 0 } = pass.object.metadata;
-    const fields = kind.policy.fields?.(step) ?? fieldsOf(step);
+    const fields = fieldsPutBack(kind, step, pass);
     const contested = this.#contention.contested(pass.key, fields, generation);
     if (contested.length > 0) return contended(contested, settings.slowMs);
     let intended: MemoryOf<T> = pass.memory;
@@ -287,7 +288,14 @@ export class Reconciler<T extends KindTypes> {
   }
 }
 
-function fieldsOf(step: Step): readonly string[] {
-  const { changes } = step as Step & { changes?: readonly { field: string }[] };
-  return changes?.map(({ field }) => field) ?? [];
+/** Those that count towards contention. */
+function fieldsPutBack<T extends KindTypes>(
+  { policy }: Pick<Kind<T>, "policy">,
+  step: T["step"],
+  { object, context }: Pass<T>,
+): readonly string[] {
+  const { changes = [] } = step as Step & { changes?: readonly Change[] };
+  const fields = policy.fields?.(step) ?? changes.map(({ field }) => field);
+  const isNaming = changes.some((change) => isFirstNaming(change, context.record?.name, object.status?.name));
+  return isNaming ? fields.filter((field) => field !== "name") : fields;
 }

@@ -170,6 +170,23 @@ describe("settings", () => {
     ]);
   });
 
+  it("gives a new machine its declared name without an Event of a correction: no other actor changed it", async () => {
+    const world = await ready({ name: "display" });
+    await world.clock.advance(MINUTE);
+    expect(machine(world).settings.name).toBe("display");
+    expect(eventNotes(world, "DriftCorrected")).toEqual([]);
+    // A later change of the name is one, and may be the fifth only after four others.
+    for (let times = 1; times <= 5; times++) {
+      world.sim.console.update(machine(world).id, { name: "other" });
+      annotate(world, "reconcileRequestedAt", String(times));
+      await world.until("it is put back", () => machine(world).settings.name === "display");
+    }
+    await world.until("the Events are written", () => eventNotes(world, "DriftCorrected").length === 5);
+    world.sim.console.update(machine(world).id, { name: "other" });
+    annotate(world, "reconcileRequestedAt", "again");
+    await world.until("it is contended", () => reason(world, "Stalled") === "Contended");
+  });
+
   it("reports a refused field and still stops the machine: one bad field must not keep costs running", async () => {
     const world = await ready();
     world.edit("box", {

@@ -71,6 +71,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
     const { clock, settings, desktops } = this.#options;
     return perform(step, context, {
       id: record.id,
+      createdAs: record.name,
       object,
       inventory,
       relatedFacts,

@@ -3,7 +3,7 @@
  * the answer of every write goes into the inventory.
  */
 import type { ApiAnswer } from "../../paperspace/transport.ts";
-import { describe } from "../../reconcile/change.ts";
+import { describe, isFirstNaming } from "../../reconcile/change.ts";
 import { startOperation } from "../../reconcile/decision.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
 import type { PerformContext, Performed } from "../../reconcile/kind.ts";
@@ -30,6 +30,8 @@ export interface Deadlines {
 
 export interface MachineStepOptions {
   id: string;
+  /** Name in its create; empty where it was adopted. */
+  createdAs: string;
   object: PaperspaceMachine;
   api: MachineApi;
   relatedApi: RelatedApi;
@@ -84,17 +86,19 @@ async function update(
   { gate }: SendContext,
   parts: MachineStepOptions,
 ): Done {
-  const { id, api, inventory, object } = parts;
+  const { id, createdAs, api, inventory, object } = parts;
   const { body, answeredAt } = await api.update(id, step.settings, { gate });
   inventory.set(id, body.data, answeredAt);
   const changed = describe(step.changes);
   const events: EventNote[] = [];
+  const isObserved = object.status?.observedGeneration === object.metadata.generation;
+  const others = step.changes.filter((change) => !isFirstNaming(change, createdAs, object.status?.name));
   // This generation was observed before, so another actor has changed the machine.
-  if (object.status?.observedGeneration === object.metadata.generation)
+  if (isObserved && others.length > 0)
     events.push({
       type: "Normal",
       reason: REASON.DriftCorrected,
-      note: `put back what was changed: ${changed}`,
+      note: `put back what was changed: ${describe(others)}`,
     });
   if (step.settings.publicIpType !== undefined) events.push(...addressEvents(object, memory.staticIp));
   const learned = present(body.data);
