@@ -21,7 +21,7 @@ import type {
 import type { KindDefinition, ManagedObject, ManagedStatus, Operation, Step } from "../reconcile/managed.ts";
 import { waiting } from "../reconcile/outcome.ts";
 import type { OwnershipFacts } from "../reconcile/ownership.ts";
-import { planned } from "../reconcile/plan.ts";
+import { plannedStep } from "../reconcile/plan.ts";
 import { REASON } from "../reconcile/reasons.ts";
 import type { CreateAttempt } from "../reconcile/record.ts";
 import { kept, managedStatus, syncedCondition } from "../reconcile/status.ts";
@@ -68,7 +68,7 @@ interface PlanEntry {
 }
 export interface CollectionObject<S extends object> extends ManagedObject {
   spec: S & CollectionSpec;
-  status?: ManagedStatus & { applied?: string; plan?: PlanEntry[] };
+  status?: CollectionStatus;
 }
 interface CollectionObservation<S extends object> extends Observation<Memory, { item: Item }> {
   spec: S & CollectionSpec;
@@ -137,20 +137,23 @@ function collectionPolicy<S extends object, A extends TSchema>(
   collection: Collection<S, A>,
 ): Policy<CollectionTypes<S>> {
   const { definition, immutable = [], shown = () => ({}) } = collection;
-  const changesOf = (observation: CollectionObservation<S>, item: Item) =>
-    differences(collection, observation, item).filter(({ field }) => !immutable.includes(field));
-  return {
-    phases: {
-      immutable: (observation, { item }) =>
-        differences(collection, observation, item).filter(({ field }) => immutable.includes(field)),
-      converge(observation, { item }) {
-        const { memory } = observation;
-        const changes = changesOf(observation, item);
-        return changes.length > 0
-          ? act({ do: "update", changes }, memory)
-          : done(memory, "Available", `the ${definition.noun} is as declared`);
-      },
+  const split = (observation: CollectionObservation<S>, item: Item) => {
+    const all = differences(collection, observation, item);
+    const isFixed = ({ field }: Change) => immutable.includes(field);
+    return { fixed: all.filter(isFixed), changes: all.filter((change) => !isFixed(change)) };
+  };
+  const phases: Policy<CollectionTypes<S>>["phases"] = {
+    immutable: (observation, { item }) => split(observation, item).fixed,
+    converge(observation, { item }) {
+      const { memory } = observation;
+      const { changes } = split(observation, item);
+      return changes.length > 0
+        ? act({ do: "update", changes }, memory)
+        : done(memory, "Available", `the ${definition.noun} is as declared`);
     },
+  };
+  return {
+    phases,
     expectCreate: ({ spec, uid }) => {
       const applied = hashOf(collection, spec, uid);
       return { deadlineMs: LATE_MS, memory: applied === undefined ? {} : { applied } };
@@ -158,7 +161,7 @@ function collectionPolicy<S extends object, A extends TSchema>(
     status(observation, outcome, context) {
       const { resource, memory, halted } = observation;
       const item = resource.state === "present" && context.record ? resource.item : undefined;
-      const plan = halted?.reason === REASON.DryRun ? planOf(collection, observation, changesOf) : undefined;
+      const plan = halted?.reason === REASON.DryRun ? planOf(collection, observation, phases) : undefined;
       const conditions: DesiredCondition[] = item
         ? [
             syncedCondition(
@@ -176,6 +179,8 @@ function collectionPolicy<S extends object, A extends TSchema>(
     },
   };
 }
+
+type CollectionStatus = ManagedStatus & { applied?: string; plan?: PlanEntry[] };
 
 class CollectionActuator<S extends object, A extends TSchema> extends PaperspaceActuator<CollectionTypes<S>> {
   readonly #observer: CollectionObserver<S>;
@@ -261,29 +266,31 @@ function differences<S extends object, A extends TSchema>(
 const HIDDEN = "(not shown)";
 
 function planOf<S extends object, A extends TSchema>(
-  { declared }: Collection<S, A>,
+  collection: Collection<S, A>,
   observation: CollectionObservation<S>,
-  changesOf: (observation: CollectionObservation<S>, item: Item) => Change[],
+  phases: Policy<CollectionTypes<S>>["phases"],
 ): PlanEntry[] {
-  const { resource, spec } = observation;
-  const made = Object.entries(declared(spec)).filter(([, to]) => to !== undefined);
-  return planned<PlanEntry>(
-    observation,
-    { action: "Delete" },
-    () => [
-      { action: "Create" },
-      ...made.map(([field, to]) => ({ action: "Create", field, to: JSON.stringify(to) })),
-    ],
-    () =>
-      (resource.state === "present" ? changesOf(observation, resource.item) : []).map(
-        ({ field, from, to }) => ({
-          action: "Update",
-          field,
-          ...(from !== undefined && { from: JSON.stringify(from) }),
-          to: JSON.stringify(to),
-        }),
-      ),
-  );
+  const next = plannedStep(observation, phases);
+  switch (next?.step.do) {
+    case "create":
+      return [
+        { action: "Create" },
+        ...Object.entries(collection.declared(observation.spec))
+          .filter(([, to]) => to !== undefined)
+          .map(([field, to]) => ({ action: "Create", field, to: JSON.stringify(to) })),
+      ];
+    case "delete":
+      return [{ action: "Delete" }];
+    case "update":
+      return next.step.changes.map(({ field, from, to }) => ({
+        action: "Update",
+        field,
+        ...(from !== undefined && { from: JSON.stringify(from) }),
+        to: JSON.stringify(to),
+      }));
+    default:
+      return [];
+  }
 }
 
 /** scrypt's cost: what is hidden may be a short password, which its hash in status must not reveal. */

@@ -161,6 +161,21 @@ describe("identity", () => {
     expect(alive(world)).toHaveLength(1);
   });
 
+  it("plans no create for what is to be adopted and is not there: the decision stalls", async () => {
+    const world = running([], { kinds });
+    projects(world).apply("lost", { onExternalDeletion: "Recreate" });
+    await projects(world).ready("lost");
+    projects(world).delete("lost");
+    await projects(world).gone("lost");
+    const dryRun = { [ANNOTATION.dryRun]: "true" };
+    projects(world).apply("lost", { onExternalDeletion: "Recreate" }, { annotations: dryRun });
+    const uid = projects(world).get("lost")?.metadata.uid;
+    annotate(world, { [ANNOTATION.adopt]: `nothing@${uid}` }, "lost");
+    await projects(world).reports("lost", "AdoptNotFound");
+    await world.clock.advance(30 * MINUTE);
+    expect(projects(world).get("lost")?.status?.plan).toEqual([]);
+  });
+
   it("of a copy with its annotations is in conflict: it makes nothing, changes nothing, and can be deleted freely", async () => {
     const { world } = await ready();
     const annotations = projects(world).get("lab")?.metadata.annotations ?? {};

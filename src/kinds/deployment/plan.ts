@@ -4,13 +4,13 @@
  */
 import type { Change } from "../../reconcile/change.ts";
 import { withoutOperation } from "../../reconcile/decision.ts";
-import { idOf } from "../../reconcile/identity.ts";
 import type { Outcome } from "../../reconcile/outcome.ts";
+import { plannedStep } from "../../reconcile/plan.ts";
 import type { Deployment } from "./api.ts";
 import { differences, leavesOf, shown } from "./compare.ts";
 import { courseOf } from "./converge.ts";
-import { decideDeployment } from "./decide.ts";
-import { type DeploymentDecision, type DeploymentObservation, FACT, type Target } from "./observation.ts";
+import { deploymentPhases } from "./decide.ts";
+import { type DeploymentObservation, FACT, type Target } from "./observation.ts";
 import { filledIn } from "./relation.ts";
 import { readConfig } from "./stored-config.ts";
 import type { DeploymentStatus } from "./types.ts";
@@ -22,51 +22,27 @@ export type Plan = NonNullable<DeploymentStatus["plan"]>;
  * are missing are taken to be in favour: the name is free, the secrets can be stored, what is to be deleted is there.
  */
 export function planOf(observation: DeploymentObservation): Plan {
-  const { halted: _halt, readError: _stale, ...facts } = observation;
-  return planAhead({ ...facts, requests: {}, readErrors: {} });
+  return planAhead({ ...observation, requests: {}, readErrors: {} });
 }
 
 function planAhead(observation: DeploymentObservation): Plan {
-  const { step, memory, needs = [] } = decideDeployment(observation);
-  if (step.do === "create") return creation(observation);
-  if (step.do === "deploy") return upsert(visibleChanges(step.deployment, step.target, step.changes));
-  if (step.do === "delete") return [{ action: "Delete" }];
-  const next = after(step, { ...observation, memory }, needs);
-  return next ? planAhead(next) : [];
-}
-
-/** What is observed once such a step is done, or a missing fact is in favour; undefined where nothing more would be done. */
-function after(
-  step: DeploymentDecision["step"],
-  observation: DeploymentObservation,
-  needs: readonly string[],
-): DeploymentObservation | undefined {
-  const { attempt: _attempt, resolution: _resolution, ...resolved } = observation;
-  const { identity, uid, account, memory, projectSecrets = [] } = observation;
+  const next = plannedStep(observation, deploymentPhases, favoured);
+  if (!next) return [];
+  const { step, observation: at } = next;
+  const { memory, projectSecrets = [] } = at;
   switch (step.do) {
-    case "addFinalizer":
-      return { ...observation, finalizer: true };
-    case "restoreRecord":
-      return identity.state === "ours"
-        ? { ...observation, identity: { ...identity, restore: false } }
-        : undefined;
-    case "closeAttempt":
-      return resolved;
-    case "recordOwnership": {
-      const team = account.state === "valid" ? account.team : "";
-      const record = { id: step.id, team, name: "", uid };
-      return { ...resolved, identity: { state: "ours", record, restore: false } };
-    }
-    case "disown":
-      return { ...observation, identity: { state: "none" }, resource: { state: "unknown" } };
+    case "create":
+      return creation(at);
+    case "deploy":
+      return upsert(visibleChanges(step.deployment, step.target, step.changes));
+    case "delete":
+      return [{ action: "Delete" }];
     case "putSecret":
-      return { ...observation, projectSecrets: [...projectSecrets, step.of] };
+      return planAhead({ ...at, projectSecrets: [...projectSecrets, step.of] });
     case "deleteStray":
-      return { ...observation, memory: withoutOperation(memory) };
-    case "none":
-      return favoured(step.outcome, observation, needs);
+      return planAhead({ ...at, memory: withoutOperation(memory) });
     default:
-      return undefined;
+      return [];
   }
 }
 
@@ -75,17 +51,14 @@ function favoured(
   observation: DeploymentObservation,
   needs: readonly string[],
 ): DeploymentObservation | undefined {
-  const { desired, name, spec, deleting, identity, resource } = observation;
+  const { desired } = observation;
   // A roll back begins at once; what else is waited for is no plan.
   if (outcome.kind === "RequeueAfter" && outcome.afterMs === 0) return observation;
   if (outcome.kind !== "Unknown") return undefined;
   if (needs.includes(FACT.siblings)) return { ...observation, siblings: { ids: [], ageMs: 0 } };
   if (needs.includes(FACT.projectSecrets) && desired.state === "known")
     return { ...observation, projectSecrets: desired.secrets };
-  const id = idOf(identity);
-  if (!deleting || resource.state !== "unknown" || id === undefined) return undefined;
-  const deployment = { id, name, projectId: spec.projectId, latestSpec: null };
-  return { ...observation, resource: { state: "present", deployment } };
+  return undefined;
 }
 
 function creation({ desired }: DeploymentObservation): Plan {

@@ -98,6 +98,23 @@ describe("planOf", () => {
     expect(actions(planOf(observation({ onExternalDeletion: "Recreate" }, GONE)))[0]).toBe("Create");
   });
 
+  it("plans nothing where the decision does nothing: what is to be adopted is not there, another's, or does not fit", () => {
+    const adopts = { identity: { state: "adopt", id: "ps9" } } as const;
+    const spec = { onExternalDeletion: "Recreate" } as const;
+    expect(planOf(observation(spec, { ...adopts, ...GONE }))).toEqual([]);
+    expect(planOf(observation({ name: "another" }, { ...adopts, ownedBy: "default/other" }))).toEqual([]);
+    expect(planOf(observation({ name: "another", region: "ams1" }, adopts))).toEqual([]);
+    expect(actions(planOf(observation({ name: "another" }, adopts)))).toEqual(["Update"]);
+    const keyless = { account: { state: "invalid", message: "no key" } } as const;
+    expect(planOf(observation(spec, { ...keyless, ...GONE }))).toEqual([]);
+    expect(planOf(observation({}, { ...keyless, deleting: true }))).toEqual([]);
+  });
+
+  it("plans the deletion of what was not observed yet: the halt of a deletion is reported at once", () => {
+    const unseen = { deleting: true, resource: { state: "unknown" } } as const;
+    expect(actions(planOf(observation({}, unseen)))).toEqual(["Delete"]);
+  });
+
   it("plans nothing where the ownership is in conflict: nothing would be done", () => {
     const conflict = { state: "conflict", message: "a copy" } as const;
     for (const deleting of [false, true])

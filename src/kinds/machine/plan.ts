@@ -4,40 +4,65 @@
  * decision does not do, in the order in which it does it. Pure.
  */
 import { millis } from "../../reconcile/conditions.ts";
-import { planned } from "../../reconcile/plan.ts";
+import type { Phases } from "../../reconcile/decide.ts";
+import { noStep } from "../../reconcile/decision.ts";
+import { plannedStep } from "../../reconcile/plan.ts";
 import type { Machine } from "./api.ts";
 import { type PlannedChange, plannedChange, type StepEffect } from "./aspects/aspect.ts";
 import { AT_ANY_POWER, effectOf, nextDecision } from "./aspects/list.ts";
-import { beforeCreate, typeOf } from "./capacity.ts";
+import { typeOf } from "./capacity.ts";
 import { converge, convergenceOf } from "./converge.ts";
+import { machinePhases } from "./decide.ts";
 import { machineDeletion } from "./deletion.ts";
 import { settle } from "./in-flight.ts";
-import type { MachineMemory, MachineObservation, MachineStep } from "./observation.ts";
+import { act, type MachineMemory, type MachineObservation, type MachineStep } from "./observation.ts";
 import { powerOf } from "./operation.ts";
 import type { MachineSpec } from "./types.ts";
 
 export type Plan = PlannedChange[];
 
-/** Empty: nothing would be done, or not while the account is refused it. */
+/** Empty: nothing would be done, or not while the account is refused it. What is to be cleaned up is not in it. */
 export function planOf(observation: MachineObservation): Plan {
-  const { resource } = observation;
-  if (resource.state === "present" && isDeletionSent(observation, resource.machine)) return [];
-  const toChange = () => (resource.state === "present" ? changes(observation, resource.machine) : []);
-  return planned(observation, entry("Delete", true), () => creation(observation), toChange);
+  const { spec, related } = observation;
+  const next = plannedStep(assumed(observation, spec.machineType), PHASES);
+  switch (next?.step.do) {
+    case "create":
+      return creation(spec);
+    case "delete":
+      return [entry("Delete", true)];
+    case "converge": {
+      const { resource } = next.observation;
+      const at = { ...next.observation, related };
+      return resource.state === "present" ? changes(at, resource.machine) : [];
+    }
+    default:
+      return [];
+  }
 }
 
+/** Whether there is a machine to converge, to delete or to create; what is done about one that is there comes below. */
+const PHASES: Phases<MachineObservation, MachineStep | { do: "converge" }> = {
+  ...machinePhases,
+  leftovers: (_observation, memory) => ({ memory }),
+  deleting: (observation, { machine }) =>
+    isDeletionSent(observation, machine)
+      ? noStep({ kind: "Unknown" }, observation.memory)
+      : act({ do: "delete" }, observation.memory),
+  settle: ({ memory }) => ({ memory }),
+  converge: ({ memory }) => ({ step: { do: "converge" }, memory }),
+};
+
 function isDeletionSent(observation: MachineObservation, machine: Machine): boolean {
-  const { deleting, memory, event } = observation;
-  if (!deleting || memory.operation?.intent !== "Delete") return false;
+  const { memory, event } = observation;
+  if (memory.operation?.intent !== "Delete") return false;
   // Whether it arrived is not known without its event.
   if (event.state !== "pending" && event.state !== "done") return false;
   const { step } = machineDeletion(observation, machine);
   return step.do === "none" && step.outcome.kind === "RequeueAfter";
 }
 
-function creation(observation: MachineObservation): Plan {
-  if (beforeCreate(assumed(observation, observation.spec.machineType))) return [];
-  const fields = Object.entries(observation.spec).filter(([field]) => CREATED_WITH.has(field));
+function creation(spec: MachineSpec): Plan {
+  const fields = Object.entries(spec).filter(([field]) => CREATED_WITH.has(field));
   return [
     entry("Create", false),
     ...fields.map(([field, to]) => plannedChange("Create", { field, from: undefined, to })),
