@@ -161,6 +161,7 @@ function collectionPolicy<S extends object, A extends TSchema>(
     status(observation, outcome, context) {
       const { resource, memory, halted } = observation;
       const item = resource.state === "present" && context.record ? resource.item : undefined;
+      const isGone = resource.state === "absent" && resource.certain;
       const plan = halted?.reason === REASON.DryRun ? planOf(collection, observation, phases) : undefined;
       const conditions: DesiredCondition[] = item
         ? [
@@ -170,7 +171,11 @@ function collectionPolicy<S extends object, A extends TSchema>(
             ),
           ]
         : [];
-      const facts = { ...(item && { name: item.name, ...shown(item as Static<A>) }), ...(plan && { plan }) };
+      const last = isGone || !context.record ? {} : lastShown(context.object.status);
+      const facts = {
+        ...(item ? { name: item.name, ...shown(item as Static<A>) } : last),
+        ...(plan && { plan }),
+      };
       return managedStatus<NonNullable<CollectionObject<S>["status"]>>(observation, outcome, context, {
         facts,
         memory,
@@ -181,6 +186,25 @@ function collectionPolicy<S extends object, A extends TSchema>(
 }
 
 type CollectionStatus = ManagedStatus & { applied?: string; plan?: PlanEntry[] };
+
+/** All of a status that is not of the resource as it was read last. */
+const MANAGED: Readonly<Record<Exclude<keyof CollectionStatus, "name">, true>> = {
+  observedGeneration: true,
+  id: true,
+  teamId: true,
+  uid: true,
+  operation: true,
+  abandoned: true,
+  handled: true,
+  conditions: true,
+  applied: true,
+  plan: true,
+};
+
+/** Shown on while the resource cannot be observed. */
+function lastShown(status: object = {}): object {
+  return Object.fromEntries(Object.entries(status).filter(([field]) => !Object.hasOwn(MANAGED, field)));
+}
 
 class CollectionActuator<S extends object, A extends TSchema> extends PaperspaceActuator<CollectionTypes<S>> {
   readonly #observer: CollectionObserver<S>;

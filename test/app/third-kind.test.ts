@@ -89,6 +89,17 @@ describe("a life", () => {
     expect(alive(world)).toEqual([]);
   });
 
+  it("keeps showing what was last observed while its key is refused", async () => {
+    const { world, id } = await ready();
+    world.secret("a-wrong-key");
+    await projects(world).reports("lab", "CredentialsInvalid");
+    expect(projects(world).get("lab")?.status).toMatchObject({ id, name: "research" });
+    world.sim.console.project(id).name = "renamed";
+    world.secret("sim-key-alpha");
+    await projects(world).ready("lab");
+    expect(projects(world).get("lab")?.status?.name).toBe("research");
+  });
+
   it("is not begun while it is paused from the start", async () => {
     const world = running([], { kinds });
     projects(world).apply("lab", {}, { annotations: { [ANNOTATION.paused]: "true" } });
