@@ -7,7 +7,7 @@ import type { Static, TSchema } from "typebox";
 import { apiPath, type PaperspaceApi } from "../paperspace/transport.ts";
 import { type Change, describe } from "../reconcile/change.ts";
 import type { DesiredCondition } from "../reconcile/conditions.ts";
-import { act, done, type Observation, withoutOperation } from "../reconcile/decision.ts";
+import { act, done, type Observation, stalled, withoutOperation } from "../reconcile/decision.ts";
 import { type DeleteStep, deleting } from "../reconcile/existence.ts";
 import type { Gate } from "../reconcile/gate.ts";
 import type {
@@ -47,7 +47,10 @@ export interface Collection<S extends object, A extends TSchema> {
   declared(spec: S): Fields;
   /** What the API never shows: sent with the create, and again when its hash changes. */
   hidden?(spec: S): Fields;
-  /** Those of the declared fields that no update changes; an object that differs in one does not adopt. */
+  /**
+   * Those of the declared fields that no update changes: never `name`. An object that differs in one does not adopt, and one
+   * that owns such a resource is Stalled.
+   */
   immutable?: readonly string[];
   /** Those of the declared fields that a create does not accept; an update sets them. */
   updateOnly?: readonly string[];
@@ -89,6 +92,7 @@ const LATE_MS = 10 * 60_000;
 export function collectionKind<S extends object, A extends TSchema>(
   collection: Collection<S, A>,
 ): KindRegistration<CollectionObject<S>> {
+  refuseContradictions(collection);
   const { definition, answer, path } = collection;
   const sourceOf = (api: PaperspaceApi) => ({
     list: () => api.pages({ path, query: OLDEST_FIRST, item: answer }),
@@ -107,6 +111,19 @@ export function collectionKind<S extends object, A extends TSchema>(
       return { definition, observer, policy, actuator } satisfies Kind<CollectionTypes<S>>;
     },
   };
+}
+
+/** Throws on a table that no object could ever be as declared by. */
+function refuseContradictions<S extends object, A extends TSchema>({
+  definition: { kind },
+  immutable = [],
+  updateOnly = [],
+}: Collection<S, A>): void {
+  if (immutable.includes("name"))
+    throw new Error(`${kind}: name cannot be immutable, since only an update gives the declared one`);
+  const never = updateOnly.find((field) => immutable.includes(field));
+  if (never !== undefined)
+    throw new Error(`${kind}: ${never} is immutable and updateOnly, so that nothing could ever set it`);
 }
 
 class CollectionObserver<S extends object> extends CloudObserver<
@@ -145,11 +162,12 @@ function collectionPolicy<S extends object, A extends TSchema>(
   const phases: Policy<CollectionTypes<S>>["phases"] = {
     immutable: (observation, { item }) => split(observation, item).fixed,
     converge(observation, { item }) {
-      const { memory } = observation;
-      const { changes } = split(observation, item);
-      return changes.length > 0
-        ? act({ do: "update", changes }, memory)
-        : done(memory, "Available", `the ${definition.noun} is as declared`);
+      const { memory, recheckMs } = observation;
+      const { fixed, changes } = split(observation, item);
+      if (changes.length > 0) return act({ do: "update", changes }, memory);
+      if (fixed.length === 0) return done(memory, "Available", `the ${definition.noun} is as declared`);
+      const message = `${describe(fixed)} cannot be changed: correct the spec, or delete this object and apply it again`;
+      return stalled(memory, REASON.Refused, message, recheckMs);
     },
   };
   return {

@@ -2,8 +2,11 @@
  * A third kind under the whole operator (test/support/third-kind.ts): what holds for every kind comes from the generic
  * parts alone, since it has nothing of its own for it.
  */
+import { Type } from "typebox";
 import { describe, expect, it } from "vitest";
+import { type CollectionObject, collectionKind } from "../../src/kinds/collection-kind.ts";
 import { ANNOTATION, FINALIZER } from "../../src/reconcile/record.ts";
+import { defined } from "../../src/reconcile/schema.ts";
 import { dieEverywhere } from "../support/deaths.ts";
 import { calls, checkTraffic, running } from "../support/scenario-world.ts";
 import { type PaperspaceProject, project } from "../support/third-kind.ts";
@@ -196,6 +199,42 @@ describe("identity", () => {
     await projects(world).gone("copy");
     expect(writes(world)).toEqual([]);
     expect(alive(world)).toMatchObject([{ name: "research" }]);
+  });
+});
+
+describe("a field that nothing can change", () => {
+  type Script = CollectionObject<{ name: string; isRunOnce: boolean }>;
+  const table = {
+    definition: defined("PaperspaceStartupScript", "pss", "startup script"),
+    path: "/startup-scripts",
+    answer: Type.Object({ id: Type.String(), name: Type.String(), isRunOnce: Type.Boolean() }),
+    declared: ({ name, isRunOnce }: Script["spec"]) => ({ name, isRunOnce }),
+    hidden: () => ({ script: "true" }),
+    immutable: ["isRunOnce"],
+  };
+
+  it("and differs on what is owned is the user's to correct: it must not count as declared", async () => {
+    const script = collectionKind(table);
+    const world = running([], { kinds: [script] });
+    const scripts = world.objects<Script>(script, { name: "boot", isRunOnce: true });
+    scripts.apply("boot");
+    await scripts.ready("boot");
+    for (const there of world.sim.world.scripts.values()) there.isRunOnce = false;
+    scripts.edit("boot", { metadata: { annotations: { [ANNOTATION.reconcileRequestedAt]: "1" } } });
+    await scripts.reports("boot", "Refused");
+    expect(scripts.condition("boot", "Stalled")?.message).toContain("isRunOnce: false → true");
+    expect(scripts.condition("boot", "Synced")?.status).toBe("False");
+    scripts.edit("boot", { spec: { isRunOnce: false } });
+    await scripts.ready("boot");
+    const sent = world.sim.calls.list({ path: /startup-scripts/ }).filter(({ method }) => method !== "GET");
+    expect(sent.map(({ method }) => method)).toEqual(["POST", "PUT"]);
+  });
+
+  it("is neither the name, which only an update gives, nor one that only an update sets", () => {
+    expect(() => collectionKind({ ...table, immutable: ["name"] })).toThrow("name cannot be immutable");
+    expect(() => collectionKind({ ...table, updateOnly: ["isRunOnce"] })).toThrow(
+      "nothing could ever set it",
+    );
   });
 });
 
