@@ -315,12 +315,7 @@ function planOf<S extends object, A extends TSchema>(
   const next = plannedStep(observation, phases);
   switch (next?.step.do) {
     case "create":
-      return [
-        { action: "Create" },
-        ...Object.entries(collection.declared(observation.spec))
-          .filter(([, to]) => to !== undefined)
-          .map(([field, to]) => ({ action: "Create", field, to: JSON.stringify(to) })),
-      ];
+      return creationOf(collection, observation.spec);
     case "delete":
       return [{ action: "Delete" }];
     case "update":
@@ -333,6 +328,29 @@ function planOf<S extends object, A extends TSchema>(
     default:
       return [];
   }
+}
+
+/** What the create sends, and what only an update can set after it. */
+function creationOf<S extends object, A extends TSchema>(
+  { declared, hidden, updateOnly = [] }: Collection<S, A>,
+  spec: S,
+): PlanEntry[] {
+  const entries = Object.entries(declared(spec))
+    .filter(([, to]) => to !== undefined)
+    .map(([field, to]) => ({
+      action: updateOnly.includes(field) ? "Update" : "Create",
+      field,
+      to: JSON.stringify(to),
+    }));
+  const unseen = Object.entries(hidden?.(spec) ?? {})
+    .filter(([, to]) => to !== undefined)
+    .map(([field]) => ({ action: "Create", field, to: JSON.stringify(HIDDEN) }));
+  return [
+    { action: "Create" },
+    ...entries.filter(({ action }) => action === "Create"),
+    ...unseen,
+    ...entries.filter(({ action }) => action === "Update"),
+  ];
 }
 
 /** scrypt's cost: what is hidden may be a short password, which its hash in status must not reveal. */

@@ -92,6 +92,26 @@ describe("the startup script of the page", () => {
     expect(JSON.stringify(scripts(world).get("setup")?.status)).not.toContain("echo");
   });
 
+  it("shows in the plan of a create all that is sent, and what an update sets after it", async () => {
+    const world = running([], { kinds: [kind] });
+    const dryRun = { annotations: { [ANNOTATION.dryRun]: "true" } };
+    scripts(world).apply("setup", { isEnabled: false }, dryRun);
+    await world.until("there is a plan", () => (scripts(world).get("setup")?.status?.plan?.length ?? 0) > 0);
+    expect(scripts(world).get("setup")?.status?.plan).toEqual([
+      { action: "Create" },
+      { action: "Create", field: "name", to: '"setup"' },
+      { action: "Create", field: "isRunOnce", to: "false" },
+      { action: "Create", field: "script", to: '"(not shown)"' },
+      { action: "Update", field: "isEnabled", to: "false" },
+    ]);
+    expect(writes(world)).toEqual([]);
+    scripts(world).edit("setup", { metadata: { annotations: { [ANNOTATION.dryRun]: null } } });
+    await scripts(world).ready("setup");
+    const [create, ...updates] = writes(world).map(({ body }) => body);
+    expect(create).toEqual({ name: expect.any(String), isRunOnce: false, script: "echo one" });
+    expect(updates).toEqual([{ name: "setup", isEnabled: false }]);
+  });
+
   it("shows in a plan what would be sent, and hides the text", async () => {
     const world = await ready();
     world.sim.calls.clear();
