@@ -21,10 +21,41 @@ export function converge(observation: MachineObservation, machine: Machine): Mac
   const power = powerOf(machine.state);
   if (power === "changing") return awaitTransition(observation, machine);
   const convergence = convergenceOf(observation, machine, power);
-  const decision = nextDecision(convergence) ?? conclusion(convergence);
-  if (decision.step.do !== "none") return decision;
+  const next = nextDecision(convergence);
+  if (next && next.step.do !== "none") return next;
+  const decision = next ? withUserErrors(next, convergence) : conclusion(convergence);
   // Waiting for hardware or an agent may take without end: what else is missing is fetched meanwhile.
   return { ...decision, needs: [...new Set([...convergence.needs, ...(decision.needs ?? [])])] };
+}
+
+/**
+ * What ends the pass without a step does not hide what the user must correct. That is the reason where the pass only waits,
+ * or retries; what is terminal itself keeps its own.
+ */
+function withUserErrors(
+  decision: MachineDecision,
+  { userErrors, observation: { recheckMs } }: Convergence,
+): MachineDecision {
+  const { step, memory } = decision;
+  const [first] = userErrors;
+  if (!first || step.do !== "none") return decision;
+  const { outcome } = step;
+  const errors = messagesOf(userErrors);
+  switch (outcome.kind) {
+    case "RequeueAfter":
+    case "Retry": {
+      const soon = outcome.kind === "RequeueAfter" ? outcome.afterMs : (outcome.atLeastMs ?? recheckMs);
+      return { ...decision, ...stalled(memory, first.reason, `${errors}; ${outcome.message}`, soon) };
+    }
+    case "Terminal":
+      return { ...decision, ...noStep({ ...outcome, message: `${outcome.message}; ${errors}` }, memory) };
+    default:
+      return decision;
+  }
+}
+
+function messagesOf(userErrors: Convergence["userErrors"]): string {
+  return userErrors.map(({ message }) => message).join("; ");
 }
 
 export function convergenceOf(
@@ -47,8 +78,7 @@ function conclusion(convergence: Convergence): MachineDecision {
   const memory = { ...withoutOperation(convergence.memory), ...(operation && { operation }) };
   const [first] = userErrors;
   if (first) {
-    const message = userErrors.map((userError) => userError.message).join("; ");
-    return { ...stalled(memory, first.reason, message, observation.recheckMs), needs };
+    return { ...stalled(memory, first.reason, messagesOf(userErrors), observation.recheckMs), needs };
   }
   const [delay] = retries;
   if (delay) return { ...noStep(delay, memory), needs };
