@@ -63,8 +63,9 @@ export interface Observer<T extends KindTypes> {
    */
   resolve(context: AuthorizedContextOf<T>, attempt: CreateAttempt): Resolution;
   /**
-   * Called right after the decision, and the only place where a pass starts reads: subscribes the key to what the
-   * decision waits for, and fetches the facts that the decision or an open resolution needs, and those that are stale.
+   * Called right after the decision, and the only place where a pass starts background reads, but for those of its write
+   * (Actuator): subscribes the key to what the decision waits for, and fetches the facts that the decision or an open
+   * resolution needs, and those that are stale.
    */
   track(context: ContextOf<T>, observation: T["observation"], decision: DecisionOf<T>): void;
   /**
@@ -121,6 +122,7 @@ export interface Actuator<T extends KindTypes> {
   /**
    * Performs the step. MUST send at most one cloud write, and MUST persist the intent of a power change before it. One
    * more read right before the write is allowed, and so is a transport that repeats a request which is safe to repeat.
+   * It MAY have the resource read again in the background, where the answer does not show it.
    * `observation.memory` is the memory before the decision, `send.memory` the one after it.
    */
   perform(

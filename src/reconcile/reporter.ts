@@ -1,6 +1,6 @@
 /**
- * What the user sees of a pass: the status, written only where it differs, and Kubernetes Events for what changed. The one
- * place of the reconciler that writes either.
+ * What the user sees of a pass: the status, written only where it differs, and Kubernetes Events for what changed. The
+ * steps of ownership write status as well, where it is a record of theirs (ownership-steps.ts).
  */
 import type { Clock } from "../base/clock.ts";
 import type { EventRecorder } from "../kube/events.ts";
