@@ -28,7 +28,6 @@ import { kept, managedStatus, syncedCondition } from "../reconcile/status.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import { PaperspaceActuator } from "./actuator.ts";
 import { changing, creating, OLDEST_FIRST, reading, removing } from "./calls.ts";
-import type { CollectionSpec } from "./collection-schema.ts";
 import { Inventory, type Item } from "./inventory.ts";
 import { AccountCache, CloudObserver, type CloudObserverOptions } from "./observer.ts";
 import { type KindRegistration, observerSettings } from "./registration.ts";
@@ -70,11 +69,11 @@ interface PlanEntry {
   to?: string;
 }
 export interface CollectionObject<S extends object> extends ManagedObject {
-  spec: S & CollectionSpec;
+  spec: S & ManagedObject["spec"];
   status?: CollectionStatus;
 }
 interface CollectionObservation<S extends object> extends Observation<Memory, { item: Item }> {
-  spec: S & CollectionSpec;
+  spec: S & ManagedObject["spec"];
   uid: string;
 }
 type UpdateStep = Step & { do: "update"; changes: readonly Change[] };

@@ -3,7 +3,8 @@
  * (deployments.md section 3); what is secret there is given by reference here, so that it never stands in an object.
  */
 import { Type } from "typebox";
-import { secretKeyRef, stringEnum } from "../../reconcile/schema.ts";
+import { stringEnum } from "../../reconcile/schema.ts";
+import { adoptOrRecreate, managedSpecFields } from "../managed-schema.ts";
 import { probe } from "./probe-schema.ts";
 
 const id = (description: string) => Type.String({ minLength: 1, maxLength: 63, description });
@@ -228,16 +229,6 @@ const policies = {
     description:
       "What to do when a rollout fails or misses its deadline: None leaves it, OnFailure sends the last healthy configuration again. The new one is tried again only when the spec changes.",
   }),
-  deletionPolicy: stringEnum(["Delete", "Orphan"], {
-    default: "Delete",
-    description:
-      "What becomes of the deployment when this object is deleted: Delete deletes it, Orphan leaves it as it is.",
-  }),
-  onExternalDeletion: stringEnum(["Stall", "Recreate"], {
-    default: "Stall",
-    description:
-      "What to do when the deployment was deleted outside Kubernetes: Stall reports it, Recreate makes a new one.",
-  }),
 };
 
 export const deploymentSpecSchema = Type.Object(
@@ -299,12 +290,7 @@ export const deploymentSpecSchema = Type.Object(
     ),
     git: Type.Optional(git),
     ...policies,
-    adoptId: Type.Optional(id("Id of an existing deployment to take over instead of creating one.")),
-    credentialsSecretRef: Type.Optional(
-      secretKeyRef(
-        "Secret of the same namespace that holds the API key. Absent: the Secret paperspace-credentials, then the operator's own key where this namespace may use it.",
-      ),
-    ),
+    ...managedSpecFields("deployment"),
   },
   {
     description: "The deployment as it shall be, whole: what is absent is not there.",
@@ -315,11 +301,7 @@ export const deploymentSpecSchema = Type.Object(
           "replicas is the least number with autoscaling: it cannot be more than autoscaling.maxReplicas",
         fieldPath: ".replicas",
       },
-      {
-        rule: "!has(self.adoptId) || self.onExternalDeletion != 'Recreate'",
-        message:
-          "onExternalDeletion Recreate cannot be together with adoptId: once the deployment is taken over, take adoptId out",
-      },
+      adoptOrRecreate("deployment"),
     ],
   },
 );

@@ -3,13 +3,8 @@
  * changes by itself while a deployment idles: each change of it is a write to the API server.
  */
 import { Type } from "typebox";
-import {
-  conditionsSchema,
-  credentialsSecretSchema,
-  operationSchema,
-  requestsSchema,
-  stringEnum,
-} from "../../reconcile/schema.ts";
+import { stringEnum } from "../../reconcile/schema.ts";
+import { handledRequests, managedStatusFields, planEntry } from "../managed-schema.ts";
 
 const time = (description: string) => Type.String({ format: "date-time", description });
 const count = (description: string) => Type.Integer({ format: "int32", description });
@@ -60,8 +55,16 @@ const instance = Type.Object({
   createdAt: Type.Optional(time("By Paperspace's clock.")),
 });
 
+const { operation, credentialsSecret, abandoned, plan, conditions, ...managed } = managedStatusFields(
+  "deployment",
+  {
+    abandoned: "Creates that were given up.",
+    plan: planEntry("Create, Deploy or Delete.", "where it may be secret"),
+  },
+);
+
 const memory = {
-  operation: Type.Optional(operationSchema),
+  operation,
   history: Type.Optional(
     Type.Array(rollout, {
       "x-kubernetes-list-type": "atomic",
@@ -86,30 +89,14 @@ const memory = {
       description: "Names of the secrets that were put into the project for this object.",
     }),
   ),
-  credentialsSecret: credentialsSecretSchema,
-  handled: Type.Optional(requestsSchema("Requests by annotation that were carried out.")),
-  abandoned: Type.Optional(
-    Type.Array(Type.String(), {
-      "x-kubernetes-list-type": "atomic",
-      description: "Creates that were given up.",
-    }),
-  ),
+  credentialsSecret,
+  handled: handledRequests,
+  abandoned,
 };
-
-const planned = Type.Object({
-  action: Type.String({ description: "Create, Deploy or Delete." }),
-  field: Type.Optional(Type.String({ description: "Path below spec." })),
-  from: Type.Optional(Type.String({ description: "As it is, as JSON; hidden where it may be secret." })),
-  to: Type.Optional(Type.String({ description: "As it would be, as JSON; hidden where it may be secret." })),
-});
 
 export const deploymentStatusSchema = Type.Object(
   {
-    observedGeneration: Type.Integer({ description: "Generation of the spec this status is about." }),
-    id: Type.Optional(Type.String({ description: "Id of the deployment in Paperspace." })),
-    teamId: Type.Optional(Type.String({ description: "Paperspace team the deployment belongs to." })),
-    uid: Type.Optional(Type.String({ description: "UID of the object this status was written for." })),
-    name: Type.Optional(Type.String({ description: "Name in Paperspace." })),
+    ...managed,
     endpoint: Type.Optional(Type.String({ description: "Host name of the endpoint." })),
     url: Type.Optional(Type.String({ description: "Address of the endpoint." })),
     spec: Type.Optional(
@@ -142,13 +129,8 @@ export const deploymentStatusSchema = Type.Object(
     ),
     createdAt: Type.Optional(time("By Paperspace's clock.")),
     ...memory,
-    plan: Type.Optional(
-      Type.Array(planned, {
-        "x-kubernetes-list-type": "atomic",
-        description: "What would be done, under the annotation dry-run.",
-      }),
-    ),
-    conditions: Type.Optional(conditionsSchema),
+    plan,
+    conditions,
   },
   { description: "The deployment as it is." },
 );

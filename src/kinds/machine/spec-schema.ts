@@ -3,7 +3,8 @@
  * Paperspace API (machines.md sections 3 and 4); absent means unmanaged, an empty list or string means none.
  */
 import { Type } from "typebox";
-import { secretKeyRef, stringEnum } from "../../reconcile/schema.ts";
+import { stringEnum } from "../../reconcile/schema.ts";
+import { adoptOrRecreate, managedSpecFields } from "../managed-schema.ts";
 
 const id = (description: string, minLength = 1) => Type.String({ minLength, maxLength: 63, description });
 
@@ -86,27 +87,24 @@ const creation = {
   }),
 };
 
+const { deletionPolicy, onExternalDeletion, adoptId, ...managed } = managedSpecFields("machine", {
+  deletes: "destroys it with its disk",
+  recreates: "makes a new one. The old disk is lost either way.",
+});
+
 const policies = {
   resizePolicy: stringEnum(["WhenStopped", "StopAndResize"], {
     default: "WhenStopped",
     description:
       "When machineType and diskSize are changed, which needs the machine off: WhenStopped waits until it is off, StopAndResize stops it, changes it and starts it again.",
   }),
-  deletionPolicy: stringEnum(["Delete", "Orphan"], {
-    default: "Delete",
-    description:
-      "What becomes of the machine when this object is deleted: Delete destroys it with its disk, Orphan leaves it as it is.",
-  }),
+  deletionPolicy,
   publicIpReleasePolicy: stringEnum(["Keep", "Release"], {
     default: "Keep",
     description:
       "What becomes of a static address once this machine has no use for it any more: Keep leaves it in the account, where it is billed; Release gives it back.",
   }),
-  onExternalDeletion: stringEnum(["Stall", "Recreate"], {
-    default: "Stall",
-    description:
-      "What to do when the machine was deleted outside Kubernetes: Stall reports it, Recreate makes a new one. The old disk is lost either way.",
-  }),
+  onExternalDeletion,
 };
 
 export const machineSpecSchema = Type.Object(
@@ -162,7 +160,7 @@ export const machineSpecSchema = Type.Object(
     accessors: Type.Optional(accessors),
     ...creation,
     ...policies,
-    adoptId: Type.Optional(id("Id of an existing machine to take over instead of creating one.")),
+    adoptId,
     desktopSecretRef: Type.Optional(
       Type.Object(
         {
@@ -178,11 +176,7 @@ export const machineSpecSchema = Type.Object(
         },
       ),
     ),
-    credentialsSecretRef: Type.Optional(
-      secretKeyRef(
-        "Secret of the same namespace that holds the API key. Absent: the Secret paperspace-credentials, then the operator's own key where this namespace may use it.",
-      ),
-    ),
+    ...managed,
   },
   {
     description: "The machine as it shall be. An absent field is not managed.",
@@ -191,11 +185,7 @@ export const machineSpecSchema = Type.Object(
         rule: "has(self.adoptId) || (has(self.templateId) && has(self.diskSize))",
         message: "templateId and diskSize are needed to create a machine (or adoptId to take one over)",
       },
-      {
-        rule: "!has(self.adoptId) || self.onExternalDeletion != 'Recreate'",
-        message:
-          "onExternalDeletion Recreate cannot be together with adoptId: once the machine is taken over, replace adoptId by templateId and diskSize",
-      },
+      adoptOrRecreate("machine", "replace adoptId by templateId and diskSize"),
     ],
   },
 );

@@ -3,13 +3,8 @@
  * changes by itself while a machine idles: each change of it is a write to the API server.
  */
 import { Type } from "typebox";
-import {
-  conditionsSchema,
-  credentialsSecretSchema,
-  operationSchema,
-  requestsSchema,
-  stringEnum,
-} from "../../reconcile/schema.ts";
+import { stringEnum } from "../../reconcile/schema.ts";
+import { handledRequests, managedStatusFields, planEntry } from "../managed-schema.ts";
 
 const time = (description: string) => Type.String({ format: "date-time", description });
 
@@ -39,14 +34,18 @@ const machineEvent = Type.Object({
   finishedAt: Type.Optional(time("By Paperspace's clock.")),
 });
 
-const planned = Type.Object({
-  action: Type.String({ description: "Create, Update, Resize, Start, Stop, Delete and so on." }),
-  field: Type.Optional(Type.String({ description: "Path below spec." })),
-  from: Type.Optional(Type.String({ description: "As it is, as JSON." })),
-  to: Type.Optional(Type.String({ description: "As it would be, as JSON." })),
-  needsStop: Type.Boolean({ description: "Whether the running machine is stopped for it." }),
-  losesData: Type.Boolean({ description: "Whether data on the disk is lost by it." }),
-});
+const { operation, credentialsSecret, abandoned, plan, conditions, ...managed } = managedStatusFields(
+  "machine",
+  {
+    name: "Display name in Paperspace.",
+    abandoned: "Names of creates that were given up; a late machine is found by them.",
+    plan: {
+      ...planEntry("Create, Update, Resize, Start, Stop, Delete and so on."),
+      needsStop: Type.Boolean({ description: "Whether the running machine is stopped for it." }),
+      losesData: Type.Boolean({ description: "Whether data on the disk is lost by it." }),
+    },
+  },
+);
 
 const refusal = Type.Object(
   {
@@ -63,18 +62,13 @@ const memory = {
   power: Type.Optional(
     stringEnum(["Running", "Stopped"], { description: "Power state that was last reached as asked." }),
   ),
-  operation: Type.Optional(operationSchema),
+  operation,
   resizeRefusal: Type.Optional(refusal),
   staticIp: Type.Optional(Type.String({ description: "Static address that was claimed for this machine." })),
   desktopSecret: Type.Optional(Type.String({ description: "Name of the Secret with the desktop access." })),
-  credentialsSecret: credentialsSecretSchema,
-  handled: Type.Optional(requestsSchema("Requests by annotation that were carried out.")),
-  abandoned: Type.Optional(
-    Type.Array(Type.String(), {
-      "x-kubernetes-list-type": "atomic",
-      description: "Names of creates that were given up; a late machine is found by them.",
-    }),
-  ),
+  credentialsSecret,
+  handled: handledRequests,
+  abandoned,
 };
 
 const hardware = {
@@ -92,11 +86,7 @@ const hardware = {
 
 export const machineStatusSchema = Type.Object(
   {
-    observedGeneration: Type.Integer({ description: "Generation of the spec this status is about." }),
-    id: Type.Optional(Type.String({ description: "Id of the machine in Paperspace." })),
-    teamId: Type.Optional(Type.String({ description: "Paperspace team the machine belongs to." })),
-    uid: Type.Optional(Type.String({ description: "UID of the object this status was written for." })),
-    name: Type.Optional(Type.String({ description: "Display name in Paperspace." })),
+    ...managed,
     state: Type.Optional(
       Type.String({
         description:
@@ -129,13 +119,8 @@ export const machineStatusSchema = Type.Object(
         description: "Ids of machines that a given-up create of this object made after all. They cost money.",
       }),
     ),
-    plan: Type.Optional(
-      Type.Array(planned, {
-        "x-kubernetes-list-type": "atomic",
-        description: "What would be done, under the annotation dry-run.",
-      }),
-    ),
-    conditions: Type.Optional(conditionsSchema),
+    plan,
+    conditions,
   },
   { description: "The machine as it is." },
 );
