@@ -3,7 +3,7 @@
  * between these calls. The behaviour that such kinds share is here; what is particular to one is its `Collection`.
  */
 import { scryptSync } from "node:crypto";
-import type { Static, TSchema } from "typebox";
+import { type Static, type TObject, type TProperties, type TString, type TUnsafe, Type } from "typebox";
 import { apiPath, type PaperspaceApi } from "../paperspace/transport.ts";
 import { type Change, describe } from "../reconcile/change.ts";
 import type { DesiredCondition } from "../reconcile/conditions.ts";
@@ -28,20 +28,20 @@ import { kept, managedStatus, syncedCondition } from "../reconcile/status.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import { PaperspaceActuator } from "./actuator.ts";
 import { changing, creating, OLDEST_FIRST, reading, removing } from "./calls.ts";
-import { Inventory, type Item } from "./inventory.ts";
+import { Inventory, type Item, type Source } from "./inventory.ts";
 import { AccountCache, CloudObserver, type CloudObserverOptions } from "./observer.ts";
 import { type KindRegistration, observerSettings } from "./registration.ts";
 
 /** Fields by the API's names; undefined: not managed. */
 type Fields = Readonly<Record<string, unknown>>;
 
-/** `S` is the spec of the kind's own, `A` the schema of what the API answers with. */
-export interface Collection<S extends object, A extends TSchema> {
+/** `S` is the spec of the kind's own, `T` what is read of an item. */
+interface Collection<S extends object, T extends Item> {
   definition: KindDefinition;
   /** Where the API lists and creates, such as "/projects"; one resource is at `path`/id. */
   path: string;
-  /** What the API answers with, as far as it is read; it has `id` and `name`. */
-  answer: A;
+  /** What the API answers with, as far as it is read. */
+  answer: TUnsafe<T>;
   /** What the spec declares and the API shows: what differs is updated. A create has it as well, but under a name of its own. */
   declared(spec: S): Fields;
   /** What the API never shows: sent with the create, and again when its hash changes. */
@@ -54,8 +54,10 @@ export interface Collection<S extends object, A extends TSchema> {
   /** Those of the declared fields that a create does not accept; an update sets them. */
   updateOnly?: readonly string[];
   /** What is shown in status beside id and name. */
-  shown?(item: Static<A>): object;
+  shown?(item: T): object;
 }
+
+type AnswerSchema = TObject<TProperties & { id: TString; name: TString }>;
 
 interface Memory {
   operation?: Operation;
@@ -72,15 +74,15 @@ export interface CollectionObject<S extends object> extends ManagedObject {
   spec: S & ManagedObject["spec"];
   status?: CollectionStatus;
 }
-interface CollectionObservation<S extends object> extends Observation<Memory, { item: Item }> {
+interface CollectionObservation<S extends object, T extends Item> extends Observation<Memory, { item: T }> {
   spec: S & ManagedObject["spec"];
   uid: string;
 }
 type UpdateStep = Step & { do: "update"; changes: readonly Change[] };
-interface CollectionTypes<S extends object> {
+interface CollectionTypes<S extends object, T extends Item> {
   object: CollectionObject<S>;
   account: PaperspaceAccount;
-  observation: CollectionObservation<S>;
+  observation: CollectionObservation<S, T>;
   step: DeleteStep | UpdateStep;
 }
 type Context<S extends object> = AuthorizedContext<CollectionObject<S>, PaperspaceAccount>;
@@ -88,36 +90,44 @@ type Context<S extends object> = AuthorizedContext<CollectionObject<S>, Paperspa
 /** A create or delete that takes longer is late. */
 const LATE_MS = 10 * 60_000;
 
-export function collectionKind<S extends object, A extends TSchema>(
-  collection: Collection<S, A>,
+/** `table.answer` is the schema of what the API answers with, as far as it is read. */
+export function collectionKind<S extends object, A extends AnswerSchema>(
+  table: Omit<Collection<S, Item & Static<A>>, "answer"> & { answer: A },
+): KindRegistration<CollectionObject<S>> {
+  // AnswerSchema admits nothing but an Item, which the compiler cannot derive while A is a parameter.
+  return kindOf({ ...table, answer: Type.Unsafe<Item & Static<A>>(table.answer) });
+}
+
+function kindOf<S extends object, T extends Item>(
+  collection: Collection<S, T>,
 ): KindRegistration<CollectionObject<S>> {
   refuseContradictions(collection);
   const { definition, answer, path } = collection;
-  const sourceOf = (api: PaperspaceApi) => ({
+  const sourceOf = (api: PaperspaceApi): Source<T> => ({
     list: () => api.pages({ path, query: OLDEST_FIRST, item: answer }),
-    get: (id: string) => api.request(reading(itemPath(path, id), answer)),
+    get: (id) => api.request(reading(itemPath(path, id), answer)),
   });
   return {
     definition,
     newKind(given) {
       const options = { ...given, settings: observerSettings(given.config), name: path.slice(1) };
-      const observer = new CollectionObserver<S>(
+      const observer = new CollectionObserver<S, T>(
         options,
-        ({ api }) => new AccountCache(new Inventory(options, sourceOf(api) as never), sourceOf as never),
+        ({ api }) => new AccountCache(new Inventory(options, sourceOf(api)), sourceOf),
       );
       const policy = collectionPolicy(collection);
       const actuator = new CollectionActuator(observer, collection, options.settings.rechecks);
-      return { definition, observer, policy, actuator } satisfies Kind<CollectionTypes<S>>;
+      return { definition, observer, policy, actuator } satisfies Kind<CollectionTypes<S, T>>;
     },
   };
 }
 
 /** Throws on a table that no object could ever be as declared by. */
-function refuseContradictions<S extends object, A extends TSchema>({
+function refuseContradictions<S extends object, T extends Item>({
   definition: { kind },
   immutable = [],
   updateOnly = [],
-}: Collection<S, A>): void {
+}: Collection<S, T>): void {
   if (immutable.includes("name"))
     throw new Error(`${kind}: name cannot be immutable, since only an update gives the declared one`);
   const never = updateOnly.find((field) => immutable.includes(field));
@@ -125,17 +135,17 @@ function refuseContradictions<S extends object, A extends TSchema>({
     throw new Error(`${kind}: ${never} is immutable and updateOnly, so that nothing could ever set it`);
 }
 
-class CollectionObserver<S extends object> extends CloudObserver<
+class CollectionObserver<S extends object, T extends Item> extends CloudObserver<
   CollectionObject<S>,
-  CollectionObservation<S>,
-  AccountCache<Item>
+  CollectionObservation<S, T>,
+  AccountCache<T>
 > {
   observe(
     facts: OwnershipFacts,
     context: ReconcileContext<CollectionObject<S>, PaperspaceAccount>,
-  ): CollectionObservation<S> {
+  ): CollectionObservation<S, T> {
     const { metadata, spec, status } = context.object;
-    const observation: CollectionObservation<S> = {
+    const observation: CollectionObservation<S, T> = {
       ...facts,
       ...this.terms(),
       spec,
@@ -149,16 +159,16 @@ class CollectionObserver<S extends object> extends CloudObserver<
   }
 }
 
-function collectionPolicy<S extends object, A extends TSchema>(
-  collection: Collection<S, A>,
-): Policy<CollectionTypes<S>> {
+function collectionPolicy<S extends object, T extends Item>(
+  collection: Collection<S, T>,
+): Policy<CollectionTypes<S, T>> {
   const { definition, immutable = [], shown = () => ({}) } = collection;
-  const split = (observation: CollectionObservation<S>, item: Item) => {
+  const split = (observation: CollectionObservation<S, T>, item: T) => {
     const all = differences(collection, observation, item);
     const isFixed = ({ field }: Change) => immutable.includes(field);
     return { fixed: all.filter(isFixed), changes: all.filter((change) => !isFixed(change)) };
   };
-  const phases: Policy<CollectionTypes<S>>["phases"] = {
+  const phases: Policy<CollectionTypes<S, T>>["phases"] = {
     immutable: (observation, { item }) => split(observation, item).fixed,
     converge(observation, { item }) {
       const { memory, recheckMs } = observation;
@@ -190,7 +200,7 @@ function collectionPolicy<S extends object, A extends TSchema>(
         : [];
       const last = isGone || !context.record ? {} : lastShown(context.object.status);
       const facts = {
-        ...(item ? { name: item.name, ...shown(item as Static<A>) } : last),
+        ...(item ? { name: item.name, ...shown(item) } : last),
         ...(plan && { plan }),
       };
       return managedStatus<NonNullable<CollectionObject<S>["status"]>>(observation, outcome, context, {
@@ -223,13 +233,13 @@ function lastShown(status: object = {}): object {
   return Object.fromEntries(Object.entries(status).filter(([field]) => !Object.hasOwn(MANAGED, field)));
 }
 
-class CollectionActuator<S extends object, A extends TSchema> extends PaperspaceActuator<CollectionTypes<S>> {
-  readonly #observer: CollectionObserver<S>;
-  readonly #collection: Collection<S, A>;
+class CollectionActuator<S extends object, T extends Item> extends PaperspaceActuator<CollectionTypes<S, T>> {
+  readonly #observer: CollectionObserver<S, T>;
+  readonly #collection: Collection<S, T>;
 
   constructor(
-    observer: CollectionObserver<S>,
-    collection: Collection<S, A>,
+    observer: CollectionObserver<S, T>,
+    collection: Collection<S, T>,
     rechecks: CloudObserverOptions["settings"]["rechecks"],
   ) {
     super({ rechecks, cacheOf: (account, object) => observer.of(account, object) });
@@ -238,7 +248,7 @@ class CollectionActuator<S extends object, A extends TSchema> extends Paperspace
   }
 
   async create(
-    { spec }: CollectionObservation<S>,
+    { spec }: CollectionObservation<S, T>,
     { key, account }: Context<S>,
     { name }: CreateAttempt,
     { memory, gate }: { memory: Memory; gate: Gate },
@@ -247,7 +257,7 @@ class CollectionActuator<S extends object, A extends TSchema> extends Paperspace
     const fields = Object.entries(declared(spec)).filter(([field]) => !updateOnly.includes(field));
     const body = { ...Object.fromEntries(fields), ...hidden?.(spec), name };
     const request = creating(path, body, answer, { gate });
-    const { id } = (await account.api.request(request)).body as Item;
+    const { id } = (await account.api.request(request)).body;
     this.#observer.at(account).inventory.subscribe(key, id);
     const message = `the ${this.#collection.definition.noun} is created, and gets its declared name next`;
     return { id, memory, outcome: waiting(REASON.Creating, message) };
@@ -255,10 +265,10 @@ class CollectionActuator<S extends object, A extends TSchema> extends Paperspace
 
   protected async send(
     step: DeleteStep | UpdateStep,
-    { spec, uid, now }: CollectionObservation<S>,
+    { spec, uid, now }: CollectionObservation<S, T>,
     { account, record }: Context<S>,
     { memory, gate }: PerformContext<Memory>,
-  ): Promise<Performed<CollectionTypes<S>>> {
+  ): Promise<Performed<CollectionTypes<S, T>>> {
     if (!record) throw new Error("a write needs a record");
     const { path, declared, hidden, answer, immutable = [] } = this.#collection;
     const { inventory } = this.#observer.at(account);
@@ -278,20 +288,20 @@ class CollectionActuator<S extends object, A extends TSchema> extends Paperspace
       gate,
     });
     const { body, answeredAt } = await account.api.request(request);
-    inventory.set(record.id, body as Item, answeredAt);
+    inventory.set(record.id, body, answeredAt);
     return {
       outcome: waiting("Updating", `changed ${describe(step.changes)}`),
       memory: { ...withoutOperation(memory), ...(applied !== undefined && { applied }) },
-      learned: { resource: { state: "present", item: body as Item } },
+      learned: { resource: { state: "present", item: body } },
     };
   }
 }
 
 /** All that differs from the spec: what the API shows field by field, what it never shows by its hash. */
-function differences<S extends object, A extends TSchema>(
-  collection: Collection<S, A>,
-  { spec, uid, memory }: CollectionObservation<S>,
-  item: Item,
+function differences<S extends object, T extends Item>(
+  collection: Collection<S, T>,
+  { spec, uid, memory }: CollectionObservation<S, T>,
+  item: T,
 ): Change[] {
   const actual = item as unknown as Fields;
   const changes = Object.entries(collection.declared(spec))
@@ -306,10 +316,10 @@ function differences<S extends object, A extends TSchema>(
 /** The API never shows it, and it may be secret. */
 const HIDDEN = "(not shown)";
 
-function planOf<S extends object, A extends TSchema>(
-  collection: Collection<S, A>,
-  observation: CollectionObservation<S>,
-  phases: Policy<CollectionTypes<S>>["phases"],
+function planOf<S extends object, T extends Item>(
+  collection: Collection<S, T>,
+  observation: CollectionObservation<S, T>,
+  phases: Policy<CollectionTypes<S, T>>["phases"],
 ): PlanEntry[] {
   const next = plannedStep(observation, phases);
   switch (next?.step.do) {
@@ -330,8 +340,8 @@ function planOf<S extends object, A extends TSchema>(
 }
 
 /** What the create sends, and what only an update can set after it. */
-function creationOf<S extends object, A extends TSchema>(
-  { declared, hidden, updateOnly = [] }: Collection<S, A>,
+function creationOf<S extends object, T extends Item>(
+  { declared, hidden, updateOnly = [] }: Collection<S, T>,
   spec: S,
 ): PlanEntry[] {
   const entries = Object.entries(declared(spec))
@@ -357,8 +367,8 @@ const COST = { N: 4096, r: 8, p: 1 };
 /** By spec, which is one object for each version in the store: a hash costs some milliseconds. */
 const hashes = new WeakMap<object, string>();
 
-function hashOf<S extends object, A extends TSchema>(
-  { hidden }: Collection<S, A>,
+function hashOf<S extends object, T extends Item>(
+  { hidden }: Collection<S, T>,
   spec: S,
   uid: string,
 ): string | undefined {
