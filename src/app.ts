@@ -42,8 +42,8 @@ const TEAM_CONCURRENCY = 16;
 /** How long one read of a Secret serves all objects at most, in milliseconds. */
 const SECRET_TTL_MS = 30_000;
 
-/** The edges of the process: what a test replaces, and nothing else. */
-export interface Edges {
+/** What connects the process with the outside: a test replaces these, and nothing else. */
+export interface ProcessDependencies {
   connection: KubeConnection;
   sockets: Sockets;
   registry: Registry;
@@ -85,9 +85,9 @@ export async function runOperator(parts: AppParts, signal: AbortSignal): Promise
   logger.info("stopped");
 }
 
-/** Puts the parts together over the given edges; nothing runs yet. */
-export function assembleOperator(parts: AppParts, edges: Edges): Operator {
-  const { connection, sockets, registry, kinds = KINDS } = edges;
+/** Puts the parts together over the given dependencies; nothing runs yet. */
+export function assembleOperator(parts: AppParts, dependencies: ProcessDependencies): Operator {
+  const { connection, sockets, registry, kinds = KINDS } = dependencies;
   const { config, clock, logger } = parts;
   const metrics = createRuntimeMetrics(registry);
   const leadership = leadershipOf(parts, connection);
@@ -160,7 +160,7 @@ export function assembleOperator(parts: AppParts, edges: Edges): Operator {
   });
   return {
     readiness: Object.fromEntries(
-      controllers.map((controller) => [controller.name, () => controller.unready()]),
+      controllers.map((controller) => [controller.name, () => controller.notReadyReason()]),
     ),
     async run(signal) {
       await work({ controllers, secretReviews, leadership, accounts }, signal);

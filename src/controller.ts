@@ -131,7 +131,7 @@ export class ControllerRunner {
   }
 
   /** Why this kind is not ready; undefined where it is. */
-  unready(): string | undefined {
+  notReadyReason(): string | undefined {
     if (!this.#reflectors.every((reflector) => reflector.synced)) return "the first list is not complete";
     return this.#reflectors.every((reflector) => reflector.healthy) ? undefined : "the watch is broken";
   }

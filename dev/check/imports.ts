@@ -1,11 +1,11 @@
 /**
  * The layers of the code (CONTRIBUTING.md, The map): imports go down only, and never in a circle. Pure. Reads import
- * statements as text; a file that stands on no floor is a violation, so that a new folder must be given its place here.
+ * statements as text; a file in no layer is a violation, so that a new folder must be assigned to one here.
  */
 import { dirname, join, normalize, relative, sep } from "node:path";
 import type { SourceFile } from "./sources.ts";
 
-/** What each floor may import besides itself: floors, or single files of them. */
+/** What each layer may import besides itself: layers, or single files of them. */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   main: ["app", "base"],
   // The kubectl plugin stands beside the operator: it finds keys and reads records as that does, and has no kinds.
@@ -88,28 +88,28 @@ export function violation({ from, to }: Import): string | undefined {
   if (to.startsWith("..")) {
     return relative("..", to) === "package.json" ? undefined : `${from} imports ${to}, which is not in src`;
   }
-  const floor = floorOf(from);
-  const target = floorOf(to);
-  const allowed = MAY_IMPORT[floor];
+  const layer = layerOf(from);
+  const target = layerOf(to);
+  const allowed = MAY_IMPORT[layer];
   if (!allowed || !MAY_IMPORT[target])
-    return `${from} imports ${to}: give "${allowed ? target : floor}" its floor`;
-  if (floor !== target)
+    return `${from} imports ${to}: give "${allowed ? target : layer}" a layer`;
+  if (layer !== target)
     return allowed.includes(target) || allowed.includes(to.replace(/\.ts$/, ""))
       ? undefined
-      : `${from} imports ${to}: ${floor} may import ${allowed.join(", ") || "nothing"}`;
-  const room = roomOf(from);
-  const other = roomOf(to);
-  return floor === "kinds" && other && room !== other
-    ? `${from} imports ${to}: rooms never import each other`
+      : `${from} imports ${to}: ${layer} may import ${allowed.join(", ") || "nothing"}`;
+  const kindFolder = kindFolderOf(from);
+  const other = kindFolderOf(to);
+  return layer === "kinds" && other && kindFolder !== other
+    ? `${from} imports ${to}: kinds never import each other`
     : undefined;
 }
 
-function floorOf(file: string): string {
+function layerOf(file: string): string {
   return (file.split(sep)[0] ?? "").replace(/\.ts$/, "");
 }
 
-/** The kind's folder; undefined for what all rooms share. */
-function roomOf(file: string): string | undefined {
+/** The kind's folder; undefined for what all kinds share. */
+function kindFolderOf(file: string): string | undefined {
   const parts = file.split(sep);
   return parts.length > 2 ? parts[1] : undefined;
 }

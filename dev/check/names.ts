@@ -37,6 +37,6 @@ function meanings(paths: readonly string[]): number {
 
 /** Where in its kind's folder a file is; undefined for files that are of no kind. */
 function partOfKind(path: string): string | undefined {
-  const [floor, kind, ...rest] = path.split(sep);
-  return floor === "kinds" && kind !== undefined && rest.length > 0 ? `kinds/*/${rest.join("/")}` : undefined;
+  const [layer, kind, ...rest] = path.split(sep);
+  return layer === "kinds" && kind !== undefined && rest.length > 0 ? `kinds/*/${rest.join("/")}` : undefined;
 }

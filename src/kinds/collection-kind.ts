@@ -8,7 +8,7 @@ import { apiPath, type PaperspaceApi } from "../paperspace/transport.ts";
 import { type Change, describe } from "../reconcile/change.ts";
 import type { DesiredCondition } from "../reconcile/conditions.ts";
 import { act, done, type Observation, stalled, withoutOperation } from "../reconcile/decision.ts";
-import { type DeleteStep, deleting } from "../reconcile/existence.ts";
+import { type DeleteStep, deleteAccepted } from "../reconcile/existence.ts";
 import type { Gate } from "../reconcile/gate.ts";
 import type {
   AuthorizedContext,
@@ -19,7 +19,7 @@ import type {
   ReconcileContext,
 } from "../reconcile/kind.ts";
 import type { KindDefinition, ManagedObject, ManagedStatus, Operation, Step } from "../reconcile/managed.ts";
-import { waiting } from "../reconcile/outcome.ts";
+import { requeueNow } from "../reconcile/outcome.ts";
 import type { OwnershipFacts } from "../reconcile/ownership.ts";
 import { plannedStep } from "../reconcile/plan.ts";
 import { REASON } from "../reconcile/reasons.ts";
@@ -220,6 +220,7 @@ const MANAGED: Readonly<Record<Exclude<keyof CollectionStatus, "name">, true>> =
   id: true,
   teamId: true,
   uid: true,
+  credentialsSecret: true,
   operation: true,
   abandoned: true,
   handled: true,
@@ -260,7 +261,7 @@ class CollectionActuator<S extends object, T extends Item> extends PaperspaceAct
     const { id } = (await account.api.request(request)).body;
     this.#observer.at(account).inventory.subscribe(key, id);
     const message = `the ${this.#collection.definition.noun} is created, and gets its declared name next`;
-    return { id, memory, outcome: waiting(REASON.Creating, message) };
+    return { id, memory, outcome: requeueNow(REASON.Creating, message) };
   }
 
   protected async send(
@@ -276,7 +277,7 @@ class CollectionActuator<S extends object, T extends Item> extends PaperspaceAct
     if (step.do === "delete") {
       await account.api.request(removing(url, answer, { gate }));
       inventory.refresh(record.id);
-      return deleting(step, memory, now, LATE_MS);
+      return deleteAccepted(step, memory, now, LATE_MS);
     }
     const applied = hashOf(this.#collection, spec, uid);
     const resend = applied !== undefined && applied !== memory.applied;
@@ -290,7 +291,7 @@ class CollectionActuator<S extends object, T extends Item> extends PaperspaceAct
     const { body, answeredAt } = await account.api.request(request);
     inventory.set(record.id, body, answeredAt);
     return {
-      outcome: waiting("Updating", `changed ${describe(step.changes)}`),
+      outcome: requeueNow("Updating", `changed ${describe(step.changes)}`),
       memory: { ...withoutOperation(memory), ...(applied !== undefined && { applied }) },
       learned: { resource: { state: "present", item: body } },
     };

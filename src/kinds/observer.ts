@@ -7,9 +7,9 @@ import type { Clock } from "../base/clock.ts";
 import type { PaperspaceApi } from "../paperspace/transport.ts";
 import {
   type Decision,
-  DUE,
   type Observation,
   type ResourceState,
+  STALE_FRACTION,
   untilLook,
 } from "../reconcile/decision.ts";
 import { idOf } from "../reconcile/identity.ts";
@@ -212,7 +212,7 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
   }
 
   protected untilDue(observation: V, times: { requestedAt: string; deadline: string }): number {
-    return untilLook(observation, times) * DUE;
+    return untilLook(observation, times) * STALE_FRACTION;
   }
 
   /** Whether a 404 by id is the end of a deletion that was sent. */

@@ -15,7 +15,7 @@ import {
   requireAccount,
 } from "./kind.ts";
 import type { CloudAccount, ManagedObject, Operation } from "./managed.ts";
-import { type Outcome, waiting } from "./outcome.ts";
+import { type Outcome, requeueNow } from "./outcome.ts";
 import { INTENT_CREATE } from "./ownership-facts.ts";
 import type { Pass } from "./pass.ts";
 import { REASON } from "./reasons.ts";
@@ -149,11 +149,11 @@ async function failed<T extends KindTypes>(
     pass.object = await writer.saveAnnotations(pass.object, { [ANNOTATION.createPending]: null });
     if (!failure) throw error;
     // The mirror in status must be removed as well, or it would be resolved as an attempt of its own.
-    const unsent = waiting(REASON.Creating, "not sent yet");
+    const unsent = requeueNow(REASON.Creating, "not sent yet");
     return { outcome: failure.outcome.kind === "Requeue" ? unsent : failure.outcome };
   }
   pass.memory = memory;
   const cause = "message" in failure.outcome ? failure.outcome.message : "the answer was lost";
   const message = `${cause}. Whether the create took effect is not known; the account is searched for it before anything else is done`;
-  return { outcome: waiting(REASON.ResolvingCreate, message) };
+  return { outcome: requeueNow(REASON.ResolvingCreate, message) };
 }

@@ -4,7 +4,7 @@
  */
 import type { Change } from "./change.ts";
 import { act, ageOfTime, type Decision, noStep, type Observation, withoutOperation } from "./decision.ts";
-import { absence, adoption, type DeleteStep, deletion } from "./existence.ts";
+import { absence, adoption, type DeleteStep, decideDeletion } from "./existence.ts";
 import type { Step } from "./managed.ts";
 import { decideOwnership, type OwnershipStep, withoutAccount, wrongTeam } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
@@ -121,7 +121,7 @@ function present<V extends Observation, S extends Step>(
 ): Decision<S | DeleteStep, MemoryOf<V>> {
   const { halted, memory, recheckMs } = observation;
   if (observation.deleting)
-    return phases.deleting?.(observation, resource) ?? deletion<MemoryOf<V>>(observation);
+    return phases.deleting?.(observation, resource) ?? decideDeletion<MemoryOf<V>>(observation);
   if (halted) {
     const needs = phases.missingFacts?.(observation);
     return { ...noStep({ kind: "Halted", ...halted, recheckMs }, memory), ...(needs && { needs }) };

@@ -44,7 +44,7 @@ export interface Decision<S, M> {
 }
 
 /** Intent of an operation for a change that another actor started; nothing is sent for it. */
-export const OBSERVE = "Observe";
+export const EXTERNAL_CHANGE = "Observe";
 
 /** The return type is spelt out: a step of the ownership rules must not be inferred as one of the kind's own. */
 export function act<S extends Step, M>(
@@ -66,7 +66,7 @@ export function done<S extends Step = never, M = unknown>(
   return noStep({ kind: "Done", reason, message }, memory);
 }
 
-export function wait<S extends Step = never, M = unknown>(
+export function requeueAfter<S extends Step = never, M = unknown>(
   memory: M,
   reason: string,
   message: string,
@@ -132,7 +132,7 @@ export function ongoingOrStart(
  * Share of an interval after which a fact counts as stale: it must be stale when the pass that waited for the interval
  * runs, though the last read took time, too.
  */
-export const DUE = 0.9;
+export const STALE_FRACTION = 0.9;
 
 /**
  * Milliseconds until the resource itself is read again, at the latest at the deadline. Shared reads usually report a

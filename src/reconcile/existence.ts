@@ -9,13 +9,13 @@ import {
   isLate,
   noStep,
   operationAge,
+  requeueAfter,
   stalled,
   startOperation,
   untilLook,
-  wait,
 } from "./decision.ts";
 import type { ManagedObject, Operation, Step } from "./managed.ts";
-import { type Outcome, type ReadError, waiting } from "./outcome.ts";
+import { type Outcome, type ReadError, requeueNow } from "./outcome.ts";
 import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
 
@@ -34,7 +34,7 @@ export function absence<S extends Step = never, M = unknown>(
 ): Decision<S, M> {
   const { noun, memory, limits, recheckMs, halted } = observation;
   if (!certain)
-    return wait(
+    return requeueAfter(
       memory,
       REASON.AbsenceUnconfirmed,
       `the API does not show the ${noun} just now`,
@@ -81,7 +81,7 @@ export function adoption(
 
 export type DeleteStep = Step & { do: "delete"; deadline?: string };
 
-/** What `deletion` needs of an observation. */
+/** What `decideDeletion` needs of an observation. */
 export interface DeletionInput<M> extends Pick<OwnershipFacts, "noun"> {
   memory: M;
   now: number;
@@ -89,7 +89,7 @@ export interface DeletionInput<M> extends Pick<OwnershipFacts, "noun"> {
 }
 
 /** A delete is sent once, waited for, and retried slowly past its deadline. `underWay` is the message meanwhile. */
-export function deletion<M extends { operation?: Operation }>(
+export function decideDeletion<M extends { operation?: Operation }>(
   observation: DeletionInput<M>,
   underWay: (operation: Operation) => string = underWayOf,
 ): Decision<DeleteStep, M> {
@@ -97,7 +97,7 @@ export function deletion<M extends { operation?: Operation }>(
   const { operation } = memory;
   if (operation?.intent !== "Delete") return act({ do: "delete" }, memory);
   if (!isLate(operation, now))
-    return wait(memory, REASON.Deleting, underWay(operation), untilLook(observation, operation));
+    return requeueAfter(memory, REASON.Deleting, underWay(operation), untilLook(observation, operation));
   const age = operationAge(operation, now);
   if (age >= limits.slowMs) return act({ do: "delete", deadline: operation.deadline }, memory);
   const message = `the ${noun} is still there after ${operation.deadline}; deleting it is tried again`;
@@ -109,12 +109,15 @@ function underWayOf({ requestedAt }: Operation): string {
 }
 
 /** What a pass reports after a delete was accepted; reads show when it is over. */
-export function deleting<M extends { operation?: Operation }>(
+export function deleteAccepted<M extends { operation?: Operation }>(
   { deadline }: DeleteStep,
   memory: M,
   now: number,
   ms: number,
 ): { outcome: Outcome; memory: M } {
   const operation = { ...startOperation(now, "Delete", ms), ...(deadline !== undefined && { deadline }) };
-  return { outcome: waiting(REASON.Deleting, "deleting it was asked for"), memory: { ...memory, operation } };
+  return {
+    outcome: requeueNow(REASON.Deleting, "deleting it was asked for"),
+    memory: { ...memory, operation },
+  };
 }

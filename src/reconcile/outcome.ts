@@ -26,7 +26,7 @@ export type Outcome =
 export type ReportedOutcome = Exclude<Outcome, { kind: "Requeue" | "Unknown" | "Released" }>;
 
 /** Requeued at once: what was just done is reported, and the next pass waits on what is observed then. */
-export function waiting(reason: string, message: string): Extract<Outcome, { kind: "RequeueAfter" }> {
+export function requeueNow(reason: string, message: string): Extract<Outcome, { kind: "RequeueAfter" }> {
   return { kind: "RequeueAfter", reason, message, afterMs: 0 };
 }
 

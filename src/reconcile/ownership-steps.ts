@@ -6,7 +6,7 @@ import { recorded } from "./create.ts";
 import type { CredentialGuard } from "./credential-guard.ts";
 import { withoutOperation } from "./decision.ts";
 import type { KindTypes, StatusOf } from "./kind.ts";
-import { type Outcome, waiting } from "./outcome.ts";
+import { type Outcome, requeueNow } from "./outcome.ts";
 import type { OwnershipStep } from "./ownership.ts";
 import type { Pass } from "./pass.ts";
 import { REASON } from "./reasons.ts";
@@ -87,7 +87,7 @@ async function closeAttempt<T extends KindTypes>(
 ): Promise<Outcome> {
   pass.object = await writer.annotate(pass.object, { [ANNOTATION.createPending]: null });
   if (pass.context.record) return REQUEUE;
-  const outcome = waiting(REASON.Creating, "nothing came of the last create");
+  const outcome = requeueNow(REASON.Creating, "nothing came of the last create");
   const status: StatusOf<T> = reporter.statusOf(pass, withoutOperation(pass.memory), outcome);
   const name = pass.observation.attempt?.name;
   const abandoned = name ? [...(status.abandoned ?? []), name].slice(-ABANDONED) : status.abandoned;

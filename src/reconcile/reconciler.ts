@@ -19,7 +19,7 @@ import { decide } from "./decide.ts";
 import { type Gate, newGate } from "./gate.ts";
 import { type DecisionOf, type Kind, type KindTypes, type MemoryOf, requireAccount } from "./kind.ts";
 import { type Step, stepName } from "./managed.ts";
-import { isFailed, isReported, type Outcome, resultOf, waiting } from "./outcome.ts";
+import { isFailed, isReported, type Outcome, requeueNow, resultOf } from "./outcome.ts";
 import { isOwnershipStep } from "./ownership.ts";
 import { leakedResource, ownerOf, ownershipFacts } from "./ownership-facts.ts";
 import { type OwnershipStepOptions, performOwnershipStep } from "./ownership-steps.ts";
@@ -186,7 +186,7 @@ export class Reconciler<T extends KindTypes> {
       sendWindowMs: settings.sendWindowMs,
       gate: (latest) => this.#gate(pass, latest, { allowDeleting: false }),
       mirror: (expected) =>
-        this.#reporter.patchStatus(pass, expected, waiting(REASON.Creating, "the create is being sent")),
+        this.#reporter.patchStatus(pass, expected, requeueNow(REASON.Creating, "the create is being sent")),
     });
     if (record) {
       const note = `created ${record.id} as "${record.name}"`;

@@ -1,6 +1,6 @@
 /**
  * A cluster, a Paperspace account and any number of operators in one process and in virtual time. The operator is the
- * real one, put together by the composition root; only its edges lead into memory.
+ * real one, put together by the composition root; only its dependencies lead into memory.
  */
 import { Registry } from "prom-client";
 import { createSimulation, type Simulation, type SimulationOptions } from "../../dev/simulator/simulation.ts";

@@ -5,7 +5,7 @@
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { Gate } from "../../reconcile/gate.ts";
 import type { AuthorizedContext, CallFailure, PerformContext } from "../../reconcile/kind.ts";
-import { waiting } from "../../reconcile/outcome.ts";
+import { requeueNow } from "../../reconcile/outcome.ts";
 import type { CreateAttempt } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { PaperspaceActuator } from "../actuator.ts";
@@ -66,7 +66,10 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
       await verifyCreated(api, id, observation);
       this.#observer.at(account, projectId).inventory.subscribe(key, id);
       const { operation: _made, ...made } = memory;
-      const outcome = waiting(REASON.Deploying, `the configuration was sent at ${memory.history[0]?.sentAt}`);
+      const outcome = requeueNow(
+        REASON.Deploying,
+        `the configuration was sent at ${memory.history[0]?.sentAt}`,
+      );
       return { id, memory: made, outcome };
     } catch (error) {
       if (!(error instanceof PaperspaceError) || error.effect === "none") reservations.release(key);

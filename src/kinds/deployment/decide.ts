@@ -3,8 +3,8 @@
  * phases that the generic decision walks through; those of a deployment that is there are in converge.ts.
  */
 import { decide, type Phases, type Settled } from "../../reconcile/decide.ts";
-import { noStep, OBSERVE, stalled, withoutOperation } from "../../reconcile/decision.ts";
-import { deletion } from "../../reconcile/existence.ts";
+import { EXTERNAL_CHANGE, noStep, stalled, withoutOperation } from "../../reconcile/decision.ts";
+import { decideDeletion } from "../../reconcile/existence.ts";
 import { converge } from "./converge.ts";
 import { deploymentLeftovers, forgetDeployment, strayStep } from "./leftovers.ts";
 import {
@@ -28,7 +28,7 @@ export const deploymentPhases: Phases<DeploymentObservation, DeploymentStep> = {
   leftovers: deploymentLeftovers,
   forgetResource: forgetDeployment,
   missingFacts,
-  deleting: (observation) => strayStep(observation) ?? deletion<DeploymentMemory>(observation),
+  deleting: (observation) => strayStep(observation) ?? decideDeletion<DeploymentMemory>(observation),
   settle,
   converge,
 };
@@ -80,5 +80,5 @@ function settle(observation: DeploymentObservation): Settled<DeploymentDecision,
   const { memory } = observation;
   const decision = strayStep(observation);
   if (decision) return { decision };
-  return { memory: memory.operation?.intent === OBSERVE ? memory : withoutOperation(memory) };
+  return { memory: memory.operation?.intent === EXTERNAL_CHANGE ? memory : withoutOperation(memory) };
 }

@@ -4,15 +4,15 @@
  */
 import { toTime } from "../../kube/objects.ts";
 import {
-  DUE,
+  EXTERNAL_CHANGE,
   isLate,
   needFacts,
   noStep,
-  OBSERVE,
   ongoingOrStart,
+  requeueAfter,
+  STALE_FRACTION,
   stalled,
   untilLook,
-  wait,
   withoutOperation,
 } from "../../reconcile/decision.ts";
 import type { ReportedOutcome } from "../../reconcile/outcome.ts";
@@ -124,7 +124,7 @@ function needsRuns({ runs, limits }: DeploymentObservation, { state }: Progress,
   if (trusted && isHealthy) return false;
   // Where reads have to queue none is ever young: then it will do that it came after what it is to confirm.
   if (isHealthy && runs?.isNewer) return false;
-  return !runs || runs.ageMs >= limits.lookMs * DUE;
+  return !runs || runs.ageMs >= limits.lookMs * STALE_FRACTION;
 }
 
 /** When the rollout counts as late; in the form of an operation, for the pace of reads. */
@@ -148,7 +148,12 @@ function rollingOut(at: Assessment, current: Progress): Health {
   const reason =
     { pending: REASON.Pending, disabling: REASON.Disabling }[current.state as string] ?? REASON.Progressing;
   const seen = { ...withoutOperation(memory), history: concluded(memory.history, "Progressing", now) };
-  const decision = wait(seen, reason, `sent at ${head.sentAt}: ${words}`, untilLook(observation, times));
+  const decision = requeueAfter(
+    seen,
+    reason,
+    `sent at ${head.sentAt}: ${words}`,
+    untilLook(observation, times),
+  );
   return underWay({ ...decision, needs } as DeploymentDecision);
 }
 
@@ -188,7 +193,7 @@ function failed(at: Assessment, outcome: "Failed" | "TimedOut", reason: string, 
     return giveUp(reason, `${why}. There is no healthy configuration to go back to. ${ADVICE}`);
   const begun = { hash: at.choice.desired.hash, to, message: why.slice(0, 1000), at: toTime(now) };
   const message = `${why}; going back to the last healthy configuration (spec ${to})`;
-  const decision = wait({ ...memory, rolledBack: begun }, REASON.RolledBack, message, 0);
+  const decision = requeueAfter({ ...memory, rolledBack: begun }, REASON.RolledBack, message, 0);
   return { state: "rollBack", decision: { ...decision, needs } as DeploymentDecision };
 }
 
@@ -210,14 +215,14 @@ function degraded(at: Assessment, current: Extract<Progress, { state: "degraded"
   // Never healthy yet: then it is still on its way.
   if (head.outcome !== "Healthy") return rollingOut(at, current);
   const { memory, spec, now, limits } = observation;
-  const operation = ongoingOrStart(observation, OBSERVE, spec.progressDeadlineSeconds * 1000);
+  const operation = ongoingOrStart(observation, EXTERNAL_CHANGE, spec.progressDeadlineSeconds * 1000);
   const seen = { ...memory, operation };
   const message = `it was healthy, and now ${runWords(current.run)}`;
   const isStuck = isLate(operation, now);
   const stuck = `${message}, since ${operation.requestedAt}. ${ADVICE}`;
   const decision = isStuck
     ? stalled(seen, REASON.Degraded, stuck, 10 * limits.lookMs)
-    : wait(seen, REASON.Degraded, message, untilLook(observation, operation));
+    : requeueAfter(seen, REASON.Degraded, message, untilLook(observation, operation));
   return { state: isStuck ? "failed" : "underWay", decision: { ...decision, needs } as DeploymentDecision };
 }
 

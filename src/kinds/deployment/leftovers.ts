@@ -4,7 +4,7 @@
  */
 import { startOperation, withoutOperation } from "../../reconcile/decision.ts";
 import type { Operation } from "../../reconcile/managed.ts";
-import { waiting } from "../../reconcile/outcome.ts";
+import { requeueNow } from "../../reconcile/outcome.ts";
 import {
   act,
   type DeploymentDecision,
@@ -28,7 +28,7 @@ function leftSecret({ backingOff, memory }: DeploymentObservation): DeploymentDe
   const { secrets } = memory;
   const of = secrets.find((name) => !backingOff[`dropSecret/${name}`]) ?? secrets[0];
   if (of === undefined) return undefined;
-  const report = waiting(REASON.Deleting, `removed the project secret ${of}`);
+  const report = requeueNow(REASON.Deleting, `removed the project secret ${of}`);
   return act({ do: "dropSecret", of, report }, memory);
 }
 

@@ -3,8 +3,8 @@
  * (the steps). No behaviour lives here.
  */
 import type { Change } from "../../reconcile/change.ts";
-import type { Decision, Observation, ResourceState } from "../../reconcile/decision.ts";
-import { act as chosen } from "../../reconcile/decision.ts";
+import type { Decision, Observation } from "../../reconcile/decision.ts";
+import { act as decideStep } from "../../reconcile/decision.ts";
 import type { Operation, Step } from "../../reconcile/managed.ts";
 import type { ReadError, ReportedOutcome } from "../../reconcile/outcome.ts";
 import type { Requests } from "../../reconcile/record.ts";
@@ -14,8 +14,6 @@ import type { Deployment, Run, StoredSpec } from "./api.ts";
 import type { Leaves } from "./compare.ts";
 import type { DeploymentConfig } from "./config.ts";
 import type { DeploymentSpec, DeploymentStatus, PaperspaceDeployment, Rollout } from "./types.ts";
-
-export type Sighting = ResourceState<{ deployment: Deployment }>;
 
 /** A configuration that is to run. */
 export interface Target {
@@ -138,4 +136,4 @@ export interface DeploymentTypes {
 
 export type DeploymentDecision = Decision<DeploymentStep, DeploymentMemory>;
 
-export const act = chosen<DeploymentStep, DeploymentMemory>;
+export const act = decideStep<DeploymentStep, DeploymentMemory>;

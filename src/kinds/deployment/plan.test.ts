@@ -14,7 +14,7 @@ import {
   stored,
   targetOf,
 } from "../../../test/decide/deployment/situations.ts";
-import { OBSERVE } from "../../reconcile/decision.ts";
+import { EXTERNAL_CHANGE } from "../../reconcile/decision.ts";
 import { driftOf, planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 
@@ -221,7 +221,7 @@ describe("driftOf", () => {
   it("is nothing while the deployment or the configuration is not known", () => {
     expect(fields({ spec: NEW, resource: { state: "unknown" } })).toEqual([]);
     expect(fields({ ...CHANGED, desired: { state: "unknown" } })).toEqual([]);
-    const memory = { operation: { intent: OBSERVE, requestedAt: ago(0), deadline: ago(0) } };
+    const memory = { operation: { intent: EXTERNAL_CHANGE, requestedAt: ago(0), deadline: ago(0) } };
     expect(fields({ memory })).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@
  * Last phase of a pass before its step: what a configuration needs to be sent or to run, which are the project secrets
  * that it names, and a name that no other deployment has. Pure.
  */
-import { DUE, needFacts, stalled, wait } from "../../reconcile/decision.ts";
+import { needFacts, requeueAfter, STALE_FRACTION, stalled } from "../../reconcile/decision.ts";
 import { adoptOrder } from "../../reconcile/record.ts";
 import type { Deployment } from "./api.ts";
 import {
@@ -71,7 +71,7 @@ function freeName(observation: DeploymentObservation, own: string | undefined): 
   const { siblings, limits, conflict, memory, name, spec } = observation;
   if (conflict && !conflict.owns) {
     const message = `${conflict.key} is making a deployment named "${name}" in project ${spec.projectId} just now`;
-    return { state: "blocked", decision: wait(memory, REASON.AlreadyExists, message, limits.lookMs) };
+    return { state: "blocked", decision: requeueAfter(memory, REASON.AlreadyExists, message, limits.lookMs) };
   }
   const others = siblings?.ids.filter((id) => id !== own) ?? [];
   if (!siblings || (others.length === 0 && siblings.ageMs > limits.freshMs))
@@ -80,7 +80,7 @@ function freeName(observation: DeploymentObservation, own: string | undefined): 
   const message = taken(observation, others);
   const decision: DeploymentDecision = stalled(memory, REASON.AlreadyExists, message, limits.slowMs);
   // No other object may have the project listed.
-  const isDue = siblings.ageMs >= limits.slowMs * DUE;
+  const isDue = siblings.ageMs >= limits.slowMs * STALE_FRACTION;
   return { state: "blocked", decision: isDue ? { ...decision, needs: [FACT.siblings] } : decision };
 }
 

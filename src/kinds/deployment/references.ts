@@ -6,7 +6,7 @@
 import { createHash, scryptSync } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import type { ConfigMap, Resource, Secret } from "../../kube/resource.ts";
-import { DUE } from "../../reconcile/decision.ts";
+import { STALE_FRACTION } from "../../reconcile/decision.ts";
 import type { ReadError } from "../../reconcile/outcome.ts";
 import { type KubeRef, KubeRefs, type RefContent } from "../kube-refs.ts";
 import { hashOf, leavesOf } from "./compare.ts";
@@ -50,7 +50,7 @@ export class References {
       ...others,
       forbiddenIs: "error",
       gcTimeMs: UNUSED_TURNS * resyncMs,
-      staleTimeMs: ({ state }) => (state === "notFound" ? recheckMs : resyncMs) * DUE,
+      staleTimeMs: ({ state }) => (state === "notFound" ? recheckMs : resyncMs) * STALE_FRACTION,
     });
   }
 

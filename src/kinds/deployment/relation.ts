@@ -4,7 +4,7 @@
  */
 import { toTime } from "../../kube/objects.ts";
 import type { Change } from "../../reconcile/change.ts";
-import { ageOfTime, needFacts, wait } from "../../reconcile/decision.ts";
+import { ageOfTime, needFacts, requeueAfter } from "../../reconcile/decision.ts";
 import type { Deployment, StoredSpec } from "./api.ts";
 import { additions, differences, type Leaves, leavesOf } from "./compare.ts";
 import {
@@ -57,7 +57,7 @@ export function relationTo(
 function unseen({ memory, limits }: DeploymentObservation): RelationResult {
   const [head] = memory.history;
   const message = `the configuration was sent at ${head?.sentAt}; Paperspace still shows the one before it`;
-  return { kind: "unknown", decision: wait(memory, REASON.Deploying, message, limits.lookMs) };
+  return { kind: "unknown", decision: requeueAfter(memory, REASON.Deploying, message, limits.lookMs) };
 }
 
 /** Where more stands in our newest upsert's spec than was sent, their origin decides: the API or another actor. */
@@ -83,7 +83,7 @@ function unlooked(state: "unlooked" | "stale", observation: DeploymentObservatio
   const decision =
     state === "unlooked"
       ? needFacts<DeploymentStep, DeploymentMemory>(observation, memory, [FACT.specs])
-      : wait<DeploymentStep, DeploymentMemory>(
+      : requeueAfter<DeploymentStep, DeploymentMemory>(
           memory,
           REASON.Deploying,
           "its former specs are being looked at",

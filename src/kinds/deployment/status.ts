@@ -42,7 +42,7 @@ export function deploymentStatus(
       ...(halted?.reason === SHARED.DryRun && { plan: planOf(observation) }),
     },
     memory: remembering(memory),
-    conditions: [...synced(observation, seen), ...healthyClaim(memory, outcome, seen)],
+    conditions: [...synced(observation, seen), ...healthyCondition(memory, outcome, seen)],
     refreshedWhilePaused: ["Synced", "Healthy"],
   });
 }
@@ -142,7 +142,7 @@ function synced(observation: DeploymentObservation, seen: Deployment | undefined
 }
 
 /** Of what this object sent last, and nothing else: what else runs does not change it. */
-function healthyClaim(
+function healthyCondition(
   { history: [head], rolledBack }: DeploymentMemory,
   { reason, message }: ReportedOutcome,
   seen: Deployment | undefined,

@@ -7,9 +7,9 @@ import { PaperspaceError, type PaperspaceErrorCode } from "../../paperspace/erro
 import { describe } from "../../reconcile/change.ts";
 import { isLate, withoutOperation } from "../../reconcile/decision.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
-import { deleting } from "../../reconcile/existence.ts";
+import { deleteAccepted } from "../../reconcile/existence.ts";
 import type { PerformContext, Performed } from "../../reconcile/kind.ts";
-import { waiting } from "../../reconcile/outcome.ts";
+import { requeueNow } from "../../reconcile/outcome.ts";
 import type { Inventory } from "../inventory.ts";
 import type { Lookup } from "../lookup.ts";
 import type { Deployment, DeploymentApi } from "./api.ts";
@@ -38,27 +38,27 @@ export interface DeploymentStepOptions {
 
 type Step<D extends DeploymentStep["do"]> = Extract<DeploymentStep, { do: D }>;
 type Done = Promise<Performed<DeploymentTypes>>;
-type DeploymentTools = PerformContext<DeploymentMemory>;
+type SendContext = PerformContext<DeploymentMemory>;
 
 export async function perform(
   step: DeploymentStep,
-  tools: PerformContext<DeploymentMemory>,
+  context: SendContext,
   parts: DeploymentStepOptions,
 ): Done {
-  const { memory } = tools;
+  const { memory } = context;
   switch (step.do) {
     case "deploy":
-      return deploy(step, memory, tools, parts);
+      return deploy(step, memory, context, parts);
     case "delete":
-      return remove(step, memory, tools, parts);
+      return remove(step, memory, context, parts);
     case "deleteStray":
-      return deleteStray(step, memory, tools, parts);
+      return deleteStray(step, memory, context, parts);
     case "putSecret":
-      return putSecret(step, memory, tools, parts);
+      return putSecret(step, memory, context, parts);
     case "dropSecret":
-      return dropSecret(step, memory, tools, parts);
+      return dropSecret(step, memory, context, parts);
     case "handle":
-      return handle(step, memory, tools);
+      return handle(step, memory, context);
   }
 }
 
@@ -83,7 +83,7 @@ export function entryOf(
 async function deploy(
   step: Deploy,
   memory: DeploymentMemory,
-  { gate, persistIntent }: DeploymentTools,
+  { gate, persistIntent }: SendContext,
   parts: DeploymentStepOptions,
 ): Done {
   const { id, object, api, inventory, now } = parts;
@@ -93,7 +93,7 @@ async function deploy(
   const [before] = memory.history;
   const entry = entryOf(step, object.metadata.generation ?? 0, now());
   const sent: DeploymentMemory = { ...memory, history: pushed(memory.history, entry) };
-  const outcome = waiting(REASON.Deploying, `the configuration is being sent: ${summary}`);
+  const outcome = requeueNow(REASON.Deploying, `the configuration is being sent: ${summary}`);
   if (!(await isThere(id, api))) {
     inventory.refresh(id);
     const message = "the API does not know the deployment just now, so that nothing is sent to it";
@@ -171,7 +171,7 @@ const STRAYED_MS = 30_000;
 async function deleteStray(
   { of: id, mark }: Step<"deleteStray">,
   memory: DeploymentMemory,
-  { gate }: DeploymentTools,
+  { gate }: SendContext,
   { api, now }: DeploymentStepOptions,
 ): Done {
   const forgotten = withoutOperation(memory);
@@ -181,7 +181,7 @@ async function deleteStray(
     const outcome = { kind: "Retry", reason: REASON.Declined, message } as const;
     if (!given) return { outcome, memory };
     return {
-      outcome: waiting(REASON.AbsenceUnconfirmed, message),
+      outcome: requeueNow(REASON.AbsenceUnconfirmed, message),
       memory: given,
       events: [{ type: "Warning", reason: REASON.Declined, note: message }],
     };
@@ -193,7 +193,7 @@ async function deleteStray(
     origin === "ours"
       ? "another one, which was made in its place, is deleted again"
       : `${id} has its name now`;
-  const outcome = waiting(
+  const outcome = requeueNow(
     REASON.AbsenceUnconfirmed,
     `the API does not know the deployment any more; ${what}`,
   );
@@ -210,20 +210,20 @@ async function deleteStray(
 async function remove(
   step: Step<"delete">,
   memory: DeploymentMemory,
-  { gate }: DeploymentTools,
+  { gate }: SendContext,
   { id, api, inventory, now, deleteMs }: DeploymentStepOptions,
 ): Done {
   if (id === undefined) throw new Error("there is nothing to delete without an id");
   await api.delete(id, { gate });
   inventory.refresh(id);
-  return deleting(step, memory, now(), deleteMs);
+  return deleteAccepted(step, memory, now(), deleteMs);
 }
 
 /** Its name is remembered first: whatever dies, it is removed some day. */
 async function putSecret(
   { of: name }: Step<"putSecret">,
   memory: DeploymentMemory,
-  { gate, persistIntent }: DeploymentTools,
+  { gate, persistIntent }: SendContext,
   { object, api, references, projectSecrets }: DeploymentStepOptions,
 ): Done {
   const { projectId } = object.spec;
@@ -231,7 +231,7 @@ async function putSecret(
   if (value === undefined) return { outcome: { kind: "Requeue" }, memory };
   const secrets = [...memory.secrets.filter((other) => other !== name), name];
   const noted = { ...memory, secrets };
-  const outcome = waiting(REASON.Deploying, `the project secret ${name} is being stored`);
+  const outcome = requeueNow(REASON.Deploying, `the project secret ${name} is being stored`);
   if (!memory.secrets.includes(name)) await persistIntent(noted, outcome);
   try {
     const { answeredAt } = await api.putSecret(projectId, { name, value }, { gate });
@@ -254,7 +254,7 @@ const REFUSALS: ReadonlySet<PaperspaceErrorCode> = new Set(["PS_CONFLICT", "PS_R
 async function dropSecret(
   { of: name, report }: Step<"dropSecret">,
   memory: DeploymentMemory,
-  { gate }: DeploymentTools,
+  { gate }: SendContext,
   { object, api, projectSecrets, now, deleteMs }: DeploymentStepOptions,
 ): Done {
   const { projectId } = object.spec;
@@ -283,7 +283,7 @@ async function dropSecret(
 async function handle(
   { requests, note }: Step<"handle">,
   memory: DeploymentMemory,
-  { ackRequests }: DeploymentTools,
+  { ackRequests }: SendContext,
 ): Done {
   await ackRequests(requests);
   return {

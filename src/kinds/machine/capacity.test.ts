@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { LIMITS, MINUTE, NOW, RECHECK_MS, scene } from "../../../test/decide/machine/situations.ts";
 import { toTime } from "../../kube/objects.ts";
-import { OBSERVE } from "../../reconcile/decision.ts";
+import { EXTERNAL_CHANGE } from "../../reconcile/decision.ts";
 import { capacityShort, preflight, typeOf, whenFree } from "./capacity.ts";
 import {
   AWAIT_CAPACITY,
@@ -112,7 +112,7 @@ describe("capacityShort", () => {
   it("goes on with the waiting that has begun, and does not take another for it", () => {
     const begun = awaiting(MINUTE, MINUTE);
     expect(capacityShort(observation(short, begun), "A4000", begun).memory).toEqual(begun);
-    const observed = awaiting(MINUTE, MINUTE, OBSERVE);
+    const observed = awaiting(MINUTE, MINUTE, EXTERNAL_CHANGE);
     expect(capacityShort(observation(short, observed), "A4000", {}).memory.operation?.requestedAt).toBe(
       toTime(NOW),
     );

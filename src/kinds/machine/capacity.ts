@@ -7,8 +7,8 @@ import {
   needFacts,
   noStep,
   ongoingOrStart,
+  requeueAfter,
   stalled,
-  wait,
   withoutOperation,
 } from "../../reconcile/decision.ts";
 import type { Outcome } from "../../reconcile/outcome.ts";
@@ -102,7 +102,7 @@ export function capacityShort(
   const capacity = observation.related.capacity[type];
   const again = Math.max(limits.lookMs, capacity?.hint === "short" ? capacity.retryMs : 0);
   const message = `no ${type} is free in ${spec.region} just now, says Paperspace. It is asked again until one is`;
-  if (!isLate(operation, now)) return wait(waiting, REASON.WaitingForCapacity, message, again);
+  if (!isLate(operation, now)) return requeueAfter(waiting, REASON.WaitingForCapacity, message, again);
   const late = `${message}; it has been so since ${operation.requestedAt}. Another machineType or region may be free`;
   return stalled(waiting, REASON.CapacityUnavailable, late, again);
 }

@@ -3,8 +3,8 @@
  */
 import { toTime } from "../../kube/objects.ts";
 import { millis } from "../../reconcile/conditions.ts";
-import { isLate, noStep, untilLook, wait } from "../../reconcile/decision.ts";
-import { deletion as generic } from "../../reconcile/existence.ts";
+import { isLate, noStep, requeueAfter, untilLook } from "../../reconcile/decision.ts";
+import { decideDeletion as generic } from "../../reconcile/existence.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import type { Machine } from "./api.ts";
 import { act, type MachineDecision, type MachineObservation, TO_DELETE } from "./observation.ts";
@@ -40,5 +40,10 @@ function stopFirst(observation: MachineObservation, machine: Machine, operation:
       : act({ do: "delete" }, memory);
   const stopping = event.state === "pending" || power === "changing";
   if (!stopping || isLate(operation, now)) return act({ do: "delete" }, memory);
-  return wait(memory, REASON.Deleting, underWay(operation, machine.state), untilLook(observation, operation));
+  return requeueAfter(
+    memory,
+    REASON.Deleting,
+    underWay(operation, machine.state),
+    untilLook(observation, operation),
+  );
 }

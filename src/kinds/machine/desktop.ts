@@ -5,7 +5,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { isNotFound } from "../../kube/errors.ts";
 import type { Resource, Secret } from "../../kube/resource.ts";
-import { DUE } from "../../reconcile/decision.ts";
+import { STALE_FRACTION } from "../../reconcile/decision.ts";
 import { controllerUid, type KubeRef, KubeRefs } from "../kube-refs.ts";
 import type { DesktopFact } from "./observation.ts";
 import type { Desktop } from "./related-api.ts";
@@ -32,7 +32,7 @@ export class DesktopSecrets {
       ...others,
       forbiddenIs: "content",
       gcTimeMs: 2 * SLOW_TURNS * resyncMs,
-      staleTimeMs: ({ state }) => (state === "forbidden" ? DUE : SLOW_TURNS) * resyncMs,
+      staleTimeMs: ({ state }) => (state === "forbidden" ? STALE_FRACTION : SLOW_TURNS) * resyncMs,
     });
   }
 

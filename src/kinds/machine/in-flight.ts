@@ -6,12 +6,12 @@ import { toTime } from "../../kube/objects.ts";
 import { millis } from "../../reconcile/conditions.ts";
 import type { Settled } from "../../reconcile/decide.ts";
 import {
+  EXTERNAL_CHANGE,
   noStep,
-  OBSERVE,
   operationAge,
+  requeueAfter,
   stalled,
   untilLook,
-  wait,
   withoutOperation,
 } from "../../reconcile/decision.ts";
 import type { Operation } from "../../reconcile/managed.ts";
@@ -36,7 +36,8 @@ type MachineSettled = Settled<MachineDecision, MachineMemory>;
 export function settle(observation: MachineObservation, machine: Machine): MachineSettled {
   const { memory, event, now, limits } = observation;
   const { operation } = memory;
-  if (!operation || operation.intent === OBSERVE || operation.intent === AWAIT_CAPACITY) return { memory };
+  if (!operation || operation.intent === EXTERNAL_CHANGE || operation.intent === AWAIT_CAPACITY)
+    return { memory };
   // The object is not being deleted any more.
   if (operation.intent === "Delete") return { memory: withoutOperation(memory) };
   const answered = answeredBy(operation, observation.requests);
@@ -52,7 +53,9 @@ export function settle(observation: MachineObservation, machine: Machine): Machi
       return { memory: unsettled(memory, operation) };
     case "running": {
       const look = untilLook(observation, operation);
-      return { decision: wait(memory, reasonOf(operation), underWay(operation, machine.state), look) };
+      return {
+        decision: requeueAfter(memory, reasonOf(operation), underWay(operation, machine.state), look),
+      };
     }
     case "failed":
       return failed(observation, machine, operation);

@@ -3,8 +3,8 @@
  * behaviour lives here, and what every kind shares is in reconcile/decision.ts.
  */
 import type { Change } from "../../reconcile/change.ts";
-import type { Decision, Observation, ResourceState } from "../../reconcile/decision.ts";
-import { act as chosen } from "../../reconcile/decision.ts";
+import type { Decision, Observation } from "../../reconcile/decision.ts";
+import { act as decideStep } from "../../reconcile/decision.ts";
 import type { Operation, Step } from "../../reconcile/managed.ts";
 import type { ReadError } from "../../reconcile/outcome.ts";
 import type { Requests } from "../../reconcile/record.ts";
@@ -13,8 +13,6 @@ import type { FactNames } from "../facts.ts";
 import type { Machine, MachineEvent, MachineHardware, MachineSettings } from "./api.ts";
 import type { Address, Standing, User } from "./related-api.ts";
 import type { MachineSpec, MachineStatus, PaperspaceMachine, PowerState } from "./types.ts";
-
-export type Sighting = ResourceState<{ machine: Machine }>;
 
 /** What is observed of the event of an operation. */
 export type EventFact =
@@ -120,7 +118,7 @@ export type MachineStep = Step &
     | { do: "delete"; deadline?: string }
     /** `of`: the script, or the user. */
     | { do: "assign" | "unassign"; of: string }
-    | { do: "grant" | "revoke"; of: string; person: User }
+    | { do: "grant" | "revoke"; of: string; user: User }
     | { do: "releaseAddress"; ip: string }
     | { do: "writeDesktop" }
     | { do: "removeDesktop"; name: string }
@@ -144,4 +142,4 @@ export interface MachineTypes {
 export type MachineDecision = Decision<MachineStep, MachineMemory>;
 
 /** Bound to the steps of a machine, so that a misspelt one does not compile. */
-export const act = chosen<MachineStep, MachineMemory>;
+export const act = decideStep<MachineStep, MachineMemory>;

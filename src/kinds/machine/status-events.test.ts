@@ -9,7 +9,7 @@ import {
   status,
   WAITS,
 } from "../../../test/decide/machine/status.ts";
-import { OBSERVE } from "../../reconcile/decision.ts";
+import { EXTERNAL_CHANGE } from "../../reconcile/decision.ts";
 import type { ReportedOutcome } from "../../reconcile/outcome.ts";
 import { AWAIT_CAPACITY, TO_RESIZE } from "./observation.ts";
 import { REASON } from "./reasons.ts";
@@ -79,7 +79,7 @@ describe("machineEventNotes", () => {
   });
 
   it("does not report it after a wait that was given up, or that something else interrupted", () => {
-    for (const intent of ["Delete", "Update", "Restart", "Stop", OBSERVE, AWAIT_CAPACITY])
+    for (const intent of ["Delete", "Update", "Restart", "Stop", EXTERNAL_CHANGE, AWAIT_CAPACITY])
       expect(reasons({ operation: { ...START, intent, target: "Stopped" } })).toEqual([]);
     expect(reasons({})).toEqual([]);
     expect(reasons({ operation: START }, { observedGeneration: 1 })).toEqual([]);

@@ -36,7 +36,7 @@ export function machineStatus(
       ...(observation.halted?.reason === REASON.DryRun && { plan: planOf(observation) }),
     },
     memory,
-    conditions: [...synced(observation, seen), ...runningClaim(seen, outcome)],
+    conditions: [...synced(observation, seen), ...runningCondition(seen, outcome)],
     refreshedWhilePaused: ["Running"],
   });
 }
@@ -146,7 +146,7 @@ function synced(observation: MachineObservation, machine: Machine | undefined): 
   return [{ type: "Synced", status: "Unknown", reason: "NotLookedAt", message }];
 }
 
-function runningClaim(machine: Machine | undefined, outcome: ReportedOutcome): DesiredCondition[] {
+function runningCondition(machine: Machine | undefined, outcome: ReportedOutcome): DesiredCondition[] {
   if (!machine) return [];
   const running = powerOf(machine.state) === "ready";
   const shutDown = !running && outcome.reason === REASON.AutoShutdown;

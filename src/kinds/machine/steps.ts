@@ -8,7 +8,7 @@ import { startOperation } from "../../reconcile/decision.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
 import type { PerformContext, Performed } from "../../reconcile/kind.ts";
 import type { Operation } from "../../reconcile/managed.ts";
-import { waiting } from "../../reconcile/outcome.ts";
+import { requeueNow } from "../../reconcile/outcome.ts";
 import type { Machine, MachineApi, MachineEvent } from "./api.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import type { MachineInventory } from "./inventory.ts";
@@ -46,11 +46,7 @@ type Step<D extends MachineStep["do"]> = Extract<MachineStep, { do: D }>;
 type Done = Promise<Performed<MachineTypes>>;
 type SendContext = PerformContext<MachineMemory>;
 
-export async function perform(
-  step: MachineStep,
-  context: PerformContext<MachineMemory>,
-  parts: MachineStepOptions,
-): Done {
+export async function perform(step: MachineStep, context: SendContext, parts: MachineStepOptions): Done {
   const { memory } = context;
   switch (step.do) {
     case "update":
@@ -107,7 +103,7 @@ async function update(
   const operation = { ...begin(parts, "Update", parts.deadlines.resizeMs), eventId: body.event.id };
   const message = underWay(operation, body.data.state);
   return {
-    outcome: waiting(REASON.Updating, message),
+    outcome: requeueNow(REASON.Updating, message),
     memory: { ...memory, operation },
     learned: { ...learned, history: inventory.events.of(id) },
     events,
@@ -121,7 +117,7 @@ async function resize(
   parts: MachineStepOptions,
 ): Done {
   const operation = begin(parts, "Resize", parts.deadlines.resizeMs);
-  const outcome = waiting(REASON.Resizing, `the change is being sent: ${describe(step.changes)}`);
+  const outcome = requeueNow(REASON.Resizing, `the change is being sent: ${describe(step.changes)}`);
   await persistIntent({ ...memory, operation }, outcome);
   const { body, answeredAt } = await parts.api.update(parts.id, step.hardware, { gate });
   parts.inventory.set(parts.id, body.data, answeredAt);
@@ -129,7 +125,7 @@ async function resize(
   const sent = { ...operation, ...(body.event && { eventId: body.event.id }) };
   const message = underWay(sent, body.data.state);
   const learned = { ...present(body.data), history: parts.inventory.events.of(parts.id) };
-  return { outcome: waiting(REASON.Resizing, message), memory: { ...memory, operation: sent }, learned };
+  return { outcome: requeueNow(REASON.Resizing, message), memory: { ...memory, operation: sent }, learned };
 }
 
 const POWER = {
@@ -151,7 +147,7 @@ async function power(
     ...(step.requests && { requests: step.requests }),
   };
   if (step.deadline !== undefined) operation.deadline = step.deadline;
-  const outcome = waiting(reason, `the ${step.do} is being sent`);
+  const outcome = requeueNow(reason, `the ${step.do} is being sent`);
   await persistIntent({ ...memory, operation }, outcome);
   const answer = await parts.api.power(parts.id, step.do, { gate });
   return accepted(answer, { ...memory, operation }, reason, parts);
@@ -192,13 +188,13 @@ async function assign(
 }
 
 async function access(
-  { do: action, person }: Step<"grant" | "revoke">,
+  { do: action, user }: Step<"grant" | "revoke">,
   memory: MachineMemory,
   { gate }: SendContext,
   { id, relatedApi, relatedFacts }: MachineStepOptions,
 ): Done {
-  const answeredAt = await relatedApi[action](id, person.id, { gate });
-  relatedFacts.noteAccess(id, person, action, answeredAt);
+  const answeredAt = await relatedApi[action](id, user.id, { gate });
+  relatedFacts.noteAccess(id, user, action, answeredAt);
   return { outcome: { kind: "Requeue" }, memory };
 }
 
@@ -229,7 +225,7 @@ async function writeDesktop(
   if (memory.desktopSecret !== name)
     await persistIntent(
       intended,
-      waiting(REASON.Updating, `the Secret ${name} with the desktop access is being written`),
+      requeueNow(REASON.Updating, `the Secret ${name} with the desktop access is being written`),
     );
   await desktops.write(object, desktop);
   return { outcome: { kind: "Requeue" }, memory: intended };
@@ -267,7 +263,7 @@ export function accepted(
   // The same message as in the next pass, so that the status is not written twice.
   const message = underWay(operation, body.data.state);
   const learned = { ...present(body.data), history: inventory.events.of(body.data.id) };
-  return { outcome: waiting(reason, message), memory: { ...memory, operation }, learned };
+  return { outcome: requeueNow(reason, message), memory: { ...memory, operation }, learned };
 }
 
 /** The machine as the answer of a write shows it. */
@@ -277,7 +273,7 @@ function present(machine: Machine): Pick<MachineObservation, "resource"> {
 
 /** The step is done, and its memory is to be written to status. */
 function progressing(reason: string, message: string, memory: MachineMemory): Performed<MachineTypes> {
-  return { outcome: waiting(reason, message), memory };
+  return { outcome: requeueNow(reason, message), memory };
 }
 
 function begin({ now }: Pick<MachineStepOptions, "now">, intent: string, deadlineMs: number): Operation {

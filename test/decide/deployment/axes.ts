@@ -5,7 +5,6 @@ import {
   type DeploymentMemory,
   type DeploymentObservation,
   FACT,
-  type Sighting,
 } from "../../../src/kinds/deployment/observation.ts";
 import type { DeploymentSpec, Rollout } from "../../../src/kinds/deployment/types.ts";
 import type { Identity } from "../../../src/reconcile/identity.ts";
@@ -267,7 +266,7 @@ export const TROUBLED = axis(
   },
 );
 
-const ABSENCES: readonly Sighting[] = [
+const ABSENCES: readonly DeploymentObservation["resource"][] = [
   { state: "unknown" },
   { state: "absent", certain: false },
   { state: "absent", certain: true },

@@ -13,7 +13,6 @@ import type {
   DeploymentMemory,
   DeploymentObservation,
   DesiredTarget,
-  Sighting,
 } from "../../../src/kinds/deployment/observation.ts";
 import { deploymentStatus } from "../../../src/kinds/deployment/status.ts";
 import type { DeploymentSpec, Rollout } from "../../../src/kinds/deployment/types.ts";
@@ -125,7 +124,7 @@ export interface Particulars extends Omit<Partial<DeploymentObservation>, "spec"
   spec?: DeploymentSpec;
   latest?: StoredSpec | null;
   deployment?: Partial<Deployment>;
-  resource?: Sighting;
+  resource?: DeploymentObservation["resource"];
   history?: readonly Rollout[];
   memory?: Partial<DeploymentMemory>;
 }

@@ -5,7 +5,6 @@ import type {
   DesktopFact,
   MachineObservation,
   Refusal,
-  Sighting,
 } from "../../../src/kinds/machine/observation.ts";
 import type { Address, User } from "../../../src/kinds/machine/related-api.ts";
 import type { MachineSpec } from "../../../src/kinds/machine/types.ts";
@@ -103,7 +102,7 @@ export function inFlightAxis(all: readonly InFlight[] = inFlight()): Axis {
   });
 }
 
-const ABSENCES: readonly Sighting[] = [
+const ABSENCES: readonly MachineObservation["resource"][] = [
   { state: "unknown" },
   { state: "absent", certain: false },
   { state: "absent", certain: true },

@@ -21,14 +21,14 @@ import {
   AWAIT_CAPACITY,
   type Capacity,
   type MachineMemory,
+  type MachineObservation,
   type Related,
-  type Sighting,
   TO_DELETE,
   TO_RESIZE,
 } from "../../../src/kinds/machine/observation.ts";
 import type { MachineSpec } from "../../../src/kinds/machine/types.ts";
 import { toTime } from "../../../src/kube/objects.ts";
-import { OBSERVE } from "../../../src/reconcile/decision.ts";
+import { EXTERNAL_CHANGE } from "../../../src/reconcile/decision.ts";
 import type { Requests } from "../../../src/reconcile/record.ts";
 import { LawChecker } from "../engine/law-checker.ts";
 import type { Product } from "../engine/product.ts";
@@ -87,7 +87,7 @@ interface Facts {
   memory?: MachineMemory;
   related?: Partial<Related>;
   requests?: Requests;
-  resource?: Sighting;
+  resource?: MachineObservation["resource"];
 }
 
 const CLAIMED: Facts = {
@@ -95,7 +95,7 @@ const CLAIMED: Facts = {
   memory: { staticIp: IP },
   related: { addresses: [{ ip: IP, machineId: null }] },
 };
-const GONE: Sighting = { state: "absent", certain: true };
+const GONE: MachineObservation["resource"] = { state: "absent", certain: true };
 const REFUSED_DELETE = {
   intent: "Delete",
   requestedAt: toTime(NOW),
@@ -144,7 +144,7 @@ const TEMPTED = axis(
 const WAITING = inFlight([AGES[0], AGES[3]]).filter(
   ({ operation, event }) =>
     !operation ||
-    [AWAIT_CAPACITY, OBSERVE].includes(operation.intent) ||
+    [AWAIT_CAPACITY, EXTERNAL_CHANGE].includes(operation.intent) ||
     (operation.target === TO_RESIZE && event.state === "done"),
 );
 

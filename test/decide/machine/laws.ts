@@ -163,17 +163,17 @@ export const STEP_LAWS: readonly MachineLaw[] = [
     ["grant"],
     "access is given only to whom the spec names, and who has none",
     ({ spec, related }, step) => {
-      const { person, of } = step;
+      const { user, of } = step;
       const has = related.accessors?.some(({ id }) => id === of);
-      return of === person.id && isNamed(spec, person) && has === false;
+      return of === user.id && isNamed(spec, user) && has === false;
     },
   ),
   law(
     ["revoke"],
     "access is taken only from whom the spec does not name",
-    ({ spec, related }, { person, of }) => {
+    ({ spec, related }, { user, of }) => {
       const has = related.accessors?.some(({ id }) => id === of);
-      return spec.accessors !== undefined && of === person.id && !isNamed(spec, person) && has === true;
+      return spec.accessors !== undefined && of === user.id && !isNamed(spec, user) && has === true;
     },
   ),
   law(

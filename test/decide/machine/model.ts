@@ -216,7 +216,7 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
         this.scripts = this.scripts.filter((id) => id !== step.of);
         return;
       case "grant":
-        this.accessors = [...this.accessors, step.person];
+        this.accessors = [...this.accessors, step.user];
         return;
       case "revoke":
         this.accessors = this.accessors.filter(({ id }) => id !== step.of);

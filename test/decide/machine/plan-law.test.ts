@@ -20,7 +20,7 @@ import { missingFacts } from "../../../src/kinds/machine/aspects/list.ts";
 import type { MachineDecision, MachineObservation } from "../../../src/kinds/machine/observation.ts";
 import { FACT, TO_DELETE, TO_RESIZE } from "../../../src/kinds/machine/observation.ts";
 import { type Plan, planOf } from "../../../src/kinds/machine/plan.ts";
-import { OBSERVE } from "../../../src/reconcile/decision.ts";
+import { EXTERNAL_CHANGE } from "../../../src/reconcile/decision.ts";
 import { differenceFrom } from "../engine/law-checker.ts";
 import { play, type Verdict } from "../engine/play.ts";
 import type { Product } from "../engine/product.ts";
@@ -97,7 +97,7 @@ function isLast(
   return (
     kind === "Done" ||
     kind === "Unknown" ||
-    (kind === "Terminal" && (!operation || operation.intent === OBSERVE))
+    (kind === "Terminal" && (!operation || operation.intent === EXTERNAL_CHANGE))
   );
 }
 
@@ -115,7 +115,7 @@ function wordsOf(plan: Plan): string[] {
 function isPowerOpen({ event, memory, resource }: MachineObservation): boolean {
   const state = resource.state === "present" ? resource.machine.state : "off";
   const underWay = event.state === "pending" || (event.state === "done" && event.unseen === true);
-  const ours = memory.operation && memory.operation.intent !== OBSERVE;
+  const ours = memory.operation && memory.operation.intent !== EXTERNAL_CHANGE;
   if (state === "serviceready") return ours !== undefined;
   return (ours && underWay) || !["off", "ready"].includes(state);
 }

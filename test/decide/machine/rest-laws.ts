@@ -6,7 +6,7 @@ import { settingsDrift } from "../../../src/kinds/machine/aspects/settings.ts";
 import { scriptDrift } from "../../../src/kinds/machine/aspects/startup-script.ts";
 import { AWAIT_CAPACITY, FACT, type MachineObservation } from "../../../src/kinds/machine/observation.ts";
 import { REASON } from "../../../src/kinds/machine/reasons.ts";
-import { OBSERVE } from "../../../src/reconcile/decision.ts";
+import { EXTERNAL_CHANGE } from "../../../src/reconcile/decision.ts";
 import {
   asksOf,
   isOpen,
@@ -38,7 +38,7 @@ export const REST_LAWS: readonly MachineLaw[] = [
       choices: ["none"],
       when: (observation) => {
         const { operation } = observation.memory;
-        const idle = !operation || [OBSERVE, AWAIT_CAPACITY].includes(operation.intent);
+        const idle = !operation || [EXTERNAL_CHANGE, AWAIT_CAPACITY].includes(operation.intent);
         return idle && isOursAndLiving(observation) && isSettled(observation);
       },
     },

@@ -16,7 +16,7 @@ import {
 } from "../../../src/kinds/machine/observation.ts";
 import type { MachineSpec } from "../../../src/kinds/machine/types.ts";
 import { toTime } from "../../../src/kube/objects.ts";
-import { OBSERVE } from "../../../src/reconcile/decision.ts";
+import { EXTERNAL_CHANGE } from "../../../src/reconcile/decision.ts";
 import type { Operation } from "../../../src/reconcile/managed.ts";
 import type { Requests } from "../../../src/reconcile/record.ts";
 import { type Axis as ProductAxis, productsOf } from "../engine/product.ts";
@@ -135,7 +135,7 @@ const INTENTS: readonly { intent: string; target?: string; answers?: true; silen
   { intent: "Restart", target: "Running", answers: true },
   { intent: "Resize" },
   { intent: "Update" },
-  { intent: OBSERVE, silent: true },
+  { intent: EXTERNAL_CHANGE, silent: true },
   { intent: AWAIT_CAPACITY, silent: true },
 ];
 

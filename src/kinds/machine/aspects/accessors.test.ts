@@ -72,7 +72,7 @@ describe("accessors", () => {
 
   it("grants access before it revokes any: a user who takes over should not have to wait", () => {
     const seen = convergence(both, { accessors: [EVE], users: [ADA, BOB] });
-    expect(accessors.next(seen)?.step).toMatchObject({ do: "grant", of: ADA.id, person: ADA });
+    expect(accessors.next(seen)?.step).toMatchObject({ do: "grant", of: ADA.id, user: ADA });
     const next = convergence(both, { accessors: [EVE, ADA, BOB], users: [ADA, BOB] });
     expect(accessors.next(next)?.step).toMatchObject({ do: "revoke", of: EVE.id });
   });

@@ -35,7 +35,7 @@ export const accessors: Aspect = {
     if (step.do === "grant")
       return {
         entries: [plannedChange("Grant", { field: FIELD, from: undefined, to: step.of })],
-        related: { accessors: [...accessors, step.person] },
+        related: { accessors: [...accessors, step.user] },
       };
     if (step.do === "revoke")
       return {
@@ -55,11 +55,11 @@ function giveAccess(convergence: Convergence): MachineDecision | undefined {
     return undefined;
   }
   for (const user of drift.missing) {
-    const decision = unlessBackingOff(convergence, { do: "grant", of: user.id, person: user });
+    const decision = unlessBackingOff(convergence, { do: "grant", of: user.id, user: user });
     if (decision) return decision;
   }
   for (const user of surelyExtra(drift)) {
-    const decision = unlessBackingOff(convergence, { do: "revoke", of: user.id, person: user });
+    const decision = unlessBackingOff(convergence, { do: "revoke", of: user.id, user: user });
     if (decision) return decision;
   }
   if (drift.unknown.length === 0) return undefined;

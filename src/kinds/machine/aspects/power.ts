@@ -3,12 +3,12 @@
  * Pure.
  */
 import {
+  EXTERNAL_CHANGE,
   isLate,
-  OBSERVE,
   ongoingOrStart,
+  requeueAfter,
   stalled,
   untilLook,
-  wait,
   withoutOperation,
 } from "../../../reconcile/decision.ts";
 import type { Requests } from "../../../reconcile/record.ts";
@@ -113,9 +113,10 @@ function watch(
   message: string,
 ): MachineDecision {
   const { limits, now } = observation;
-  const operation = ongoingOrStart(observation, OBSERVE, limits.observeMs);
+  const operation = ongoingOrStart(observation, EXTERNAL_CHANGE, limits.observeMs);
   const watching = { ...memory, operation };
-  if (!isLate(operation, now)) return wait(watching, reason, message, untilLook(observation, operation));
+  if (!isLate(operation, now))
+    return requeueAfter(watching, reason, message, untilLook(observation, operation));
   const late = `${message}, since ${operation.requestedAt}: longer than it should. It goes on by itself once the machine does; otherwise look at it in the Paperspace console`;
   return stalled(watching, REASON.TransitionTimedOut, late, 10 * limits.lookMs);
 }
