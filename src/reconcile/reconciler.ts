@@ -1,13 +1,12 @@
 /**
- * One pass: observe, decide, do one thing, report. Generic over the kind; what is particular to a kind comes through
- * the contract in kind.ts, and does not belong in this file.
+ * One pass: observe, decide, start the reads that are missing, protect the Secret, do one thing, report. Generic over the
+ * kind; what is particular to a kind comes through the contract in kind.ts, and does not belong in this file.
  */
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import { isConflict, isNotFound } from "../kube/errors.ts";
 import type { EventRecorder } from "../kube/events.ts";
-import { keyOf } from "../kube/objects.ts";
 import type { Store } from "../runtime/store.ts";
 import type { Result } from "../runtime/workers.ts";
 import { type Change, isFirstNaming } from "./change.ts";
@@ -18,10 +17,11 @@ import type { Credentials } from "./credentials.ts";
 import { decide } from "./decide.ts";
 import { type Gate, newGate } from "./gate.ts";
 import { type DecisionOf, type Kind, type KindTypes, type MemoryOf, requireAccount } from "./kind.ts";
+import { reportLeak } from "./leak-report.ts";
 import { type Step, stepName } from "./managed.ts";
 import { isFailed, isReported, type Outcome, requeueNow, resultOf } from "./outcome.ts";
 import { isOwnershipStep } from "./ownership.ts";
-import { leakedResource, ownerOf, ownershipFacts } from "./ownership-facts.ts";
+import { ownerOf, ownershipFacts } from "./ownership-facts.ts";
 import { type OwnershipStepOptions, performOwnershipStep } from "./ownership-steps.ts";
 import type { Pass } from "./pass.ts";
 import { REASON } from "./reasons.ts";
@@ -84,6 +84,7 @@ export class Reconciler<T extends KindTypes> {
     try {
       const pass = await this.#observe(key, object);
       const decision = this.#decide(pass);
+      this.#options.kind.observer.track(pass.context, pass.observation, decision);
       await this.#protectSecret(pass, decision);
       const outcome = await this.#act(pass, decision);
       if (isReported(outcome)) await this.#reporter.patchStatus(pass, pass.memory, outcome);
@@ -127,10 +128,9 @@ export class Reconciler<T extends KindTypes> {
   }
 
   #decide(pass: Pass<T>): DecisionOf<T> {
-    const { observer, policy } = this.#options.kind;
-    const decision = decide(pass.observation, policy.phases) as DecisionOf<T>;
-    this.#options.logger.debug({ key: pass.key, step: decision.step.do }, "decided");
-    observer.track(pass.context, pass.observation, decision);
+    const { kind, logger } = this.#options;
+    const decision = decide(pass.observation, kind.policy.phases) as DecisionOf<T>;
+    logger.debug({ key: pass.key, step: decision.step.do }, "decided");
     pass.memory = decision.memory;
     return decision;
   }
@@ -247,14 +247,7 @@ export class Reconciler<T extends KindTypes> {
 
   /** The object is gone from the cluster; `last` is its last known state. */
   gone(last: T["object"]): void {
-    const { kind, logger, mayWrite, leaked } = this.#options;
-    const left = mayWrite() ? leakedResource(last, kind.definition) : undefined;
-    if (left === undefined) return;
-    const note = `its finalizer was taken off, so that nobody saw to ${left}: it goes on costing. Delete it in the Paperspace console, or adopt it (spec.adoptId)`;
-    logger.error({ key: keyOf(last), left }, "an object was deleted without its finalizer");
-    leaked();
-    const id = `${REASON.LeftBehind}/${last.metadata.uid}`;
-    this.#reporter.note(last, { type: "Warning", reason: REASON.LeftBehind, note, id });
+    if (this.#options.mayWrite()) reportLeak(last, { ...this.#options, reporter: this.#reporter });
   }
 
   /** Called at the start of a term of leadership: what failed under another leader may be retried. */
