@@ -4,7 +4,7 @@
  */
 import { decide, type Phases } from "./decide.ts";
 import type { Decision, Observation } from "./decision.ts";
-import { type DeleteStep, deletion } from "./existence.ts";
+import { type DeleteStep, decideDeletion } from "./existence.ts";
 import type { Step } from "./managed.ts";
 import type { Outcome } from "./outcome.ts";
 import { isOwnershipStep, type OwnershipStep } from "./ownership.ts";
@@ -53,7 +53,7 @@ function isUnseenEnd({ kind }: Outcome, { deleting, resource }: Observation): bo
 }
 
 function unseenEnd<V extends Observation, S extends Step>(observation: V): PlannedStep<V, S> | undefined {
-  const { step } = deletion(observation);
+  const { step } = decideDeletion(observation);
   return isOwnershipStep(step) ? undefined : { step, observation };
 }
 
