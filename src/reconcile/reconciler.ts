@@ -9,7 +9,7 @@ import { isConflict, isNotFound } from "../kube/errors.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import type { Store } from "../runtime/store.ts";
 import type { Result } from "../runtime/workers.ts";
-import { type Change, isFirstNaming } from "./change.ts";
+import type { Change } from "./change.ts";
 import { Contention, contended } from "./contention.ts";
 import { create, recorded } from "./create.ts";
 import type { CredentialGuard } from "./credential-guard.ts";
@@ -198,7 +198,7 @@ export class Reconciler<T extends KindTypes> {
   async #perform(pass: Pass<T>, step: T["step"]): Promise<Outcome> {
     const { kind, settings, writer } = this.#options;
     const { generation = 0 } = pass.object.metadata;
-    const fields = fieldsPutBack(kind, step, pass);
+    const fields = fieldsPutBack(kind, step);
     const contested = this.#contention.contested(pass.key, fields, generation);
     if (contested.length > 0) return contended(contested, settings.slowMs);
     let intended: MemoryOf<T> = pass.memory;
@@ -281,14 +281,14 @@ export class Reconciler<T extends KindTypes> {
   }
 }
 
-/** Those that count towards contention. */
+/**
+ * Those that count towards contention. The first naming is one of them: a name that reads old after each write of it would
+ * be written without end.
+ */
 function fieldsPutBack<T extends KindTypes>(
   { policy }: Pick<Kind<T>, "policy">,
   step: T["step"],
-  { object, context }: Pass<T>,
 ): readonly string[] {
   const { changes = [] } = step as Step & { changes?: readonly Change[] };
-  const fields = policy.fields?.(step) ?? changes.map(({ field }) => field);
-  const isNaming = changes.some((change) => isFirstNaming(change, context.record?.name, object.status?.name));
-  return isNaming ? fields.filter((field) => field !== "name") : fields;
+  return policy.fields?.(step) ?? changes.map(({ field }) => field);
 }

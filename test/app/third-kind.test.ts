@@ -59,8 +59,8 @@ describe("a life", () => {
   it("corrects what another actor has changed, and not for ever", async () => {
     const { world, id } = await ready();
     const { console } = world.sim;
-    // Giving it its name at the beginning put nothing back, so it was none of the five times.
-    for (let times = 0; times < 5; times++) {
+    // Giving it its name at the beginning was the first of five times.
+    for (let times = 0; times < 4; times++) {
       console.project(id).name = "other";
       annotate(world, { [ANNOTATION.reconcileRequestedAt]: String(times) });
       await world.until("it is put back", () => console.project(id).name === "research");
@@ -68,7 +68,7 @@ describe("a life", () => {
     console.project(id).name = "other";
     annotate(world, { [ANNOTATION.reconcileRequestedAt]: "again" });
     await projects(world).reports("lab", "Contended");
-    expect(writes(world)).toHaveLength(5);
+    expect(writes(world)).toHaveLength(4);
   });
 
   it("touches nothing while it is paused or under dry-run, deletion included", async () => {
