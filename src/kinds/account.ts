@@ -14,8 +14,8 @@ export interface PaperspaceAccount extends CloudAccount {
 /** Checks keys against Paperspace for the generic credentials. */
 export function credentialChecker(accounts: Pick<Accounts, "get">): CredentialChecker<PaperspaceAccount> {
   return {
-    async open(key) {
-      const { team, api, maxMachines } = await accounts.get(key);
+    async open(key, group) {
+      const { team, api, maxMachines } = await accounts.get(key, group);
       return { team, api, maxMachines, fingerprint: keyFingerprint(key) };
     },
     explain(error) {

@@ -143,6 +143,62 @@ describe("an error that is not about the key", () => {
   });
 });
 
+describe("many keys that nobody accepts", () => {
+  const rubbish = (count: number, group: string) =>
+    Array.from({ length: count }, (_, i) => failure(accounts.get(`rubbish-${group}-${i}`, group)));
+  const answers = (count: number) => Array.from({ length: count }, () => loggedOut);
+
+  it("have one budget together: inventing keys does not raise the rate", async () => {
+    server.script = answers(40);
+    const all = rubbish(40, "mallory");
+    await until(() => server.received.length === 4);
+    await clock.advance(10_000);
+    await clock.settle();
+    expect(server.received.length).toBeLessThanOrEqual(5 + 10);
+    while (server.received.length < 40) await clock.advance(1_000);
+    await Promise.all(all);
+  });
+
+  it("delay a key of another namespace by one turn", async () => {
+    server.script = [...answers(5), session("te1"), ...answers(40)];
+    const all = rubbish(40, "mallory");
+    await until(() => server.received.length === 4);
+    const good = accounts.get(KEY, "alice");
+    for (let n = 5; n <= 6; n++) {
+      await clock.advance(1_250);
+      await server.arrived(n);
+    }
+    expect(server.received.slice(4).map(keyOf)).toContain(KEY);
+    accounts.close();
+    await Promise.allSettled([...all, good]);
+  });
+
+  it("give way to new keys once they were refused", async () => {
+    server.script = [...answers(12), session("te1"), ...answers(4)];
+    const first = rubbish(8, "mallory");
+    while (server.received.length < 8) await clock.advance(1_000);
+    await Promise.all(first);
+    await clock.advance(RECHECK_MS);
+    const again = rubbish(8, "mallory");
+    await until(() => server.received.length === 12);
+    // The same namespace: it is not its turn that counts here.
+    const good = accounts.get(KEY, "mallory");
+    await clock.advance(1_250);
+    expect((await good).team).toBe("te1");
+    accounts.close();
+    await Promise.all(again);
+  });
+
+  it("are not paused by a 429 to one of them: only that key waits", async () => {
+    server.script = [json(429, { code: "TOO_MANY_REQUESTS", message: "slow down" }), session("te1")];
+    const limited = failure(accounts.get("limited", "mallory"));
+    await server.arrived(1);
+    expect((await accounts.get(KEY, "alice")).team).toBe("te1");
+    accounts.close();
+    await limited;
+  });
+});
+
 describe("a key that stops working", () => {
   const refusedCall = async (account: Account) => failure(account.api.request(get()));
 

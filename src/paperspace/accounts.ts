@@ -9,7 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import { PaperspaceError } from "./errors.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { Throttle, type ThrottleOptions } from "./throttle.ts";
-import { type PaperspaceApi, Transport } from "./transport.ts";
+import { type CallOptions, type PaperspaceApi, Transport, type TransportOptions } from "./transport.ts";
 import type { Sockets } from "./wire.ts";
 
 export interface Account {
@@ -55,8 +55,8 @@ const sessionSchema = Type.Union([
   }),
 ]);
 
-/** All objects of an account wait for its probe, so it goes before other calls. */
-const PROBE_PRIORITY = 100;
+/** A key that was refused before gives way to new ones. */
+const PRIORITY = { new: 1, refused: 0 } as const;
 
 /** Eight characters that distinguish keys in logs and statuses and reveal nothing of the key. */
 export function keyFingerprint(key: string): string {
@@ -68,20 +68,24 @@ export class Accounts {
   /** By SHA-256 of the key, so that the keys themselves are kept in as few places as possible. */
   readonly #probed = new Map<string, ProbedKey>();
   readonly #teams = new Map<string, Throttle>();
-  /** Throttles of keys without a known team: they outlive a failed probe, so that a 429 slows the next one. */
+  /** One budget for all keys that no team has accepted yet: anyone can invent some. */
+  readonly #probes: Throttle;
+  /** Pauses of keys without a known team: they outlive a failed probe, so that a 429 delays the next one of that key. */
   readonly #unprobedThrottles = new Map<string, Throttle>();
   readonly #closing = new AbortController();
 
   constructor(options: AccountsOptions) {
     this.#options = options;
+    this.#probes = new Throttle(options.clock, options.throttle);
   }
 
   /**
-   * The account of a key, by one GET /auth/session per key however many callers there are. Rejects with PS_UNAUTHORIZED when the key
-   * is not accepted, which is remembered for `recheckMs` (`retryAfterMs` is the rest of it), or with the error
-   * of the request, which is not remembered.
+   * The account of a key, by one GET /auth/session per key however many callers there are. Probes of new keys have the
+   * budget of one team together, in which groups take turns; `group` is where the key comes from, such as a namespace.
+   * Rejects with PS_UNAUTHORIZED when the key is not accepted, which is remembered for `recheckMs` (`retryAfterMs` is the
+   * rest of it), or with the error of the request, which is not remembered.
    */
-  async get(key: string): Promise<Account> {
+  async get(key: string, group = ""): Promise<Account> {
     const trimmed = key.trim();
     // No request can carry such a key, for example of a Secret with a whole file in it.
     if (!/^[\x21-\x7e]{1,1024}$/.test(trimmed)) {
@@ -92,7 +96,7 @@ export class Accounts {
       );
     }
     const id = digest(trimmed);
-    const entry = this.#current(id) ?? this.#startProbe(id, trimmed);
+    const entry = this.#current(id) ?? this.#startProbe(id, trimmed, group);
     if (typeof entry.state === "object") {
       throw this.#refusal(NOT_ACCEPTED, entry.state.refusedUntil - this.#options.clock.monotonic());
     }
@@ -110,6 +114,7 @@ export class Accounts {
   /** Sends no further requests; waiting ones are rejected with PS_NOT_SENT. The caller closes the sockets. */
   close(): void {
     this.#closing.abort();
+    this.#probes.close();
     for (const throttle of this.#teams.values()) throttle.close();
   }
 
@@ -125,11 +130,13 @@ export class Accounts {
     return expired ? undefined : entry;
   }
 
-  #startProbe(id: string, key: string): ProbedKey {
-    this.#pruneRefusals();
+  #startProbe(id: string, key: string, group: string): ProbedKey {
     const { clock, recheckMs } = this.#options;
-    const entry: ProbedKey = { probe: this.#probe(id, key), beganAt: clock.monotonic(), state: "probing" };
+    const priority = this.#probed.has(id) ? PRIORITY.refused : PRIORITY.new;
+    const probe = this.#probe(id, key, { group, priority });
+    const entry: ProbedKey = { probe, beganAt: clock.monotonic(), state: "probing" };
     this.#probed.set(id, entry);
+    this.#pruneRefusals();
     entry.probe.then(
       () => {
         entry.state = "accepted";
@@ -143,17 +150,18 @@ export class Accounts {
     return entry;
   }
 
-  async #probe(id: string, key: string): Promise<Account> {
-    const throttle =
-      this.#unprobedThrottles.get(id) ?? new Throttle(this.#options.clock, this.#options.throttle);
-    this.#unprobedThrottles.set(id, throttle);
-    const session = await this.#transport(key, throttle)
+  async #probe(
+    id: string,
+    key: string,
+    turn: Required<Pick<CallOptions, "group" | "priority">>,
+  ): Promise<Account> {
+    const session = await this.#transport(key, this.#probeThrottle(id))
       .request({
         method: "GET",
         path: "/auth/session",
         answer: sessionSchema,
         retry: "safe",
-        priority: PROBE_PRIORITY,
+        ...turn,
         signal: this.#closing.signal,
       })
       .catch((error: unknown) => {
@@ -167,7 +175,23 @@ export class Accounts {
     return Object.freeze({ team, maxMachines: maxMachines ?? Number.POSITIVE_INFINITY, api });
   }
 
-  #transport(apiKey: string, throttle: Throttle, onUnauthorized?: (beganAt: number) => void): Transport {
+  /** The pause after a 429 is the key's own, the budget is that of all: one key never delays the probes of another. */
+  #probeThrottle(id: string): TransportOptions["throttle"] {
+    const { clock, throttle } = this.#options;
+    const own = this.#unprobedThrottles.get(id) ?? new Throttle(clock, throttle);
+    this.#unprobedThrottles.set(id, own);
+    return {
+      run: (task, admission) => own.run(() => this.#probes.run(task, admission), admission),
+      rateLimited: (beganAt, retryAfterMs) => own.rateLimited(beganAt, retryAfterMs),
+      succeeded: (beganAt) => own.succeeded(beganAt),
+    };
+  }
+
+  #transport(
+    apiKey: string,
+    throttle: TransportOptions["throttle"],
+    onUnauthorized?: (beganAt: number) => void,
+  ): Transport {
     return new Transport({ ...this.#options, apiKey, throttle, onUnauthorized });
   }
 
@@ -179,10 +203,12 @@ export class Accounts {
     return found;
   }
 
-  /** Without this, keys of deleted Secrets would stay for ever. */
+  /** Without this, keys of deleted Secrets would stay for ever. One that is in use is probed again within the recheck. */
   #pruneRefusals(): void {
-    for (const id of this.#probed.keys()) {
-      if (this.#current(id)) continue;
+    const { clock, recheckMs } = this.#options;
+    const before = clock.monotonic() - recheckMs;
+    for (const [id, { state }] of this.#probed) {
+      if (typeof state !== "object" || state.refusedUntil > before) continue;
       this.#probed.delete(id);
       this.#unprobedThrottles.delete(id);
     }

@@ -33,6 +33,35 @@ describe("order", () => {
     expect(names().slice(4)).toEqual(["urgent", "a", "b", "low"]);
   });
 
+  it.each([{}, { reserve: true }, { class: "poll" }] as const)(
+    "gives groups turns in the lane of %j: one with a thousand calls delays the first of another by one turn",
+    async (lane) => {
+      const { clock, call, names } = setUp();
+      for (let i = 0; i < 1_000; i++) void call("many", { ...lane, group: "many" });
+      await clock.advance(30_000);
+      const before = names().length;
+      for (const name of ["a", "b"]) void call(name, { ...lane, group: name });
+      await clock.advance(20_000);
+      const next = names().slice(before, before + 3);
+      expect(next.toSorted()).toEqual(["a", "b", "many"]);
+    },
+  );
+
+  it("does not charge a group for calls that were cancelled", async () => {
+    const { clock, call, names } = setUp();
+    await useUp(call);
+    const gone = new AbortController();
+    const cancelled = Array.from({ length: 100 }, () =>
+      call("gone", { group: "a", signal: gone.signal }).catch(() => {}),
+    );
+    for (let i = 0; i < 10; i++) void call("b", { group: "b" });
+    gone.abort();
+    await Promise.all(cancelled);
+    void call("a", { group: "a" });
+    await clock.advance(5_000);
+    expect(names().slice(4, 7)).toContain("a");
+  });
+
   it("lets a delete through at once while a thousand other calls wait", async () => {
     const { clock, call, names } = setUp();
     for (let i = 0; i < 1_000; i++) void call(`normal ${i}`, { priority: 50 });

@@ -7,6 +7,7 @@ import PQueue from "p-queue";
 import type { Cancel, Clock } from "../base/clock.ts";
 import { Budget, type BudgetOptions, type Lane } from "./budget.ts";
 import { PaperspaceError } from "./errors.ts";
+import { type LaneOptions, LaneQueue } from "./lane-queue.ts";
 
 export interface ThrottleOptions extends BudgetOptions {
   /** Requests in flight at once, except deletes and polls, which have a concurrency of two each. */
@@ -22,6 +23,8 @@ export interface ThrottleHooks {
 
 export interface Admission {
   readonly priority?: number | undefined;
+  /** Groups take turns within a priority. Default: one group of all that have none. */
+  readonly group?: string | undefined;
   readonly reserve?: boolean | undefined;
   readonly class?: "poll" | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -31,12 +34,16 @@ export interface Admission {
 const LANES: readonly Lane[] = ["reserve", "poll", "normal"];
 const RESERVED_CONCURRENCY = 2;
 
+function laneOf(concurrency: number): PQueue<LaneQueue, LaneOptions> {
+  return new PQueue({ concurrency, queueClass: LaneQueue });
+}
+
 export class Throttle {
   readonly #clock: Clock;
   readonly #budget: Budget;
   readonly #hooks: ThrottleHooks;
   /** A lane is paused exactly while the budget has nothing for it; otherwise p-queue starts its tasks. */
-  readonly #queues: Readonly<Record<Lane, PQueue>>;
+  readonly #queues: Readonly<Record<Lane, PQueue<LaneQueue, LaneOptions>>>;
   #cancelTimer: Cancel = () => {};
   #closed = false;
 
@@ -45,9 +52,9 @@ export class Throttle {
     this.#budget = new Budget(options, clock.monotonic());
     this.#hooks = hooks;
     this.#queues = {
-      reserve: new PQueue({ concurrency: RESERVED_CONCURRENCY }),
-      poll: new PQueue({ concurrency: RESERVED_CONCURRENCY }),
-      normal: new PQueue({ concurrency: Math.max(1, options.concurrency) }),
+      reserve: laneOf(RESERVED_CONCURRENCY),
+      poll: laneOf(RESERVED_CONCURRENCY),
+      normal: laneOf(Math.max(1, options.concurrency)),
     };
     hooks.rateChanged?.(this.#budget.rate);
   }
@@ -62,7 +69,7 @@ export class Throttle {
    * PS_NOT_SENT when the signal aborts or the throttle closes before that; a task that has started is never aborted here.
    */
   async run<T>(task: () => Promise<T>, admission: Admission = {}): Promise<T> {
-    const { priority = 0, signal } = admission;
+    const { priority = 0, group = "", signal } = admission;
     const lane: Lane = admission.reserve ? "reserve" : (admission.class ?? "normal");
     if (this.#closed || signal?.aborted) throw this.#notSent();
     const queuedAt = this.#clock.monotonic();
@@ -78,7 +85,7 @@ export class Throttle {
       return task();
     };
     try {
-      const result = this.#queues[lane].add(start, { priority, signal: waiting.signal });
+      const result = this.#queues[lane].add(start, { priority, group, signal: waiting.signal });
       this.#pace();
       return await result;
     } catch (error) {

@@ -29,6 +29,8 @@ export { apiPath } from "./route.ts";
 export interface CallOptions {
   /** Higher goes first where calls wait for the throttle. Default 0. */
   readonly priority?: number | undefined;
+  /** On whose behalf it is made, such as a namespace: in a lane of the throttle groups take turns. */
+  readonly group?: string | undefined;
   /** May use the reserve of the budget: deletes: they end costs, and other calls must not delay them. */
   readonly reserve?: boolean | undefined;
   /** `poll`: reads of events, at most a fifth of the budget. */
@@ -96,7 +98,7 @@ export interface PaperspaceApi {
 export interface TransportOptions {
   readonly clock: Clock;
   readonly sockets: Sockets;
-  readonly throttle: Throttle;
+  readonly throttle: Pick<Throttle, "run" | "rateLimited" | "succeeded">;
   /** Version included, such as https://api.paperspace.com/v1. */
   readonly baseUrl: string;
   readonly apiKey: string;

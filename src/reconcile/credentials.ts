@@ -14,8 +14,11 @@ export const DEFAULT_KEY = "apiKey";
 
 /** The cloud's side of credentials; implemented over Paperspace in the composition root. */
 export interface CredentialChecker<A extends CloudAccount> {
-  /** Probes a key once and remembers the answer; throws where it is refused or cannot be checked. */
-  open(key: string): Promise<A>;
+  /**
+   * Probes a key once and remembers the answer; throws where it is refused or cannot be checked. Groups take turns: the
+   * namespace that the key comes from, or "" for the operator's own.
+   */
+  open(key: string, group: string): Promise<A>;
   /** Classifies what `open` threw. */
   explain(error: unknown): Exclude<AccountFact, { state: "valid" }>;
 }
@@ -61,9 +64,9 @@ export class Credentials<A extends CloudAccount> {
       return { fact: isForbidden(error) ? { state: "invalid", message } : { state: "unreachable", message } };
     }
     if (source.state === "none") return { fact: { state: "invalid", message: source.message } };
+    const { secret } = source;
     try {
-      const account = await this.#options.checker.open(source.key);
-      const { secret } = source;
+      const account = await this.#options.checker.open(source.key, secret?.metadata.namespace ?? "");
       return { fact: { state: "valid", team: account.team }, account, ...(secret && { secret }) };
     } catch (error) {
       const fact = this.#options.checker.explain(error);

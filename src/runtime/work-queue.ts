@@ -3,8 +3,8 @@
  * with back-off per key. It handles keys and times, neither objects nor workers.
  */
 import type { Cancel, Clock } from "../base/clock.ts";
+import { Heap, type HeapItem } from "../base/heap.ts";
 import { backoffMs } from "./backoff.ts";
-import { Heap, type HeapItem } from "./heap.ts";
 
 /** A higher number leaves first. Objects of the first list are low, so that a user's change overtakes a restart. */
 export const PRIORITY = { low: -100, normal: 0, high: 100 } as const;
