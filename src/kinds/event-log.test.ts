@@ -293,6 +293,31 @@ describe("catching up", () => {
   });
 });
 
+describe("events that cannot be read", () => {
+  it("are reported after several failed polls in a row: one alone may be a matter of seconds", async () => {
+    const { clock, events, broken } = log([event(1)]);
+    broken.page = 1;
+    events.track("ns/a", "e1");
+    await clock.advance(2 * 3_000);
+    expect(events.readError).toBeUndefined();
+    await clock.advance(3_000);
+    expect(String(events.readError)).toBe("Error: the connection broke");
+  });
+
+  it("are waited for again as soon as one poll succeeds", async () => {
+    const { clock, events, broken } = log([event(1)]);
+    broken.page = 1;
+    events.track("ns/a", "e1");
+    await clock.advance(3 * 3_000);
+    broken.page = Number.POSITIVE_INFINITY;
+    await clock.advance(3_000);
+    expect(events.readError).toBeUndefined();
+    broken.page = 1;
+    await clock.advance(2 * 3_000);
+    expect(events.readError).toBeUndefined();
+  });
+});
+
 describe("the past of a machine", () => {
   it("is read once, however often it is requested, and the callback runs when it is there", async () => {
     const all = [event(1, { machineId: "ps" }), event(2, { machineId: "ps" }), event(3)];

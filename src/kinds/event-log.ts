@@ -49,6 +49,8 @@ const MOST_PAGES = 40;
 const LAG_MS = 30_000;
 /** Stragglers fetched by id in one poll: the rest waits for the next. */
 const STRAGGLERS = 10;
+/** After so many failed polls in a row nobody waits for events: what they report may never come. */
+const FAILED_POLLS = 3;
 
 export class EventLog<E extends ResourceEvent> {
   readonly #parts: EventLogOptions<E>;
@@ -65,6 +67,8 @@ export class EventLog<E extends ResourceEvent> {
   #isBehind = false;
   /** Server time up to which events were read without a gap; an event that came in another way does not move it. */
   #readTo: number | undefined;
+  /** The polls that failed in a row, and why the last one did. */
+  #failure: { error: unknown; polls: number } | undefined;
   #timer: Cancel | undefined;
   #polling = false;
   #stopped = false;
@@ -92,6 +96,11 @@ export class EventLog<E extends ResourceEvent> {
   /** Whether any event of a subscribed resource has not ended. */
   get unfinished(): boolean {
     return this.#pendingOfSubscribed().size > 0;
+  }
+
+  /** Why events cannot be read, once several polls in a row have failed; undefined as soon as one succeeds. */
+  get readError(): unknown {
+    return this.#failure && this.#failure.polls >= FAILED_POLLS ? this.#failure.error : undefined;
   }
 
   /** Reads the events of one resource; `then` is called when they are there, once for each resource. */
@@ -201,7 +210,9 @@ export class EventLog<E extends ResourceEvent> {
       // An event may never end: the past is not read again and again for its sake.
       for (const id of others) if (!this.#ended(id)) missing.add(id);
       for (const id of [...missing].slice(0, STRAGGLERS)) await this.#fetch(id);
+      this.#failure = undefined;
     } catch (error) {
+      this.#failure = { error, polls: (this.#failure?.polls ?? 0) + 1 };
       this.#parts.failed(error);
     }
     this.#polling = false;

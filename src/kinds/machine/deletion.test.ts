@@ -89,6 +89,12 @@ describe("machineDeletion", () => {
     ).toMatchObject({
       outcome: { kind: "RequeueAfter" },
     });
+    for (const event of [{ state: "none" }, { state: "unreadable", message: "403" }] as const) {
+      const young = operation(1_000, { intent: "Stop", target: TO_DELETE });
+      // Deleting it now would only be refused again.
+      expect(machineDeletion(deleting(young, event), machine({ state: "ready" })).step.do).toBe("none");
+      expect(machineDeletion(deleting(stopping, event), machine({ state: "ready" })).step.do).toBe("delete");
+    }
     for (const state of ["done", "vanished", "none"] as const)
       expect(machineDeletion(deleting(stopping, { state }), machine({ state: "off" })).step).toEqual({
         do: "delete",

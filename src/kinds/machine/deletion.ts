@@ -3,12 +3,12 @@
  */
 import { toTime } from "../../kube/objects.ts";
 import { millis } from "../../reconcile/conditions.ts";
-import { isLate, noStep, requeueAfter, untilLook } from "../../reconcile/decision.ts";
+import { isLate, noStep, operationAge, requeueAfter, untilLook } from "../../reconcile/decision.ts";
 import { decideDeletion as generic } from "../../reconcile/existence.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import type { Machine } from "./api.ts";
 import { act, type MachineDecision, type MachineObservation, TO_DELETE } from "./observation.ts";
-import { powerOf, underWay } from "./operation.ts";
+import { isBelieved, powerOf, underWay } from "./operation.ts";
 import { REASON } from "./reasons.ts";
 
 /** A running machine may be deleted as it is (observed-in-the-field.md 10); it is stopped first only where that is refused. */
@@ -24,7 +24,7 @@ export function machineDeletion(observation: MachineObservation, machine: Machin
     const outcome = { kind: "Retry", reason: REASON.DeleteFailed, message } as const;
     return noStep({ ...outcome, atLeastMs: limits.resendMs - since }, { ...memory, operation: failed });
   }
-  return generic(observation, (sent) => underWay(sent, machine.state));
+  return generic(observation, (sent) => underWay(sent, machine.state, event));
 }
 
 /**
@@ -32,18 +32,21 @@ export function machineDeletion(observation: MachineObservation, machine: Machin
  * Stop once that was sent. However the stop ends, the delete is sent again.
  */
 function stopFirst(observation: MachineObservation, machine: Machine, operation: Operation): MachineDecision {
-  const { memory, event, now } = observation;
+  const { memory, event, now, limits } = observation;
   const power = powerOf(machine.state);
   if (operation.intent === "Delete")
     return power === "ready" || power === "serviceready"
       ? act({ do: "stop", target: TO_DELETE }, memory)
       : act({ do: "delete" }, memory);
-  const stopping = event.state === "pending" || power === "changing";
+  const isOld = operationAge(operation, now) >= limits.resendMs;
+  // The old state is read for seconds: a stop that does not show yet is not the end of it.
+  const isHidden = power !== "off" && !isBelieved(event, isOld);
+  const stopping = event.state === "pending" || power === "changing" || isHidden;
   if (!stopping || isLate(operation, now)) return act({ do: "delete" }, memory);
   return requeueAfter(
     memory,
     REASON.Deleting,
-    underWay(operation, machine.state),
+    underWay(operation, machine.state, event),
     untilLook(observation, operation),
   );
 }

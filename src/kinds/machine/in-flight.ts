@@ -54,7 +54,7 @@ export function settle(observation: MachineObservation, machine: Machine): Machi
     case "running": {
       const look = untilLook(observation, operation);
       return {
-        decision: requeueAfter(memory, reasonOf(operation), underWay(operation, machine.state), look),
+        decision: requeueAfter(memory, reasonOf(operation), underWay(operation, machine.state, event), look),
       };
     }
     case "failed":
@@ -177,7 +177,7 @@ function overdue(observation: MachineObservation, machine: Machine, operation: O
     return { decision: stalled(memory, REASON.CapacityUnavailable, message, recheckMs) };
   }
   const why = observation.event.state === "failed" ? ` (${observation.event.message})` : "";
-  const message = `${underWay(operation, machine.state)}${why}, and its deadline ${operation.deadline} has passed. It goes on by itself once the machine does; otherwise look at it in the Paperspace console, or delete this object and apply it again`;
+  const message = `${underWay(operation, machine.state, observation.event)}${why}, and its deadline ${operation.deadline} has passed. It goes on by itself once the machine does; otherwise look at it in the Paperspace console, or delete this object and apply it again`;
   return { decision: stalled(memory, REASON.TransitionTimedOut, message, 10 * limits.lookMs) };
 }
 

@@ -23,7 +23,9 @@ export type EventFact =
   | { state: "done"; unseen?: boolean }
   | { state: "failed"; message: string }
   /** The API does not list it any more: the state decides. */
-  | { state: "vanished" };
+  | { state: "vanished" }
+  /** Events cannot be read, after several polls: the state decides, once it can be newer than the change. */
+  | { state: "unreadable"; message: string };
 
 export type Power = "ready" | "serviceready" | "off" | "changing";
 

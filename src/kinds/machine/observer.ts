@@ -247,13 +247,24 @@ function takesHardware(step: { do: string; target?: string }): boolean {
   return ["create", "start", "resize"].includes(step.do) || (step.do === "stop" && step.target === TO_RESIZE);
 }
 
-/** After a create the start follows as an event of its own (machines.md section 7): that one counts, once it is there. */
+/** One that is pending may have ended long ago where events cannot be read. */
 function eventOf(
-  { events }: MachineInventory,
+  inventory: MachineInventory,
   operation: Operation,
   cached: CachedItem<Machine> | undefined,
 ): EventFact {
-  const { eventId, intent } = operation;
+  const fact = lastReadEvent(inventory, operation, cached);
+  const { readError } = inventory.events;
+  if (fact.state !== "pending" || readError === undefined) return fact;
+  return { state: "unreadable", message: readError instanceof Error ? readError.message : String(readError) };
+}
+
+/** After a create the start follows as an event of its own (machines.md section 7): that one counts, once it is there. */
+function lastReadEvent(
+  { events }: MachineInventory,
+  { eventId, intent }: Operation,
+  cached: CachedItem<Machine> | undefined,
+): EventFact {
   if (eventId === undefined) return { state: "none" };
   const event = events.get(eventId);
   if (!event) return { state: events.vanished(eventId) ? "vanished" : "pending" };

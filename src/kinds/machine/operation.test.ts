@@ -15,6 +15,7 @@ const NONE: EventFact = { state: "none" };
 const PENDING: EventFact = { state: "pending" };
 const FAILED: EventFact = { state: "failed", message: "no" };
 const VANISHED: EventFact = { state: "vanished" };
+const UNREADABLE: EventFact = { state: "unreadable", message: "403" };
 
 function operation(intent: string, age: number, target?: string): Operation {
   const requestedAt = toTime(NOW - age);
@@ -66,8 +67,10 @@ describe("isBelieved", () => {
     expect([PENDING, UNSEEN, NONE].map((event) => isBelieved(event, false))).toEqual([false, false, false]);
   });
 
-  it("relies on elapsed time where the answer of the write was lost, and nowhere else", () => {
-    expect([NONE, PENDING, UNSEEN].map((event) => isBelieved(event, true))).toEqual([true, false, false]);
+  it("relies on elapsed time where the answer of the write was lost or no event can be read, and nowhere else", () => {
+    expect([NONE, UNREADABLE].map((event) => isBelieved(event, false))).toEqual([false, false]);
+    const old = [NONE, UNREADABLE, PENDING, UNSEEN].map((event) => isBelieved(event, true));
+    expect(old).toEqual([true, true, false, false]);
   });
 });
 
@@ -105,6 +108,7 @@ describe("judge", () => {
   it("a start that is done and left the machine off is not repeated: it found no hardware, which is reported at the deadline", () => {
     expect(verdict(start(OLD), "off", DONE)).toBe("running");
     expect(verdict(start(OLD), "off", VANISHED)).toBe("running");
+    expect(verdict(start(OLD), "off", UNREADABLE)).toBe("running");
   });
 
   it("a start whose answer was lost is sent again once it is old enough never to have arrived", () => {
@@ -115,7 +119,7 @@ describe("judge", () => {
 
   it("a stop that left the machine on is sent again, also where the agent never came up: it costs money", () => {
     for (const state of ["ready", "serviceready"])
-      for (const event of [NONE, DONE, VANISHED]) {
+      for (const event of [NONE, DONE, VANISHED, UNREADABLE]) {
         expect(verdict(stop(YOUNG), state, event)).toBe("running");
         expect(verdict(stop(OLD), state, event)).toBe("unsent");
       }
@@ -187,5 +191,11 @@ describe("underWay", () => {
       "Start was asked for at 2026-06-01T00:00:00Z, event e1; the machine is starting",
     );
     expect(underWay(start(0), "off")).toBe("Start was asked for at 2026-06-01T00:00:00Z; the machine is off");
+  });
+
+  it("says that events cannot be read, since what has failed then shows only at the deadline", () => {
+    expect(underWay(start(0), "off", UNREADABLE)).toBe(
+      "Start was asked for at 2026-06-01T00:00:00Z; the machine is off. Its events cannot be read (403): its state alone decides",
+    );
   });
 });

@@ -61,8 +61,8 @@ export function judge(
 }
 
 /**
- * Whether the machine as read shows the state after the change. Without an event only time distinguishes a change that
- * is over from one that does not show yet.
+ * Whether the machine as read shows the state after the change. Without an event, or where none can be read, only
+ * time distinguishes a change that is over from one that does not show yet.
  */
 export function isBelieved(event: EventFact, isOld: boolean): boolean {
   switch (event.state) {
@@ -71,6 +71,7 @@ export function isBelieved(event: EventFact, isOld: boolean): boolean {
     case "done":
       return !event.unseen;
     case "none":
+    case "unreadable":
       return isOld;
     default:
       return true;
@@ -105,7 +106,15 @@ function powerProgress(operation: Operation, power: Power, event: EventFact, isO
 }
 
 /** For messages: what was requested, and its progress. */
-export function underWay({ intent, requestedAt, eventId }: Operation, state: string): string {
+export function underWay(
+  { intent, requestedAt, eventId }: Operation,
+  state: string,
+  fact: EventFact = { state: "none" },
+): string {
   const event = eventId === undefined ? "" : `, event ${eventId}`;
-  return `${intent} was asked for at ${requestedAt}${event}; the machine is ${state}`;
+  const unread =
+    fact.state === "unreadable"
+      ? `. Its events cannot be read (${fact.message}): its state alone decides`
+      : "";
+  return `${intent} was asked for at ${requestedAt}${event}; the machine is ${state}${unread}`;
 }

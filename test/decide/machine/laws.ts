@@ -239,7 +239,8 @@ export const STEP_LAWS: readonly MachineLaw[] = [
       const late = now >= Date.parse(operation.deadline);
       const young = now - Date.parse(operation.requestedAt) < limits.resendMs;
       const unseen = event.state === "pending" || (event.state === "done" && event.unseen === true);
-      return late || !(unseen || (event.state === "none" && young)) || hasShown(observation, operation);
+      const timed = event.state === "none" || event.state === "unreadable";
+      return late || !(unseen || (timed && young)) || hasShown(observation, operation);
     },
   ),
   law(

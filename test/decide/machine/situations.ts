@@ -155,6 +155,7 @@ export const EVENTS: readonly { event: EventFact; failedAgo?: number }[] = [
   { event: FAILED, failedAgo: 1_000 },
   { event: FAILED, failedAgo: MINUTE },
   { event: { state: "vanished" } },
+  { event: { state: "unreadable", message: "403" } },
 ];
 
 /** Requests that an operation answers, where it answers any. */
