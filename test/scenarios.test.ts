@@ -5,13 +5,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RealDriver } from "./support/real-driver.ts";
-import { ScenarioRun, scenarios } from "./support/scenario.ts";
+import { ALONE, scenariosOf } from "./support/scenario/kind.ts";
+import { MACHINE_SCENARIOS } from "./support/scenario/machines.ts";
+import { runScenario } from "./support/scenario/run.ts";
 
 const COUNT = Number(process.env.REAL_STORIES ?? 20);
 const SEED = Number(process.env.STORY_SEED ?? 1);
 
 describe("whatever happens", () => {
-  const sampled = fc.sample(scenarios, { numRuns: COUNT, seed: SEED });
+  const sampled = fc.sample(scenariosOf(MACHINE_SCENARIOS, ALONE), { numRuns: COUNT, seed: SEED });
 
   test.concurrent.for(sampled.map((scenario, i) => ({ i, scenario })))(
     "scenario $i ends with the account as the objects declare",
@@ -19,7 +21,7 @@ describe("whatever happens", () => {
     async ({ scenario }) => {
       const driver = await RealDriver.open(scenario);
       try {
-        await new ScenarioRun(driver, scenario).run();
+        await runScenario(MACHINE_SCENARIOS, driver, scenario);
       } catch (error) {
         throw new Error(JSON.stringify(scenario), { cause: error });
       } finally {

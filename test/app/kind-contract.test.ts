@@ -9,11 +9,13 @@ import type { ManagedObject } from "../../src/reconcile/managed.ts";
 import { BREACHES, broken } from "../support/broken-kinds.ts";
 import { KindContract } from "../support/checked-kind.ts";
 import { LIVES, NAME, SUBJECTS, type Subject, underContract } from "../support/contract-subjects.ts";
-import { type Scenario, ScenarioRun, scenarios } from "../support/scenario.ts";
-import { DeploymentScenarioRun, deploymentScenarios } from "../support/scenario-deployments.ts";
-import { everyScenario } from "../support/scenario-runs.ts";
+import { DEPLOYMENT_SCENARIOS } from "../support/scenario/deployments.ts";
+import { everyScenario } from "../support/scenario/every-scenario.ts";
+import { ALONE, type Scenario, scenariosOf } from "../support/scenario/kind.ts";
+import { MACHINE_SCENARIOS } from "../support/scenario/machines.ts";
+import { runScenario } from "../support/scenario/run.ts";
+import { type ObjectActions, VirtualDriver } from "../support/scenario/virtual-driver.ts";
 import { checkTraffic, newWorld } from "../support/scenario-world.ts";
-import { type ObjectActions, VirtualDriver } from "../support/virtual-driver.ts";
 import type { VirtualWorld } from "../support/virtual-world.ts";
 
 const RARE_ELECTIONS = ["--lease-duration=60s", "--renew-deadline=40s", "--retry-period=20s"];
@@ -88,17 +90,17 @@ describe.each(Object.entries(SUBJECTS))("%s keeps its contract", (_, subject) =>
 describe("whatever happens in random scenarios", () => {
   it("machines keep their contract", async () => {
     await everyScenario(
-      scenarios,
+      scenariosOf(MACHINE_SCENARIOS, ALONE),
       RANDOM_MACHINES,
       (scenario) =>
         new CheckedDriver<PaperspaceMachine>(scenario, SUBJECTS.PaperspaceMachine, (world) => world),
-      (driver, scenario) => new ScenarioRun(driver, scenario).run(),
+      (driver, scenario) => runScenario(MACHINE_SCENARIOS, driver, scenario),
     );
   }, 60_000);
 
   it("deployments keep their contract", async () => {
     await everyScenario(
-      deploymentScenarios,
+      scenariosOf(DEPLOYMENT_SCENARIOS, ALONE),
       RANDOM_DEPLOYMENTS,
       (scenario) =>
         new CheckedDriver<PaperspaceDeployment>(
@@ -106,7 +108,7 @@ describe("whatever happens in random scenarios", () => {
           SUBJECTS.PaperspaceDeployment,
           ({ deployments }) => deployments,
         ),
-      (driver, scenario) => new DeploymentScenarioRun(driver, scenario).run(),
+      (driver, scenario) => runScenario(DEPLOYMENT_SCENARIOS, driver, scenario),
     );
   }, 60_000);
 });

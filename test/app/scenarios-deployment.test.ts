@@ -1,11 +1,10 @@
-/**
- * Random scenarios of deployments in virtual time: see test/support/scenario-deployments.ts. `npm test` runs some, `npm
- * run stories` more and others; test/support/scenario-runs.ts documents how to repeat one.
- */
+/** Random scenarios of deployments in virtual time: as scenarios.test.ts, which is about machines. */
 import { describe, it } from "vitest";
-import { DeploymentScenarioRun, deploymentScenarios } from "../support/scenario-deployments.ts";
-import { everyScenario } from "../support/scenario-runs.ts";
-import { VirtualDriver } from "../support/virtual-driver.ts";
+import { DEPLOYMENT_SCENARIOS } from "../support/scenario/deployments.ts";
+import { everyScenario } from "../support/scenario/every-scenario.ts";
+import { ALONE, scenariosOf } from "../support/scenario/kind.ts";
+import { runScenario } from "../support/scenario/run.ts";
+import { VirtualDriver } from "../support/scenario/virtual-driver.ts";
 
 /** A quarter of STORIES: one takes four times as long as a scenario of machines. */
 const COUNT = Math.ceil(Number(process.env.STORIES ?? 200) / 4);
@@ -13,10 +12,10 @@ const COUNT = Math.ceil(Number(process.env.STORIES ?? 200) / 4);
 describe("whatever happens to deployments", () => {
   it(`each object has its own and reports it correctly in the end, in ${COUNT} scenarios`, async () => {
     await everyScenario(
-      deploymentScenarios,
+      scenariosOf(DEPLOYMENT_SCENARIOS, ALONE),
       COUNT,
       (scenario) => new VirtualDriver(scenario, ({ deployments }) => deployments),
-      (driver, scenario) => new DeploymentScenarioRun(driver, scenario).run(),
+      (driver, scenario) => runScenario(DEPLOYMENT_SCENARIOS, driver, scenario),
     );
   }, 3_600_000);
 });

@@ -11,7 +11,9 @@ import type { MachineSpec, PaperspaceMachine } from "../../src/kinds/machine/typ
 import type { KubeConnection } from "../../src/kube/connection.ts";
 import { isNotFound, KubeError } from "../../src/kube/errors.ts";
 import { manifest } from "./manifest.ts";
-import { Dice, type Driver, type Scenario } from "./scenario.ts";
+import { Dice } from "./scenario/dice.ts";
+import { type Driver, nameOf } from "./scenario/driver.ts";
+import type { Scenario } from "./scenario/kind.ts";
 import { simSockets } from "./sim-sockets.ts";
 import { TestEnv } from "./test-env.ts";
 
@@ -44,7 +46,7 @@ const FLAGS = [
   "--delete-deadline=6s",
 ];
 
-export class RealDriver implements Driver {
+export class RealDriver implements Driver<PaperspaceMachine> {
   readonly isReal = true;
   readonly #testEnv: TestEnv;
   readonly #dice: Dice;
@@ -76,23 +78,24 @@ export class RealDriver implements Driver {
     return this.#testEnv.sim;
   }
 
-  get(name: string): PaperspaceMachine | undefined {
-    return this.#testEnv.get(name);
+  /** The namespace is that of the test, whatever the key says. */
+  get(key: string): PaperspaceMachine | undefined {
+    return this.#testEnv.get(nameOf(key));
   }
 
-  async apply(name: string, spec: Partial<MachineSpec>): Promise<void> {
+  async apply(key: string, spec: Partial<MachineSpec>): Promise<void> {
     const { namespace, objectsOf } = this.#testEnv;
-    await objectsOf.create(namespace, manifest(name, spec) as unknown as PaperspaceMachine);
-    await this.#testEnv.until(`${name} is observed`, () => this.get(name));
+    await objectsOf.create(namespace, manifest(nameOf(key), spec) as unknown as PaperspaceMachine);
+    await this.#testEnv.until(`${key} is observed`, () => this.get(key));
   }
 
   /** An object that was deleted meanwhile cannot be edited any more, and that is no error. */
-  async edit(name: string, patch: object): Promise<void> {
-    await this.#testEnv.objectsOf.mergePatch(this.#testEnv.namespace, name, patch).catch(unlessGone);
+  async edit(key: string, patch: object): Promise<void> {
+    await this.#testEnv.objectsOf.mergePatch(this.#testEnv.namespace, nameOf(key), patch).catch(unlessGone);
   }
 
-  async delete(name: string): Promise<void> {
-    await this.#testEnv.objectsOf.delete(this.#testEnv.namespace, name).catch(unlessGone);
+  async delete(key: string): Promise<void> {
+    await this.#testEnv.objectsOf.delete(this.#testEnv.namespace, nameOf(key)).catch(unlessGone);
   }
 
   pass(ms: number): Promise<void> {

@@ -64,12 +64,22 @@ export function keep(
   put(kube, SECRET, namespace, name, { data });
 }
 
-export function configMap(world: VirtualWorld, name: string, data: Record<string, string>): void {
-  put(world.kube, CONFIG_MAP, NAMESPACE, name, { data });
+export function configMap(
+  world: VirtualWorld,
+  name: string,
+  data: Record<string, string>,
+  namespace = NAMESPACE,
+): void {
+  put(world.kube, CONFIG_MAP, namespace, name, { data });
 }
 
-export function drop(world: VirtualWorld, name: string, source: "Secret" | "ConfigMap" = "Secret"): void {
-  world.kube.storage.delete(source === "Secret" ? SECRET : CONFIG_MAP, NAMESPACE, name);
+export function drop(
+  world: VirtualWorld,
+  name: string,
+  source: "Secret" | "ConfigMap" = "Secret",
+  namespace = NAMESPACE,
+): void {
+  world.kube.storage.delete(source === "Secret" ? SECRET : CONFIG_MAP, namespace, name);
 }
 
 function put(kube: FakeKube, of: FakeType, namespace: string, name: string, content: object): void {

@@ -1,4 +1,5 @@
 /** The objects of one kind in a cluster in memory, as kubectl would handle them. */
+import type { ObjectMeta } from "../../src/kube/objects.ts";
 import type { KindDefinition, ManagedObject } from "../../src/reconcile/managed.ts";
 import type { FakeKube, FakeType } from "./fake-kube.ts";
 import type { VirtualWorld } from "./virtual-world.ts";
@@ -24,7 +25,7 @@ export class VirtualObjects<O extends ManagedObject> {
   apply(
     name: string,
     spec: Partial<O["spec"]> = {},
-    metadata: Partial<O["metadata"]> = {},
+    metadata: Partial<ObjectMeta> = {},
     kube = this.#world().kube,
   ): void {
     const namespace = metadata.namespace ?? NAMESPACE;

@@ -1,21 +1,22 @@
 /** Runs random scenarios in virtual time: the real operator, over a cluster and an account in memory. */
-import { KubeError } from "../../src/kube/errors.ts";
-import type { ManagedObject } from "../../src/reconcile/managed.ts";
-import type { Fault } from "./fake-kube.ts";
-import { Dice, type Driver, type Scenario } from "./scenario.ts";
-import { type Process, VirtualWorld, type WorldOptions } from "./virtual-world.ts";
+import { KubeError } from "../../../src/kube/errors.ts";
+import type { ManagedObject } from "../../../src/reconcile/managed.ts";
+import type { Fault } from "../fake-kube.ts";
+import type { VirtualObjects } from "../virtual-objects.ts";
+import { type Process, VirtualWorld, type WorldOptions } from "../virtual-world.ts";
+import { Dice } from "./dice.ts";
+import { type Driver, nameOf, namespaceOf } from "./driver.ts";
+import type { Scenario } from "./kind.ts";
 
 const LIMIT_MS = 6 * 60 * 60_000;
 /** Retries back off: even hours of them are fewer. */
 const MOST_OF_ONE_WRITE = 60;
 
 /** Actions of users on the objects of one kind. */
-export interface ObjectActions<O extends ManagedObject> {
-  get(name: string): O | undefined;
-  apply(name: string, spec: Partial<O["spec"]>): void;
-  edit(name: string, patch: object): void;
-  delete(name: string): void;
-}
+export type ObjectActions<O extends ManagedObject> = Pick<
+  VirtualObjects<O>,
+  "get" | "apply" | "edit" | "delete"
+>;
 
 export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
   readonly isReal = false;
@@ -47,20 +48,20 @@ export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
     return this.world.sim;
   }
 
-  get(name: string) {
-    return this.#actions.get(name);
+  get(key: string) {
+    return this.#actions.get(nameOf(key), this.world.kube, namespaceOf(key));
   }
 
-  async apply(name: string, spec: Partial<O["spec"]>) {
-    this.#actions.apply(name, spec);
+  async apply(key: string, spec: Partial<O["spec"]>) {
+    this.#actions.apply(nameOf(key), spec, { namespace: namespaceOf(key) });
   }
 
-  async edit(name: string, patch: object) {
-    this.#actions.edit(name, patch);
+  async edit(key: string, patch: object) {
+    this.#actions.edit(nameOf(key), patch, this.world.kube, namespaceOf(key));
   }
 
-  async delete(name: string) {
-    this.#actions.delete(name);
+  async delete(key: string) {
+    this.#actions.delete(nameOf(key), this.world.kube, namespaceOf(key));
   }
 
   pass(ms: number) {

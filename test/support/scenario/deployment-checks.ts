@@ -2,28 +2,34 @@
  * What must hold in a random scenario of deployments, while it runs and in the end, checked against the simulator's own
  * state.
  */
-import { secretNames } from "../../dev/simulator/world/deployment-config.ts";
-import type { DeploymentRecord } from "../../dev/simulator/world/deployment-records.ts";
-import type { PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
-import { ANNOTATION } from "../../src/reconcile/record.ts";
-import { isReady, projectSecrets } from "./scenario-world-deployments.ts";
+import { secretNames } from "../../../dev/simulator/world/deployment-config.ts";
+import type { DeploymentRecord } from "../../../dev/simulator/world/deployment-records.ts";
+import type { PaperspaceDeployment } from "../../../src/kinds/deployment/types.ts";
+import { ANNOTATION } from "../../../src/reconcile/record.ts";
+import { isReady, projectSecrets } from "../scenario-world-deployments.ts";
+import { namespaceOf } from "./driver.ts";
+import { keysOf, type Tenant } from "./kind.ts";
 import type { VirtualDriver } from "./virtual-driver.ts";
 
 type Object_ = PaperspaceDeployment;
 
-export class DeploymentScenarioChecks {
+export class DeploymentChecks {
   readonly #driver: VirtualDriver<Object_>;
-  readonly #names: readonly string[];
+  readonly #tenants: readonly Tenant[];
+  readonly #keys: readonly string[];
   /** Made in the console, with how many specs each had when the console touched it last. */
   readonly foreign = new Map<string, number>();
   /** UIDs of objects that were released with their resources. */
   readonly orphaning = new Set<string>();
-  /** What the Secret of each object holds. */
+  /** By key: what the Secret of the object holds. */
   readonly values = new Map<string, string>();
+  /** By namespace: what its ConfigMap holds. */
+  readonly levels = new Map<string, string>();
 
-  constructor(driver: VirtualDriver<Object_>, names: readonly string[]) {
+  constructor(driver: VirtualDriver<Object_>, tenants: readonly Tenant[]) {
     this.#driver = driver;
-    this.#names = names;
+    this.#tenants = tenants;
+    this.#keys = keysOf(tenants);
   }
 
   alive(): DeploymentRecord[] {
@@ -54,55 +60,59 @@ export class DeploymentScenarioChecks {
 
   checkOnePerObject(): void {
     const orphans = this.#orphans().map(({ id }) => id);
-    for (const name of this.#names) {
+    for (const key of this.#keys) {
       const mine = this.alive().filter(
         (one) =>
-          this.#madeBy(one) === name &&
+          this.#madeBy(one) === key &&
           !one.isDeleting &&
           !orphans.includes(one.id) &&
           !this.foreign.has(one.id),
       );
       if (mine.length > 1)
-        throw new Error(`${name} has ${mine.length} deployments: ${mine.map(({ id }) => id)}`);
+        throw new Error(`${key} has ${mine.length} deployments: ${mine.map(({ id }) => id)}`);
     }
     for (const [id, specs] of this.foreign) {
       const one = this.#driver.sim.world.deployments.get(id);
       if (one?.dtDeleted || one?.isDeleting) throw new Error(`a foreign deployment ${id} was deleted`);
       // Lists lack what is new: then an upsert of the name meets it, once, and the object reports that it belongs to another.
-      if (one && one.specs.length > specs + this.#names.length)
+      if (one && one.specs.length > specs + this.#keys.length)
         throw new Error(`a foreign deployment ${id} was changed again and again`);
     }
   }
 
   /** Ready and as declared, or stalled for a reason that holds. */
-  isSettled(name: string): boolean {
-    const object = this.#driver.get(name);
+  isSettled(key: string): boolean {
+    const object = this.#driver.get(key);
     if (!object) return true;
     const { metadata, status } = object;
     if (metadata.deletionTimestamp) return false;
-    if (isReady(object)) return this.isAsDeclared(object);
+    if (isReady(object)) return this.isAsDeclared(key, object);
     const stalled = status?.conditions?.find(({ type }) => type === "Stalled");
     if (stalled?.status !== "True" || stalled.observedGeneration !== metadata.generation) return false;
-    return this.#holds(stalled.reason ?? "", object);
+    return this.#holds(stalled.reason ?? "", key, object);
   }
 
   /** Whether the reason that an object reports is true. */
-  #holds(reason: string, object: Object_): boolean {
+  #holds(reason: string, key: string, object: Object_): boolean {
     const { spec, status } = object;
     const mine = this.alive().find(({ id }) => id === status?.id);
     const latest = mine?.specs.at(-1);
     const name = spec.name ?? object.metadata.name;
     switch (reason) {
       case "AlreadyExists":
-        return this.alive().some((one) => one.name === name && one !== mine);
+        return this.alive().some(
+          (one) => one.projectId === spec.projectId && one.name === name && one !== mine,
+        );
       case "ProgressDeadlineExceeded":
-        return latest?.dtHealthy === null && this.#differences(object).length === 0;
+        return latest?.dtHealthy === null && this.#differences(key, object).length === 0;
       case "ConfigurationRejected":
         return !!latest?.error && latest.externalApplied === null;
       case "RolledBack":
         // Not the image alone: what failed may be a rotated value of the same one.
         return (
-          spec.rollback === "OnFailure" && latest?.dtHealthy !== null && this.#differences(object).length > 0
+          spec.rollback === "OnFailure" &&
+          latest?.dtHealthy !== null &&
+          this.#differences(key, object).length > 0
         );
       case "RollbackFailed":
         return spec.rollback === "OnFailure" && latest?.dtHealthy === null;
@@ -113,35 +123,34 @@ export class DeploymentScenarioChecks {
     }
   }
 
-  isAsDeclared(object: Object_): boolean {
+  isAsDeclared(key: string, object: Object_): boolean {
     const { spec, status } = object;
     const mine = this.alive().find(({ id }) => id === status?.id);
-    if (!mine || this.#differences(object).length > 0) return false;
+    if (!mine || this.#differences(key, object).length > 0) return false;
     const runs = mine.runs.filter((run) => !run.dtFinished);
     if (!spec.enabled || spec.replicas === 0) return runs.length === 0;
     return mine.specs.at(-1)?.dtHealthy !== null;
   }
 
   /** Fields of the spec that the simulator's deployment does not have. */
-  #differences({ metadata, spec, status }: Object_): string[] {
+  #differences(key: string, { metadata, spec, status }: Object_): string[] {
     const mine = this.alive().find(({ id }) => id === status?.id);
     const data = mine?.specs.at(-1)?.data;
     if (!mine || !data) return ["all"];
+    const namespace = namespaceOf(key);
     const valueIn = (text: string | undefined) => {
       const name = /^secret:(.*)$/.exec(text ?? "")?.[1];
-      return name === undefined
-        ? text
-        : [...this.#driver.sim.world.secrets.values()].find((one) => one.name === name)?.value;
+      if (name === undefined) return text;
+      const secrets = [...this.#driver.sim.world.secrets.values()];
+      return secrets.find((one) => one.projectId === mine.projectId && one.name === name)?.value;
     };
-    const settings = this.#driver.world.kube.storage.events.findLast(
-      ({ of }) => of.plural === "configmaps",
-    )?.object;
-    const { level } = (settings as { data?: Record<string, string> })?.data ?? {};
+    /** Secrets of scenarios are named `hub-` and the name of an object. */
+    const secretValue = ({ name }: { name: string }) => this.values.get(`${namespace}/${name.slice(4)}`);
     const env = (spec.env ?? []).map(({ name, value, valueFrom }) => {
-      if (valueFrom?.secretKeyRef) return `${name}=${this.values.get(valueFrom.secretKeyRef.name.slice(4))}`;
-      return `${name}=${valueFrom?.configMapKeyRef ? level : value}`;
+      if (valueFrom?.secretKeyRef) return `${name}=${secretValue(valueFrom.secretKeyRef)}`;
+      return `${name}=${valueFrom?.configMapKeyRef ? this.levels.get(namespace) : value}`;
     });
-    const auth = spec.basicAuthSecretRef && this.values.get(spec.basicAuthSecretRef.name.slice(4));
+    const auth = spec.basicAuthSecretRef && secretValue(spec.basicAuthSecretRef);
     const pairs: Record<string, [unknown, unknown]> = {
       name: [spec.name ?? metadata.name, mine.name],
       image: [spec.image, data.image],
@@ -166,7 +175,7 @@ export class DeploymentScenarioChecks {
 
   checkNothingLeaked(): void {
     const orphans = this.#orphans();
-    const objects = this.#names.flatMap((name) => asList(this.#driver.get(name)));
+    const objects = this.#keys.flatMap((key) => asList(this.#driver.get(key)));
     const owned = [
       ...objects.flatMap(({ status }) => status?.id ?? []),
       ...orphans.map(({ id }) => id),
@@ -183,9 +192,10 @@ export class DeploymentScenarioChecks {
         .filter(({ id }) => this.foreign.has(id))
         .flatMap(({ specs }) => specs.flatMap(({ data }) => secretNames(data))),
     ]);
-    const strays = projectSecrets(this.#driver.world).filter(
-      (name) => name.startsWith("k8s_") && !known.has(name),
-    );
+    const projects = [...new Set(this.#tenants.map(({ project }) => project))];
+    const strays = projects
+      .flatMap((project) => projectSecrets(this.#driver.world, project))
+      .filter((name) => name.startsWith("k8s_") && !known.has(name));
     // The secrets of an orphaned object are not recorded anywhere any more.
     if (strays.length > 0 && this.orphaning.size === 0)
       throw new Error(`project secrets ${strays.join()} are leaked`);
