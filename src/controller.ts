@@ -9,7 +9,7 @@ import type { PaperspaceAccount } from "./kinds/account.ts";
 import { type Controller, type KindRegistration, newController } from "./kinds/registration.ts";
 import type { KubeConnection } from "./kube/connection.ts";
 import type { EventRecorder } from "./kube/events.ts";
-import { keyOf } from "./kube/objects.ts";
+import { keyOf, splitKey } from "./kube/objects.ts";
 import { configMaps, Resource, secrets } from "./kube/resource.ts";
 import { type CredentialGuard, needsKey } from "./reconcile/credential-guard.ts";
 import type { Credentials } from "./reconcile/credentials.ts";
@@ -61,7 +61,11 @@ export class ControllerRunner {
       namespaced: true,
     });
     const store = this.#store;
-    const queue = new WorkQueue({ clock, metrics: metrics.queue(plural) });
+    const queue = new WorkQueue({
+      clock,
+      metrics: metrics.queue(plural),
+      groupOf: (key) => splitKey(key).namespace,
+    });
     this.#queue = queue;
     const namespaces = config.watchNamespaces.length > 0 ? config.watchNamespaces : [undefined];
     this.#reflectors = namespaces.map(

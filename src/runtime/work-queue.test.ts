@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { PRIORITY, type QueueMetrics, WorkQueue } from "./work-queue.ts";
 
@@ -194,6 +194,71 @@ test("metrics: depth counts what could leave, waits begin when a key becomes rea
   expect(log).toEqual(["added", "depth 1", "taken 2000", "depth 0", "retried", "finished 500"]);
 });
 
+describe("groups", () => {
+  const groupOf = (key: string) => key.split("/")[0] ?? "";
+
+  test("take turns within a priority: a namespace with a thousand keys delays another by one turn", async () => {
+    const queue = new WorkQueue({ clock: new VirtualClock(), groupOf });
+    for (let i = 0; i < 1_000; i++) queue.add(`many/${i}`);
+    queue.add("other/a");
+    queue.add("other/b");
+    queue.add("urgent/a", { priority: PRIORITY.high });
+    const keys = [];
+    for (let i = 0; i < 5; i++) keys.push((await queue.get())?.key);
+    expect(keys).toEqual(["urgent/a", "many/0", "other/a", "many/1", "other/b"]);
+  });
+});
+
+describe("accounts", () => {
+  const accountOf = (key: string) => key.split("/")[0] ?? "";
+  const world = (workers: number) => new WorkQueue({ clock: new VirtualClock(), accountOf, workers });
+
+  test("leave one worker to others, however many keys they have: a pass may take long", async () => {
+    const queue = world(4);
+    for (let i = 0; i < 9; i++) queue.add(`a/${i}`);
+    const taken: string[] = [];
+    for (let i = 0; i < 4; i++) void queue.get().then((item) => item && taken.push(item.key));
+    await new VirtualClock().settle();
+    expect(taken).toEqual(["a/0", "a/1", "a/2"]);
+    queue.add("b/0");
+    await new VirtualClock().settle();
+    expect(taken).toEqual(["a/0", "a/1", "a/2", "b/0"]);
+  });
+
+  test("share the workers while all have keys, and an account alone has all but one", async () => {
+    const queue = world(5);
+    for (let i = 0; i < 9; i++) for (const account of ["a", "b"]) queue.add(`${account}/${i}`);
+    const processing = new Set<string>();
+    const work = async () => {
+      for (let item = await queue.get(); item; item = await queue.get()) {
+        processing.add(item.key);
+        const end = () => {
+          processing.delete(item?.key ?? "");
+          queue.done(item?.key ?? "");
+        };
+        await new Promise<void>((resolve) => ends.push(() => resolve(end())));
+      }
+    };
+    const ends: (() => void)[] = [];
+    const workers = Array.from({ length: 5 }, work);
+    const settle = () => new VirtualClock().settle();
+    await settle();
+    for (let i = 0; i < 18; i++) {
+      const counts = [...processing].map(accountOf);
+      expect(counts.filter((account) => account === "a").length).toBeLessThanOrEqual(4);
+      if (i >= 4 && queue.depth > 4) {
+        expect(counts.filter((account) => account === "a")).toHaveLength(2);
+        expect(counts.filter((account) => account === "b")).toHaveLength(2);
+      }
+      ends.shift()?.();
+      await settle();
+    }
+    expect(queue.depth).toBe(0);
+    queue.shutDown();
+    await Promise.all(workers);
+  });
+});
+
 /** A naive model of the queue, without heaps: each call looks at all keys. */
 class Model {
   readonly pending = new Map<string, { priority: number; at: number; arrival: number | undefined }>();
@@ -204,12 +269,13 @@ class Model {
     const merge = (old: { priority: number; at: number } | undefined) =>
       old ? { priority: Math.max(old.priority, priority), at: Math.min(old.at, at) } : { priority, at };
     if (this.busy.has(key)) this.busy.set(key, merge(this.busy.get(key)));
-    else
-      this.pending.set(key, {
-        arrival: undefined,
-        ...this.pending.get(key),
-        ...merge(this.pending.get(key)),
-      });
+    else {
+      const before = this.pending.get(key);
+      const item = { arrival: before?.arrival, ...merge(before) };
+      // One that moves up goes behind what has that priority already.
+      if (before?.arrival !== undefined && item.priority > before.priority) item.arrival = this.arrivals++;
+      this.pending.set(key, item);
+    }
   }
 
   /** Keys that have come due arrive in the order of their times. */

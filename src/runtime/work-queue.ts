@@ -1,10 +1,11 @@
 /**
- * The queue of keys to reconcile: each at most once in the queue and with at most one worker, by priority, now or later,
- * with back-off per key. It handles keys and times, neither objects nor workers.
+ * The queue of keys to reconcile: each at most once in the queue and with at most one worker, by priority and fairly, now
+ * or later, with back-off per key. It handles keys and times, neither objects nor workers.
  */
 import type { Cancel, Clock } from "../base/clock.ts";
-import { Heap, type HeapItem } from "../base/heap.ts";
+import { Heap } from "../base/heap.ts";
 import { backoffMs } from "./backoff.ts";
+import { type ReadyItem, ReadyKeys } from "./ready-keys.ts";
 
 /** A higher number leaves first. Objects of the first list are low, so that a user's change overtakes a restart. */
 export const PRIORITY = { low: -100, normal: 0, high: 100 } as const;
@@ -54,16 +55,22 @@ export interface WorkQueueOptions {
   baseDelayMs?: number;
   /** Default 5 min. */
   maxDelayMs?: number;
+  /** The keys of different groups take turns within a priority. Default: all are of one group. */
+  groupOf?(key: string): string;
+  /**
+   * The account that a pass of this key works with just now: while keys of others are ready, none holds more than its
+   * share of the workers. Default: all are of one account.
+   */
+  accountOf?(key: string): string;
+  /** Workers that call `get`, of which accounts have their shares. Default: no limit. */
+  workers?: number;
 }
 
-interface Item extends HeapItem {
+interface Item extends ReadyItem {
   readonly key: string;
   state: "waiting" | "ready" | "processing";
-  priority: number;
   /** Monotonic time at which the key may leave; once ready, when it became so; once processing, when that began. */
   since: number;
-  /** Order of arrival among the ready. */
-  arrival: number;
   /** Added while processing: how it enters the queue again once the worker is done. */
   requeue: { priority: number; at: number } | undefined;
 }
@@ -74,13 +81,12 @@ export class WorkQueue {
   readonly #baseDelayMs: number;
   readonly #maxDelayMs: number;
   readonly #items = new Map<string, Item>();
-  readonly #ready = new Heap<Item>(
-    (a, b) => a.priority > b.priority || (a.priority === b.priority && a.arrival < b.arrival),
-  );
+  readonly #groupOf: (key: string) => string;
+  readonly #accountOf: (key: string) => string;
+  readonly #ready: ReadyKeys<Item>;
   readonly #waiting = new Heap<Item>((a, b) => a.since < b.since);
   readonly #failures = new Map<string, number>();
   readonly #waiters = new Set<(item: QueueItem | undefined) => void>();
-  #arrivals = 0;
   #timer: { at: number; cancel: Cancel } | undefined;
   #shut = false;
 
@@ -89,6 +95,9 @@ export class WorkQueue {
     this.#metrics = options.metrics ?? SILENT;
     this.#baseDelayMs = options.baseDelayMs ?? 5;
     this.#maxDelayMs = options.maxDelayMs ?? 5 * 60_000;
+    this.#groupOf = options.groupOf ?? (() => "");
+    this.#accountOf = options.accountOf ?? (() => "");
+    this.#ready = new ReadyKeys(options.workers ?? Number.POSITIVE_INFINITY);
     this.#metrics.processing(() => this.processingMs());
   }
 
@@ -147,7 +156,7 @@ export class WorkQueue {
    */
   get(signal?: AbortSignal): Promise<QueueItem | undefined> {
     if (this.#shut || signal?.aborted) return Promise.resolve(undefined);
-    const item = this.#ready.pop();
+    const item = this.#ready.next();
     if (item) return Promise.resolve(this.#startProcessing(item));
     return new Promise((resolve) => {
       const waiter = (next: QueueItem | undefined) => {
@@ -170,8 +179,10 @@ export class WorkQueue {
     this.#metrics.finished(this.#clock.monotonic() - item.since);
     const again = item.requeue;
     item.requeue = undefined;
+    this.#ready.done(item);
     if (again && !this.#shut) this.#enter(item, again.priority, again.at);
     else this.#items.delete(key);
+    this.#dispatch();
   }
 
   /** No key leaves any more. Waiting keys are dropped: they can be derived from the state of the cluster. */
@@ -187,9 +198,12 @@ export class WorkQueue {
     const item: Item = {
       key,
       state: "waiting",
+      group: this.#groupOf(key),
+      account: "",
       priority: 0,
-      since: 0,
+      turn: 0,
       arrival: 0,
+      since: 0,
       requeue: undefined,
       slot: -1,
     };
@@ -216,8 +230,7 @@ export class WorkQueue {
   #merge(item: Item, priority: number, at: number): void {
     const highest = Math.max(item.priority, priority);
     if (item.state === "ready") {
-      item.priority = highest;
-      this.#ready.moved(item);
+      if (highest > item.priority) this.#ready.reprioritize(item, highest);
     } else {
       this.#waiting.remove(item);
       this.#enter(item, highest, Math.min(item.since, at));
@@ -227,15 +240,21 @@ export class WorkQueue {
   #makeReady(item: Item): void {
     item.state = "ready";
     item.since = this.#clock.monotonic();
-    item.arrival = this.#arrivals++;
+    item.account = this.#accountOf(item.key);
     this.#ready.push(item);
     this.#metrics.added();
     this.#metrics.depth(this.#ready.size);
-    const [waiter] = this.#waiters;
-    if (!waiter) return;
-    this.#waiters.delete(waiter);
-    const first = this.#ready.pop();
-    if (first) waiter(this.#startProcessing(first));
+    this.#dispatch();
+  }
+
+  /** Gives keys that may leave to workers that wait for one. */
+  #dispatch(): void {
+    for (const waiter of this.#waiters) {
+      const item = this.#ready.next();
+      if (!item) return;
+      this.#waiters.delete(waiter);
+      waiter(this.#startProcessing(item));
+    }
   }
 
   #startProcessing(item: Item): QueueItem {
