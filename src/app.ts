@@ -14,6 +14,7 @@ import { version } from "./base/version.ts";
 import { ControllerRunner, type ControllerServices } from "./controller.ts";
 import { credentialChecker, type PaperspaceAccount } from "./kinds/account.ts";
 import type { KindRegistration } from "./kinds/registration.ts";
+import { type SlowHash, slowHashInThreads } from "./kinds/slow-hash.ts";
 import { connect, type KubeConnection } from "./kube/connection.ts";
 import { EventRecorder } from "./kube/events.ts";
 import { events, leases, secrets } from "./kube/resource.ts";
@@ -47,6 +48,8 @@ export interface ProcessDependencies {
   connection: KubeConnection;
   sockets: Sockets;
   registry: Registry;
+  /** Default: in threads of its own. */
+  slowHash?: SlowHash;
   /** Default: those of the registry. */
   kinds?: readonly KindRegistration<never>[];
 }
@@ -87,7 +90,7 @@ export async function runOperator(parts: AppParts, signal: AbortSignal): Promise
 
 /** Puts the parts together over the given dependencies; nothing runs yet. */
 export function assembleOperator(parts: AppParts, dependencies: ProcessDependencies): Operator {
-  const { connection, sockets, registry, kinds = KINDS } = dependencies;
+  const { connection, sockets, registry, slowHash = slowHashInThreads(), kinds = KINDS } = dependencies;
   const { config, clock, logger } = parts;
   const metrics = createRuntimeMetrics(registry);
   const leadership = leadershipOf(parts, connection);
@@ -145,6 +148,7 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
   const shared: ControllerServices = {
     ...parts,
     connection,
+    slowHash,
     recorder,
     metrics,
     objects,

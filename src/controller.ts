@@ -7,6 +7,7 @@ import type { Config } from "./base/config.ts";
 import type { Logger } from "./base/logger.ts";
 import type { PaperspaceAccount } from "./kinds/account.ts";
 import { type Controller, type KindRegistration, newController } from "./kinds/registration.ts";
+import type { SlowHash } from "./kinds/slow-hash.ts";
 import type { KubeConnection } from "./kube/connection.ts";
 import type { EventRecorder } from "./kube/events.ts";
 import { keyOf, splitKey } from "./kube/objects.ts";
@@ -29,6 +30,7 @@ export interface ControllerServices {
   clock: Clock;
   logger: Logger;
   connection: KubeConnection;
+  slowHash: SlowHash;
   recorder: EventRecorder;
   metrics: RuntimeMetrics;
   objects: ObjectMetrics;
@@ -98,6 +100,7 @@ export class ControllerRunner {
       store,
       secretResource: secrets(connection),
       configMapResource: configMaps(connection),
+      slowHash: shared.slowHash,
       enqueue: (key) => queue.add(key),
     });
     const options = {

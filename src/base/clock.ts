@@ -13,6 +13,8 @@ export interface Clock {
   monotonic(): number;
   /** Calls `fn` once, after at least `ms` milliseconds. */
   after(ms: number, fn: () => void): Cancel;
+  /** Calls `fn` once in a later turn of the event loop: I/O that is ready and timers that are due come before it. */
+  nextTurn(fn: () => void): void;
   /** A number in [0, 1), for jitter only. */
   random(): number;
 }
@@ -27,8 +29,14 @@ export const systemClock: Clock = {
     const timer = setTimeout(fn, Math.min(Math.max(0, ms), LONGEST_TIMER_MS));
     return () => clearTimeout(timer);
   },
+  nextTurn: (fn) => void setImmediate(fn),
   random: () => Math.random(),
 };
+
+/** Resolves in a later turn of the event loop. */
+export function nextTurn(clock: Pick<Clock, "nextTurn">): Promise<void> {
+  return new Promise((resolve) => clock.nextTurn(resolve));
+}
 
 /** Resolves after `ms` milliseconds, or rejects with the signal's reason as soon as it aborts. */
 export function sleep(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {

@@ -2,7 +2,6 @@
  * A kind as a table: a resource that the API lists, creates, changes and deletes under one path, with nothing in flight
  * between these calls. The behaviour that such kinds share is here; what is particular to one is its `Collection`.
  */
-import { scryptSync } from "node:crypto";
 import { type Static, type TObject, type TProperties, type TString, type TUnsafe, Type } from "typebox";
 import { apiPath, type PaperspaceApi } from "../paperspace/transport.ts";
 import { type Change, describe } from "../reconcile/change.ts";
@@ -31,6 +30,7 @@ import { changing, creating, OLDEST_FIRST, reading, removing } from "./calls.ts"
 import { Inventory, type Item, type Source } from "./inventory.ts";
 import { AccountCache, CloudObserver, type CloudObserverOptions } from "./observer.ts";
 import { type KindRegistration, observerSettings } from "./registration.ts";
+import { slowHashSync } from "./slow-hash.ts";
 
 /** Fields by the API's names; undefined: not managed. */
 type Fields = Readonly<Record<string, unknown>>;
@@ -363,11 +363,10 @@ function creationOf<S extends object, T extends Item>(
   ];
 }
 
-/** scrypt's cost: what is hidden may be a short password, which its hash in status must not reveal. */
-const COST = { N: 4096, r: 8, p: 1 };
-/** By spec, which is one object for each version in the store: a hash costs some milliseconds. */
+/** By spec, which is one object for each version in the store. */
 const hashes = new WeakMap<object, string>();
 
+/** What is hidden may be a short password, which its hash in status must not reveal. One for all of it: a pass makes one. */
 function hashOf<S extends object, T extends Item>(
   { hidden }: Collection<S, T>,
   spec: S,
@@ -376,7 +375,7 @@ function hashOf<S extends object, T extends Item>(
   if (!hidden) return undefined;
   const cached = hashes.get(spec);
   if (cached !== undefined) return cached;
-  const hash = scryptSync(JSON.stringify(hidden(spec)), uid, 10, COST).toString("hex");
+  const hash = slowHashSync(JSON.stringify(hidden(spec)), uid);
   hashes.set(spec, hash);
   return hash;
 }

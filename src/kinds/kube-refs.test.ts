@@ -3,7 +3,7 @@ import { FakeKube } from "../../test/support/fake-kube.ts";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { KubeError } from "../kube/errors.ts";
 import { configMaps as configMapsOf, secrets as secretsOf } from "../kube/resource.ts";
-import { type KubeRef, KubeRefs, type KubeRefsOptions } from "./kube-refs.ts";
+import { type KubeRef, KubeRefs, type KubeRefsOptions, type RefData } from "./kube-refs.ts";
 
 const STALE_MS = 60_000;
 const KEY = "ns/a";
@@ -11,7 +11,13 @@ const secretRef: KubeRef = { kind: "Secret", namespace: "ns", name: "hub" };
 const configMapRef: KubeRef = { kind: "ConfigMap", namespace: "ns", name: "hub" };
 const base64 = (value: string | Uint8Array) => Buffer.from(value).toString("base64");
 
-function setUp(over: Partial<KubeRefsOptions> = {}) {
+/** All that it holds. */
+function select({ keys, text, owner }: RefData) {
+  const values = Object.fromEntries(keys.map((key) => [key, text(key)]));
+  return { values, ...(owner !== undefined && { owner }) };
+}
+
+function setUp(over: Partial<KubeRefsOptions<Partial<ReturnType<typeof select>>>> = {}) {
   const clock = new VirtualClock();
   const kube = new FakeKube({ clock, namespace: "ns" });
   const secrets = secretsOf(kube);
@@ -19,7 +25,8 @@ function setUp(over: Partial<KubeRefsOptions> = {}) {
   const queued: string[] = [];
   const enqueue = (key: string) => void queued.push(key);
   const staleTimeMs = () => STALE_MS;
-  const refs = new KubeRefs({
+  const refs = new KubeRefs<Partial<ReturnType<typeof select>>>({
+    select,
     secrets,
     configMaps,
     clock,
@@ -50,14 +57,17 @@ describe("a reference", () => {
       data: { level: "debug" },
       binaryData: { size: base64("größe") },
     });
-    expect(await read(secretRef)).toEqual({ state: "found", values: { token: "secret" } });
-    expect(await read(configMapRef)).toEqual({ state: "found", values: { level: "debug", size: "größe" } });
+    expect(await read(secretRef)).toEqual({ state: "found", kept: { values: { token: "secret" } } });
+    expect(await read(configMapRef)).toEqual({
+      state: "found",
+      kept: { values: { level: "debug", size: "größe" } },
+    });
   });
 
   it("keeps the key of a value that is not UTF-8 text: the user must learn which one it is", async () => {
     const { secrets, read, metadata } = setUp();
     await secrets.create("ns", { metadata, data: { binary: base64(new Uint8Array([0xff, 0xfe])) } });
-    expect(await read(secretRef)).toEqual({ state: "found", values: { binary: undefined } });
+    expect(await read(secretRef)).toEqual({ state: "found", kept: { values: { binary: undefined } } });
   });
 
   it("shows who controls the Secret, and not who merely owns it", async () => {
@@ -68,7 +78,7 @@ describe("a reference", () => {
       { ...owner, uid: "u2", controller: true },
     ];
     await secrets.create("ns", { metadata: { ...metadata, ownerReferences }, data: {} });
-    expect(await read(secretRef)).toEqual({ state: "found", values: {}, owner: "u2" });
+    expect(await read(secretRef)).toEqual({ state: "found", kept: { values: {}, owner: "u2" } });
   });
 
   it("to nothing is content as well, which goes stale like any other", async () => {
@@ -89,7 +99,7 @@ describe("a read that RBAC refuses", () => {
     await read(secretRef);
     await clock.advance(STALE_MS);
     kube.intercept = () => ({ fail: "before", error: forbidden });
-    expect(await read(secretRef)).toMatchObject({ values: { token: "one" } });
+    expect(await read(secretRef)).toMatchObject({ kept: { values: { token: "one" } } });
     expect(refs.error(secretRef)).toBe(forbidden);
     expect(refs.retryInMs(secretRef)).toBeGreaterThan(0);
   });
@@ -102,6 +112,28 @@ describe("a read that RBAC refuses", () => {
     await read(secretRef);
     expect(reads()).toBe(1);
   });
+});
+
+it("keeps what is selected of it and nothing else: a Secret may be a megabyte, and of many namespaces", async () => {
+  const { secrets, read, metadata } = setUp({ select: ({ text }) => ({ values: { token: text("token") } }) });
+  await secrets.create("ns", { metadata, data: { token: base64("one"), other: base64("two") } });
+  expect(await read(secretRef)).toEqual({ state: "found", kept: { values: { token: "one" } } });
+});
+
+it("is read by a few at once, and namespaces take turns: a thousand Secrets of one keep no other waiting", async () => {
+  const { clock, kube, refs } = setUp();
+  const paths: string[] = [];
+  kube.intercept = ({ path }) => {
+    paths.push(path.split("/").slice(-3).join("/"));
+    return { delayMs: 100 };
+  };
+  for (let i = 0; i < 100; i++) refs.fetch({ kind: "Secret", namespace: "many", name: `s${i}` }, KEY);
+  refs.fetch({ ...secretRef, namespace: "one" }, KEY);
+  await clock.settle();
+  expect(paths).toHaveLength(8);
+  await clock.advance(100);
+  expect(paths).toHaveLength(16);
+  expect(paths).toContain("one/secrets/hub");
 });
 
 it("holds no value where it can be printed: what a Secret holds goes nowhere by itself", async () => {

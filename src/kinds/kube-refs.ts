@@ -1,10 +1,12 @@
 /**
- * Secrets and ConfigMaps that a spec refers to, read in the background and kept in memory only: their values go nowhere
- * from here by themselves, neither into logs nor into errors. What a kind does with a value is its own business.
+ * Secrets and ConfigMaps that a spec refers to, read in the background. Of what they hold, only what the kind selects is
+ * kept in memory, and goes nowhere from here by itself, neither into logs nor into errors.
  */
+import PQueue from "p-queue";
 import type { Clock } from "../base/clock.ts";
 import { isForbidden, isNotFound } from "../kube/errors.ts";
 import type { ConfigMap, Resource, Secret } from "../kube/resource.ts";
+import { type LaneOptions, LaneQueue } from "../paperspace/lane-queue.ts";
 import { Lookup } from "./lookup.ts";
 
 export interface KubeRef {
@@ -13,20 +15,27 @@ export interface KubeRef {
   name: string;
 }
 
-/** What a reference leads to. */
-export type RefContent =
-  /** By key; a value that is not UTF-8 text is undefined. `owner`: UID of the controlling owner. */
-  | { state: "found"; values: Readonly<Record<string, string | undefined>>; owner?: string }
-  | { state: "notFound" }
-  | { state: "forbidden" };
+/** What a Secret or ConfigMap holds. It may be a megabyte: use it, and do not keep it. */
+export interface RefData {
+  keys: readonly string[];
+  /** The value of a key; undefined where there is none, or where it is not UTF-8 text. */
+  text(key: string): string | undefined;
+  /** UID of the controlling owner. */
+  owner?: string;
+}
 
-export interface KubeRefsOptions {
+/** What a reference leads to; `kept` is what was selected of it. */
+export type RefContent<T> = { state: "found"; kept: T } | { state: "notFound" } | { state: "forbidden" };
+
+export interface KubeRefsOptions<T> {
   secrets: Pick<Resource<Secret>, "get">;
   /** Needed where ConfigMaps are referred to. */
   configMaps?: Pick<Resource<ConfigMap>, "get">;
   clock: Clock;
+  /** What is kept of it; the rest is dropped. */
+  select(data: RefData, ref: KubeRef): T | Promise<T>;
   /** After how long a content is stale, in milliseconds. */
-  staleTimeMs(content: RefContent): number;
+  staleTimeMs(content: RefContent<T>): number;
   /** After how long what no object refers to any more is dropped, in milliseconds. */
   gcTimeMs: number;
   /**
@@ -38,12 +47,17 @@ export interface KubeRefsOptions {
   enqueue(key: string): void;
 }
 
-export class KubeRefs {
-  readonly #options: KubeRefsOptions;
-  /** By "kind/namespace/name". */
-  readonly #contents: Lookup<RefContent>;
+/** Each holds the whole Secret in memory until what is kept of it is selected. */
+const MOST_READS = 8;
 
-  constructor(options: KubeRefsOptions) {
+export class KubeRefs<T> {
+  readonly #options: KubeRefsOptions<T>;
+  /** By "kind/namespace/name". */
+  readonly #contents: Lookup<RefContent<T>>;
+  /** By namespace: one with a thousand Secrets does not keep the others waiting. */
+  readonly #reads = new PQueue<LaneQueue, LaneOptions>({ concurrency: MOST_READS, queueClass: LaneQueue });
+
+  constructor(options: KubeRefsOptions<T>) {
     const { clock, enqueue, staleTimeMs, gcTimeMs } = options;
     this.#options = options;
     this.#contents = new Lookup({
@@ -51,12 +65,15 @@ export class KubeRefs {
       enqueue,
       staleTimeMs,
       gcTimeMs,
-      read: (id) => this.#read(refOf(id)),
+      read: (id) => {
+        const ref = refOf(id);
+        return this.#reads.add(() => this.#content(ref), { group: ref.namespace });
+      },
     });
   }
 
   /** As it was last read, however stale; undefined before a read succeeds. Begins no read. */
-  get(ref: KubeRef): RefContent | undefined {
+  get(ref: KubeRef): RefContent<T> | undefined {
     return this.#contents.get(idOf(ref));
   }
 
@@ -85,17 +102,25 @@ export class KubeRefs {
     this.#contents.invalidate(idOf(ref));
   }
 
-  async #read({ kind, namespace, name }: KubeRef): Promise<RefContent> {
-    const { secrets, configMaps, forbiddenIs } = this.#options;
+  /** All that it holds now, for a step that needs a value itself. Throws what the read throws. */
+  async read({ kind, namespace, name }: KubeRef): Promise<RefData> {
+    const { secrets, configMaps } = this.#options;
+    if (kind === "Secret") return secretData(await secrets.get(namespace, name));
+    if (!configMaps) throw new Error("no ConfigMaps are read here");
+    return configMapData(await configMaps.get(namespace, name));
+  }
+
+  async #content(ref: KubeRef): Promise<RefContent<T>> {
+    const { select, forbiddenIs } = this.#options;
+    let data: RefData;
     try {
-      if (kind === "Secret") return secretContent(await secrets.get(namespace, name));
-      if (!configMaps) throw new Error("no ConfigMaps are read here");
-      return configMapContent(await configMaps.get(namespace, name));
+      data = await this.read(ref);
     } catch (error) {
       if (isNotFound(error)) return { state: "notFound" };
       if (forbiddenIs === "content" && isForbidden(error)) return { state: "forbidden" };
       throw error;
     }
+    return { state: "found", kept: await select(data, ref) };
   }
 }
 
@@ -104,13 +129,21 @@ export function controllerUid({ metadata }: Pick<Secret, "metadata">): string | 
   return metadata.ownerReferences?.find(({ controller }) => controller)?.uid;
 }
 
-function secretContent(secret: Secret): RefContent {
+function secretData(secret: Secret): RefData {
+  const { data = {} } = secret;
   const owner = controllerUid(secret);
-  return { state: "found", values: decoded(secret.data), ...(owner !== undefined && { owner }) };
+  return {
+    keys: Object.keys(data),
+    text: (key) => decoded(data, key),
+    ...(owner !== undefined && { owner }),
+  };
 }
 
-function configMapContent({ data = {}, binaryData }: ConfigMap): RefContent {
-  return { state: "found", values: { ...decoded(binaryData), ...data } };
+function configMapData({ data = {}, binaryData = {} }: ConfigMap): RefData {
+  return {
+    keys: Object.keys({ ...binaryData, ...data }),
+    text: (key) => (Object.hasOwn(data, key) ? data[key] : decoded(binaryData, key)),
+  };
 }
 
 /** Neither a kind nor the names of Kubernetes have a slash in them. */
@@ -123,16 +156,13 @@ function refOf(id: string): KubeRef {
   return { kind: kind === "ConfigMap" ? kind : "Secret", namespace, name };
 }
 
-function decoded(data: Record<string, string> = {}): Record<string, string | undefined> {
-  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, text(value)]));
-}
-
 /** Removes nothing, a byte order mark neither. */
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-function text(base64: string): string | undefined {
+/** A key may be named like what every object has ("constructor"). */
+function decoded(data: Record<string, string>, key: string): string | undefined {
   try {
-    return UTF8.decode(Buffer.from(base64, "base64"));
+    return Object.hasOwn(data, key) ? UTF8.decode(Buffer.from(data[key] ?? "", "base64")) : undefined;
   } catch {
     return undefined;
   }

@@ -18,6 +18,7 @@ import type { Result } from "../runtime/workers.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import type { PaperspaceTypes } from "./actuator.ts";
 import type { ObserverSettings } from "./observer.ts";
+import type { SlowHash } from "./slow-hash.ts";
 
 /** What the CRD of a kind is generated from (`npm run generate`). */
 export interface CrdSource {
@@ -56,6 +57,7 @@ export interface KindOptions<O extends ManagedObject> {
   secretResource: Resource<Secret>;
   /** ConfigMaps of the cluster, for kinds whose spec refers to some. */
   configMapResource: Resource<ConfigMap>;
+  slowHash: SlowHash;
   /** Puts a key of this kind into its work queue. */
   enqueue(key: string): void;
 }

@@ -231,6 +231,7 @@ function skewed(clock: VirtualClock, seed: number, offsetMs: () => number, lateM
     now: () => clock.now() + offsetMs(),
     monotonic: () => clock.monotonic(),
     after: (ms, fn) => clock.after(ms + lateMs(), fn),
+    nextTurn: (fn) => clock.nextTurn(fn),
     random: () => {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
       return state / 2 ** 32;

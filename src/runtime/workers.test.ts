@@ -61,6 +61,29 @@ test("each result of a pass: done is not requeued, after at its time, retry and 
   await running;
 });
 
+test("every pass begins in a turn of its own: passes of what is cached must not keep the lease from being renewed", async () => {
+  let begun = 0;
+  const { clock, queue, passes, stop, running } = world(
+    async () => {
+      begun++;
+      return done;
+    },
+    { concurrency: 8 },
+  );
+  const perTurn: number[] = [];
+  const count = () => {
+    perTurn.push(begun);
+    begun = 0;
+    if (passes.length < 1_000) setImmediate(count);
+  };
+  for (let i = 0; i < 1_000; i++) queue.add(`key ${i}`);
+  setImmediate(count);
+  while (passes.length < 1_000) await clock.settle();
+  expect(Math.max(...perTurn)).toBe(1);
+  stop();
+  await running;
+});
+
 test("a key that is requeued at once without end is slowed down, and does not starve the others", async () => {
   const atOnce: Result = { kind: "after", ms: 0 };
   let caught = true;

@@ -4,7 +4,7 @@
  */
 import PQueue from "p-queue";
 import type { Logger } from "pino";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, nextTurn } from "../base/clock.ts";
 import type { QueueItem, WorkQueue } from "./work-queue.ts";
 
 /**
@@ -67,6 +67,8 @@ export class Workers {
   /** By key, how many passes in a row requeued it at once. */
   readonly #immediateRequeues = new Map<string, number>();
   #term = newTerm();
+  /** The turn of the event loop in which the last pass began. */
+  #lastTurn: Promise<void> = Promise.resolve();
   #active = 0;
   #stopped = false;
 
@@ -129,6 +131,7 @@ export class Workers {
   async #processNext(): Promise<void> {
     const term = this.#term;
     const item = await this.#options.queue.get(term.dequeuing.signal);
+    if (item) await this.#ownTurn();
     if (!item) {
       // Not aborted by a pause, so the queue was shut down: there are no further keys.
       if (!term.dequeuing.signal.aborted) this.#stopped = true;
@@ -137,6 +140,15 @@ export class Workers {
       this.#options.queue.add(item.key, { priority: item.priority });
       this.#options.queue.done(item.key);
     } else await this.#pass(item, term.reconciling.signal);
+  }
+
+  /**
+   * A pass of what is cached needs no I/O: without a turn of its own, a thousand of them would keep the event loop, and with
+   * it the renewal of the lease, for as long as all of them take.
+   */
+  #ownTurn(): Promise<void> {
+    this.#lastTurn = this.#lastTurn.then(() => nextTurn(this.#options.clock));
+    return this.#lastTurn;
   }
 
   async #pass(item: QueueItem, signal: AbortSignal): Promise<void> {

@@ -113,6 +113,7 @@ class Session {
       monotonic: () => this.#timeless("monotonic") ?? clock.monotonic(),
       random: () => this.#begins("draws a random number") ?? clock.random(),
       after: (ms, fn) => this.#begins("starts a timer") ?? clock.after(ms, fn),
+      nextTurn: (fn) => this.#begins("asks for a turn") ?? clock.nextTurn(fn),
     };
   }
 

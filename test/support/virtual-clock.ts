@@ -15,6 +15,8 @@ export class VirtualClock implements Clock {
   #monotonic = 0;
   #seq = 0;
   #timers = new Set<Timer>();
+  /** Turns of the event loop that were asked for: how many in all, and how many have not come yet. */
+  readonly turns = { requested: 0, waiting: 0 };
   #random: () => number;
 
   /** `random` defaults to the constant 0.5; hand in a seeded generator to explore. */
@@ -41,6 +43,15 @@ export class VirtualClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
+  nextTurn(fn: () => void): void {
+    this.turns.requested++;
+    this.turns.waiting++;
+    setImmediate(() => {
+      this.turns.waiting--;
+      fn();
+    });
+  }
+
   /** Moves the wall clock alone, as an NTP step would. */
   stepWallClock(ms: number): void {
     this.#now += ms;
@@ -54,7 +65,11 @@ export class VirtualClock implements Clock {
   /** Lets every promise that can settle now settle, without moving time. */
   async settle(): Promise<void> {
     // setImmediate comes after all microtasks; several rounds let chains over streams and p-queue run dry.
-    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    for (let quiet = 0; quiet < 5; quiet++) {
+      const { requested } = this.turns;
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.turns.requested !== requested) quiet = 0;
+    }
   }
 
   /** Moves time on by `ms`, firing what comes due on the way. */

@@ -20,6 +20,7 @@ import { KINDS } from "../../src/registry.ts";
 import { SPEC as DEPLOYMENT_SPEC } from "../decide/deployment/spec.ts";
 import { SPEC } from "../decide/machine/spec.ts";
 import { FakeKube, type FakeType } from "./fake-kube.ts";
+import { quickHash } from "./quick-hash.ts";
 import { type Edge, simSockets } from "./sim-sockets.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 import { NAMESPACE, typeOf, VirtualObjects } from "./virtual-objects.ts";
@@ -150,6 +151,7 @@ export class VirtualWorld {
         connection: connectionOver(kube, edge),
         sockets: simSockets(this.sim, edge),
         registry: this.#registry,
+        slowHash: quickHash,
         kinds: this.#kinds,
       },
     );

@@ -18,16 +18,18 @@ export const deployment: PublishedKind<PaperspaceDeployment> = {
   newKind(options) {
     const { clock, logger, config, enqueue, store } = options;
     const settings = settingsOf(config);
+    const objects = () => store.list();
     const references = new References({
       secrets: options.secretResource,
       configMaps: options.configMapResource,
+      objects,
+      slowHash: options.slowHash,
       clock,
       resyncMs: config.resyncInterval,
       recheckMs: config.credentialRecheck,
       enqueue,
       readErrorOf: (error) => readErrorOf(error, settings.rechecks),
     });
-    const objects = () => store.list();
     return deploymentKind({ clock, logger, enqueue, settings, references, objects });
   },
 };

@@ -26,7 +26,7 @@ describe("the value of a Secret", () => {
     const [name] = found.secrets;
     expect(found.config.env).toEqual([{ name: "TOKEN", value: `secret:${name}` }]);
     expect(found.secrets).toHaveLength(1);
-    expect(references.valueOf(object(fromSecret()), name ?? "")).toBe(VALUE);
+    expect(await references.valueOf(object(fromSecret()), name ?? "")).toBe(VALUE);
   });
 
   it("stands in nothing that leaves here: no configuration, no leaf, no hash, no message", async () => {
@@ -50,10 +50,13 @@ describe("the value of a Secret", () => {
       })),
     });
     const { secrets } = await resolved(of);
-    expect(secrets.map((name) => references.valueOf(of, name))).toEqual([VALUE, "else"]);
-    expect(references.valueOf(of, `${secrets[0]}x`)).toBeUndefined();
-    expect(references.valueOf(object({}), secrets[0] ?? "")).toBeUndefined();
-    expect(references.valueOf(object(fromSecret(), { uid: "uid-2" }), secrets[0] ?? "")).toBeUndefined();
+    const values = await Promise.all(secrets.map((name) => references.valueOf(of, name)));
+    expect(values).toEqual([VALUE, "else"]);
+    expect(await references.valueOf(of, `${secrets[0]}x`)).toBeUndefined();
+    expect(await references.valueOf(object({}), secrets[0] ?? "")).toBeUndefined();
+    expect(
+      await references.valueOf(object(fromSecret(), { uid: "uid-2" }), secrets[0] ?? ""),
+    ).toBeUndefined();
   });
 
   it("goes to Paperspace as it is, whatever stands around it: a key with another line end is another key", async () => {
@@ -61,7 +64,7 @@ describe("the value of a Secret", () => {
       const { secret, resolved, references } = setUp();
       await secret({ token: value });
       const { secrets } = await resolved(object(fromSecret()));
-      expect(references.valueOf(object(fromSecret()), secrets[0] ?? "")).toBe(value);
+      expect(await references.valueOf(object(fromSecret()), secrets[0] ?? "")).toBe(value);
     }
   });
 
@@ -153,7 +156,7 @@ describe("the value of a ConfigMap", () => {
     const found = await resolved(object(fromConfigMap()));
     expect(found.config.env).toEqual([{ name: "LEVEL", value: "debug" }]);
     expect(found.secrets).toEqual([]);
-    expect(references.valueOf(object(fromConfigMap()), "debug")).toBeUndefined();
+    expect(await references.valueOf(object(fromConfigMap()), "debug")).toBeUndefined();
   });
 
   it("may stand under binaryData, as kubectl puts there what it does not take for text", async () => {
@@ -214,7 +217,7 @@ describe("what Paperspace cannot take", () => {
     const { secret, resolved, references } = setUp();
     await secret({ constructor: VALUE });
     await resolved(object(fromSecret("constructor")));
-    expect(references.valueOf(object(fromSecret("toString")), "k8s_x")).toBeUndefined();
+    expect(await references.valueOf(object(fromSecret("toString")), "k8s_x")).toBeUndefined();
     expect((await resolved(object(fromSecret("constructor")))).secrets).toHaveLength(1);
   });
 
@@ -252,6 +255,73 @@ describe("what Paperspace cannot take", () => {
     await desired(object(both));
     await clock.advance(BACK_OFF_MS);
     expect(await desired(object(both))).toMatchObject({ state: "missing", reason: REASON.SecretNotFound });
+  });
+});
+
+describe("a slow hash", () => {
+  const keys = Array.from({ length: 128 }, (_, i) => `key-${i}`);
+  const all = (over: { uid?: string } = {}) =>
+    object(
+      {
+        env: keys.map((key) => ({ name: key, valueFrom: { secretKeyRef: { name: "hub", key } } })),
+      },
+      over,
+    );
+  const values = Object.fromEntries(keys.map((key) => [key, `value of ${key}`]));
+
+  it("is made when the Secret is read, and never by an observation: a pass must not hold up the event loop", async () => {
+    const { clock, secret, pass, hashed, references } = setUp();
+    await secret(values);
+    const objects = Array.from({ length: 8 }, (_, i) => all({ uid: `uid-${i}` }));
+    for (const each of objects) pass(each);
+    expect(hashed).toHaveLength(0);
+    await clock.settle();
+    expect(hashed).toHaveLength(8 * 128);
+    for (const each of objects) expect(pass(each).state).toBe("known");
+    const found = references.desired(all({ uid: "uid-0" }), "web");
+    const [name = ""] = found.state === "known" ? found.secrets : [];
+    expect(await references.valueOf(all({ uid: "uid-0" }), name)).toBe("value of key-0");
+    expect(hashed).toHaveLength(8 * 128);
+  });
+
+  it("is made once for each value: what is read again and has not changed costs none", async () => {
+    const { clock, secret, rotate, resolved, hashed } = setUp();
+    await secret(values);
+    await resolved(all());
+    await rotate({ "key-7": "rotated" });
+    hashed.length = 0;
+    await clock.advance(RESYNC_MS);
+    await resolved(all());
+    expect(hashed).toEqual(["rotated"]);
+  });
+});
+
+describe("what is kept of a Secret", () => {
+  it("is what objects name, as a hash: the rest may be a megabyte, and of many namespaces", async () => {
+    const { clock, secret, desired, objects, references } = setUp();
+    await secret({ token: VALUE, rest: "x".repeat(100_000) });
+    const named = object(fromSecret());
+    expect(await desired(named)).toMatchObject({ state: "known" });
+    // Another key is there only once it was read for it.
+    const other = object(fromSecret("rest"), { uid: "uid-2" });
+    expect(references.desired(other, "web")).toEqual({ state: "unknown" });
+    expect(await desired(other)).toMatchObject({ state: "missing" });
+    objects.delete("uid-1");
+    await clock.advance(RESYNC_MS);
+    await desired(other);
+    expect(references.desired(named, "web")).toEqual({ state: "unknown" });
+  });
+
+  it("is not the value: a step that stores it reads it again, and stores none that has changed meanwhile", async () => {
+    const { secret, rotate, secrets, resolved, references } = setUp();
+    await secret({ token: VALUE });
+    const [name = ""] = (await resolved(object(fromSecret()))).secrets;
+    await rotate({ token: "hunter3" });
+    expect(await references.valueOf(object(fromSecret()), name)).toBeUndefined();
+    const [next = ""] = (await resolved(object(fromSecret()))).secrets;
+    expect(await references.valueOf(object(fromSecret()), next)).toBe("hunter3");
+    await secrets.delete("ns", "hub");
+    expect(await references.valueOf(object(fromSecret()), next)).toBeUndefined();
   });
 });
 

@@ -1,14 +1,17 @@
 /**
  * The configuration of a spec, with the Secrets and ConfigMaps of its namespace that it refers to. A Secret's value goes
  * nowhere from here but into a project secret, whose name ends in a hash of it: so a new value is a new name, and with
- * that a rollout, and going back finds the old value. How Secrets and ConfigMaps are read is in ../kube-refs.ts.
+ * that a rollout, and going back finds the old value. The value itself is not kept: a step that stores it reads it once
+ * more. How Secrets and ConfigMaps are read is in ../kube-refs.ts.
  */
-import { createHash, scryptSync } from "node:crypto";
+import { createHash } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
+import { isForbidden, isNotFound } from "../../kube/errors.ts";
 import type { ConfigMap, Resource, Secret } from "../../kube/resource.ts";
 import { STALE_FRACTION } from "../../reconcile/decision.ts";
 import type { ReadError } from "../../reconcile/outcome.ts";
-import { type KubeRef, KubeRefs, type RefContent } from "../kube-refs.ts";
+import { type KubeRef, KubeRefs, type RefContent, type RefData } from "../kube-refs.ts";
+import type { SlowHash } from "../slow-hash.ts";
 import { hashOf, leavesOf } from "./compare.ts";
 import { configOf, type Reference, referencesOf, secretValue } from "./config.ts";
 import type { Desired } from "./observation.ts";
@@ -18,6 +21,9 @@ import type { PaperspaceDeployment } from "./types.ts";
 export interface ReferencesParts {
   secrets: Pick<Resource<Secret>, "get">;
   configMaps: Pick<Resource<ConfigMap>, "get">;
+  /** All objects of the kind in the cluster: only what they name is kept. */
+  objects(): readonly PaperspaceDeployment[];
+  slowHash: SlowHash;
   clock: Clock;
   /** Stale time of what was read, in milliseconds: a rotation is noticed within it. */
   resyncMs: number;
@@ -28,26 +34,42 @@ export interface ReferencesParts {
   readErrorOf(error: unknown): ReadError;
 }
 
+/** What is kept of one key, for those that name it (see `useOf`). */
+type Kept =
+  | { is: "absent" }
+  /** `why`: the end of a sentence about the key. */
+  | { is: "unusable"; why: string }
+  /** Of a ConfigMap. */
+  | { is: "value"; value: string }
+  /** Of a Secret, for one object. `print`: a quick hash, by which the same value is recognised. */
+  | { is: "digest"; digest: string; print: string };
+
+interface Content {
+  /** What else there is, for the message about a key that is absent. */
+  keys: string;
+  byUse: Readonly<Record<string, Kept>>;
+}
+
 /** other-resources.md, secrets: what a project secret may hold, in characters. */
 const LONGEST_VALUE = 8192;
-/** scrypt's cost: a short password must not be found from the name of its project secret. */
-const COST = { N: 4096, r: 8, p: 1 };
 /** Every object has a pass in each resync: what none has used for so many of them is referred to by none. */
 const UNUSED_TURNS = 3;
-/** Digests that are kept: the oldest goes first, and costs some milliseconds when it is needed again. */
-const MOST_DIGESTS = 10_000;
+/** Keys that a message lists. */
+const MOST_KEYS = 20;
 
 export class References {
   readonly #parts: ReferencesParts;
-  readonly #refs: KubeRefs;
-  /** Digests by owner and value's hash: each costs some milliseconds of work. */
-  readonly #digests = new Map<string, string>();
+  readonly #refs: KubeRefs<Content>;
 
   constructor(parts: ReferencesParts) {
-    const { resyncMs, recheckMs, ...others } = parts;
+    const { secrets, configMaps, clock, enqueue, resyncMs, recheckMs } = parts;
     this.#parts = parts;
-    this.#refs = new KubeRefs({
-      ...others,
+    this.#refs = new KubeRefs<Content>({
+      secrets,
+      configMaps,
+      clock,
+      enqueue,
+      select: (data, ref) => this.#select(data, ref),
       forbiddenIs: "error",
       gcTimeMs: UNUSED_TURNS * resyncMs,
       staleTimeMs: ({ state }) => (state === "notFound" ? recheckMs : resyncMs) * STALE_FRACTION,
@@ -63,14 +85,15 @@ export class References {
     let unknown: Extract<Desired, { state: "unknown" }> | undefined;
     for (const reference of referencesOf(spec)) {
       const content = this.#refs.get(refOf(object, reference));
-      if (content === undefined) unknown = { ...this.#unknown(object, reference), ...unknown };
-      else {
-        const value = valueIn(content, reference);
-        const fault = faultOf(reference, content, value);
-        if (fault) missing.push(fault);
-        else if (value !== undefined)
-          values.set(idOf(reference), this.#inConfig(object, reference, value, secrets));
-      }
+      const kept = keptOf(content, object, reference);
+      const fault = content && faultOf(reference, content, kept);
+      if (fault) missing.push(fault);
+      else if (kept?.is === "value") values.set(idOf(reference), kept.value);
+      else if (kept?.is === "digest") {
+        const secret = nameOf(object, reference, kept.digest);
+        secrets.set(idOf(reference), secret);
+        values.set(idOf(reference), secretValue(secret));
+      } else unknown = { ...this.#unknown(object, reference), ...unknown };
     }
     const [first] = missing;
     if (first) return { ...first, message: missing.map(({ message }) => message).join("; ") };
@@ -82,15 +105,27 @@ export class References {
 
   /** Reads what is missing or stale of what the spec refers to, and queues the key then. */
   fetchStale(key: string, object: PaperspaceDeployment): void {
-    for (const reference of referencesOf(object.spec)) this.#refs.fetchIfStale(refOf(object, reference), key);
+    for (const reference of referencesOf(object.spec)) {
+      const ref = refOf(object, reference);
+      const content = this.#refs.get(ref);
+      // It was read before this object named the key.
+      if (content?.state === "found" && !keptOf(content, object, reference)) this.#refs.fetch(ref, key);
+      else this.#refs.fetchIfStale(ref, key);
+    }
   }
 
-  /** The value that goes into this project secret; undefined where it is not cached any more. */
-  valueOf(object: PaperspaceDeployment, projectSecret: string): string | undefined {
+  /**
+   * Reads the value that goes into this project secret; undefined where it is another one by now, or none. Throws what the
+   * read throws.
+   */
+  async valueOf(object: PaperspaceDeployment, projectSecret: string): Promise<string | undefined> {
     for (const reference of referencesOf(object.spec)) {
-      if (reference.source !== "Secret") continue;
-      const value = valueIn(this.#refs.get(refOf(object, reference)), reference);
-      if (value !== undefined && this.#nameOf(object, reference, value) === projectSecret) return value;
+      const ref = refOf(object, reference);
+      const kept = keptOf(this.#refs.get(ref), object, reference);
+      if (kept?.is !== "digest" || nameOf(object, reference, kept.digest) !== projectSecret) continue;
+      const value = (await this.#read(ref))?.text(reference.key);
+      if (value !== undefined && printOf(object.metadata.uid, value) === kept.print) return value;
+      this.#refs.invalidate(ref);
     }
     return undefined;
   }
@@ -112,35 +147,42 @@ export class References {
     };
   }
 
-  /** What stands in the configuration for it. */
-  #inConfig(
-    object: PaperspaceDeployment,
-    reference: Reference,
-    value: string,
-    secrets: Map<string, string>,
-  ): string {
-    if (reference.source === "ConfigMap") return value;
-    const name = this.#nameOf(object, reference, value);
-    secrets.set(idOf(reference), name);
-    return secretValue(name);
+  async #read(ref: KubeRef): Promise<RefData | undefined> {
+    try {
+      return await this.#refs.read(ref);
+    } catch (error) {
+      if (isNotFound(error) || isForbidden(error)) return undefined;
+      throw error;
+    }
   }
 
-  /** Letters, digits and underscores, a letter first, 128 at most (other-resources.md, secrets). */
-  #nameOf({ metadata }: PaperspaceDeployment, { name, key }: Reference, value: string): string {
+  /** What the objects of the namespace name of it, and nothing else. */
+  async #select(data: RefData, ref: KubeRef): Promise<Content> {
+    const before = this.#refs.get(ref);
+    const byUse: Record<string, Kept> = {};
+    for (const object of this.#parts.objects()) {
+      if (object.metadata.namespace !== ref.namespace) continue;
+      for (const reference of referencesOf(object.spec)) {
+        if (reference.source !== ref.kind || reference.name !== ref.name) continue;
+        const { key } = reference;
+        const value = data.text(key);
+        const use = useOf(object, reference);
+        if (value === undefined || value === "" || value.length > LONGEST_VALUE)
+          byUse[use] = data.keys.includes(key)
+            ? { is: "unusable", why: whyUnusable(value) }
+            : { is: "absent" };
+        else if (ref.kind === "ConfigMap") byUse[use] = { is: "value", value };
+        else byUse[use] = await this.#digest(object, value, keptOf(before, object, reference));
+      }
+    }
+    return { keys: listed(data.keys), byUse };
+  }
+
+  async #digest({ metadata }: PaperspaceDeployment, value: string, before: Kept | undefined): Promise<Kept> {
     const { uid = "" } = metadata;
-    const readable = `${name}_${key}`.replace(/[^A-Za-z0-9]+/g, "_").slice(0, 60);
-    return `k8s_${readable}_${ownerMark(uid)}_${this.#digest(uid, value)}`;
-  }
-
-  #digest(uid: string, value: string): string {
-    const id = createHash("sha256").update(`${uid}/${value}`).digest("base64");
-    const cached = this.#digests.get(id);
-    if (cached !== undefined) return cached;
-    const digest = scryptSync(value, uid, 10, COST).toString("hex");
-    const [oldest] = this.#digests.keys();
-    if (oldest !== undefined && this.#digests.size >= MOST_DIGESTS) this.#digests.delete(oldest);
-    this.#digests.set(id, digest);
-    return digest;
+    const print = printOf(uid, value);
+    if (before?.is === "digest" && before.print === print) return before;
+    return { is: "digest", digest: await this.#parts.slowHash(value, uid), print };
   }
 }
 
@@ -149,39 +191,60 @@ export function ownerMark(uid: string): string {
   return createHash("sha256").update(uid).digest("hex").slice(0, 12);
 }
 
+/** Letters, digits and underscores, a letter first, 128 at most (other-resources.md, secrets). */
+function nameOf({ metadata }: PaperspaceDeployment, { name, key }: Reference, digest: string): string {
+  const readable = `${name}_${key}`.replace(/[^A-Za-z0-9]+/g, "_").slice(0, 60);
+  return `k8s_${readable}_${ownerMark(metadata.uid ?? "")}_${digest}`;
+}
+
+function printOf(uid: string | undefined, value: string): string {
+  return createHash("sha256").update(`${uid}/${value}`).digest("base64");
+}
+
 function faultOf(
   { source, name, key, field }: Reference,
-  content: RefContent,
-  value: string | undefined,
+  content: RefContent<Content>,
+  kept: Kept | undefined,
 ): Extract<Desired, { state: "missing" }> | undefined {
-  const secret = source === "Secret";
-  const gone = secret ? REASON.SecretNotFound : REASON.ConfigMapNotFound;
+  const gone = source === "Secret" ? REASON.SecretNotFound : REASON.ConfigMapNotFound;
   const fault = (reason: string, message: string) =>
     ({ state: "missing", reason, message: `${field}: ${message}` }) as const;
   if (content.state !== "found")
     return fault(gone, `there is no ${source} "${name}" in this namespace: make it, or correct the name`);
-  if (!Object.hasOwn(content.values, key)) {
-    const there = Object.keys(content.values).join(", ") || "nothing";
-    return fault(gone, `the ${source} "${name}" has no key "${key}" (it has: ${there})`);
-  }
-  if (value === undefined)
-    return fault(REASON.ValueInvalid, `key "${key}" of the ${source} "${name}" is not UTF-8 text`);
-  if (value === "")
-    return fault(
-      REASON.ValueInvalid,
-      `key "${key}" of the ${source} "${name}" is empty, and Paperspace takes no empty value`,
-    );
-  if (value.length > LONGEST_VALUE)
-    return fault(
-      REASON.ValueInvalid,
-      `key "${key}" of the ${source} "${name}" has ${value.length} characters, and Paperspace takes ${LONGEST_VALUE} at most`,
-    );
+  if (kept?.is === "absent")
+    return fault(gone, `the ${source} "${name}" has no key "${key}" (it has: ${content.kept.keys})`);
+  if (kept?.is === "unusable")
+    return fault(REASON.ValueInvalid, `key "${key}" of the ${source} "${name}" ${kept.why}`);
   return undefined;
 }
 
-/** A key may be named like what every object has ("constructor"). */
-function valueIn(content: RefContent | undefined, { key }: Reference): string | undefined {
-  return content?.state === "found" && Object.hasOwn(content.values, key) ? content.values[key] : undefined;
+function whyUnusable(value: string | undefined): string {
+  if (value === undefined) return "is not UTF-8 text";
+  if (value === "") return "is empty, and Paperspace takes no empty value";
+  return `has ${value.length} characters, and Paperspace takes ${LONGEST_VALUE} at most`;
+}
+
+function listed(keys: readonly string[]): string {
+  if (keys.length > MOST_KEYS)
+    return `${keys.slice(0, MOST_KEYS).join(", ")} and ${keys.length - MOST_KEYS} more`;
+  return keys.join(", ") || "nothing";
+}
+
+/** Undefined where it was not read, or not for this object. */
+function keptOf(
+  content: RefContent<Content> | undefined,
+  object: PaperspaceDeployment,
+  reference: Reference,
+): Kept | undefined {
+  if (content?.state !== "found") return undefined;
+  const { byUse } = content.kept;
+  const use = useOf(object, reference);
+  return Object.hasOwn(byUse, use) ? byUse[use] : undefined;
+}
+
+/** The digest of a Secret's value is the object's own; a value of a ConfigMap serves all. */
+function useOf({ metadata }: PaperspaceDeployment, { source, key }: Reference): string {
+  return source === "Secret" ? `${metadata.uid}/${key}` : key;
 }
 
 function idOf({ source, name, key }: Pick<Reference, "source" | "name" | "key">): string {

@@ -227,7 +227,7 @@ async function putSecret(
   { object, api, references, projectSecrets }: DeploymentStepOptions,
 ): Done {
   const { projectId } = object.spec;
-  const value = references.valueOf(object, name);
+  const value = await references.valueOf(object, name);
   if (value === undefined) return { outcome: { kind: "Requeue" }, memory };
   const secrets = [...memory.secrets.filter((other) => other !== name), name];
   const noted = { ...memory, secrets };

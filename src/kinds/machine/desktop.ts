@@ -2,6 +2,7 @@
  * The Secret with the access to a machine's desktop. It is owned by the object, so that garbage collection takes it with
  * the object; what is in it goes nowhere else, neither into status nor into logs or events.
  */
+import { createHash } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import { isNotFound } from "../../kube/errors.ts";
 import type { Resource, Secret } from "../../kube/resource.ts";
@@ -21,15 +22,26 @@ export interface DesktopSecretsParts {
 /** A Secret that another actor changed or deleted is noticed after so many resyncs. */
 const SLOW_TURNS = 6;
 
+/** The Secret may be another one's, and large. */
+interface Kept {
+  /** UID of the object that controls it. */
+  owner?: string;
+  digest: string;
+}
+
 export class DesktopSecrets {
   readonly #parts: DesktopSecretsParts;
-  readonly #refs: KubeRefs;
+  readonly #refs: KubeRefs<Kept>;
 
   constructor(parts: DesktopSecretsParts) {
     const { resyncMs, ...others } = parts;
     this.#parts = parts;
-    this.#refs = new KubeRefs({
+    this.#refs = new KubeRefs<Kept>({
       ...others,
+      select: ({ owner, keys, text }) => ({
+        ...(owner !== undefined && { owner }),
+        digest: digestOf(keys.map((key) => [key, text(key)])),
+      }),
       forbiddenIs: "content",
       gcTimeMs: 2 * SLOW_TURNS * resyncMs,
       staleTimeMs: ({ state }) => (state === "forbidden" ? STALE_FRACTION : SLOW_TURNS) * resyncMs,
@@ -44,8 +56,9 @@ export class DesktopSecrets {
     if (content === undefined) return undefined;
     if (content.state === "forbidden") return "forbidden";
     if (content.state === "notFound") return "stale";
-    if (content.owner !== object.metadata.uid) return "taken";
-    return sameData(content.values, dataOf(desktop)) ? "current" : "stale";
+    const { owner, digest } = content.kept;
+    if (owner !== object.metadata.uid) return "taken";
+    return digest === digestOf(Object.entries(dataOf(desktop))) ? "current" : "stale";
   }
 
   /** Reads it, and queues the key then. */
@@ -136,9 +149,11 @@ function dataOf(desktop: Desktop): Record<string, string> {
   return { ...desktop };
 }
 
-function sameData(a: Readonly<Record<string, string | undefined>>, b: Record<string, string>): boolean {
-  const fields = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return [...fields].every((field) => Object.hasOwn(b, field) && a[field] === b[field]);
+/** Of all that a Secret holds, in whatever order; a value that is no text is like no other. */
+function digestOf(data: readonly (readonly [key: string, value: string | undefined])[]): string {
+  const sorted = data.toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const forms = sorted.map(([key, value]) => [key, value ?? null]);
+  return createHash("sha256").update(JSON.stringify(forms)).digest("base64");
 }
 
 function encoded(data: Record<string, string>): Record<string, string> {

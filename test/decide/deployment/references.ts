@@ -5,6 +5,7 @@ import type { DeploymentSpec, PaperspaceDeployment } from "../../../src/kinds/de
 import { readErrorOf } from "../../../src/kinds/failure.ts";
 import { configMaps as configMapsOf, secrets as secretsOf } from "../../../src/kube/resource.ts";
 import { FakeKube } from "../../support/fake-kube.ts";
+import { quickHash } from "../../support/quick-hash.ts";
 import { VirtualClock } from "../../support/virtual-clock.ts";
 import { SPEC } from "./spec.ts";
 
@@ -44,10 +45,18 @@ export function setUp() {
   const secrets = secretsOf(kube);
   const configMaps = configMapsOf(kube);
   const queued: string[] = [];
+  /** By UID: what the cluster holds. */
+  const objects = new Map<string | undefined, PaperspaceDeployment>();
+  const hashed: string[] = [];
   const make = () =>
     new References({
       secrets,
       configMaps,
+      objects: () => [...objects.values()],
+      slowHash: (value, salt) => {
+        hashed.push(value);
+        return quickHash(value, salt);
+      },
       clock,
       resyncMs: RESYNC_MS,
       recheckMs: RECHECK_MS,
@@ -63,6 +72,7 @@ export function setUp() {
     configMaps.create("ns", { metadata: { name: "settings", namespace: "ns" }, ...more });
   /** As a pass of an object does it. */
   const pass = (of: PaperspaceDeployment, by = references) => {
+    objects.set(of.metadata.uid, of);
     const found = by.desired(of, "web");
     by.fetchStale(KEY, of);
     return found;
@@ -86,6 +96,8 @@ export function setUp() {
     secrets,
     configMaps,
     queued,
+    objects,
+    hashed,
     make,
     references,
     secret,
