@@ -22,7 +22,7 @@ const CREATE = [
   "mirrors the attempt in the status",
   "sends the create",
   "saves the id",
-  "records the event of the create",
+  "writes the record",
   "reads the events",
   "reads the machine",
   "reports Ready",
@@ -32,8 +32,8 @@ const DELETE = [
   "records the delete",
   "reads the events",
   "reads the machine",
-  "records that it owns nothing",
   "removes the record",
+  "records that it owns nothing",
   "removes the finalizer of the Secret",
   "removes the finalizer",
 ];

@@ -218,6 +218,7 @@ type CollectionStatus = ManagedStatus & { applied?: string; plan?: PlanEntry[] }
 const MANAGED: Readonly<Record<Exclude<keyof CollectionStatus, "name">, true>> = {
   observedGeneration: true,
   id: true,
+  ownedSince: true,
   teamId: true,
   uid: true,
   credentialsSecret: true,

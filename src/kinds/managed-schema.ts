@@ -57,6 +57,9 @@ export function managedStatusFields<P extends TProperties>(
   return {
     observedGeneration: Type.Integer({ description: "Generation of the spec this status is about." }),
     id: optionalText(`Id of the ${noun} in Paperspace.`),
+    ownedSince: Type.Optional(
+      Type.String({ format: "date-time", description: `Since when this object owns the ${noun}.` }),
+    ),
     teamId: optionalText(`Paperspace team the ${noun} belongs to.`),
     uid: optionalText("UID of the object this status was written for."),
     name: optionalText(name),

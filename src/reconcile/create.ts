@@ -1,6 +1,6 @@
 /**
  * The create protocol (docs/design.md, Create): announce, mirror, send once, save the id. Wherever the process dies
- * between two of these steps, the next pass finds an open attempt or a recorded id, and never sends a second create.
+ * between two of these steps, the next pass finds an open attempt or an id in status, and never sends a second create.
  */
 import type { Clock } from "../base/clock.ts";
 import { toTime } from "../kube/objects.ts";
@@ -39,6 +39,8 @@ export interface CreateOptions<T extends KindTypes> {
   clock: Clock;
   /** Mirrors `memory` into the status of the pass's object; the resource version is its precondition. */
   mirror(memory: MemoryOf<T>): Promise<void>;
+  /** Saves the id of the pass's record in status, whatever else changes the object meanwhile. */
+  saveId(outcome: Outcome): Promise<void>;
   gate(object: T["object"]): Gate;
   /** Longest time between announcing an attempt and sending it, in milliseconds. */
   sendWindowMs: number;
@@ -87,12 +89,14 @@ export async function create<T extends KindTypes>(
     // What was requested of a resource that did not exist yet is done by creating it.
     ...requestsIn(pass.object.metadata),
   };
-  pass.object = await writer.saveAnnotations(pass.object, recorded(record));
   pass.context = { ...pass.context, record };
   pass.memory = answer.memory;
   const { attempt: _resolved, ...facts } = observation;
   const identity = { state: "ours", record, restore: false } as const;
   pass.observation = { ...facts, identity, ...answer.learned };
+  // Status first: an annotation that it does not confirm is not believed.
+  await options.saveId(answer.outcome);
+  pass.object = await writer.saveAnnotations(pass.object, recorded(record));
   return { record, outcome: answer.outcome };
 }
 

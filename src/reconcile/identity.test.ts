@@ -11,6 +11,7 @@ const attempt = (uid: string): IdentityFacts["attempt"] => {
   const value: Attempt = { name: "box-1", team: "te1", uid, time: "2026-06-01T00:00:00Z" };
   return { state: "read", value };
 };
+const OWNED = { id: "ps1", teamId: "te1", uid: UID, name: "box-1" };
 const facts = (over: Partial<IdentityFacts> = {}): IdentityFacts => ({
   uid: UID,
   noun: "machine",
@@ -35,8 +36,39 @@ describe("resolveIdentity", () => {
     });
   });
 
-  it("trusts the record where status was not restored from the backup", () => {
-    expect(resolveIdentity(facts({ record: record() }))).toMatchObject({ state: "ours", restore: false });
+  it("does not believe a record that status does not confirm: anyone who may edit the object can write it", () => {
+    const identity = resolveIdentity(facts({ record: record() }));
+    expect(identity).toMatchObject({
+      state: "conflict",
+      message: expect.stringContaining(`adopt=ps1@${UID}`),
+    });
+  });
+
+  it("takes the team from status, since the record may name another one", () => {
+    expect(resolveIdentity(facts({ status: OWNED, record: record({ team: "te2" }) }))).toMatchObject({
+      state: "ours",
+      restore: true,
+      record: { id: "ps1", team: "te1" },
+    });
+  });
+
+  it("searches for what its own create made, whatever a record says", () => {
+    const status = { teamId: "te1", uid: UID, creating: "box-1" };
+    for (const id of ["ps1", "ps9"])
+      expect(resolveIdentity(facts({ status, record: record({ id }) }))).toEqual({ state: "none" });
+  });
+
+  it("restores the name of the create where the resource was not observed yet", () => {
+    const { name: _unseen, ...owned } = OWNED;
+    expect(resolveIdentity(facts({ status: { ...owned, creating: "box-7" } }))).toMatchObject({
+      restore: true,
+      record: { name: "box-7" },
+    });
+  });
+
+  it("stops where status names an id without a team, rather than creating another one", () => {
+    const { teamId: _none, ...owned } = OWNED;
+    expect(resolveIdentity(facts({ status: owned })).state).toBe("conflict");
   });
 
   it.each([
@@ -79,29 +111,37 @@ describe("resolveIdentity", () => {
       state: "adopt",
       id: "ps1",
     });
-    expect(resolveIdentity(facts({ status, annotationAdoptId: "ps1", record: record() }))).toMatchObject({
-      state: "ours",
-      record: { id: "ps1" },
-    });
+    // The process died before the annotation was written.
+    const former = record({ uid: "other", id: "ps7" });
+    expect(resolveIdentity(facts({ status: OWNED, annotationAdoptId: "ps1", record: former }))).toMatchObject(
+      {
+        state: "ours",
+        restore: true,
+        record: { id: "ps1", uid: UID },
+      },
+    );
     expect(resolveIdentity(facts({ status, record: record() })).state).toBe("conflict");
   });
 
   it("adopts by spec.adoptId alone where nothing contradicts it", () => {
     expect(resolveIdentity(facts({ specAdoptId: "ps9" }))).toEqual({ state: "adopt", id: "ps9" });
+    // A record of the same id contradicts nothing; an adoption is checked against owners, whatever the record says.
+    expect(resolveIdentity(facts({ specAdoptId: "ps1", record: record() }))).toEqual({
+      state: "adopt",
+      id: "ps1",
+    });
   });
 
   it("has nothing to adopt once the requested id is recorded", () => {
-    expect(resolveIdentity(facts({ specAdoptId: "ps1", record: record() }))).not.toHaveProperty(
-      "contradicted",
-    );
-    expect(resolveIdentity(facts({ annotationAdoptId: "ps1", record: record() }))).not.toHaveProperty(
+    expect(resolveIdentity(facts({ specAdoptId: "ps1", status: OWNED }))).not.toHaveProperty("contradicted");
+    expect(resolveIdentity(facts({ annotationAdoptId: "ps1", status: OWNED }))).not.toHaveProperty(
       "contradicted",
     );
   });
 
   it("keeps what it owns when the user requests another, so that the owned one is neither lost nor replaced", () => {
     for (const over of [{ specAdoptId: "ps9" }, { annotationAdoptId: "ps9" }])
-      expect(resolveIdentity(facts({ record: record(), ...over }))).toMatchObject({
+      expect(resolveIdentity(facts({ status: OWNED, ...over }))).toMatchObject({
         state: "ours",
         record: { id: "ps1" },
         contradicted: expect.stringContaining("ps9"),

@@ -1,7 +1,7 @@
 /**
- * Which cloud resource an object owns. Pure: derived from the three records (record annotation, status, metadata.uid)
- * and the user's two requests (spec.adoptId, the adopt annotation). Where the records disagree the object must not
- * touch the cloud.
+ * Which cloud resource an object owns. Pure: derived from status, which users cannot write, from the record annotation as
+ * far as status confirms it, and from the user's two requests (spec.adoptId, the adopt annotation). Where they disagree
+ * the object must not touch the cloud.
  */
 import {
   ANNOTATION,
@@ -20,8 +20,15 @@ export interface IdentityFacts {
   reference: string;
   record: Parsed<OwnerRecord>;
   attempt: Parsed<Attempt>;
-  /** The mirror in status; `uid` is the object that it was written for. */
-  status: { id?: string; teamId?: string; uid?: string; name?: string; handled?: Requests };
+  /** `uid` is the object that it was written for. `creating`: the name of this very object's create. */
+  status: {
+    id?: string;
+    teamId?: string;
+    uid?: string;
+    name?: string;
+    handled?: Requests;
+    creating?: string;
+  };
   /** spec.adoptId. */
   specAdoptId?: string;
   /** The id in the adopt annotation, where that names this object's UID. */
@@ -68,49 +75,75 @@ export function resolveIdentity(facts: IdentityFacts): Identity {
 
 type Memory = Exclude<Identity, { state: "adopt" }>;
 
-/** The requested adoption is recorded: only the status is older, and is about to be written. */
-function recordedAdoption({ uid, record, annotationAdoptId }: IdentityFacts): Identity | undefined {
-  const done = record.state === "read" && record.value.uid === uid && record.value.id === annotationAdoptId;
-  return done ? { state: "ours", record: record.value, restore: false } : undefined;
+/** The requested adoption is in status: only the annotation is older, and is about to be written. */
+function recordedAdoption(facts: IdentityFacts): Identity | undefined {
+  const { uid, status, annotationAdoptId } = facts;
+  if (status.id === undefined || status.uid !== uid || status.id !== annotationAdoptId) return undefined;
+  const team = status.teamId;
+  return team === undefined
+    ? undefined
+    : { state: "ours", record: fromStatus(facts, status.id, team), restore: true };
 }
 
 function ownMemory(facts: IdentityFacts): Memory {
-  const { uid, record, attempt, status } = facts;
+  const { uid, record, status } = facts;
   if (record.state === "unreadable")
     return conflict(facts, status.id, `the annotation ${ANNOTATION.record} cannot be read`);
-  if (attempt.state === "unreadable")
-    return conflict(facts, status.id, `the annotation ${ANNOTATION.createPending} cannot be read`);
   if (status.id !== undefined && status.uid !== uid)
     return conflict(
       facts,
       status.id,
       `the status belongs to another object (uid ${status.uid ?? "unknown"}): it came from a backup or a copy`,
     );
-  if (record.state === "read") return fromRecord(facts, record.value);
-  if (status.id !== undefined && status.teamId !== undefined) {
-    const { id, teamId: team, name = "", handled } = status;
-    const restored = { id, team, name, uid, ...handled };
-    return { state: "ours", record: restored, restore: true };
-  }
-  if (attempt.state === "read" && attempt.value.uid !== uid) return foreignAttempt(facts, attempt.value);
-  return { state: "none" };
+  if (record.state === "read" && record.value.uid !== uid)
+    return conflict(
+      facts,
+      record.value.id,
+      `the annotation ${ANNOTATION.record} was written for another object (uid ${record.value.uid}): this one is a copy or a restored backup`,
+    );
+  return status.id === undefined ? unconfirmed(facts) : confirmed(facts, status.id);
 }
 
-function fromRecord(facts: IdentityFacts, record: OwnerRecord): Memory {
-  const { uid, status } = facts;
-  if (record.uid !== uid)
+/** The status names what the object owns; the annotation adds what was handled last, and the name of the create. */
+function confirmed(facts: IdentityFacts, id: string): Memory {
+  const { record, status } = facts;
+  if (record.state === "read" && record.value.id !== id)
     return conflict(
       facts,
-      record.id,
-      `the annotation ${ANNOTATION.record} was written for another object (uid ${record.uid}): this one is a copy or a restored backup`,
+      record.value.id,
+      `the annotation ${ANNOTATION.record} says ${record.value.id}, the status says ${id}`,
     );
-  if (status.id !== undefined && status.id !== record.id)
+  const annotated = record.state === "read" ? record.value : undefined;
+  const team = status.teamId ?? annotated?.team;
+  if (team === undefined) return conflict(facts, id, `the status names ${id}, and no team`);
+  if (annotated?.team === team) return { state: "ours", record: annotated, restore: false };
+  const restored = annotated ? { ...annotated, team } : fromStatus(facts, id, team);
+  return { state: "ours", record: restored, restore: true };
+}
+
+function fromStatus({ uid, status }: IdentityFacts, id: string, team: string): OwnerRecord {
+  // Before the resource was observed its name is that of its create.
+  return { id, team, name: status.name ?? status.creating ?? "", uid, ...status.handled };
+}
+
+/**
+ * The status names nothing that the object owns. Anyone who may edit the object can write an annotation: one alone proves
+ * nothing, and is no reason either to create what may be there already.
+ */
+function unconfirmed(facts: IdentityFacts): Memory {
+  const { uid, record, attempt, status, specAdoptId } = facts;
+  // What its own create made is searched for by name, whatever the annotations say.
+  if (status.creating !== undefined) return { state: "none" };
+  if (record.state === "read" && record.value.id !== specAdoptId)
     return conflict(
       facts,
-      record.id,
-      `the annotation ${ANNOTATION.record} says ${record.id}, the status says ${status.id}`,
+      record.value.id,
+      `only the annotation ${ANNOTATION.record} says that this object owns ${record.value.id}, the status does not`,
     );
-  return { state: "ours", record, restore: false };
+  if (attempt.state === "unreadable")
+    return conflict(facts, undefined, `the annotation ${ANNOTATION.createPending} cannot be read`);
+  if (attempt.state === "read" && attempt.value.uid !== uid) return foreignAttempt(facts, attempt.value);
+  return { state: "none" };
 }
 
 function conflict(facts: IdentityFacts, id: string | undefined, why: string): Memory {

@@ -19,6 +19,8 @@ export interface ManagedObject extends KubeObject {
 export interface ManagedStatus {
   observedGeneration?: number;
   id?: string;
+  /** Since when the object owns what `id` names, RFC 3339; absent: since before that was kept. */
+  ownedSince?: string;
   teamId?: string;
   /** UID of the object that this status was written for: it reveals a restored or copied status. */
   uid?: string;

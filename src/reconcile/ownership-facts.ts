@@ -33,7 +33,9 @@ export interface OwnershipInputs {
 export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): OwnershipFacts {
   const { metadata } = object;
   const identity = identityOf(object, inputs.definition);
-  const attempt = attemptOf(object, identity);
+  const attempt = attemptOf(object);
+  const announced = parseAttempt(metadata);
+  const unsent = announced.state === "read" && announced.value.uid === metadata.uid && !attempt;
   const ownedBy = identity.state === "adopt" ? inputs.ownerOf(identity.id, keyOf(object)) : undefined;
   const halted = haltOf(object);
   return {
@@ -45,6 +47,7 @@ export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): 
     deletionPolicy: object.spec.deletionPolicy ?? "Delete",
     identity,
     ...(attempt ? { attempt } : {}),
+    ...(unsent && { unsent }),
     account: inputs.account,
     backingOff: inputs.backingOff,
     requests: openRequests(metadata, identity.state === "ours" ? identity.record : {}),
@@ -63,7 +66,7 @@ export function leakedResource(last: ManagedObject, definition: KindDefinition):
   if (spec.deletionPolicy === "Orphan") return undefined;
   const identity = identityOf(last, definition);
   if (identity.state === "ours") return `${definition.noun} ${identity.record.id}`;
-  const attempt = attemptOf(last, identity);
+  const attempt = attemptOf(last);
   return attempt && `whatever came of the create of "${attempt.name}"`;
 }
 
@@ -75,6 +78,7 @@ export function referenceOf({ metadata }: ManagedObject, { shortName }: KindDefi
 function identityOf(object: ManagedObject, definition: KindDefinition): Identity {
   const { metadata, status = {}, spec } = object;
   const annotationAdoptId = parseAdopt(metadata);
+  const creating = createInStatus(object)?.name;
   return resolveIdentity({
     uid: metadata.uid ?? "",
     noun: definition.noun,
@@ -87,6 +91,7 @@ function identityOf(object: ManagedObject, definition: KindDefinition): Identity
       ...(status.uid === undefined ? {} : { uid: status.uid }),
       ...(status.name === undefined ? {} : { name: status.name }),
       ...(status.handled === undefined ? {} : { handled: status.handled }),
+      ...(creating === undefined ? {} : { creating }),
     },
     ...(spec.adoptId === undefined ? {} : { specAdoptId: spec.adoptId }),
     ...(annotationAdoptId === undefined ? {} : { annotationAdoptId }),
@@ -94,18 +99,20 @@ function identityOf(object: ManagedObject, definition: KindDefinition): Identity
 }
 
 /**
- * The open attempt: from its annotation, or, where a `kubectl replace` removed that, from the operation in status. The
- * mirror counts only while nothing is owned, since a create's operation outlives its attempt.
+ * The open attempt, which the operation in status is: it is there before anything is sent. It counts only while nothing is
+ * owned, since a create's operation outlives its attempt.
  */
-export function attemptOf(object: ManagedObject, identity: Identity): Attempt | undefined {
-  const { metadata, status } = object;
-  const annotated = parseAttempt(metadata);
-  if (annotated.state === "read" && annotated.value.uid === metadata.uid) return annotated.value;
-  if (identity.state === "ours" || !status?.operation || status.uid !== metadata.uid) return undefined;
-  const { intent, name, mark, requestedAt } = status.operation;
-  if (intent !== INTENT_CREATE || !name || !status.teamId || status.id) return undefined;
-  const marked = mark === undefined ? {} : { mark };
-  return { name, ...marked, team: status.teamId, uid: metadata.uid ?? "", time: requestedAt };
+export function attemptOf(object: ManagedObject): Attempt | undefined {
+  return object.status?.id === undefined ? createInStatus(object) : undefined;
+}
+
+/** The create in status, where it is this very object's. */
+function createInStatus({ metadata: { uid = "" }, status = {} }: ManagedObject): Attempt | undefined {
+  const { operation, teamId: team } = status;
+  if (operation?.intent !== INTENT_CREATE || status.uid !== uid) return undefined;
+  const { name, mark, requestedAt: time } = operation;
+  if (!name || team === undefined) return undefined;
+  return { name, ...(mark !== undefined && { mark }), team, uid, time };
 }
 
 function haltOf({ metadata }: ManagedObject): { reason: string; message: string } | undefined {
@@ -122,16 +129,13 @@ function haltOf({ metadata }: ManagedObject): { reason: string; message: string 
   return undefined;
 }
 
-/**
- * Key of the object that owns this cloud id. Only objects whose record matches their UID own anything: a copy does not.
- */
+/** Id of what the object certainly owns: its status says so, and was written for this very object. */
+export function vouchedId({ metadata, status }: ManagedObject): string | undefined {
+  return status?.id !== undefined && status.uid === metadata.uid ? status.id : undefined;
+}
+
+/** Key of the object that owns this cloud id. */
 export function ownerOf(objects: readonly ManagedObject[], id: string, except: string): string | undefined {
-  const owner = objects.find((object) => {
-    const { metadata, status } = object;
-    if (keyOf(object) === except) return false;
-    const record = parseRecord(metadata);
-    if (record.state === "read") return record.value.id === id && record.value.uid === metadata.uid;
-    return status?.id === id && status.uid === metadata.uid;
-  });
+  const owner = objects.find((object) => keyOf(object) !== except && vouchedId(object) === id);
   return owner && keyOf(owner);
 }

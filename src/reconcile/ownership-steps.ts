@@ -10,8 +10,9 @@ import { type Outcome, requeueNow } from "./outcome.ts";
 import type { OwnershipStep } from "./ownership.ts";
 import type { Pass } from "./pass.ts";
 import { REASON } from "./reasons.ts";
-import { ANNOTATION, requestsIn } from "./record.ts";
+import { ANNOTATION, type OwnerRecord, requestsIn } from "./record.ts";
 import type { Reporter } from "./reporter.ts";
+import { ownership } from "./status.ts";
 import type { ObjectWriter } from "./writer.ts";
 
 export interface OwnershipStepOptions<T extends KindTypes> {
@@ -71,10 +72,26 @@ async function recordOwnership<T extends KindTypes>(
   if (team === undefined) throw new Error("a record needs a team");
   const { uid = "" } = object.metadata;
   const record = { id, team, name: attempt?.name ?? "", uid, ...requestsIn(object.metadata) };
-  await writer.saveAnnotations(pass.object, recorded(record));
+  // Status first: an annotation that it does not confirm is not believed.
+  pass.object = await writer.saveStatus(pass.object, (latest) =>
+    owning(latest, record, pass.observation.now),
+  );
   const reason = attempt ? REASON.Created : REASON.Adopted;
   reporter.event(pass.object, "Normal", reason, "Take", `${id} is this object's now`);
+  await writer.saveAnnotations(pass.object, recorded(record));
   return REQUEUE;
+}
+
+/** The status with the id; what it says of another object is not taken over. */
+function owning<T extends KindTypes>(
+  { metadata, status }: T["object"],
+  { id, team, uid }: OwnerRecord,
+  now: number,
+): StatusOf<T> {
+  const { observedGeneration = -1, conditions } = status ?? {};
+  const own = status?.uid === uid ? status : { observedGeneration, ...(conditions && { conditions }) };
+  const since = ownership(id, { metadata, ...(status && { status }) }, now);
+  return { ...own, ...since, teamId: team, uid } as StatusOf<T>;
 }
 
 /** Names of given-up creates that are kept on an object. */
@@ -86,20 +103,23 @@ async function closeAttempt<T extends KindTypes>(
   { writer, reporter }: OwnershipStepOptions<T>,
 ): Promise<Outcome> {
   pass.object = await writer.annotate(pass.object, { [ANNOTATION.createPending]: null });
-  if (pass.context.record) return REQUEUE;
+  const { attempt } = pass.observation;
+  if (!attempt) return REQUEUE;
   const outcome = requeueNow(REASON.Creating, "nothing came of the last create");
   const status: StatusOf<T> = reporter.statusOf(pass, withoutOperation(pass.memory), outcome);
-  const name = pass.observation.attempt?.name;
-  const abandoned = name ? [...(status.abandoned ?? []), name].slice(-ABANDONED) : status.abandoned;
-  pass.object = await writer.status(pass.object, { ...status, ...(abandoned && { abandoned }) });
+  const abandoned = [...(status.abandoned ?? []), attempt.name].slice(-ABANDONED);
+  pass.object = await writer.status(pass.object, { ...status, abandoned });
   return REQUEUE;
 }
 
-/** What the object owned is certainly gone. The status is cleared first: the record would be restored from it. */
+/**
+ * What the object owned is certainly gone. The status is cleared last: until then it restores the record, and a record
+ * alone would be a conflict.
+ */
 async function disown<T extends KindTypes>(pass: Pass<T>, writer: ObjectWriter<T["object"]>): Promise<void> {
-  const { id: _gone, operation: _over, ...status } = pass.object.status ?? {};
-  pass.object = await writer.status(pass.object, status as StatusOf<T>);
   pass.object = await writer.annotate(pass.object, { [ANNOTATION.record]: null });
+  const { id: _gone, ownedSince: _over, operation: _ended, ...status } = pass.object.status ?? {};
+  pass.object = await writer.status(pass.object, status as StatusOf<T>);
 }
 
 async function release<T extends KindTypes>(

@@ -34,6 +34,8 @@ export interface OwnershipFacts {
   deletionPolicy: "Delete" | "Orphan";
   identity: Identity;
   attempt?: Attempt;
+  /** An attempt was announced, and is not in status: it was never sent. */
+  unsent?: true;
   /** Present whenever `attempt` is and the account is valid and of the attempt's team. */
   resolution?: Resolution;
   account: AccountFact;
@@ -59,7 +61,7 @@ export type OwnershipStep =
   | { do: "recordOwnership"; id: string }
   /** What it owned is certainly gone: forget it, so that a new one is created. */
   | { do: "disown" }
-  /** The attempt created nothing, or its result is recorded: forget it. */
+  /** The attempt was not sent, created nothing, or its result is recorded: forget it. */
   | { do: "closeAttempt" }
   /** Check that the resource exists and fits the spec, then record it. */
   | { do: "adopt"; id: string }
@@ -94,7 +96,7 @@ function whileLiving(facts: OwnershipFacts): OwnershipStep | undefined {
   if (identity.state === "ours" && identity.contradicted !== undefined)
     return stall(facts, REASON.IdentityConflict, identity.contradicted);
   if (identity.state === "ours" && identity.restore) return { do: "restoreRecord" };
-  if (identity.state === "ours" && facts.attempt) return { do: "closeAttempt" };
+  if (facts.unsent || (identity.state === "ours" && facts.attempt)) return { do: "closeAttempt" };
   const blocked = withoutAccount(facts);
   if (blocked) return blocked;
   if (facts.attempt) return resolve(facts, facts.attempt);

@@ -187,6 +187,10 @@ export class Reconciler<T extends KindTypes> {
       gate: (latest) => this.#gate(pass, latest, { allowDeleting: false }),
       mirror: (expected) =>
         this.#reporter.patchStatus(pass, expected, requeueNow(REASON.Creating, "the create is being sent")),
+      saveId: (outcome) => {
+        const shown = isReported(outcome) ? outcome : requeueNow(REASON.Creating, "it is created");
+        return this.#reporter.saveStatus(pass, pass.memory, shown);
+      },
     });
     if (record) {
       const note = `created ${record.id} as "${record.name}"`;

@@ -34,10 +34,22 @@ export class Reporter<T extends KindTypes> {
 
   /** Writes the status where it differs, and Events for its changes; the pass continues with the updated object. */
   async patchStatus(pass: Pass<T>, memory: MemoryOf<T>, outcome: ReportedOutcome): Promise<void> {
-    const { policy } = this.#options.kind;
     const before = (pass.object.status ?? {}) as StatusOf<T>;
     const after = this.statusOf(pass, memory, outcome);
     pass.object = await this.#options.writer.status(pass.object, after);
+    this.#noteChanges(pass, before, after);
+  }
+
+  /** As `patchStatus`, and written even where the object changes meanwhile: for what must not be lost. */
+  async saveStatus(pass: Pass<T>, memory: MemoryOf<T>, outcome: ReportedOutcome): Promise<void> {
+    const before = (pass.object.status ?? {}) as StatusOf<T>;
+    const after = this.statusOf(pass, memory, outcome);
+    pass.object = await this.#options.writer.saveStatus(pass.object, () => after);
+    this.#noteChanges(pass, before, after);
+  }
+
+  #noteChanges(pass: Pass<T>, before: StatusOf<T>, after: StatusOf<T>): void {
+    const { policy } = this.#options.kind;
     const notes = policy.events?.(before, after) ?? [];
     for (const note of [...notes, ...transitionEvents(before.conditions, after.conditions)])
       this.note(pass.object, note);

@@ -50,11 +50,11 @@ export function managedStatus<T extends ManagedStatus>(
   // The status of a conflict is kept: rewriting it would end the conflict, and a second resource would be created.
   if (observation.identity.state === "conflict" && before)
     return { ...before, observedGeneration: generation, conditions: updated };
-  const teamId = record?.team ?? account?.team ?? before?.teamId;
+  const teamId = record?.team ?? observation.attempt?.team ?? account?.team ?? before?.teamId;
   const status: ManagedStatus = {
     // While the object is halted a new spec is not acted on, so it must not count as observed.
     observedGeneration: outcome.kind === "Halted" ? (before?.observedGeneration ?? -1) : generation,
-    ...(record && { id: record.id }),
+    ...(record && ownership(record.id, object, observation.now)),
     ...(teamId !== undefined && { teamId }),
     ...(uid !== undefined && { uid }),
     ...facts,
@@ -77,6 +77,20 @@ export function syncedCondition(changes: readonly Change[], inSyncMessage: strin
 export function kept<T extends object>(before: T | undefined, fields: readonly (keyof T)[]): Partial<T> {
   const known = fields.filter((field) => before?.[field] !== undefined);
   return Object.fromEntries(known.map((field) => [field, before?.[field]])) as Partial<T>;
+}
+
+/**
+ * The id with the time since when the object owns it. An id that was there before this time was kept has none, which counts
+ * as the oldest.
+ */
+export function ownership(
+  id: string,
+  { metadata: { uid }, status }: StatusSubject<ManagedStatus>["object"],
+  now: number,
+): Pick<ManagedStatus, "id" | "ownedSince"> {
+  if (status?.id !== id || status.uid !== uid) return { id, ownedSince: toTime(now) };
+  const { ownedSince } = status;
+  return { id, ...(ownedSince !== undefined && { ownedSince }) };
 }
 
 function handledOf({ restart, start }: Partial<OwnerRecord> = {}): Pick<ManagedStatus, "handled"> {

@@ -45,11 +45,20 @@ export class ObjectWriter<O extends ManagedObject> {
    * Saves what the cloud has already done, so losing it to a conflict is not allowed: reads again and retries, as long
    * as it is still the same object.
    */
-  async saveAnnotations(object: O, annotations: Record<string, string | null>): Promise<O> {
+  saveAnnotations(object: O, annotations: Record<string, string | null>): Promise<O> {
+    return this.#save(object, (current) => this.annotate(current, annotations));
+  }
+
+  /** As `saveAnnotations`: `statusOf` gives the status to save on the object as it is then. */
+  saveStatus(object: O, statusOf: (current: O) => NonNullable<O["status"]>): Promise<O> {
+    return this.#save(object, (current) => this.status(current, statusOf(current)));
+  }
+
+  async #save(object: O, write: (current: O) => Promise<O>): Promise<O> {
     let current = object;
     for (let tries = 1; ; tries++) {
       try {
-        return await this.annotate(current, annotations);
+        return await write(current);
       } catch (error) {
         if (!isConflict(error) || tries === SAVE_TRIES) throw error;
         const { namespace = "", name, uid } = object.metadata;

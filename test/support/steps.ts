@@ -46,9 +46,10 @@ function ofSecret(method: string, { metadata }: Patch = {}): string {
 function ofObject({ metadata, status }: Patch): string {
   const { finalizers, annotations } = metadata ?? {};
   if (finalizers) return finalizers.length > 0 ? "adds the finalizer" : "removes the finalizer";
-  if (annotations?.[ANNOTATION.record]) return "saves the id";
+  if (annotations?.[ANNOTATION.record]) return "writes the record";
   if (annotations?.[ANNOTATION.record] === null) return "removes the record";
   if (status?.id === null) return "records that it owns nothing";
+  if (status?.id) return "saves the id";
   if (annotations?.[ANNOTATION.createPending]) return "announces the create";
   if (annotations?.[ANNOTATION.createPending] === null) return "closes the attempt";
   if (status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"))

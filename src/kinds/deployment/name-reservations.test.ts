@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { SPEC } from "../../../test/decide/deployment/spec.ts";
-import { ANNOTATION } from "../../reconcile/record.ts";
 import { NameReservations } from "./name-reservations.ts";
 import type { DeploymentSpec, PaperspaceDeployment } from "./types.ts";
 
@@ -8,27 +7,26 @@ const PROJECT = SPEC.projectId;
 
 interface Given {
   spec?: Partial<DeploymentSpec>;
-  annotations?: Record<string, string>;
   status?: Partial<PaperspaceDeployment["status"]>;
 }
 
 /** Its uid is "uid-<name>". */
-function object(name: string, { spec, annotations = {}, status }: Given = {}): PaperspaceDeployment {
+function object(name: string, { spec, status }: Given = {}): PaperspaceDeployment {
   const seen = status && { status: { observedGeneration: 1, ...status } };
   return {
-    metadata: { name, namespace: "ns", uid: `uid-${name}`, annotations },
+    metadata: { name, namespace: "ns", uid: `uid-${name}` },
     spec: { ...SPEC, ...spec },
     ...seen,
   };
 }
 
 function recorded(uid: string) {
-  return { [ANNOTATION.record]: JSON.stringify({ id: "d1", team: "te1", name: "x", uid }) };
+  return { id: "d1", teamId: "te1", uid };
 }
 
 function attempted(uid: string) {
-  const attempt = { name: `${PROJECT}/web`, team: "te1", uid, time: "2026-06-01T00:00:00Z" };
-  return { [ANNOTATION.createPending]: JSON.stringify(attempt) };
+  const times = { requestedAt: "2026-06-01T00:00:00Z", deadline: "2026-06-01T00:10:00Z" };
+  return { teamId: "te1", uid, operation: { intent: "Create", name: `${PROJECT}/web`, ...times } };
 }
 
 const reservations = (...objects: PaperspaceDeployment[]) => new NameReservations(() => objects);
@@ -68,51 +66,43 @@ describe("a conflicting owner", () => {
     reservations(...objects).conflictingOwner("ns/web", PROJECT, "web");
 
   it("is another object that has the deployment of this name, under its declared or its current name", () => {
-    const annotations = recorded("uid-a");
-    expect(conflictWith(object("a", { spec: { name: "web" }, annotations }))).toEqual({
+    const status = recorded("uid-a");
+    expect(conflictWith(object("a", { spec: { name: "web" }, status }))).toEqual({
       key: "ns/a",
       owns: true,
     });
     // It has the old name in Paperspace until it is renamed.
-    const renamed = { spec: { name: "new" }, status: { name: "web" }, annotations };
+    const renamed = { spec: { name: "new" }, status: { name: "web", ...status } };
     expect(conflictWith(object("a", renamed))).toEqual({ key: "ns/a", owns: true });
-    expect(conflictWith(object("a", { annotations }))).toBeUndefined();
+    expect(conflictWith(object("a", { status }))).toBeUndefined();
   });
 
   it("is another object that may just have created it, though this process has no reservation: after a restart", () => {
-    const annotations = attempted("uid-a");
-    expect(conflictWith(object("a", { spec: { name: "web" }, annotations }))).toEqual({
+    const status = attempted("uid-a");
+    expect(conflictWith(object("a", { spec: { name: "web" }, status }))).toEqual({
       key: "ns/a",
       owns: false,
     });
   });
 
   it("is not the object itself, nor one that has nothing yet: of two that wait neither would ever start", () => {
-    const own = object("web", { annotations: { ...recorded("uid-web"), ...attempted("uid-web") } });
+    const own = object("web", { status: { ...attempted("uid-web"), ...recorded("uid-web") } });
     expect(conflictWith(own, object("a", { spec: { name: "web" } }))).toBeUndefined();
   });
 
   it("is none of another project: names are unique within one", () => {
     const spec = { name: "web", projectId: "p-beta" };
-    expect(conflictWith(object("a", { spec, annotations: recorded("uid-a") }))).toBeUndefined();
+    expect(conflictWith(object("a", { spec, status: recorded("uid-a") }))).toBeUndefined();
   });
 
-  it("is no copied manifest, whose annotations are another object's: it creates nothing, and would block the name for ever", () => {
+  it("is no copied manifest, whose status is another object's: it creates nothing, and would block the name for ever", () => {
     const spec = { name: "web" };
-    expect(conflictWith(object("copy", { spec, annotations: recorded("uid-a") }))).toBeUndefined();
-    expect(conflictWith(object("copy", { spec, annotations: attempted("uid-a") }))).toBeUndefined();
-  });
-
-  it("is one whose attempt cannot be read: it may have sent it", () => {
-    const annotations = { [ANNOTATION.createPending]: "{" };
-    expect(conflictWith(object("a", { spec: { name: "web" }, annotations }))).toEqual({
-      key: "ns/a",
-      owns: false,
-    });
+    expect(conflictWith(object("copy", { spec, status: recorded("uid-a") }))).toBeUndefined();
+    expect(conflictWith(object("copy", { spec, status: attempted("uid-a") }))).toBeUndefined();
   });
 
   it("is the object that is creating it before the one that has it: the new one may not show yet", () => {
-    const one = reservations(object("b", { spec: { name: "web" }, annotations: recorded("uid-b") }));
+    const one = reservations(object("b", { spec: { name: "web" }, status: recorded("uid-b") }));
     one.reserve("ns/a", PROJECT, "web");
     expect(one.conflictingOwner("ns/web", PROJECT, "web")).toEqual({ key: "ns/a", owns: false });
   });

@@ -4,8 +4,7 @@
  * read from the objects themselves.
  */
 import { keyOf } from "../../kube/objects.ts";
-import { ownerOf } from "../../reconcile/ownership-facts.ts";
-import { parseAttempt, parseRecord } from "../../reconcile/record.ts";
+import { attemptOf, ownerOf, vouchedId } from "../../reconcile/ownership-facts.ts";
 import type { DeploymentObservation } from "./observation.ts";
 import type { PaperspaceDeployment } from "./types.ts";
 import { cloudNameOf } from "./types.ts";
@@ -44,19 +43,11 @@ export class NameReservations {
     for (const other of this.#objects()) {
       if (keyOf(other) === key || other.spec.projectId !== projectId) continue;
       if (cloudNameOf(other) !== name && other.status?.name !== name) continue;
-      const record = parseRecord(other.metadata);
-      if (record.state === "read" && record.value.uid === other.metadata.uid)
-        return { key: keyOf(other), owns: true };
-      if (isMaking(other)) return { key: keyOf(other), owns: false };
+      if (vouchedId(other) !== undefined) return { key: keyOf(other), owns: true };
+      if (attemptOf(other)) return { key: keyOf(other), owns: false };
     }
     return undefined;
   }
-}
-
-/** An attempt with another object's UID came with a copied manifest: it creates nothing. */
-function isMaking({ metadata }: PaperspaceDeployment): boolean {
-  const attempt = parseAttempt(metadata);
-  return attempt.state === "unreadable" || (attempt.state === "read" && attempt.value.uid === metadata.uid);
 }
 
 function reservationKey(projectId: string, name: string): string {
