@@ -11,8 +11,12 @@ export const WRITE: CallOptions = { priority: 1 };
 /** Oldest first, so that what is created while a list is read comes at its end and is not missed. */
 export const OLDEST_FIRST = { orderBy: "dtCreated", order: "asc" } as const;
 
-export function reading<S extends TSchema>(path: string, answer: S): ApiRequest<S> {
-  return { method: "GET", path, answer, retry: "safe" };
+export function reading<S extends TSchema>(
+  path: string,
+  answer: S,
+  options: CallOptions = {},
+): ApiRequest<S> {
+  return { ...options, method: "GET", path, answer, retry: "safe" };
 }
 
 /** Not safe to send twice (errors-and-limits.md section 6). */

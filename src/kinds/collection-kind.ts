@@ -104,8 +104,8 @@ function kindOf<S extends object, T extends Item>(
   refuseContradictions(collection);
   const { definition, answer, path } = collection;
   const sourceOf = (api: PaperspaceApi): Source<T> => ({
-    list: () => api.pages({ path, query: OLDEST_FIRST, item: answer }),
-    get: (id) => api.request(reading(itemPath(path, id), answer)),
+    list: (group) => api.pages({ path, query: OLDEST_FIRST, item: answer, group }),
+    get: (id, group) => api.request(reading(itemPath(path, id), answer, { group })),
   });
   return {
     definition,

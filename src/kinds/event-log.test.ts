@@ -323,9 +323,9 @@ describe("the past of a machine", () => {
     const all = [event(1, { machineId: "ps" }), event(2, { machineId: "ps" }), event(3)];
     const { clock, events, heard, asked } = log(all);
     const called: string[] = [];
-    for (let n = 0; n < 5; n++) events.recall("ps", () => called.push(`${n}`));
+    for (let n = 0; n < 5; n++) events.recall("ps", "default", () => called.push(`${n}`));
     await clock.settle();
-    events.recall("ps", () => called.push("late"));
+    events.recall("ps", "default", () => called.push("late"));
     await clock.settle();
     expect(asked.histories).toEqual(["ps"]);
     expect(called).toEqual(["0"]);
@@ -336,11 +336,11 @@ describe("the past of a machine", () => {
   it("is asked for again after a failure, by whoever comes next", async () => {
     const { clock, events, heard, asked, broken } = log([event(1, { machineId: "ps" })]);
     broken.history = true;
-    events.recall("ps", () => heard.push("there"));
+    events.recall("ps", "default", () => heard.push("there"));
     await clock.settle();
     expect(heard).toEqual(["Error: the connection broke"]);
     broken.history = false;
-    events.recall("ps", () => heard.push("there"));
+    events.recall("ps", "default", () => heard.push("there"));
     await clock.settle();
     expect(asked.histories).toEqual(["ps", "ps"]);
     expect(heard.at(-1)).toBe("there");
@@ -348,10 +348,10 @@ describe("the past of a machine", () => {
 
   it("is read again for a machine that was forgotten and comes back", async () => {
     const { clock, events, asked } = log([event(1, { machineId: "ps" })]);
-    events.recall("ps", () => {});
+    events.recall("ps", "default", () => {});
     await clock.settle();
     events.forget("ps");
-    events.recall("ps", () => {});
+    events.recall("ps", "default", () => {});
     await clock.settle();
     expect(asked.histories).toEqual(["ps", "ps"]);
   });

@@ -21,8 +21,8 @@ export interface EventSource<E extends ResourceEvent> {
   events(): AsyncIterable<{ items: readonly E[] }>;
   /** Throws PS_NOT_FOUND where there is no such event. */
   event(id: string): Promise<{ body: E }>;
-  /** Of one resource. */
-  history(resourceId: string): Promise<readonly E[]>;
+  /** Of one resource, on behalf of the group. */
+  history(resourceId: string, group: string): Promise<readonly E[]>;
 }
 
 export interface EventLogOptions<E extends ResourceEvent> {
@@ -103,13 +103,13 @@ export class EventLog<E extends ResourceEvent> {
     return this.#failure && this.#failure.polls >= FAILED_POLLS ? this.#failure.error : undefined;
   }
 
-  /** Reads the events of one resource; `then` is called when they are there, once for each resource. */
-  recall(resourceId: string, then: () => void): void {
+  /** Reads the events of one resource, on behalf of the group; `then` is called when they are there, once for each resource. */
+  recall(resourceId: string, group: string, then: () => void): void {
     if (this.#recalled.has(resourceId)) return;
     this.#recalled.add(resourceId);
     this.#parts
       .api()
-      .history(resourceId)
+      .history(resourceId, group)
       .then((events) => {
         for (const event of events) this.note(event);
         then();

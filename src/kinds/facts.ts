@@ -94,7 +94,11 @@ export class Facts<S extends FactSubject, D extends object> {
 export interface FactDeclaration<S extends FactSubject, T, D> {
   /** Whose fact it is: its key in the cache. Undefined where the subject has no use for it. */
   id(subject: S): string | undefined;
-  read(id: string): Promise<T>;
+  /**
+   * `group`: the namespace that it is read for, and that takes turns with others in the throttle. A fact that objects of
+   * several share is read for none of them.
+   */
+  read(id: string, group: string): Promise<T>;
   /** After how long a value is stale, in milliseconds; `repeats`: how often in a row it was read equal before. */
   staleTimeMs(value: T, repeats: number): number;
   /**

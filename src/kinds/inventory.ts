@@ -5,6 +5,7 @@
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../base/clock.ts";
+import { splitKey } from "../kube/objects.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
 import { ListHistory } from "./list-history.ts";
 
@@ -27,10 +28,10 @@ export interface InventoryParts {
 
 /** Where the items are read. */
 export interface Source<T extends Item> {
-  /** A list counts as complete only when the iteration ends without an error. */
-  list(): AsyncIterable<{ items: T[]; beganAt: number }>;
+  /** A list counts as complete only when the iteration ends without an error. Groups take turns in the throttle. */
+  list(group: string): AsyncIterable<{ items: T[]; beganAt: number }>;
   /** Throws PS_NOT_FOUND where there is no such item. */
-  get(id: string): Promise<{ body: T; beganAt: number }>;
+  get(id: string, group: string): Promise<{ body: T; beganAt: number }>;
   /** Still shown, and yet no more. */
   isGone?(item: T): boolean;
 }
@@ -255,7 +256,7 @@ export class Inventory<T extends Item> {
   async #read(id: string): Promise<void> {
     const began = this.#parts.clock.monotonic();
     try {
-      const { body, beganAt } = await this.#source.get(id);
+      const { body, beganAt } = await this.#source.get(id, this.#groupOf(id));
       this.#update(id, this.#isGone(body) ? undefined : body, beganAt);
     } catch (error) {
       if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND") throw error;
@@ -271,7 +272,7 @@ export class Inventory<T extends Item> {
     const { clock } = this.#parts;
     const beganAt = clock.now();
     const items: T[] = [];
-    for await (const page of this.#source.list()) {
+    for await (const page of this.#source.list(this.#listGroup())) {
       for (const item of page.items) {
         if (this.#isGone(item)) continue;
         items.push(item);
@@ -286,6 +287,20 @@ export class Inventory<T extends Item> {
       if (!covered.has(id) && this.#items.get(id)?.item) this.#pending.add(id);
     }
     return listed;
+  }
+
+  /** The namespace that the read of this item is for: few have more than one subscriber. */
+  #groupOf(id: string): string {
+    const [key = ""] = this.#subscribers.get(id) ?? [];
+    return splitKey(key).namespace;
+  }
+
+  /** The namespace of all objects that the list is for; empty where they are of several. */
+  #listGroup(): string {
+    const groups = new Set<string>();
+    for (const keys of [this.#subscriptions.keys(), this.#currentList ?? []])
+      for (const key of keys) if (groups.add(splitKey(key).namespace).size > 1) return "";
+    return [...groups][0] ?? "";
   }
 
   #isGone(item: T): boolean {

@@ -4,12 +4,16 @@
  * (docs/design.md, Background facts).
  */
 import type { Clock } from "../base/clock.ts";
+import { splitKey } from "../kube/objects.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 
 export interface LookupOptions<T> {
   clock: Clock;
-  /** Reads the value of this id; what it throws is kept as the error of the id. */
-  read(id: string): Promise<T>;
+  /**
+   * Reads the value of this id; what it throws is kept as the error of the id. `group` is the namespace that it is read for,
+   * empty where a read needs it.
+   */
+  read(id: string, group: string): Promise<T>;
   /** After how long a value is stale, in milliseconds; `repeats`: how often in a row it was read equal before. */
   staleTimeMs(value: T, repeats: number): number;
   /** After how long an id that is not used any more is dropped. Absent: only by `invalidate`. */
@@ -91,7 +95,7 @@ export class Lookup<T> {
     entry.waiting.add(key);
     if (entry.fetching || this.retryInMs(id) > 0) return;
     entry.fetching = true;
-    void this.#read(id, entry);
+    void this.#read(id, entry, splitKey(key).namespace);
   }
 
   /** As `fetch`, unless the cached value is fresh. */
@@ -104,7 +108,7 @@ export class Lookup<T> {
     const fresh = this.getFresh(id);
     if (fresh !== undefined) return fresh;
     const beganAt = this.#options.clock.monotonic();
-    const value = await this.#options.read(id);
+    const value = await this.#options.read(id, "");
     this.set(id, value, beganAt);
     return value;
   }
@@ -143,11 +147,11 @@ export class Lookup<T> {
     for (const [id, { usedAt }] of this.#entries) if (now - usedAt >= gcTimeMs) this.#entries.delete(id);
   }
 
-  async #read(id: string, entry: Entry<T>): Promise<void> {
+  async #read(id: string, entry: Entry<T>, group: string): Promise<void> {
     const { clock, read, enqueue } = this.#options;
     const beganAt = clock.monotonic();
     try {
-      const value = await read(id);
+      const value = await read(id, group);
       // A write was answered meanwhile: its answer is newer than what this read began to see.
       if (!entry.cached || beganAt >= entry.cached.at) this.#update(entry, value, beganAt);
     } catch (error) {

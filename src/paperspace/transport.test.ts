@@ -14,6 +14,7 @@ import {
   until,
 } from "../../test/paperspace/transport.ts";
 import { apiPath } from "./route.ts";
+import { Throttle } from "./throttle.ts";
 
 let env: TransportEnv;
 beforeEach(async () => {
@@ -211,6 +212,27 @@ describe("the key", () => {
     expect(await failure(other.api.request(get()))).toMatchObject({ code: "PS_UNAUTHORIZED" });
     expect(refusedAt).toEqual([5]);
     await other.stop();
+  });
+});
+
+describe("calls on behalf of a group", () => {
+  it("take turns with those of other groups: a group with many does not delay the only one of another", async () => {
+    const { clock } = env;
+    const throttle = new Throttle(clock, { requestsPerSecond: 1, burst: 5, concurrency: 100 });
+    const { server, api, stop } = await setUp({ throttle, clock });
+    server.script = Array.from({ length: 20 }, () => machine);
+    const [many, one] = [api.with({ group: "many" }), api.with({ group: "one" })];
+    const all = Array.from({ length: 20 }, () => many.request(get("/machines/many")).catch(() => {}));
+    await until(() => server.received.length === 4);
+    all.push(one.request(get("/machines/one")).catch(() => {}));
+    for (let n = 5; n <= 6; n++) {
+      await clock.advance(1_250);
+      await server.arrived(n);
+    }
+    expect(server.received.slice(4).map(({ path }) => path)).toContain("/v1/machines/one");
+    throttle.close();
+    await Promise.all(all);
+    await stop();
   });
 });
 

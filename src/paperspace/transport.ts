@@ -46,6 +46,9 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options that all calls of an API have in common. */
+export type CallDefaults = Pick<CallOptions, "group">;
+
 export interface ApiRequest<S extends TSchema> extends CallOptions {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Path below the base URL, ids encoded: write it with `apiPath`. */
@@ -93,6 +96,8 @@ export interface PaperspaceApi {
   request<S extends TSchema>(request: ApiRequest<S>): Promise<ApiAnswer<Static<S>>>;
   /** A list, page by page. It is complete only when the iteration ends without an error. */
   pages<S extends TSchema>(request: PagesRequest<S>): AsyncGenerator<ApiPage<Static<S>>, void, void>;
+  /** The same API, with these options for every call that has none of its own. */
+  with(defaults: CallDefaults): PaperspaceApi;
 }
 
 export interface TransportOptions {
@@ -111,6 +116,7 @@ export interface TransportOptions {
   readonly metrics?: ApiMetrics | undefined;
   /** Called when the API refused the key to a call that began at this monotonic time. */
   readonly onUnauthorized?: ((beganAt: number) => void) | undefined;
+  readonly defaults?: CallDefaults | undefined;
 }
 
 const PAGE_LIMIT = 120;
@@ -130,8 +136,13 @@ export class Transport implements PaperspaceApi {
     this.#prefix = base.pathname.replace(/\/+$/, "");
   }
 
-  async request<S extends TSchema>(request: ApiRequest<S>): Promise<ApiAnswer<Static<S>>> {
-    const { clock } = this.#options;
+  with(defaults: CallDefaults): Transport {
+    return new Transport({ ...this.#options, defaults: { ...this.#options.defaults, ...defaults } });
+  }
+
+  async request<S extends TSchema>(call: ApiRequest<S>): Promise<ApiAnswer<Static<S>>> {
+    const { clock, defaults } = this.#options;
+    const request: ApiRequest<S> = { ...defaults, ...call };
     let effect: Effect = "none";
     for (let attempt = 1; ; attempt++) {
       let error: PaperspaceError;

@@ -331,7 +331,7 @@ class Session {
     return account ? { ...context, account: { ...account, api: this.#api(account) } } : context;
   }
 
-  #api({ api }: PaperspaceAccount): PaperspaceApi {
+  #api({ api }: Pick<PaperspaceAccount, "api">): PaperspaceApi {
     const existing = this.#apis.get(api);
     if (existing) return existing;
     const made: PaperspaceApi = {
@@ -352,6 +352,7 @@ class Session {
         const isList = this.#traits.list.test(request.path) && request.query?.name === undefined;
         return this.#counted(api.pages(request), isList);
       },
+      with: (defaults) => this.#api({ api: api.with(defaults) }),
     };
     this.#apis.set(api, made);
     return made;

@@ -72,6 +72,11 @@ export class DeploymentApi {
     this.#api = api;
   }
 
+  /** The same, for calls on behalf of this group. */
+  for(group: string): DeploymentApi {
+    return new DeploymentApi(this.#api.with({ group }));
+  }
+
   list(projectId: string) {
     const path = apiPath`/projects/${projectId}/deployments`;
     return this.#api.pages({ path, query: OLDEST_FIRST, item: deploymentSchema });

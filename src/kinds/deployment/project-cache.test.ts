@@ -10,6 +10,12 @@ const MINUTE = 60_000;
 const RESYNC_MS = 10 * MINUTE;
 const KEY = "ns/web";
 
+/** An API of these methods alone, the same for every group. */
+function apiWith(methods: object): PaperspaceApi {
+  const api = { ...methods, with: () => api } as unknown as PaperspaceApi;
+  return api;
+}
+
 function cache(clock: VirtualClock, api: PaperspaceApi, projectId = PROJECT) {
   const queued: string[] = [];
   const projectCache = new ProjectCache(
@@ -115,7 +121,7 @@ describe("after a start", () => {
       minutesOfReads.set(path, [...(minutesOfReads.get(path) ?? []), minute]);
       return { body: [], status: 200, beganAt: clock.monotonic(), answeredAt: clock.monotonic() };
     };
-    const { projectCache } = cache(clock, { request } as unknown as PaperspaceApi);
+    const { projectCache } = cache(clock, apiWith({ request }));
     for (let minute = 0; minute < minutes; minute++) {
       for (let n = 0; n < FLEET; n++) pass({ projectCache }, `d${n}`, [], `ns/${n}`);
       await clock.advance(MINUTE);
@@ -194,7 +200,7 @@ describe("a project", () => {
 
   it("is read with the newest valid key of its team: one that was withdrawn must not blind us", async () => {
     const { clock, paperspace, web } = setUp();
-    const dead = { request: () => Promise.reject(new Error("401")) } as unknown as PaperspaceApi;
+    const dead = apiWith({ request: () => Promise.reject(new Error("401")) });
     const { projectCache } = cache(clock, dead);
     projectCache.use(paperspace);
     projectCache.inventory.subscribe(KEY, web.id);
@@ -243,7 +249,7 @@ describe("former specs", () => {
       requests++;
       yield { items: [], beganAt: 0, answeredAt: 0 };
     }
-    const { projectCache } = cache(clock, { pages } as unknown as PaperspaceApi);
+    const { projectCache } = cache(clock, apiWith({ pages }));
     projectCache.origins.fetch("d1", KEY);
     await clock.settle();
     projectCache.origins.fetchIfStale("d1", KEY);

@@ -47,7 +47,7 @@ function factTable(options: ProjectCacheOptions, inventory: Inventory<Deployment
   return {
     runs: cached<readonly Run[], Runs>({
       id: ({ id }) => id,
-      read: (id) => api().runs(id),
+      read: (id, group) => api().for(group).runs(id),
       staleTimeMs: (_runs, repeats) =>
         spread(Math.min(SLOW_TURNS * resyncMs, (resyncMs / 2) * 2 ** Math.min(repeats, 10))),
       whenStale: "show",
@@ -60,7 +60,7 @@ function factTable(options: ProjectCacheOptions, inventory: Inventory<Deployment
     }),
     specs: cached<readonly StoredSpec[]>({
       id: ({ id }) => id,
-      read: (id) => firstItems(api().history(id, "desc", SPECS), SPECS),
+      read: (id, group) => firstItems(api().for(group).history(id, "desc", SPECS), SPECS),
       staleTimeMs: oneMinute,
       whenStale: "hide",
     }),
@@ -90,7 +90,10 @@ export class ProjectCache extends AccountCache<Deployment> {
     const name = `deployments of team ${team}, project ${projectId}`;
     const sourceOf = (any: PaperspaceApi) => {
       const calls = new DeploymentApi(any);
-      return { list: () => calls.list(projectId), get: (id: string) => calls.get(id) };
+      return {
+        list: (group: string) => calls.for(group).list(projectId),
+        get: (id: string, group: string) => calls.for(group).get(id),
+      };
     };
     const inventory = new Inventory<Deployment>({ name, clock, logger, settings, enqueue }, sourceOf(api));
     super(inventory, sourceOf);
@@ -103,7 +106,7 @@ export class ProjectCache extends AccountCache<Deployment> {
     this.origins = new Lookup({
       clock,
       enqueue,
-      read: (id) => firstSpecs(this.#api, id),
+      read: (id, group) => firstSpecs(this.#api.for(group), id),
       staleTimeMs: ([origin]) => (origin ? resyncMs : 0),
     });
   }

@@ -125,8 +125,8 @@ export class MachineApi implements Source<Machine> {
     return this.#api.request(creating("/machines", body, started, options));
   }
 
-  get(id: string): Promise<ApiAnswer<Machine>> {
-    return this.#api.request(reading(apiPath`/machines/${id}`, machineSchema));
+  get(id: string, group?: string): Promise<ApiAnswer<Machine>> {
+    return this.#api.request(reading(apiPath`/machines/${id}`, machineSchema, { group }));
   }
 
   /** The API still shows a deleted machine for a while. */
@@ -159,8 +159,8 @@ export class MachineApi implements Source<Machine> {
     return this.#api.request(removing(apiPath`/machines/${id}`, started, options));
   }
 
-  list() {
-    return this.#api.pages({ path: "/machines", query: OLDEST_FIRST, item: machineSchema });
+  list(group?: string) {
+    return this.#api.pages({ path: "/machines", query: OLDEST_FIRST, item: machineSchema, group });
   }
 
   /** Newest first; the reader stops where it has read enough. */
@@ -174,10 +174,10 @@ export class MachineApi implements Source<Machine> {
   }
 
   /** The newest events of one machine. */
-  async history(machineId: string): Promise<MachineEvent[]> {
+  async history(machineId: string, group: string): Promise<MachineEvent[]> {
     const query = { machineId, orderBy: "dtCreated", order: "desc" };
     const path = "/machine-events";
-    const pages = this.#api.pages({ path, query, item: eventSchema, limit: 10, class: "poll" });
+    const pages = this.#api.pages({ path, query, item: eventSchema, limit: 10, class: "poll", group });
     for await (const { items } of pages) return items;
     return [];
   }

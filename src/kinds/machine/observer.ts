@@ -2,6 +2,7 @@
  * Observes a machine from the caches: the machine itself, its events, and the facts around it; and begins the reads that
  * its decision needs. It never writes and never decides.
  */
+import { splitKey } from "../../kube/objects.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
 import type { Decision } from "../../reconcile/decision.ts";
 import { idOf } from "../../reconcile/identity.ts";
@@ -187,7 +188,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     const shown = object.status?.lastEvents;
     if (inventory.subscribe(key, id) && shown) events.seed(remembered(shown, id));
     if (identity.state === "ours" && !shown && history.length === 0)
-      events.recall(id, () => this.#parts.enqueue(key));
+      events.recall(id, splitKey(key).namespace, () => this.#parts.enqueue(key));
   }
 
   /** Machines that bear the name of a create that was given up, and that no object records. */

@@ -75,6 +75,11 @@ export class RelatedApi {
     this.#api = api;
   }
 
+  /** The same, for calls on behalf of this group. */
+  for(group: string): RelatedApi {
+    return new RelatedApi(this.#api.with({ group }));
+  }
+
   async accessors(machineId: string): Promise<User[]> {
     const path = apiPath`/machines/${machineId}/accessors`;
     const all = await this.#all({ path, query: { orderBy: "id" }, item: accessorSchema });

@@ -42,7 +42,7 @@ const MINUTE_MS = 60_000;
 const TEAM = "";
 
 /** The list of them, by the name that decisions need them by. */
-function factTable(options: RelatedFactsOptions, api: () => RelatedApi) {
+function factTable(options: RelatedFactsOptions, api: (group?: string) => RelatedApi) {
   const { team, clock, resyncMs, recheckMs, desktops } = options;
   const slowly = () => SLOW_TURNS * resyncMs * (0.8 + 0.4 * clock.random());
   const oneMinute = () => MINUTE_MS;
@@ -61,7 +61,7 @@ function factTable(options: RelatedFactsOptions, api: () => RelatedApi) {
     }),
     accessors: cached<User[]>({
       id: ({ object, machineId }) => (object.spec.accessors ? machineId : undefined),
-      read: (machineId) => api().accessors(machineId),
+      read: (machineId, group) => api(group).accessors(machineId),
       staleTimeMs: slowly,
       whenStale: "show",
     }),
@@ -87,7 +87,7 @@ function factTable(options: RelatedFactsOptions, api: () => RelatedApi) {
       desktops,
       cached<Desktop | null>({
         id: ({ object, machineId }) => (object.spec.desktopSecretRef ? machineId : undefined),
-        read: (machineId) => api().desktop(machineId),
+        read: (machineId, group) => api(group).desktop(machineId),
         staleTimeMs: slowly,
         whenStale: "show",
       }),
@@ -104,7 +104,7 @@ export class RelatedFacts {
 
   constructor(options: RelatedFactsOptions, api: RelatedApi) {
     this.#api = api;
-    this.#table = factTable(options, () => this.#api);
+    this.#table = factTable(options, (group) => (group === undefined ? this.#api : this.#api.for(group)));
     this.#facts = new Facts(this.#table, options.readErrorOf);
   }
 
