@@ -19,6 +19,16 @@ export interface Clock {
   random(): number;
 }
 
+/** A point in time by both clocks, in milliseconds: only a duration that both show has surely passed. */
+export interface Moment {
+  wall: number;
+  monotonic: number;
+}
+
+export function momentOf(clock: Pick<Clock, "now" | "monotonic">): Moment {
+  return { wall: clock.now(), monotonic: clock.monotonic() };
+}
+
 /** Longest delay that a Node timer takes (2^31 - 1 ms); longer ones would fire at once. */
 const LONGEST_TIMER_MS = 2_147_483_647;
 

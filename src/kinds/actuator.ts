@@ -16,6 +16,7 @@ import type {
 import { REASON } from "../reconcile/reasons.ts";
 import type { CreateAttempt } from "../reconcile/record.ts";
 import type { PaperspaceAccount } from "./account.ts";
+import type { AttemptAges } from "./attempt-ages.ts";
 import { failureOf, type Rechecks } from "./failure.ts";
 import type { Item } from "./inventory.ts";
 import type { AccountCache } from "./observer.ts";
@@ -26,8 +27,11 @@ export interface PaperspaceTypes extends KindTypes {
 
 export interface ActuatorOptions<T extends PaperspaceTypes> {
   rechecks: Rechecks;
-  /** Where the resource of this object is cached. */
-  cacheOf(account: PaperspaceAccount, object: T["object"]): AccountCache<Item>;
+  observer: {
+    readonly attempts: AttemptAges;
+    /** Where the resource of this object is cached. */
+    of(account: PaperspaceAccount, object: T["object"]): AccountCache<Item>;
+  };
 }
 
 export abstract class PaperspaceActuator<T extends PaperspaceTypes> implements Actuator<T> {
@@ -37,7 +41,8 @@ export abstract class PaperspaceActuator<T extends PaperspaceTypes> implements A
     this.#options = options;
   }
 
-  abstract create(
+  /** Sends exactly one create. */
+  protected abstract sendCreate(
     observation: T["observation"],
     context: AuthorizedContextOf<T>,
     attempt: CreateAttempt,
@@ -52,6 +57,17 @@ export abstract class PaperspaceActuator<T extends PaperspaceTypes> implements A
     send: PerformContext<MemoryOf<T>>,
   ): Promise<Performed<T>>;
 
+  create(
+    observation: T["observation"],
+    context: AuthorizedContextOf<T>,
+    attempt: CreateAttempt,
+    send: Parameters<Actuator<T>["create"]>[3],
+  ): Promise<CreateAnswer<T>> {
+    // Announced just before: it settles from now on.
+    this.#options.observer.attempts.knownSince(context.key, attempt);
+    return this.sendCreate(observation, context, attempt, send);
+  }
+
   async perform(
     step: T["step"],
     observation: T["observation"],
@@ -64,7 +80,7 @@ export abstract class PaperspaceActuator<T extends PaperspaceTypes> implements A
       const { account, object, record } = context;
       // Whatever the error, the resource may not be in the assumed state: the API reports that in many ways.
       if (record && error instanceof PaperspaceError)
-        this.#options.cacheOf(account, object).inventory.refresh(record.id);
+        this.#options.observer.of(account, object).inventory.refresh(record.id);
       return this.refused(error, step, observation, context);
     }
   }

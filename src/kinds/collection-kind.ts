@@ -244,12 +244,12 @@ class CollectionActuator<S extends object, T extends Item> extends PaperspaceAct
     collection: Collection<S, T>,
     rechecks: CloudObserverOptions["settings"]["rechecks"],
   ) {
-    super({ rechecks, cacheOf: (account, object) => observer.of(account, object) });
+    super({ rechecks, observer });
     this.#observer = observer;
     this.#collection = collection;
   }
 
-  async create(
+  protected async sendCreate(
     { spec }: CollectionObservation<S, T>,
     { key, account }: Context<S>,
     { name }: CreateAttempt,

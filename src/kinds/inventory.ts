@@ -4,7 +4,7 @@
  * single reads or one list. Nothing here depends on what the resource is.
  */
 import type { Logger } from "pino";
-import type { Cancel, Clock } from "../base/clock.ts";
+import { type Cancel, type Clock, momentOf } from "../base/clock.ts";
 import { splitKey } from "../kube/objects.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
 import { ListHistory } from "./list-history.ts";
@@ -270,7 +270,7 @@ export class Inventory<T extends Item> {
    */
   async #list(requested: readonly string[] = []): Promise<Set<string>> {
     const { clock } = this.#parts;
-    const beganAt = clock.now();
+    const began = momentOf(clock);
     const items: T[] = [];
     for await (const page of this.#source.list(this.#listGroup())) {
       for (const item of page.items) {
@@ -279,7 +279,7 @@ export class Inventory<T extends Item> {
         if (this.#subscribers.has(item.id)) this.#update(item.id, item, page.beganAt);
       }
     }
-    this.lists.add(beganAt, items);
+    this.lists.add(began, items);
     this.#listFailure = undefined;
     const listed = new Set(items.map(({ id }) => id));
     const covered = new Set([...listed, ...requested]);

@@ -1,45 +1,51 @@
 import { describe, expect, it } from "vitest";
 import { ListHistory } from "./list-history.ts";
 
+/** Both clocks show the same here. */
+const at = (time: number) => ({ wall: time, monotonic: time });
+const since =
+  (time: number) =>
+  ({ monotonic }: { monotonic: number }) =>
+    monotonic >= time;
 const box = { id: "ps1", name: "box-1" };
 
 describe("ListHistory", () => {
   it("counts only lists begun late enough, since an earlier one says nothing of a create still on its way", () => {
     const lists = new ListHistory();
-    lists.add(100, []);
-    lists.add(200, []);
-    expect(lists.countWithout("box-1", 100)).toBe(2);
-    expect(lists.countWithout("box-1", 101)).toBe(1);
-    expect(lists.countWithout("box-1", 201)).toBe(0);
+    lists.add(at(100), []);
+    lists.add(at(200), []);
+    expect(lists.countWithout("box-1", since(100))).toBe(2);
+    expect(lists.countWithout("box-1", since(101))).toBe(1);
+    expect(lists.countWithout("box-1", since(201))).toBe(0);
   });
 
   it("does not count a list that has the name", () => {
     const lists = new ListHistory();
-    lists.add(100, [box]);
-    lists.add(200, []);
-    expect(lists.countWithout("box-1", 0)).toBe(1);
-    expect(lists.idsNamed("box-1", 0)).toEqual(["ps1"]);
+    lists.add(at(100), [box]);
+    lists.add(at(200), []);
+    expect(lists.countWithout("box-1")).toBe(1);
+    expect(lists.idsNamed("box-1")).toEqual(["ps1"]);
   });
 
   it("shows two machines of one name as two, since taking either would lose the other", () => {
     const lists = new ListHistory();
-    lists.add(100, [box, { id: "ps2", name: "box-1" }]);
-    lists.add(200, [box]);
-    expect(lists.idsNamed("box-1", 0)).toEqual(["ps1", "ps2"]);
+    lists.add(at(100), [box, { id: "ps2", name: "box-1" }]);
+    lists.add(at(200), [box]);
+    expect(lists.idsNamed("box-1")).toEqual(["ps1", "ps2"]);
   });
 
   it("does not know how many machines there are before there is a list, whatever we made ourselves", () => {
     const lists = new ListHistory();
     lists.recordCreated("ps1", 100);
     expect(lists.count).toBeUndefined();
-    expect(lists.newest).toBe(0);
-    lists.add(50, []);
+    expect(lists.newest).toBeUndefined();
+    lists.add(at(50), []);
     expect(lists.count).toBe(1);
   });
 
   it("counts what was made since the list began, once: a quota is full with it, too", () => {
     const lists = new ListHistory();
-    lists.add(100, [box]);
+    lists.add(at(100), [box]);
     expect(lists.count).toBe(1);
     lists.recordCreated("ps2", 150);
     lists.recordCreated("ps2", 150);
@@ -50,25 +56,25 @@ describe("ListHistory", () => {
   it("leaves a machine counted that a list begun before it was made lacks, and believes the next one", () => {
     const lists = new ListHistory();
     lists.recordCreated("ps1", 150);
-    lists.add(100, []);
+    lists.add(at(100), []);
     expect(lists.count).toBe(1);
-    lists.add(150, []);
+    lists.add(at(150), []);
     expect(lists.count).toBe(1);
-    lists.add(151, []);
+    lists.add(at(151), []);
     expect(lists.count).toBe(0);
   });
 
   it("counts a machine once that moved from page to page while the list was read", () => {
     const lists = new ListHistory();
-    lists.add(100, [box, { id: "ps2", name: "other" }, box]);
+    lists.add(at(100), [box, { id: "ps2", name: "other" }, box]);
     expect(lists.count).toBe(2);
-    expect(lists.idsNamed("box-1", 0)).toEqual(["ps1"]);
+    expect(lists.idsNamed("box-1")).toEqual(["ps1"]);
   });
 
   it("remembers two lists: that both lack a name is what makes it sure", () => {
     const lists = new ListHistory();
-    for (const at of [100, 200, 300]) lists.add(at, []);
+    for (const time of [100, 200, 300]) lists.add(at(time), []);
     expect(lists.newest).toBe(300);
-    expect(lists.countWithout("box-1", 0)).toBe(2);
+    expect(lists.countWithout("box-1")).toBe(2);
   });
 });

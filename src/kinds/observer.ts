@@ -3,7 +3,7 @@
  * on. An observation begins no read; `track` begins them all, right after the decision. It never writes.
  */
 import type { Logger } from "pino";
-import type { Clock } from "../base/clock.ts";
+import { type Clock, momentOf } from "../base/clock.ts";
 import type { PaperspaceApi } from "../paperspace/transport.ts";
 import {
   type Decision,
@@ -18,9 +18,10 @@ import type { ManagedObject, Step } from "../reconcile/managed.ts";
 import type { OwnershipFacts, Resolution } from "../reconcile/ownership.ts";
 import { ANNOTATION, type CreateAttempt } from "../reconcile/record.ts";
 import type { PaperspaceAccount } from "./account.ts";
+import { AttemptAges } from "./attempt-ages.ts";
 import { type Rechecks, readErrorOf } from "./failure.ts";
 import type { CachedItem, Inventory, Item, Source } from "./inventory.ts";
-import { LIST, resolveByName } from "./resolution.ts";
+import { announcedAt, LIST, resolveByName } from "./resolution.ts";
 
 /** All in milliseconds. */
 export interface ObserverSettings {
@@ -79,6 +80,7 @@ export class AccountCache<T extends Item, I extends Inventory<T> = Inventory<T>>
 }
 
 export class CloudObserver<O extends ManagedObject, V extends Observation, K extends AccountCache<Item>> {
+  readonly attempts: AttemptAges;
   readonly #parts: CloudObserverOptions;
   readonly #make: (account: PaperspaceAccount, part: string) => K;
   readonly #caches = new Map<string, K>();
@@ -87,6 +89,7 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
 
   /** `make` is called once for each account, and each part of one that is needed. */
   constructor(parts: CloudObserverOptions, make: (account: PaperspaceAccount, part: string) => K) {
+    this.attempts = new AttemptAges(parts.clock);
     this.#parts = parts;
     this.#make = make;
   }
@@ -136,10 +139,14 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
   }
 
   /** What became of an attempt, by its name in the lists. Begins no read. */
-  resolve({ object, account }: AuthorizedContext<O, PaperspaceAccount>, attempt: CreateAttempt): Resolution {
+  resolve(
+    { key, object, account }: AuthorizedContext<O, PaperspaceAccount>,
+    attempt: CreateAttempt,
+  ): Resolution {
     const { clock, settings } = this.#parts;
     const { settleMs, limits } = settings;
-    const search = { settleMs, lookMs: limits.lookMs, now: clock.now() };
+    const announced = announcedAt(attempt, this.attempts.knownSince(key, attempt));
+    const search = { settleMs, lookMs: limits.lookMs, now: momentOf(clock), announced };
     return resolveByName(this.of(account, object).inventory, attempt, search);
   }
 
@@ -168,6 +175,7 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
   /** The object is gone from the cluster. */
   forget(key: string): void {
     for (const cache of this.all()) cache.forget(key);
+    this.attempts.forget(key);
     this.#reloaded.delete(key);
   }
 

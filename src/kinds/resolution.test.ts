@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ListHistory } from "./list-history.ts";
-import { LIST, resolveByName } from "./resolution.ts";
+import { announcedAt, LIST, resolveByName } from "./resolution.ts";
 
 const TIME = "2026-06-01T00:00:00Z";
 const SENT = Date.parse(TIME);
@@ -8,11 +8,28 @@ const SETTLE_MS = 180_000;
 const LOOK_MS = 3_000;
 const attempt = { name: "box-1", time: TIME };
 
+/** Monotonic time of the announcement. */
+const KNOWN = 7_000;
+
+interface Jump {
+  /** Milliseconds by which the wall clock is ahead of the monotonic one. */
+  aheadMs?: number;
+  /** How long after the announcement this process got to know the attempt. */
+  youngMs?: number;
+}
+
 /** After lists begun so many milliseconds after the attempt. */
-function resolved(lists: Record<number, { id: string; name: string }[]>, age: number, name?: string) {
+function resolved(
+  lists: Record<number, { id: string; name: string }[]>,
+  age: number,
+  name?: string,
+  { aheadMs = 0, youngMs = 0 }: Jump = {},
+) {
   const memory = new ListHistory();
-  for (const [at, items] of Object.entries(lists)) memory.add(SENT + Number(at), items);
-  const settings = { settleMs: SETTLE_MS, lookMs: LOOK_MS, now: SENT + age };
+  const moment = (ms: number) => ({ wall: SENT + ms + aheadMs, monotonic: KNOWN + ms });
+  for (const [at, items] of Object.entries(lists)) memory.add(moment(Number(at)), items);
+  const announced = announcedAt(attempt, KNOWN + youngMs);
+  const settings = { settleMs: SETTLE_MS, lookMs: LOOK_MS, now: moment(age), announced };
   return resolveByName({ lists: memory }, attempt, settings, name);
 }
 
@@ -30,6 +47,22 @@ describe("resolveByName", () => {
     expect(resolved({ [SETTLE_MS - 1]: [], [SETTLE_MS]: [] }, SETTLE_MS + 10).state).toBe("open");
     const sure = resolved({ [SETTLE_MS]: [], [SETTLE_MS + 3_000]: [] }, SETTLE_MS + 3_001);
     expect(sure).toEqual({ state: "surelyNone" });
+  });
+
+  it("is not sure of none where only the wall clock shows that it is settled: a clock may be set forward", () => {
+    const hour = 3_600_000;
+    const early = { 1000: [], 4000: [] };
+    expect(resolved(early, 5_000, undefined, { aheadMs: hour }).state).toBe("open");
+    const late = { [SETTLE_MS]: [], [SETTLE_MS + 3_000]: [] };
+    expect(resolved(late, SETTLE_MS + 4_000, undefined, { youngMs: 10_000 }).state).toBe("open");
+    expect(resolved(late, SETTLE_MS + 4_000, undefined, { aheadMs: hour }).state).toBe("surelyNone");
+  });
+
+  it("finds what a list shows after the wall clock was set back, and does not look more rarely for it", () => {
+    const back = { aheadMs: -3_600_000 };
+    const found = resolved({ 1000: [{ id: "ps1", name: "box-1" }] }, 2_000, undefined, back);
+    expect(found).toEqual({ state: "found", ids: ["ps1"] });
+    expect(resolved({ 1000: [] }, 1_000, undefined, back)).toMatchObject({ lookAfterMs: SETTLE_MS / 4 });
   });
 
   it("needs a list at once where there is none since the attempt, and then keeps a pace", () => {

@@ -2,37 +2,58 @@
  * What became of a create whose answer was lost: the lists of the account are searched for its name until that is sure
  * (docs/design.md, Create). The kind gives the name.
  */
+import type { Moment } from "../base/clock.ts";
 import { millis } from "../reconcile/conditions.ts";
 import type { Resolution } from "../reconcile/ownership.ts";
+import type { CreateAttempt } from "../reconcile/record.ts";
 import type { Inventory, Item } from "./inventory.ts";
 
-/** All in milliseconds; `now` by the wall clock. */
+/** All in milliseconds. */
 export interface ResolutionSettings {
   /** From an attempt's time on, when it can surely have no effect any more. */
   settleMs: number;
   lookMs: number;
-  now: number;
+  now: Moment;
+  /** When the attempt was announced; monotonic: when this process first knew of it, which is never earlier. */
+  announced: Moment;
 }
 
 /** What an open resolution needs: a complete list. */
 export const LIST = "list";
 
+/** Milliseconds until the attempt can surely have no effect any more, by the clock that shows less time; 0 from then on. */
+export function unsettledMs({ settleMs, now, announced }: Omit<ResolutionSettings, "lookMs">): number {
+  const passed = Math.min(now.wall - announced.wall, now.monotonic - announced.monotonic);
+  return Math.max(0, settleMs - passed);
+}
+
+export function announcedAt({ time }: Pick<CreateAttempt, "time">, knownSince: number): Moment {
+  return { wall: millis(time) ?? 0, monotonic: knownSince };
+}
+
 /** Begins no read. `name` is what to look for in the lists, where that is not the attempt's own name. */
 export function resolveByName(
   { lists }: Pick<Inventory<Item>, "lists">,
-  attempt: { name: string; time: string },
-  { settleMs, lookMs, now }: ResolutionSettings,
+  attempt: Pick<CreateAttempt, "name">,
+  settings: ResolutionSettings,
   name = attempt.name,
 ): Resolution {
-  const sent = millis(attempt.time) ?? 0;
-  const ids = lists.idsNamed(name, sent);
+  const { settleMs, lookMs, now, announced } = settings;
+  // Either clock shows that a list began later: the wall clock may have been set back, this process be younger.
+  const ids = lists.idsNamed(
+    name,
+    ({ wall, monotonic }) => wall >= announced.wall || monotonic >= announced.monotonic,
+  );
   if (ids.length > 0) return { state: "found", ids };
-  const settled = sent + settleMs;
-  if (lists.countWithout(name, settled) >= 2) return { state: "surelyNone" };
-  const left = Math.max(0, settled - now);
-  const pace = Math.min(Math.max(lookMs, left / 4), left || lookMs);
+  const isSettled = (began: Moment) => unsettledMs({ settleMs, now: began, announced }) === 0;
+  if (lists.countWithout(name, isSettled) >= 2) return { state: "surelyNone" };
+  const left = unsettledMs(settings);
+  // A wall clock that was set back lengthens the wait, and must not make the looks as rare.
+  const pace = Math.min(Math.max(lookMs, Math.min(left, settleMs) / 4), left || lookMs);
+  const { newest } = lists;
   // Each list queues the key again, so that without a pace the account would be listed without a pause.
-  const due = lists.newest < sent ? 0 : Math.min(pace, lists.newest + pace - now);
+  const due =
+    newest === undefined || newest < announced.monotonic ? 0 : Math.min(pace, newest + pace - now.monotonic);
   const message = `the outcome of the create of "${attempt.name}" is not known yet; the account is searched for it until it is sure`;
   if (due > 0) return { state: "open", message, lookAfterMs: due };
   return { state: "open", message, lookAfterMs: pace, needs: [LIST] };

@@ -2,7 +2,7 @@
  * The create protocol (docs/design.md, Create): announce, mirror, send once, save the id. Wherever the process dies
  * between two of these steps, the next pass finds an open attempt or an id in status, and never sends a second create.
  */
-import type { Clock } from "../base/clock.ts";
+import { type Clock, type Moment, momentOf } from "../base/clock.ts";
 import { toTime } from "../kube/objects.ts";
 import type { Gate } from "./gate.ts";
 import {
@@ -60,9 +60,10 @@ export async function create<T extends KindTypes>(
   const { kind, writer, clock } = options;
   const { observation } = pass;
   const context = requireAccount(pass.context);
+  const announced = momentOf(clock);
   const attempt = newAttempt(
     context,
-    clock.now(),
+    announced.wall,
     (unique) => kind.policy.attemptName?.(observation, context, unique) ?? { name: unique },
   );
   // A stale cache loses here: the resource version is the precondition of the announcement.
@@ -73,7 +74,7 @@ export async function create<T extends KindTypes>(
   let answer: CreateAnswer<T>;
   try {
     await options.mirror(memory);
-    const gate = inTime(options, options.gate(pass.object), Date.parse(attempt.time));
+    const gate = inTime(options, options.gate(pass.object), announced);
     answer = await kind.actuator.create(observation, { ...context, object: pass.object }, attempt, {
       memory,
       gate,
@@ -131,11 +132,16 @@ function newAttempt(
   return { ...nameOf(cloudName({ name, uid, resourceVersion }, time)), team: account.team, uid, time };
 }
 
-/** "Surely none" counts from the last possible send, so an attempt that waited too long is not sent at all. */
-function inTime(parts: { clock: Clock; sendWindowMs: number }, gate: Gate, announcedAt: number): Gate {
+/** "Surely none" counts from the last possible send, so an attempt that waited too long, by either clock, is not sent. */
+function inTime(
+  { clock, sendWindowMs }: Pick<CreateOptions<KindTypes>, "clock" | "sendWindowMs">,
+  gate: Gate,
+  announced: Moment,
+): Gate {
   return () => {
-    const age = parts.clock.now() - announcedAt;
-    if (age > parts.sendWindowMs || age < -parts.sendWindowMs) return "the attempt waited too long";
+    const { wall, monotonic } = momentOf(clock);
+    const hasPassed = Math.abs(wall - announced.wall) > sendWindowMs;
+    if (hasPassed || monotonic - announced.monotonic > sendWindowMs) return "the attempt waited too long";
     return gate();
   };
 }

@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from "vitest";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
-import { calls, checkTraffic, running } from "../support/scenario-world.ts";
-import type { VirtualWorld } from "../support/virtual-world.ts";
+import { calls, checkTraffic, newWorld, running } from "../support/scenario-world.ts";
+import type { Process, VirtualWorld } from "../support/virtual-world.ts";
 
 const MINUTE = 60_000;
 
@@ -65,5 +65,45 @@ describe("machine events that cannot be read", () => {
     world.delete("box");
     await world.until("it is gone", () => world.get("box") === undefined, 6 * MINUTE);
     expect(world.machines()).toEqual([]);
+  });
+});
+
+describe("a create whose answer was lost, and that lists do not show yet", () => {
+  const HOUR = 60 * MINUTE;
+
+  /** The create takes effect, and no list shows it for two minutes: less than its settle time. */
+  async function lost(act: (world: VirtualWorld, process: Process) => void): Promise<VirtualWorld> {
+    const world = newWorld();
+    const process = world.start();
+    world.sim.faults.add({ match: { method: "POST", path: "machines$" }, do: { cut: "after" } });
+    const hidden = world.sim.faults.add({
+      match: { path: "/machines$", method: "GET", times: "always" },
+      do: { omitFromList: "newest" },
+    });
+    world.apply("box");
+    await world.until("it is made", () => world.machines().length === 1);
+    await world.clock.advance(10_000);
+    act(world, process);
+    await world.clock.advance(110_000);
+    world.sim.faults.remove(hidden.id);
+    return world;
+  }
+
+  it.each([HOUR, -HOUR])("is not made again because the wall clock jumps by %d ms", async (ms) => {
+    const world = await lost(({ clock }) => clock.stepWallClock(ms));
+    await world.ready("box");
+    await world.clock.advance(2 * HOUR);
+    expect(calls(world, "POST", /machines$/)).toHaveLength(1);
+    expect(world.machines()).toHaveLength(1);
+  });
+
+  it("is not made again where the process restarts beside the jump: it counts from its own start", async () => {
+    const world = await lost((before, process) => {
+      process.kill();
+      before.clock.stepWallClock(HOUR);
+      before.start();
+    });
+    await world.ready("box");
+    expect(calls(world, "POST", /machines$/)).toHaveLength(1);
   });
 });

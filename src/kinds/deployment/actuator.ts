@@ -31,10 +31,7 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
   readonly #options: DeploymentObserverOptions;
 
   constructor(observer: DeploymentObserver, options: DeploymentObserverOptions) {
-    super({
-      rechecks: options.settings.rechecks,
-      cacheOf: (account, object) => observer.of(account, object),
-    });
+    super({ rechecks: options.settings.rechecks, observer });
     this.#observer = observer;
     this.#options = options;
   }
@@ -43,7 +40,7 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
    * Reads the name once more right before the upsert, which would change any deployment of that name, also one of
    * another owner.
    */
-  async create(
+  protected async sendCreate(
     observation: DeploymentObservation,
     { key, account }: Context,
     _attempt: CreateAttempt,

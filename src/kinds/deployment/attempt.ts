@@ -2,14 +2,15 @@
  * How the create of a deployment is found again. An upsert goes by project and name, and does not show whether it
  * created one: the very first spec of a deployment does (deployments.md section 2). It only reads.
  */
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, momentOf } from "../../base/clock.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { AuthorizedContext } from "../../reconcile/kind.ts";
 import type { Resolution } from "../../reconcile/ownership.ts";
 import { referenceOf } from "../../reconcile/ownership-facts.ts";
 import { adoptOrder, type CreateAttempt, parseAdopt } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
-import { LIST, resolveByName } from "../resolution.ts";
+import type { AttemptAges } from "../attempt-ages.ts";
+import { announcedAt, LIST, resolveByName, unsettledMs } from "../resolution.ts";
 import type { DeploymentApi, StoredSpec } from "./api.ts";
 import type { NameReservations } from "./name-reservations.ts";
 import type { DeploymentObservation, Desired } from "./observation.ts";
@@ -27,6 +28,7 @@ export interface AttemptOptions {
   settings: { settleMs: number; limits: { lookMs: number } };
   references: References;
   reservations: NameReservations;
+  attempts: AttemptAges;
   cacheOf(account: PaperspaceAccount, projectId: string): ProjectCache;
 }
 
@@ -42,7 +44,7 @@ export function resolveAttempt(
   attempt: CreateAttempt,
   options: AttemptOptions,
 ): Resolution {
-  const { clock, settings, references, reservations } = options;
+  const { clock, settings, references, reservations, attempts } = options;
   const { key, object, account } = context;
   const { lookMs } = settings.limits;
   const open = (message: string, needs: readonly string[] = []): Resolution => ({
@@ -56,7 +58,8 @@ export function resolveAttempt(
   if (conflict && !conflict.owns && !reservations.reserve(key, projectId, name))
     return open(`${conflict.key} is making a deployment named "${name}" just now`);
   const { inventory, origins } = options.cacheOf(account, projectId);
-  const search = { settleMs: settings.settleMs, lookMs, now: clock.now() };
+  const announced = announcedAt(attempt, attempts.knownSince(key, attempt));
+  const search = { settleMs: settings.settleMs, lookMs, now: momentOf(clock), announced };
   const found = resolveByName(inventory, attempt, search, name);
   if (found.state !== "found") return found;
   const [id, ...more] = found.ids;
@@ -67,7 +70,7 @@ export function resolveAttempt(
   const { secrets } = object.status?.history?.find(({ hash }) => hash === mark) ?? {};
   const desired = references.desired(object, cloudNameOf(object));
   const origin = reservations.ownerOf(id, key) ? "foreign" : originOf(specs, { mark, secrets }, desired);
-  const settled = clock.now() - Date.parse(attempt.time) >= settings.settleMs;
+  const settled = unsettledMs(search) === 0;
   if (origin === "foreign" && settled) return { state: "surelyNone" };
   const why = settled ? undecided(specs, origins.error(id), desired) : undefined;
   if (origin === "ours" || (why !== undefined && parseAdopt(object.metadata) === id)) {

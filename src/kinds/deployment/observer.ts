@@ -95,7 +95,8 @@ export class DeploymentObserver extends CloudObserver<
     attempt: CreateAttempt,
   ): Resolution {
     const cacheOf = (account: PaperspaceAccount, projectId: string) => this.at(account, projectId);
-    return resolveAttempt(context, attempt, { ...this.#parts, reservations: this.reservations, cacheOf });
+    const { attempts, reservations } = this;
+    return resolveAttempt(context, attempt, { ...this.#parts, attempts, reservations, cacheOf });
   }
 
   override track(

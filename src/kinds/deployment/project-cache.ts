@@ -176,7 +176,8 @@ function namesakes(
     data({ name }) {
       const { lists } = inventory;
       const { newest } = lists;
-      return newest > 0 ? { ids: lists.idsNamed(name, newest), ageMs: clock.now() - newest } : undefined;
+      if (newest === undefined) return undefined;
+      return { ids: lists.newestIdsNamed(name), ageMs: clock.monotonic() - newest };
     },
     error() {
       const { listError } = inventory;

@@ -36,15 +36,12 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
   readonly #options: MachineObserverOptions;
 
   constructor(observer: MachineObserver, options: MachineObserverOptions) {
-    super({
-      rechecks: options.settings.rechecks,
-      cacheOf: (account, object) => observer.of(account, object),
-    });
+    super({ rechecks: options.settings.rechecks, observer });
     this.#observer = observer;
     this.#options = options;
   }
 
-  async create(
+  protected async sendCreate(
     _observation: MachineObservation,
     { key, object, account }: Context,
     attempt: CreateAttempt,
@@ -56,7 +53,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
     const answer = await new MachineApi(account.api).create(createBody(object.spec, attempt.name), { gate });
     const { id } = answer.body.data;
     inventory.subscribe(key, id);
-    inventory.lists.recordCreated(id, this.#options.clock.now());
+    inventory.lists.recordCreated(id, this.#options.clock.monotonic());
     return { id, ...accepted(answer, { ...memory, operation }, REASON.Creating, { inventory }) };
   }
 

@@ -199,8 +199,8 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     { lists }: MachineInventory,
   ): readonly string[] {
     const { abandoned = [] } = object.status ?? {};
-    if (abandoned.length === 0 || lists.newest === 0) return observation.leaks;
-    const named = abandoned.flatMap((name) => lists.idsNamed(name, 0));
+    if (abandoned.length === 0 || lists.newest === undefined) return observation.leaks;
+    const named = abandoned.flatMap((name) => lists.idsNamed(name));
     return named.filter((other) => other !== id && !this.#parts.isRecorded(other)).sort();
   }
 

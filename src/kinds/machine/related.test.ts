@@ -4,6 +4,7 @@ import { SPEC } from "../../../test/decide/machine/spec.ts";
 import { ALPHA, setUp as simulate } from "../../../test/simulator/simulation.ts";
 import { FakeKube } from "../../../test/support/fake-kube.ts";
 import { simSockets } from "../../../test/support/sim-sockets.ts";
+import { momentOf } from "../../base/clock.ts";
 import { secrets as secretsOf } from "../../kube/resource.ts";
 import { Throttle } from "../../paperspace/throttle.ts";
 import { Transport } from "../../paperspace/transport.ts";
@@ -532,13 +533,13 @@ describe("the count of machines", () => {
     const { clock, inventory, pass, related, subject, queued } = setUp();
     expect(pass(subject(), [FACT.machines]).machines).toBeUndefined();
     expect(queued).toEqual(["ns/box"]);
-    inventory.lists.add(clock.now(), few);
+    inventory.lists.add(momentOf(clock), few);
     expect(related().machines).toEqual({ count: 1, most: 100 });
   });
 
   it("must be fresh where it prevents a create: another actor may have deleted a machine since", async () => {
     const { clock, inventory, related } = setUp();
-    inventory.lists.add(clock.now(), few);
+    inventory.lists.add(momentOf(clock), few);
     const full = { maxMachines: 1 };
     expect(related({}, undefined, full).machines).toEqual({ count: 1, most: 1 });
     await clock.advance(RECHECK_MS);

@@ -241,7 +241,8 @@ function machineCount({
       if (most === Number.POSITIVE_INFINITY || (count === undefined && listError !== undefined))
         return { count: 0, most };
       // A count that speaks against a create must be of now; any other may be old: the API decides in the end.
-      const isUsable = count !== undefined && (count < most || clock.now() - newest < recheckMs);
+      const ageMs = clock.monotonic() - (newest ?? 0);
+      const isUsable = count !== undefined && (count < most || ageMs < recheckMs);
       return isUsable ? { count, most } : undefined;
     },
     fetch: ({ key }) => inventory.refreshAnyList(key),
