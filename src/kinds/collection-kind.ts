@@ -3,6 +3,7 @@
  * between these calls. The behaviour that such kinds share is here; what is particular to one is its `Collection`.
  */
 import { type Static, type TObject, type TProperties, type TString, type TUnsafe, Type } from "typebox";
+import { isReadable, resource } from "../paperspace/answers.ts";
 import { apiPath, type PaperspaceApi } from "../paperspace/transport.ts";
 import { type Change, describe } from "../reconcile/change.ts";
 import type { DesiredCondition } from "../reconcile/conditions.ts";
@@ -23,7 +24,7 @@ import type { OwnershipFacts } from "../reconcile/ownership.ts";
 import { plannedStep } from "../reconcile/plan.ts";
 import { REASON } from "../reconcile/reasons.ts";
 import type { CreateAttempt } from "../reconcile/record.ts";
-import { kept, managedStatus, syncedCondition } from "../reconcile/status.ts";
+import { kept, managedStatus, syncedCondition, type UnreadableFields } from "../reconcile/status.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import { PaperspaceActuator } from "./actuator.ts";
 import { changing, creating, OLDEST_FIRST, reading, removing } from "./calls.ts";
@@ -53,8 +54,8 @@ interface Collection<S extends object, T extends Item> {
   immutable?: readonly string[];
   /** Those of the declared fields that a create does not accept; an update sets them. */
   updateOnly?: readonly string[];
-  /** What is shown in status beside id and name. */
-  shown?(item: T): object;
+  /** What is shown in status beside id and name. A field that cannot be read is absent. */
+  shown?(item: Item & Partial<T>): object;
 }
 
 type AnswerSchema = TObject<TProperties & { id: TString; name: TString }>;
@@ -94,8 +95,10 @@ const LATE_MS = 10 * 60_000;
 export function collectionKind<S extends object, A extends AnswerSchema>(
   table: Omit<Collection<S, Item & Static<A>>, "answer"> & { answer: A },
 ): KindRegistration<CollectionObject<S>> {
+  const { properties } = table.answer;
+  const answer = resource({ ...properties, name: Type.String({ default: "" }) }, ["id"]);
   // AnswerSchema admits nothing but an Item, which the compiler cannot derive while A is a parameter.
-  return kindOf({ ...table, answer: Type.Unsafe<Item & Static<A>>(table.answer) });
+  return kindOf({ ...table, answer: Type.Unsafe<Item & Static<A>>(answer) });
 }
 
 function kindOf<S extends object, T extends Item>(
@@ -195,6 +198,7 @@ function collectionPolicy<S extends object, T extends Item>(
             syncedCondition(
               differences(collection, observation, item),
               `the ${definition.noun} is as declared`,
+              unreadableOf(collection, observation, item),
             ),
           ]
         : [];
@@ -307,12 +311,24 @@ function differences<S extends object, T extends Item>(
 ): Change[] {
   const actual = item as unknown as Fields;
   const changes = Object.entries(collection.declared(spec))
-    .filter(([field, to]) => to !== undefined && JSON.stringify(actual[field]) !== JSON.stringify(to))
+    .filter(([field, to]) => to !== undefined && isReadable(item, field))
+    .filter(([field, to]) => JSON.stringify(actual[field]) !== JSON.stringify(to))
     .map(([field, to]) => ({ field, from: actual[field], to }));
   const applied = hashOf(collection, spec, uid);
   if (applied === undefined || applied === memory.applied) return changes;
   const hidden = Object.keys(collection.hidden?.(spec) ?? {});
   return [...changes, ...hidden.map((field) => ({ field, from: HIDDEN, to: HIDDEN }))];
+}
+
+function unreadableOf<S extends object, T extends Item>(
+  { declared }: Collection<S, T>,
+  { spec }: CollectionObservation<S, T>,
+  item: T,
+): UnreadableFields {
+  const fields = Object.entries(declared(spec)).filter(
+    ([field, to]) => to !== undefined && !isReadable(item, field),
+  );
+  return { declared: fields.map(([field]) => field), all: item.unreadable };
 }
 
 /** The API never shows it, and it may be secret. */

@@ -6,12 +6,14 @@
 import type { Logger } from "pino";
 import { type Cancel, type Clock, momentOf } from "../base/clock.ts";
 import { splitKey } from "../kube/objects.ts";
+import type { Unreadable } from "../paperspace/answers.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
 import { ListHistory } from "./list-history.ts";
 
 /** All that is relied on of what is listed. */
-export interface Item {
+export interface Item extends Unreadable {
   id: string;
+  /** "" where it is unreadable. */
   name: string;
 }
 
@@ -28,8 +30,11 @@ export interface InventoryParts {
 
 /** Where the items are read. */
 export interface Source<T extends Item> {
-  /** A list counts as complete only when the iteration ends without an error. Groups take turns in the throttle. */
-  list(group: string): AsyncIterable<{ items: T[]; beganAt: number }>;
+  /**
+   * A list counts as complete only when the iteration ends without an error. `skipped`: how many further items the page
+   * has that have no readable id. Groups take turns in the throttle.
+   */
+  list(group: string): AsyncIterable<{ items: T[]; beganAt: number; skipped?: number }>;
   /** Throws PS_NOT_FOUND where there is no such item. */
   get(id: string, group: string): Promise<{ body: T; beganAt: number }>;
   /** Still shown, and yet no more. */
@@ -272,14 +277,16 @@ export class Inventory<T extends Item> {
     const { clock } = this.#parts;
     const began = momentOf(clock);
     const items: T[] = [];
+    let skipped = 0;
     for await (const page of this.#source.list(this.#listGroup())) {
+      skipped += page.skipped ?? 0;
       for (const item of page.items) {
         if (this.#isGone(item)) continue;
         items.push(item);
         if (this.#subscribers.has(item.id)) this.#update(item.id, item, page.beganAt);
       }
     }
-    this.lists.add(began, items);
+    this.lists.add(began, items, { skipped });
     this.#listFailure = undefined;
     const listed = new Set(items.map(({ id }) => id));
     const covered = new Set([...listed, ...requested]);

@@ -19,6 +19,15 @@ describe("ListHistory", () => {
     expect(lists.countWithout("box-1", since(201))).toBe(0);
   });
 
+  it("does not count a list with an item that has no readable name or id: that may be what is looked for", () => {
+    const lists = new ListHistory();
+    lists.add(at(100), [{ id: "ps1", name: "", unreadable: ["name"] }]);
+    lists.add(at(200), [], { skipped: 1 });
+    expect([lists.countWithout("box-1"), lists.nameless, lists.count]).toEqual([0, 1, 1]);
+    lists.add(at(300), [{ id: "ps1", name: "other", unreadable: ["ram"] }]);
+    expect([lists.countWithout("box-1"), lists.nameless]).toEqual([1, 0]);
+  });
+
   it("does not count a list that has the name", () => {
     const lists = new ListHistory();
     lists.add(at(100), [box]);

@@ -3,11 +3,15 @@
  * that it made nothing (docs/design.md, Create).
  */
 import type { Moment } from "../base/clock.ts";
+import { isReadable, type Unreadable } from "../paperspace/answers.ts";
 
 interface CompleteList {
   /** When its first request began. */
   began: Moment;
   idsByName: Map<string, string[]>;
+  /** Items without a readable id, and with one but without a readable name: any of them may be the one looked for. */
+  withoutId: number;
+  withoutName: number;
 }
 
 /** Whether a list began late enough for a question. */
@@ -20,10 +24,16 @@ export class ListHistory {
   /** By id: monotonic time at which it was created, for what the newest list may lack. */
   readonly #created = new Map<string, number>();
 
-  add(began: Moment, items: readonly { id: string; name: string }[]): void {
+  /** `skipped`: how many further items the list has that have no readable id. */
+  add(
+    began: Moment,
+    items: readonly ({ id: string; name: string } & Unreadable)[],
+    { skipped = 0 }: { skipped?: number } = {},
+  ): void {
     const idsByName = new Map<string, string[]>();
     for (const { id, name } of items) idsByName.set(name, [...(idsByName.get(name) ?? []), id]);
-    this.#lists = [...this.#lists.slice(-1), { began, idsByName }];
+    const withoutName = items.filter((item) => !isReadable(item, "name")).length;
+    this.#lists = [...this.#lists.slice(-1), { began, idsByName, withoutId: skipped, withoutName }];
     for (const [id, at] of this.#created) if (at < began.monotonic) this.#created.delete(id);
   }
 
@@ -37,7 +47,7 @@ export class ListHistory {
     const newest = this.#lists.at(-1);
     if (!newest) return undefined;
     const listed = new Set([...newest.idsByName.values()].flat());
-    return listed.size + [...this.#created.keys()].filter((id) => !listed.has(id)).length;
+    return listed.size + newest.withoutId + [...this.#created.keys()].filter((id) => !listed.has(id)).length;
   }
 
   /** Monotonic time at which the newest one began; undefined before there is any. */
@@ -58,8 +68,20 @@ export class ListHistory {
     return this.#lists.at(-1)?.idsByName.get(name) ?? [];
   }
 
-  /** How many complete lists that began late enough have no item of this name. */
+  /** How many complete lists that began late enough surely have no item of this name. */
   countWithout(name: string, isLate = anyTime): number {
-    return this.#lists.filter(({ began, idsByName }) => isLate(began) && !idsByName.has(name)).length;
+    return this.#lists.filter(
+      (list) => isLate(list.began) && nameless(list) === 0 && !list.idsByName.has(name),
+    ).length;
   }
+
+  /** How many items of the newest list have no readable name, or no readable id. */
+  get nameless(): number {
+    const newest = this.#lists.at(-1);
+    return newest ? nameless(newest) : 0;
+  }
+}
+
+function nameless({ withoutId, withoutName }: CompleteList): number {
+  return withoutId + withoutName;
 }

@@ -54,7 +54,11 @@ export function resolveByName(
   // Each list queues the key again, so that without a pace the account would be listed without a pause.
   const due =
     newest === undefined || newest < announced.monotonic ? 0 : Math.min(pace, newest + pace - now.monotonic);
-  const message = `the outcome of the create of "${attempt.name}" is not known yet; the account is searched for it until it is sure`;
+  const doubt =
+    lists.nameless > 0
+      ? `. In the last list ${lists.nameless} of the items have no readable id or name, so that it cannot show that there is none`
+      : "";
+  const message = `the outcome of the create of "${attempt.name}" is not known yet; the account is searched for it until it is sure${doubt}`;
   if (due > 0) return { state: "open", message, lookAfterMs: due };
   return { state: "open", message, lookAfterMs: pace, needs: [LIST] };
 }

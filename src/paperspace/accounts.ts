@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { Type } from "typebox";
 import type { Clock } from "../base/clock.ts";
+import { nullable, resource } from "./answers.ts";
 import { PaperspaceError } from "./errors.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { Throttle, type ThrottleOptions } from "./throttle.ts";
@@ -48,10 +49,7 @@ interface ProbedKey {
 const sessionSchema = Type.Union([
   Type.Null(),
   Type.Object({
-    team: Type.Object({
-      id: Type.String({ minLength: 1 }),
-      maxMachines: Type.Optional(Type.Union([Type.Number(), Type.Null()])),
-    }),
+    team: resource({ id: Type.String({ minLength: 1 }), maxMachines: nullable(Type.Number()) }, ["id"]),
   }),
 ]);
 

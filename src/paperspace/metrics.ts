@@ -9,6 +9,10 @@ import type { ThrottleHooks } from "./throttle.ts";
 export interface ApiMetrics {
   /** One attempt of one call. `outcome`: the HTTP status, or the error code where there was no complete answer. */
   request(method: string, path: string, outcome: string, seconds: number): void;
+  /** A field of an answer was left out, since it does not have the documented type; `field` is a path in our schema. */
+  unreadableField(path: string, field: string): void;
+  /** Items of a list were skipped, since they have no readable id. */
+  skippedItems(path: string, count: number): void;
   /** The hooks of one team's throttle. */
   throttle(team: string): ThrottleHooks;
 }
@@ -47,7 +51,21 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
     labelNames: ["team"],
     registers,
   });
+  const unreadable = new Counter({
+    name: "paperspace_api_unreadable_fields_total",
+    help: "Fields of answers that were left out because they do not have the documented type.",
+    labelNames: ["route", "field"],
+    registers,
+  });
+  const skipped = new Counter({
+    name: "paperspace_api_skipped_items_total",
+    help: "Items of lists that were skipped because they have no readable id.",
+    labelNames: ["route"],
+    registers,
+  });
   return {
+    unreadableField: (path, field) => unreadable.inc({ route: routeOf(path), field }),
+    skippedItems: (path, count) => skipped.inc({ route: routeOf(path) }, count),
     request(method, path, status, seconds) {
       const route = routeOf(path);
       requests.inc({ method, route, status });

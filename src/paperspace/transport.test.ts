@@ -291,9 +291,13 @@ describe("pages", () => {
     expect(env.server.received).toHaveLength(3);
   });
 
-  it("fail as a whole when one item does not fit the schema", async () => {
-    env.server.script = [json(200, { hasMore: false, items: [{ id: "a" }, { name: "no id" }] })];
-    expect((await failure(ids())).message).toContain("/items/1");
+  it("are read item by item: one without an id is counted, and costs nothing of the others", async () => {
+    env.server.script = [
+      json(200, { hasMore: false, items: [{ id: "a" }, { name: "no id" }, null, { id: "b" }] }),
+    ];
+    const pages = [];
+    for await (const page of env.api.pages(list)) pages.push(page);
+    expect(pages).toMatchObject([{ items: [{ id: "a" }, { id: "b" }], skipped: 2 }]);
   });
 
   it("return every item once, in order, for any page sizes and retries", async () => {

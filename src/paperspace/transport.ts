@@ -4,8 +4,8 @@
  */
 
 import { type Static, type TSchema, Type } from "typebox";
-import { Value } from "typebox/value";
 import { type Clock, sleep } from "../base/clock.ts";
+import { readAnswer } from "./answers.ts";
 import {
   clip,
   describeBody,
@@ -59,7 +59,7 @@ export interface ApiRequest<S extends TSchema> extends CallOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Sent as JSON. Power calls need `{}`: the live API refuses an empty body. */
   readonly body?: unknown;
-  /** Schema of the fields that we rely on. Unknown fields pass through. */
+  /** Schema of the fields that are read (answers.ts). Unknown fields pass through. */
   readonly answer: S;
   /** `never`: sent at most once, on a connection of its own; for every call that is not idempotent. */
   readonly retry: "safe" | "never";
@@ -79,7 +79,7 @@ export interface PagesRequest<S extends TSchema> extends CallOptions {
   readonly path: string;
   /** orderBy, order and filters; the same for all pages. */
   readonly query?: Query | undefined;
-  /** Schema of one item. */
+  /** Schema of one item: an item that does not fit is skipped. */
   readonly item: S;
   /** Items per page, 1 to 120. Default 120. */
   readonly limit?: number | undefined;
@@ -87,6 +87,8 @@ export interface PagesRequest<S extends TSchema> extends CallOptions {
 
 export interface ApiPage<T> {
   readonly items: T[];
+  /** How many further items the page has that cannot be read. */
+  readonly skipped: number;
   readonly beganAt: number;
   readonly answeredAt: number;
 }
@@ -118,6 +120,13 @@ export interface TransportOptions {
   readonly onUnauthorized?: ((beganAt: number) => void) | undefined;
   readonly defaults?: CallDefaults | undefined;
 }
+
+/** What frames the items of every list. */
+const pageSchema = Type.Object({
+  hasMore: Type.Boolean(),
+  items: Type.Array(Type.Unknown()),
+  nextPage: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+});
 
 const PAGE_LIMIT = 120;
 const ATTEMPTS = 4;
@@ -169,22 +178,17 @@ export class Transport implements PaperspaceApi {
 
   async *pages<S extends TSchema>(request: PagesRequest<S>): AsyncGenerator<ApiPage<Static<S>>, void, void> {
     const { item, limit = PAGE_LIMIT, query, ...call } = request;
-    const answer = Type.Object({
-      hasMore: Type.Boolean(),
-      items: Type.Array(item),
-      nextPage: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-    });
     const seen = new Set<string>();
     for (let after: string | undefined; ; ) {
       const answered = await this.request({
         ...call,
         method: "GET",
         query: { ...query, limit, after },
-        answer,
+        answer: pageSchema,
         retry: "safe",
       });
-      const page = answered.body as { hasMore: boolean; items: Static<S>[]; nextPage?: string | null };
-      yield { items: page.items, beganAt: answered.beganAt, answeredAt: answered.answeredAt };
+      const { body: page, beganAt, answeredAt } = answered;
+      yield { ...this.#readItems(request.path, item, page.items), beganAt, answeredAt };
       if (!page.hasMore) return;
       // Absent, null and "" all mean no cursor. Without this check an incomplete list would count as complete.
       if (!page.nextPage)
@@ -193,6 +197,20 @@ export class Transport implements PaperspaceApi {
       seen.add(page.nextPage);
       after = page.nextPage;
     }
+  }
+
+  /** Item by item, so that one that is odd costs nothing of the others. */
+  #readItems<S extends TSchema>(path: string, item: S, given: readonly unknown[]) {
+    const items: Static<S>[] = [];
+    for (const one of given) {
+      const reading = readAnswer(item, one);
+      if (reading.fits) items.push(reading.value);
+      for (const field of reading.fits ? reading.unreadable : [])
+        this.#options.metrics?.unreadableField(path, field);
+    }
+    const skipped = given.length - items.length;
+    if (skipped > 0) this.#options.metrics?.skippedItems(path, skipped);
+    return { items, skipped };
   }
 
   #badPages(path: string, status: number, why: string): PaperspaceError {
@@ -281,19 +299,19 @@ export class Transport implements PaperspaceApi {
       const text = `${what}: ${describeBody(answer)} came instead of JSON (${status})`;
       throw new PaperspaceError("PS_NOT_JSON", text, { effect: "unknown", status });
     }
-    if (Value.Check(request.answer, parsed.value)) return parsed.value as Static<S>;
-    throw this.#unexpected(request, status, parsed.value);
+    const reading = readAnswer(request.answer, parsed.value);
+    if (!reading.fits) throw this.#unexpected(request, status, parsed.value, reading.where);
+    for (const field of reading.unreadable) this.#options.metrics?.unreadableField(request.path, field);
+    return reading.value;
   }
 
-  #unexpected(request: ApiRequest<TSchema>, status: number, value: unknown): PaperspaceError {
+  #unexpected(request: ApiRequest<TSchema>, status: number, value: unknown, where: string): PaperspaceError {
     const body = looksLikeErrorBody(value) ? readErrorBody(value) : undefined;
     if (body) {
       const text = `${requestName(request)}: an error came with status ${status}: ${clip(this.#scrub(body.message ?? ""))}`;
       const apiCode = clip(this.#scrub(body.code ?? ""), 80);
       return new PaperspaceError("PS_UNEXPECTED", text, { effect: "unknown", status, apiCode });
     }
-    const [first] = Value.Errors(request.answer, value);
-    const where = first ? `${first.instancePath || "the answer"} ${first.message}` : "its shape does not fit";
     return new PaperspaceError(
       "PS_UNEXPECTED",
       `${requestName(request)}: unexpected answer: ${clip(where)}`,

@@ -66,11 +66,28 @@ export function managedStatus<T extends ManagedStatus>(
   return status as Observed<T>;
 }
 
+/** Fields of an answer that do not have the documented type. */
+export interface UnreadableFields {
+  /** Of the spec: what is declared cannot be compared. */
+  declared?: readonly string[];
+  /** Of the resource: they are only missing in status. */
+  all?: readonly string[] | undefined;
+}
+
 /** `inSyncMessage` is the message where nothing differs. */
-export function syncedCondition(changes: readonly Change[], inSyncMessage: string): DesiredCondition {
-  return changes.length > 0
-    ? { type: "Synced", status: "False", reason: "Drifted", message: describe(changes) }
-    : { type: "Synced", status: "True", reason: "Synced", message: inSyncMessage };
+export function syncedCondition(
+  changes: readonly Change[],
+  inSyncMessage: string,
+  { declared = [], all = [] }: UnreadableFields = {},
+): DesiredCondition {
+  const left = all.length > 0 ? `. Not readable in the answer of the API: ${all.join(", ")}` : "";
+  if (changes.length > 0)
+    return { type: "Synced", status: "False", reason: "Drifted", message: `${describe(changes)}${left}` };
+  if (declared.length > 0) {
+    const message = `${declared.join(", ")} cannot be compared; all else is as declared${left}`;
+    return { type: "Synced", status: "Unknown", reason: "Unreadable", message };
+  }
+  return { type: "Synced", status: "True", reason: "Synced", message: `${inSyncMessage}${left}` };
 }
 
 /** The last known values of these fields, shown while the resource cannot be observed. */

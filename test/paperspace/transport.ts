@@ -38,7 +38,12 @@ export async function setUp(
     baseUrl: `${server.origin}/v1`,
     apiKey: KEY,
     version: "1.2.3",
-    metrics: { request: (_method, _path, outcome) => tries.push(outcome), throttle: () => ({}) },
+    metrics: {
+      request: (_method, _path, outcome) => tries.push(outcome),
+      unreadableField() {},
+      skippedItems() {},
+      throttle: () => ({}),
+    },
     ...more,
   });
   const stop = async () => {

@@ -26,8 +26,13 @@ describe("a deployment as the API may give it", () => {
   });
 
   it("without an id is an error with a code", async () => {
-    for (const given of [{ name: "web" }, { id: "", name: "web" }, { id: "d1", name: "web", latestSpec: {} }])
+    for (const given of [{ name: "web" }, { id: "", name: "web" }])
       await expect(answering(given).api.get("d1")).rejects.toMatchObject({ code: "PS_UNEXPECTED" });
+  });
+
+  it("whose spec has none has an unreadable one: null would mean that the configuration is invalid", async () => {
+    const { body } = await answering({ id: "d1", name: "web", latestSpec: {} }).api.get("d1");
+    expect(body).toEqual({ id: "d1", name: "web", unreadable: ["latestSpec"] });
   });
 });
 

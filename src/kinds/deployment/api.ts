@@ -3,49 +3,63 @@
  * other-resources.md, secrets), and the part of their answers that we rely on. No decisions here.
  */
 import { type Static, Type } from "typebox";
+import { isReadable, nullable, resource } from "../../paperspace/answers.ts";
+import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
 import { creating, OLDEST_FIRST, reading, removing, WRITE } from "../calls.ts";
 import type { DeploymentConfig } from "./config.ts";
 
-const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
-  Type.Optional(Type.Union([schema, Type.Null()]));
-
 /** deployments.md section 6.1. `data` is read by stored-config.ts, whatever its version. */
-const specSchema = Type.Object({
-  id: Type.String({ minLength: 1 }),
-  data: Type.Optional(Type.Unknown()),
-  externalApplied: nullable(Type.String()),
-  dtHealthy: nullable(Type.String()),
-  error: nullable(Type.String()),
-});
+const specSchema = resource(
+  {
+    id: Type.String({ minLength: 1 }),
+    data: Type.Optional(Type.Unknown()),
+    externalApplied: nullable(Type.String()),
+    dtHealthy: nullable(Type.String()),
+    error: nullable(Type.String()),
+  },
+  ["id"],
+);
 
-/** deployments.md section 6. Only id and name are relied on. `basicAuthKey` is secret and left unread. */
-const deploymentSchema = Type.Object({
-  id: Type.String({ minLength: 1 }),
-  name: Type.String(),
-  projectId: nullable(Type.String()),
-  endpoint: nullable(Type.String()),
-  dtCreated: nullable(Type.String()),
-  latestSpec: nullable(specSchema),
-});
+/** deployments.md section 6. Only `id` is needed. `basicAuthKey` is secret and left unread. */
+const deploymentSchema = resource(
+  {
+    id: Type.String({ minLength: 1 }),
+    name: Type.String({ default: "" }),
+    projectId: nullable(Type.String()),
+    endpoint: nullable(Type.String()),
+    dtCreated: nullable(Type.String()),
+    latestSpec: nullable(specSchema),
+  },
+  ["id"],
+);
 
 /** deployments.md section 8. */
-const instanceSchema = Type.Object({
-  id: Type.String(),
-  instanceId: nullable(Type.String()),
-  state: nullable(Type.String()),
-  stateMessage: nullable(Type.String()),
-  dtCreated: nullable(Type.String()),
-  dtFinished: nullable(Type.String()),
-});
-const runSchema = Type.Object({
-  id: Type.String(),
-  replicas: nullable(Type.Number()),
-  readyReplicas: nullable(Type.Number()),
-  availableReplicas: nullable(Type.Number()),
-  instances: nullable(Type.Array(instanceSchema)),
-});
+const instanceSchema = resource(
+  {
+    id: Type.String(),
+    instanceId: nullable(Type.String()),
+    state: nullable(Type.String()),
+    stateMessage: nullable(Type.String()),
+    dtCreated: nullable(Type.String()),
+    dtFinished: nullable(Type.String()),
+  },
+  ["id"],
+);
+/** Health is decided by the counts: where they cannot be read, the runs are not known. */
+const runSchema = resource(
+  {
+    id: Type.Optional(Type.String()),
+    replicas: nullable(Type.Number()),
+    readyReplicas: nullable(Type.Number()),
+    availableReplicas: nullable(Type.Number()),
+    instances: nullable(Type.Array(instanceSchema)),
+  },
+  ["replicas", "readyReplicas", "availableReplicas"],
+);
+
+const secretSchema = resource({ name: Type.String() }, ["name"]);
 
 export type StoredSpec = Static<typeof specSchema>;
 export type Deployment = Static<typeof deploymentSchema>;
@@ -82,12 +96,24 @@ export class DeploymentApi {
     return this.#api.pages({ path, query: OLDEST_FIRST, item: deploymentSchema });
   }
 
-  /** Those of exactly this name; what the API's filter does with others is not documented (deployments.md section 11). */
+  /**
+   * Those of exactly this name; what the API's filter does with others is not documented (deployments.md section 11).
+   * Rejects where one of them has no readable name: it may have this one.
+   */
   async named(projectId: string, name: string): Promise<Deployment[]> {
     const found: Deployment[] = [];
     const path = apiPath`/projects/${projectId}/deployments`;
-    for await (const { items } of this.#api.pages({ path, query: { name }, item: deploymentSchema }))
+    for await (const { items, skipped } of this.#api.pages({
+      path,
+      query: { name },
+      item: deploymentSchema,
+    })) {
+      if (skipped > 0 || items.some((one) => !isReadable(one, "name")))
+        throw new PaperspaceError("PS_UNEXPECTED", `GET ${path}: a deployment has no readable name or id`, {
+          effect: "none",
+        });
       found.push(...items.filter((one) => one.name === name));
+    }
     return found;
   }
 
@@ -133,7 +159,7 @@ export class DeploymentApi {
   async secrets(projectId: string): Promise<string[]> {
     const path = apiPath`/projects/${projectId}/secrets`;
     const names: string[] = [];
-    for await (const { items } of this.#api.pages({ path, item: Type.Object({ name: Type.String() }) }))
+    for await (const { items } of this.#api.pages({ path, item: secretSchema }))
       names.push(...items.map(({ name }) => name));
     return names;
   }

@@ -2,9 +2,12 @@
  * Second phase of a pass: what the shown spec is to us. For seconds after an upsert the old one is still read, with its
  * dtHealthy (deployments.md section 10, traps): only what is ours may be judged, and only another one is replaced. Pure.
  */
+
 import { toTime } from "../../kube/objects.ts";
+import { isReadable } from "../../paperspace/answers.ts";
 import type { Change } from "../../reconcile/change.ts";
-import { ageOfTime, needFacts, requeueAfter } from "../../reconcile/decision.ts";
+import { ageOfTime, needFacts, noStep, requeueAfter } from "../../reconcile/decision.ts";
+import { REASON as SHARED } from "../../reconcile/reasons.ts";
 import type { Deployment, StoredSpec } from "./api.ts";
 import { additions, differences, type Leaves, leavesOf } from "./compare.ts";
 import {
@@ -38,8 +41,11 @@ export type OwnSpec = Extract<RelationResult, { kind: "ours" | "same" }>;
 export function relationTo(
   { target, isShown }: Pick<ChosenTarget, "target" | "isShown">,
   observation: DeploymentObservation,
-  { name: from, latestSpec: latest }: Deployment,
+  deployment: Deployment,
 ): RelationResult {
+  const unreadable = undecidable(deployment);
+  if (unreadable.length > 0) return unknown(observation, unreadable);
+  const { name: from, latestSpec: latest } = deployment;
   const { memory, now, limits, name: to } = observation;
   const [head] = memory.history;
   if (isShown && latest) return { kind: "ours", latest, memory };
@@ -51,6 +57,23 @@ export function relationTo(
   const isYoung = head !== undefined && ageOfTime(head.sentAt, now) < limits.resendMs;
   if (relation.kind === "ours" && isYoung) return unseen(observation);
   return { kind: "other", changes: [{ field: "name", from, to }] };
+}
+
+/** Fields that decide what is sent and how a rollout went, and that cannot be read: unknown, which is neither null nor "". */
+export function undecidable(deployment: Deployment): string[] {
+  const { latestSpec } = deployment;
+  return [
+    ...["name", "latestSpec"].filter((field) => !isReadable(deployment, field)),
+    ...(latestSpec?.unreadable ?? []).map((field) => `latestSpec.${field}`),
+  ];
+}
+
+function unknown({ memory }: DeploymentObservation, fields: readonly string[]): RelationResult {
+  const message = `Paperspace shows ${fields.join(", ")} of the deployment in a form that cannot be read; nothing is sent until it can be`;
+  return {
+    kind: "unknown",
+    decision: noStep({ kind: "Retry", reason: SHARED.ApiUnavailable, message }, memory),
+  };
 }
 
 /** Of before our upsert, which may just not show yet. */

@@ -14,6 +14,7 @@ import { shown } from "./compare.ts";
 import type { DeploymentMemory, DeploymentObservation } from "./observation.ts";
 import { driftOf, planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
+import { undecidable } from "./relation.ts";
 import { isBad } from "./rollout.ts";
 import type { DeploymentStatus, PaperspaceDeployment } from "./types.ts";
 
@@ -138,7 +139,10 @@ function synced(observation: DeploymentObservation, seen: Deployment | undefined
     const message = "what the spec refers to is not known yet";
     return [{ type: "Synced", status: "Unknown", reason: "NotLookedAt", message }];
   }
-  return [syncedCondition(shown(driftOf(observation)), "the configuration is as declared")];
+  const declared = undecidable(seen);
+  const changes = declared.length > 0 ? [] : shown(driftOf(observation));
+  const all = [...new Set([...(seen.unreadable ?? []), ...declared])];
+  return [syncedCondition(changes, "the configuration is as declared", { declared, all })];
 }
 
 /** Of what this object sent last, and nothing else: what else runs does not change it. */

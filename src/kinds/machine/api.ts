@@ -3,19 +3,17 @@
  * lenient where a fresh machine is documented to show null, 0 or "". No decisions here.
  */
 import { type Static, Type } from "typebox";
+import { nullable, resource } from "../../paperspace/answers.ts";
 import type { ApiAnswer, CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
 import { changing, creating, OLDEST_FIRST, reading, removing, WRITE } from "../calls.ts";
 import type { Source } from "../inventory.ts";
 
-const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
-  Type.Optional(Type.Union([schema, Type.Null()]));
-
-/** machines.md section 5.1. Only id, name and state are relied on. */
-export const machineSchema = Type.Object({
+/** machines.md section 5.1. Only `id` is needed: a machine without a readable state is left as it is. */
+const machineFields = {
   id: Type.String({ minLength: 1 }),
-  name: Type.String(),
-  state: Type.String(),
+  name: Type.String({ default: "" }),
+  state: Type.String({ default: "unknown" }),
   machineType: nullable(Type.String()),
   agentType: nullable(Type.String()),
   os: nullable(Type.String()),
@@ -53,22 +51,26 @@ export const machineSchema = Type.Object({
   storageRate: nullable(Type.Number()),
   dtCreated: nullable(Type.String()),
   dtDeleted: nullable(Type.String()),
-});
+};
+export const machineSchema = resource(machineFields, ["id"]);
 
 /** machines.md section 5.2. `state` is new, "in progress", done, error or cancelled. */
-export const eventSchema = Type.Object({
-  id: Type.String({ minLength: 1 }),
-  name: Type.String(),
-  state: Type.String(),
-  machineId: nullable(Type.String()),
-  error: nullable(Type.String()),
-  dtCreated: Type.String(),
-  dtStarted: nullable(Type.String()),
-  dtFinished: nullable(Type.String()),
-});
+export const eventSchema = resource(
+  {
+    id: Type.String({ minLength: 1 }),
+    name: Type.String({ default: "" }),
+    state: Type.String({ default: "" }),
+    machineId: nullable(Type.String()),
+    error: nullable(Type.String()),
+    dtCreated: Type.String({ default: "" }),
+    dtStarted: nullable(Type.String()),
+    dtFinished: nullable(Type.String()),
+  },
+  ["id"],
+);
 
-const started = Type.Object({ data: machineSchema, event: eventSchema });
-const updated = Type.Object({ data: machineSchema, event: Type.Optional(eventSchema) });
+/** `event` is required but for settings; without a readable one, the state alone shows how the change goes on. */
+const started = resource({ data: machineSchema, event: Type.Optional(eventSchema) }, ["data"]);
 
 export type Machine = Static<typeof machineSchema>;
 export type MachineEvent = Static<typeof eventSchema>;
@@ -138,8 +140,8 @@ export class MachineApi implements Source<Machine> {
     id: string,
     body: MachineSettings | MachineHardware,
     options: CallOptions,
-  ): Promise<ApiAnswer<Static<typeof updated>>> {
-    return this.#api.request(changing(apiPath`/machines/${id}`, body, updated, options));
+  ): Promise<ApiAnswer<Started>> {
+    return this.#api.request(changing(apiPath`/machines/${id}`, body, started, options));
   }
 
   /** The live API refuses an empty body (observed-in-the-field.md 4), so `{}` is sent. */

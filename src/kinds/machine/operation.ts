@@ -2,6 +2,7 @@
  * Progress of an operation in flight: by the event of its write first, then by the machine's state, since for seconds
  * after a write the old state is still read (observed-in-the-field.md 6). Pure.
  */
+import { isReadable } from "../../paperspace/answers.ts";
 import { isLate, operationAge } from "../../reconcile/decision.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import type { MachineEvent } from "./api.ts";
@@ -22,6 +23,8 @@ export function powerOf(state: string): Power {
 }
 
 export function eventFact(event: MachineEvent): EventFact {
+  // As where there is no event: the state of the machine decides.
+  if (!isReadable(event, "state")) return { state: "none" };
   switch (event.state.toLowerCase()) {
     case "done":
       return { state: "done" };

@@ -209,7 +209,7 @@ describe("desktop", () => {
 
   it("keeps the password out of the error where the answer has another shape", async () => {
     const { api, sim, failure } = setUp();
-    const vnc = { hostname: "h", port: "5900", password: "hunter2" };
+    const vnc = { hostname: 7, port: 5900, password: "hunter2" };
     sim.faults.add({ do: { status: 200, body: { vnc } } });
     const error = await failure(api.desktop("ps1"));
     expect(error.code).toBe("PS_UNEXPECTED");

@@ -2,7 +2,8 @@
  * The REST calls for the facts around a machine: its accessors, its desktop, the team's scripts, addresses, users and
  * standing, and whether hardware is free (machines.md section 5, other-resources.md). No decisions here.
  */
-import { type TSchema, Type } from "typebox";
+import { type Static, type TSchema, Type } from "typebox";
+import { isReadable, nullable, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import {
   apiPath,
@@ -12,30 +13,37 @@ import {
 } from "../../paperspace/transport.ts";
 import { WRITE } from "../calls.ts";
 
-const nullable = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]));
-
-const userSchema = Type.Object({ id: Type.String(), email: nullable(Type.String()) });
+const userSchema = resource({ id: Type.String(), email: nullable(Type.String()) }, ["id"]);
 /** machines.md section 5.3: one that was removed may still be listed, with dtDeleted. */
-const accessorSchema = Type.Object({ user: userSchema, dtDeleted: nullable(Type.String()) });
-const teamUserSchema = Type.Object({ user: userSchema, dtDeleted: nullable(Type.String()) });
+const memberSchema = resource({ user: userSchema, dtDeleted: nullable(Type.String()) }, ["user"]);
 /** other-resources.md, startup-scripts: only assignedMachineIds shows an assignment. */
-const scriptSchema = Type.Object({
-  id: Type.String(),
-  assignedMachineIds: nullable(Type.Array(Type.String())),
-  dtDeleted: Type.Optional(Type.Unknown()),
-});
-const addressSchema = Type.Object({ ip: Type.String(), assignedMachineId: nullable(Type.String()) });
+const scriptSchema = resource(
+  {
+    id: Type.String(),
+    assignedMachineIds: nullable(Type.Array(Type.String())),
+    dtDeleted: Type.Optional(Type.Unknown()),
+  },
+  ["id"],
+);
+const addressSchema = resource({ ip: Type.String(), assignedMachineId: nullable(Type.String()) }, [
+  "ip",
+  "assignedMachineId",
+]);
+const portSchema = Type.Union([Type.Integer(), Type.String()]);
 /** machines.md section 5.4. */
 const desktopSchema = Type.Object({
-  vnc: nullable(Type.Object({ hostname: Type.String(), port: Type.Integer(), password: Type.String() })),
+  vnc: nullable(Type.Object({ hostname: Type.String(), port: portSchema, password: Type.String() })),
   windows: nullable(
-    Type.Object({ hostname: Type.String(), port: Type.Integer(), publicIp: nullable(Type.String()) }),
+    resource({ hostname: Type.String(), port: portSchema, publicIp: nullable(Type.String()) }, [
+      "hostname",
+      "port",
+    ]),
   ),
 });
-const standingSchema = Type.Object({
-  isInGoodStanding: Type.Boolean(),
-  messages: nullable(Type.Array(Type.String())),
-});
+const standingSchema = resource(
+  { isInGoodStanding: Type.Boolean(), messages: nullable(Type.Array(Type.String())) },
+  ["isInGoodStanding"],
+);
 const templateSchema = Type.Object({
   availableMachineTypes: Type.Array(Type.Object({ machineTypeLabel: Type.String() })),
 });
@@ -60,8 +68,8 @@ export interface Standing {
   messages: readonly string[];
 }
 
-/** Machine ids by the id of the script that they have. */
-export type Scripts = Readonly<Record<string, readonly string[]>>;
+/** Machine ids by the id of the script that they have; null where they cannot be read. */
+export type Scripts = Readonly<Record<string, readonly string[] | null>>;
 
 export interface Address {
   ip: string;
@@ -82,8 +90,7 @@ export class RelatedApi {
 
   async accessors(machineId: string): Promise<User[]> {
     const path = apiPath`/machines/${machineId}/accessors`;
-    const all = await this.#all({ path, query: { orderBy: "id" }, item: accessorSchema });
-    return all.filter(({ dtDeleted }) => !dtDeleted).map(({ user }) => userOf(user));
+    return membersOf(path, await this.#all({ path, query: { orderBy: "id" }, item: memberSchema }));
   }
 
   /** Resolves to when it was answered, by the monotonic clock. */
@@ -94,7 +101,7 @@ export class RelatedApi {
       method: "POST",
       path: apiPath`/machines/${machineId}/accessors`,
       body: { userId },
-      answer: accessorSchema,
+      answer: Type.Unknown(),
       retry: "safe",
     });
     return answeredAt;
@@ -107,24 +114,23 @@ export class RelatedApi {
   /** Members of the team (other-resources.md, teams). */
   async users(team: string): Promise<User[]> {
     const path = apiPath`/teams/${team}/users`;
-    const all = await this.#all({ path, item: teamUserSchema });
-    return all.filter(({ dtDeleted }) => !dtDeleted).map(({ user }) => userOf(user));
+    return membersOf(path, await this.#all({ path, item: memberSchema }));
   }
 
   async scripts(): Promise<Scripts> {
-    const all = await this.#all({ path: "/startup-scripts", item: scriptSchema });
+    const { items } = await this.#all({ path: "/startup-scripts", item: scriptSchema });
     // dtDeleted of this family may be null, absent or an empty object: only a string is a date.
-    const alive = all.filter(({ dtDeleted }) => typeof dtDeleted !== "string");
-    return Object.fromEntries(alive.map(({ id, assignedMachineIds }) => [id, assignedMachineIds ?? []]));
+    const alive = items.filter(({ dtDeleted }) => typeof dtDeleted !== "string");
+    return Object.fromEntries(alive.map((script) => [script.id, assignedTo(script)]));
   }
 
-  /** Returns the machines that have the script afterwards. */
+  /** Returns the machines that have the script afterwards; null where they cannot be read. */
   async assign(
     scriptId: string,
     machineId: string,
     action: "assign" | "unassign",
     options: CallOptions,
-  ): Promise<{ machineIds: readonly string[]; answeredAt: number }> {
+  ): Promise<{ machineIds: readonly string[] | null; answeredAt: number }> {
     const { body, answeredAt } = await this.#api.request({
       ...WRITE,
       ...options,
@@ -134,12 +140,13 @@ export class RelatedApi {
       answer: scriptSchema,
       retry: "safe",
     });
-    return { machineIds: body.assignedMachineIds ?? [], answeredAt };
+    return { machineIds: assignedTo(body), answeredAt };
   }
 
   async addresses(): Promise<Address[]> {
-    const all = await this.#all({ path: "/public-ips", item: addressSchema });
-    return all.map(({ ip, assignedMachineId }) => ({ ip, machineId: assignedMachineId ?? null }));
+    const { items, skipped } = await this.#all({ path: "/public-ips", item: addressSchema });
+    if (skipped > 0) throw incomplete("/public-ips");
+    return items.map(({ ip, assignedMachineId }) => ({ ip, machineId: assignedMachineId ?? null }));
   }
 
   /** Releases a claimed address; one that is gone already counts as released. */
@@ -191,8 +198,8 @@ export class RelatedApi {
   /** Labels of all machine types that any template of the vendor allows, in lower case. */
   async machineTypes(): Promise<string[] | undefined> {
     return this.#hint(async () => {
-      const all = await this.#all({ path: "/os-templates", item: templateSchema });
-      const labels = all.flatMap(({ availableMachineTypes: types }) =>
+      const { items } = await this.#all({ path: "/os-templates", item: templateSchema });
+      const labels = items.flatMap(({ availableMachineTypes: types }) =>
         types.map(({ machineTypeLabel }) => machineTypeLabel.toLowerCase()),
       );
       return [...new Set(labels)];
@@ -229,11 +236,31 @@ export class RelatedApi {
 
   async #all<S extends TSchema>(request: PagesRequest<S>) {
     const items = [];
-    for await (const page of this.#api.pages(request)) items.push(...page.items);
-    return items;
+    let skipped = 0;
+    for await (const page of this.#api.pages(request)) {
+      items.push(...page.items);
+      skipped += page.skipped;
+    }
+    return { items, skipped };
   }
 }
 
-function userOf({ id, email }: { id: string; email?: string | null }): User {
-  return { id, email: (email ?? "").toLowerCase() };
+/** Access is given and taken by this list, so one entry that cannot be read makes all of it unknown. */
+function membersOf(
+  path: string,
+  { items, skipped }: { items: Static<typeof memberSchema>[]; skipped: number },
+): User[] {
+  const isKnown = items.every((one) => isReadable(one, "dtDeleted") && isReadable(one.user, "email"));
+  if (skipped > 0 || !isKnown) throw incomplete(path);
+  const present = items.filter(({ dtDeleted }) => !dtDeleted);
+  return present.map(({ user: { id, email } }) => ({ id, email: (email ?? "").toLowerCase() }));
+}
+
+function assignedTo(script: Static<typeof scriptSchema>): readonly string[] | null {
+  return isReadable(script, "assignedMachineIds") ? (script.assignedMachineIds ?? []) : null;
+}
+
+function incomplete(path: string): PaperspaceError {
+  const message = `GET ${path}: an entry of the list cannot be read`;
+  return new PaperspaceError("PS_UNEXPECTED", message, { effect: "none" });
 }

@@ -56,8 +56,11 @@ function factTable(options: RelatedFactsOptions, api: (group?: string) => Relate
       // A turn of its own in each resync, whenever that comes.
       staleTimeMs: () => 0.9 * resyncMs,
       whenStale: "show",
-      select: (scripts, { machineId = "" }) =>
-        Object.keys(scripts).filter((id) => scripts[id]?.includes(machineId)),
+      // Where it cannot be read who has the script, it counts as being as declared: nothing is assigned on a guess.
+      select: (scripts, { machineId = "", object }) =>
+        Object.keys(scripts).filter((id) =>
+          scripts[id] === null ? id === object.spec.startupScriptId : scripts[id]?.includes(machineId),
+        ),
     }),
     accessors: cached<User[]>({
       id: ({ object, machineId }) => (object.spec.accessors ? machineId : undefined),
@@ -150,7 +153,7 @@ export class RelatedFacts {
   }
 
   /** The answer of an assignment. */
-  noteScript(scriptId: string, machineIds: readonly string[], answeredAt: number): void {
+  noteScript(scriptId: string, machineIds: readonly string[] | null, answeredAt: number): void {
     const { cache } = this.#table.scripts;
     const before = cache.get(TEAM);
     // A read under way may be of before it.

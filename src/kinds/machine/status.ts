@@ -10,7 +10,7 @@ import type { ReportedOutcome } from "../../reconcile/outcome.ts";
 import { kept, managedStatus, syncedCondition } from "../../reconcile/status.ts";
 import { apiTime } from "../time.ts";
 import type { Machine } from "./api.ts";
-import { missingFacts, specDrift } from "./aspects/list.ts";
+import { missingFacts, specDrift, unreadableFields } from "./aspects/list.ts";
 import { failedAnew, historyNotes, lastEvents } from "./history.ts";
 import { AWAIT_CAPACITY, type MachineMemory, type MachineObservation, TO_RESIZE } from "./observation.ts";
 import { powerOf } from "./operation.ts";
@@ -141,7 +141,7 @@ function synced(observation: MachineObservation, machine: Machine | undefined): 
   const changes = specDrift(observation, machine);
   const unknown = missingFacts(observation);
   if (changes.length > 0 || unknown.length === 0)
-    return [syncedCondition(changes, "the settings are as declared")];
+    return [syncedCondition(changes, "the settings are as declared", unreadableFields(observation, machine))];
   const message = `not looked at yet: ${unknown.join(", ")}; all else is as declared`;
   return [{ type: "Synced", status: "Unknown", reason: "NotLookedAt", message }];
 }

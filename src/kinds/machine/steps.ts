@@ -9,7 +9,7 @@ import type { EventNote } from "../../reconcile/event-notes.ts";
 import type { PerformContext, Performed } from "../../reconcile/kind.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import { requeueNow } from "../../reconcile/outcome.ts";
-import type { Machine, MachineApi, MachineEvent } from "./api.ts";
+import type { Machine, MachineApi, Started } from "./api.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import type { MachineInventory } from "./inventory.ts";
 import type { MachineMemory, MachineObservation, MachineStep, MachineTypes } from "./observation.ts";
@@ -252,17 +252,17 @@ async function handle(
 
 /** A write that the API accepted: its event is what to wait for. */
 export function accepted(
-  { body, answeredAt }: ApiAnswer<{ data: Machine; event: MachineEvent }>,
+  { body: { data, event }, answeredAt }: ApiAnswer<Started>,
   memory: MachineMemory & { operation: Operation },
   reason: string,
   { inventory }: Pick<MachineStepOptions, "inventory">,
 ): Performed<MachineTypes> {
-  inventory.set(body.data.id, body.data, answeredAt);
-  inventory.events.note(body.event);
-  const operation = { ...memory.operation, eventId: body.event.id };
+  inventory.set(data.id, data, answeredAt);
+  if (event) inventory.events.note(event);
+  const operation = { ...memory.operation, ...(event && { eventId: event.id }) };
   // The same message as in the next pass, so that the status is not written twice.
-  const message = underWay(operation, body.data.state);
-  const learned = { ...present(body.data), history: inventory.events.of(body.data.id) };
+  const message = underWay(operation, data.state);
+  const learned = { ...present(data), history: inventory.events.of(data.id) };
   return { outcome: requeueNow(reason, message), memory: { ...memory, operation }, learned };
 }
 

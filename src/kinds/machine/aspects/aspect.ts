@@ -63,6 +63,8 @@ export interface Aspect {
   missingFacts?(observation: MachineObservation): readonly string[];
   /** Everything that is seen to differ from the spec, whether it can be changed or not. */
   drift?(observation: MachineObservation, machine: Machine): readonly Change[];
+  /** Fields of the spec that cannot be compared, since what the API shows of them is not readable. */
+  unreadable?(observation: MachineObservation, machine: Machine): readonly string[];
   /** What must be remembered before anything is done. */
   remember?(memory: MachineMemory, machine: Machine): MachineMemory;
   /** The next step; undefined where there is none, with what stands in its way noted in the convergence. */

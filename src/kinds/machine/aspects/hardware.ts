@@ -1,6 +1,7 @@
 /**
  * Machine type and disk. They change with the machine off only; it is stopped for that where the policy allows it. Pure.
  */
+import { isReadable } from "../../../paperspace/answers.ts";
 import { type Change, describe } from "../../../reconcile/change.ts";
 import { ageOfTime, withoutOperation } from "../../../reconcile/decision.ts";
 import { sameLabel, sameRegion } from "../../region.ts";
@@ -23,6 +24,10 @@ export const hardware: Aspect = {
     const { changes, tooLarge } = hardwareDrift(spec, machine);
     return tooLarge ? [...changes, tooLarge] : changes;
   },
+  unreadable: ({ spec }, machine) => [
+    ...(isReadable(machine, "machineType") ? [] : ["machineType"]),
+    ...(spec.diskSize === undefined || isReadable(machine, "storageTotal") ? [] : ["diskSize"]),
+  ],
   next: resize,
   effect(step, _observation, _machine, before) {
     if (step.do !== "resize") return undefined;

@@ -3,6 +3,7 @@
  * list. A new aspect is one more entry. Pure.
  */
 import type { Change } from "../../../reconcile/change.ts";
+import type { UnreadableFields } from "../../../reconcile/status.ts";
 import type { Machine } from "../api.ts";
 import type { MachineDecision, MachineMemory, MachineObservation, MachineStep } from "../observation.ts";
 import { accessors } from "./accessors.ts";
@@ -37,6 +38,12 @@ export function missingFacts(observation: MachineObservation): string[] {
 /** Everything that is seen to differ from the spec. Power is no setting. */
 export function specDrift(observation: MachineObservation, machine: Machine): Change[] {
   return ASPECTS.flatMap((aspect) => aspect.drift?.(observation, machine) ?? []);
+}
+
+/** Fields of the spec of which it cannot be known whether they are as declared, and all that could not be read. */
+export function unreadableFields(observation: MachineObservation, machine: Machine): UnreadableFields {
+  const declared = ASPECTS.flatMap((aspect) => aspect.unreadable?.(observation, machine) ?? []);
+  return { declared, all: machine.unreadable };
 }
 
 /** The memory with what must be kept of the machine as it is now. */

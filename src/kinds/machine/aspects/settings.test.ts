@@ -4,6 +4,7 @@ import { SPEC } from "../../../../test/decide/machine/spec.ts";
 import type { Failed } from "../../../reconcile/outcome.ts";
 import type { Machine } from "../api.ts";
 import { convergenceOf } from "../converge.ts";
+import type { MachineObservation } from "../observation.ts";
 import type { MachineSpec } from "../types.ts";
 import { settings, settingsDrift } from "./settings.ts";
 
@@ -39,6 +40,24 @@ describe("settingsDrift", () => {
     const desired = spec({ autoShutdown: { enabled: false, timeoutHours: 8, force: true } });
     const there = machine({ autoShutdownEnabled: false, autoShutdownTimeout: null, autoShutdownForce: null });
     expect(settingsDrift(desired, there).changes).toEqual([]);
+  });
+
+  it("takes null for false, since the API has no other way to say it: a switch would be put back for ever", () => {
+    const desired = spec({ autoShutdown: { enabled: true, timeoutHours: 8, force: false } });
+    const there = machine({ autoShutdownEnabled: true, autoShutdownTimeout: 8, autoShutdownForce: null });
+    expect(settingsDrift(desired, there).changes).toEqual([]);
+    expect(settingsDrift(desired, { ...there, autoShutdownForce: true }).settings).toEqual({
+      autoShutdownForce: false,
+    });
+  });
+
+  it("does not compare what cannot be read, which is not null: it would be put back for ever", () => {
+    const desired = spec({ name: "box-1", autoShutdown: { enabled: true, timeoutHours: 8 } });
+    const there = machine({ autoShutdownEnabled: true, unreadable: ["autoShutdownTimeout", "usageRate"] });
+    expect(settingsDrift(desired, there).changes).toEqual([]);
+    expect(settings.unreadable?.({ spec: desired } as MachineObservation, there)).toEqual([
+      "autoShutdown.timeoutHours",
+    ]);
   });
 
   it("takes null for a value that is not there, so that switching on is seen", () => {

@@ -2,6 +2,7 @@
  * The settings that an update changes, whatever state the machine is in. Pure. Only what the API returns can be
  * compared; a field that the spec does not give is not managed, whatever its value.
  */
+import { isReadable } from "../../../paperspace/answers.ts";
 import type { Change } from "../../../reconcile/change.ts";
 import { stepName } from "../../../reconcile/managed.ts";
 import type { Machine, MachineSettings } from "../api.ts";
@@ -13,6 +14,8 @@ import { type Aspect, type Convergence, plannedChange, unlessBackingOff } from "
 export const settings: Aspect = {
   anyPower: true,
   drift: ({ spec }, machine) => settingsDrift(spec, machine).changes,
+  unreadable: ({ spec }, machine) =>
+    declaredSettings(spec).flatMap(({ path, key }) => (isReadable(machine, key) ? [] : [path])),
   next: update,
   effect(step) {
     if (step.do !== "update") return undefined;
@@ -69,49 +72,61 @@ function joined(drifts: readonly SettingsDrift[]): SettingsDrift {
   return { changes: drifts.flatMap(({ changes }) => changes), settings };
 }
 
-/** machines.md section 4 lists what can be set. */
 export function fieldDrifts(spec: MachineSpec, machine: Machine): FieldDrift[] {
   const drifts = new Map<string, FieldDrift>();
   const fresh = !isDetailed(machine);
-  const compare = <K extends keyof MachineSettings>(
-    path: string,
-    key: K,
-    desired: MachineSettings[K] | undefined,
-  ) => {
+  for (const { path, key, desired } of declaredSettings(spec)) {
     const actual = machine[key] ?? undefined;
-    if (desired === undefined || desired === actual) return;
+    if (isSameSetting(actual, desired) || !isReadable(machine, key)) continue;
     // Null, 0 and "" of a fresh machine are not values yet (machines.md section 7).
-    if (fresh && (actual === undefined || actual === 0 || actual === "")) return;
+    if (fresh && (actual === undefined || actual === 0 || actual === "")) continue;
     const [field = path] = path.split(".");
     const drift = drifts.get(field) ?? { field, changes: [], settings: {} };
     drifts.set(field, drift);
     drift.changes.push({ field: path, from: actual, to: desired });
-    drift.settings[key] = desired;
-  };
-  const { autoShutdown, autoSnapshot, restorePoint } = spec;
-  compare("name", "name", spec.name);
-  compare("publicIpType", "publicIpType", spec.publicIpType);
-  compare("networkId", "networkId", spec.networkId);
-  compare("autoShutdown.enabled", "autoShutdownEnabled", autoShutdown?.enabled);
-  // The details of something switched off may read null: they would be put back without end.
-  if (autoShutdown?.enabled) {
-    compare("autoShutdown.timeoutHours", "autoShutdownTimeout", autoShutdown.timeoutHours);
-    compare("autoShutdown.force", "autoShutdownForce", autoShutdown.force);
-  }
-  compare("autoSnapshot.enabled", "autoSnapshotEnabled", autoSnapshot?.enabled);
-  if (autoSnapshot?.enabled) {
-    compare("autoSnapshot.frequency", "autoSnapshotFrequency", autoSnapshot.frequency);
-    compare("autoSnapshot.saveCount", "autoSnapshotSaveCount", autoSnapshot.saveCount);
-  }
-  compare("restorePoint.enabled", "restorePointEnabled", restorePoint?.enabled);
-  if (restorePoint?.enabled) {
-    compare("restorePoint.frequency", "restorePointFrequency", restorePoint.frequency);
-    compare("restorePoint.snapshotId", "restorePointSnapshotId", restorePoint.snapshotId);
+    Object.assign(drift.settings, { [key]: desired });
   }
   return [...drifts.values()];
 }
 
+interface DeclaredSetting {
+  /** In the spec. */
+  path: string;
+  /** Of the API. */
+  key: keyof MachineSettings;
+  desired: MachineSettings[keyof MachineSettings];
+}
+
+/** machines.md section 4 lists what can be set. The details of what is switched off may read null, so they do not count. */
+function declaredSettings(spec: MachineSpec): DeclaredSetting[] {
+  const { autoShutdown, autoSnapshot, restorePoint } = spec;
+  const shutdown = autoShutdown?.enabled ? autoShutdown : undefined;
+  const snapshot = autoSnapshot?.enabled ? autoSnapshot : undefined;
+  const restore = restorePoint?.enabled ? restorePoint : undefined;
+  const all: [string, keyof MachineSettings, DeclaredSetting["desired"]][] = [
+    ["name", "name", spec.name],
+    ["publicIpType", "publicIpType", spec.publicIpType],
+    ["networkId", "networkId", spec.networkId],
+    ["autoShutdown.enabled", "autoShutdownEnabled", autoShutdown?.enabled],
+    ["autoShutdown.timeoutHours", "autoShutdownTimeout", shutdown?.timeoutHours],
+    ["autoShutdown.force", "autoShutdownForce", shutdown?.force],
+    ["autoSnapshot.enabled", "autoSnapshotEnabled", autoSnapshot?.enabled],
+    ["autoSnapshot.frequency", "autoSnapshotFrequency", snapshot?.frequency],
+    ["autoSnapshot.saveCount", "autoSnapshotSaveCount", snapshot?.saveCount],
+    ["restorePoint.enabled", "restorePointEnabled", restorePoint?.enabled],
+    ["restorePoint.frequency", "restorePointFrequency", restore?.frequency],
+    ["restorePoint.snapshotId", "restorePointSnapshotId", restore?.snapshotId],
+  ];
+  return all.flatMap(([path, key, desired]) => (desired === undefined ? [] : [{ path, key, desired }]));
+}
+
+/** Null is how the API says false where a switch was never set (machines.md section 5.1: autoShutdownForce). */
+function isSameSetting(actual: unknown, desired: unknown): boolean {
+  return typeof desired === "boolean" ? (actual ?? false) === desired : actual === desired;
+}
+
 /** Whether the machine shows its hardware: right after a create they are null, 0 or "" (machines.md section 7). */
-function isDetailed({ ram, storageTotal }: Machine): boolean {
-  return Boolean(ram || storageTotal);
+function isDetailed(machine: Machine): boolean {
+  const { ram, storageTotal } = machine;
+  return Boolean(ram || storageTotal) || !isReadable(machine, "ram") || !isReadable(machine, "storageTotal");
 }
