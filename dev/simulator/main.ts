@@ -3,6 +3,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { combinationOf, MUTATIONS } from "./mutations/catalogue.ts";
 import { startSimulator } from "./simulator.ts";
 import { DEMO_KEY } from "./world/teams.ts";
 
@@ -14,6 +15,8 @@ const USAGE = `Usage: npm run simulator -- [flags]
   --speed N           1: real times; 100: a hundred times as fast (default 1)
   --seed N            same seed and same calls, same ids (default 1)
   --behaviour JSON    switches, such as '{"capacityShortage":"refuse"}'
+  --mutate NAMES      answers that differ from the documents: names with commas between,
+                      or a number, which draws some; --mutate list lists them
   --vendor-openapi F  compare all traffic with this OpenAPI document
   --quiet             print no calls
 `;
@@ -27,6 +30,7 @@ function readFlags() {
       speed: { type: "string", default: "1" },
       seed: { type: "string", default: "1" },
       behaviour: { type: "string", default: "{}" },
+      mutate: { type: "string" },
       "vendor-openapi": { type: "string" },
       quiet: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
@@ -50,9 +54,16 @@ function behaviourOf(text: string) {
   }
 }
 
+function mutationsOf(text: string): string[] {
+  return /^\d+$/.test(text) ? combinationOf(Number(text)) : text.split(",").map((name) => name.trim());
+}
+
 async function main(): Promise<void> {
   const flags = readFlags();
   if (flags.help) return console.log(USAGE);
+  if (flags.mutate === "list")
+    return console.log(MUTATIONS.map(({ name, source }) => `${name.padEnd(32)}${source}`).join("\n"));
+  const mutations = flags.mutate === undefined ? [] : mutationsOf(flags.mutate);
   const simulator = await startSimulator({
     port: numberOf("port", flags.port, 0),
     controlPort: numberOf("control-port", flags["control-port"], 0),
@@ -60,6 +71,7 @@ async function main(): Promise<void> {
     speed: numberOf("speed", flags.speed, 0.001),
     seed: numberOf("seed", flags.seed, 0),
     behaviour: behaviourOf(flags.behaviour),
+    mutations,
     vendorOpenapi: flags["vendor-openapi"],
     log: (line) => console.error(line),
     onCall: flags.quiet
@@ -68,6 +80,7 @@ async function main(): Promise<void> {
   });
   console.log(`PAPERSPACE_API_URL=${simulator.url}`);
   console.log(`PAPERSPACE_API_KEY=${DEMO_KEY}`);
+  if (mutations.length > 0) console.log(`mutations: ${mutations.join(", ")}`);
   console.log(`control port: ${simulator.controlUrl} (GET / lists what it can do)`);
   const stop = () => {
     console.log(simulator.conformance.report().summary);

@@ -10,6 +10,7 @@ import { type Answer, Api, type SimRequest } from "./api/handle.ts";
 import { type Call, Calls } from "./calls.ts";
 import { Conformance, VendorSchema } from "./conformance.ts";
 import { Faults } from "./faults.ts";
+import type { ActiveMutations } from "./mutations/active.ts";
 import type { Behaviour } from "./world/behaviour.ts";
 import { Console } from "./world/console.ts";
 import type { TeamSeed } from "./world/records.ts";
@@ -23,6 +24,8 @@ export interface SimulationOptions {
   seed?: number;
   teams?: TeamSeed[];
   behaviour?: Partial<Behaviour>;
+  /** Names of the mutations to begin with (mutations/catalogue.ts). */
+  mutations?: readonly string[];
   /**
    * The vendor's OpenAPI document: its path, or one loaded before, which saves time where many simulators are made.
    * Default: the copy in the fact sheets beside the repository, if there is one. `false`: no comparison.
@@ -39,9 +42,10 @@ export interface Simulation {
   readonly calls: Calls;
   readonly console: Console;
   readonly conformance: Conformance;
+  readonly mutations: ActiveMutations;
   /** One request to one answer. Rejects with ConnectionCut where a fault breaks the connection. */
   handle(request: SimRequest, signal?: AbortSignal): Promise<Answer>;
-  /** Back to the start: no machines, calls, faults or findings. */
+  /** Back to the start: no machines, calls, faults, mutations or findings. */
   reset(): void;
 }
 
@@ -57,12 +61,14 @@ export function createSimulation(options: SimulationOptions = {}): Simulation & 
   const calls = new Calls(clock, options.onCall);
   const conformance = new Conformance(vendorSchema(options.vendorOpenapi), () => world.behaviour);
   const api = new Api({ world, faults, calls, conformance });
+  if (options.mutations) api.mutations.use(options.mutations, options.seed);
   return {
     world,
     faults,
     calls,
     conformance,
     api,
+    mutations: api.mutations,
     console: new Console(world),
     handle: (request, signal) => api.handle(request, signal),
     reset() {

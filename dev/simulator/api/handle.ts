@@ -7,6 +7,7 @@ import { sleep } from "../../../src/base/clock.ts";
 import type { Call, Calls } from "../calls.ts";
 import type { Conformance } from "../conformance.ts";
 import type { Fault, Faults } from "../faults.ts";
+import { ActiveMutations } from "../mutations/active.ts";
 import { issuesOf } from "../validate.ts";
 import { ApiError, type ErrorCode, notFound, STATUS_OF_CODE, unauthorized } from "../world/errors.ts";
 import type { Team } from "../world/records.ts";
@@ -63,6 +64,8 @@ export class Api {
   readonly #calls: Calls;
   readonly #conformance: Conformance;
   readonly #budgets: Budgets;
+  /** How the answers differ from the documents. */
+  readonly mutations: ActiveMutations;
   #stopping = new AbortController();
 
   constructor(parts: { world: World; faults: Faults; calls: Calls; conformance: Conformance }) {
@@ -71,6 +74,10 @@ export class Api {
     this.#calls = parts.calls;
     this.#conformance = parts.conformance;
     this.#budgets = new Budgets(parts.world.clock);
+    this.mutations = new ActiveMutations({
+      world: parts.world,
+      read: (path, team) => this.#peek(path, team),
+    });
   }
 
   /**
@@ -115,6 +122,7 @@ export class Api {
   reset(): void {
     this.release();
     this.#budgets.clear();
+    this.mutations.clear();
   }
 
   async #underFault(
@@ -154,8 +162,29 @@ export class Api {
     });
   }
 
-  /** The answer by the rules, checked against its schema. Takes effect in one go: nothing can come in between. */
+  /** The answer by the rules, as the mutations leave it. Takes effect in one go: nothing can come in between. */
   #answer(request: SimRequest, call: Call, team: Team | undefined, fault: Fault | undefined): Answer {
+    let headers: Record<string, string> = {};
+    const { method, path, query } = call;
+    const { status, json, text } = this.mutations.around(
+      { method, path, query, team: team?.id },
+      (target) => {
+        const answer = this.#byRules(request, { ...call, ...target }, team, fault);
+        headers = answer.headers;
+        return { ...target, status: answer.status, json: answer.json };
+      },
+    );
+    const body = text ?? JSON.stringify(json);
+    return { status, headers: { "content-type": JSON_TYPE, ...headers }, body, json: text ?? json };
+  }
+
+  /** Checked against its schema. */
+  #byRules(
+    request: SimRequest,
+    call: Call,
+    team: Team | undefined,
+    fault: Fault | undefined,
+  ): Pick<Answer, "status" | "headers" | "json"> {
     const { method, path } = call;
     let status = 200;
     let json: unknown;
@@ -175,11 +204,21 @@ export class Api {
     if (issues.length > 0) {
       throw new Error(`the answer to ${method} ${path} does not fit its schema: ${JSON.stringify(issues)}`);
     }
-    const body = JSON.stringify(json);
     // What is compared is what goes out, without what JSON drops.
-    const sent: unknown = JSON.parse(body);
+    const sent: unknown = JSON.parse(JSON.stringify(json));
     this.#conformance.checkAnswer(method, path, status, sent);
-    return { status, headers: { "content-type": JSON_TYPE, ...headers }, body, json: sent };
+    return { status, headers, json: sent };
+  }
+
+  /** What a GET of this team would be answered with; undefined where that is an error. */
+  #peek(target: string, teamId: string): unknown {
+    const [path = "", search = ""] = target.split("?", 2);
+    const { operation, params } = this.#route("GET", path);
+    const team = this.#world.teams.get(teamId);
+    if (!team) return undefined;
+    const query = Object.fromEntries(new URLSearchParams(search));
+    const context = { world: this.#world, params, query, body: undefined, headers: {}, team, tricks: {} };
+    return JSON.parse(JSON.stringify(operation.run(context)));
   }
 
   #run(route: Route, request: SimRequest, call: Call, team: Team | undefined, fault: Fault | undefined) {

@@ -7,6 +7,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { Type } from "typebox";
 import { CreateMachine, UpdateMachine } from "../api/schemas-machines.ts";
 import { FaultInput } from "../faults.ts";
+import { combinationOf, MUTATIONS } from "../mutations/catalogue.ts";
 import type { Simulation } from "../simulation.ts";
 import type { Behaviour } from "../world/behaviour.ts";
 import { findMachineType, regionCode } from "../world/catalogue.ts";
@@ -57,6 +58,10 @@ const TeamChange = Type.Object(
   },
   { ...closed, minProperties: 1 },
 );
+const MutationOrder = Type.Object(
+  { names: opt(Type.Array(Text())), seed: opt(Type.Integer({ minimum: 0 })) },
+  { ...closed, minProperties: 1 },
+);
 const NewUser = Type.Object(
   {
     email: Text({ minLength: 1 }),
@@ -78,6 +83,8 @@ GET    /calls?method=&path=&since=  log of calls; DELETE /calls empties it
 GET    /conformance                comparison with the vendor's OpenAPI document
 POST   /faults                     {match: {method, path, team, times, skip, probability}, do: {...}}
 GET    /faults                     DELETE /faults, DELETE /faults/:id
+PUT    /mutations                  {names, seed?} or {seed}: how answers differ from the documents, these and no others;
+                                   GET /mutations lists them all, with those in force, DELETE /mutations ends them
 PATCH  /behaviour                  switches and times; GET /behaviour
 PUT    /capacity                   {machineType, region, machines | null}
 PATCH  /teams/:id                  {maxMachines, budget | null, goodStanding, messages}
@@ -109,7 +116,7 @@ export function controlServer(simulation: Simulation): FastifyInstance {
 }
 
 function inspection(app: FastifyInstance, simulation: Simulation): void {
-  const { calls, conformance, faults } = simulation;
+  const { calls, conformance, faults, mutations } = simulation;
   app.get("/state", () => simulation.console.state());
   app.get<{ Querystring: { method?: string; path?: string; since?: string } }>("/calls", (request) => {
     const { method, path, since } = request.query;
@@ -127,6 +134,16 @@ function inspection(app: FastifyInstance, simulation: Simulation): void {
   app.delete<{ Params: { id: string } }>("/faults/:id", (request) => ({
     removed: faults.remove(request.params.id),
   }));
+  app.get("/mutations", () => ({
+    active: mutations.names,
+    all: MUTATIONS.map(({ name, source }) => ({ name, source })),
+  }));
+  app.put("/mutations", (request) => {
+    const { names, seed } = checked(MutationOrder, request.body);
+    mutations.use(names ?? combinationOf(seed ?? 1), seed);
+    return { active: mutations.names };
+  });
+  app.delete("/mutations", () => did(() => mutations.clear()));
   app.post("/reset", () => did(() => simulation.reset()));
 }
 
