@@ -5,7 +5,7 @@
  * (docs/design.md, Background facts).
  */
 import type { Clock } from "../base/clock.ts";
-import type { ReadError } from "../reconcile/outcome.ts";
+import { atLeast, type ReadError } from "../reconcile/outcome.ts";
 import { Lookup } from "./lookup.ts";
 
 /** What a fact is about: the object of a pass, and whatever of it the facts of its kind depend on. */
@@ -60,10 +60,7 @@ export class Facts<S extends FactSubject, D extends object> {
     const readErrors: Record<string, ReadError> = {};
     for (const [name, fact] of this.#facts) {
       const failed = fact.error?.(subject);
-      if (!failed) continue;
-      const readError = this.#readErrorOf(failed.error);
-      const atLeastMs = Math.max(readError.atLeastMs ?? 0, failed.retryInMs);
-      readErrors[name] = atLeastMs > 0 ? { ...readError, atLeastMs } : readError;
+      if (failed) readErrors[name] = atLeast(this.#readErrorOf(failed.error), failed.retryInMs);
     }
     return readErrors;
   }

@@ -28,6 +28,16 @@ it("waits as long as the API requests, with a read as with a write", () => {
   expect(failureOf(limited, RECHECKS)?.outcome).toEqual(readErrorOf(limited, RECHECKS));
 });
 
+it("refuses what is wrong itself, a read or a write: it can never be sent, so no retry is of use", () => {
+  const outcome = { kind: "Terminal", reason: "Refused", recheckMs: RECHECKS.slowMs };
+  expect(readErrorOf(error("PS_INVALID"), RECHECKS)).toMatchObject(outcome);
+  expect(failureOf(error("PS_INVALID"), RECHECKS)).toMatchObject({ outcome, effect: "none" });
+});
+
+it("has a write that was not sent decided on anew after a back-off: the reason for it may last", () => {
+  expect(failureOf(error("PS_NOT_SENT"), RECHECKS)?.outcome).toEqual({ kind: "Requeue", backOff: true });
+});
+
 it("does not classify errors that are not Paperspace's", () => {
   expect(failureOf(new Error("KUBE"), RECHECKS)).toBeUndefined();
 });

@@ -25,12 +25,13 @@ export function failureOf(error: unknown, rechecks: Rechecks): CallFailure | und
 }
 
 /**
- * What a failed read means: always a retry, never a final outcome. The reads of a team go by any of its keys, so a refused
- * one does not prove that the object's own is bad.
+ * What a failed read means: a retry, and final only where it could not even be sent. The reads of a team go by any of its
+ * keys, so a refused one does not prove that the object's own is bad.
  */
 export function readErrorOf(error: unknown, rechecks: Rechecks): ReadError {
   const outcome = failureOf(error, rechecks)?.outcome;
-  if (outcome?.kind === "Retry") return outcome;
+  const isInvalid = error instanceof PaperspaceError && error.code === "PS_INVALID";
+  if (outcome?.kind === "Retry" || (outcome?.kind === "Terminal" && isInvalid)) return outcome;
   const message = error instanceof Error ? error.message : String(error);
   return { kind: "Retry", reason: REASON.ApiUnavailable, message };
 }
@@ -44,6 +45,7 @@ function outcomeOf(error: PaperspaceError, { recheckMs, slowMs }: Rechecks): Cal
       // The key is good, its rights are not: checking that again costs the write.
       return { kind: "Terminal", reason: REASON.CredentialsInvalid, message, recheckMs: slowMs };
     case "PS_REFUSED":
+    case "PS_INVALID":
     // A write on a resource that is gone is the kind's matter; what comes here names something that does not exist.
     case "PS_NOT_FOUND":
       return {
@@ -55,7 +57,7 @@ function outcomeOf(error: PaperspaceError, { recheckMs, slowMs }: Rechecks): Cal
     case "PS_CONFLICT":
       return { kind: "Retry", reason: REASON.Declined, message };
     case "PS_NOT_SENT":
-      return { kind: "Requeue" };
+      return { kind: "Requeue", backOff: true };
     case "PS_RATE_LIMITED":
       return { kind: "Retry", reason: REASON.RateLimited, message, ...later(retryAfterMs) };
     case "PS_NOT_JSON":

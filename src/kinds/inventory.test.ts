@@ -23,6 +23,8 @@ class Cloud {
   /** Milliseconds that a read takes. */
   delayMs = 0;
   fail: unknown;
+  /** Ids that cannot be read. */
+  readonly broken = new Set<string>();
   /** Lists fail alone. */
   failList: unknown;
   readonly inventory: Inventory<Thing>;
@@ -56,6 +58,7 @@ class Cloud {
     const body = this.things.get(id);
     if (this.delayMs) await new Promise<void>((done) => void this.clock.after(this.delayMs, done));
     if (this.fail) throw this.fail;
+    if (this.broken.has(id)) throw new Error("500");
     if (!body) throw new PaperspaceError("PS_NOT_FOUND", "no such thing", { effect: "none", status: 404 });
     return { body, beganAt };
   }
@@ -159,6 +162,29 @@ describe("Inventory", () => {
     cloud.inventory.refresh("ps1");
     await cloud.clock.advance(60_000);
     expect(cloud.inventory.readError("ps1")).toBeUndefined();
+  });
+
+  it("of one id that fails delays no other id: only what was not read backs off", async () => {
+    const cloud = new Cloud();
+    cloud.things.set("ps1", thing(1));
+    cloud.broken.add("poison");
+    cloud.inventory.subscribe("ns/a", "ps1");
+    cloud.inventory.subscribe("ns/b", "poison");
+    for (let i = 0; i < 600; i++) {
+      cloud.inventory.refresh("poison");
+      await cloud.clock.advance(1_000);
+    }
+    const reads = cloud.asked.reads.length;
+    expect(reads).toBeLessThan(12);
+    cloud.inventory.refresh("ps1");
+    await cloud.clock.advance(100);
+    expect(cloud.inventory.get("ps1")?.item).toEqual(thing(1));
+    expect(cloud.asked.reads.slice(reads)).toEqual(["ps1"]);
+    // At the user's request, whatever the back-off.
+    expect(cloud.inventory.retryInMs("poison")).toBeGreaterThan(0);
+    cloud.inventory.reload("poison");
+    await cloud.clock.advance(100);
+    expect(cloud.asked.reads.slice(reads)).toEqual(["ps1", "poison"]);
   });
 
   it("lists once in each resync while anybody follows, and never when nobody does", async () => {

@@ -74,7 +74,13 @@ const PAGE = 120;
 /** Most items that one flush reads by id because the list failed. */
 const MOST_READS = 30;
 const FAILURE_BASE_MS = 1_000;
-const FAILURE_MAX_MS = 60_000;
+const FAILURE_MAX_MS = 5 * 60_000;
+
+/** Monotonic time before which what has failed is not read again, and how often in a row it has. */
+interface ReadBackoff {
+  failures: number;
+  notBefore: number;
+}
 
 export class Inventory<T extends Item> {
   readonly lists = new ListHistory();
@@ -92,10 +98,10 @@ export class Inventory<T extends Item> {
   readonly #pendingList = new Set<string>();
   /** Keys that wait for the list that is under way. */
   #currentList: Set<string> | undefined;
-  readonly #readErrors = new Map<string, unknown>();
-  #listFailure: ListFailure | undefined;
-  #failures = 0;
-  #flush: { cancel: Cancel } | undefined;
+  /** By id. One that cannot be read delays no other. */
+  readonly #readFailures = new Map<string, ReadBackoff & { error: unknown }>();
+  #listFailure: (ListFailure & ReadBackoff) | undefined;
+  #flush: { at: number; cancel: Cancel } | undefined;
   #flushing = false;
   #resync: Cancel | undefined;
   #stopped = false;
@@ -142,7 +148,12 @@ export class Inventory<T extends Item> {
 
   /** Why the last read of this item failed; undefined once one succeeds. */
   readError(id: string): unknown {
-    return this.#readErrors.get(id);
+    return this.#readFailures.get(id)?.error;
+  }
+
+  /** Milliseconds until the back-off after a failed read of this item is over; 0 where there is none. */
+  retryInMs(id: string): number {
+    return Math.max(0, (this.#readFailures.get(id)?.notBefore ?? 0) - this.#parts.clock.monotonic());
   }
 
   /** Why the last list failed; undefined once one succeeds. */
@@ -155,16 +166,29 @@ export class Inventory<T extends Item> {
     return this.#listFailure;
   }
 
-  /** Reads the item soon; its subscribers are queued when that is done. */
+  /** Reads the item soon, or once its back-off is over; its subscribers are queued when that is done. */
   refresh(id: string): void {
     this.#pending.add(id);
     this.#schedule();
+  }
+
+  /** As `refresh`, at the user's request: the back-off does not count. */
+  reload(id: string): void {
+    const failure = this.#readFailures.get(id);
+    if (failure) failure.notBefore = 0;
+    this.refresh(id);
   }
 
   /** Makes a complete list soon; `key` is queued when it is done. */
   refreshList(key: string): void {
     this.#pendingList.add(key);
     this.#schedule();
+  }
+
+  /** As `refreshList`, at the user's request: the back-off does not count. */
+  reloadList(key: string): void {
+    if (this.#listFailure) this.#listFailure.notBefore = 0;
+    this.refreshList(key);
   }
 
   /** As `refreshList`, yet a list that is under way will do. */
@@ -192,70 +216,94 @@ export class Inventory<T extends Item> {
     if (subscribers?.size) return false;
     this.#subscribers.delete(id);
     this.#items.delete(id);
-    this.#readErrors.delete(id);
+    this.#readFailures.delete(id);
     return true;
   }
 
+  /** Keeps the timer at the earliest of what is pending and backs off no more. */
   #schedule(): void {
-    if (this.#stopped || this.#flush || this.#flushing) return;
+    if (this.#stopped || this.#flushing) return;
     const { clock, settings } = this.#parts;
-    const backoff = this.#failures === 0 ? 0 : FAILURE_BASE_MS * 2 ** Math.min(this.#failures - 1, 10);
-    const delay = Math.max(settings.gatherMs, Math.min(FAILURE_MAX_MS, backoff));
-    const cancel = clock.after(delay, () => {
+    const due = [...this.#pending].map((id) => this.#readFailures.get(id)?.notBefore ?? 0);
+    if (this.#pendingList.size > 0) due.push(this.#listFailure?.notBefore ?? 0);
+    if (due.length === 0) return;
+    const now = clock.monotonic();
+    const soonest = due.reduce((a, b) => Math.min(a, b));
+    const at = Math.max(now + settings.gatherMs, soonest);
+    if (this.#flush && this.#flush.at <= at) return;
+    this.#flush?.cancel();
+    const cancel = clock.after(at - now, () => {
       this.#flush = undefined;
       void this.#flushPending();
     });
-    this.#flush = { cancel };
+    this.#flush = { at, cancel };
   }
 
   async #flushPending(): Promise<void> {
     this.#flushing = true;
-    const ids = [...this.#pending];
-    const waiting = new Set(this.#pendingList);
-    this.#pending.clear();
-    this.#pendingList.clear();
+    const now = this.#parts.clock.monotonic();
+    const mayList = now >= (this.#listFailure?.notBefore ?? 0);
     const pages = Math.max(1, Math.ceil(this.#subscribers.size / PAGE));
-    const beganAt = this.#parts.clock.monotonic();
-    let failure: unknown;
-    const failed = (error: unknown, unread: readonly string[]) => {
-      failure = error;
-      for (const id of unread) this.#readErrors.set(id, error);
-    };
-    try {
-      if (waiting.size > 0) this.#currentList = waiting;
-      const listed = waiting.size > 0 || ids.length > pages ? await this.#list(ids) : new Set<string>();
-      const rest = ids.filter((id) => !listed.has(id));
-      await Promise.all(rest.map((id) => this.#read(id).catch((error: unknown) => failed(error, [id]))));
-    } catch (error) {
-      const at = this.#parts.clock.monotonic();
-      this.#listFailure = { error, since: this.#listFailure?.since ?? at, at };
-      failure = error;
-      // What an earlier page has shown is read.
-      const unread = ids.filter((id) => (this.#items.get(id)?.beganAt ?? -1) < beganAt);
-      failed(error, unread.slice(MOST_READS));
-      await this.#readSingly(unread.slice(0, MOST_READS), failed);
-    }
-    this.#failures = failure === undefined ? 0 : this.#failures + 1;
-    if (failure !== undefined) this.#warn(failure, `${this.#parts.name} cannot be read`);
+    const due = [...this.#pending].filter((id) => this.retryInMs(id) === 0);
+    // While lists back off, the rest is read with the next flushes.
+    const ids = mayList ? due : due.slice(0, MOST_READS);
+    const waiting = new Set(mayList ? this.#pendingList : []);
+    for (const id of ids) this.#pending.delete(id);
+    for (const key of waiting) this.#pendingList.delete(key);
+    if (waiting.size > 0 || (mayList && ids.length > pages)) await this.#flushByList(ids, waiting);
+    else await (mayList ? this.#readAll(ids) : this.#readSingly(ids));
     this.#flushing = false;
     this.#currentList = undefined;
     for (const id of ids) this.#enqueueSubscribers(id);
     for (const key of waiting) this.#parts.enqueue(key);
-    if (this.#pending.size > 0 || this.#pendingList.size > 0) this.#schedule();
+    this.#schedule();
+  }
+
+  async #flushByList(ids: readonly string[], waiting: Set<string>): Promise<void> {
+    const { clock, name } = this.#parts;
+    const beganAt = clock.monotonic();
+    try {
+      if (waiting.size > 0) this.#currentList = waiting;
+      const listed = await this.#list(ids);
+      await this.#readAll(ids.filter((id) => !listed.has(id)));
+    } catch (error) {
+      const at = clock.monotonic();
+      const { since = at } = this.#listFailure ?? {};
+      this.#listFailure = { error, since, at, ...this.#nextBackoff(this.#listFailure) };
+      this.#warn(error, `${name} cannot be listed`);
+      // What an earlier page has shown is read.
+      const unread = ids.filter((id) => (this.#items.get(id)?.beganAt ?? -1) < beganAt);
+      this.#failed(error, unread.slice(MOST_READS));
+      await this.#readSingly(unread.slice(0, MOST_READS));
+    }
   }
 
   /** Without the list; where the first read fails as well, the others are not tried. */
-  async #readSingly(
-    [first, ...others]: readonly string[],
-    failed: (error: unknown, unread: readonly string[]) => void,
-  ): Promise<void> {
+  async #readSingly([first, ...others]: readonly string[]): Promise<void> {
     if (first === undefined) return;
     try {
       await this.#read(first);
     } catch (error) {
-      return failed(error, [first, ...others]);
+      return this.#failed(error, [first, ...others]);
     }
-    await Promise.all(others.map((id) => this.#read(id).catch((error: unknown) => failed(error, [id]))));
+    await this.#readAll(others);
+  }
+
+  async #readAll(ids: readonly string[]): Promise<void> {
+    const reads = ids.map((id) => this.#read(id).catch((error: unknown) => this.#failed(error, [id])));
+    await Promise.all(reads);
+  }
+
+  #failed(error: unknown, unread: readonly string[]): void {
+    for (const id of unread)
+      this.#readFailures.set(id, { error, ...this.#nextBackoff(this.#readFailures.get(id)) });
+    if (unread.length > 0) this.#warn(error, `${this.#parts.name} cannot be read`);
+  }
+
+  #nextBackoff({ failures }: Pick<ReadBackoff, "failures"> = { failures: 0 }): ReadBackoff {
+    const { clock } = this.#parts;
+    const wait = Math.min(FAILURE_MAX_MS, FAILURE_BASE_MS * 2 ** Math.min(failures, 10));
+    return { failures: failures + 1, notBefore: clock.monotonic() + wait };
   }
 
   async #read(id: string): Promise<void> {
@@ -334,7 +382,7 @@ export class Inventory<T extends Item> {
       this.#pending.add(id);
       return;
     }
-    this.#readErrors.delete(id);
+    this.#readFailures.delete(id);
     const isSame = before !== undefined && JSON.stringify(before.item) === JSON.stringify(item);
     const seen = { beganAt, sameSince: isSame ? before.sameSince : beganAt };
     this.#items.set(id, item ? { item, ...seen } : { ...seen, absentSince: before?.absentSince ?? beganAt });

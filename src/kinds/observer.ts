@@ -15,6 +15,7 @@ import {
 import { idOf } from "../reconcile/identity.ts";
 import type { AuthorizedContext, ReconcileContext } from "../reconcile/kind.ts";
 import type { ManagedObject, Step } from "../reconcile/managed.ts";
+import { atLeast } from "../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../reconcile/ownership.ts";
 import { ANNOTATION, type CreateAttempt } from "../reconcile/record.ts";
 import type { PaperspaceAccount } from "./account.ts";
@@ -128,13 +129,15 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
   /** Whether the resource of this observation is there, as last read; notes why the last read failed. */
   locate<T extends Item>(
     observation: V,
-    { inventory }: { inventory: Pick<Inventory<T>, "get" | "readError"> },
+    { inventory }: { inventory: Pick<Inventory<T>, "get" | "readError" | "retryInMs"> },
   ): ResourceState<{ item: T }> {
     const id = idOf(observation.identity);
     if (id === undefined) return { state: "unknown" };
     const readError = inventory.readError(id);
-    if (readError !== undefined)
-      observation.readError = readErrorOf(readError, this.#parts.settings.rechecks);
+    if (readError !== undefined) {
+      const failed = readErrorOf(readError, this.#parts.settings.rechecks);
+      observation.readError = atLeast(failed, inventory.retryInMs(id));
+    }
     return this.#resource(observation, inventory.get(id));
   }
 
@@ -210,7 +213,7 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     { identity }: V,
   ): void {
     const id = idOf(identity);
-    if (id !== undefined) inventory.refresh(id);
+    if (id !== undefined) inventory.reload(id);
   }
 
   /** How old what is cached of a resource that is there may be before it is refreshed. */
@@ -237,11 +240,15 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     return { state: "absent", certain };
   }
 
-  /** Nothing is decided before a read succeeds, so after a failed one it is due now, not at the next regular list. */
+  /**
+   * Nothing is decided before a read succeeds, so after a failed one it is due once the back-off of this id is over, not at
+   * the next regular list.
+   */
   #isDue(observation: V, inventory: K["inventory"], id: string): boolean {
     const { clock, settings } = this.#parts;
     const cached = inventory.get(id);
-    if (!cached || inventory.readError(id) !== undefined) return true;
+    if (inventory.readError(id) !== undefined) return inventory.retryInMs(id) === 0;
+    if (!cached) return true;
     const { resource } = observation;
     const { resyncMs, limits } = settings;
     const absentMs = resource.state === "absent" && resource.certain ? resyncMs : limits.lookMs;

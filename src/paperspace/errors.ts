@@ -17,6 +17,7 @@
  * - `PS_TIMEOUT` no answer in time (408 as well)
  * - `PS_CONNECTION` no connection, or one that broke before an answer began
  * - `PS_NOT_SENT` not sent: refused by the gate, cancelled by the caller, or shutting down
+ * - `PS_INVALID` not sent: the request itself is wrong, and can never be sent as it is
  */
 export type PaperspaceErrorCode =
   | "PS_UNAUTHORIZED"
@@ -31,7 +32,8 @@ export type PaperspaceErrorCode =
   | "PS_UNEXPECTED"
   | "PS_TIMEOUT"
   | "PS_CONNECTION"
-  | "PS_NOT_SENT";
+  | "PS_NOT_SENT"
+  | "PS_INVALID";
 
 /** Whether a write may have taken effect. A retried call is unknown once one of its attempts is. */
 export type Effect = "none" | "unknown";

@@ -5,7 +5,7 @@ import { apiPath, routeOf } from "./route.ts";
 it.each(["", " ", ".", ".."])(
   "refuses %j as an id: it would name another resource, such as the whole list",
   (id) => {
-    expect(() => apiPath`/machines/${id}`).toThrow(expect.objectContaining({ code: "PS_NOT_SENT" }));
+    expect(() => apiPath`/machines/${id}`).toThrow(expect.objectContaining({ code: "PS_INVALID" }));
   },
 );
 

@@ -16,13 +16,13 @@ const SEGMENTS: ReadonlySet<string> = new Set(
 
 /**
  * Builds a path with encoded ids: apiPath`/machines/${id}/start`. An empty id or a dot segment would name another
- * resource altogether (DELETE /machines/), so it is refused with PS_NOT_SENT.
+ * resource altogether (DELETE /machines/), so it is refused with PS_INVALID.
  */
 export function apiPath(parts: TemplateStringsArray, ...ids: readonly string[]): string {
   return parts.reduce((path, part, i) => {
     const id = ids[i - 1] ?? "";
     if (id.trim() === "" || id === "." || id === "..") {
-      throw new PaperspaceError("PS_NOT_SENT", `${JSON.stringify(id)} is no id for ${parts.join("…")}`, {
+      throw new PaperspaceError("PS_INVALID", `${JSON.stringify(id)} is no id for ${parts.join("…")}`, {
         effect: "none",
       });
     }

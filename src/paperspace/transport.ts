@@ -259,7 +259,7 @@ export class Transport implements PaperspaceApi {
     } catch (caught) {
       if (!(caught instanceof ExchangeFailure)) throw caught;
       const error = this.#failed(request, caught);
-      if (error.code !== "PS_NOT_SENT") measure(error.code);
+      if (error.code !== "PS_NOT_SENT" && error.code !== "PS_INVALID") measure(error.code);
       throw error;
     }
   }
@@ -352,6 +352,7 @@ const CODE_BY_FAILURE: Readonly<Record<FailureKind, PaperspaceErrorCode>> = {
   "too-large": "PS_UNEXPECTED",
   cut: "PS_CONNECTION",
   refused: "PS_CONNECTION",
+  invalid: "PS_INVALID",
 };
 
 /** Whether a retry of the same call soon is useful. Not after timeouts: each would block a worker for as long again. */

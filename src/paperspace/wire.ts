@@ -62,7 +62,8 @@ export interface Exchange {
   readonly signal?: AbortSignal | undefined;
 }
 
-export type FailureKind = "timeout" | "cancelled" | "gate" | "too-large" | "cut" | "refused";
+/** `invalid`: the HTTP client takes no such request, such as one with a newline in a header. */
+export type FailureKind = "timeout" | "cancelled" | "gate" | "too-large" | "cut" | "refused" | "invalid";
 
 /** An exchange without a complete answer. */
 export class ExchangeFailure extends Error {
@@ -184,7 +185,7 @@ class Run implements Dispatcher.DispatchHandler {
   onResponseError(_: unknown, error: Error): void {
     const code = (error as NodeJS.ErrnoException).code;
     const why = code ? `${describe(error)} (${code})` : describe(error);
-    this.#fail(this.#sent ? "cut" : "refused", why);
+    this.#fail(this.#sent ? "cut" : code === INVALID_REQUEST ? "invalid" : "refused", why);
   }
 
   #fail(kind: FailureKind, message: string): void {
@@ -195,6 +196,9 @@ class Run implements Dispatcher.DispatchHandler {
     this.#controller?.abort(new Error(message));
   }
 }
+
+/** undici's code for a request that it does not send. */
+const INVALID_REQUEST = "UND_ERR_INVALID_ARG";
 
 /** The first line of a socket error's message; of several attempted addresses, the first. */
 function describe(error: Error): string {

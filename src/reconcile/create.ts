@@ -158,8 +158,8 @@ async function failed<T extends KindTypes>(
     pass.mayHaveEffect = false;
     pass.object = await writer.saveAnnotations(pass.object, { [ANNOTATION.createPending]: null });
     if (!failure) throw error;
-    // The mirror in status must be removed as well, or it would be resolved as an attempt of its own.
-    const unsent = requeueNow(REASON.Creating, "not sent yet");
+    // Reported, since the mirror in status must be removed as well: it would be resolved as an attempt of its own.
+    const unsent = { kind: "Retry", reason: REASON.Creating, message: "not sent yet" } as const;
     return { outcome: failure.outcome.kind === "Requeue" ? unsent : failure.outcome };
   }
   pass.memory = memory;

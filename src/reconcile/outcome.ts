@@ -15,8 +15,11 @@ export type Outcome =
   | { kind: "Terminal"; reason: string; message: string; recheckMs: number }
   /** The user paused the object. Conditions other than Paused stay as they are. */
   | { kind: "Halted"; reason: string; message: string; recheckMs: number }
-  /** A step of bookkeeping was done and the next pass has more to do, at once. Not reported. */
-  | { kind: "Requeue" }
+  /**
+   * A step of bookkeeping was done and the next pass has more to do, at once. Not reported. `backOff`: nothing was done,
+   * and the next pass decides anew, after the key's back-off.
+   */
+  | { kind: "Requeue"; backOff?: true }
   /** Facts are missing; fetching them queues the key. Not reported. */
   | { kind: "Unknown" }
   /** The finalizer is removed: the object is no longer managed. */
@@ -30,11 +33,17 @@ export function requeueNow(reason: string, message: string): Extract<Outcome, { 
   return { kind: "RequeueAfter", reason, message, afterMs: 0 };
 }
 
-/** Why a read failed: reported instead of deciding on stale facts. */
-export type ReadError = Extract<Outcome, { kind: "Retry" }>;
-
-/** Outcomes of a write that failed, which its back-off delays. */
+/** Outcomes of a call that failed, which its back-off delays. */
 export type Failed = Extract<Outcome, { kind: "Retry" | "Terminal" }>;
+
+/** Why a read failed: reported instead of deciding on stale facts. */
+export type ReadError = Failed;
+
+/** The same failure where it is not retried before `ms`; what is terminal has a pace of its own. */
+export function atLeast(failed: Failed, ms: number): Failed {
+  if (failed.kind === "Terminal" || ms <= (failed.atLeastMs ?? 0)) return failed;
+  return { ...failed, atLeastMs: ms };
+}
 
 export function isFailed(outcome: Outcome): outcome is Failed {
   return outcome.kind === "Retry" || outcome.kind === "Terminal";
@@ -62,8 +71,9 @@ export function resultOf(outcome: Outcome, resyncMs: number): Result {
         ? { kind: "retry" }
         : { kind: "retry", atLeastMs: Math.ceil(outcome.atLeastMs) };
     case "Requeue":
-      return { kind: "after", ms: 0 };
+      return outcome.backOff ? { kind: "retry" } : { kind: "after", ms: 0 };
     case "Unknown":
+      return { kind: "wait" };
     case "Released":
       return { kind: "done" };
   }

@@ -2,6 +2,7 @@ import pino from "pino";
 import { describe, expect, it } from "vitest";
 import { FakeKube } from "../../test/support/fake-kube.ts";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
+import { KubeError } from "../kube/errors.ts";
 import { Resource, secrets } from "../kube/resource.ts";
 import { Store } from "../runtime/store.ts";
 import { CredentialGuard, needsKey } from "./credential-guard.ts";
@@ -41,6 +42,8 @@ class SampleKind implements Kind<SampleTypes> {
   performed: Pick<Performed<SampleTypes>, "outcome" | "refused"> = {
     outcome: { kind: "Done", reason: "Good", message: "" },
   };
+  /** What a "put" throws. */
+  thrown: unknown;
   readonly seen: { attempt?: unknown; ready?: string | undefined } = {};
   readonly forgotten: string[] = [];
   cancelled = 0;
@@ -93,6 +96,7 @@ class SampleKind implements Kind<SampleTypes> {
     perform: async ({ do: what }, _observation, _context, { memory, gate }) => {
       if (gate() !== undefined) return { outcome: { kind: "Requeue" }, memory };
       this.done.push(what);
+      if (what === "put" && this.thrown) throw this.thrown;
       if (what === "put") return { ...this.performed, memory };
       const made = what === "prepare" ? { ready: "r1" } : { left: true };
       const outcome = { kind: "RequeueAfter", reason: "Working", message: what, afterMs: 0 } as const;
@@ -220,6 +224,40 @@ describe("a field that is put back again and again", () => {
     for (let times = 0; times < 9; times++) await pass();
     expect(kind.done).toHaveLength(9);
     expect(await stalled()).toBeUndefined();
+  });
+});
+
+describe("a step in which a call to the cluster fails", () => {
+  const error = (code: number) =>
+    KubeError.fromAnswer(code, { kind: "Status", code, message: "no" }, "POST secrets");
+
+  async function failing(code: number) {
+    const world = await setUp();
+    for (let passes = 0; passes < 3; passes++) await world.pass();
+    world.kind.done.length = 0;
+    world.kind.thrown = error(code);
+    await expect(world.pass()).rejects.toThrow();
+    return world;
+  }
+
+  it("backs off by itself: reads that end queue the key at once, whatever the back-off of the queue", async () => {
+    const { kind, pass, object, clock } = await failing(503);
+    expect(await pass()).toMatchObject({ kind: "retry", atLeastMs: expect.any(Number) });
+    expect(kind.done).toEqual(["put"]);
+    const ready = (await object()).status?.conditions?.find(({ type }) => type === "Ready");
+    expect(ready).toMatchObject({ reason: "ApiUnavailable", message: expect.stringContaining("503") });
+    await clock.advance(1_000);
+    await expect(pass()).rejects.toThrow();
+    expect(kind.done).toEqual(["put", "put"]);
+  });
+
+  it("that only lost a race is not held back: the change that it lost to is observed next", async () => {
+    const world = await setUp();
+    for (let passes = 0; passes < 3; passes++) await world.pass();
+    world.kind.done.length = 0;
+    world.kind.thrown = error(409);
+    for (let passes = 0; passes < 2; passes++) expect(await world.pass()).toEqual({ kind: "retry" });
+    expect(world.kind.done).toEqual(["put", "put"]);
   });
 });
 

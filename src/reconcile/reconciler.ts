@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
-import { isConflict, isNotFound } from "../kube/errors.ts";
+import { isConflict, isKube, isNotFound } from "../kube/errors.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import type { Store } from "../runtime/store.ts";
 import type { Result } from "../runtime/workers.ts";
@@ -170,11 +170,22 @@ export class Reconciler<T extends KindTypes> {
     const name = stepName(step);
     const backingOff = pass.observation.backingOff[name];
     if (backingOff) return backingOff;
-    const outcome =
-      step.do === "create" ? await this.#create(pass) : await this.#perform(pass, step as T["step"]);
-    if (isFailed(outcome)) return this.#backoff.record(pass.key, name, pass.signature, outcome);
-    this.#backoff.clear(pass.key, name);
-    return outcome;
+    try {
+      const outcome =
+        step.do === "create" ? await this.#create(pass) : await this.#perform(pass, step as T["step"]);
+      if (isFailed(outcome)) return this.#backoff.record(pass.key, name, pass.signature, outcome);
+      this.#backoff.clear(pass.key, name);
+      return outcome;
+    } catch (error) {
+      // A read that ends queues the key at once, whatever the queue's back-off: the step has one of its own.
+      if (!isConflict(error) && !isNotFound(error))
+        this.#backoff.record(pass.key, name, pass.signature, {
+          kind: "Retry",
+          reason: REASON.ApiUnavailable,
+          message: isKube(error) ? error.message : "the pass failed, as the operator's log shows",
+        });
+      throw error;
+    }
   }
 
   async #create(pass: Pass<T>): Promise<Outcome> {

@@ -110,6 +110,25 @@ test("a key that is requeued at once without end is slowed down, and does not st
   await running;
 });
 
+test("a pass that learnt nothing, or goes on at once, ends no back-off: the next failure may be the same", async () => {
+  const rounds: Result[][] = [[{ kind: "wait" }], [{ kind: "after", ms: 0 }, { kind: "wait" }]];
+  for (const between of rounds) {
+    const ends: Result[] = Array.from({ length: 12 }, () => [{ kind: "retry" } as const, ...between]).flat();
+    const { clock, queue, passes, stop, running } = world(async (key) => {
+      const end = ends.shift() ?? done;
+      // As a read does that has ended.
+      if (end.kind === "wait") queue.add(key);
+      return end;
+    });
+    queue.add("a");
+    await clock.advance(20_000);
+    // 5 ms doubled eleven times.
+    expect(Number(passes.at(-1)?.split(" ")[0])).toBeGreaterThan(10_000);
+    stop();
+    await running;
+  }
+});
+
 test("a key keeps its priority when it is requeued", async () => {
   const seen: number[] = [];
   const ends: Result[] = [{ kind: "after", ms: 1 }, { kind: "retry" }, done];

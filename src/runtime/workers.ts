@@ -8,11 +8,13 @@ import { type Clock, nextTurn } from "../base/clock.ts";
 import type { QueueItem, WorkQueue } from "./work-queue.ts";
 
 /**
- * The result of a pass. `done`: nothing to do until the key is added; `after`: requeue after `ms`, no failure; `retry`:
- * requeue after the key's back-off.
+ * The result of a pass. `done`: nothing to do until the key is added; `wait`: the same, but nothing was learnt; `after`:
+ * requeue after `ms`, no failure; `retry`: requeue after the key's back-off. Only `done` and a real wait end a back-off: a
+ * pass that learnt nothing, or that goes on at once, may still fail as the one before.
  */
 export type Result =
   | { readonly kind: "done" }
+  | { readonly kind: "wait" }
   | { readonly kind: "after"; readonly ms: number }
   | { readonly kind: "retry"; readonly atLeastMs?: number };
 
@@ -42,7 +44,7 @@ export interface WorkersOptions {
 }
 
 /**
- * So many passes in a row may requeue their key at once; an object with many secrets needs one for each. More suggest a hot
+ * So many passes may requeue their key at once; an object with many secrets needs one for each. More suggest a hot
  * loop, which is a bug of ours: from then on the key gets a pass a second, so that it cannot use up the budget of the cloud
  * or the workers.
  */
@@ -64,7 +66,7 @@ export class Workers {
   readonly #metrics: WorkerMetrics;
   /** Holds one task per worker: take a key, run its pass. */
   readonly #pool: PQueue;
-  /** By key, how many passes in a row requeued it at once. */
+  /** By key, how many passes requeued it at once since one that settled. */
   readonly #immediateRequeues = new Map<string, number>();
   #term = newTerm();
   /** The turn of the event loop in which the last pass began. */
@@ -168,24 +170,29 @@ export class Workers {
 
   #requeue({ key, priority }: QueueItem, result: Result): ResultLabel {
     const { queue } = this.#options;
-    const afterMs = this.#afterMs(key, result);
-    if (result.kind === "retry") {
-      queue.retry(key, { priority, atLeastMs: result.atLeastMs ?? 0 });
-      return "requeue";
+    switch (result.kind) {
+      case "retry":
+        queue.retry(key, { priority, atLeastMs: result.atLeastMs ?? 0 });
+        return "requeue";
+      case "wait":
+        return "success";
+      case "done":
+        this.#settled(key);
+        return "success";
+      case "after":
+        if (result.ms > 0) this.#settled(key);
+        queue.add(key, { priority, afterMs: result.ms || this.#immediateMs(key) });
+        return "requeue_after";
     }
-    queue.forget(key);
-    if (afterMs === undefined) return "success";
-    queue.add(key, { priority, afterMs });
-    return "requeue_after";
   }
 
-  /** When the key is requeued, unless after a back-off. */
-  #afterMs(key: string, result: Result): number | undefined {
-    const ms = result.kind === "after" ? result.ms : undefined;
-    if (ms !== 0) {
-      this.#immediateRequeues.delete(key);
-      return ms;
-    }
+  #settled(key: string): void {
+    this.#options.queue.forget(key);
+    this.#immediateRequeues.delete(key);
+  }
+
+  /** 0, or the pause of a key that requeues itself at once again and again. */
+  #immediateMs(key: string): number {
     const immediate = (this.#immediateRequeues.get(key) ?? 0) + 1;
     this.#immediateRequeues.set(key, immediate);
     if (immediate === MAX_IMMEDIATE_REQUEUES)

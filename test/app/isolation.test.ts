@@ -78,7 +78,8 @@ describe("hardware that was short until now", () => {
     world.apply("good");
     await world.clock.advance(3 * MINUTE);
     expect(reason(world, "good")).toBe("Available");
-    expect(reason(world, "bad")).toBe("WaitingForCapacity");
+    // What is in the way is reported: it does not wait for hardware any more.
+    expect(reason(world, "bad")).toBe("ApiUnavailable");
   });
 });
 

@@ -171,7 +171,6 @@ function namesakes(
   { clock }: ProjectCacheOptions,
   inventory: Inventory<Deployment>,
 ): Fact<DeploymentSubject, Siblings> {
-  const list = ({ key }: DeploymentSubject) => inventory.refreshList(key);
   return {
     data({ name }) {
       const { lists } = inventory;
@@ -183,8 +182,8 @@ function namesakes(
       const { listError } = inventory;
       return listError === undefined ? undefined : { error: listError, retryInMs: 0 };
     },
-    fetch: list,
-    reload: list,
+    fetch: ({ key }) => inventory.refreshList(key),
+    reload: ({ key }) => inventory.reloadList(key),
   };
 }
 

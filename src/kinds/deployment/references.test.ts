@@ -397,7 +397,8 @@ describe("reading", () => {
         atLeastMs: expect.any(Number),
       },
     });
-    const { atLeastMs = 0 } = (found.state === "unknown" && found.readError) || {};
+    const failed = found.state === "unknown" ? found.readError : undefined;
+    const atLeastMs = (failed?.kind === "Retry" && failed.atLeastMs) || 0;
     expect(atLeastMs).toBeGreaterThan(0);
     kube.intercept = () => undefined;
     await clock.advance(atLeastMs);

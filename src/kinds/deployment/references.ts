@@ -9,7 +9,7 @@ import type { Clock } from "../../base/clock.ts";
 import { isForbidden, isNotFound } from "../../kube/errors.ts";
 import type { ConfigMap, Resource, Secret } from "../../kube/resource.ts";
 import { STALE_FRACTION } from "../../reconcile/decision.ts";
-import type { ReadError } from "../../reconcile/outcome.ts";
+import { atLeast, type ReadError } from "../../reconcile/outcome.ts";
 import { type KubeRef, KubeRefs, type RefContent, type RefData } from "../kube-refs.ts";
 import type { SlowHash } from "../slow-hash.ts";
 import { hashOf, leavesOf } from "./compare.ts";
@@ -143,7 +143,7 @@ export class References {
     const message = `${reference.field}: the ${reference.source} ${reference.name} cannot be read: ${readError.message}`;
     return {
       state: "unknown",
-      readError: { ...readError, message, atLeastMs: this.#refs.retryInMs(ref) },
+      readError: atLeast({ ...readError, message }, this.#refs.retryInMs(ref)),
     };
   }
 

@@ -2,7 +2,7 @@
  * The writes of a machine: its create, its steps (steps.ts), and what a refused write means for it. What is decided before
  * a write is in decide.ts.
  */
-import { isForbidden } from "../../kube/errors.ts";
+import { isForbidden, isKube } from "../../kube/errors.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { startOperation } from "../../reconcile/decision.ts";
 import type { Gate } from "../../reconcile/gate.ts";
@@ -90,7 +90,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
     // What a setting names is no related fact.
     if (error instanceof PaperspaceError && step.of !== undefined && step.do !== "update")
       this.#observer.at(account).relatedFacts.invalidate(record?.id);
-    if (step.do === "writeDesktop" || step.do === "removeDesktop") return this.#withoutRights(error, memory);
+    if (step.do === "writeDesktop" || step.do === "removeDesktop") return this.#secretRefused(error, memory);
     if (!(error instanceof PaperspaceError)) throw error;
     const { code, message } = error;
     const declined = { kind: "Retry", reason: REASON.Declined, message } as const;
@@ -117,14 +117,20 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
     return { ...startOperation(clock.now(), "Delete", settings.deadlines.deleteMs), target: TO_DELETE };
   }
 
-  #withoutRights(error: unknown, memory: MachineMemory): Result {
-    if (!isForbidden(error)) throw error;
-    const message = `the operator may not write the Secret with the desktop access: ${error.message}`;
+  /** What the API server does not let be written, whenever it is tried; all else is tried again. */
+  #secretRefused(error: unknown, memory: MachineMemory): Result {
     const recheckMs = this.#options.settings.limits.slowMs;
-    return {
-      outcome: { kind: "Terminal", reason: REASON.DesktopSecretForbidden, message, recheckMs },
+    const refused = (reason: string, message: string): Result => ({
+      outcome: { kind: "Terminal", reason, message, recheckMs },
       memory,
-    };
+    });
+    if (isForbidden(error)) {
+      const message = `the operator may not write the Secret with the desktop access: ${error.message}`;
+      return refused(REASON.DesktopSecretForbidden, message);
+    }
+    if (!isKube(error, "KUBE_INVALID", "KUBE_BAD_REQUEST")) throw error;
+    const message = `the Secret with the desktop access is refused: ${error.message}. Correct desktopSecretRef.name`;
+    return refused(REASON.Refused, message);
   }
 }
 

@@ -1,0 +1,85 @@
+/**
+ * What an object that cannot get on may cost: nothing is asked again and again at once, and one object's errors do not
+ * slow the reads of the others. Each test is the smallest input of a class that did, run with the whole operator over a
+ * cluster and an account in memory, in virtual time.
+ */
+import { describe, expect, it } from "vitest";
+import { KubeError } from "../../src/kube/errors.ts";
+import { checkTraffic, running } from "../support/scenario-world.ts";
+import type { VirtualWorld } from "../support/virtual-world.ts";
+
+const MINUTE = 60_000;
+
+checkTraffic();
+
+const reason = (world: VirtualWorld, name: string, type = "Ready") => world.condition(name, type)?.reason;
+
+describe("a request that is wrong itself", () => {
+  it("is Refused until the spec changes, and not decided on again at once: it can never be sent", async () => {
+    const world = running();
+    world.apply("box");
+    await world.ready("box");
+    world.edit("box", { spec: { startupScriptId: " " } });
+    await world.clock.advance(2 * MINUTE);
+    world.sim.calls.clear();
+    await world.clock.advance(MINUTE);
+    expect(world.sim.calls.list().length).toBeLessThan(5);
+    expect(reason(world, "box")).toBe("Refused");
+    world.edit("box", { spec: { startupScriptId: world.script("good") } });
+    await world.ready("box");
+  });
+
+  it("is Refused where it is a read as well", async () => {
+    const world = running();
+    world.apply("box", { adoptId: ".." });
+    await world.clock.advance(MINUTE);
+    expect(reason(world, "box")).toBe("Refused");
+    expect(world.sim.calls.list({ path: /machines/ })).toEqual([]);
+    world.edit("box", { spec: { adoptId: null } });
+    await world.ready("box");
+  });
+});
+
+describe("a Secret that cannot be written", () => {
+  for (const [status, why] of [
+    [400, "BadRequest"],
+    [422, "Invalid"],
+    [503, "ServiceUnavailable"],
+  ] as const)
+    it(`is tried ever more slowly after a ${status}, whatever is read between the tries`, async () => {
+      const world = running();
+      const sent: string[] = [];
+      world.kube.intercept = ({ method, path }) => {
+        if (!path.includes("/secrets")) return { delayMs: 1 };
+        if (path.includes("esktop")) sent.push(method);
+        if (method !== "POST") return { delayMs: 1 };
+        sent.push(method);
+        const body = { kind: "Status", reason: why, code: status, message: "no" };
+        throw KubeError.fromAnswer(status, body, "POST");
+      };
+      world.apply("box", { templateId: "tvimtol9", desktopSecretRef: { name: "My_Desktop" } });
+      await world.clock.advance(10 * MINUTE);
+      expect(sent).toContain("POST");
+      expect(sent.length).toBeLessThan(60);
+      if (status !== 503) expect(reason(world, "box")).toBe("Refused");
+    });
+});
+
+describe("an id that cannot be read", () => {
+  for (const [what, adoptId] of [
+    ["that is none", ".."],
+    ["that the API always fails on", "psbroken"],
+  ] as const)
+    it(`${what} does not delay the reads of other ids: each backs off by itself`, async () => {
+      const world = running();
+      world.sim.faults.add({ match: { path: "psbroken", times: "always" }, do: { status: 500 } });
+      world.apply("box");
+      await world.ready("box");
+      world.apply("poison", { adoptId });
+      await world.clock.advance(10 * MINUTE);
+      const at = world.clock.monotonic();
+      world.apply("fresh");
+      await world.ready("fresh");
+      expect((world.clock.monotonic() - at) / 1000).toBeLessThan(80);
+    });
+});
