@@ -305,6 +305,18 @@ const RULES: Record<string, () => Promise<void>> = {
     await change(bound, { projectId: "p-alpha", image: "nginx:2" });
   },
 
+  async "projectId cannot be changed while a create is open: wait until its outcome is known (status.operation is gone then), or put the old value back"() {
+    const rule = "projectId cannot be changed while a create is open";
+    const times = { requestedAt: "2026-01-01T00:00:00Z", deadline: "2026-01-01T00:10:00Z" };
+    const creating = await object("project-creating", {}, { operation: { intent: "Create", ...times } });
+    const error = await refusal(creating, { projectId: "p-other" });
+    expect(error).toContain("spec.projectId: Invalid value");
+    expect(error).toContain(rule);
+    await change(creating, { projectId: "p-alpha", image: "nginx:2" });
+    const other = await object("project-other", {}, { operation: { intent: "DeleteStray", ...times } });
+    await change(other, { projectId: "p-other" });
+  },
+
   async "adoptId cannot name another deployment than the one this object owns (status.id)"() {
     const rule = "adoptId cannot name another deployment than the one this object owns";
     const free = await object("adopt-free", { adoptId: "d1" });

@@ -26,6 +26,8 @@ export interface InventoryParts {
   settings: { resyncMs: number; gatherMs: number };
   /** Puts a key into the work queue. */
   enqueue(key: string): void;
+  /** Returns equal texts for names that count as one in lists. Default: only a name itself does. */
+  sameName?(name: string): string;
 }
 
 /** Where the items are read. */
@@ -83,7 +85,7 @@ interface ReadBackoff {
 }
 
 export class Inventory<T extends Item> {
-  readonly lists = new ListHistory();
+  readonly lists: ListHistory;
   readonly #parts: InventoryParts;
   readonly #hooks: InventoryHooks;
   #source: Source<T>;
@@ -107,6 +109,7 @@ export class Inventory<T extends Item> {
   #stopped = false;
 
   constructor(parts: InventoryParts, source: Source<T>, hooks: InventoryHooks = {}) {
+    this.lists = new ListHistory(parts.sameName);
     this.#parts = parts;
     this.#source = source;
     this.#hooks = hooks;

@@ -87,3 +87,29 @@ describe("ListHistory", () => {
     expect(lists.countWithout("box-1")).toBe(2);
   });
 });
+
+describe("names that count as one", () => {
+  const lists = () => {
+    const history = new ListHistory((name) => name.trim().toLowerCase());
+    history.add({ wall: 10, monotonic: 10 }, [
+      { id: "a", name: "Web" },
+      { id: "b", name: "api" },
+    ]);
+    return history;
+  };
+
+  it("are found by each other, so that an upsert by name changes none that the API takes for it", () => {
+    expect(lists().idsNamed(" web")).toEqual(["a"]);
+    expect(lists().countWithout("WEB")).toBe(0);
+    expect(lists().countWithout("web-1")).toBe(1);
+  });
+
+  it("do not hide the one that has exactly the name", () => {
+    const history = lists();
+    history.add({ wall: 20, monotonic: 20 }, [
+      { id: "a", name: "Web" },
+      { id: "c", name: "web" },
+    ]);
+    expect(history.idsNamed("web")).toEqual(["c"]);
+  });
+});

@@ -8,10 +8,20 @@ import { isReadable, type Unreadable } from "../paperspace/answers.ts";
 interface CompleteList {
   /** When its first request began. */
   began: Moment;
-  idsByName: Map<string, string[]>;
+  idsByName: IdsByName;
+  /** By what is equal for names that count as one. */
+  idsByAlike: IdsByName;
   /** Items without a readable id, and with one but without a readable name: any of them may be the one looked for. */
   withoutId: number;
   withoutName: number;
+}
+
+type IdsByName = ReadonlyMap<string, readonly string[]>;
+
+function idsBy(items: readonly { id: string; name: string }[], keyOf: (name: string) => string): IdsByName {
+  return new Map(
+    [...Map.groupBy(items, ({ name }) => keyOf(name))].map(([key, of]) => [key, of.map(({ id }) => id)]),
+  );
 }
 
 /** Whether a list began late enough for a question. */
@@ -23,6 +33,12 @@ export class ListHistory {
   #lists: CompleteList[] = [];
   /** By id: monotonic time at which it was created, for what the newest list may lack. */
   readonly #created = new Map<string, number>();
+  readonly #sameName: (name: string) => string;
+
+  /** `sameName` returns equal texts for names that count as one. Default: only a name itself does. */
+  constructor(sameName: (name: string) => string = (name) => name) {
+    this.#sameName = sameName;
+  }
 
   /** `skipped`: how many further items the list has that have no readable id. */
   add(
@@ -30,10 +46,13 @@ export class ListHistory {
     items: readonly ({ id: string; name: string } & Unreadable)[],
     { skipped = 0 }: { skipped?: number } = {},
   ): void {
-    const idsByName = new Map<string, string[]>();
-    for (const { id, name } of items) idsByName.set(name, [...(idsByName.get(name) ?? []), id]);
+    const idsByName = idsBy(items, (name) => name);
+    const idsByAlike = idsBy(items, this.#sameName);
     const withoutName = items.filter((item) => !isReadable(item, "name")).length;
-    this.#lists = [...this.#lists.slice(-1), { began, idsByName, withoutId: skipped, withoutName }];
+    this.#lists = [
+      ...this.#lists.slice(-1),
+      { began, idsByName, idsByAlike, withoutId: skipped, withoutName },
+    ];
     for (const [id, at] of this.#created) if (at < began.monotonic) this.#created.delete(id);
   }
 
@@ -55,23 +74,27 @@ export class ListHistory {
     return this.#lists.at(-1)?.began.monotonic;
   }
 
-  /** Ids of the items of this name in any of the lists that began late enough. */
+  /**
+   * Ids of the items of this name in any of the lists that began late enough; where none has exactly this one, of those
+   * whose names count as the same.
+   */
   idsNamed(name: string, isLate = anyTime): string[] {
-    const ids = this.#lists
-      .filter(({ began }) => isLate(began))
-      .flatMap(({ idsByName }) => idsByName.get(name) ?? []);
-    return [...new Set(ids)];
+    return this.#idsIn(
+      this.#lists.filter(({ began }) => isLate(began)),
+      name,
+    );
   }
 
-  /** Ids of the items of this name in the newest list. */
+  /** The same of the newest list. */
   newestIdsNamed(name: string): readonly string[] {
-    return this.#lists.at(-1)?.idsByName.get(name) ?? [];
+    return this.#idsIn(this.#lists.slice(-1), name);
   }
 
-  /** How many complete lists that began late enough surely have no item of this name. */
+  /** How many complete lists that began late enough surely have no item whose name counts as this one. */
   countWithout(name: string, isLate = anyTime): number {
+    const same = this.#sameName(name);
     return this.#lists.filter(
-      (list) => isLate(list.began) && nameless(list) === 0 && !list.idsByName.has(name),
+      (list) => isLate(list.began) && nameless(list) === 0 && !list.idsByAlike.has(same),
     ).length;
   }
 
@@ -79,6 +102,12 @@ export class ListHistory {
   get nameless(): number {
     const newest = this.#lists.at(-1);
     return newest ? nameless(newest) : 0;
+  }
+
+  #idsIn(lists: readonly CompleteList[], name: string): string[] {
+    const same = this.#sameName(name);
+    const ids = lists.flatMap(({ idsByName }) => idsByName.get(name) ?? []);
+    return [...new Set(ids.length > 0 ? ids : lists.flatMap(({ idsByAlike }) => idsByAlike.get(same) ?? []))];
   }
 }
 

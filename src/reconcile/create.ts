@@ -162,7 +162,9 @@ async function failed<T extends KindTypes>(
     const unsent = { kind: "Retry", reason: REASON.Creating, message: "not sent yet" } as const;
     return { outcome: failure.outcome.kind === "Requeue" ? unsent : failure.outcome };
   }
-  pass.memory = memory;
+  const { answeredId: target } = failure;
+  pass.memory =
+    target === undefined ? memory : { ...memory, operation: { ...memory.operation, target } as Operation };
   const cause = "message" in failure.outcome ? failure.outcome.message : "the answer was lost";
   const message = `${cause}. Whether the create took effect is not known; the account is searched for it before anything else is done`;
   return { outcome: requeueNow(REASON.ResolvingCreate, message) };

@@ -176,6 +176,8 @@ export interface CallFailure {
   outcome: Extract<Outcome, { kind: "Retry" | "Terminal" | "Requeue" }>;
   /** "none" only where a write certainly had no effect. */
   effect: "none" | "unknown";
+  /** Of a create: what it was answered with, where that alone does not prove what it made. Kept as the operation's target. */
+  answeredId?: string;
 }
 
 export function requireAccount<O, A>(context: ReconcileContext<O, A>): AuthorizedContext<O, A> {

@@ -10,7 +10,7 @@ import type { CreateAttempt } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { PaperspaceActuator } from "../actuator.ts";
 import { DeploymentApi } from "./api.ts";
-import { NameTaken, verifyCreated } from "./attempt.ts";
+import { NameTaken, UnprovedCreate, verifyCreated } from "./attempt.ts";
 import { headersOf } from "./config.ts";
 import type {
   DeploymentMemory,
@@ -46,9 +46,9 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
     _attempt: CreateAttempt,
     { memory, gate }: { memory: DeploymentMemory; gate: Gate },
   ) {
-    const { desired, name, spec } = observation;
+    const { desired, name, projectId, spec } = observation;
     if (desired.state !== "known") throw new Error("a create needs its configuration");
-    const { projectId, git } = spec;
+    const { git } = spec;
     const { reservations } = this.#observer;
     const api = new DeploymentApi(account.api);
     if (!reservations.reserve(key, projectId, name))
@@ -76,7 +76,7 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
 
   protected async send(
     step: DeploymentStep,
-    { limits }: DeploymentObservation,
+    { limits, projectId }: DeploymentObservation,
     { account, record, object }: Context,
     context: PerformContext<DeploymentMemory>,
   ) {
@@ -88,6 +88,7 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
     return perform(step, context, {
       id,
       object,
+      projectId,
       api: new DeploymentApi(account.api),
       inventory,
       projectSecrets: secrets,
@@ -98,7 +99,9 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
   }
 
   override failure(error: unknown): CallFailure | undefined {
-    if (!(error instanceof NameTaken)) return super.failure(error);
+    const failure = super.failure(error);
+    if (failure && error instanceof UnprovedCreate) return { ...failure, answeredId: error.deploymentId };
+    if (!(error instanceof NameTaken)) return failure;
     const { message } = error;
     const recheckMs = this.#options.settings.rechecks.slowMs;
     return {

@@ -133,7 +133,7 @@ describe("reading over a simulated account", () => {
     expect(calls("GET", /deployments$/)).toHaveLength(2);
   });
 
-  it("finds by name only what has exactly that name, whatever the API's filter means", async () => {
+  it("finds by name only what has that name, or one that the API may take for it, whatever its filter means", async () => {
     const parts = await populated(12);
     expect((await parts.api.named(PROJECT, "web-1")).map(({ name }) => name)).toEqual(["web-1"]);
     expect(await parts.api.named(PROJECT, "web")).toEqual([]);
@@ -142,9 +142,10 @@ describe("reading over a simulated account", () => {
       items: [
         { id: "d1", name: "Web" },
         { id: "d2", name: "web" },
+        { id: "d3", name: "web-1" },
       ],
     });
-    expect((await api.named(PROJECT, "web")).map(({ id }) => id)).toEqual(["d2"]);
+    expect((await api.named(PROJECT, "web")).map(({ id }) => id)).toEqual(["d1", "d2"]);
   });
 
   it("reads a deployment whatever its stored form, and its history from either end only as far as needed", async () => {

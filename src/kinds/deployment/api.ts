@@ -9,6 +9,7 @@ import type { CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
 import { creating, OLDEST_FIRST, reading, removing, WRITE } from "../calls.ts";
 import type { DeploymentConfig } from "./config.ts";
+import { foldedName } from "./types.ts";
 
 /** deployments.md section 6.1. `data` is read by stored-config.ts, whatever its version. */
 const specSchema = resource(
@@ -97,8 +98,8 @@ export class DeploymentApi {
   }
 
   /**
-   * Those of exactly this name; what the API's filter does with others is not documented (deployments.md section 11).
-   * Rejects where one of them has no readable name: it may have this one.
+   * Those whose name the API may take for this one; what its filter does with others is not documented (deployments.md
+   * section 11). Rejects where one of them has no readable name: it may have this one.
    */
   async named(projectId: string, name: string): Promise<Deployment[]> {
     const found: Deployment[] = [];
@@ -112,7 +113,7 @@ export class DeploymentApi {
         throw new PaperspaceError("PS_UNEXPECTED", `GET ${path}: a deployment has no readable name or id`, {
           effect: "none",
         });
-      found.push(...items.filter((one) => one.name === name));
+      found.push(...items.filter((one) => foldedName(one.name) === foldedName(name)));
     }
     return found;
   }

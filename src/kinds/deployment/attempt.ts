@@ -2,21 +2,22 @@
  * How the create of a deployment is found again. An upsert goes by project and name, and does not show whether it
  * created one: the very first spec of a deployment does (deployments.md section 2). It only reads.
  */
-import { type Clock, momentOf } from "../../base/clock.ts";
+import { type Clock, type Moment, momentOf } from "../../base/clock.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { AuthorizedContext } from "../../reconcile/kind.ts";
 import type { Resolution } from "../../reconcile/ownership.ts";
-import { referenceOf } from "../../reconcile/ownership-facts.ts";
+import { INTENT_CREATE, referenceOf } from "../../reconcile/ownership-facts.ts";
 import { adoptOrder, type CreateAttempt, parseAdopt } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import type { AttemptAges } from "../attempt-ages.ts";
-import { announcedAt, LIST, resolveByName, unsettledMs } from "../resolution.ts";
+import { announcedAt, LIST, type ResolutionSettings, resolveByName, unsettledMs } from "../resolution.ts";
 import type { DeploymentApi, StoredSpec } from "./api.ts";
 import type { NameReservations } from "./name-reservations.ts";
 import type { DeploymentObservation, Desired } from "./observation.ts";
 import { taken } from "./prerequisites.ts";
 import { firstSpecsIfAny, type ProjectCache } from "./project-cache.ts";
-import { originOf } from "./provenance.ts";
+import { isSecretOf } from "./project-secrets.ts";
+import { type Origin, originOf } from "./provenance.ts";
 import type { References } from "./references.ts";
 import { cloudNameOf, deploymentDefinition, type PaperspaceDeployment } from "./types.ts";
 
@@ -35,17 +36,29 @@ export interface AttemptOptions {
 /** The name turned out to be taken, right before or after an upsert. */
 export class NameTaken extends Error {}
 
+/** The upsert was answered with `deploymentId`; whose deployment that is does not show yet. */
+export class UnprovedCreate extends PaperspaceError {
+  readonly deploymentId: string;
+
+  constructor(deploymentId: string) {
+    const message = `the upsert was answered with ${deploymentId}, and its first configuration does not show just now whether this object made it`;
+    super("PS_UNEXPECTED", message, { effect: "unknown" });
+    this.deploymentId = deploymentId;
+  }
+}
+
 /**
- * A deployment with the attempt's name is this object's where its very first spec is what the attempt sent. Otherwise another
- * actor was faster, and it stays theirs.
+ * What bears the attempt's name, or what the upsert was answered with, is this object's where its first specs prove it.
+ * Otherwise another actor was faster, and it stays theirs.
  */
 export function resolveAttempt(
   context: Context,
   attempt: CreateAttempt,
   options: AttemptOptions,
 ): Resolution {
-  const { clock, settings, references, reservations, attempts } = options;
+  const { clock, settings, reservations, attempts } = options;
   const { key, object, account } = context;
+  const { settleMs } = settings;
   const { lookMs } = settings.limits;
   const open = (message: string, needs: readonly string[] = []): Resolution => ({
     state: "open",
@@ -57,26 +70,22 @@ export function resolveAttempt(
   const conflict = reservations.conflictingOwner(key, projectId, name);
   if (conflict && !conflict.owns && !reservations.reserve(key, projectId, name))
     return open(`${conflict.key} is making a deployment named "${name}" just now`);
-  const { inventory, origins } = options.cacheOf(account, projectId);
+  const cache = options.cacheOf(account, projectId);
   const announced = announcedAt(attempt, attempts.knownSince(key, attempt));
-  const search = { settleMs: settings.settleMs, lookMs, now: momentOf(clock), announced };
-  const found = resolveByName(inventory, attempt, search, name);
-  if (found.state !== "found") return found;
-  const [id, ...more] = found.ids;
-  if (id === undefined || more.length > 0) return found;
-  const specs = origins.get(id);
-  const needs = [`${ORIGIN}${id}`];
-  const { mark } = attempt;
-  const { secrets } = object.status?.history?.find(({ hash }) => hash === mark) ?? {};
-  const desired = references.desired(object, cloudNameOf(object));
-  const origin = reservations.ownerOf(id, key) ? "foreign" : originOf(specs, { mark, secrets }, desired);
-  const settled = unsettledMs(search) === 0;
-  if (origin === "foreign" && settled) return { state: "surelyNone" };
-  const why = settled ? undecided(specs, origins.error(id), desired) : undefined;
+  const search = { settleMs, lookMs, now: momentOf(clock), announced };
+  const named = resolveByName(cache.inventory, attempt, search, name);
+  const answered = answeredWith(object, attempt);
+  const ids = answered !== undefined ? [answered] : named.state === "found" ? named.ids : [];
+  const [id, ...more] = ids;
+  if (id === undefined || more.length > 0) return named;
+  const { origin, needs, why } = evidence(id, cache, context, attempt, { ...options, search });
+  if (origin === "foreign" && unsettledMs(search) === 0) return { state: "surelyNone" };
   if (origin === "ours" || (why !== undefined && parseAdopt(object.metadata) === id)) {
     reservations.reserve(key, projectId, name);
-    return found;
+    return { state: "found", ids: [id] };
   }
+  // It was deleted meanwhile: no history shows that, and lists do.
+  if (origin === "unknown" && named.state === "surelyNone") return named;
   const there = `project ${projectId} has a deployment named "${name}" (${id})`;
   if (why === undefined) return open(`${there}; whether this object made it is being looked up`, needs);
   // Neither recorded nor ignored: it could be another actor's, or a deployment that would be leaked.
@@ -85,6 +94,50 @@ export function resolveAttempt(
     `${there}, and whether this object made it cannot be determined: ${why}. Nothing is done until it can, or until that deployment is gone or has another name. If it is this object's: ${command}`,
     needs,
   );
+}
+
+/** `why`: why nothing can be proved, once that is settled. */
+interface Evidence {
+  origin: Origin;
+  needs: readonly string[];
+  why?: string;
+}
+
+/** What the first specs of a deployment prove. */
+function evidence(
+  id: string,
+  { origins }: ProjectCache,
+  { key, object }: Context,
+  attempt: CreateAttempt,
+  { references, reservations, search }: AttemptOptions & { search: ResolutionSettings },
+): Evidence {
+  if (reservations.ownerOf(id, key)) return { origin: "foreign", needs: [] };
+  const specs = origins.get(id);
+  const isSettled = unsettledMs(search) === 0;
+  // Read so late that it shows whatever the attempt did.
+  const isCurrent = unsettledMs({ ...search, now: before(search.now, origins.ageMs(id)) }) === 0;
+  const desired = references.desired(object, cloudNameOf(object));
+  const { mark } = attempt;
+  const secrets = object.status?.history?.find(({ hash }) => hash === mark)?.secrets;
+  const isOwnSecret = isSecretOf(object.metadata.uid ?? "");
+  const answered = answeredWith(object, attempt) === id ? (isCurrent ? "settled" : "lately") : undefined;
+  const origin = originOf(specs, { mark, secrets, isOwnSecret, answered }, desired);
+  const needs = [`${ORIGIN}${id}`];
+  if (origin !== "unknown" || !isSettled) return { origin, needs };
+  const error = origins.error(id);
+  if (!isCurrent && error === undefined) return { origin, needs: [`${ORIGIN_NOW}${id}`] };
+  const why = undecided(specs, error, desired);
+  return { origin, needs, ...(why !== undefined && { why }) };
+}
+
+function before({ wall, monotonic }: Moment, ms = Number.POSITIVE_INFINITY): Moment {
+  return { wall: wall - ms, monotonic: monotonic - ms };
+}
+
+/** Id of the deployment that the upsert of this attempt was answered with. Only the operator writes status. */
+function answeredWith({ status }: PaperspaceDeployment, { name }: CreateAttempt): string | undefined {
+  const { operation } = status ?? {};
+  return operation?.intent === INTENT_CREATE && operation.name === name ? operation.target : undefined;
 }
 
 /** Begins the reads that an open resolution needs; `key` is queued after each. */
@@ -98,13 +151,19 @@ export function fetchForAttempt(
   for (const need of needs) {
     if (need === LIST) inventory.refreshList(key);
     else if (need.startsWith(ORIGIN)) origins.fetchIfStale(need.slice(ORIGIN.length), key);
+    else if (need.startsWith(ORIGIN_NOW)) origins.fetch(need.slice(ORIGIN_NOW.length), key);
   }
 }
 
 /** What an open resolution needs of one deployment, before its id: its first specs. */
 const ORIGIN = "origin/";
+/** The same, however recently they were read: a history may lag behind what it was sent. */
+const ORIGIN_NOW = "origin-now/";
 
-/** Throws NameTaken where what the upsert was answered with is another actor's. */
+/**
+ * Throws NameTaken where what the upsert was answered with is another actor's, and UnprovedCreate where it may be, since
+ * lists lag behind: it is resolved once more can be read.
+ */
 export async function verifyCreated(
   api: DeploymentApi,
   id: string,
@@ -113,13 +172,10 @@ export async function verifyCreated(
   const { desired } = observation;
   const specs = await firstSpecsIfAny(api, id);
   const mark = desired.state === "known" ? desired.hash : undefined;
-  const origin = originOf(specs, { mark }, desired);
+  const attempted = { mark, isOwnSecret: isSecretOf(observation.uid), answered: "lately" } as const;
+  const origin = originOf(specs, attempted, desired);
   if (origin === "ours") return;
-  // It exists, and may be another actor's, since lists lag behind: it is resolved by its name once more can be read.
-  if (origin === "unknown") {
-    const message = `the upsert was answered with ${id}, whose first configuration cannot be read just now`;
-    throw new PaperspaceError("PS_UNEXPECTED", message, { effect: "unknown" });
-  }
+  if (origin === "unknown") throw new UnprovedCreate(id);
   throw new NameTaken(
     `somebody else made it at the same moment, and this object's configuration has replaced the first one (spec ${specs[0]?.id}): ${taken(observation, [id])}`,
   );

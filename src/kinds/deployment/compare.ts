@@ -88,6 +88,24 @@ export function hashOf(leaves: Leaves): string {
   return createHash("sha256").update(JSON.stringify(sorted)).digest("hex").slice(0, 16);
 }
 
+/** What the API chooses where it is not declared, and then stores. */
+const CHOSEN_WHEN_ABSENT = ["region", "containerRegistry"];
+
+/**
+ * The hashes of all that may have been sent where `stored` is what it was stored as: with and without what the API
+ * chooses where it is left out.
+ */
+export function hashesOf(stored: Leaves): string[] {
+  const variants = [stored];
+  for (const field of CHOSEN_WHEN_ABSENT)
+    if (stored.has(field)) variants.push(...variants.map((leaves) => without(leaves, field)));
+  return variants.map(hashOf);
+}
+
+function without(leaves: Leaves, field: string): Leaves {
+  return new Map([...leaves].filter(([name]) => name !== field));
+}
+
 /**
  * Fields whose values may be secret: they are not shown to users who may only read the object. Of an integration only
  * what certainly is none is shown: what is stored may have unknown parts.

@@ -2,11 +2,18 @@
  * The straight pass over a deployment that is there and at rest: target, relation, health, prerequisites, then at most
  * one step. Each phase is a file of its own and returns a value; the plan and `Synced` are made of the same values. Pure.
  */
-import { stalled } from "../../reconcile/decision.ts";
+import { type Change, describe } from "../../reconcile/change.ts";
+import { needFacts, stalled } from "../../reconcile/decision.ts";
 import type { Deployment } from "./api.ts";
 import { type Health, healthOf } from "./health.ts";
 import { unusedSecret } from "./leftovers.ts";
-import { act, type Deploy, type DeploymentDecision, type DeploymentObservation } from "./observation.ts";
+import {
+  act,
+  type Deploy,
+  type DeploymentDecision,
+  type DeploymentObservation,
+  FACT,
+} from "./observation.ts";
 import { type Prerequisites, toRun, toSend } from "./prerequisites.ts";
 import { REASON } from "./reasons.ts";
 import { type RelationResult, relationTo } from "./relation.ts";
@@ -28,11 +35,25 @@ export function converge(
   observation: DeploymentObservation,
   { deployment }: { deployment: Deployment },
 ): DeploymentDecision {
-  const { requests, memory } = observation;
+  const { requests, memory, recheckMs } = observation;
+  const misplaced = misplacement(observation, deployment);
+  if (misplaced.length > 0) {
+    const message = `${describe(misplaced)}: the project of a deployment cannot be changed. Put the old value back, or delete this object and apply it again`;
+    return stalled(memory, REASON.Refused, message, recheckMs) as DeploymentDecision;
+  }
   if (requests.restart === undefined && requests.start === undefined)
     return courseOf(observation, deployment).decision;
   const note = "a deployment is not started or restarted by annotation";
   return act({ do: "handle", requests, note }, memory);
+}
+
+/** The project that is declared, where the deployment is in another one. */
+export function misplacement(
+  { spec: { projectId: to }, projectId }: DeploymentObservation,
+  deployment: Pick<Deployment, "projectId">,
+): Change[] {
+  const from = deployment.projectId || projectId;
+  return from === to ? [] : [{ field: "projectId", from, to }];
 }
 
 export function courseOf(observation: DeploymentObservation, deployment: Deployment): Course {
@@ -60,14 +81,19 @@ function towards(choice: ChosenTarget, chosen: DeploymentObservation, deployment
   }
 }
 
-/** Something is to be sent. */
+/** Something is to be sent. What it replaces may name secrets of an object that is gone: they are this object's then. */
 function sending(
   phases: { choice: ChosenTarget; relation: RelationResult; health?: Health },
-  observation: DeploymentObservation,
+  seen: DeploymentObservation,
   deployment: Deployment,
   changes: Deploy["changes"],
 ): Course {
   const { target } = phases.choice;
+  const { inherited, specs, readErrors } = seen;
+  if (inherited && !specs && !readErrors[FACT.specs])
+    return { ...phases, decision: needFacts(seen, seen.memory, [FACT.specs]) };
+  const secrets = [...new Set([...seen.memory.secrets, ...(inherited ?? [])])];
+  const observation = inherited ? { ...seen, memory: { ...seen.memory, secrets } } : seen;
   const { memory, spec } = observation;
   const { rolledBack, history } = memory;
   const replaces = deployment.latestSpec?.id;

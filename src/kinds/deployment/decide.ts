@@ -5,7 +5,7 @@
 import { decide, type Phases, type Settled } from "../../reconcile/decide.ts";
 import { EXTERNAL_CHANGE, noStep, stalled, withoutOperation } from "../../reconcile/decision.ts";
 import { decideDeletion } from "../../reconcile/existence.ts";
-import { converge } from "./converge.ts";
+import { converge, misplacement } from "./converge.ts";
 import { deploymentLeftovers, forgetDeployment, strayStep } from "./leftovers.ts";
 import {
   type DeploymentDecision,
@@ -20,10 +20,7 @@ import { REASON } from "./reasons.ts";
 type Present = Extract<DeploymentObservation["resource"], { state: "present" }>;
 
 export const deploymentPhases: Phases<DeploymentObservation, DeploymentStep> = {
-  immutable({ spec }, { deployment: { projectId } }) {
-    const elsewhere = projectId && projectId !== spec.projectId;
-    return elsewhere ? [{ field: "projectId", from: projectId, to: spec.projectId }] : [];
-  },
+  immutable: (observation, { deployment }) => misplacement(observation, deployment),
   beforeCreate,
   leftovers: deploymentLeftovers,
   forgetResource: forgetDeployment,
@@ -49,7 +46,7 @@ function beforeCreate(observation: DeploymentObservation): DeploymentDecision | 
   if (desired.state === "unknown") return noStep(desired.readError ?? { kind: "Unknown" }, memory);
   if (desired.state === "missing") return stalled(memory, desired.reason, desired.message, recheckMs);
   if (conflict?.owns) {
-    const message = `${conflict.key} has a deployment named "${observation.name}" in project ${observation.spec.projectId} already: choose another spec.name, or delete that object with deletionPolicy Orphan and adopt its deployment`;
+    const message = `${conflict.key} has a deployment named "${observation.name}" in project ${observation.projectId} already: choose another spec.name, or delete that object with deletionPolicy Orphan and adopt its deployment`;
     return stalled(memory, REASON.AlreadyExists, message, limits.slowMs);
   }
   const prerequisites = toSend(observation, desired);

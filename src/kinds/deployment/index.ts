@@ -14,7 +14,8 @@ export const deployment: PublishedKind<PaperspaceDeployment> = {
   /** For env. */
   rights: { configMaps: "read" },
   /** Project secrets that were created for a deployment which was never created itself. */
-  hasLeftovers: ({ status }) => (status?.secrets?.length ?? 0) > 0,
+  hasLeftovers: ({ status: { secrets = [], formerSecrets = [] } = { observedGeneration: -1 } }) =>
+    secrets.length + formerSecrets.length > 0,
   newKind(options) {
     const { clock, logger, config, enqueue, store } = options;
     const settings = settingsOf(config);

@@ -14,19 +14,42 @@ import {
 } from "./observation.ts";
 import { REASON } from "./reasons.ts";
 
-/** A project secret of ours that neither the spec nor any kept configuration uses. */
+/** A project secret of ours that neither the spec nor any kept configuration uses; in another project as "project/name". */
 export function unusedSecret(
-  { backingOff, memory: { secrets, history } }: DeploymentObservation,
+  { backingOff, memory: { secrets, formerSecrets = [], history } }: DeploymentObservation,
   desired: DesiredTarget,
 ): string | undefined {
   const inUse = new Set([...desired.secrets, ...history.flatMap((rollout) => rollout.secrets ?? [])]);
-  return secrets.find((name) => !inUse.has(name) && !backingOff[`dropSecret/${name}`]);
+  const unused = [...secrets.filter((name) => !inUse.has(name)), ...formerSecrets];
+  return unused.find((of) => !backingOff[`dropSecret/${of}`]);
+}
+
+/** Of the memory of an object whose secrets were put into the project `from`, in the project `to`. */
+export function movedSecrets(
+  { secrets, formerSecrets = [] }: Pick<DeploymentMemory, "secrets" | "formerSecrets">,
+  { from, to }: { from: string; to: string },
+): Pick<DeploymentMemory, "secrets" | "formerSecrets"> {
+  const placed = [...formerSecrets, ...secrets.map((name) => `${from}/${name}`)];
+  const isThere = (of: string) => of.startsWith(`${to}/`);
+  const former = placed.filter((of) => !isThere(of));
+  return {
+    secrets: placed.filter(isThere).map((of) => of.slice(to.length + 1)),
+    ...(former.length > 0 && { formerSecrets: former }),
+  };
+}
+
+/** The memory once a secret is removed, or given up. */
+export function withoutSecret(memory: DeploymentMemory, of: string): DeploymentMemory {
+  const { formerSecrets, ...others } = memory;
+  const former = formerSecrets?.filter((other) => other !== of) ?? [];
+  const secrets = memory.secrets.filter((other) => other !== of);
+  return { ...others, secrets, ...(former.length > 0 && { formerSecrets: former }) };
 }
 
 /** What was put into the project for this object goes with it. */
 function leftSecret({ backingOff, memory }: DeploymentObservation): DeploymentDecision | undefined {
-  const { secrets } = memory;
-  const of = secrets.find((name) => !backingOff[`dropSecret/${name}`]) ?? secrets[0];
+  const left = [...memory.secrets, ...(memory.formerSecrets ?? [])];
+  const of = left.find((name) => !backingOff[`dropSecret/${name}`]) ?? left[0];
   if (of === undefined) return undefined;
   const report = requeueNow(REASON.Deleting, `removed the project secret ${of}`);
   return act({ do: "dropSecret", of, report }, memory);

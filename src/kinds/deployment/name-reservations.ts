@@ -6,8 +6,7 @@
 import { keyOf } from "../../kube/objects.ts";
 import { attemptOf, ownerOf, vouchedId } from "../../reconcile/ownership-facts.ts";
 import type { DeploymentObservation } from "./observation.ts";
-import type { PaperspaceDeployment } from "./types.ts";
-import { cloudNameOf } from "./types.ts";
+import { cloudNameOf, foldedName, type PaperspaceDeployment, projectOf } from "./types.ts";
 
 export class NameReservations {
   readonly #objects: () => readonly PaperspaceDeployment[];
@@ -40,9 +39,11 @@ export class NameReservations {
   conflictingOwner(key: string, projectId: string, name: string): DeploymentObservation["conflict"] {
     const holder = this.#making.get(reservationKey(projectId, name));
     if (holder !== undefined && holder !== key) return { key: holder, owns: false };
+    const folded = foldedName(name);
     for (const other of this.#objects()) {
-      if (keyOf(other) === key || other.spec.projectId !== projectId) continue;
-      if (cloudNameOf(other) !== name && other.status?.name !== name) continue;
+      if (keyOf(other) === key || projectOf(other) !== projectId) continue;
+      const names = [cloudNameOf(other), other.status?.name ?? ""].map(foldedName);
+      if (!names.includes(folded)) continue;
       if (vouchedId(other) !== undefined) return { key: keyOf(other), owns: true };
       if (attemptOf(other)) return { key: keyOf(other), owns: false };
     }
@@ -51,5 +52,5 @@ export class NameReservations {
 }
 
 function reservationKey(projectId: string, name: string): string {
-  return `${projectId}/${name}`;
+  return `${projectId}/${foldedName(name)}`;
 }

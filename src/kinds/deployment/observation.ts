@@ -39,8 +39,10 @@ export interface DeploymentMemory {
   /** Configurations that this object sent, newest first. */
   history: readonly Rollout[];
   rolledBack?: NonNullable<DeploymentStatus["rolledBack"]>;
-  /** Project secrets that were made for this object. */
+  /** Project secrets that were made for this object, in the project of the observation. */
   secrets: readonly string[];
+  /** The same in other projects, as "project/name". Nothing uses them any more. */
+  formerSecrets?: readonly string[];
 }
 
 /** All in milliseconds. */
@@ -75,6 +77,8 @@ export interface DeploymentObservation extends Observation<DeploymentMemory, { d
   /** How users name the object on the command line: "psd/name -n namespace". */
   reference: string;
   uid: string;
+  /** Where its deployment and its secrets are: the declared one, unless that was changed while it was bound. */
+  projectId: string;
   /** The name in Paperspace that is declared. */
   name: string;
   desired: Desired;
@@ -87,6 +91,11 @@ export interface DeploymentObservation extends Observation<DeploymentMemory, { d
   secretsDue?: boolean;
   /** Ids of the deployments of the declared name. */
   siblings?: { ids: readonly string[]; ageMs: number };
+  /**
+   * Project secrets that its former specs name and that an object put there which this cluster does not have any more: what
+   * was left with an adopted deployment.
+   */
+  inherited?: readonly string[];
   /** Another object that has a deployment of this name, or is making one just now. */
   conflict?: { key: string; owns: boolean };
   /**
@@ -121,7 +130,7 @@ export type DeploymentStep = Step &
     | { do: "deleteStray"; of: string; mark: string }
     /** `of`: name of the project secret. */
     | { do: "putSecret"; of: string }
-    /** `report`: what the status reports once it is done. */
+    /** `of`: the same, or "project/name". `report`: what the status reports once it is done. */
     | { do: "dropSecret"; of: string; report: ReportedOutcome }
     /** Nothing is to be done for these requests; `note` gives the reason. */
     | { do: "handle"; requests: Requests; note: string }

@@ -10,7 +10,10 @@ import { referenceOf } from "../../reconcile/ownership-facts.ts";
 import type { CreateAttempt } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { CloudObserver, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
+import type { StoredSpec } from "./api.ts";
 import { fetchForAttempt, resolveAttempt } from "./attempt.ts";
+import { leavesOf } from "./compare.ts";
+import { movedSecrets } from "./leftovers.ts";
 import { NameReservations } from "./name-reservations.ts";
 import type {
   DeploymentLimits,
@@ -19,9 +22,11 @@ import type {
   DeploymentStep,
 } from "./observation.ts";
 import { type DeploymentSubject, ProjectCache } from "./project-cache.ts";
+import { ownerMark, ownerMarkIn, secretsNamedIn } from "./project-secrets.ts";
 import { REASON } from "./reasons.ts";
 import type { References } from "./references.ts";
-import { cloudNameOf, deploymentDefinition, type PaperspaceDeployment } from "./types.ts";
+import { readConfig } from "./stored-config.ts";
+import { cloudNameOf, deploymentDefinition, type PaperspaceDeployment, projectOf } from "./types.ts";
 
 /** All in milliseconds. */
 export interface DeploymentSettings extends ObserverSettings {
@@ -56,19 +61,21 @@ export class DeploymentObserver extends CloudObserver<
     const { key, object } = context;
     const { metadata, spec } = object;
     const name = cloudNameOf(object);
-    const conflict = this.reservations.conflictingOwner(key, spec.projectId, name);
+    const projectId = projectOf(object);
+    const conflict = this.reservations.conflictingOwner(key, projectId, name);
     const observation: DeploymentObservation = {
       ...facts,
       spec,
       generation: metadata.generation ?? 0,
       reference: referenceOf(object, deploymentDefinition),
       uid: metadata.uid ?? "",
+      projectId,
       name,
       desired: { state: "unknown" },
       resource: { state: "unknown" },
       ...(conflict && { conflict }),
       readErrors: {},
-      memory: memoryOf(object, facts),
+      memory: memoryOf(object, facts, projectId),
       now: clock.now(),
       limits: settings.limits,
     };
@@ -82,11 +89,13 @@ export class DeploymentObserver extends CloudObserver<
       observation.blocked = {
         ...missing,
         reason: REASON.ProjectNotFound,
-        message: `there is no project ${spec.projectId} in this team: correct projectId (kubectl paperspace list projects shows them)`,
+        message: `there is no project ${projectId} in this team: correct projectId (kubectl paperspace list projects shows them)`,
       };
     const resource = this.locate(observation, project);
     observation.resource =
       resource.state === "present" ? { state: "present", deployment: resource.item } : resource;
+    const inherited = this.#inherited(observation);
+    if (inherited.length > 0) observation.inherited = inherited;
     return observation;
   }
 
@@ -120,6 +129,18 @@ export class DeploymentObserver extends CloudObserver<
     this.reservations.release(key);
   }
 
+  /** Of a deployment to which this object has sent nothing yet: it was adopted, or the status is lost. */
+  #inherited({ resource, memory, specs = [], identity }: DeploymentObservation): string[] {
+    if (identity.state !== "ours" || memory.history.length > 0 || resource.state !== "present") return [];
+    const { latestSpec } = resource.deployment;
+    const named = [...(latestSpec ? [latestSpec] : []), ...specs].flatMap(secretsOfSpec);
+    const placed = new Set(named.filter((name) => ownerMarkIn(name) && !memory.secrets.includes(name)));
+    if (placed.size === 0) return [];
+    const others = this.#parts.objects().filter(({ metadata }) => metadata.uid !== identity.record.uid);
+    const marks = new Set(others.map(({ metadata: { uid = "" } }) => ownerMark(uid)));
+    return [...placed].filter((name) => !marks.has(ownerMarkIn(name) ?? ""));
+  }
+
   protected override search(
     { key, account }: AuthorizedContext<PaperspaceDeployment, PaperspaceAccount>,
     attempt: CreateAttempt,
@@ -128,8 +149,8 @@ export class DeploymentObserver extends CloudObserver<
     fetchForAttempt(key, attempt, needs, (projectId) => this.at(account, projectId));
   }
 
-  protected override partOf({ spec }: PaperspaceDeployment): string {
-    return spec.projectId;
+  protected override partOf(object: PaperspaceDeployment): string {
+    return projectOf(object);
   }
 
   protected override reload(
@@ -155,12 +176,21 @@ function subjectOf({ identity, name }: DeploymentObservation, { key }: Deploymen
   return { key, id: idOf(identity), name };
 }
 
+function secretsOfSpec({ data }: StoredSpec): string[] {
+  const stored = readConfig(data);
+  return stored ? secretsNamedIn(leavesOf(stored)) : [];
+}
+
 /** What was sent to a deployment that is owned no more does not count for the next one; its secrets are still there. */
 function memoryOf(
-  { status = { observedGeneration: -1 } }: PaperspaceDeployment,
+  object: PaperspaceDeployment,
   { identity, attempt }: OwnershipFacts,
+  projectId: string,
 ): DeploymentMemory {
-  const { operation, history = [], rolledBack, secrets = [] } = status;
-  if (identity.state !== "ours" && !attempt) return { history: [], secrets };
-  return { history, secrets, ...(operation && { operation }), ...(rolledBack && { rolledBack }) };
+  const { status = { observedGeneration: -1 }, spec } = object;
+  const { operation, history = [], rolledBack, secrets = [], formerSecrets = [] } = status;
+  const from = status.projectId ?? spec.projectId;
+  const placed = movedSecrets({ secrets, formerSecrets }, { from, to: projectId });
+  if (identity.state !== "ours" && !attempt) return { history: [], ...placed };
+  return { history, ...placed, ...(operation && { operation }), ...(rolledBack && { rolledBack }) };
 }

@@ -8,7 +8,7 @@ import type { Outcome } from "../../reconcile/outcome.ts";
 import { plannedStep } from "../../reconcile/plan.ts";
 import type { Deployment } from "./api.ts";
 import { differences, leavesOf, shown } from "./compare.ts";
-import { courseOf } from "./converge.ts";
+import { courseOf, misplacement } from "./converge.ts";
 import { deploymentPhases } from "./decide.ts";
 import { type DeploymentObservation, FACT, type Target } from "./observation.ts";
 import { filledIn } from "./relation.ts";
@@ -85,6 +85,8 @@ export function driftOf(observation: DeploymentObservation): Change[] {
   const { resource, desired, memory } = observation;
   if (resource.state !== "present" || desired.state !== "known") return [];
   const { deployment } = resource;
+  const misplaced = misplacement(observation, deployment);
+  if (misplaced.length > 0) return misplaced;
   const { choice, relation } = courseOf(observation, deployment);
   if (choice?.target === desired) {
     if (relation?.kind === "ours" || relation?.kind === "same") return [];

@@ -9,8 +9,8 @@ import { entryOf } from "./steps.ts";
 export const deploymentPolicy: Policy<DeploymentTypes> = {
   phases: deploymentPhases,
   /** An upsert goes by project and name, which may be shared: the mark is the hash of what is sent. */
-  attemptName: ({ desired, name, spec }) => ({
-    name: `${spec.projectId}/${name}`,
+  attemptName: ({ desired, name, projectId }) => ({
+    name: `${projectId}/${name}`,
     ...(desired.state === "known" && { mark: desired.hash }),
   }),
   expectCreate({ memory, desired, spec }, { object }, attempt) {

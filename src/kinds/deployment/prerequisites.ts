@@ -68,9 +68,9 @@ function secretsOf(
  * the id of what may bear it.
  */
 function freeName(observation: DeploymentObservation, own: string | undefined): Prerequisites {
-  const { siblings, limits, conflict, memory, name, spec } = observation;
+  const { siblings, limits, conflict, memory, name, projectId } = observation;
   if (conflict && !conflict.owns) {
-    const message = `${conflict.key} is making a deployment named "${name}" in project ${spec.projectId} just now`;
+    const message = `${conflict.key} is making a deployment named "${name}" in project ${projectId} just now`;
     return { state: "blocked", decision: requeueAfter(memory, REASON.AlreadyExists, message, limits.lookMs) };
   }
   const others = siblings?.ids.filter((id) => id !== own) ?? [];
@@ -85,7 +85,10 @@ function freeName(observation: DeploymentObservation, own: string | undefined): 
 }
 
 /** What to do about a name that is taken. */
-export function taken({ name, spec, reference, uid }: DeploymentObservation, ids: readonly string[]): string {
+export function taken(
+  { name, projectId, reference, uid }: DeploymentObservation,
+  ids: readonly string[],
+): string {
   const [id = "<id>"] = ids;
-  return `project ${spec.projectId} has a deployment named "${name}" already (${ids.join(", ")}), and it is not this object's. Choose another spec.name; or let this object take it over and replace its configuration: ${adoptOrder(reference, id, uid)}`;
+  return `project ${projectId} has a deployment named "${name}" already (${ids.join(", ")}), and it is not this object's. Choose another spec.name; or let this object take it over and replace its configuration: ${adoptOrder(reference, id, uid)}`;
 }

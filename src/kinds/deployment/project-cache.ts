@@ -12,6 +12,7 @@ import { Lookup } from "../lookup.ts";
 import { AccountCache, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
 import { type Deployment, DeploymentApi, firstItems, type Run, type StoredSpec } from "./api.ts";
 import type { DeploymentObservation, ObservedFacts } from "./observation.ts";
+import { foldedName } from "./types.ts";
 
 export interface ProjectCacheOptions extends Omit<CloudObserverOptions, "settings"> {
   settings: Pick<ObserverSettings, "resyncMs" | "gatherMs" | "rechecks">;
@@ -95,7 +96,8 @@ export class ProjectCache extends AccountCache<Deployment> {
         get: (id: string, group: string) => calls.for(group).get(id),
       };
     };
-    const inventory = new Inventory<Deployment>({ name, clock, logger, settings, enqueue }, sourceOf(api));
+    const parts = { name, clock, logger, settings, enqueue, sameName: foldedName };
+    const inventory = new Inventory<Deployment>(parts, sourceOf(api));
     super(inventory, sourceOf);
     this.#projectId = projectId;
     this.#clock = clock;

@@ -14,6 +14,11 @@ import { originOf } from "./provenance.ts";
 const MISSING: Desired = { state: "missing", reason: "SecretNotFound", message: "make it" };
 const markOf = (spec: typeof GOOD) => targetOf(spec).hash;
 const { secrets } = sent(WITH_SECRET);
+const isOwnSecret = (name: string) => secrets?.includes(name) ?? false;
+const LOCKED = { ...GOOD, basicAuthSecretRef: { name: "door", key: "key" } };
+/** As an API stores it that chooses what is left out. */
+const chosen = (spec: typeof GOOD, more: object) =>
+  stored("s1", { ...targetOf(spec).config, ...more } as never, "applied");
 /** As sent, with something in it that the API has filled in. */
 const filled = (spec: typeof GOOD) => {
   const { config } = targetOf(spec);
@@ -41,7 +46,7 @@ describe("originOf derives who created a deployment from its first spec:", () =>
       "something that uses this object's secrets",
       [filled(WITH_SECRET)],
       WITH_SECRET,
-      { secrets },
+      { secrets, isOwnSecret },
       MISSING,
       "ours",
     ],
@@ -51,6 +56,55 @@ describe("originOf derives who created a deployment from its first spec:", () =>
       WITH_SECRET,
       { secrets },
       MISSING,
+      "foreign",
+    ],
+    [
+      "what was sent, with region and registry filled in, whatever is desired now",
+      [chosen(GOOD, { region: "ny2", containerRegistry: "public" })],
+      GOOD,
+      {},
+      targetOf(NEW),
+      "ours",
+    ],
+    [
+      "what was sent to another region",
+      [chosen(GOOD, { region: "ams1" })],
+      { ...GOOD, region: "ny2" },
+      {},
+      targetOf(NEW),
+      "foreign",
+    ],
+    ["what was sent, without the key of its endpoint", [asSent(GOOD)], LOCKED, {}, targetOf(LOCKED), "ours"],
+    [
+      "a secret of this object's, though the rest is written otherwise, and the next one is the same",
+      [asSent(WITH_SECRET), asSent(WITH_SECRET)],
+      GOOD,
+      { isOwnSecret },
+      targetOf(NEW),
+      "ours",
+    ],
+    [
+      "anything, alone in a history that shows what the answered upsert sent",
+      [asSent(FOREIGN)],
+      GOOD,
+      { answered: "settled" },
+      targetOf(GOOD),
+      "ours",
+    ],
+    [
+      "anything, alone in a history that may not show yet what the answered upsert sent",
+      [asSent(FOREIGN)],
+      GOOD,
+      { answered: "lately" },
+      targetOf(GOOD),
+      "unknown",
+    ],
+    [
+      "another actor's, before what the answered upsert sent",
+      [asSent(FOREIGN), asSent(GOOD)],
+      GOOD,
+      { answered: "settled" },
+      targetOf(GOOD),
       "foreign",
     ],
     ["none that is shown", [], GOOD, {}, targetOf(GOOD), "unknown"],

@@ -11,8 +11,8 @@ import {
   setUp,
 } from "../../../test/decide/deployment/references.ts";
 import { KubeError } from "../../kube/errors.ts";
+import { ownerMark } from "./project-secrets.ts";
 import { REASON } from "./reasons.ts";
-import { ownerMark } from "./references.ts";
 
 const VALUE = "hunter2";
 /** other-resources.md, secrets. */

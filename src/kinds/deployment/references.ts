@@ -15,6 +15,7 @@ import type { SlowHash } from "../slow-hash.ts";
 import { hashOf, leavesOf } from "./compare.ts";
 import { configOf, type Reference, referencesOf, secretValue } from "./config.ts";
 import type { Desired } from "./observation.ts";
+import { projectSecretName } from "./project-secrets.ts";
 import { REASON } from "./reasons.ts";
 import type { PaperspaceDeployment } from "./types.ts";
 
@@ -186,15 +187,8 @@ export class References {
   }
 }
 
-/** The same for all project secrets of one object: they are recognised by it. */
-export function ownerMark(uid: string): string {
-  return createHash("sha256").update(uid).digest("hex").slice(0, 12);
-}
-
-/** Letters, digits and underscores, a letter first, 128 at most (other-resources.md, secrets). */
-function nameOf({ metadata }: PaperspaceDeployment, { name, key }: Reference, digest: string): string {
-  const readable = `${name}_${key}`.replace(/[^A-Za-z0-9]+/g, "_").slice(0, 60);
-  return `k8s_${readable}_${ownerMark(metadata.uid ?? "")}_${digest}`;
+function nameOf({ metadata }: PaperspaceDeployment, reference: Reference, digest: string): string {
+  return projectSecretName(metadata.uid ?? "", reference, digest);
 }
 
 function printOf(uid: string | undefined, value: string): string {

@@ -3,7 +3,16 @@
  */
 import { adoptRule, immutableRule } from "../managed-schema.ts";
 
+/** What an open create made is searched for in the project that it was sent to. */
+const projectWhileCreating = {
+  rule: "!has(oldSelf.status) || !has(oldSelf.status.operation) || oldSelf.status.operation.intent != 'Create' || self.spec.projectId == oldSelf.spec.projectId",
+  message:
+    "projectId cannot be changed while a create is open: wait until its outcome is known (status.operation is gone then), or put the old value back",
+  fieldPath: ".spec.projectId",
+};
+
 export const deploymentRules = [
   immutableRule("deployment", "projectId", "required"),
+  projectWhileCreating,
   adoptRule("deployment"),
 ];

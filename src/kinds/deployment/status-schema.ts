@@ -64,6 +64,12 @@ const { operation, credentialsSecret, abandoned, plan, conditions, ...managed } 
 );
 
 const memory = {
+  projectId: Type.Optional(
+    Type.String({
+      description:
+        "Id of the project that the deployment is in, or the create was sent to, with its secrets.",
+    }),
+  ),
   operation,
   history: Type.Optional(
     Type.Array(rollout, {
@@ -87,6 +93,12 @@ const memory = {
     Type.Array(Type.String(), {
       "x-kubernetes-list-type": "atomic",
       description: "Names of the secrets that were put into the project for this object.",
+    }),
+  ),
+  formerSecrets: Type.Optional(
+    Type.Array(Type.String(), {
+      "x-kubernetes-list-type": "atomic",
+      description: "The same of projects that were declared before, as project/name; they are removed.",
     }),
   ),
   credentialsSecret,

@@ -42,7 +42,7 @@ export function deploymentStatus(
       ...facts,
       ...(halted?.reason === SHARED.DryRun && { plan: planOf(observation) }),
     },
-    memory: remembering(memory),
+    memory: { projectId: observation.projectId, ...remembering(memory) },
     conditions: [...synced(observation, seen), ...healthyCondition(memory, outcome, seen)],
     refreshedWhilePaused: ["Synced", "Healthy"],
   });
@@ -51,6 +51,7 @@ export function deploymentStatus(
 function remembering({
   history,
   secrets,
+  formerSecrets = [],
   operation,
   rolledBack,
 }: DeploymentMemory): Partial<DeploymentStatus> {
@@ -59,6 +60,7 @@ function remembering({
     ...(history.length > 0 && { history: [...history] }),
     ...(rolledBack && { rolledBack }),
     ...(secrets.length > 0 && { secrets: [...secrets] }),
+    ...(formerSecrets.length > 0 && { formerSecrets: [...formerSecrets] }),
   };
 }
 

@@ -12,7 +12,8 @@ import {
   targetOf,
 } from "../../../test/decide/deployment/situations.ts";
 import type { DeploymentMemory, DeploymentStep } from "./observation.ts";
-import { type DeploymentStepOptions, perform } from "./steps.ts";
+import type { DeploymentStepOptions } from "./step-options.ts";
+import { perform } from "./steps.ts";
 
 const HISTORY = [sent(GOOD, { specId: "s1", outcome: "Healthy" })];
 
@@ -36,6 +37,7 @@ async function setUp() {
       },
       {
         id,
+        projectId: PROJECT,
         object: { metadata: { name: "web", generation: 2 }, spec: { ...NEW, projectId: PROJECT } },
         api,
         inventory: { refresh() {}, set() {} },

@@ -3,16 +3,14 @@
  * dies, its spec is recognized as ours when it shows.
  */
 import { toTime } from "../../kube/objects.ts";
-import { PaperspaceError, type PaperspaceErrorCode } from "../../paperspace/errors.ts";
+import { PaperspaceError } from "../../paperspace/errors.ts";
 import { describe } from "../../reconcile/change.ts";
 import { isLate, withoutOperation } from "../../reconcile/decision.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
 import { deleteAccepted } from "../../reconcile/existence.ts";
 import type { PerformContext, Performed } from "../../reconcile/kind.ts";
 import { requeueNow } from "../../reconcile/outcome.ts";
-import type { Inventory } from "../inventory.ts";
-import type { Lookup } from "../lookup.ts";
-import type { Deployment, DeploymentApi } from "./api.ts";
+import type { DeploymentApi } from "./api.ts";
 import { shown } from "./compare.ts";
 import { headersOf } from "./config.ts";
 import { strayNoted } from "./leftovers.ts";
@@ -20,21 +18,10 @@ import type { Deploy, DeploymentMemory, DeploymentStep, DeploymentTypes, Target 
 import { firstSpecsIfAny } from "./project-cache.ts";
 import { originOf, storedHash } from "./provenance.ts";
 import { REASON } from "./reasons.ts";
-import type { References } from "./references.ts";
 import { pushed, secretsUsed } from "./rollout.ts";
-import type { PaperspaceDeployment, Rollout } from "./types.ts";
-
-export interface DeploymentStepOptions {
-  /** Undefined before there is a deployment. */
-  id: string | undefined;
-  object: PaperspaceDeployment;
-  api: DeploymentApi;
-  inventory: Inventory<Deployment>;
-  projectSecrets: Lookup<readonly string[]>;
-  references: References;
-  now: () => number;
-  deleteMs: number;
-}
+import { dropSecret, putSecret, REFUSALS } from "./secret-steps.ts";
+import type { DeploymentStepOptions } from "./step-options.ts";
+import type { Rollout } from "./types.ts";
 
 type Step<D extends DeploymentStep["do"]> = Extract<DeploymentStep, { do: D }>;
 type Done = Promise<Performed<DeploymentTypes>>;
@@ -86,7 +73,7 @@ async function deploy(
   { gate, persistIntent }: SendContext,
   parts: DeploymentStepOptions,
 ): Done {
-  const { id, object, api, inventory, now } = parts;
+  const { id, object, projectId, api, inventory, now } = parts;
   if (id === undefined) throw new Error("an upsert of what is there needs its id");
   const { target, changes, deployment } = step;
   const summary = describe(shown(changes));
@@ -100,7 +87,7 @@ async function deploy(
     return { outcome: { kind: "Retry", reason: REASON.AbsenceUnconfirmed, message }, memory };
   }
   await persistIntent(sent, outcome);
-  const body = { projectId: object.spec.projectId, config: target.config, deploymentId: id };
+  const body = { projectId, config: target.config, deploymentId: id };
   const { body: answer, answeredAt } = await api.upsert(body, { gate, headers: headersOf(step.git) });
   if (answer.deploymentId !== id) {
     inventory.refresh(id);
@@ -217,67 +204,6 @@ async function remove(
   await api.delete(id, { gate });
   inventory.refresh(id);
   return deleteAccepted(step, memory, now(), deleteMs);
-}
-
-/** Its name is remembered first: whatever dies, it is removed some day. */
-async function putSecret(
-  { of: name }: Step<"putSecret">,
-  memory: DeploymentMemory,
-  { gate, persistIntent }: SendContext,
-  { object, api, references, projectSecrets }: DeploymentStepOptions,
-): Done {
-  const { projectId } = object.spec;
-  const value = await references.valueOf(object, name);
-  if (value === undefined) return { outcome: { kind: "Requeue" }, memory };
-  const secrets = [...memory.secrets.filter((other) => other !== name), name];
-  const noted = { ...memory, secrets };
-  const outcome = requeueNow(REASON.Deploying, `the project secret ${name} is being stored`);
-  if (!memory.secrets.includes(name)) await persistIntent(noted, outcome);
-  try {
-    const { answeredAt } = await api.putSecret(projectId, { name, value }, { gate });
-    // Others may have been stored meanwhile.
-    const cached = projectSecrets.get(projectId);
-    if (cached)
-      projectSecrets.set(projectId, [...cached.filter((other) => other !== name), name], answeredAt);
-  } catch (error) {
-    projectSecrets.invalidate(projectId);
-    // Its name holds the hash of its value: one that is there already is the right one, and the next read shows it.
-    if (!(error instanceof PaperspaceError) || error.code !== "PS_CONFLICT") throw error;
-    return { outcome: { kind: "Retry", reason: REASON.Declined, message: error.message }, memory: noted };
-  }
-  return { outcome, memory: noted };
-}
-
-/** The API has understood, and will not. */
-const REFUSALS: ReadonlySet<PaperspaceErrorCode> = new Set(["PS_CONFLICT", "PS_REFUSED", "PS_FORBIDDEN"]);
-
-async function dropSecret(
-  { of: name, report }: Step<"dropSecret">,
-  memory: DeploymentMemory,
-  { gate }: SendContext,
-  { object, api, projectSecrets, now, deleteMs }: DeploymentStepOptions,
-): Done {
-  const { projectId } = object.spec;
-  const secrets = memory.secrets.filter((other) => other !== name);
-  const dropped = { outcome: report, memory: { ...memory, secrets } };
-  projectSecrets.invalidate(projectId);
-  try {
-    await api.removeSecret(projectId, name, { gate });
-  } catch (error) {
-    if (!(error instanceof PaperspaceError)) throw error;
-    const { code, message } = error;
-    const { deletionTimestamp } = object.metadata;
-    // Another owner's deployment may need it by now. What is left over is no failure of this one.
-    if (code === "PS_CONFLICT" && !deletionTimestamp) return { outcome: report, memory, refused: true };
-    const note = `the project secret ${name} stays: ${message}`;
-    // What cannot be removed must not keep the object for ever.
-    if (REFUSALS.has(code) && now() - Date.parse(deletionTimestamp ?? "") >= deleteMs)
-      return { ...dropped, events: [{ type: "Warning", reason: REASON.Declined, note }] };
-    if (code === "PS_CONFLICT")
-      return { outcome: { kind: "Retry", reason: REASON.Declined, message: note }, memory };
-    if (code !== "PS_NOT_FOUND") throw error;
-  }
-  return dropped;
 }
 
 async function handle(

@@ -5,6 +5,7 @@
 import type { Static } from "typebox";
 import type { Condition, ObjectMeta } from "../../kube/objects.ts";
 import type { ManagedObject } from "../../reconcile/managed.ts";
+import { INTENT_CREATE } from "../../reconcile/ownership-facts.ts";
 import { defined } from "../../reconcile/schema.ts";
 import { deploymentRules } from "./rules.ts";
 import { deploymentSpecSchema } from "./spec-schema.ts";
@@ -25,6 +26,20 @@ export interface PaperspaceDeployment extends ManagedObject {
 /** The declared name in Paperspace. */
 export function cloudNameOf({ metadata, spec }: PaperspaceDeployment): string {
   return spec.name ?? metadata.name;
+}
+
+/** Equal for names that the API may take for one: it may trim them or fold their case. */
+export function foldedName(name: string): string {
+  return name.trim().toLowerCase();
+}
+
+/**
+ * The project of its deployment, or of its open create: what was declared when the create was announced, or when the
+ * deployment was adopted.
+ */
+export function projectOf({ metadata, spec, status }: PaperspaceDeployment): string {
+  const isBound = status?.id !== undefined || status?.operation?.intent === INTENT_CREATE;
+  return (isBound && status?.uid === metadata.uid && status?.projectId) || spec.projectId;
 }
 
 export const deploymentColumns = [

@@ -155,6 +155,7 @@ export function situation({
     generation: 2,
     reference: `psd/${NAME} -n default`,
     uid: UID,
+    projectId: spec.projectId,
     name,
     desired: targetOf(spec, name),
     resource: identity.state === "none" ? { state: "unknown" } : { state: "present", deployment: there },
