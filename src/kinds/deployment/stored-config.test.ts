@@ -121,6 +121,8 @@ describe("readConfig", () => {
       replicas: 1,
     });
     expect(readConfig(old)?.resources.ports).toEqual([80]);
+    for (const apiVersion of ["latest", "v0alpha1", undefined])
+      expect(readConfig({ ...old, apiVersion, port: 8080 })?.resources.ports).toEqual([8080]);
     // Only in v0alpha0 is a port in this place the port of the container.
     expect(readConfig({ ...PLAIN, resources: { machineType: "C4" }, port: 8080 })?.resources.ports).toEqual(
       [],

@@ -55,9 +55,13 @@ export function asV1({ models: _old, repositories: _older, ...config }: StoredCo
   return config;
 }
 
+/** The form is known by what is there: `latest`, and no label at all, named v0alpha0 for years (observed-in-the-field.md 23). */
 function portsOf({ apiVersion, port }: Json, resources: Json): number[] {
   if (Array.isArray(resources.ports)) return resources.ports.filter((one) => typeof one === "number");
-  return apiVersion === "v0alpha0" ? [number(port) ?? OLD_PORT] : [];
+  const { machineType, instanceType } = resources;
+  const isOld =
+    apiVersion === "v0alpha0" || (text(instanceType) !== undefined && text(machineType) === undefined);
+  return isOld ? [number(port) ?? OLD_PORT] : [];
 }
 
 function autoscalingOf(value: unknown): object {
