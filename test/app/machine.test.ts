@@ -112,6 +112,17 @@ describe("creation", () => {
   });
 });
 
+describe("a disk", () => {
+  it("that is grown by a few percent is grown: it is compared exactly, once its size was set by the object", async () => {
+    const world = await ready({ diskSize: 1000, powerState: "Stopped" });
+    world.edit("box", { spec: { diskSize: 1074 } });
+    await world.ready("box");
+    expect(machine(world).diskSize).toBe(1074);
+    await world.clock.advance(60 * MINUTE);
+    expect(writes(world)).toHaveLength(1);
+  });
+});
+
 describe("settings", () => {
   it.each([
     ["publicIpType", { publicIpType: "none" }, { publicIpType: "none" }],

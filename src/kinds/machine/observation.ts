@@ -37,6 +37,11 @@ export interface MachineMemory {
   /** Power state last reached as desired: distinguishes a machine that shut itself down from one that was never started. */
   power?: PowerState;
   resizeRefusal?: Refusal;
+  /**
+   * How the API shows sizes of disks: `unit` of it for each GiB. Until that is known, `size` is what was sent last, and
+   * `former` what was shown before it.
+   */
+  disk?: { unit?: number; size?: number; former?: number };
   /** Static address of this machine: it outlives it, and costs money until it is released. */
   staticIp?: string;
   /** Name of the Secret that was written. */

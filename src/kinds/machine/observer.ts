@@ -222,11 +222,12 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
 }
 
 function memoryOf({ status = { observedGeneration: -1 } }: PaperspaceMachine): MachineMemory {
-  const { operation, power, resizeRefusal, staticIp, desktopSecret } = status;
+  const { operation, power, resizeRefusal, disk, staticIp, desktopSecret } = status;
   return {
     ...(operation && { operation }),
     ...(power && { power }),
     ...(resizeRefusal && { resizeRefusal }),
+    ...(disk && { disk }),
     ...(staticIp && { staticIp }),
     ...(desktopSecret && { desktopSecret }),
   };

@@ -8,7 +8,11 @@ import type { Deadlines } from "./steps.ts";
 export function machinePolicy({ createMs }: Pick<Deadlines, "createMs">): Policy<MachineTypes> {
   return {
     phases: machinePhases,
-    expectCreate: (_observation, { object }) => ({ deadlineMs: createMs, target: object.spec.powerState }),
+    expectCreate: (_observation, { object: { spec } }) => ({
+      deadlineMs: createMs,
+      target: spec.powerState,
+      memory: spec.diskSize === undefined ? {} : { disk: { size: spec.diskSize } },
+    }),
     fields,
     status: (observation, outcome, context) =>
       machineStatus(observation, observation.memory, outcome, context),

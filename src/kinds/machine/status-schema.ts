@@ -64,6 +64,16 @@ const memory = {
   ),
   operation,
   resizeRefusal: Type.Optional(refusal),
+  disk: Type.Optional(
+    Type.Object(
+      {
+        unit: Type.Optional(Type.Number({ description: "What Paperspace shows for each GiB." })),
+        size: Type.Optional(Type.Integer({ description: "Size that was sent last, in GiB." })),
+        former: Type.Optional(Type.Integer({ format: "int64", description: "What was shown before it." })),
+      },
+      { description: "How Paperspace shows the size of a disk that was set by this object." },
+    ),
+  ),
   staticIp: Type.Optional(Type.String({ description: "Static address that was claimed for this machine." })),
   desktopSecret: Type.Optional(Type.String({ description: "Name of the Secret with the desktop access." })),
   credentialsSecret,

@@ -9,7 +9,7 @@ import type { EventNote } from "../../reconcile/event-notes.ts";
 import type { PerformContext, Performed } from "../../reconcile/kind.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import { requeueNow } from "../../reconcile/outcome.ts";
-import type { Machine, MachineApi, Started } from "./api.ts";
+import type { Machine, MachineApi, MachineHardware, Started } from "./api.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import type { MachineInventory } from "./inventory.ts";
 import type { MachineMemory, MachineObservation, MachineStep, MachineTypes } from "./observation.ts";
@@ -118,14 +118,26 @@ async function resize(
 ): Done {
   const operation = begin(parts, "Resize", parts.deadlines.resizeMs);
   const outcome = requeueNow(REASON.Resizing, `the change is being sent: ${describe(step.changes)}`);
-  await persistIntent({ ...memory, operation }, outcome);
+  const intended = { ...memory, ...diskSent(step.hardware, memory, parts), operation };
+  await persistIntent(intended, outcome);
   const { body, answeredAt } = await parts.api.update(parts.id, step.hardware, { gate });
   parts.inventory.set(parts.id, body.data, answeredAt);
   if (body.event) parts.inventory.events.note(body.event);
   const sent = { ...operation, ...(body.event && { eventId: body.event.id }) };
   const message = underWay(sent, body.data.state);
   const learned = { ...present(body.data), history: parts.inventory.events.of(parts.id) };
-  return { outcome: requeueNow(REASON.Resizing, message), memory: { ...memory, operation: sent }, learned };
+  return { outcome: requeueNow(REASON.Resizing, message), memory: { ...intended, operation: sent }, learned };
+}
+
+/** So that the size that shows next tells the unit, where that is not known. */
+function diskSent(
+  { diskSize }: MachineHardware,
+  { disk }: MachineMemory,
+  { inventory, id }: MachineStepOptions,
+): Pick<MachineMemory, "disk"> {
+  if (diskSize === undefined || disk?.unit !== undefined) return {};
+  const { storageTotal } = inventory.get(id)?.item ?? {};
+  return { disk: { size: diskSize, ...(storageTotal && { former: Math.round(storageTotal) }) } };
 }
 
 const POWER = {

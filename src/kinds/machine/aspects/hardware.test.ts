@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { SPEC } from "../../../../test/decide/machine/spec.ts";
 import type { Machine } from "../api.ts";
 import type { MachineSpec } from "../types.ts";
-import { hardwareDrift, immutableDrift } from "./hardware.ts";
+import { hardware, hardwareDrift, immutableDrift } from "./hardware.ts";
 
 const spec = (over: Partial<MachineSpec> = {}): MachineSpec => ({
   ...SPEC,
@@ -38,6 +38,26 @@ describe("hardwareDrift", () => {
         }
   });
 
+  it("compares exactly what was set by us, however it shows: a disk that is a little smaller than declared is too small", () => {
+    for (const shown of [1000 * GIB, 1000 * 1000 ** 3, 0.98 * 1000 * GIB]) {
+      const there = machine({ storageTotal: shown });
+      const { disk } = hardware.remember?.({ disk: { size: 1000 } }, there) ?? {};
+      expect(hardwareDrift(spec({ diskSize: 1000 }), there, disk).changes).toEqual([]);
+      for (const larger of [1001, 1074, 1075])
+        expect(hardwareDrift(spec({ diskSize: larger }), there, disk).changes).toEqual([
+          { field: "diskSize", from: 1000, to: larger },
+        ]);
+    }
+  });
+
+  it("does not learn what a size shows as from what was there before it was set, nor from something else", () => {
+    const before = { disk: { size: 1075, former: 1000 * GIB } };
+    expect(hardware.remember?.(before, machine({ storageTotal: 1000 * GIB }))).toEqual(before);
+    expect(hardware.remember?.(before, machine({ storageTotal: 2000 * GIB }))).toEqual(before);
+    const after = hardware.remember?.(before, machine({ storageTotal: 1075 * GIB }));
+    expect(after).toEqual({ disk: { unit: GIB } });
+  });
+
   it("grows a disk, and never sends a smaller one: that cannot be changed, only reported", () => {
     const there = machine({ storageTotal: 100 * GIB, machineType: "A4000" });
     expect(hardwareDrift(spec({ diskSize: 250 }), there)).toEqual({
@@ -52,11 +72,11 @@ describe("hardwareDrift", () => {
   });
 
   it("sends type and disk in one change, so that the machine is stopped once", () => {
-    const { hardware } = hardwareDrift(
+    const drift = hardwareDrift(
       spec({ diskSize: 100, machineType: "H100" }),
       machine({ storageTotal: 50 * GIB, machineType: "A4000" }),
     );
-    expect(hardware).toEqual({ machineType: "H100", diskSize: 100 });
+    expect(drift.hardware).toEqual({ machineType: "H100", diskSize: 100 });
   });
 
   it("takes a type in any letter case for the same: the vendor's own pages write it both ways", () => {

@@ -20,16 +20,17 @@ import { type Aspect, type Convergence, isStoppedToResize, plannedChange } from 
 import { shutItselfDown } from "./power.ts";
 
 export const hardware: Aspect = {
-  drift({ spec }, machine) {
-    const { changes, tooLarge } = hardwareDrift(spec, machine);
+  drift({ spec, memory }, machine) {
+    const { changes, tooLarge } = hardwareDrift(spec, machine, memory.disk);
     return tooLarge ? [...changes, tooLarge] : changes;
   },
   unreadable: ({ spec }, machine) => [
     ...(isReadable(machine, "machineType") ? [] : ["machineType"]),
     ...(spec.diskSize === undefined || isReadable(machine, "storageTotal") ? [] : ["diskSize"]),
   ],
+  remember: (memory, machine) => rememberUnit(memory, machine),
   next: resize,
-  effect(step, _observation, _machine, before) {
+  effect(step, { memory }, _machine, before) {
     if (step.do !== "resize") return undefined;
     const needsStop = isStoppedToResize(before, before.length);
     const { machineType, diskSize } = step.hardware;
@@ -37,7 +38,7 @@ export const hardware: Aspect = {
       entries: step.changes.map((change) => plannedChange("Resize", change, { needsStop })),
       machine: {
         ...(machineType && { machineType }),
-        ...(diskSize && { storageTotal: diskSize * GIB }),
+        ...(diskSize && { storageTotal: diskSize * (memory.disk?.unit ?? GIB) }),
       },
       memory: { operation: undefined },
     };
@@ -47,7 +48,7 @@ export const hardware: Aspect = {
 function resize(convergence: Convergence): MachineDecision | undefined {
   const { observation, machine, power, userErrors } = convergence;
   const { spec } = observation;
-  const { changes, hardware, tooLarge } = hardwareDrift(spec, machine);
+  const { changes, hardware, tooLarge } = hardwareDrift(spec, machine, convergence.memory.disk);
   if (tooLarge)
     userErrors.push({
       reason: REASON.DiskCannotShrink,
@@ -114,15 +115,21 @@ interface HardwareDrift {
 }
 
 /** Machine type and disk: changed with the machine off only (machines.md section 4). */
-export function hardwareDrift(spec: MachineSpec, machine: Machine): HardwareDrift {
+export function hardwareDrift(
+  spec: MachineSpec,
+  machine: Machine,
+  disk?: MachineMemory["disk"],
+): HardwareDrift {
   const drift: HardwareDrift = { changes: [], hardware: {} };
   if (machine.machineType && !sameLabel(machine.machineType, spec.machineType)) {
     drift.changes.push({ field: "machineType", from: machine.machineType, to: spec.machineType });
     drift.hardware.machineType = spec.machineType;
   }
-  const actual = diskGib(machine);
+  const { storageTotal } = machine;
   const { diskSize } = spec;
-  if (actual === undefined || diskSize === undefined || isSameDisk(actual, diskSize)) return drift;
+  const unit = unitOf(disk, machine);
+  if (!storageTotal || diskSize === undefined || isSameDisk(storageTotal, diskSize, unit)) return drift;
+  const actual = storageTotal / (unit ?? likelyUnit(storageTotal));
   const change = { field: "diskSize", from: Math.round(actual), to: diskSize };
   if (diskSize < actual) return { ...drift, tooLarge: change };
   drift.changes.push(change);
@@ -132,15 +139,40 @@ export function hardwareDrift(spec: MachineSpec, machine: Machine): HardwareDrif
 
 const GIB = 1024 ** 3;
 
+const GB = 1000 ** 3;
+/** Rounding of a size that we did not set. */
+const SLACK = 0.005;
+
 /** storageTotal seems to be in bytes; its unit is documented nowhere (machines.md section 5.1). */
-function diskGib({ storageTotal }: Machine): number | undefined {
-  if (!storageTotal) return undefined;
-  return storageTotal >= GIB ? storageTotal / GIB : storageTotal;
+function likelyUnit(storageTotal: number): number {
+  return storageTotal >= GIB ? GIB : 1;
 }
 
-/** Sizes are far apart (50, 100, 250 …), and GB may be counted in 1000s: a few percent are no difference. */
-function isSameDisk(actual: number, desired: number): boolean {
-  return Math.abs(actual - desired) <= 0.08 * desired;
+/**
+ * What the API shows for each GiB of a size: exact where a size that this object sent shows. Undefined where none did, so
+ * that GB and GiB of one label are not told apart.
+ */
+function unitOf(disk: MachineMemory["disk"], { storageTotal }: Machine): number | undefined {
+  const { unit, size, former } = disk ?? {};
+  if (unit !== undefined || size === undefined || !storageTotal || Math.round(storageTotal) === former)
+    return unit;
+  return isBetween(storageTotal, size) ? storageTotal / size : undefined;
+}
+
+function rememberUnit(memory: MachineMemory, machine: Machine): MachineMemory {
+  const unit = unitOf(memory.disk, machine);
+  return unit === undefined || unit === memory.disk?.unit ? memory : { ...memory, disk: { unit } };
+}
+
+function isSameDisk(storageTotal: number, size: number, unit: number | undefined): boolean {
+  return unit === undefined ? isBetween(storageTotal, size) : Math.abs(storageTotal / unit - size) < 0.5;
+}
+
+/** From so many GB to so many GiB, or the number itself. */
+function isBetween(storageTotal: number, size: number): boolean {
+  const likely = likelyUnit(storageTotal);
+  const least = likely === GIB ? GB : 1;
+  return storageTotal >= size * least * (1 - SLACK) && storageTotal <= size * likely * (1 + SLACK);
 }
 
 /** What no step can change: a machine with such a difference is not adopted. */
