@@ -169,7 +169,10 @@ export class Accounts {
     if (session.body === null) throw this.#refusal(NOT_ACCEPTED);
     this.#unprobedThrottles.delete(id);
     const { id: team, maxMachines } = session.body.team;
-    const api = this.#transport(key, this.#throttleOf(team), (beganAt) => this.#invalidate(id, beganAt));
+    const api = this.#transport(key, this.#throttleOf(team), {
+      onUnauthorized: (beganAt) => this.#invalidate(id, beganAt),
+      mostPages: mostPagesOf(maxMachines),
+    });
     return Object.freeze({ team, maxMachines: maxMachines ?? Number.POSITIVE_INFINITY, api });
   }
 
@@ -188,9 +191,9 @@ export class Accounts {
   #transport(
     apiKey: string,
     throttle: TransportOptions["throttle"],
-    onUnauthorized?: (beganAt: number) => void,
+    more: Pick<TransportOptions, "onUnauthorized" | "mostPages"> = {},
   ): Transport {
-    return new Transport({ ...this.#options, apiKey, throttle, onUnauthorized });
+    return new Transport({ ...this.#options, apiKey, throttle, ...more });
   }
 
   #throttleOf(team: string): Throttle {
@@ -215,6 +218,11 @@ export class Accounts {
   #refusal(message: string, retryAfterMs: number = this.#options.recheckMs): PaperspaceError {
     return new PaperspaceError("PS_UNAUTHORIZED", message, { effect: "none", retryAfterMs });
   }
+}
+
+/** Twice what the quota allows, and some: a list without end is not read for ever. */
+function mostPagesOf(maxMachines: number | null | undefined): number {
+  return Math.max(500, Math.ceil((2 * (maxMachines ?? 0)) / 120) + 10);
 }
 
 const NOT_ACCEPTED = "Paperspace does not accept the API key";

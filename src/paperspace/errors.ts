@@ -14,6 +14,7 @@
  * - `PS_NOT_JSON` a page of a gateway or proxy
  * - `PS_TRUNCATED` the answer began and did not end
  * - `PS_UNEXPECTED` a 2xx without the fields that we rely on
+ * - `PS_TOO_LARGE` more bytes than are read; a page of a list is read again with a lower limit
  * - `PS_TIMEOUT` no answer in time (408 as well)
  * - `PS_CONNECTION` no connection, or one that broke before an answer began
  * - `PS_NOT_SENT` not sent: refused by the gate, cancelled by the caller, or shutting down
@@ -30,6 +31,7 @@ export type PaperspaceErrorCode =
   | "PS_NOT_JSON"
   | "PS_TRUNCATED"
   | "PS_UNEXPECTED"
+  | "PS_TOO_LARGE"
   | "PS_TIMEOUT"
   | "PS_CONNECTION"
   | "PS_NOT_SENT"

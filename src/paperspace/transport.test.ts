@@ -300,6 +300,60 @@ describe("pages", () => {
     expect(pages).toMatchObject([{ items: [{ id: "a" }, { id: "b" }], skipped: 2 }]);
   });
 
+  it("are read in smaller pages where one is too large, down to one item, and the next list begins so", async () => {
+    const small = await setUp({ maxBytes: 1_000 });
+    const sizes: number[] = [];
+    const all = ["a", "b", "c", "d", "e"].map((id) => ({ id, text: "x".repeat(id === "c" ? 700 : 300) }));
+    small.server.script = [
+      (socket) => {
+        const query = new URL(small.server.received.at(-1)?.path ?? "", "http://x").searchParams;
+        const [from, limit] = [Number(query.get("after") ?? 0), Number(query.get("limit"))];
+        sizes.push(limit);
+        const items = all.slice(from, from + limit);
+        const hasMore = from + limit < all.length;
+        socket.write(json(200, { hasMore, items, ...(hasMore && { nextPage: String(from + limit) }) }));
+      },
+    ];
+    const read = async () => {
+      const found: string[] = [];
+      for await (const { items } of small.api.pages({ ...list, limit: 8 }))
+        found.push(...items.map(({ id }) => id));
+      return found;
+    };
+    expect(await read()).toEqual(["a", "b", "c", "d", "e"]);
+    expect(sizes).toEqual([8, 4, 2, 2, 1, 1, 1]);
+    sizes.length = 0;
+    expect(await read()).toEqual(["a", "b", "c", "d", "e"]);
+    expect(sizes[0]).toBe(2);
+    await small.stop();
+  });
+
+  it("fail where one item alone is too large: the message says so, and the list is not complete", async () => {
+    const small = await setUp({ maxBytes: 1_000 });
+    small.server.script = [json(200, { hasMore: false, items: [{ id: "x".repeat(2_000) }] })];
+    const reading = async () => {
+      for await (const page of small.api.pages({ ...list, limit: 4 })) expect(page).toBeUndefined();
+    };
+    expect((await failure(reading())).code).toBe("PS_TOO_LARGE");
+    expect(small.server.received).toHaveLength(3);
+    await small.stop();
+  });
+
+  it("fail past so many pages: a list without end must not be read for ever", async () => {
+    const small = await setUp({ mostPages: 5 });
+    let next = 0;
+    small.server.script = [
+      (socket) =>
+        void socket.write(json(200, { hasMore: true, items: [{ id: "a" }], nextPage: `c${next++}` })),
+    ];
+    const reading = async () => {
+      for await (const { items } of small.api.pages(list)) expect(items).toHaveLength(1);
+    };
+    expect((await failure(reading())).message).toContain("more than 5 pages");
+    expect(small.server.received).toHaveLength(5);
+    await small.stop();
+  });
+
   it("return every item once, in order, for any page sizes and retries", async () => {
     const cut = fc.array(fc.record({ size: fc.nat(3), fails: fc.boolean() }), { minLength: 1, maxLength: 6 });
     const property = fc.asyncProperty(cut, async (pages) => {

@@ -42,6 +42,8 @@ export interface CallOptions {
   readonly gate?: (() => string | undefined) | undefined;
   /** Time for one attempt, connecting included. Default: the transport's. */
   readonly timeoutMs?: number | undefined;
+  /** Largest answer that is read. Default: the transport's. */
+  readonly maxBytes?: number | undefined;
   /** Cancels waiting, sending and retrying. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -115,6 +117,8 @@ export interface TransportOptions {
   readonly timeoutMs?: number | undefined;
   /** Largest answer that is read. Default 16 MiB. */
   readonly maxBytes?: number | undefined;
+  /** Most pages of a list, of 120 items each. Default 500. */
+  readonly mostPages?: number | undefined;
   readonly metrics?: ApiMetrics | undefined;
   /** Called when the API refused the key to a call that began at this monotonic time. */
   readonly onUnauthorized?: ((beganAt: number) => void) | undefined;
@@ -128,6 +132,12 @@ const pageSchema = Type.Object({
   nextPage: Type.Optional(Type.Union([Type.String(), Type.Null()])),
 });
 
+/** A page of more bytes is read in smaller ones, since parsing it would stop everything else for long. */
+const PAGE_BYTES = 4 * 1024 * 1024;
+/** Of 120 items: more than any account is known to have. */
+const MOST_PAGES = 500;
+/** Lists whose lower limit is remembered. */
+const MOST_LIMITS = 200;
 const PAGE_LIMIT = 120;
 const ATTEMPTS = 4;
 const BACK_OFF_MS = 500;
@@ -137,6 +147,8 @@ export class Transport implements PaperspaceApi {
   readonly #options: TransportOptions;
   readonly #origin: string;
   readonly #prefix: string;
+  /** By path: the limit at which the last page was not too large. */
+  readonly #pageLimits = new Map<string, number>();
 
   constructor(options: TransportOptions) {
     const base = new URL(options.baseUrl);
@@ -178,25 +190,78 @@ export class Transport implements PaperspaceApi {
 
   async *pages<S extends TSchema>(request: PagesRequest<S>): AsyncGenerator<ApiPage<Static<S>>, void, void> {
     const { item, limit = PAGE_LIMIT, query, ...call } = request;
+    const { mostPages = MOST_PAGES } = this.#options;
     const seen = new Set<string>();
+    // In pages of the full limit: smaller ones hold less, and a list must not be read without end.
+    let read = 0;
     for (let after: string | undefined; ; ) {
-      const answered = await this.request({
-        ...call,
-        method: "GET",
-        query: { ...query, limit, after },
-        answer: pageSchema,
-        retry: "safe",
-      });
+      const answered = await this.#page(
+        { ...call, method: "GET", answer: pageSchema, retry: "safe" },
+        limit,
+        {
+          ...query,
+          limit,
+          after,
+        },
+      );
       const { body: page, beganAt, answeredAt } = answered;
+      read += (this.#pageLimits.get(request.path) ?? limit) / limit;
       yield { ...this.#readItems(request.path, item, page.items), beganAt, answeredAt };
-      if (!page.hasMore) return;
+      if (!page.hasMore) {
+        this.#raiseLimit(request.path, limit);
+        return;
+      }
       // Absent, null and "" all mean no cursor. Without this check an incomplete list would count as complete.
       if (!page.nextPage)
         throw this.#badPages(request.path, answered.status, "there is more, but no cursor to it");
       if (seen.has(page.nextPage)) throw this.#badPages(request.path, answered.status, "a cursor came twice");
+      if (read >= mostPages)
+        throw this.#badPages(
+          request.path,
+          answered.status,
+          `more than ${mostPages} pages, so that it is not read on`,
+        );
       seen.add(page.nextPage);
       after = page.nextPage;
     }
+  }
+
+  /** One page, of half as many items each time that the answer is too large; its limit is where the next list begins. */
+  async #page<S extends TSchema>(
+    request: ApiRequest<S>,
+    most: number,
+    query: Query,
+  ): Promise<ApiAnswer<Static<S>>> {
+    const { path } = request;
+    const pageBytes = Math.min(PAGE_BYTES, this.#options.maxBytes ?? PAGE_BYTES);
+    for (let limit = Math.min(most, this.#pageLimits.get(path) ?? most); ; limit = Math.max(1, limit >> 1)) {
+      try {
+        return await this.request({
+          ...request,
+          query: { ...query, limit },
+          maxBytes: limit > 1 ? pageBytes : undefined,
+        });
+      } catch (error) {
+        const isTooLarge = error instanceof PaperspaceError && error.code === "PS_TOO_LARGE";
+        if (!isTooLarge || limit === 1) throw error;
+        this.#rememberLimit(path, Math.max(1, limit >> 1));
+      }
+    }
+  }
+
+  /** What made a page too large may be gone: the next list tries twice as many. */
+  #raiseLimit(path: string, most: number): void {
+    const limit = this.#pageLimits.get(path);
+    if (limit === undefined) return;
+    if (2 * limit < most) this.#pageLimits.set(path, 2 * limit);
+    else this.#pageLimits.delete(path);
+  }
+
+  #rememberLimit(path: string, limit: number): void {
+    this.#pageLimits.delete(path);
+    this.#pageLimits.set(path, limit);
+    const [oldest] = this.#pageLimits.keys();
+    if (oldest !== undefined && this.#pageLimits.size > MOST_LIMITS) this.#pageLimits.delete(oldest);
   }
 
   /** Item by item, so that one that is odd costs nothing of the others. */
@@ -247,7 +312,7 @@ export class Transport implements PaperspaceApi {
         headers: this.#headers(request),
         body: request.body === undefined ? undefined : JSON.stringify(request.body),
         timeoutMs: request.timeoutMs ?? timeoutMs,
-        maxBytes,
+        maxBytes: request.maxBytes ?? maxBytes,
         once: request.retry === "never",
         gate: request.gate,
         signal: request.signal,
@@ -349,7 +414,7 @@ const CODE_BY_FAILURE: Readonly<Record<FailureKind, PaperspaceErrorCode>> = {
   timeout: "PS_TIMEOUT",
   cancelled: "PS_CONNECTION",
   gate: "PS_NOT_SENT",
-  "too-large": "PS_UNEXPECTED",
+  "too-large": "PS_TOO_LARGE",
   cut: "PS_CONNECTION",
   refused: "PS_CONNECTION",
   invalid: "PS_INVALID",

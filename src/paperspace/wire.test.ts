@@ -172,7 +172,7 @@ describe("limits", () => {
     const small = await setUp({ maxBytes: 1_000 });
     small.server.script = [json(200, { id: "x".repeat(2_000) })];
     const error = await failure(small.api.request(get()));
-    expect(error).toMatchObject({ code: "PS_UNEXPECTED" });
+    expect(error).toMatchObject({ code: "PS_TOO_LARGE" });
     expect(error.message).toContain("larger than 1000 bytes");
     await small.stop();
   });
