@@ -13,6 +13,7 @@ import { createRegistry } from "./base/metrics.ts";
 import { version } from "./base/version.ts";
 import { ControllerRunner, type ControllerServices } from "./controller.ts";
 import { credentialChecker, type PaperspaceAccount } from "./kinds/account.ts";
+import { UNUSED_TURNS } from "./kinds/lookup.ts";
 import type { KindRegistration } from "./kinds/registration.ts";
 import { type SlowHash, slowHashInThreads } from "./kinds/slow-hash.ts";
 import { connect, type KubeConnection } from "./kube/connection.ts";
@@ -23,7 +24,7 @@ import { createApiMetrics } from "./paperspace/metrics.ts";
 import { createSockets, type Sockets } from "./paperspace/wire.ts";
 import { CredentialGuard } from "./reconcile/credential-guard.ts";
 import { Credentials } from "./reconcile/credentials.ts";
-import { createObjectMetrics } from "./reconcile/metrics.ts";
+import { createCacheMetrics, createObjectMetrics } from "./reconcile/metrics.ts";
 import { needsOfOthers } from "./reconcile/secret-needs.ts";
 import { SecretReviews } from "./reconcile/secret-reviews.ts";
 import { KINDS } from "./registry.ts";
@@ -110,6 +111,7 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     baseUrl: config.paperspaceApiUrl,
     timeoutMs: config.requestTimeout,
     recheckMs: config.keyRecheck,
+    unusedMs: UNUSED_TURNS * Math.max(config.resyncInterval, config.slowRetry),
     metrics: createApiMetrics(registry),
     throttle: {
       requestsPerSecond: config.requestsPerSecond,
@@ -162,6 +164,10 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     objects.count(controller.name, () => controller.objects());
     return controller;
   });
+  createCacheMetrics(registry, () => ({
+    "": { api_keys: accounts.size, credential_secrets: credentials.size },
+    ...Object.fromEntries(controllers.map((each) => [each.name, each.cacheSizes()])),
+  }));
   return {
     readiness: Object.fromEntries(
       controllers.map((controller) => [controller.name, () => controller.notReadyReason()]),

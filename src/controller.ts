@@ -15,7 +15,7 @@ import { configMaps, Resource, secrets } from "./kube/resource.ts";
 import { type CredentialGuard, needsKey } from "./reconcile/credential-guard.ts";
 import type { Credentials } from "./reconcile/credentials.ts";
 import type { ManagedObject } from "./reconcile/managed.ts";
-import type { ObjectMetrics } from "./reconcile/metrics.ts";
+import type { CacheSizes, ObjectMetrics } from "./reconcile/metrics.ts";
 import type { SecretReviews } from "./reconcile/secret-reviews.ts";
 import { ObjectWriter } from "./reconcile/writer.ts";
 import type { RuntimeMetrics } from "./runtime/metrics.ts";
@@ -87,6 +87,8 @@ export class ControllerRunner {
                 // An object that follows under the same name is another: its passes have not failed.
                 queue.forget(keyOf(change.object));
               }
+              // A term begins with a pass of every object, so nothing has to wait for it.
+              if (this.workers.paused) return;
               const initial = change.type === "added" && change.initial;
               queue.add(keyOf(change.object), { priority: initial ? PRIORITY.low : PRIORITY.normal });
             },
@@ -135,6 +137,11 @@ export class ControllerRunner {
 
   objects(): readonly ManagedObject[] {
     return this.#store.list();
+  }
+
+  /** Entries of its caches, for metrics. */
+  cacheSizes(): CacheSizes {
+    return this.#controller.cacheSizes();
   }
 
   /** Why this kind is not ready; undefined where it is. */

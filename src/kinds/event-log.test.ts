@@ -46,7 +46,7 @@ function cloud(all: MachineEvent[], size = 2) {
   return { api, asked, broken };
 }
 
-function log(all: MachineEvent[], size = 2) {
+function log(all: MachineEvent[], size = 2, isSubscribed: (id: string) => boolean = () => true) {
   const clock = new VirtualClock();
   const { api, asked, broken } = cloud(all, size);
   const heard: string[] = [];
@@ -56,7 +56,7 @@ function log(all: MachineEvent[], size = 2) {
     pollMs: 3_000,
     changed: ({ id, state }) => heard.push(`${id} ${state}`),
     failed: (error) => heard.push(String(error)),
-    isSubscribed: () => true,
+    isSubscribed,
     resourceOf: ({ machineId }) => machineId,
     isPending: ({ state }) => state !== "done",
   });
@@ -371,4 +371,13 @@ describe("the past of a machine", () => {
     events.seed([event(1, { state: "in progress" })]);
     expect(events.get("e1")?.state).toBe("done");
   });
+});
+
+it("keeps no events of machines that no object has: a team may make any number of them", async () => {
+  const all = Array.from({ length: 3_000 }, (_, n) => event(n));
+  const { events, clock, heard } = log(all, 120, (id) => id === "ps2999");
+  events.track("ns/a", "e2999");
+  await clock.advance(3_000);
+  expect([events.size, events.get("e2999")?.id]).toEqual([1, "e2999"]);
+  expect(heard).toEqual(["e2999 new"]);
 });

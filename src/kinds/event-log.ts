@@ -132,6 +132,11 @@ export class EventLog<E extends ResourceEvent> {
     return (this.#byResource.get(resourceId) ?? []).toReversed();
   }
 
+  /** Events that are kept. */
+  get size(): number {
+    return this.#byId.size;
+  }
+
   get(eventId: string): E | undefined {
     return this.#byId.get(eventId);
   }
@@ -151,20 +156,22 @@ export class EventLog<E extends ResourceEvent> {
     return events.findLast((other) => other.name === name && isLater(other, event));
   }
 
-  /** An event that came with the answer of a write, or from a poll. */
+  /**
+   * An event that came with the answer of a write, or from a poll. That of a resource which no object has is not kept: a
+   * team may have any number of those. False where it brings nothing new.
+   */
   note(event: E): boolean {
+    const id = this.#parts.resourceOf(event);
+    if (!id || !this.#parts.isSubscribed(id)) return false;
     const before = this.#byId.get(event.id);
     if (before && (before.state === event.state || !this.#parts.isPending(before))) return false;
     this.#byId.set(event.id, event);
     this.#updatedAt.set(event.id, this.#parts.clock.monotonic());
     this.#vanished.delete(event.id);
-    const id = this.#parts.resourceOf(event);
-    if (id) {
-      const others = (this.#byResource.get(id) ?? []).filter((other) => other.id !== event.id);
-      const events = [...others, event].sort((a, b) => (isLater(a, b) ? 1 : -1));
-      for (const old of events.slice(0, -KEPT)) this.#drop(old.id);
-      this.#byResource.set(id, events.slice(-KEPT));
-    }
+    const others = (this.#byResource.get(id) ?? []).filter((other) => other.id !== event.id);
+    const events = [...others, event].sort((a, b) => (isLater(a, b) ? 1 : -1));
+    for (const old of events.slice(0, -KEPT)) this.#drop(old.id);
+    this.#byResource.set(id, events.slice(-KEPT));
     return true;
   }
 

@@ -20,7 +20,7 @@ function setUp(firstReadMs?: () => number) {
   const clock = new VirtualClock();
   const source = { value: "one", failure: undefined as Error | undefined, reads: [] as string[] };
   const queued: string[] = [];
-  const options = { clock, enqueue: (key: string) => void queued.push(key) };
+  const options = { clock, resyncMs: 10 * STALE_MS, enqueue: (key: string) => void queued.push(key) };
   const read = (name: string) => async (id: string) => {
     source.reads.push(`${name} ${id}`);
     if (source.failure) throw source.failure;

@@ -6,7 +6,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { atLeast, type ReadError } from "../reconcile/outcome.ts";
-import { Lookup } from "./lookup.ts";
+import { Lookup, UNUSED_TURNS } from "./lookup.ts";
 
 /** What a fact is about: the object of a pass, and whatever of it the facts of its kind depend on. */
 export interface FactSubject {
@@ -112,23 +112,30 @@ export interface FactDeclaration<S extends FactSubject, T, D> {
   firstReadMs?(): number;
 }
 
+export interface CachedFactOptions {
+  clock: Clock;
+  /** In milliseconds: every object has a pass in each of them. */
+  resyncMs: number;
+  /** Puts a key into the work queue. */
+  enqueue(key: string): void;
+}
+
 /** A fact that is read over one request of its own. */
 export class CachedFact<S extends FactSubject, T, D = T> implements Fact<S, D> {
   /** For those who write: the answer of a write is the newest value. */
   readonly cache: Lookup<T>;
   readonly #clock: Clock;
   readonly #declaration: FactDeclaration<S, T, D>;
+  readonly #gcTimeMs: number;
   /** By id: monotonic time from which on a missing value is read. */
   readonly #firstReadAt = new Map<string, number>();
 
-  constructor(
-    { clock, enqueue }: { clock: Clock; enqueue(key: string): void },
-    declaration: FactDeclaration<S, T, D>,
-  ) {
+  constructor({ clock, enqueue, resyncMs }: CachedFactOptions, declaration: FactDeclaration<S, T, D>) {
     const { read, staleTimeMs } = declaration;
     this.#clock = clock;
     this.#declaration = declaration;
-    this.cache = new Lookup<T>({ clock, enqueue, read, staleTimeMs });
+    this.#gcTimeMs = UNUSED_TURNS * resyncMs;
+    this.cache = new Lookup<T>({ clock, enqueue, read, staleTimeMs, gcTimeMs: this.#gcTimeMs });
   }
 
   data(subject: S): D | undefined {
@@ -177,7 +184,12 @@ export class CachedFact<S extends FactSubject, T, D = T> implements Fact<S, D> {
     const { firstReadMs } = this.#declaration;
     if (!firstReadMs) return false;
     const now = this.#clock.monotonic();
-    const due = this.#firstReadAt.get(id) ?? now + firstReadMs();
+    const planned = this.#firstReadAt.get(id);
+    if (planned !== undefined) return now >= planned;
+    // Of ids that are not used any more; one that is, and was read, needs it no more.
+    for (const [other, at] of this.#firstReadAt)
+      if (now - at >= this.#gcTimeMs) this.#firstReadAt.delete(other);
+    const due = now + firstReadMs();
     this.#firstReadAt.set(id, due);
     return now >= due;
   }

@@ -135,6 +135,16 @@ export class Inventory<T extends Item> {
     return this.#subscribers.has(id);
   }
 
+  /** Items that are cached. */
+  get size(): number {
+    return this.#items.size;
+  }
+
+  /** Whether any object has a subscription. */
+  get isUsed(): boolean {
+    return this.#subscriptions.size > 0;
+  }
+
   /** Returns the id that has no subscriber any more. */
   unsubscribe(key: string): string | undefined {
     const id = this.#subscriptions.get(key);
@@ -200,9 +210,9 @@ export class Inventory<T extends Item> {
     else this.refreshList(key);
   }
 
-  /** The answer of a write: no read that began before it came replaces it. */
+  /** The answer of a write: no read that began before it came replaces it. Of what has a subscriber. */
   set(id: string, item: T, answeredAt: number): void {
-    this.#items.set(id, { item, beganAt: answeredAt, sameSince: answeredAt });
+    if (this.isSubscribed(id)) this.#items.set(id, { item, beganAt: answeredAt, sameSince: answeredAt });
   }
 
   /** Stops all timers, for good. */
@@ -298,7 +308,7 @@ export class Inventory<T extends Item> {
   }
 
   #failed(error: unknown, unread: readonly string[]): void {
-    for (const id of unread)
+    for (const id of unread.filter((each) => this.isSubscribed(each)))
       this.#readFailures.set(id, { error, ...this.#nextBackoff(this.#readFailures.get(id)) });
     if (unread.length > 0) this.#warn(error, `${this.#parts.name} cannot be read`);
   }
@@ -380,6 +390,8 @@ export class Inventory<T extends Item> {
 
   /** Caches what a read brought, unless something newer is cached: causality (docs/design.md, Informers). */
   #update(id: string, item: T | undefined, beganAt: number): void {
+    // Its last subscriber went while it was read.
+    if (!this.isSubscribed(id)) return;
     const before = this.#items.get(id);
     if (before && beganAt < before.beganAt) {
       this.#pending.add(id);

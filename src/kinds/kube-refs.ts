@@ -77,6 +77,10 @@ export class KubeRefs<T> {
     return this.#contents.get(idOf(ref));
   }
 
+  get size(): number {
+    return this.#contents.size;
+  }
+
   /** Why the last read failed; undefined once one succeeds. */
   error(ref: KubeRef): unknown {
     return this.#contents.error(idOf(ref));

@@ -16,6 +16,9 @@ interface CompleteList {
   withoutName: number;
 }
 
+/** Where no list completes: the count is a hint, which may be too low then. */
+const MOST_CREATED = 1_000;
+
 type IdsByName = ReadonlyMap<string, readonly string[]>;
 
 function idsBy(items: readonly { id: string; name: string }[], keyOf: (name: string) => string): IdsByName {
@@ -59,6 +62,8 @@ export class ListHistory {
   /** What was created at this monotonic time counts until a list began later. */
   recordCreated(id: string, at: number): void {
     this.#created.set(id, at);
+    const [oldest] = this.#created.keys();
+    if (this.#created.size > MOST_CREATED && oldest !== undefined) this.#created.delete(oldest);
   }
 
   /** How many items the account has, as of the newest list; undefined before there is one. */

@@ -6,6 +6,7 @@ import { Lookup } from "./lookup.ts";
 
 const STALE_TIME_MS = 60_000;
 const MINUTE_MS = 60_000;
+const GC_TIME_MS = 60 * MINUTE_MS;
 const DOWN = new Error("503");
 
 /** A fact that takes a second to read, at a source that can fail and change. */
@@ -17,6 +18,7 @@ function setUp(staleTimeMs: (value: string, repeats: number) => number = () => S
   const lookup = new Lookup<string>({
     clock,
     staleTimeMs,
+    gcTimeMs: GC_TIME_MS,
     enqueue: (key) => heard.queued(key),
     async read(id) {
       source.reads.push(id);

@@ -16,8 +16,8 @@ export interface LookupOptions<T> {
   read(id: string, group: string): Promise<T>;
   /** After how long a value is stale, in milliseconds; `repeats`: how often in a row it was read equal before. */
   staleTimeMs(value: T, repeats: number): number;
-  /** After how long an id that is not used any more is dropped. Absent: only by `invalidate`. */
-  gcTimeMs?: number;
+  /** After how long an id that is not used any more is dropped, in milliseconds. */
+  gcTimeMs: number;
   /** Puts a key into the work queue. */
   enqueue(key: string): void;
 }
@@ -35,6 +35,9 @@ interface Entry<T> {
   readonly waiting: Set<string>;
 }
 
+/** Every object has a pass in each resync: what none has used for so many of them is of none. */
+export const UNUSED_TURNS = 3;
+
 const FAILURE_BASE_MS = 1_000;
 const FAILURE_MAX_MS = 60_000;
 
@@ -46,6 +49,10 @@ export class Lookup<T> {
 
   constructor(options: LookupOptions<T>) {
     this.#options = options;
+  }
+
+  get size(): number {
+    return this.#entries.size;
   }
 
   /** The cached value, however stale. Begins no read. */
@@ -142,7 +149,7 @@ export class Lookup<T> {
   #sweep(): void {
     const { clock, gcTimeMs } = this.#options;
     const now = clock.monotonic();
-    if (gcTimeMs === undefined || now - this.#sweptAt < gcTimeMs) return;
+    if (now - this.#sweptAt < gcTimeMs) return;
     this.#sweptAt = now;
     for (const [id, { usedAt }] of this.#entries) if (now - usedAt >= gcTimeMs) this.#entries.delete(id);
   }

@@ -15,6 +15,7 @@ import {
 import { idOf } from "../reconcile/identity.ts";
 import type { AuthorizedContext, ReconcileContext } from "../reconcile/kind.ts";
 import type { ManagedObject, Step } from "../reconcile/managed.ts";
+import type { CacheSizes } from "../reconcile/metrics.ts";
 import { atLeast } from "../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../reconcile/ownership.ts";
 import { ANNOTATION, type CreateAttempt } from "../reconcile/record.ts";
@@ -22,6 +23,7 @@ import type { PaperspaceAccount } from "./account.ts";
 import { AttemptAges } from "./attempt-ages.ts";
 import { type Rechecks, readErrorOf } from "./failure.ts";
 import type { CachedItem, Inventory, Item, Source } from "./inventory.ts";
+import { UNUSED_TURNS } from "./lookup.ts";
 import { announcedAt, LIST, resolveByName } from "./resolution.ts";
 
 /** All in milliseconds. */
@@ -84,7 +86,11 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
   readonly attempts: AttemptAges;
   readonly #parts: CloudObserverOptions;
   readonly #make: (account: PaperspaceAccount, part: string) => K;
-  readonly #caches = new Map<string, K>();
+  readonly #caches = new Map<string, { cache: K; usedAt: number }>();
+  /** By key, of objects that have a resource: where it is. */
+  readonly #places = new Map<string, K>();
+  /** Monotonic time of the last removal of caches that are not used any more. */
+  #sweptAt = 0;
   /** Values of reconcile-requested-at that were acted on, by key. */
   readonly #reloaded = new Map<string, string>();
 
@@ -96,15 +102,18 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
   }
 
   at(account: PaperspaceAccount, part = ""): K {
+    const usedAt = this.#parts.clock.monotonic();
+    this.#sweep(usedAt);
     const place = `${account.team}/${part}`;
     const existing = this.#caches.get(place);
     if (existing) {
-      existing.use(account.api);
-      return existing;
+      existing.usedAt = usedAt;
+      existing.cache.use(account.api);
+      return existing.cache;
     }
-    const made = this.#make(account, part);
-    this.#caches.set(place, made);
-    return made;
+    const cache = this.#make(account, part);
+    this.#caches.set(place, { cache, usedAt });
+    return cache;
   }
 
   /** What an observation contains of time. */
@@ -167,6 +176,7 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     const cache = this.cacheFor(observation, context);
     const id = idOf(identity);
     if (cache && id !== undefined) {
+      this.#moveTo(key, cache);
       cache.inventory.subscribe(key, id);
       if (this.#isDue(observation, cache.inventory, id)) cache.inventory.refresh(id);
     }
@@ -179,17 +189,26 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
   forget(key: string): void {
     for (const cache of this.all()) cache.forget(key);
     this.attempts.forget(key);
+    this.#places.delete(key);
     this.#reloaded.delete(key);
+    this.#sweep(this.#parts.clock.monotonic());
+  }
+
+  cacheSizes(): CacheSizes {
+    const caches = this.all();
+    return { accounts: caches.length, resources: sum(caches, ({ inventory }) => inventory.size) };
   }
 
   /** Drops all caches, and stops all timers: others may have written meanwhile. */
   reset(): void {
     for (const cache of this.all()) cache.stop();
     this.#caches.clear();
+    this.#places.clear();
+    this.#reloaded.clear();
   }
 
-  protected all(): Iterable<K> {
-    return this.#caches.values();
+  protected all(): readonly K[] {
+    return Array.from(this.#caches.values(), ({ cache }) => cache);
   }
 
   /** The part of the account that its resource is in, where caches are kept by parts. */
@@ -256,10 +275,34 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     return clock.monotonic() - cached.beganAt >= maxAgeMs;
   }
 
+  /** A corrected project, or the key of another team: where its resource was, nothing is cached for the object. */
+  #moveTo(key: string, cache: K): void {
+    const former = this.#places.get(key);
+    if (former !== cache) former?.forget(key);
+    this.#places.set(key, cache);
+  }
+
+  /** Of accounts, and parts of them, that no object has: their API keys are kept no longer either. */
+  #sweep(now: number): void {
+    const { resyncMs, limits } = this.#parts.settings;
+    const unusedMs = UNUSED_TURNS * Math.max(resyncMs, limits.slowMs);
+    if (now - this.#sweptAt < resyncMs) return;
+    this.#sweptAt = now;
+    for (const [place, { cache, usedAt }] of this.#caches) {
+      if (cache.inventory.isUsed || now - usedAt < unusedMs) continue;
+      cache.stop();
+      this.#caches.delete(place);
+    }
+  }
+
   #isReloadRequested({ key, object }: ReconcileContext<O, PaperspaceAccount>): boolean {
     const requested = object.metadata.annotations?.[ANNOTATION.reconcileRequestedAt];
     if (requested === undefined || requested === this.#reloaded.get(key)) return false;
     this.#reloaded.set(key, requested);
     return true;
   }
+}
+
+export function sum<T>(all: readonly T[], sizeOf: (one: T) => number): number {
+  return all.reduce((total, one) => total + sizeOf(one), 0);
 }

@@ -11,6 +11,7 @@ import type { CredentialGuard } from "../reconcile/credential-guard.ts";
 import type { Credentials } from "../reconcile/credentials.ts";
 import type { Kind } from "../reconcile/kind.ts";
 import type { KindDefinition, ManagedObject } from "../reconcile/managed.ts";
+import type { CacheSizes } from "../reconcile/metrics.ts";
 import { Reconciler } from "../reconcile/reconciler.ts";
 import type { ObjectWriter } from "../reconcile/writer.ts";
 import type { Store } from "../runtime/store.ts";
@@ -83,6 +84,8 @@ export interface Controller {
   reconcile(key: string, signal: AbortSignal): Promise<Result>;
   /** The object is gone from the cluster; `last` is its last known state. */
   gone(last: ManagedObject): void;
+  /** Entries of the caches of the kind, for metrics. */
+  cacheSizes(): CacheSizes;
   /**
    * Clears all caches and stops all timers, while no pass runs: at shutdown, and at the start of a term of leadership,
    * since another process may have written in between.

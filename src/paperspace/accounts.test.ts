@@ -8,6 +8,7 @@ import { createApiMetrics } from "./metrics.ts";
 import { createSockets, type Sockets } from "./wire.ts";
 
 const RECHECK_MS = 300_000;
+const UNUSED_MS = 1_800_000;
 
 const session = (team: string, maxMachines?: number | null) =>
   json(200, { team: { id: team, maxMachines }, user: {} });
@@ -36,6 +37,7 @@ beforeEach(async () => {
     throttle: { requestsPerSecond: 1, burst: 5, concurrency: 10 },
     timeoutMs: 30_000,
     recheckMs: RECHECK_MS,
+    unusedMs: UNUSED_MS,
     metrics: createApiMetrics(registry),
   });
 });
@@ -51,11 +53,25 @@ describe("a good key", () => {
   it("is probed once, however many objects use it", async () => {
     server.script = [session("te1", 7)];
     const all = await Promise.all(Array.from({ length: 50 }, () => accounts.get(KEY)));
-    await clock.advance(86_400_000);
+    await clock.advance(UNUSED_MS - 1);
     all.push(await accounts.get(KEY));
     expect(server.received.map(({ method, path }) => `${method} ${path}`)).toEqual(["GET /v1/auth/session"]);
     expect(new Set(all).size).toBe(1);
     expect(all[0]).toMatchObject({ team: "te1", maxMachines: 7 });
+  });
+
+  it("is forgotten once no object has used it for long, and its team with its last key: namespaces come and go", async () => {
+    server.script = [session("te1"), session("te2"), session("te1")];
+    await accounts.get(KEY);
+    const isReported = async (team: string) =>
+      (await registry.metrics()).includes(`paperspace_api_throttle_rate{team="${team}"}`);
+    await clock.advance(UNUSED_MS / 2);
+    await accounts.get("other-key");
+    await clock.advance(UNUSED_MS / 2);
+    await accounts.get("other-key");
+    expect([accounts.size, await isReported("te1"), await isReported("te2")]).toEqual([1, false, true]);
+    await accounts.get(KEY);
+    expect([accounts.size, await isReported("te1")]).toEqual([2, true]);
   });
 
   it("may end in a line feed, as a Secret made from a file does", async () => {

@@ -34,6 +34,8 @@ export interface AccountsOptions {
   readonly timeoutMs: number;
   /** How long a refused key counts as refused without a new probe. */
   readonly recheckMs: number;
+  /** After how long a key that no caller has is dropped, in milliseconds, and with its last key a team. */
+  readonly unusedMs: number;
   readonly metrics?: ApiMetrics | undefined;
 }
 
@@ -41,6 +43,10 @@ export interface AccountsOptions {
 interface ProbedKey {
   readonly probe: Promise<Account>;
   readonly beganAt: number;
+  /** Monotonic time. */
+  usedAt: number;
+  /** Once it is accepted. */
+  team?: string;
   /** The probe is running, returned an account, or was refused until a monotonic time. */
   state: "probing" | "accepted" | { readonly refusedUntil: number };
 }
@@ -65,12 +71,14 @@ export class Accounts {
   readonly #options: AccountsOptions;
   /** By SHA-256 of the key, so that the keys themselves are kept in as few places as possible. */
   readonly #probed = new Map<string, ProbedKey>();
-  readonly #teams = new Map<string, Throttle>();
+  readonly #teams = new Map<string, { throttle: Throttle; usedAt: number }>();
   /** One budget for all keys that no team has accepted yet: anyone can invent some. */
   readonly #probes: Throttle;
   /** Pauses of keys without a known team: they outlive a failed probe, so that a 429 delays the next one of that key. */
-  readonly #unprobedThrottles = new Map<string, Throttle>();
+  readonly #pauses = new Map<string, { throttle: Throttle; usedAt: number }>();
   readonly #closing = new AbortController();
+  /** Monotonic time of the last removal of what is not used any more. */
+  #sweptAt = 0;
 
   constructor(options: AccountsOptions) {
     this.#options = options;
@@ -94,11 +102,18 @@ export class Accounts {
       );
     }
     const id = digest(trimmed);
+    this.#sweep();
     const entry = this.#current(id) ?? this.#startProbe(id, trimmed, group);
+    entry.usedAt = this.#options.clock.monotonic();
     if (typeof entry.state === "object") {
       throw this.#refusal(NOT_ACCEPTED, entry.state.refusedUntil - this.#options.clock.monotonic());
     }
     return entry.probe;
+  }
+
+  /** Keys that are remembered, accepted or not. */
+  get size(): number {
+    return this.#probed.size;
   }
 
   /**
@@ -113,7 +128,7 @@ export class Accounts {
   close(): void {
     this.#closing.abort();
     this.#probes.close();
-    for (const throttle of this.#teams.values()) throttle.close();
+    for (const { throttle } of this.#teams.values()) throttle.close();
   }
 
   #invalidate(id: string, beganAt: number): void {
@@ -132,12 +147,13 @@ export class Accounts {
     const { clock, recheckMs } = this.#options;
     const priority = this.#probed.has(id) ? PRIORITY.refused : PRIORITY.new;
     const probe = this.#probe(id, key, { group, priority });
-    const entry: ProbedKey = { probe, beganAt: clock.monotonic(), state: "probing" };
+    const now = clock.monotonic();
+    const entry: ProbedKey = { probe, beganAt: now, usedAt: now, state: "probing" };
     this.#probed.set(id, entry);
-    this.#pruneRefusals();
     entry.probe.then(
-      () => {
+      ({ team }) => {
         entry.state = "accepted";
+        entry.team = team;
       },
       (error: unknown) => {
         const refused = error instanceof PaperspaceError && error.code === "PS_UNAUTHORIZED";
@@ -167,7 +183,7 @@ export class Accounts {
         throw refused ? this.#refusal(NOT_ACCEPTED) : error;
       });
     if (session.body === null) throw this.#refusal(NOT_ACCEPTED);
-    this.#unprobedThrottles.delete(id);
+    this.#pauses.delete(id);
     const { id: team, maxMachines } = session.body.team;
     const api = this.#transport(key, this.#throttleOf(team), {
       onUnauthorized: (beganAt) => this.#invalidate(id, beganAt),
@@ -179,8 +195,8 @@ export class Accounts {
   /** The pause after a 429 is the key's own, the budget is that of all: one key never delays the probes of another. */
   #probeThrottle(id: string): TransportOptions["throttle"] {
     const { clock, throttle } = this.#options;
-    const own = this.#unprobedThrottles.get(id) ?? new Throttle(clock, throttle);
-    this.#unprobedThrottles.set(id, own);
+    const own = this.#pauses.get(id)?.throttle ?? new Throttle(clock, throttle);
+    this.#pauses.set(id, { throttle: own, usedAt: clock.monotonic() });
     return {
       run: (task, admission) => own.run(() => this.#probes.run(task, admission), admission),
       rateLimited: (beganAt, retryAfterMs) => own.rateLimited(beganAt, retryAfterMs),
@@ -198,20 +214,31 @@ export class Accounts {
 
   #throttleOf(team: string): Throttle {
     const { clock, throttle, metrics } = this.#options;
-    const found = this.#teams.get(team) ?? new Throttle(clock, throttle, metrics?.throttle(team));
-    this.#teams.set(team, found);
+    const found = this.#teams.get(team)?.throttle ?? new Throttle(clock, throttle, metrics?.throttle(team));
+    this.#teams.set(team, { throttle: found, usedAt: clock.monotonic() });
     if (this.#closing.signal.aborted) found.close();
     return found;
   }
 
-  /** Without this, keys of deleted Secrets would stay for ever. One that is in use is probed again within the recheck. */
-  #pruneRefusals(): void {
-    const { clock, recheckMs } = this.#options;
-    const before = clock.monotonic() - recheckMs;
-    for (const [id, { state }] of this.#probed) {
-      if (typeof state !== "object" || state.refusedUntil > before) continue;
-      this.#probed.delete(id);
-      this.#unprobedThrottles.delete(id);
+  /** Keys of deleted Secrets must not stay for ever, nor what was kept for the teams that they gave access to. */
+  #sweep(): void {
+    const { clock, recheckMs, unusedMs, metrics } = this.#options;
+    const now = clock.monotonic();
+    if (now - this.#sweptAt < recheckMs) return;
+    this.#sweptAt = now;
+    const isUnused = ({ usedAt }: { usedAt: number }) => now - usedAt >= unusedMs;
+    for (const [id, entry] of this.#probed) {
+      const { state } = entry;
+      // A refused key that is in use is probed again within the recheck.
+      const isOver = typeof state === "object" ? state.refusedUntil + recheckMs <= now : isUnused(entry);
+      if (state !== "probing" && isOver) this.#probed.delete(id);
+    }
+    for (const [id, pause] of this.#pauses) if (isUnused(pause)) this.#pauses.delete(id);
+    const teams = new Set(Array.from(this.#probed.values(), ({ team }) => team));
+    for (const [team, entry] of this.#teams) {
+      if (teams.has(team) || !isUnused(entry)) continue;
+      this.#teams.delete(team);
+      metrics?.forget(team);
     }
   }
 

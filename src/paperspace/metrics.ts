@@ -15,6 +15,8 @@ export interface ApiMetrics {
   skippedItems(path: string, count: number): void;
   /** The hooks of one team's throttle. */
   throttle(team: string): ThrottleHooks;
+  /** No key gives access to the team any more. */
+  forget(team: string): void;
 }
 
 export function createApiMetrics(registry: Registry): ApiMetrics {
@@ -76,5 +78,9 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
       rateLimited: () => limited.inc({ team }),
       rateChanged: (value) => rate.set({ team }, value),
     }),
+    forget(team) {
+      limited.remove({ team });
+      rate.remove({ team });
+    },
   };
 }

@@ -105,6 +105,7 @@ export class Access {
       throttle: THROTTLE,
       timeoutMs: TIMEOUT_MS,
       recheckMs: TIMEOUT_MS,
+      unusedMs: Number.POSITIVE_INFINITY,
     });
     this.#cleanup.defer(() => accounts.close());
     this.signal.addEventListener("abort", () => accounts.close(), { once: true });

@@ -36,13 +36,21 @@ export class Contention {
     this.#begin(key, generation);
     const corrections = this.#corrections.get(key) ?? new Map<string, number[]>();
     this.#corrections.set(key, corrections);
+    const now = this.#clock.monotonic();
+    for (const [field, times] of corrections)
+      if (now - (times.at(-1) ?? 0) >= WINDOW_MS) corrections.delete(field);
     for (const field of fields)
-      corrections.set(field, [...(corrections.get(field) ?? []).slice(1 - TIMES), this.#clock.monotonic()]);
+      corrections.set(field, [...(corrections.get(field) ?? []).slice(1 - TIMES), now]);
   }
 
   forget(key: string): void {
     this.#corrections.delete(key);
     this.#generations.delete(key);
+  }
+
+  reset(): void {
+    this.#corrections.clear();
+    this.#generations.clear();
   }
 
   /** A changed spec resets the count: what the user requests is no contention, however often it changes. */

@@ -96,6 +96,26 @@ describe("Credentials", () => {
     expect(JSON.stringify(fact)).not.toContain("hunter2");
   });
 
+  it("keeps the key alone, and only while it is fresh: a Secret may be a megabyte, and another one named each second", async () => {
+    const large = secretOf({ apiKey: "k1", rest: "x".repeat(700_000) });
+    large.metadata.annotations = { "kubectl.kubernetes.io/last-applied-configuration": "x".repeat(200_000) };
+    const names = Array.from({ length: 20 }, (_, i) => `s${i}`);
+    const { context, clock } = credentials(Object.fromEntries(names.map((name) => [`a/${name}`, large])));
+    for (const name of names) {
+      const { secret } = await context.resolve(object("a", { credentialsSecretRef: { name } }));
+      expect(JSON.stringify(secret).length).toBeLessThan(100);
+      await clock.advance(10_000);
+    }
+    expect(context.size).toBe(3);
+  });
+
+  it("lists some fields of a Secret that has thousands", async () => {
+    const fields = Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`f${i}`, "x"]));
+    const { context } = credentials({ "a/paperspace-credentials": secretOf(fields) });
+    const { fact } = await context.resolve(object("a"));
+    expect(fact).toMatchObject({ message: expect.stringMatching(/it holds: f0, .*f19 and 980 more\)/) });
+  });
+
   it("distinguishes a Secret that cannot be read just now from a missing one: only the second is the user's to correct", async () => {
     const unreachable = new KubeError({ code: "KUBE_UNREACHABLE", message: "reset" });
     const forbidden = new KubeError({ code: "KUBE_FORBIDDEN", message: "no", status: 403 });

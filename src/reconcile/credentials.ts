@@ -44,10 +44,25 @@ export interface CredentialsOptions<A extends CloudAccount> {
 type Source =
   | { state: "key"; key: string; origin: string; secret?: Secret }
   | { state: "none"; message: string };
-type CachedRead = { at: number; secret: Promise<Secret | undefined> };
+/** What is kept of a Secret: a Secret may be a megabyte, of which the key is a line. */
+interface HeldKey {
+  /** Its metadata, and nothing else. */
+  secret: Secret;
+  /** Empty where there is none. */
+  key: string;
+  /** Names of all fields, for the message where there is none. */
+  fields: string;
+}
+type CachedRead = { at: number; held: Promise<HeldKey | undefined> };
+
+/** In base64. No longer value is an API key, and the beginning is enough to refuse it. */
+const LONGEST_VALUE = 4_096;
+/** Names of other fields that a message lists. */
+const MOST_FIELDS = 20;
 
 export class Credentials<A extends CloudAccount> {
   readonly #options: CredentialsOptions<A>;
+  /** By "namespace/name/field". */
   readonly #reads = new Map<string, CachedRead>();
 
   constructor(options: CredentialsOptions<A>) {
@@ -79,12 +94,19 @@ export class Credentials<A extends CloudAccount> {
     return `${metadata.namespace ?? ""}/${spec.credentialsSecretRef?.name ?? DEFAULT_SECRET}`;
   }
 
+  /** Secrets of which the key is kept. */
+  get size(): number {
+    return this.#reads.size;
+  }
+
   /** Updates the cache after a write of the operator; undefined invalidates it. */
   note({ metadata }: Secret, now: Secret | undefined): void {
-    const id = `${metadata.namespace ?? ""}/${metadata.name}`;
-    const cached = this.#reads.get(id);
-    if (!now) this.#reads.delete(id);
-    else if (cached) this.#reads.set(id, { at: cached.at, secret: Promise.resolve(now) });
+    const prefix = `${metadata.namespace ?? ""}/${metadata.name}/`;
+    for (const [id, { at }] of this.#reads) {
+      if (!id.startsWith(prefix)) continue;
+      if (now) this.#reads.set(id, { at, held: Promise.resolve(heldKey(now, id.slice(prefix.length))) });
+      else this.#reads.delete(id);
+    }
   }
 
   async #source(object: ManagedObject): Promise<Source> {
@@ -92,8 +114,8 @@ export class Credentials<A extends CloudAccount> {
     const reference = object.spec.credentialsSecretRef;
     const name = reference?.name ?? DEFAULT_SECRET;
     const field = reference?.key ?? DEFAULT_KEY;
-    const secret = await this.#read(namespace, name);
-    if (secret) return fromSecret(secret, namespace, name, field);
+    const held = await this.#read(namespace, name, field);
+    if (held) return sourceIn(held, `${namespace}/${name}`, field);
     const { operatorKey, operatorKeyNamespaces: served } = this.#options;
     if (!reference && operatorKey && (served.includes("*") || served.includes(namespace)))
       return { state: "key", key: operatorKey, origin: "the operator's own API key" };
@@ -103,27 +125,42 @@ export class Credentials<A extends CloudAccount> {
     };
   }
 
-  #read(namespace: string, name: string): Promise<Secret | undefined> {
+  #read(namespace: string, name: string, field: string): Promise<HeldKey | undefined> {
     const { clock, secretTtlMs, secrets } = this.#options;
-    const id = `${namespace}/${name}`;
+    const now = clock.monotonic();
+    const id = `${namespace}/${name}/${field}`;
     const cached = this.#reads.get(id);
-    if (cached && clock.monotonic() - cached.at < secretTtlMs) return cached.secret;
-    const secret = secrets.get(namespace, name).catch((error: unknown) => {
-      if (isNotFound(error)) return undefined;
-      this.#reads.delete(id);
-      throw error;
-    });
-    this.#reads.set(id, { at: clock.monotonic(), secret });
-    return secret;
+    if (cached && now - cached.at < secretTtlMs) return cached.held;
+    // What is too old for any object is of none any more, for all that is known.
+    for (const [other, { at }] of this.#reads) if (now - at >= secretTtlMs) this.#reads.delete(other);
+    const read = async () => {
+      try {
+        return heldKey(await secrets.get(namespace, name), field);
+      } catch (error) {
+        if (isNotFound(error)) return undefined;
+        this.#reads.delete(id);
+        throw error;
+      }
+    };
+    const held = read();
+    this.#reads.set(id, { at: now, held });
+    return held;
   }
 }
 
-function fromSecret(secret: Secret, namespace: string, name: string, field: string): Source {
-  const origin = `the Secret ${namespace}/${name}`;
-  const value = secret.data?.[field];
-  const key = value === undefined ? "" : Buffer.from(value, "base64").toString("utf8").trim();
+function heldKey({ metadata, data = {} }: Secret, field: string): HeldKey {
+  const { annotations: _a, labels: _l, managedFields: _m, ...kept } = metadata;
+  const value = Object.hasOwn(data, field) ? (data[field] ?? "") : "";
+  const key = Buffer.from(value.slice(0, LONGEST_VALUE), "base64").toString("utf8").trim();
+  const names = Object.keys(data);
+  const more = names.length > MOST_FIELDS ? ` and ${names.length - MOST_FIELDS} more` : "";
+  const fields = names.slice(0, MOST_FIELDS).join(", ") + more || "nothing";
+  return { secret: { metadata: kept }, key, fields };
+}
+
+function sourceIn({ secret, key, fields }: HeldKey, name: string, field: string): Source {
+  const origin = `the Secret ${name}`;
   if (key !== "") return { state: "key", key, origin, secret };
-  const fields = Object.keys(secret.data ?? {}).join(", ") || "nothing";
   return {
     state: "none",
     message: `${origin} has no value under "${field}" (it holds: ${fields}). Put the API key there, or name its key in spec.credentialsSecretRef.key`,

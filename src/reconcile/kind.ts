@@ -8,6 +8,7 @@ import type { Decision, Observation } from "./decision.ts";
 import type { EventNote } from "./event-notes.ts";
 import type { Gate } from "./gate.ts";
 import type { CloudAccount, KindDefinition, ManagedObject, Step } from "./managed.ts";
+import type { CacheSizes } from "./metrics.ts";
 import type { Outcome, ReportedOutcome } from "./outcome.ts";
 import type { OwnershipFacts, Resolution } from "./ownership.ts";
 import type { AttemptName, CreateAttempt, OwnerRecord, Requests } from "./record.ts";
@@ -78,6 +79,8 @@ export interface Observer<T extends KindTypes> {
    * it, and everything cached for it.
    */
   forget(key: string): void;
+  /** Entries of its caches, for metrics. Default: none are reported. */
+  cacheSizes?(): CacheSizes;
   /** Clears all caches and stops all timers: at shutdown, and at the start of a term of leadership. */
   reset(): void;
 }

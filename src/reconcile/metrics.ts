@@ -1,4 +1,7 @@
-/** Objects of each kind by state, counted when metrics are scraped, and objects that were deleted without cleanup. */
+/**
+ * Objects of each kind by state and entries of caches, counted when metrics are scraped, and objects that were deleted
+ * without cleanup.
+ */
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { ManagedObject } from "./managed.ts";
 
@@ -7,6 +10,26 @@ export interface ObjectMetrics {
   count(controller: string, objects: () => readonly ManagedObject[]): void;
   /** An object was deleted without cleanup of what it owned. */
   leaked(controller: string): void;
+}
+
+/** Entries of caches that grow with what users do, by cache. */
+export type CacheSizes = Readonly<Record<string, number>>;
+
+/** `controller` is the plural of a kind, or empty for what all kinds share. */
+export function createCacheMetrics(
+  registry: Registry,
+  sizes: () => Readonly<Record<string, CacheSizes>>,
+): void {
+  new Gauge({
+    name: "paperspace_cache_entries",
+    help: "Entries of the caches, each of which is bounded by the objects that there are.",
+    labelNames: ["controller", "cache"] as const,
+    registers: [registry],
+    collect() {
+      for (const [controller, caches] of Object.entries(sizes()))
+        for (const [cache, size] of Object.entries(caches)) this.set({ controller, cache }, size);
+    },
+  });
 }
 
 /** The states of an object; `unknown` before its first pass. */

@@ -19,6 +19,7 @@ import { type Gate, newGate } from "./gate.ts";
 import { type DecisionOf, type Kind, type KindTypes, type MemoryOf, requireAccount } from "./kind.ts";
 import { reportLeak } from "./leak-report.ts";
 import { type Step, stepName } from "./managed.ts";
+import type { CacheSizes } from "./metrics.ts";
 import { isFailed, isReported, type Outcome, requeueNow, resultOf } from "./outcome.ts";
 import { isOwnershipStep } from "./ownership.ts";
 import { ownerOf, ownershipFacts } from "./ownership-facts.ts";
@@ -265,10 +266,16 @@ export class Reconciler<T extends KindTypes> {
     if (this.#options.mayWrite()) reportLeak(last, { ...this.#options, reporter: this.#reporter });
   }
 
+  cacheSizes(): CacheSizes {
+    return this.#options.kind.observer.cacheSizes?.() ?? {};
+  }
+
   /** Called at the start of a term of leadership: what failed under another leader may be retried. */
   reset(): void {
     this.#options.kind.observer.reset();
     this.#backoff.reset();
+    this.#contention.reset();
+    this.#uids.clear();
   }
 
   /**

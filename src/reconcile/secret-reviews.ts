@@ -43,6 +43,8 @@ export class SecretReviews {
 
   /** The object is gone from the cluster, with or without a pass that released it. */
   gone(last: ManagedObject): void {
+    // The leader reviews it; what is left by then is reviewed at the start of the next term.
+    if (this.workers.paused) return;
     const { guard } = this.#options;
     if (!guard.isReleased(last)) for (const reference of guard.referencesOf(last)) this.#queue.add(reference);
   }

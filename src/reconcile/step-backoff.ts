@@ -51,11 +51,11 @@ export class StepBackoff {
   record(key: string, step: string, signature: string, outcome: Failed): Failed {
     const bySteps = this.#failures.get(key) ?? new Map<string, Failure>();
     this.#failures.set(key, bySteps);
-    const before = bySteps.get(step);
     const now = this.#clock.monotonic();
+    for (const [other, { until }] of bySteps) if (now - until > MAX_MS) bySteps.delete(other);
+    const before = bySteps.get(step);
     // A failure of long ago does not count.
-    const inRow = before?.signature === signature && now - before.until <= MAX_MS;
-    const failures = inRow ? before.failures + 1 : 1;
+    const failures = before?.signature === signature ? before.failures + 1 : 1;
     const backoff = backoffMs(this.#clock, BASE_MS, MAX_MS, failures - 1);
     const wait = outcome.kind === "Terminal" ? outcome.recheckMs : Math.max(outcome.atLeastMs ?? 0, backoff);
     bySteps.set(step, { signature, outcome, failures, until: now + wait });

@@ -43,6 +43,7 @@ export async function setUp(
       unreadableField() {},
       skippedItems() {},
       throttle: () => ({}),
+      forget() {},
     },
     ...more,
   });

@@ -6,7 +6,7 @@ import { Registry } from "prom-client";
 import { createSimulation, type Simulation, type SimulationOptions } from "../../dev/simulator/simulation.ts";
 import { createScript } from "../../dev/simulator/world/scripts.ts";
 import { DEMO_KEY } from "../../dev/simulator/world/teams.ts";
-import { assembleOperator } from "../../src/app.ts";
+import { assembleOperator, type Operator } from "../../src/app.ts";
 import { type Config, loadConfig } from "../../src/base/config.ts";
 import { createLogger, type LoggerOptions } from "../../src/base/logger.ts";
 import { deploymentDefinition, type PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
@@ -48,6 +48,7 @@ export interface WorldOptions {
 
 /** An operator process. */
 export interface Process {
+  readonly operator: Operator;
   readonly edge: Edge & { calls: string[]; onPass: (call: string) => void };
   /** As SIGKILL: from now on nothing goes out or comes in. */
   kill(): void;
@@ -157,6 +158,7 @@ export class VirtualWorld {
     );
     const run = operator.run(abort.signal);
     const process: Process = {
+      operator,
       edge,
       kill() {
         edge.dead = true;

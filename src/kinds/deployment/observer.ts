@@ -5,6 +5,7 @@
 import type { Decision } from "../../reconcile/decision.ts";
 import { idOf } from "../../reconcile/identity.ts";
 import type { AuthorizedContext, ReconcileContext } from "../../reconcile/kind.ts";
+import type { CacheSizes } from "../../reconcile/metrics.ts";
 import type { OwnershipFacts, Resolution } from "../../reconcile/ownership.ts";
 import { referenceOf } from "../../reconcile/ownership-facts.ts";
 import type { CreateAttempt } from "../../reconcile/record.ts";
@@ -122,6 +123,10 @@ export class DeploymentObserver extends CloudObserver<
     // What a create sent is recognised by its configuration, also where the object is deleted meanwhile.
     if (!deleting || attempt) this.#parts.references.fetchStale(context.key, context.object);
     project.track(subjectOf(observation, context), decision.needs);
+  }
+
+  override cacheSizes(): CacheSizes {
+    return { ...super.cacheSizes(), references: this.#parts.references.size };
   }
 
   override forget(key: string): void {

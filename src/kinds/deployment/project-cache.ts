@@ -8,7 +8,7 @@ import type { PaperspaceApi } from "../../paperspace/transport.ts";
 import { CachedFact, type Fact, type FactDeclaration, type FactSubject, Facts } from "../facts.ts";
 import { type Rechecks, readErrorOf } from "../failure.ts";
 import { Inventory } from "../inventory.ts";
-import { Lookup } from "../lookup.ts";
+import { Lookup, UNUSED_TURNS } from "../lookup.ts";
 import { AccountCache, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
 import { type Deployment, DeploymentApi, firstItems, type Run, type StoredSpec } from "./api.ts";
 import type { DeploymentObservation, ObservedFacts } from "./observation.ts";
@@ -44,7 +44,7 @@ function factTable(options: ProjectCacheOptions, inventory: Inventory<Deployment
   const oneMinute = () => MINUTE_MS;
   const spread = (ms: number) => ms * (0.8 + 0.4 * clock.random());
   const cached = <T, D = T>(declaration: FactDeclaration<DeploymentSubject, T, D>) =>
-    new CachedFact<DeploymentSubject, T, D>(options, declaration);
+    new CachedFact<DeploymentSubject, T, D>({ ...options, resyncMs }, declaration);
   return {
     runs: cached<readonly Run[], Runs>({
       id: ({ id }) => id,
@@ -110,6 +110,7 @@ export class ProjectCache extends AccountCache<Deployment> {
       enqueue,
       read: (id, group) => firstSpecs(this.#api.for(group), id),
       staleTimeMs: ([origin]) => (origin ? resyncMs : 0),
+      gcTimeMs: UNUSED_TURNS * resyncMs,
     });
   }
 

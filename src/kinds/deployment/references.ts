@@ -11,6 +11,7 @@ import type { ConfigMap, Resource, Secret } from "../../kube/resource.ts";
 import { STALE_FRACTION } from "../../reconcile/decision.ts";
 import { atLeast, type ReadError } from "../../reconcile/outcome.ts";
 import { type KubeRef, KubeRefs, type RefContent, type RefData } from "../kube-refs.ts";
+import { UNUSED_TURNS } from "../lookup.ts";
 import type { SlowHash } from "../slow-hash.ts";
 import { hashOf, leavesOf } from "./compare.ts";
 import { configOf, type Reference, referencesOf, secretValue } from "./config.ts";
@@ -53,8 +54,6 @@ interface Content {
 
 /** other-resources.md, secrets: what a project secret may hold, in characters. */
 const LONGEST_VALUE = 8192;
-/** Every object has a pass in each resync: what none has used for so many of them is referred to by none. */
-const UNUSED_TURNS = 3;
 /** Keys that a message lists. */
 const MOST_KEYS = 20;
 
@@ -129,6 +128,11 @@ export class References {
       this.#refs.invalidate(ref);
     }
     return undefined;
+  }
+
+  /** Secrets and ConfigMaps of which something is kept. */
+  get size(): number {
+    return this.#refs.size;
   }
 
   /** At the user's request: all of it is read again. */

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../../base/clock.ts";
 import type { Fact, FactSubject } from "../facts.ts";
-import { Lookup } from "../lookup.ts";
+import { Lookup, UNUSED_TURNS } from "../lookup.ts";
 import { regionCode } from "../region.ts";
 import type { Capacity } from "./observation.ts";
 import type { RelatedApi } from "./related-api.ts";
@@ -61,6 +61,7 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
       enqueue,
       read: async () => (await api().machineTypes()) ?? null,
       staleTimeMs: (types) => (types ? 60 * MINUTE_MS : 0),
+      gcTimeMs: 120 * MINUTE_MS,
     });
     this.#hints = new Lookup<Hint>({
       clock,
@@ -72,6 +73,7 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
         const full = Math.min(SHORT_MAX_MS, SHORT_BASE_MS * 2 ** Math.min(repeats, 10));
         return full * (1 - 0.2 * clock.random());
       },
+      gcTimeMs: UNUSED_TURNS * resyncMs,
     });
   }
 
@@ -128,8 +130,15 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
     if (!REGIONS.has(regionCode(region))) return "unknown";
     const types = await this.#types.ensure(ALL);
     if (!types?.includes(machineType.toLowerCase())) return "unknown";
-    this.#shortages.set(place, this.#clock.monotonic());
+    this.#recordShortage(place);
     return "short";
+  }
+
+  /** Places are named by users: those of long ago are dropped. */
+  #recordShortage(place: string): void {
+    const now = this.#clock.monotonic();
+    for (const [other, at] of this.#shortages) if (now - at >= SCARCE_MS) this.#shortages.delete(other);
+    this.#shortages.set(place, now);
   }
 }
 

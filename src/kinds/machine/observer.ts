@@ -8,6 +8,7 @@ import type { Decision } from "../../reconcile/decision.ts";
 import { idOf } from "../../reconcile/identity.ts";
 import type { ReconcileContext } from "../../reconcile/kind.ts";
 import { type Operation, stepName } from "../../reconcile/managed.ts";
+import type { CacheSizes } from "../../reconcile/metrics.ts";
 import type { OwnershipFacts } from "../../reconcile/ownership.ts";
 import { ANNOTATION } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
@@ -18,6 +19,7 @@ import {
   CloudObserver,
   type CloudObserverOptions,
   type ObserverSettings,
+  sum,
 } from "../observer.ts";
 import { type Machine, MachineApi } from "./api.ts";
 import type { DesktopSecrets } from "./desktop.ts";
@@ -164,6 +166,10 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
       relatedFacts.take(key, object.spec.machineType, object.spec.region);
     else if (!awaited) relatedFacts.release(key);
     relatedFacts.track(subjectOf(observation, context, account), decision.needs);
+  }
+
+  override cacheSizes(): CacheSizes {
+    return { ...super.cacheSizes(), events: sum(this.all(), ({ inventory }) => inventory.events.size) };
   }
 
   cancel({ key }: MachineContext): void {
