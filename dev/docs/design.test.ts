@@ -123,6 +123,16 @@ describe("what the page names", () => {
       }
   });
 
+  it("is who can do what to whom, each line with its test", () => {
+    const squeezed = (text: string) => text.replace(/\s+/g, "");
+    const tests = squeezed(readFileSync(root("test/app/ownership.test.ts"), "utf8"));
+    const wishes = "A user who may edit the objects of one namespace, and wants to";
+    const lines = table(`| ${wishes} | Shared key | Own key |`);
+    expect(lines.length).toBeGreaterThan(5);
+    for (const [wish = "", shared = "", own = ""] of lines)
+      expect(tests).toContain(squeezed(`line("${wish}", { shared: "${shared}", own: "${own}" },`));
+  });
+
   it("is the settle time of a create, which is a sum of flags", () => {
     const loaded = loadConfig([], {}, "0.0.0");
     if (loaded.action !== "run") throw new Error("without flags it runs");

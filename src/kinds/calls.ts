@@ -3,7 +3,8 @@
  * reserve of the budget. Paths and bodies are the kinds' own.
  */
 import type { TSchema } from "typebox";
-import type { ApiRequest, CallOptions } from "../paperspace/transport.ts";
+import { PaperspaceError } from "../paperspace/errors.ts";
+import type { ApiAnswer, ApiRequest, CallOptions } from "../paperspace/transport.ts";
 
 /** Waiting for the throttle, writes go before reads: a read serves a write that was made. */
 export const WRITE: CallOptions = { priority: 1 };
@@ -40,4 +41,20 @@ export function changing<S extends TSchema>(
 
 export function removing<S extends TSchema>(path: string, answer: S, options: CallOptions): ApiRequest<S> {
   return { ...WRITE, ...options, method: "DELETE", path, answer, retry: "safe", reserve: true };
+}
+
+/**
+ * The answer to a request about the resource `id`. Throws PS_UNEXPECTED where it is about another one: an id that the API
+ * understands in more than one spelling would have more than one owner.
+ */
+export async function about<T>(
+  id: string,
+  request: Promise<ApiAnswer<T>>,
+  shownIn: (body: T) => { id: string },
+): Promise<ApiAnswer<T>> {
+  const answer = await request;
+  const shown = shownIn(answer.body).id;
+  if (shown === id) return answer;
+  const message = `the API answered with ${shown} to a request about ${id}`;
+  throw new PaperspaceError("PS_UNEXPECTED", message, { effect: "unknown" });
 }

@@ -27,7 +27,7 @@ import type { CreateAttempt } from "../reconcile/record.ts";
 import { kept, managedStatus, syncedCondition, type UnreadableFields } from "../reconcile/status.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import { PaperspaceActuator } from "./actuator.ts";
-import { changing, creating, OLDEST_FIRST, reading, removing } from "./calls.ts";
+import { about, changing, creating, OLDEST_FIRST, reading, removing } from "./calls.ts";
 import { Inventory, type Item, type Source } from "./inventory.ts";
 import { AccountCache, CloudObserver, type CloudObserverOptions } from "./observer.ts";
 import { type KindRegistration, observerSettings } from "./registration.ts";
@@ -108,7 +108,8 @@ function kindOf<S extends object, T extends Item>(
   const { definition, answer, path } = collection;
   const sourceOf = (api: PaperspaceApi): Source<T> => ({
     list: (group) => api.pages({ path, query: OLDEST_FIRST, item: answer, group }),
-    get: (id, group) => api.request(reading(itemPath(path, id), answer, { group })),
+    get: (id, group) =>
+      about(id, api.request(reading(itemPath(path, id), answer, { group })), (item) => item),
   });
   return {
     definition,
@@ -293,7 +294,7 @@ class CollectionActuator<S extends object, T extends Item> extends PaperspaceAct
     const request = changing(url, { ...Object.fromEntries(fields), ...(resend && hidden?.(spec)) }, answer, {
       gate,
     });
-    const { body, answeredAt } = await account.api.request(request);
+    const { body, answeredAt } = await about(record.id, account.api.request(request), (item) => item);
     inventory.set(record.id, body, answeredAt);
     return {
       outcome: requeueNow("Updating", `changed ${describe(step.changes)}`),

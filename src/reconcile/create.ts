@@ -16,6 +16,7 @@ import {
 } from "./kind.ts";
 import type { CloudAccount, ManagedObject, Operation } from "./managed.ts";
 import { type Outcome, requeueNow } from "./outcome.ts";
+import { alreadyOwned } from "./ownership.ts";
 import { INTENT_CREATE } from "./ownership-facts.ts";
 import type { Pass } from "./pass.ts";
 import { REASON } from "./reasons.ts";
@@ -39,11 +40,15 @@ export interface CreateOptions<T extends KindTypes> {
   clock: Clock;
   /** Mirrors `memory` into the status of the pass's object; the resource version is its precondition. */
   mirror(memory: MemoryOf<T>): Promise<void>;
+  /** The key of an object that owns this id already; where there is none, no other one can record it from now on. */
+  claim(id: string): string | undefined;
   /** Saves the id of the pass's record in status, whatever else changes the object meanwhile. */
   saveId(outcome: Outcome): Promise<void>;
   gate(object: T["object"]): Gate;
   /** Longest time between announcing an attempt and sending it, in milliseconds. */
   sendWindowMs: number;
+  /** Slow recheck of what only the user can correct, in milliseconds. */
+  recheckMs: number;
 }
 
 export interface Created {
@@ -81,6 +86,12 @@ export async function create<T extends KindTypes>(
     });
   } catch (error) {
     return failed(error, pass, memory, options);
+  }
+  const owner = options.claim(answer.id);
+  // The attempt stays open: what it made, if anything, is searched for by its name.
+  if (owner !== undefined) {
+    pass.memory = memory;
+    return { outcome: alreadyOwned(answer.id, owner, options.recheckMs) };
   }
   const record: OwnerRecord = {
     id: answer.id,

@@ -93,7 +93,7 @@ function release<V extends Observation, S extends Step>(
   phases: Phases<V, S>,
 ): Decision<S, MemoryOf<V>> {
   const { memory, halted, recheckMs, deletedAt, now, limits } = observation;
-  const isOwn = step.reason !== REASON.IdentityConflict;
+  const isOwn = step.reason !== REASON.IdentityConflict && step.reason !== REASON.AlreadyOwned;
   const decision = isOwn ? phases.leftovers?.(observation, memory).decision : undefined;
   if (!decision) return act(step, memory);
   if (halted) return noStep({ kind: "Terminal", ...halted, recheckMs }, memory);

@@ -100,7 +100,7 @@ export interface Policy<T extends KindTypes> {
     attempt: CreateAttempt,
   ): ExpectedCreate<MemoryOf<T>>;
   /** The fields that a step puts back, as Contended names them. Default: those of its `changes`. */
-  fields?(step: T["step"]): readonly string[];
+  fields?(step: T["step"], observation: T["observation"]): readonly string[];
   /**
    * The whole new status: a field that it leaves out is removed. MUST be equal for equal observations, also once it is
    * in the object, so that nothing is written while nothing changes.

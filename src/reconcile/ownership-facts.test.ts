@@ -58,7 +58,7 @@ describe("ownershipFacts", () => {
       noun: "sample",
     },
     account: { state: "valid", team: "te1" },
-    ownerOf: () => undefined,
+    rivalOf: () => undefined,
     backingOff: {},
     recheckMs: 1,
   };

@@ -3,7 +3,7 @@
  * objects and the account are passed in.
  */
 import { keyOf } from "../kube/objects.ts";
-import { type Identity, resolveIdentity } from "./identity.ts";
+import { type Identity, idOf, resolveIdentity } from "./identity.ts";
 import type { KindDefinition, ManagedObject } from "./managed.ts";
 import type { AccountFact, OwnershipFacts } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
@@ -23,8 +23,8 @@ export const INTENT_CREATE = "Create";
 export interface OwnershipInputs {
   definition: KindDefinition;
   account: AccountFact;
-  /** Key of another object that owns this cloud id. */
-  ownerOf(id: string, except: string): string | undefined;
+  /** Key of another object that owns this cloud id, as against the object. */
+  rivalOf(id: string): string | undefined;
   backingOff: OwnershipFacts["backingOff"];
   recheckMs: number;
 }
@@ -36,7 +36,8 @@ export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): 
   const attempt = attemptOf(object);
   const announced = parseAttempt(metadata);
   const unsent = announced.state === "read" && announced.value.uid === metadata.uid && !attempt;
-  const ownedBy = identity.state === "adopt" ? inputs.ownerOf(identity.id, keyOf(object)) : undefined;
+  const id = idOf(identity);
+  const ownedBy = id === undefined ? undefined : inputs.rivalOf(id);
   const halted = haltOf(object);
   return {
     noun: inputs.definition.noun,

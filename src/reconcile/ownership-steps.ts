@@ -7,7 +7,8 @@ import type { CredentialGuard } from "./credential-guard.ts";
 import { withoutOperation } from "./decision.ts";
 import type { KindTypes, StatusOf } from "./kind.ts";
 import { type Outcome, requeueNow } from "./outcome.ts";
-import type { OwnershipStep } from "./ownership.ts";
+import type { Owners } from "./owners.ts";
+import { alreadyOwned, type OwnershipStep } from "./ownership.ts";
 import type { Pass } from "./pass.ts";
 import { REASON } from "./reasons.ts";
 import { ANNOTATION, type OwnerRecord, requestsIn } from "./record.ts";
@@ -19,6 +20,7 @@ export interface OwnershipStepOptions<T extends KindTypes> {
   writer: ObjectWriter<T["object"]>;
   guard: Pick<CredentialGuard<T["account"]>, "release">;
   reporter: Reporter<T>;
+  owners: Pick<Owners<T["object"]>, "claim">;
 }
 
 const REQUEUE: Outcome = { kind: "Requeue" };
@@ -64,14 +66,16 @@ export async function performOwnershipStep<T extends KindTypes>(
 async function recordOwnership<T extends KindTypes>(
   id: string,
   pass: Pass<T>,
-  { writer, reporter }: OwnershipStepOptions<T>,
+  { writer, reporter, owners }: OwnershipStepOptions<T>,
 ): Promise<Outcome> {
   const { account, object } = pass.context;
-  const { attempt } = pass.observation;
+  const { attempt, recheckMs } = pass.observation;
   const team = attempt?.team ?? account?.team;
   if (team === undefined) throw new Error("a record needs a team");
   const { uid = "" } = object.metadata;
   const record = { id, team, name: attempt?.name ?? "", uid, ...requestsIn(object.metadata) };
+  const owner = owners.claim(id, pass.object);
+  if (owner !== undefined) return alreadyOwned(id, owner, recheckMs);
   // Status first: an annotation that it does not confirm is not believed.
   pass.object = await writer.saveStatus(pass.object, (latest) =>
     owning(latest, record, pass.observation.now),
@@ -150,6 +154,7 @@ const UNLISTED: Outcome = {
 
 const RELEASED: Record<string, string> = {
   [REASON.IdentityConflict]: "the object goes; what its record names is another object's and stays untouched",
+  [REASON.AlreadyOwned]: "the object goes; what it names is another object's and stays untouched",
   [REASON.NothingToDelete]: "the object goes; it owned nothing in the cloud",
   [REASON.Orphaned]: "the object goes; what it owned stays in the cloud, as deletionPolicy Orphan says",
 };

@@ -43,7 +43,7 @@ export interface OwnershipFacts {
   requests: Requests;
   /** Steps that failed and are not to be retried yet, by their name. */
   backingOff: Readonly<Record<string, Failed>>;
-  /** Another object of this cluster that owns what this one is to adopt. */
+  /** Another object of this cluster that owns what this one names: it owned it earlier, or is to be adopted from it. */
   ownedBy?: string;
   /** Slow recheck of terminal states, in milliseconds. */
   recheckMs: number;
@@ -92,6 +92,8 @@ export function decideOwnership(facts: OwnershipFacts): OwnershipStep | undefine
 function whileLiving(facts: OwnershipFacts): OwnershipStep | undefined {
   const { identity, account, halted } = facts;
   if (identity.state === "conflict") return stall(facts, REASON.IdentityConflict, identity.message);
+  if (identity.state === "ours" && facts.ownedBy !== undefined)
+    return none(alreadyOwned(identity.record.id, facts.ownedBy, facts.recheckMs));
   if (!facts.finalizer) return { do: "addFinalizer" };
   if (identity.state === "ours" && identity.contradicted !== undefined)
     return stall(facts, REASON.IdentityConflict, identity.contradicted);
@@ -110,6 +112,8 @@ function whileDeleting(facts: OwnershipFacts): OwnershipStep | undefined {
   const { identity } = facts;
   if (!facts.finalizer) return none({ kind: "Released" });
   if (identity.state === "conflict") return { do: "release", reason: REASON.IdentityConflict };
+  if (identity.state === "ours" && facts.ownedBy !== undefined)
+    return { do: "release", reason: REASON.AlreadyOwned };
   const attempt = identity.state === "ours" ? undefined : facts.attempt;
   if (attempt) return withoutAccount(facts) ?? resolve(facts, attempt);
   if (identity.state !== "ours") return { do: "release", reason: REASON.NothingToDelete };
@@ -170,13 +174,15 @@ function resolve(facts: OwnershipFacts, attempt: Attempt): OwnershipStep {
 }
 
 function adopt(facts: OwnershipFacts, id: string): OwnershipStep {
-  if (facts.ownedBy !== undefined)
-    return stall(
-      facts,
-      REASON.AlreadyOwned,
-      `${id} is already owned by ${facts.ownedBy}: delete that object with deletionPolicy Orphan first`,
-    );
-  return { do: "adopt", id };
+  return facts.ownedBy === undefined
+    ? { do: "adopt", id }
+    : none(alreadyOwned(id, facts.ownedBy, facts.recheckMs));
+}
+
+/** What an object reports that names what another one owns. It touches nothing, and may be deleted. */
+export function alreadyOwned(id: string, owner: string, recheckMs: number): Outcome {
+  const message = `${id} is already owned by ${owner}: delete that object with deletionPolicy Orphan first, or delete this one, which leaves ${id} as it is`;
+  return { kind: "Terminal", reason: REASON.AlreadyOwned, message, recheckMs };
 }
 
 function stall(facts: OwnershipFacts, reason: string, message: string): OwnershipStep {

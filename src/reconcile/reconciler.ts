@@ -21,8 +21,9 @@ import { reportLeak } from "./leak-report.ts";
 import { type Step, stepName } from "./managed.ts";
 import type { CacheSizes } from "./metrics.ts";
 import { isFailed, isReported, type Outcome, requeueNow, resultOf } from "./outcome.ts";
+import { Owners } from "./owners.ts";
 import { isOwnershipStep } from "./ownership.ts";
-import { ownerOf, ownershipFacts } from "./ownership-facts.ts";
+import { ownershipFacts, vouchedId } from "./ownership-facts.ts";
 import { type OwnershipStepOptions, performOwnershipStep } from "./ownership-steps.ts";
 import type { Pass } from "./pass.ts";
 import { REASON } from "./reasons.ts";
@@ -32,7 +33,8 @@ import type { ObjectWriter } from "./writer.ts";
 
 export interface ReconcilerOptions<T extends KindTypes> {
   kind: Kind<T>;
-  store: Pick<Store<T["object"]>, "get" | "list">;
+  /** Indexed by `vouchedId`. */
+  store: Pick<Store<T["object"]>, "get" | "indexed">;
   writer: ObjectWriter<T["object"]>;
   credentials: Credentials<T["account"]>;
   secrets: CredentialGuard<T["account"]>;
@@ -61,6 +63,7 @@ export class Reconciler<T extends KindTypes> {
   readonly #options: ReconcilerOptions<T>;
   readonly #reporter: Reporter<T>;
   readonly #ownership: OwnershipStepOptions<T>;
+  readonly #owners: Owners<T["object"]>;
   readonly #backoff: StepBackoff;
   readonly #contention: Contention;
   /** By key: the UID of the object that everything kept by this key belongs to. */
@@ -69,7 +72,9 @@ export class Reconciler<T extends KindTypes> {
   constructor(options: ReconcilerOptions<T>) {
     this.#options = options;
     this.#reporter = new Reporter(options);
-    this.#ownership = { writer: options.writer, guard: options.secrets, reporter: this.#reporter };
+    this.#owners = new Owners(options);
+    const { writer, secrets: guard } = options;
+    this.#ownership = { writer, guard, reporter: this.#reporter, owners: this.#owners };
     this.#backoff = new StepBackoff(options.clock);
     this.#contention = new Contention(options.clock);
   }
@@ -100,14 +105,14 @@ export class Reconciler<T extends KindTypes> {
   }
 
   async #observe(key: string, object: T["object"]): Promise<Pass<T>> {
-    const { kind, credentials, store, settings } = this.#options;
+    const { kind, credentials, settings } = this.#options;
     const { fact, account, secret } = await credentials.resolve(object);
     const signature = signatureOf(object, account);
     const facts = ownershipFacts(object, {
       definition: kind.definition,
       account: fact,
       backingOff: this.#backoff.active(key, signature),
-      ownerOf: (id, except) => ownerOf(store.list(), id, except),
+      rivalOf: (id) => this.#owners.rivalOf(id, object),
       recheckMs: settings.recheckMs,
     });
     const record = facts.identity.state === "ours" ? facts.identity.record : undefined;
@@ -196,6 +201,8 @@ export class Reconciler<T extends KindTypes> {
       writer,
       clock,
       sendWindowMs: settings.sendWindowMs,
+      recheckMs: settings.recheckMs,
+      claim: (id) => this.#owners.claim(id, pass.object),
       gate: (latest) => this.#gate(pass, latest, { allowDeleting: false }),
       mirror: (expected) =>
         this.#reporter.patchStatus(pass, expected, requeueNow(REASON.Creating, "the create is being sent")),
@@ -214,7 +221,7 @@ export class Reconciler<T extends KindTypes> {
   async #perform(pass: Pass<T>, step: T["step"]): Promise<Outcome> {
     const { kind, settings, writer } = this.#options;
     const { generation = 0 } = pass.object.metadata;
-    const fields = fieldsPutBack(kind, step);
+    const fields = fieldsPutBack(kind, step, pass.observation);
     const contested = this.#contention.contested(pass.key, fields, generation);
     if (contested.length > 0) return contended(contested, settings.slowMs);
     let intended: MemoryOf<T> = pass.memory;
@@ -253,7 +260,7 @@ export class Reconciler<T extends KindTypes> {
 
   /** Notes in the pass whether a write was let out. */
   #gate(pass: Pass<T>, object: T["object"], options: { allowDeleting: boolean }): Gate {
-    const gate = newGate(this.#options, object, options);
+    const gate = newGate({ ...this.#options, owners: this.#owners }, object, options);
     return () => {
       const refusal = gate();
       if (refusal === undefined) pass.mayHaveEffect = true;
@@ -263,7 +270,10 @@ export class Reconciler<T extends KindTypes> {
 
   /** The object is gone from the cluster; `last` is its last known state. */
   gone(last: T["object"]): void {
-    if (this.#options.mayWrite()) reportLeak(last, { ...this.#options, reporter: this.#reporter });
+    const id = vouchedId(last);
+    const isAnothers = id !== undefined && this.#owners.rivalOf(id, last) !== undefined;
+    if (this.#options.mayWrite() && !isAnothers)
+      reportLeak(last, { ...this.#options, reporter: this.#reporter });
   }
 
   cacheSizes(): CacheSizes {
@@ -310,7 +320,8 @@ export class Reconciler<T extends KindTypes> {
 function fieldsPutBack<T extends KindTypes>(
   { policy }: Pick<Kind<T>, "policy">,
   step: T["step"],
+  observation: T["observation"],
 ): readonly string[] {
   const { changes = [] } = step as Step & { changes?: readonly Change[] };
-  return policy.fields?.(step) ?? changes.map(({ field }) => field);
+  return policy.fields?.(step, observation) ?? changes.map(({ field }) => field);
 }

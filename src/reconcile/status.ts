@@ -2,7 +2,7 @@
  * The part of status that all kinds share: ownership, the observed generation, and the conditions around the kind's
  * own. Pure. Facts about the resource come from the kind.
  */
-import { type ObjectMeta, toTime } from "../kube/objects.ts";
+import { type ObjectMeta, toMicroTime, toTime } from "../kube/objects.ts";
 import { type Change, describe } from "./change.ts";
 import { type ConditionFacts, conditions, type DesiredCondition, progressConditions } from "./conditions.ts";
 import type { CloudAccount, ManagedStatus } from "./managed.ts";
@@ -105,7 +105,7 @@ export function ownership(
   { metadata: { uid }, status }: StatusSubject<ManagedStatus>["object"],
   now: number,
 ): Pick<ManagedStatus, "id" | "ownedSince"> {
-  if (status?.id !== id || status.uid !== uid) return { id, ownedSince: toTime(now) };
+  if (status?.id !== id || status.uid !== uid) return { id, ownedSince: toMicroTime(now) };
   const { ownedSince } = status;
   return { id, ...(ownedSince !== undefined && { ownedSince }) };
 }

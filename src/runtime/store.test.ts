@@ -126,3 +126,22 @@ test("replace returns exactly the difference, and marks additions as initial onl
     { type: "added", initial: false, object: { metadata: { name: "c" } } },
   ]);
 });
+
+test("objects are found by the value of the index, whatever changed them last", () => {
+  const store = new Store<Thing>(({ spec }) => (spec === 0 ? undefined : `spec ${spec}`));
+  const found = (spec: number) => store.indexed(`spec ${spec}`).map(({ metadata }) => metadata.name);
+  store.replace([thing(1, { spec: 7 }), thing(2, { name: "b", spec: 7 }), thing(3, { name: "c", spec: 0 })]);
+  expect([found(7), found(0)]).toEqual([["a", "b"], []]);
+  store.observeWrite(thing(4, { spec: 8 }));
+  expect([found(7), found(8)]).toEqual([["b"], ["a"]]);
+  store.upsert(thing(5, { spec: 7 }));
+  store.upsert(thing(6, { name: "b", uid: "u2", spec: 9 }));
+  expect([found(7), found(8), found(9)]).toEqual([["a"], [], ["b"]]);
+  store.remove(thing(7, { spec: 7 }));
+  store.replace([thing(3, { name: "c", spec: 0 })]);
+  expect([found(7), found(9)]).toEqual([[], []]);
+});
+
+test("a lookup in a store without an index is an error, since it would find nothing", () => {
+  expect(() => new Store<Thing>().indexed("7")).toThrow();
+});

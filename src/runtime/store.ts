@@ -20,8 +20,18 @@ interface Entry<T> {
 
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 
+/** A value by which objects are found, as an indexer of client-go: undefined where an object has none. */
+export type IndexBy<T> = (object: T) => string | undefined;
+
 export class Store<T extends KubeObject> {
   readonly #entries = new Map<ObjectKey, Entry<T>>();
+  readonly #indexBy: IndexBy<T> | undefined;
+  /** Keys by the value of the index. */
+  readonly #index = new Map<string, Set<ObjectKey>>();
+
+  constructor(indexBy?: IndexBy<T>) {
+    this.#indexBy = indexBy;
+  }
 
   get(key: ObjectKey): T | undefined {
     return this.#entries.get(key)?.object;
@@ -30,6 +40,17 @@ export class Store<T extends KubeObject> {
   /** All objects; the array is the caller's. */
   list(): T[] {
     return Array.from(this.#entries.values(), (entry) => entry.object);
+  }
+
+  /** The objects with this value of the index. Throws where the store has none. */
+  indexed(value: string): T[] {
+    if (!this.#indexBy) throw new Error("this store has no index");
+    const found: T[] = [];
+    for (const key of this.#index.get(value) ?? []) {
+      const object = this.get(key);
+      if (object) found.push(object);
+    }
+    return found;
   }
 
   get size(): number {
@@ -46,7 +67,7 @@ export class Store<T extends KubeObject> {
     for (const [key, { object }] of this.#entries) {
       const covered = options.namespace === undefined || object.metadata.namespace === options.namespace;
       if (!covered || listed.has(key)) continue;
-      this.#entries.delete(key);
+      this.#drop(key);
       changes.push({ type: "deleted", object });
     }
     for (const item of items) changes.push(...this.#put(item, { listed: true, initial: !!options.initial }));
@@ -65,7 +86,7 @@ export class Store<T extends KubeObject> {
     if (!entry) return [];
     const same = entry.object.metadata.uid === object.metadata.uid;
     if (!same && compareAge(object, entry.object) <= 0) return [];
-    this.#entries.delete(key);
+    this.#drop(key);
     return [{ type: "deleted", object: same ? strip(object) : entry.object }];
   }
 
@@ -84,28 +105,53 @@ export class Store<T extends KubeObject> {
     if (compareAge(object, entry.object) <= 0 || (base && compareAge(object, base) <= 0)) return;
     entry.before ??= entry.object;
     entry.ownVersions.push(object.metadata.resourceVersion ?? "");
+    this.#reindex(entry.object, object);
     entry.object = strip(object);
+  }
+
+  #hold(key: ObjectKey, object: T): void {
+    this.#reindex(this.get(key), object);
+    this.#entries.set(key, fresh(object));
+  }
+
+  #drop(key: ObjectKey): void {
+    this.#reindex(this.get(key), undefined);
+    this.#entries.delete(key);
+  }
+
+  #reindex(before: T | undefined, after: T | undefined): void {
+    const from = before && this.#indexBy?.(before);
+    const to = after && this.#indexBy?.(after);
+    if (from === to) return;
+    if (before && from !== undefined) {
+      const keys = this.#index.get(from);
+      keys?.delete(keyOf(before));
+      if (keys?.size === 0) this.#index.delete(from);
+    }
+    if (after && to !== undefined) this.#index.set(to, (this.#index.get(to) ?? new Set()).add(keyOf(after)));
   }
 
   #put(object: T, from: { listed: boolean; initial: boolean }): StoreChange<T>[] {
     const key = keyOf(object);
     const entry = this.#entries.get(key);
     if (!entry) {
-      this.#entries.set(key, fresh(object));
+      this.#hold(key, object);
       return [{ type: "added", object, initial: from.initial }];
     }
     const newer = compareAge(object, entry.object);
     if (entry.object.metadata.uid !== object.metadata.uid) {
       if (newer <= 0) return [];
-      this.#entries.set(key, fresh(object));
+      const former = entry.object;
+      this.#hold(key, object);
       return [
-        { type: "deleted", object: entry.object },
+        { type: "deleted", object: former },
         { type: "added", object, initial: false },
       ];
     }
     if (newer > 0) {
-      this.#entries.set(key, fresh(object));
-      return [{ type: "updated", old: entry.object, object }];
+      const old = entry.object;
+      this.#hold(key, object);
+      return [{ type: "updated", old, object }];
     }
     return this.#notNewer(entry, object.metadata.resourceVersion ?? "", from.listed);
   }

@@ -12,7 +12,8 @@ import {
   onlyMachine,
   running,
 } from "../support/scenario-world.ts";
-import type { VirtualWorld } from "../support/virtual-world.ts";
+import { PROJECT } from "../support/scenario-world-deployments.ts";
+import { MACHINES, type VirtualWorld } from "../support/virtual-world.ts";
 
 const TEAM = "te-alpha";
 const MINUTE = 60_000;
@@ -177,5 +178,251 @@ describe("the id of what was created", () => {
     expect(seen[0]).toEqual({ vouched: true, record: false });
     expect(seen[1]).toEqual({ vouched: true, record: true });
     expect(eventNotes(world, "Created", "box")).toHaveLength(1);
+  });
+});
+
+describe("one owner", () => {
+  it("of two objects that adopt one machine at the same moment, one owns it", async () => {
+    const world = running();
+    world.kube.intercept = ({ method }) => (method === "PATCH" ? { delayMs: 20 } : undefined);
+    const { id } = world.sim.console.create(TEAM, { machineType: "A4000", region: "ny2" }, "ready");
+    world.apply("one", { adoptId: id });
+    world.apply("two", { adoptId: id });
+    await world.clock.advance(5 * MINUTE);
+    expect([reason(world, "one"), reason(world, "two")].sort()).toEqual(["AlreadyOwned", "Available"]);
+    const [owner, other] = reason(world, "one") === "Available" ? ["one", "two"] : ["two", "one"];
+    world.delete(other);
+    await world.gone(other);
+    expect(writes(world)).toEqual([]);
+    expect(world.get(owner)?.status?.id).toBe(id);
+  });
+
+  it("does not change while another namespace adopts its machine, by spec or by annotation", async () => {
+    const { world, id } = await withVictim();
+    world.secret("sim-key-alpha", "third");
+    world.apply("asks", { adoptId: id }, { namespace: "third" });
+    const uid = await thief(world);
+    annotate(world, "thief", { [ANNOTATION.adopt]: `${id}@${uid}`, [ANNOTATION.paused]: null }, OTHER);
+    await world.clock.advance(10 * MINUTE);
+    expect(reason(world, "asks", "third")).toBe("AlreadyOwned");
+    expect(reason(world, "thief", OTHER)).toBe("AlreadyOwned");
+    expect(condition(world, "thief", "Stalled", OTHER)?.message).toContain("default/victim");
+    world.delete("asks", world.kube, "third");
+    world.delete("thief", world.kube, OTHER);
+    await world.clock.advance(10 * MINUTE);
+    expect(writes(world)).toEqual([]);
+    expect(reason(world, "victim")).toBe("Available");
+  });
+
+  /** Another object whose status has the id as well: two operators were at work, or an older one was. */
+  async function recordedTwice(ownedSince?: string) {
+    const { world, id } = await withVictim();
+    const uid = await thief(world, { powerState: "Stopped" });
+    const status = { id, uid, teamId: TEAM, ...(ownedSince && { ownedSince }) };
+    world.kube.storage.patch(MACHINES, OTHER, "thief", { status } as never, "status");
+    annotate(world, "thief", { [ANNOTATION.paused]: null }, OTHER);
+    await world.clock.advance(20 * MINUTE);
+    return { world, id };
+  }
+
+  it("is the one that has owned the machine longer, where two have recorded it: the later one touches nothing", async () => {
+    const { world, id } = await recordedTwice("2999-01-01T00:00:00Z");
+    expect(reason(world, "thief", OTHER)).toBe("AlreadyOwned");
+    expect(reason(world, "victim")).toBe("Available");
+    expect(writes(world)).toEqual([]);
+    world.delete("thief", world.kube, OTHER);
+    await world.until("it is released", () => world.get("thief", world.kube, OTHER) === undefined);
+    expect(writes(world)).toEqual([]);
+    expect(onlyMachine(world)).toMatchObject({ id, state: "ready" });
+  });
+
+  it("is never both: opposite wishes of two that have recorded one machine do not turn it on and off", async () => {
+    const { world } = await recordedTwice("2020-01-01T00:00:00Z");
+    expect(reason(world, "victim")).toBe("AlreadyOwned");
+    expect(reason(world, "thief", OTHER)).toBe("Stopped");
+    await world.clock.advance(20 * MINUTE);
+    expect(calls(world, "PATCH", /stop$/)).toHaveLength(1);
+    expect(calls(world, "PATCH", /start$/)).toEqual([]);
+  });
+
+  it("is free to be another one once the first lets go of the machine", async () => {
+    const { world, id } = await recordedTwice("2999-01-01T00:00:00Z");
+    world.edit("victim", { spec: { deletionPolicy: "Orphan" } });
+    world.delete("victim");
+    await world.gone("victim");
+    await world.until("it is the other's", () => reason(world, "thief", OTHER) === "Stopped");
+    expect(onlyMachine(world)).toMatchObject({ id, state: "off" });
+  });
+
+  it("is settled for deployments in the same way", async () => {
+    const world = running();
+    world.secret("sim-key-alpha", OTHER);
+    world.kube.intercept = ({ method }) => (method === "PATCH" ? { delayMs: 20 } : undefined);
+    const { id } = world.sim.console.deployments.create(PROJECT, { name: "web" }, { settled: true });
+    world.deployments.apply("web", { adoptId: id });
+    world.deployments.apply("web", { adoptId: id }, { namespace: OTHER });
+    await world.clock.advance(5 * MINUTE);
+    const ready = ["default", OTHER].map(
+      (namespace) => world.deployments.condition("web", "Ready", world.kube, namespace)?.reason,
+    );
+    expect(ready.filter((why) => why === "AlreadyOwned")).toHaveLength(1);
+    const loser = ready[0] === "AlreadyOwned" ? "default" : OTHER;
+    world.deployments.delete("web", world.kube, loser);
+    await world.until(
+      "the loser is gone",
+      () => world.deployments.get("web", world.kube, loser) === undefined,
+    );
+    expect(world.deployed().map((one) => one.id)).toEqual([id]);
+  });
+});
+
+describe("power that another actor keeps changing back", () => {
+  it("is contended like any other field: it is left alone for a while, and reported", async () => {
+    const world = running();
+    world.apply("box");
+    await world.ready("box");
+    const { id } = onlyMachine(world);
+    await world.until("it is contended", () => {
+      if (onlyMachine(world).state === "ready") world.sim.console.stop(id);
+      return reason(world, "box") === "Contended";
+    });
+    expect(condition(world, "box", "Stalled")?.message).toContain("powerState");
+    expect(calls(world, "PATCH", /start$/)).toHaveLength(5);
+    await world.clock.advance(30 * MINUTE);
+    expect(reason(world, "box")).toBe("Available");
+  });
+
+  it("does not count starts that fail by themselves: nobody has changed anything", async () => {
+    const world = running();
+    world.apply("box", { powerState: "Stopped" });
+    await world.ready("box");
+    world.sim.faults.add({ match: { method: "PATCH", path: "start$", times: 8 }, do: { status: 409 } });
+    world.edit("box", { spec: { powerState: "Running" } });
+    await world.ready("box");
+    expect(calls(world, "PATCH", /start$/)).toHaveLength(9);
+  });
+});
+
+describe("the table of who can do what to whom: a user of another namespace who wants to", () => {
+  /** A machine of `victim`, one of no object, and the key of the other namespace. */
+  async function tenants(whose: string) {
+    const { world, id } = await withVictim();
+    world.secret(whose === "shared" ? "sim-key-alpha" : "sim-key-beta", OTHER);
+    const { id: free } = world.sim.console.create(TEAM, { machineType: "A4000", region: "ny2" }, "ready");
+    return { world, id, free };
+  }
+
+  type Tenants = Awaited<ReturnType<typeof tenants>>;
+
+  /** A line of the table in docs/design.md, Record: `attempt` returns the answer. */
+  function line(wish: string, answers: object, attempt: (given: Tenants) => Promise<string>) {
+    it.each(Object.entries(answers))(`${wish}, with a(n) %s key: %s`, async (whose, answer) => {
+      const given = await tenants(whose);
+      expect(await attempt(given)).toBe(answer);
+      expect(given.world.get("victim")?.status?.id).toBe(given.id);
+      expect(given.world.sim.world.machines.get(given.id)).toMatchObject({ state: "ready", dtDeleted: null });
+    });
+  }
+
+  const refusal = (world: VirtualWorld) => `no: \`${reason(world, "thief", OTHER)}\``;
+  const statusOf = (world: VirtualWorld) => world.get("thief", world.kube, OTHER)?.status;
+
+  /** The user writes what annotations there are to write, with the UID of the object in each. */
+  async function forge(
+    { world }: Tenants,
+    forged: (uid: string) => Record<string, string>,
+    spec: object = {},
+  ): Promise<void> {
+    const uid = await thief(world, spec);
+    annotate(world, "thief", { ...forged(uid), [ANNOTATION.paused]: null }, OTHER);
+    await world.clock.advance(15 * MINUTE);
+  }
+
+  const record = (id: string) => (uid: string) => ({
+    [ANNOTATION.record]: JSON.stringify({ id, team: TEAM, name: "", uid }),
+  });
+
+  async function adoptBySpec(world: VirtualWorld, adoptId: string) {
+    world.apply("thief", { adoptId }, { namespace: OTHER });
+    await world.clock.advance(5 * MINUTE);
+  }
+
+  async function deleteThief(world: VirtualWorld) {
+    world.delete("thief", world.kube, OTHER);
+    await world.until("it is gone", () => world.get("thief", world.kube, OTHER) === undefined);
+  }
+
+  line(
+    "own what an object of another namespace owns, by a forged record",
+    { shared: "no: `IdentityConflict`", own: "no: `IdentityConflict`" },
+    async (given) => {
+      await forge(given, record(given.id));
+      return refusal(given.world);
+    },
+  );
+
+  line(
+    "own it by a forged attempt",
+    { shared: "no: makes another", own: "no: makes another" },
+    async (given) => {
+      const { world, id } = given;
+      const { name } = world.sim.world.machines.get(id)?.settings ?? {};
+      await forge(given, (uid) => ({
+        [ANNOTATION.createPending]: JSON.stringify({ name, team: TEAM, uid, time: "2026-01-01T00:00:00Z" }),
+      }));
+      const made = statusOf(world)?.id;
+      return made === undefined || made === id ? String(made) : "no: makes another";
+    },
+  );
+
+  line(
+    "own it by `spec.adoptId`",
+    { shared: "no: `AlreadyOwned`", own: "no: `AlreadyOwned`" },
+    async ({ world, id }) => {
+      await adoptBySpec(world, id);
+      return refusal(world);
+    },
+  );
+
+  line(
+    "own it by the annotation `adopt`",
+    { shared: "no: `AlreadyOwned`", own: "no: `AlreadyOwned`" },
+    async (given) => {
+      await forge(given, (uid) => ({ [ANNOTATION.adopt]: `${given.id}@${uid}` }));
+      return refusal(given.world);
+    },
+  );
+
+  line(
+    "stop it, or delete it with the object",
+    { shared: "no: untouched", own: "no: untouched" },
+    async (given) => {
+      const { world, id } = given;
+      await forge(given, (uid) => ({ ...record(id)(uid), [ANNOTATION.adopt]: `${id}@${uid}` }), {
+        powerState: "Stopped",
+      });
+      await deleteThief(world);
+      return writes(world).length === 0 ? "no: untouched" : "yes";
+    },
+  );
+
+  line("read its desktop password", { shared: "no: no Secret", own: "no: no Secret" }, async (given) => {
+    await forge(given, record(given.id), { desktopSecretRef: { name: "desktop" } });
+    return given.world.getSecret(OTHER, "desktop") ? "yes" : "no: no Secret";
+  });
+
+  line(
+    "adopt what no object owns",
+    { shared: "yes", own: "no: `AdoptNotFound`" },
+    async ({ world, free }) => {
+      await adoptBySpec(world, free);
+      return statusOf(world)?.id === free ? "yes" : refusal(world);
+    },
+  );
+
+  line("delete that with the object", { shared: "yes", own: "no: untouched" }, async ({ world, free }) => {
+    await adoptBySpec(world, free);
+    await deleteThief(world);
+    return world.sim.world.machines.get(free)?.dtDeleted === null ? "no: untouched" : "yes";
   });
 });

@@ -7,7 +7,7 @@ import { isReadable, nullable, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
-import { creating, OLDEST_FIRST, reading, removing, WRITE } from "../calls.ts";
+import { about, creating, OLDEST_FIRST, reading, removing, WRITE } from "../calls.ts";
 import type { DeploymentConfig } from "./config.ts";
 import { foldedName } from "./types.ts";
 
@@ -119,7 +119,8 @@ export class DeploymentApi {
   }
 
   get(id: string) {
-    return this.#api.request(reading(apiPath`/deployments/${id}`, deploymentSchema));
+    const request = reading(apiPath`/deployments/${id}`, deploymentSchema);
+    return about(id, this.#api.request(request), (body) => body);
   }
 
   /** The whole configuration; `headers` carry its origin (deployments.md sections 2 and 6.2). */

@@ -6,7 +6,7 @@ import { type Static, Type } from "typebox";
 import { nullable, resource } from "../../paperspace/answers.ts";
 import type { ApiAnswer, CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
-import { changing, creating, OLDEST_FIRST, reading, removing, WRITE } from "../calls.ts";
+import { about, changing, creating, OLDEST_FIRST, reading, removing, WRITE } from "../calls.ts";
 import type { Source } from "../inventory.ts";
 
 /** machines.md section 5.1. Only `id` is needed: a machine without a readable state is left as it is. */
@@ -128,7 +128,8 @@ export class MachineApi implements Source<Machine> {
   }
 
   get(id: string, group?: string): Promise<ApiAnswer<Machine>> {
-    return this.#api.request(reading(apiPath`/machines/${id}`, machineSchema, { group }));
+    const request = reading(apiPath`/machines/${id}`, machineSchema, { group });
+    return about(id, this.#api.request(request), (machine) => machine);
   }
 
   /** The API still shows a deleted machine for a while. */
@@ -141,12 +142,13 @@ export class MachineApi implements Source<Machine> {
     body: MachineSettings | MachineHardware,
     options: CallOptions,
   ): Promise<ApiAnswer<Started>> {
-    return this.#api.request(changing(apiPath`/machines/${id}`, body, started, options));
+    const request = changing(apiPath`/machines/${id}`, body, started, options);
+    return about(id, this.#api.request(request), ({ data }) => data);
   }
 
   /** The live API refuses an empty body (observed-in-the-field.md 4), so `{}` is sent. */
   power(id: string, action: "start" | "stop" | "restart", options: CallOptions): Promise<ApiAnswer<Started>> {
-    return this.#api.request({
+    const request = this.#api.request({
       ...WRITE,
       ...options,
       method: "PATCH",
@@ -155,10 +157,12 @@ export class MachineApi implements Source<Machine> {
       answer: started,
       retry: "never",
     });
+    return about(id, request, ({ data }) => data);
   }
 
   delete(id: string, options: CallOptions): Promise<ApiAnswer<Started>> {
-    return this.#api.request(removing(apiPath`/machines/${id}`, started, options));
+    const request = removing(apiPath`/machines/${id}`, started, options);
+    return about(id, this.#api.request(request), ({ data }) => data);
   }
 
   list(group?: string) {

@@ -1,7 +1,8 @@
 /** The pure part of the machine's contract: its phases, what a create leads to, its status, Events and contended fields. */
+import { EXTERNAL_CHANGE } from "../../reconcile/decision.ts";
 import type { Policy } from "../../reconcile/kind.ts";
 import { machinePhases } from "./decide.ts";
-import type { MachineStep, MachineTypes } from "./observation.ts";
+import type { MachineMemory, MachineObservation, MachineStep, MachineTypes } from "./observation.ts";
 import { machineEventNotes, machineStatus } from "./status.ts";
 import type { Deadlines } from "./steps.ts";
 
@@ -20,9 +21,14 @@ export function machinePolicy({ createMs }: Pick<Deadlines, "createMs">): Policy
   };
 }
 
+type PowerStep = Extract<MachineStep, { do: "start" | "stop" | "restart" }>;
+
 /** What a step puts back; nothing where no other actor can undo it. */
-function fields(step: MachineStep): readonly string[] {
+function fields(step: MachineStep, { memory }: MachineObservation): readonly string[] {
   switch (step.do) {
+    case "start":
+    case "stop":
+      return putsPowerBack(step, memory) ? ["powerState"] : [];
     case "assign":
     case "unassign":
       return [`startupScriptId ${step.of}`];
@@ -37,4 +43,15 @@ function fields(step: MachineStep): readonly string[] {
     default:
       return [];
   }
+}
+
+/**
+ * Not where it is a part of another change, or of a request; nor where it is sent again, since what failed by itself nobody
+ * has undone.
+ */
+function putsPowerBack(step: PowerStep, { operation, power }: MachineMemory): boolean {
+  const { target, deadline, requests } = step;
+  if (target !== undefined || deadline !== undefined || requests !== undefined) return false;
+  const isAtRest = operation === undefined || operation.intent === EXTERNAL_CHANGE;
+  return isAtRest && power === (step.do === "start" ? "Running" : "Stopped");
 }

@@ -122,8 +122,11 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
   law(
     {
       choices: [...STEPS, "none"],
-      when: ({ memory: { operation }, identity, conflict }) =>
-        operation?.intent === "DeleteStray" && identity.state === "ours" && !conflict?.owns,
+      when: ({ memory: { operation }, identity, conflict, ownedBy }) =>
+        operation?.intent === "DeleteStray" &&
+        identity.state === "ours" &&
+        !conflict?.owns &&
+        ownedBy === undefined,
     },
     "the note of a stray is not lost, and it goes before anything else does",
     (observation, { do: chosen }, { memory }) =>

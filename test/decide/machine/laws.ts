@@ -56,6 +56,16 @@ export const STEP_LAWS: readonly MachineLaw[] = [
     if (identity.state === "ours") return deleting || identity.contradicted === undefined;
     return identity.state !== "conflict";
   }),
+  law(
+    [...WRITES, "disown"],
+    "what another object owns is not touched",
+    ({ ownedBy, identity }) => ownedBy === undefined || identity.state === "none",
+  ),
+  law(
+    ["recordOwnership"],
+    "what another object owns is not adopted",
+    ({ ownedBy, attempt }) => ownedBy === undefined || attempt !== undefined,
+  ),
   law(WRITES, "nothing is written beside an open attempt", ({ attempt, identity }) => {
     return !attempt || identity.state === "ours";
   }),
@@ -364,8 +374,9 @@ export const STEP_LAWS: readonly MachineLaw[] = [
     ["release"],
     "nothing is released before its machine is gone for certain, or to be kept",
     (observation) => {
-      const { identity, attempt, deletionPolicy, account } = observation;
+      const { identity, attempt, deletionPolicy, account, ownedBy } = observation;
       if (identity.state !== "ours") return identity.state === "conflict" || !attempt;
+      if (ownedBy !== undefined) return true;
       // Another team's key sees nothing: that must never look like gone.
       const sure = isGone(observation) && account.state === "valid" && account.team === TEAM;
       return deletionPolicy === "Orphan" || sure;
@@ -374,8 +385,10 @@ export const STEP_LAWS: readonly MachineLaw[] = [
   law(
     {
       choices: ["release", "disown"],
-      when: ({ identity, deletionPolicy }, step) =>
-        identity.state === "ours" && !(step.do === "release" && deletionPolicy === "Orphan"),
+      when: ({ identity, deletionPolicy, ownedBy }, step) =>
+        identity.state === "ours" &&
+        ownedBy === undefined &&
+        !(step.do === "release" && deletionPolicy === "Orphan"),
     },
     "nothing of a machine that is gone is left behind",
     ({ memory, related, spec }) => {
