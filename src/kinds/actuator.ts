@@ -18,8 +18,8 @@ import type { CreateAttempt } from "../reconcile/record.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import type { AttemptAges } from "./attempt-ages.ts";
 import { failureOf, type Rechecks } from "./failure.ts";
-import type { Item } from "./inventory.ts";
 import type { AccountCache } from "./observer.ts";
+import type { Item } from "./source.ts";
 
 export interface PaperspaceTypes extends KindTypes {
   account: PaperspaceAccount;

@@ -25,6 +25,12 @@ export class AttemptAges {
     return since;
   }
 
+  /** The same of an attempt that is over, by its name; undefined where it is not that of the last one known here. */
+  sinceNamed(key: string, name: string): number | undefined {
+    const known = this.#known.get(key);
+    return known?.name === name ? known.since : undefined;
+  }
+
   forget(key: string): void {
     this.#known.delete(key);
   }

@@ -28,10 +28,11 @@ import { kept, managedStatus, syncedCondition, type UnreadableFields } from "../
 import type { PaperspaceAccount } from "./account.ts";
 import { PaperspaceActuator } from "./actuator.ts";
 import { about, changing, creating, OLDEST_FIRST, reading, removing } from "./calls.ts";
-import { Inventory, type Item, type Source } from "./inventory.ts";
+import { Inventory } from "./inventory.ts";
 import { AccountCache, CloudObserver, type CloudObserverOptions } from "./observer.ts";
 import { type KindRegistration, observerSettings } from "./registration.ts";
 import { slowHashSync } from "./slow-hash.ts";
+import type { Item, Source } from "./source.ts";
 
 /** Fields by the API's names; undefined: not managed. */
 type Fields = Readonly<Record<string, unknown>>;
@@ -158,7 +159,7 @@ class CollectionObserver<S extends object, T extends Item> extends CloudObserver
       resource: { state: "unknown" },
     };
     const cache = this.cacheFor(facts, context);
-    if (cache) observation.resource = this.locate(observation, cache);
+    if (cache) observation.resource = this.locate(observation, context, cache);
     return observation;
   }
 }
@@ -229,6 +230,7 @@ const MANAGED: Readonly<Record<Exclude<keyof CollectionStatus, "name">, true>> =
   credentialsSecret: true,
   operation: true,
   abandoned: true,
+  disowned: true,
   handled: true,
   conditions: true,
   applied: true,
@@ -265,7 +267,7 @@ class CollectionActuator<S extends object, T extends Item> extends PaperspaceAct
     const body = { ...Object.fromEntries(fields), ...hidden?.(spec), name };
     const request = creating(path, body, answer, { gate });
     const { id } = (await account.api.request(request)).body;
-    this.#observer.at(account).inventory.subscribe(key, id);
+    this.#observer.at(account).inventory.subscribe(key, id, account.fingerprint);
     const message = `the ${this.#collection.definition.noun} is created, and gets its declared name next`;
     return { id, memory, outcome: requeueNow(REASON.Creating, message) };
   }

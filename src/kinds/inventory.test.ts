@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
 import { Inventory } from "./inventory.ts";
+import type { Source } from "./source.ts";
 
 interface Thing {
   id: string;
@@ -28,6 +29,11 @@ class Cloud {
   /** Lists fail alone. */
   failList: unknown;
   readonly inventory: Inventory<Thing>;
+  readonly source: Source<Thing> = {
+    get: (id) => this.#get(id),
+    list: () => this.#list(),
+    isGone: ({ state }) => state === GONE,
+  };
 
   constructor() {
     const { clock } = this;
@@ -39,11 +45,7 @@ class Cloud {
         settings: { resyncMs: 600_000, gatherMs: 50 },
         enqueue: (key) => this.queued.push(key),
       },
-      {
-        get: (id) => this.#get(id),
-        list: () => this.#list(),
-        isGone: ({ state }) => state === GONE,
-      },
+      this.source,
       {
         changed: (id) => this.notified.push(`${id} changed`),
         unsubscribed: (key, id) => this.notified.push(`${key} left ${id ?? "nothing"}`),
@@ -270,6 +272,67 @@ describe("a list", () => {
   });
 });
 
+describe("a credential that sees less than another one of its team", () => {
+  const MISSING = new PaperspaceError("PS_NOT_FOUND", "no such thing", { effect: "none", status: 404 });
+  /** `poor` is the newest, and sees nothing. */
+  function setUp() {
+    const cloud = new Cloud();
+    cloud.things.set("ps1", thing(1));
+    const { inventory } = cloud;
+    inventory.use(cloud.source, "rich");
+    inventory.use(
+      {
+        get: () => Promise.reject(MISSING),
+        list: async function* () {
+          yield { items: [] as Thing[], beganAt: cloud.clock.monotonic() };
+        },
+      },
+      "poor",
+    );
+    return { cloud, inventory };
+  }
+
+  it("hides nothing from the objects of the others: each item is read with its own", async () => {
+    const { cloud, inventory } = setUp();
+    inventory.subscribe("ns/a", "ps1", "rich");
+    inventory.refresh("ps1");
+    await cloud.clock.advance(100);
+    inventory.refreshList("ns/b", "poor");
+    await cloud.clock.advance(10_000);
+    expect(inventory.get("ps1")?.item).toEqual(thing(1));
+    expect(inventory.listed("rich").lists.newestList).toBeUndefined();
+    expect(inventory.listed("poor").lists.newestList?.ids.size).toBe(0);
+  });
+
+  it("proves the absence of an item only for the objects that have it, and for none while another one finds it", async () => {
+    const { cloud, inventory } = setUp();
+    inventory.subscribe("ns/b", "ps1", "poor");
+    inventory.refresh("ps1");
+    await cloud.clock.advance(100);
+    expect([...(inventory.get("ps1")?.misses?.keys() ?? [])]).toEqual(["poor"]);
+    inventory.subscribe("ns/a", "ps1", "rich");
+    inventory.refresh("ps1");
+    await cloud.clock.advance(100);
+    expect(inventory.get("ps1")?.item).toEqual(thing(1));
+  });
+
+  it("that was withdrawn hides nothing either: the newest one finds the item, and its misses prove nothing", async () => {
+    const { cloud, inventory } = setUp();
+    const withdrawn = new PaperspaceError("PS_UNAUTHORIZED", "no", { effect: "none", status: 401 });
+    inventory.use({ ...cloud.source, get: () => Promise.reject(withdrawn) }, "dead");
+    inventory.use(cloud.source, "rich");
+    inventory.subscribe("ns/a", "ps1", "dead");
+    inventory.refresh("ps1");
+    await cloud.clock.advance(100);
+    expect(inventory.get("ps1")?.item).toEqual(thing(1));
+    cloud.things.clear();
+    inventory.refresh("ps1");
+    await cloud.clock.advance(100);
+    expect(inventory.readError("ps1")).toBe(withdrawn);
+    expect(inventory.get("ps1")?.item).toEqual(thing(1));
+  });
+});
+
 describe("what is gone and yet shown", () => {
   it("counts as absent by id, and is in no list: it would be taken for the thing of an attempt", async () => {
     const cloud = new Cloud();
@@ -277,7 +340,8 @@ describe("what is gone and yet shown", () => {
     cloud.inventory.subscribe("ns/a", "ps1");
     cloud.inventory.refresh("ps1");
     await cloud.clock.advance(100);
-    expect(cloud.inventory.get("ps1")).toEqual({ beganAt: 50, absentSince: 50, sameSince: 50 });
+    const misses = new Map([["", { since: 50, at: 50 }]]);
+    expect(cloud.inventory.get("ps1")).toEqual({ beganAt: 50, absentSince: 50, misses, sameSince: 50 });
     cloud.inventory.refreshList("ns/b");
     await cloud.clock.advance(100);
     expect(cloud.inventory.lists.idsNamed("box-1")).toEqual([]);

@@ -6,16 +6,10 @@
 import type { Logger } from "pino";
 import { type Cancel, type Clock, momentOf } from "../base/clock.ts";
 import { splitKey } from "../kube/objects.ts";
-import type { Unreadable } from "../paperspace/answers.ts";
-import { PaperspaceError } from "../paperspace/errors.ts";
+import { type CredentialSource, CredentialSources } from "./credential-sources.ts";
 import { ListHistory } from "./list-history.ts";
-
-/** All that is relied on of what is listed. */
-export interface Item extends Unreadable {
-  id: string;
-  /** "" where it is unreadable. */
-  name: string;
-}
+import type { CachedItem, Item, ListFailure, Misses, ReadBackoff, Source } from "./source.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 export interface InventoryParts {
   /** What is read, for log lines: "machines". */
@@ -30,19 +24,6 @@ export interface InventoryParts {
   sameName?(name: string): string;
 }
 
-/** Where the items are read. */
-export interface Source<T extends Item> {
-  /**
-   * A list counts as complete only when the iteration ends without an error. `skipped`: how many further items the page
-   * has that have no readable id. Groups take turns in the throttle.
-   */
-  list(group: string): AsyncIterable<{ items: T[]; beganAt: number; skipped?: number }>;
-  /** Throws PS_NOT_FOUND where there is no such item. */
-  get(id: string, group: string): Promise<{ body: T; beganAt: number }>;
-  /** Still shown, and yet no more. */
-  isGone?(item: T): boolean;
-}
-
 /** For another source about the same items, such as their events. */
 export interface InventoryHooks {
   /** The item was read and differs from what was cached. */
@@ -53,86 +34,69 @@ export interface InventoryHooks {
   resync?(): void;
 }
 
-export interface CachedItem<T> {
-  /** Absent: the API answered 404 by id, or showed it as gone. */
-  item?: T;
-  /** Monotonic time at which the request that read it began; for the answer of a write, at which it came. */
-  beganAt: number;
-  /** Since when every read has shown it absent. */
-  absentSince?: number;
-  /** Since when every read has shown it exactly so. */
-  sameSince: number;
-}
-
-/** Monotonic times: of the first of the lists that failed in a row, and of the last. */
-export interface ListFailure {
-  error: unknown;
-  since: number;
-  at: number;
-}
-
 /** Most items a page holds (machines.md section 2). */
 const PAGE = 120;
 /** Most items that one flush reads by id because the list failed. */
 const MOST_READS = 30;
+/** A credential that is not used for so many resyncs is dropped: each object has a pass in every one. */
+const UNUSED_RESYNCS = 3;
 const FAILURE_BASE_MS = 1_000;
 const FAILURE_MAX_MS = 5 * 60_000;
 
-/** Monotonic time before which what has failed is not read again, and how often in a row it has. */
-interface ReadBackoff {
-  failures: number;
-  notBefore: number;
-}
-
 export class Inventory<T extends Item> {
+  /** The complete lists with any credential. */
   readonly lists: ListHistory;
   readonly #parts: InventoryParts;
   readonly #hooks: InventoryHooks;
-  #source: Source<T>;
+  readonly #sources: CredentialSources<T>;
   readonly #items = new Map<string, CachedItem<T>>();
-  /** Keys by id. */
-  readonly #subscribers = new Map<string, Set<string>>();
-  /** Ids by key. */
-  readonly #subscriptions = new Map<string, string>();
+  readonly #subscriptions = new Subscriptions();
   /** Ids to be read with the next flush. */
   readonly #pending = new Set<string>();
-  /** Keys that wait for a complete list, which the next flush makes. */
-  readonly #pendingList = new Set<string>();
+  /** By credential: keys that wait for a complete list with it, which the next flush makes. */
+  readonly #pendingLists = new Map<string, Set<string>>();
   /** Keys that wait for the list that is under way. */
   #currentList: Set<string> | undefined;
   /** By id. One that cannot be read delays no other. */
   readonly #readFailures = new Map<string, ReadBackoff & { error: unknown }>();
-  #listFailure: (ListFailure & ReadBackoff) | undefined;
+  #listFailure: ListFailure | undefined;
   #flush: { at: number; cancel: Cancel } | undefined;
   #flushing = false;
   #resync: Cancel | undefined;
   #stopped = false;
 
-  constructor(parts: InventoryParts, source: Source<T>, hooks: InventoryHooks = {}) {
-    this.lists = new ListHistory(parts.sameName);
+  constructor(parts: InventoryParts, source: Source<T>, hooks: InventoryHooks = {}, credential = "") {
+    const { clock, settings } = parts;
+    const newLists = () => new ListHistory(parts.sameName);
+    const gcTimeMs = UNUSED_RESYNCS * settings.resyncMs;
     this.#parts = parts;
-    this.#source = source;
     this.#hooks = hooks;
+    this.lists = newLists();
+    this.#sources = new CredentialSources({ clock, gcTimeMs, newLists }, source, credential);
   }
 
-  /** The newest valid credential of the team serves all reads. */
-  use(source: Source<T>): void {
-    this.#source = source;
+  /** A valid credential of the team. */
+  use(source: Source<T>, credential = ""): void {
+    this.#sources.use(source, credential);
   }
 
-  /** `key` is queued when this item changes, and for no other from now on. False where it was so already. */
-  subscribe(key: string, id: string): boolean {
-    if (this.#subscriptions.get(key) === id) return false;
+  /**
+   * `key` is queued when this item changes, and for no other from now on; the item is read with its credential, the newest
+   * one by default. False where it follows this item already.
+   */
+  subscribe(key: string, id: string, credential = this.#sources.newest.credential): boolean {
+    if (this.#subscriptions.idOf(key) === id) {
+      this.#subscriptions.setCredential(key, credential);
+      return false;
+    }
     this.unsubscribe(key);
-    this.#subscriptions.set(key, id);
-    const subscribers = this.#subscribers.get(id) ?? new Set();
-    this.#subscribers.set(id, subscribers.add(key));
+    this.#subscriptions.add(key, { id, credential });
     this.#resync ??= this.#parts.clock.after(this.#parts.settings.resyncMs, () => this.#regularList());
     return true;
   }
 
   isSubscribed(id: string): boolean {
-    return this.#subscribers.has(id);
+    return this.#subscriptions.has(id);
   }
 
   /** Items that are cached. */
@@ -145,12 +109,14 @@ export class Inventory<T extends Item> {
     return this.#subscriptions.size > 0;
   }
 
-  /** Returns the id that has no subscriber any more. */
+  /** Returns the id that has no subscriber any more: all that is cached of it is dropped. */
   unsubscribe(key: string): string | undefined {
-    const id = this.#subscriptions.get(key);
-    this.#subscriptions.delete(key);
-    this.#pendingList.delete(key);
-    const left = id !== undefined && this.#unsubscribeFrom(key, id) ? id : undefined;
+    const left = this.#subscriptions.remove(key);
+    for (const keys of this.#pendingLists.values()) keys.delete(key);
+    if (left !== undefined) {
+      this.#items.delete(left);
+      this.#readFailures.delete(left);
+    }
     this.#hooks.unsubscribed?.(key, left);
     return left;
   }
@@ -192,21 +158,30 @@ export class Inventory<T extends Item> {
     this.refresh(id);
   }
 
-  /** Makes a complete list soon; `key` is queued when it is done. */
-  refreshList(key: string): void {
-    this.#pendingList.add(key);
+  /** What was listed with this credential: absence is decided on no other's. */
+  listed(credential: string): Pick<CredentialSource<T>, "lists" | "listFailure"> {
+    return this.#sources.get(credential) ?? { lists: new ListHistory() };
+  }
+
+  /** Makes a complete list with this credential soon, the newest by default; `key` is queued when it is done. */
+  refreshList(key: string, credential = this.#sources.newest.credential): void {
+    const keys = this.#pendingLists.get(credential) ?? new Set();
+    this.#pendingLists.set(credential, keys.add(key));
     this.#schedule();
   }
 
   /** As `refreshList`, at the user's request: the back-off does not count. */
   reloadList(key: string): void {
-    if (this.#listFailure) this.#listFailure.notBefore = 0;
-    this.refreshList(key);
+    const { credential, listFailure } = this.#sources.newest;
+    if (listFailure) listFailure.notBefore = 0;
+    this.refreshList(key, credential);
   }
 
-  /** As `refreshList`, yet a list that is under way will do. */
+  /** As `refreshList`, yet with any credential, and a list that is under way will do. */
   refreshAnyList(key: string): void {
+    const [next] = this.#pendingLists.values();
     if (this.#currentList) this.#currentList.add(key);
+    else if (next) next.add(key);
     else this.refreshList(key);
   }
 
@@ -222,23 +197,12 @@ export class Inventory<T extends Item> {
     this.#resync?.();
   }
 
-  /** True where `key` was its last subscriber: then all that is cached of it is dropped. */
-  #unsubscribeFrom(key: string, id: string): boolean {
-    const subscribers = this.#subscribers.get(id);
-    subscribers?.delete(key);
-    if (subscribers?.size) return false;
-    this.#subscribers.delete(id);
-    this.#items.delete(id);
-    this.#readFailures.delete(id);
-    return true;
-  }
-
   /** Keeps the timer at the earliest of what is pending and backs off no more. */
   #schedule(): void {
     if (this.#stopped || this.#flushing) return;
     const { clock, settings } = this.#parts;
     const due = [...this.#pending].map((id) => this.#readFailures.get(id)?.notBefore ?? 0);
-    if (this.#pendingList.size > 0) due.push(this.#listFailure?.notBefore ?? 0);
+    for (const credential of this.#pendingLists.keys()) due.push(this.#mayListAt(credential));
     if (due.length === 0) return;
     const now = clock.monotonic();
     const soonest = due.reduce((a, b) => Math.min(a, b));
@@ -254,41 +218,62 @@ export class Inventory<T extends Item> {
 
   async #flushPending(): Promise<void> {
     this.#flushing = true;
-    const now = this.#parts.clock.monotonic();
-    const mayList = now >= (this.#listFailure?.notBefore ?? 0);
-    const pages = Math.max(1, Math.ceil(this.#subscribers.size / PAGE));
+    const { clock, enqueue } = this.#parts;
+    const { credential: common } = this.#common;
+    const now = clock.monotonic();
+    const mayList = now >= this.#mayListAt(common);
+    const pages = Math.max(1, Math.ceil(this.#subscriptions.size / PAGE));
     const due = [...this.#pending].filter((id) => this.retryInMs(id) === 0);
     // While lists back off, the rest is read with the next flushes.
     const ids = mayList ? due : due.slice(0, MOST_READS);
-    const waiting = new Set(mayList ? this.#pendingList : []);
+    const lists = new Map(
+      [...this.#pendingLists].filter(([credential]) => now >= this.#mayListAt(credential)),
+    );
     for (const id of ids) this.#pending.delete(id);
-    for (const key of waiting) this.#pendingList.delete(key);
-    if (waiting.size > 0 || (mayList && ids.length > pages)) await this.#flushByList(ids, waiting);
+    for (const credential of lists.keys()) this.#pendingLists.delete(credential);
+    if (lists.size === 0 && mayList && ids.length > pages) lists.set(common, new Set());
+    if (lists.size > 0) await this.#flushByLists(ids, lists);
     else await (mayList ? this.#readAll(ids) : this.#readSingly(ids));
     this.#flushing = false;
     this.#currentList = undefined;
     for (const id of ids) this.#enqueueSubscribers(id);
-    for (const key of waiting) this.#parts.enqueue(key);
+    for (const key of new Set([...lists.values()].flatMap((keys) => [...keys]))) enqueue(key);
     this.#schedule();
   }
 
-  async #flushByList(ids: readonly string[], waiting: Set<string>): Promise<void> {
+  /** Monotonic time before which no list is made with this credential. */
+  #mayListAt(credential: string): number {
+    return this.#sources.get(credential)?.listFailure?.notBefore ?? 0;
+  }
+
+  async #flushByLists(ids: readonly string[], lists: ReadonlyMap<string, Set<string>>): Promise<void> {
     const { clock, name } = this.#parts;
     const beganAt = clock.monotonic();
-    try {
-      if (waiting.size > 0) this.#currentList = waiting;
-      const listed = await this.#list(ids);
-      await this.#readAll(ids.filter((id) => !listed.has(id)));
-    } catch (error) {
-      const at = clock.monotonic();
-      const { since = at } = this.#listFailure ?? {};
-      this.#listFailure = { error, since, at, ...this.#nextBackoff(this.#listFailure) };
-      this.#warn(error, `${name} cannot be listed`);
-      // What an earlier page has shown is read.
-      const unread = ids.filter((id) => (this.#items.get(id)?.beganAt ?? -1) < beganAt);
-      this.#failed(error, unread.slice(MOST_READS));
-      await this.#readSingly(unread.slice(0, MOST_READS));
+    const listed = new Set<string>();
+    let failure: { error: unknown } | undefined;
+    for (const [credential, keys] of lists) {
+      this.#currentList = keys;
+      try {
+        for (const id of await this.#list(credential, ids)) listed.add(id);
+      } catch (error) {
+        failure = { error };
+        this.#listFailed(error, this.#sources.getOrNewest(credential));
+        this.#warn(error, `${name} cannot be listed`);
+      }
     }
+    const unlisted = ids.filter((id) => !listed.has(id));
+    if (!failure) return this.#readAll(unlisted);
+    // What an earlier page has shown is read.
+    const unread = unlisted.filter((id) => (this.#items.get(id)?.beganAt ?? -1) < beganAt);
+    this.#failed(failure.error, unread.slice(MOST_READS));
+    await this.#readSingly(unread.slice(0, MOST_READS));
+  }
+
+  #listFailed(error: unknown, entry: CredentialSource<T>): void {
+    const at = this.#parts.clock.monotonic();
+    const { since = at } = entry.listFailure ?? {};
+    this.#listFailure = { error, since: this.#listFailure?.since ?? at, at };
+    entry.listFailure = { error, since, at, ...this.#nextBackoff(entry.listFailure) };
   }
 
   /** Without the list; where the first read fails as well, the others are not tried. */
@@ -320,46 +305,47 @@ export class Inventory<T extends Item> {
   }
 
   async #read(id: string): Promise<void> {
-    const began = this.#parts.clock.monotonic();
-    try {
-      const { body, beganAt } = await this.#source.get(id, this.#groupOf(id));
-      this.#update(id, this.#isGone(body) ? undefined : body, beganAt);
-    } catch (error) {
-      if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND") throw error;
-      this.#update(id, undefined, began);
-    }
+    const credentials = this.#subscriptions.credentialsOf(id);
+    const found = await this.#sources.find(id, credentials, this.#groupOf(id));
+    this.#update(id, found.item, found.beganAt, found.missed);
+  }
+
+  /** The credential of most objects: what it does not list has to be read by id. */
+  get #common(): CredentialSource<T> {
+    return this.#sources.getOrNewest(this.#subscriptions.commonCredential);
   }
 
   /**
    * A complete list. What it lacks is read by id, since absence from a list proves nothing; `requested` are read by the
-   * caller.
+   * caller. Throws where it does not complete.
    */
-  async #list(requested: readonly string[] = []): Promise<Set<string>> {
+  async #list(credential: string, requested: readonly string[] = []): Promise<ReadonlySet<string>> {
     const { clock } = this.#parts;
     const began = momentOf(clock);
+    const entry = this.#sources.getOrNewest(credential);
     const items: T[] = [];
     let skipped = 0;
-    for await (const page of this.#source.list(this.#listGroup())) {
+    for await (const page of entry.source.list(this.#listGroup())) {
       skipped += page.skipped ?? 0;
       for (const item of page.items) {
         if (this.#isGone(item)) continue;
         items.push(item);
-        if (this.#subscribers.has(item.id)) this.#update(item.id, item, page.beganAt);
+        if (this.#subscriptions.has(item.id)) this.#update(item.id, item, page.beganAt);
       }
     }
-    this.lists.add(began, items, { skipped });
+    const list = this.lists.add(began, items, { skipped, endedAt: clock.monotonic() });
+    entry.lists.append(list);
     this.#listFailure = undefined;
-    const listed = new Set(items.map(({ id }) => id));
-    const covered = new Set([...listed, ...requested]);
-    for (const id of this.#subscribers.keys()) {
+    entry.listFailure = undefined;
+    const covered = new Set([...list.ids, ...requested]);
+    for (const id of this.#subscriptions.ids())
       if (!covered.has(id) && this.#items.get(id)?.item) this.#pending.add(id);
-    }
-    return listed;
+    return list.ids;
   }
 
   /** The namespace that the read of this item is for: few have more than one subscriber. */
   #groupOf(id: string): string {
-    const [key = ""] = this.#subscribers.get(id) ?? [];
+    const [key = ""] = this.#subscriptions.keysOf(id);
     return splitKey(key).namespace;
   }
 
@@ -372,24 +358,27 @@ export class Inventory<T extends Item> {
   }
 
   #isGone(item: T): boolean {
-    return this.#source.isGone?.(item) ?? false;
+    return this.#sources.newest.source.isGone?.(item) ?? false;
   }
 
   #regularList(): void {
     this.#resync = undefined;
-    if (this.#subscribers.size === 0) return;
+    if (this.#subscriptions.size === 0) return;
     const { clock, settings, name } = this.#parts;
     this.#resync = clock.after(settings.resyncMs, () => this.#regularList());
     this.#hooks.resync?.();
-    this.#list()
+    this.#list(this.#common.credential)
       .then(() => {
         if (this.#pending.size > 0) this.#schedule();
       })
       .catch((error: unknown) => this.#warn(error, `the regular list of ${name} failed`));
   }
 
-  /** Caches what a read brought, unless something newer is cached: causality (docs/design.md, Informers). */
-  #update(id: string, item: T | undefined, beganAt: number): void {
+  /**
+   * Caches what a read brought, unless something newer is cached: causality (docs/design.md, Informers). `missed`: the
+   * credentials that do not find it.
+   */
+  #update(id: string, item: T | undefined, beganAt: number, missed: readonly string[] = []): void {
     // Its last subscriber went while it was read.
     if (!this.isSubscribed(id)) return;
     const before = this.#items.get(id);
@@ -400,14 +389,26 @@ export class Inventory<T extends Item> {
     this.#readFailures.delete(id);
     const isSame = before !== undefined && JSON.stringify(before.item) === JSON.stringify(item);
     const seen = { beganAt, sameSince: isSame ? before.sameSince : beganAt };
-    this.#items.set(id, item ? { item, ...seen } : { ...seen, absentSince: before?.absentSince ?? beganAt });
+    const absentSince = before?.absentSince ?? beganAt;
+    const misses = this.#missesAfter(before?.misses, missed, beganAt);
+    this.#items.set(id, item ? { item, ...seen } : { ...seen, absentSince, misses });
     if (JSON.stringify(before?.item) === JSON.stringify(item)) return;
     this.#hooks.changed?.(id);
     this.#enqueueSubscribers(id);
   }
 
+  #missesAfter(
+    before: CachedItem<T>["misses"],
+    missed: readonly string[],
+    at: number,
+  ): ReadonlyMap<string, Misses> {
+    const answeredAt = this.#parts.clock.monotonic();
+    const since = (credential: string) => before?.get(credential)?.since ?? answeredAt;
+    return new Map(missed.map((credential) => [credential, { since: since(credential), at }]));
+  }
+
   #enqueueSubscribers(id: string): void {
-    for (const key of this.#subscribers.get(id) ?? []) this.#parts.enqueue(key);
+    for (const key of this.#subscriptions.keysOf(id)) this.#parts.enqueue(key);
   }
 
   #warn(error: unknown, message: string): void {

@@ -5,9 +5,12 @@
 import type { Moment } from "../base/clock.ts";
 import { isReadable, type Unreadable } from "../paperspace/answers.ts";
 
-interface CompleteList {
+export interface CompleteList {
   /** When its first request began. */
   began: Moment;
+  /** Monotonic time of its last answer. */
+  endedAt: number;
+  ids: ReadonlySet<string>;
   idsByName: IdsByName;
   /** By what is equal for names that count as one. */
   idsByAlike: IdsByName;
@@ -43,20 +46,25 @@ export class ListHistory {
     this.#sameName = sameName;
   }
 
-  /** `skipped`: how many further items the list has that have no readable id. */
+  /** `skipped`: how many further items the list has that have no readable id; `endedAt`: monotonic, of its last answer. */
   add(
     began: Moment,
     items: readonly ({ id: string; name: string } & Unreadable)[],
-    { skipped = 0 }: { skipped?: number } = {},
-  ): void {
+    { skipped = 0, endedAt = began.monotonic }: { skipped?: number; endedAt?: number } = {},
+  ): CompleteList {
     const idsByName = idsBy(items, (name) => name);
     const idsByAlike = idsBy(items, this.#sameName);
     const withoutName = items.filter((item) => !isReadable(item, "name")).length;
-    this.#lists = [
-      ...this.#lists.slice(-1),
-      { began, idsByName, idsByAlike, withoutId: skipped, withoutName },
-    ];
-    for (const [id, at] of this.#created) if (at < began.monotonic) this.#created.delete(id);
+    const ids = new Set(items.map(({ id }) => id));
+    const list = { began, endedAt, ids, idsByName, idsByAlike, withoutId: skipped, withoutName };
+    this.append(list);
+    return list;
+  }
+
+  /** A list that another history has as well. */
+  append(list: CompleteList): void {
+    this.#lists = [...this.#lists.slice(-1), list];
+    for (const [id, at] of this.#created) if (at < list.began.monotonic) this.#created.delete(id);
   }
 
   /** What was created at this monotonic time counts until a list began later. */
@@ -68,15 +76,19 @@ export class ListHistory {
 
   /** How many items the account has, as of the newest list; undefined before there is one. */
   get count(): number | undefined {
-    const newest = this.#lists.at(-1);
-    if (!newest) return undefined;
-    const listed = new Set([...newest.idsByName.values()].flat());
-    return listed.size + newest.withoutId + [...this.#created.keys()].filter((id) => !listed.has(id)).length;
+    const { newestList } = this;
+    if (!newestList) return undefined;
+    const { ids, withoutId } = newestList;
+    return ids.size + withoutId + [...this.#created.keys()].filter((id) => !ids.has(id)).length;
+  }
+
+  get newestList(): CompleteList | undefined {
+    return this.#lists.at(-1);
   }
 
   /** Monotonic time at which the newest one began; undefined before there is any. */
   get newest(): number | undefined {
-    return this.#lists.at(-1)?.began.monotonic;
+    return this.newestList?.began.monotonic;
   }
 
   /**
@@ -105,8 +117,7 @@ export class ListHistory {
 
   /** How many items of the newest list have no readable name, or no readable id. */
   get nameless(): number {
-    const newest = this.#lists.at(-1);
-    return newest ? nameless(newest) : 0;
+    return this.newestList ? nameless(this.newestList) : 0;
   }
 
   #idsIn(lists: readonly CompleteList[], name: string): string[] {

@@ -12,6 +12,11 @@ import {
   stringEnum,
 } from "../reconcile/schema.ts";
 
+const disownedSchema = Type.Object({
+  id: Type.String(),
+  at: Type.String({ format: "date-time", description: "When it was given up." }),
+});
+
 const optionalText = (description: string) => Type.Optional(Type.String({ description }));
 
 /** `deletes` and `recreates` say what these policies do where the default does not say enough. */
@@ -67,6 +72,12 @@ export function managedStatusFields<P extends TProperties>(
     credentialsSecret: credentialsSecretSchema,
     abandoned: Type.Optional(
       Type.Array(Type.String(), { "x-kubernetes-list-type": "atomic", description: abandoned }),
+    ),
+    disowned: Type.Optional(
+      Type.Array(disownedSchema, {
+        "x-kubernetes-list-type": "atomic",
+        description: `The last ten that this object gave up as gone, oldest first. One that shows up again goes on costing.`,
+      }),
     ),
     plan: Type.Optional(
       Type.Array(Type.Object(plan), {

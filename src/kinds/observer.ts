@@ -5,7 +5,9 @@
 import type { Logger } from "pino";
 import { type Clock, momentOf } from "../base/clock.ts";
 import type { PaperspaceApi } from "../paperspace/transport.ts";
+import { millis } from "../reconcile/conditions.ts";
 import {
+  type AbsentResource,
   type Decision,
   type Observation,
   type ResourceState,
@@ -19,12 +21,14 @@ import type { CacheSizes } from "../reconcile/metrics.ts";
 import { atLeast } from "../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../reconcile/ownership.ts";
 import { ANNOTATION, type CreateAttempt } from "../reconcile/record.ts";
+import { type AbsenceTerms, type Contradiction, judgeAbsence } from "./absence.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import { AttemptAges } from "./attempt-ages.ts";
 import { type Rechecks, readErrorOf } from "./failure.ts";
-import type { CachedItem, Inventory, Item, Source } from "./inventory.ts";
+import type { Inventory } from "./inventory.ts";
 import { UNUSED_TURNS } from "./lookup.ts";
-import { announcedAt, LIST, resolveByName } from "./resolution.ts";
+import { announcedAt, LIST, resolveByName, unsettledMs } from "./resolution.ts";
+import type { Item, Source } from "./source.ts";
 
 /** All in milliseconds. */
 export interface ObserverSettings {
@@ -67,9 +71,9 @@ export class AccountCache<T extends Item, I extends Inventory<T> = Inventory<T>>
     this.#sourceOf = sourceOf;
   }
 
-  /** The newest valid credential serves all reads. */
-  use(api: PaperspaceApi): void {
-    this.inventory.use(this.#sourceOf(api));
+  /** A valid credential of the team: the newest serves the shared reads, an object's own those about its resource. */
+  use({ api, fingerprint }: PaperspaceAccount): void {
+    this.inventory.use(this.#sourceOf(api), fingerprint);
   }
 
   /** The object is gone from the cluster. */
@@ -108,10 +112,11 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     const existing = this.#caches.get(place);
     if (existing) {
       existing.usedAt = usedAt;
-      existing.cache.use(account.api);
+      existing.cache.use(account);
       return existing.cache;
     }
     const cache = this.#make(account, part);
+    cache.use(account);
     this.#caches.set(place, { cache, usedAt });
     return cache;
   }
@@ -138,7 +143,8 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
   /** Whether the resource of this observation is there, as last read; notes why the last read failed. */
   locate<T extends Item>(
     observation: V,
-    { inventory }: { inventory: Pick<Inventory<T>, "get" | "readError" | "retryInMs"> },
+    context: ReconcileContext<O, PaperspaceAccount>,
+    { inventory }: { inventory: Pick<Inventory<T>, "get" | "readError" | "retryInMs" | "listed"> },
   ): ResourceState<{ item: T }> {
     const id = idOf(observation.identity);
     if (id === undefined) return { state: "unknown" };
@@ -147,7 +153,16 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
       const failed = readErrorOf(readError, this.#parts.settings.rechecks);
       observation.readError = atLeast(failed, inventory.retryInMs(id));
     }
-    return this.#resource(observation, inventory.get(id));
+    const cached = inventory.get(id);
+    if (!cached) return { state: "unknown" };
+    if (cached.item) return { state: "present", item: cached.item };
+    const { fingerprint = "" } = context.account ?? {};
+    const { lists, listFailure } = inventory.listed(fingerprint);
+    const misses = cached.misses?.get(fingerprint);
+    const contradiction = misses && this.contradiction(observation, id, context, misses.since);
+    const { newestList } = lists;
+    const evidence = { noun: observation.noun, id, misses, newestList, listFailure, contradiction };
+    return judgeAbsence(evidence, this.#absenceTerms(observation, context));
   }
 
   /** What became of an attempt, by its name in the lists. Begins no read. */
@@ -159,7 +174,8 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     const { settleMs, limits } = settings;
     const announced = announcedAt(attempt, this.attempts.knownSince(key, attempt));
     const search = { settleMs, lookMs: limits.lookMs, now: momentOf(clock), announced };
-    return resolveByName(this.of(account, object).inventory, attempt, search);
+    const { inventory } = this.of(account, object);
+    return resolveByName(inventory, account.fingerprint, attempt, search);
   }
 
   /**
@@ -169,16 +185,19 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
   track(
     context: ReconcileContext<O, PaperspaceAccount>,
     observation: V,
-    _decision: Decision<Step, V["memory"]>,
+    { confirms }: Decision<Step, V["memory"]>,
   ): void {
     const { key, account } = context;
     const { identity, attempt, resolution } = observation;
     const cache = this.cacheFor(observation, context);
     const id = idOf(identity);
-    if (cache && id !== undefined) {
+    if (cache && account && id !== undefined) {
       this.#moveTo(key, cache);
-      cache.inventory.subscribe(key, id);
-      if (this.#isDue(observation, cache.inventory, id)) cache.inventory.refresh(id);
+      const { inventory } = cache;
+      inventory.subscribe(key, id, account.fingerprint);
+      if (confirms || this.#isDue(observation, inventory, id)) inventory.refresh(id);
+      if (confirms || this.#isListDue(observation, inventory, account))
+        inventory.refreshList(key, account.fingerprint);
     }
     if (account && attempt && resolution?.state === "open" && resolution.needs)
       this.search({ ...context, account }, attempt, resolution.needs);
@@ -222,7 +241,7 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     _attempt: CreateAttempt,
     needs: readonly string[],
   ): void {
-    if (needs.includes(LIST)) this.of(account, object).inventory.refreshList(key);
+    if (needs.includes(LIST)) this.of(account, object).inventory.refreshList(key, account.fingerprint);
   }
 
   /** The user asks for everything to be read again right now. */
@@ -245,18 +264,60 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     return untilLook(observation, times) * STALE_FRACTION;
   }
 
-  /** Whether a 404 by id is the end of a deletion that was sent. */
-  protected isEnd({ memory }: V): boolean {
+  /** Whether a deletion of ours was accepted and has ended, as far as is known. */
+  protected isDeleted({ memory }: V): boolean {
     return memory.operation?.intent === "Delete";
   }
 
-  /** A 404 by id is certain after a deletion that was sent, or after it has lasted for the grace time. */
-  #resource<T extends Item>(observation: V, cached: CachedItem<T> | undefined): ResourceState<{ item: T }> {
-    if (!cached) return { state: "unknown" };
-    if (cached.item) return { state: "present", item: cached.item };
-    const lasted = cached.beganAt - (cached.absentSince ?? cached.beganAt);
-    const certain = this.isEnd(observation) || lasted >= this.#parts.settings.limits.absenceGraceMs;
-    return { state: "absent", certain };
+  /** What else than reads of the resource speaks against its absence; `since`: monotonic time of the first miss. */
+  protected contradiction(
+    _observation: V,
+    _id: string,
+    _context: ReconcileContext<O, PaperspaceAccount>,
+    _since: number,
+  ): Contradiction | undefined {
+    return undefined;
+  }
+
+  #absenceTerms(observation: V, context: ReconcileContext<O, PaperspaceAccount>): AbsenceTerms {
+    const { clock, settings } = this.#parts;
+    const { lookMs, slowMs, absenceGraceMs: graceMs } = settings.limits;
+    return {
+      now: clock.monotonic(),
+      lookMs,
+      slowMs,
+      graceMs,
+      unsettledMs: this.#unsettledMs(context),
+      isDeleted: this.isDeleted(observation),
+    };
+  }
+
+  /** Until what this object's create made must show; after a restart only status says since when it is owned. */
+  #unsettledMs({ key, object, record }: ReconcileContext<O, PaperspaceAccount>): number {
+    // An adopted one has none.
+    if (!record?.name) return 0;
+    const { clock, settings } = this.#parts;
+    const monotonic = this.attempts.sinceNamed(key, record.name) ?? Number.NEGATIVE_INFINITY;
+    const wall = millis(object.status?.ownedSince) ?? Number.NEGATIVE_INFINITY;
+    return unsettledMs({ settleMs: settings.settleMs, now: momentOf(clock), announced: { wall, monotonic } });
+  }
+
+  /** A list with the object's own credential that began after the first miss is missing, and the last one is not of just now. */
+  #isListDue(
+    { resource, identity }: V,
+    inventory: K["inventory"],
+    { fingerprint }: PaperspaceAccount,
+  ): boolean {
+    if (resource.state !== "absent" || resource.certain) return false;
+    const { lists, listFailure } = inventory.listed(fingerprint);
+    const misses = inventory.get(idOf(identity) ?? "")?.misses?.get(fingerprint);
+    if (!misses) return false;
+    const last = Math.max(
+      lists.newest ?? Number.NEGATIVE_INFINITY,
+      listFailure?.at ?? Number.NEGATIVE_INFINITY,
+    );
+    const { lookAfterMs = 0 } = resource;
+    return last < misses.since || this.#parts.clock.monotonic() - last >= lookAfterMs * STALE_FRACTION;
   }
 
   /**
@@ -264,14 +325,13 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
    * the next regular list.
    */
   #isDue(observation: V, inventory: K["inventory"], id: string): boolean {
-    const { clock, settings } = this.#parts;
+    const { clock } = this.#parts;
     const cached = inventory.get(id);
     if (inventory.readError(id) !== undefined) return inventory.retryInMs(id) === 0;
     if (!cached) return true;
     const { resource } = observation;
-    const { resyncMs, limits } = settings;
-    const absentMs = resource.state === "absent" && resource.certain ? resyncMs : limits.lookMs;
-    const maxAgeMs = resource.state === "absent" ? absentMs : this.maxAgeMs(observation);
+    const maxAgeMs =
+      resource.state === "absent" ? this.#maxAbsentAgeMs(observation, resource) : this.maxAgeMs(observation);
     return clock.monotonic() - cached.beganAt >= maxAgeMs;
   }
 
@@ -293,6 +353,13 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
       cache.stop();
       this.#caches.delete(place);
     }
+  }
+
+  #maxAbsentAgeMs({ spec }: V, { certain, lookAfterMs }: AbsentResource): number {
+    const { resyncMs, limits } = this.#parts.settings;
+    // Until another one is made, it has to stay absent.
+    const isWaitedFor = !certain || spec.onExternalDeletion === "Recreate";
+    return isWaitedFor ? (lookAfterMs ?? limits.lookMs) * STALE_FRACTION : resyncMs;
   }
 
   #isReloadRequested({ key, object }: ReconcileContext<O, PaperspaceAccount>): boolean {

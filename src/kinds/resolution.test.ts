@@ -30,7 +30,7 @@ function resolved(
   for (const [at, items] of Object.entries(lists)) memory.add(moment(Number(at)), items);
   const announced = announcedAt(attempt, KNOWN + youngMs);
   const settings = { settleMs: SETTLE_MS, lookMs: LOOK_MS, now: moment(age), announced };
-  return resolveByName({ lists: memory }, attempt, settings, name);
+  return resolveByName({ lists: memory, listed: () => ({ lists: memory }) }, "key", attempt, settings, name);
 }
 
 describe("resolveByName", () => {

@@ -6,7 +6,8 @@ import type { Moment } from "../base/clock.ts";
 import { millis } from "../reconcile/conditions.ts";
 import type { Resolution } from "../reconcile/ownership.ts";
 import type { CreateAttempt } from "../reconcile/record.ts";
-import type { Inventory, Item } from "./inventory.ts";
+import type { Inventory } from "./inventory.ts";
+import type { Item } from "./source.ts";
 
 /** All in milliseconds. */
 export interface ResolutionSettings {
@@ -31,19 +32,22 @@ export function announcedAt({ time }: Pick<CreateAttempt, "time">, knownSince: n
   return { wall: millis(time) ?? 0, monotonic: knownSince };
 }
 
-/** Begins no read. `name` is what to look for in the lists, where that is not the attempt's own name. */
+/**
+ * Begins no read. What any credential's list shows is found; that there is none, only lists with the object's own
+ * `credential` show. `name` is what to look for in the lists, where that is not the attempt's own name.
+ */
 export function resolveByName(
-  { lists }: Pick<Inventory<Item>, "lists">,
+  inventory: Pick<Inventory<Item>, "lists" | "listed">,
+  credential: string,
   attempt: Pick<CreateAttempt, "name">,
   settings: ResolutionSettings,
   name = attempt.name,
 ): Resolution {
   const { settleMs, lookMs, now, announced } = settings;
   // Either clock shows that a list began later: the wall clock may have been set back, this process be younger.
-  const ids = lists.idsNamed(
-    name,
-    ({ wall, monotonic }) => wall >= announced.wall || monotonic >= announced.monotonic,
-  );
+  const isLater = ({ wall, monotonic }: Moment) => wall >= announced.wall || monotonic >= announced.monotonic;
+  const { lists } = inventory.listed(credential);
+  const ids = [...new Set([lists, inventory.lists].flatMap((all) => all.idsNamed(name, isLater)))];
   if (ids.length > 0) return { state: "found", ids };
   const isSettled = (began: Moment) => unsettledMs({ settleMs, now: began, announced }) === 0;
   if (lists.countWithout(name, isSettled) >= 2) return { state: "surelyNone" };

@@ -3,7 +3,16 @@
  * deletion or its convergence. A kind gives its phases as data; the order, and what all kinds share, is here. Pure.
  */
 import type { Change } from "./change.ts";
-import { act, ageOfTime, type Decision, noStep, type Observation, withoutOperation } from "./decision.ts";
+import {
+  type AbsentResource,
+  act,
+  ageOfTime,
+  type Decision,
+  noStep,
+  type Observation,
+  requeueAfter,
+  withoutOperation,
+} from "./decision.ts";
 import { absence, adoption, type DeleteStep, decideDeletion } from "./existence.ts";
 import type { Step } from "./managed.ts";
 import { decideOwnership, type OwnershipStep, withoutAccount, wrongTeam } from "./ownership.ts";
@@ -52,7 +61,7 @@ export function decide<V extends Observation, S extends Step>(
     case "unknown":
       return noStep({ kind: "Unknown" }, memory);
     case "absent":
-      return absent(observation, resource.certain, phases);
+      return absent(observation, resource, phases);
     case "present":
       return present(observation, resource as PresentResource<V>, phases);
   }
@@ -103,15 +112,30 @@ function release<V extends Observation, S extends Step>(
   return act(isLate ? step : keyless, memory);
 }
 
+/** What is done because of an absence rests on reads of now, not on those that showed it first. */
 function absent<V extends Observation, S extends Step>(
   observation: V,
-  certain: boolean,
+  resource: AbsentResource,
+  phases: Phases<V, S>,
+): Decision<S, MemoryOf<V>> {
+  const decision = absentDecision(observation, resource, phases);
+  if (decision.step.do === "none" || !resource.isStale) return decision;
+  const { noun, memory, limits } = observation;
+  const message = `the API does not show the ${noun}; that is confirmed once more before anything is done`;
+  const confirming = requeueAfter<S, MemoryOf<V>>(memory, REASON.AbsenceUnconfirmed, message, limits.lookMs);
+  return { ...confirming, confirms: true };
+}
+
+function absentDecision<V extends Observation, S extends Step>(
+  observation: V,
+  resource: AbsentResource,
   phases: Phases<V, S>,
 ): Decision<S, MemoryOf<V>> {
   const forgotten = phases.forgetResource?.(observation.memory) ?? withoutOperation(observation.memory);
-  if (!certain || observation.halted || !phases.leftovers) return absence(observation, certain, forgotten);
+  if (!resource.certain || observation.halted || !phases.leftovers)
+    return absence(observation, resource, forgotten);
   const { memory, decision } = phases.leftovers(observation, forgotten);
-  return decision ?? absence(observation, certain, memory);
+  return decision ?? absence(observation, resource, memory);
 }
 
 function present<V extends Observation, S extends Step>(

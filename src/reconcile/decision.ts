@@ -9,11 +9,22 @@ import type { Outcome, ReadError } from "./outcome.ts";
 import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";
 
 /** What is known about the resource in the cloud; `P` are its properties. */
-export type ResourceState<P> =
-  | { state: "unknown" }
-  | ({ state: "present" } & P)
-  /** `certain`: gone for good; otherwise the API may only fail to show it for a moment. */
-  | { state: "absent"; certain: boolean };
+export type ResourceState<P> = { state: "unknown" } | ({ state: "present" } & P) | AbsentResource;
+
+/** A read by id does not find it. */
+export interface AbsentResource {
+  state: "absent";
+  /** Gone for good; otherwise the API may only fail to show it for a moment. */
+  certain: boolean;
+  /** For how long it was surely absent, in milliseconds. */
+  absentMs?: number;
+  /** What this rests on is old: to be confirmed before anything is done because of it. */
+  isStale?: true;
+  /** Why it is not certain. `isBlocked`: what would confirm it cannot be had. */
+  doubt?: { message: string; isBlocked?: true };
+  /** When to read again while something depends on it, in milliseconds: ever more rarely. */
+  lookAfterMs?: number;
+}
 
 /** What every kind observes. `M` is its memory across passes, `P` the properties of its resource. */
 export interface Observation<M = { operation?: Operation }, P = unknown> extends OwnershipFacts {
@@ -32,6 +43,8 @@ export interface Observation<M = { operation?: Operation }, P = unknown> extends
     slowMs: number;
     /** Time after which a deletion counts as late. */
     deleteMs: number;
+    /** Time for which a resource must be absent until it counts as gone. */
+    absenceGraceMs: number;
   };
 }
 
@@ -41,6 +54,8 @@ export interface Decision<S, M> {
   memory: M;
   /** Names of facts that the decision is missing; they are fetched, and the key is queued again. */
   needs?: readonly string[];
+  /** The absence of the resource is to be confirmed by reads that begin now. */
+  confirms?: true;
 }
 
 /** Intent of an operation for a change that another actor started; nothing is sent for it. */

@@ -4,7 +4,9 @@
  */
 import { type Change, describe } from "./change.ts";
 import {
+  type AbsentResource,
   act,
+  ageOfTime,
   type Decision,
   isLate,
   noStep,
@@ -14,43 +16,79 @@ import {
   startOperation,
   untilLook,
 } from "./decision.ts";
-import type { ManagedObject, Operation, Step } from "./managed.ts";
+import type { Disowned, ManagedObject, Operation, Step } from "./managed.ts";
 import { type Outcome, type ReadError, requeueNow } from "./outcome.ts";
 import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
 
 /** What `absence` needs of an observation. */
-export interface AbsenceInput<M> extends Pick<OwnershipFacts, "noun" | "deleting" | "halted" | "recheckMs"> {
+export interface AbsenceInput<M>
+  extends Pick<
+    OwnershipFacts,
+    "noun" | "reference" | "deleting" | "deletedAt" | "halted" | "recheckMs" | "disowned"
+  > {
   memory: M;
+  now: number;
   spec: Pick<ManagedObject["spec"], "onExternalDeletion">;
-  limits: { lookMs: number };
+  limits: { lookMs: number; slowMs: number; deleteMs: number; absenceGraceMs: number };
 }
 
 /** `forgotten` is the memory once the resource is certainly gone. */
 export function absence<S extends Step = never, M = unknown>(
   observation: AbsenceInput<M>,
-  certain: boolean,
+  resource: AbsentResource,
   forgotten: M,
 ): Decision<S, M> {
-  const { noun, memory, limits, recheckMs, halted } = observation;
-  if (!certain)
-    return requeueAfter(
-      memory,
-      REASON.AbsenceUnconfirmed,
-      `the API does not show the ${noun} just now`,
-      limits.lookMs,
-    );
+  const { noun, recheckMs } = observation;
+  if (!resource.certain) return unconfirmed(observation, resource);
   if (observation.deleting) return act({ do: "release", reason: REASON.Deleted }, forgotten);
-  if (observation.spec.onExternalDeletion === "Recreate")
-    return halted
-      ? noStep({ kind: "Halted", ...halted, recheckMs }, forgotten)
-      : act({ do: "disown" }, forgotten);
+  if (observation.spec.onExternalDeletion === "Recreate") return recreation(observation, resource, forgotten);
   return stalled(
     forgotten,
     REASON.ExternallyDeleted,
     `the ${noun} was deleted outside Kubernetes. Set onExternalDeletion to Recreate, or delete this object and apply it again, to get a new ${noun}; or delete this object`,
     recheckMs,
   );
+}
+
+function unconfirmed<M>(
+  observation: AbsenceInput<M>,
+  { doubt, lookAfterMs }: AbsentResource,
+): Decision<never, M> {
+  const { noun, reference = "<object>", memory, limits, deleting, deletedAt, now } = observation;
+  const message = doubt?.message ?? `the API does not show the ${noun} just now`;
+  const lookMs = lookAfterMs ?? limits.lookMs;
+  const isLate = deletedAt !== undefined && ageOfTime(deletedAt, now) >= limits.deleteMs;
+  if (!deleting || !(doubt?.isBlocked || isLate))
+    return requeueAfter(memory, REASON.AbsenceUnconfirmed, message, lookMs);
+  const blocked = `${message}. The object stays until it is certain that its ${noun} is gone. If you know that it is: kubectl paperspace release ${reference} --force`;
+  return stalled(memory, REASON.DeletionBlocked, blocked, lookMs);
+}
+
+/** So many new resources within the window, and the next one waits for the user. */
+const MOST_RECREATED = 5;
+const RECREATED_WINDOW_MS = 24 * 60 * 60_000;
+
+/** Each new one within a day waits twice as long as the one before: reads that miss what is there must not make many. */
+function recreation<S extends Step, M>(
+  { noun, memory, halted, recheckMs, limits, disowned = [], now }: AbsenceInput<M>,
+  { absentMs = Number.POSITIVE_INFINITY, lookAfterMs = limits.slowMs }: AbsentResource,
+  forgotten: M,
+): Decision<S, M> {
+  if (halted) return noStep({ kind: "Halted", ...halted, recheckMs }, forgotten);
+  const times = disowned.filter(({ at }) => ageOfTime(at, now) < RECREATED_WINDOW_MS).length;
+  if (times >= MOST_RECREATED) {
+    const message = `the ${noun} does not show, like ${times} others of this object within a day (${idsOf(disowned)}): see who deletes them, or whether the API key still sees them. Another one is made once fewer than ${MOST_RECREATED} were within a day; or delete this object and apply it again`;
+    return stalled(memory, REASON.Contended, message, limits.slowMs);
+  }
+  const waitMs = limits.absenceGraceMs * 2 ** times;
+  if (absentMs >= waitMs) return act({ do: "disown" }, forgotten);
+  const message = `the ${noun} was deleted outside Kubernetes; another one is made once it has been gone for ${Math.round(waitMs / 1000)} s, since ${times} of this object were within a day`;
+  return requeueAfter(memory, REASON.ExternallyDeleted, message, Math.min(waitMs - absentMs, lookAfterMs));
+}
+
+function idsOf(disowned: readonly Disowned[]): string {
+  return disowned.map(({ id }) => id).join(", ");
 }
 
 /** The resource that an object is to adopt. */

@@ -28,11 +28,19 @@ export interface ManagedStatus {
   operation?: Operation;
   /** Cloud names of creates that were given up: a late answer is found by them. */
   abandoned?: string[];
+  /** What it owned and gave up as gone, oldest first. */
+  disowned?: Disowned[];
   /** Name of the Secret that carries the operator's finalizer on behalf of this object. */
   credentialsSecret?: string;
   /** Mirror of the requests in the record. */
   handled?: Requests;
   conditions?: Condition[];
+}
+
+/** A resource that was given up because it was gone for certain; RFC 3339 of this operator's clock. */
+export interface Disowned {
+  id: string;
+  at: string;
 }
 
 /** A cloud write under way, as written to status before it is sent. Times are RFC 3339 of this operator's clock. */

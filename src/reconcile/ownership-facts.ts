@@ -41,6 +41,8 @@ export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): 
   const halted = haltOf(object);
   return {
     noun: inputs.definition.noun,
+    reference: referenceOf(object, inputs.definition),
+    ...(object.status?.disowned && { disowned: object.status.disowned }),
     deleting: metadata.deletionTimestamp !== undefined,
     ...(metadata.deletionTimestamp && { deletedAt: metadata.deletionTimestamp }),
     finalizer: metadata.finalizers?.includes(FINALIZER) ?? false,

@@ -2,6 +2,8 @@
  * The steps of the ownership rules: they write to the object alone, never to the cloud. What must hold when the process
  * dies between two of their writes is in docs/design.md, Record and Deletion.
  */
+import type { Clock } from "../base/clock.ts";
+import { toTime } from "../kube/objects.ts";
 import { recorded } from "./create.ts";
 import type { CredentialGuard } from "./credential-guard.ts";
 import { withoutOperation } from "./decision.ts";
@@ -21,6 +23,7 @@ export interface OwnershipStepOptions<T extends KindTypes> {
   guard: Pick<CredentialGuard<T["account"]>, "release">;
   reporter: Reporter<T>;
   owners: Pick<Owners<T["object"]>, "claim">;
+  clock: Pick<Clock, "now">;
 }
 
 const REQUEUE: Outcome = { kind: "Requeue" };
@@ -30,7 +33,7 @@ export async function performOwnershipStep<T extends KindTypes>(
   pass: Pass<T>,
   options: OwnershipStepOptions<T>,
 ): Promise<Outcome> {
-  const { writer, reporter } = options;
+  const { writer } = options;
   switch (step.do) {
     case "addFinalizer":
       await writer.addFinalizer(pass.object);
@@ -43,15 +46,7 @@ export async function performOwnershipStep<T extends KindTypes>(
     case "closeAttempt":
       return closeAttempt(pass, options);
     case "disown":
-      await disown(pass, writer);
-      reporter.event(
-        pass.object,
-        "Warning",
-        REASON.Disowned,
-        "Disown",
-        "what it owned is gone; another is made",
-      );
-      return REQUEUE;
+      return giveUp(pass, options);
     case "release":
       return release(step.reason, pass, options);
     case "none":
@@ -116,14 +111,36 @@ async function closeAttempt<T extends KindTypes>(
   return REQUEUE;
 }
 
+/** Resources that were given up and are kept on an object: more than make it Contended. */
+const DISOWNED = 10;
+
+/** The id stays in status: should the resource show up again, it is found by it. */
+async function giveUp<T extends KindTypes>(
+  pass: Pass<T>,
+  { writer, reporter, clock }: OwnershipStepOptions<T>,
+): Promise<Outcome> {
+  const id = pass.context.record?.id ?? "";
+  const { noun } = pass.observation;
+  const disowned = [...(pass.object.status?.disowned ?? []), { id, at: toTime(clock.now()) }];
+  await disown(pass, writer, disowned.slice(-DISOWNED));
+  const note = `${noun} ${id} is gone, and another one is made. Should ${id} show up again, it belongs to nobody and goes on costing: delete it in the Paperspace console`;
+  reporter.event(pass.object, "Warning", REASON.Disowned, "Disown", note);
+  return REQUEUE;
+}
+
 /**
  * What the object owned is certainly gone. The status is cleared last: until then it restores the record, and a record
  * alone would be a conflict.
  */
-async function disown<T extends KindTypes>(pass: Pass<T>, writer: ObjectWriter<T["object"]>): Promise<void> {
+async function disown<T extends KindTypes>(
+  pass: Pass<T>,
+  writer: ObjectWriter<T["object"]>,
+  disowned = pass.object.status?.disowned,
+): Promise<void> {
   pass.object = await writer.annotate(pass.object, { [ANNOTATION.record]: null });
   const { id: _gone, ownedSince: _over, operation: _ended, ...status } = pass.object.status ?? {};
-  pass.object = await writer.status(pass.object, status as StatusOf<T>);
+  const cleared = { ...status, ...(disowned && { disowned }) };
+  pass.object = await writer.status(pass.object, cleared as StatusOf<T>);
 }
 
 async function release<T extends KindTypes>(

@@ -5,6 +5,7 @@
  */
 
 import type { Identity } from "./identity.ts";
+import type { Disowned } from "./managed.ts";
 import type { Failed, Outcome } from "./outcome.ts";
 import { REASON } from "./reasons.ts";
 import type { Attempt, Requests } from "./record.ts";
@@ -25,6 +26,10 @@ export type AccountFact =
 export interface OwnershipFacts {
   /** The word for the resource in the cloud: "machine". */
   noun: string;
+  /** How users name the object on the command line: "psm/name -n namespace". */
+  reference?: string;
+  /** Resources that the object gave up as gone, oldest first. */
+  disowned?: readonly Disowned[];
   deleting: boolean;
   /** The deletionTimestamp. */
   deletedAt?: string;

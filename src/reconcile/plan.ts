@@ -35,7 +35,7 @@ export function plannedStep<V extends Observation, S extends Step>(
   favoured: Favoured<V> = () => undefined,
 ): PlannedStep<V, S> | undefined {
   const { halted: _halt, readError: _stale, ...facts } = observation;
-  let current: V | undefined = facts as V;
+  let current: V | undefined = { ...(facts as V), resource: waitedOut(facts.resource) };
   for (let passes = 0; current && passes < MOST_PASSES; passes++) {
     const decision: Decision<S | DeleteStep, V["memory"]> = decide(current, phases);
     const { step, memory, needs = [] } = decision;
@@ -46,6 +46,11 @@ export function plannedStep<V extends Observation, S extends Step>(
     else current = favoured(step.outcome, decided, needs);
   }
   return undefined;
+}
+
+/** What is certainly absent, once all that is waited for is over. */
+function waitedOut(resource: Observation["resource"]): Observation["resource"] {
+  return resource.state === "absent" && resource.certain ? { state: "absent", certain: true } : resource;
 }
 
 function isUnseenEnd({ kind }: Outcome, { deleting, resource }: Observation): boolean {

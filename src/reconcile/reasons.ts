@@ -42,6 +42,10 @@ export const REASON = {
   TransitionTimedOut: "TransitionTimedOut",
   /** Not found just now; that alone proves nothing yet. */
   AbsenceUnconfirmed: "AbsenceUnconfirmed",
+  /**
+   * Nothing confirms that what the object owned is gone: wait, or `kubectl paperspace release` where you know that it is.
+   */
+  DeletionBlocked: "DeletionBlocked",
   /** Deleted in the console: delete this object, or set onExternalDeletion to Recreate. */
   ExternallyDeleted: "ExternallyDeleted",
   /** spec.adoptId names nothing of this team. */

@@ -53,7 +53,7 @@ class SampleKind implements Kind<SampleTypes> {
     observe(facts, { object }) {
       const { operation, ready, left } = object.status ?? {};
       const memory = { ...(operation && { operation }), ...(ready && { ready }), ...(left && { left }) };
-      const limits = { lookMs: 1_000, slowMs: 600_000, deleteMs: 600_000 };
+      const limits = { lookMs: 1_000, slowMs: 600_000, absenceGraceMs: 120_000, deleteMs: 600_000 };
       return { ...facts, spec: {}, resource: { state: "present" }, memory, now: NOW, limits };
     },
     resolve: () => ({ state: "surelyNone" }),

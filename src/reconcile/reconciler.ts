@@ -73,8 +73,8 @@ export class Reconciler<T extends KindTypes> {
     this.#options = options;
     this.#reporter = new Reporter(options);
     this.#owners = new Owners(options);
-    const { writer, secrets: guard } = options;
-    this.#ownership = { writer, guard, reporter: this.#reporter, owners: this.#owners };
+    const { writer, secrets: guard, clock } = options;
+    this.#ownership = { writer, guard, reporter: this.#reporter, owners: this.#owners, clock };
     this.#backoff = new StepBackoff(options.clock);
     this.#contention = new Contention(options.clock);
   }

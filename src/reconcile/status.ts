@@ -61,6 +61,7 @@ export function managedStatus<T extends ManagedStatus>(
     ...memory,
     ...handledOf(record),
     ...(before?.abandoned && { abandoned: before.abandoned }),
+    ...(before?.disowned && { disowned: before.disowned }),
     conditions: updated,
   };
   return status as Observed<T>;

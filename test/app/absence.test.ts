@@ -3,8 +3,11 @@
  * show. Each test runs the whole operator over a cluster and an account in memory, in virtual time.
  */
 import { describe, expect, it } from "vitest";
+import type { ManagedObject } from "../../src/reconcile/managed.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { calls, checkTraffic, newWorld, running } from "../support/scenario-world.ts";
+import { type PaperspaceProject, project } from "../support/third-kind.ts";
+import type { VirtualObjects } from "../support/virtual-objects.ts";
 import type { Process, VirtualWorld } from "../support/virtual-world.ts";
 
 const MINUTE = 60_000;
@@ -103,6 +106,199 @@ describe("a create whose answer was lost, and that lists do not show yet", () =>
       before.clock.stepWallClock(HOUR);
       before.start();
     });
+    await world.ready("box");
+    expect(calls(world, "POST", /machines$/)).toHaveLength(1);
+  });
+});
+
+interface Subject {
+  noun: string;
+  world(): VirtualWorld;
+  objects(
+    world: VirtualWorld,
+  ): Pick<
+    VirtualObjects<ManagedObject>,
+    "apply" | "edit" | "delete" | "get" | "condition" | "ready" | "gone"
+  >;
+  /** Paths of one resource, and of the lists. */
+  one: string;
+  list: string;
+  /** Ids of those that are there. */
+  ids(world: VirtualWorld): string[];
+  /** As another actor would. */
+  remove(world: VirtualWorld, id: string): void;
+}
+
+const machines: Subject = {
+  noun: "machine",
+  world: () => running(),
+  objects: (world) => world as never,
+  one: "/machines/[^/]+$",
+  list: "/machines$",
+  ids: (world) => world.machines().map(({ id }) => id),
+  remove: (world, id) => world.sim.console.delete(id, true),
+};
+const deployments: Subject = {
+  noun: "deployment",
+  world: () => running(),
+  objects: (world) => world.deployments,
+  one: "/deployments/[^/]+$",
+  list: "/projects/[^/]+/deployments$",
+  ids: (world) => world.deployed().map(({ id }) => id),
+  remove: (world, id) => world.sim.console.deployments.delete(id, true),
+};
+const projects: Subject = {
+  noun: "project",
+  world: () => running([], { kinds: [project] }),
+  objects: (world) => world.objects<PaperspaceProject>(project, { name: "research" }),
+  one: "/projects/[^/]+$",
+  list: "/projects$",
+  ids: (world) =>
+    [...world.sim.world.projects.values()]
+      .filter(({ id, dtDeleted }) => dtDeleted === null && !id.startsWith("p-"))
+      .map(({ id }) => id),
+  remove: (world, id) => world.sim.console.deleteProject(id),
+};
+
+const DENIED = { status: 404 };
+
+/** From now on reads by id do not find it, or lists do not complete. */
+function blind(world: VirtualWorld, path: string, does: object = DENIED): () => void {
+  const { id } = world.sim.faults.add({ match: { method: "GET", path, times: "always" }, do: does });
+  return () => void world.sim.faults.remove(id);
+}
+
+describe.each([machines, deployments, projects])("a $noun that reads do not find", (subject) => {
+  const { one, list, ids } = subject;
+
+  async function made(spec: object = {}) {
+    const world = subject.world();
+    const objects = subject.objects(world);
+    objects.apply("box", spec);
+    await objects.ready("box");
+    await world.clock.advance(10 * MINUTE);
+    const [id = ""] = ids(world);
+    let looks = 0;
+    const look = () =>
+      objects.edit("box", { metadata: { annotations: { [ANNOTATION.reconcileRequestedAt]: `${looks++}` } } });
+    return { world, objects, id, look, reason: () => objects.condition("box", "Ready")?.reason };
+  }
+
+  it("for 150 s, over and over, is not made a second time: lists show it", async () => {
+    const { world, look, id, objects } = await made({ onExternalDeletion: "Recreate" });
+    for (let times = 0; times < 6; times++) {
+      const end = blind(world, one);
+      look();
+      await world.clock.advance(150_000);
+      end();
+      await world.clock.advance(150_000);
+    }
+    expect(ids(world)).toEqual([id]);
+    await objects.ready("box");
+  });
+
+  it("is not called deleted, and is deleted with its object, since lists show it", async () => {
+    const { world, look, id, objects, reason } = await made();
+    const end = blind(world, one);
+    look();
+    await world.clock.advance(150_000);
+    expect(reason()).not.toBe("ExternallyDeleted");
+    objects.delete("box");
+    await world.clock.advance(30_000);
+    if (!objects.get("box")) expect(ids(world)).toEqual([]);
+    end();
+    await objects.gone("box");
+    expect(ids(world)).not.toContain(id);
+  });
+
+  it("is not called deleted while no list completes, and is as soon as one does", async () => {
+    const { world, look, id, objects, reason } = await made();
+    const end = blind(world, list, { status: 503 });
+    subject.remove(world, id);
+    look();
+    await world.clock.advance(30 * MINUTE);
+    expect(reason()).toBe("AbsenceUnconfirmed");
+    expect(objects.condition("box", "Ready")?.message).toContain(
+      "no list that would confirm its end completes",
+    );
+    end();
+    await world.until("it is certain", () => reason() === "ExternallyDeleted");
+  });
+
+  it("keeps its object, which says how to go on, while no list confirms that it was deleted", async () => {
+    const { world, objects, reason } = await made();
+    const end = blind(world, list, { status: 503 });
+    objects.delete("box");
+    await world.until("it is blocked", () => reason() === "DeletionBlocked");
+    expect(objects.condition("box", "Stalled")?.message).toMatch(
+      /kubectl paperspace release \w+\/box -n default --force/,
+    );
+    await world.clock.advance(60 * MINUTE);
+    expect(reason()).toBe("DeletionBlocked");
+    end();
+    await objects.gone("box");
+    expect(ids(world)).toEqual([]);
+  });
+
+  it("is gone at once after its deletion where a read and a list show it: that costs one list", async () => {
+    const { world, objects } = await made();
+    world.sim.calls.clear();
+    const before = world.clock.monotonic();
+    objects.delete("box");
+    await objects.gone("box");
+    expect(world.clock.monotonic() - before).toBeLessThan(2 * MINUTE);
+    expect(calls(world, "GET", new RegExp(list)).length).toBeLessThanOrEqual(2);
+  });
+});
+
+describe.each([machines, projects])("a $noun that neither reads nor lists show", (subject) => {
+  const { one, list, ids } = subject;
+
+  it("for 150 s, over and over, is made again once, and the id of the former one stays known", async () => {
+    const world = subject.world();
+    const objects = subject.objects(world);
+    objects.apply("box", { onExternalDeletion: "Recreate" });
+    await objects.ready("box");
+    await world.clock.advance(10 * MINUTE);
+    const [id = ""] = ids(world);
+    for (let times = 0; times < 24; times++) {
+      const ends = [blind(world, one), blind(world, list, { omitFromList: "newest" })];
+      objects.edit("box", { metadata: { annotations: { [ANNOTATION.reconcileRequestedAt]: `${times}` } } });
+      await world.clock.advance(150_000);
+      for (const end of ends) end();
+      await world.clock.advance(150_000);
+    }
+    expect(ids(world)).toHaveLength(2);
+    expect(objects.get("box")?.status?.disowned).toMatchObject([{ id }]);
+    const disowned = world.kube.storage.events.flatMap(({ object }) =>
+      (object as { reason?: string }).reason === "Disowned" ? [JSON.stringify(object)] : [],
+    );
+    expect(disowned.join()).toContain(id);
+    await objects.ready("box");
+  });
+
+  it("at all makes few others, ever more slowly, and ends in Contended", async () => {
+    const world = subject.world();
+    const objects = subject.objects(world);
+    objects.apply("box", { onExternalDeletion: "Recreate" });
+    await objects.ready("box");
+    blind(world, one);
+    blind(world, list, { body: { hasMore: false, items: [] }, status: 200 });
+    objects.edit("box", { metadata: { annotations: { [ANNOTATION.reconcileRequestedAt]: "now" } } });
+    await world.clock.advance(4 * 60 * MINUTE);
+    expect(ids(world).length).toBeLessThanOrEqual(6);
+    expect(objects.condition("box", "Ready")?.reason).toBe("Contended");
+    expect(objects.get("box")?.status?.disowned).toHaveLength(5);
+  });
+});
+
+describe("a machine that is missed right after its create", () => {
+  it("is not made again within the settle time, since reads may lag behind it", async () => {
+    const world = running();
+    const ends = [blind(world, machines.one), blind(world, machines.list, { omitFromList: "newest" })];
+    world.apply("box", { onExternalDeletion: "Recreate" });
+    await world.clock.advance(3 * MINUTE + 30_000);
+    for (const end of ends) end();
     await world.ready("box");
     expect(calls(world, "POST", /machines$/)).toHaveLength(1);
   });

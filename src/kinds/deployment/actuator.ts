@@ -61,7 +61,7 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
       const body = { projectId, config: desired.config };
       const { deploymentId: id } = (await api.upsert(body, { gate, headers: headersOf(git) })).body;
       await verifyCreated(api, id, observation);
-      this.#observer.at(account, projectId).inventory.subscribe(key, id);
+      this.#observer.at(account, projectId).inventory.subscribe(key, id, account.fingerprint);
       const { operation: _made, ...made } = memory;
       const outcome = requeueNow(
         REASON.Deploying,

@@ -73,7 +73,7 @@ export function resolveAttempt(
   const cache = options.cacheOf(account, projectId);
   const announced = announcedAt(attempt, attempts.knownSince(key, attempt));
   const search = { settleMs, lookMs, now: momentOf(clock), announced };
-  const named = resolveByName(cache.inventory, attempt, search, name);
+  const named = resolveByName(cache.inventory, account.fingerprint, attempt, search, name);
   const answered = answeredWith(object, attempt);
   const ids = answered !== undefined ? [answered] : named.state === "found" ? named.ids : [];
   const [id, ...more] = ids;
@@ -143,13 +143,14 @@ function answeredWith({ status }: PaperspaceDeployment, { name }: CreateAttempt)
 /** Begins the reads that an open resolution needs; `key` is queued after each. */
 export function fetchForAttempt(
   key: string,
+  { fingerprint }: PaperspaceAccount,
   attempt: CreateAttempt,
   needs: readonly string[],
   cacheOf: (projectId: string) => ProjectCache,
 ): void {
   const { inventory, origins } = cacheOf(nameIn(attempt.name).projectId);
   for (const need of needs) {
-    if (need === LIST) inventory.refreshList(key);
+    if (need === LIST) inventory.refreshList(key, fingerprint);
     else if (need.startsWith(ORIGIN)) origins.fetchIfStale(need.slice(ORIGIN.length), key);
     else if (need.startsWith(ORIGIN_NOW)) origins.fetch(need.slice(ORIGIN_NOW.length), key);
   }

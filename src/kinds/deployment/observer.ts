@@ -92,7 +92,7 @@ export class DeploymentObserver extends CloudObserver<
         reason: REASON.ProjectNotFound,
         message: `there is no project ${projectId} in this team: correct projectId (kubectl paperspace list projects shows them)`,
       };
-    const resource = this.locate(observation, project);
+    const resource = this.locate(observation, context, project);
     observation.resource =
       resource.state === "present" ? { state: "present", deployment: resource.item } : resource;
     const inherited = this.#inherited(observation);
@@ -151,7 +151,7 @@ export class DeploymentObserver extends CloudObserver<
     attempt: CreateAttempt,
     needs: readonly string[],
   ): void {
-    fetchForAttempt(key, attempt, needs, (projectId) => this.at(account, projectId));
+    fetchForAttempt(key, account, attempt, needs, (projectId) => this.at(account, projectId));
   }
 
   protected override partOf(object: PaperspaceDeployment): string {

@@ -202,7 +202,7 @@ describe("a project", () => {
     const { clock, paperspace, web } = setUp();
     const dead = apiWith({ request: () => Promise.reject(new Error("401")) });
     const { projectCache } = cache(clock, dead);
-    projectCache.use(paperspace);
+    projectCache.use({ api: paperspace, fingerprint: "new" } as never);
     projectCache.inventory.subscribe(KEY, web.id);
     projectCache.inventory.refresh(web.id);
     pass({ projectCache }, web.id, [FACT.runs]);

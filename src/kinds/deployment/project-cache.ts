@@ -5,6 +5,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
+import type { PaperspaceAccount } from "../account.ts";
 import { CachedFact, type Fact, type FactDeclaration, type FactSubject, Facts } from "../facts.ts";
 import { type Rechecks, readErrorOf } from "../failure.ts";
 import { Inventory } from "../inventory.ts";
@@ -114,9 +115,9 @@ export class ProjectCache extends AccountCache<Deployment> {
     });
   }
 
-  override use(api: PaperspaceApi): void {
-    super.use(api);
-    this.#api = new DeploymentApi(api);
+  override use(account: PaperspaceAccount): void {
+    super.use(account);
+    this.#api = new DeploymentApi(account.api);
   }
 
   /**

@@ -52,7 +52,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
     const { inventory } = this.#observer.at(account);
     const answer = await new MachineApi(account.api).create(createBody(object.spec, attempt.name), { gate });
     const { id } = answer.body.data;
-    inventory.subscribe(key, id);
+    inventory.subscribe(key, id, account.fingerprint);
     inventory.lists.recordCreated(id, this.#options.clock.monotonic());
     return { id, ...accepted(answer, { ...memory, operation }, REASON.Creating, { inventory }) };
   }

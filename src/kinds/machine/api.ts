@@ -7,7 +7,7 @@ import { nullable, resource } from "../../paperspace/answers.ts";
 import type { ApiAnswer, CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
 import { about, changing, creating, OLDEST_FIRST, reading, removing, WRITE } from "../calls.ts";
-import type { Source } from "../inventory.ts";
+import type { Source } from "../source.ts";
 
 /** machines.md section 5.1. Only `id` is needed: a machine without a readable state is left as it is. */
 const machineFields = {

@@ -58,8 +58,8 @@ export class MachineInventory extends Inventory<Machine> {
   }
 
   /** Events are read with the same credential. */
-  override use(api: MachineApi): void {
-    super.use(api);
+  override use(api: MachineApi, credential?: string): void {
+    super.use(api, credential);
     this.#api = api;
   }
 

@@ -3,7 +3,6 @@
  * its decision needs. It never writes and never decides.
  */
 import { splitKey } from "../../kube/objects.ts";
-import type { PaperspaceApi } from "../../paperspace/transport.ts";
 import type { Decision } from "../../reconcile/decision.ts";
 import { idOf } from "../../reconcile/identity.ts";
 import type { ReconcileContext } from "../../reconcile/kind.ts";
@@ -11,9 +10,9 @@ import { type Operation, stepName } from "../../reconcile/managed.ts";
 import type { CacheSizes } from "../../reconcile/metrics.ts";
 import type { OwnershipFacts } from "../../reconcile/ownership.ts";
 import { ANNOTATION } from "../../reconcile/record.ts";
+import type { Contradiction } from "../absence.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { readErrorOf } from "../failure.ts";
-import type { CachedItem } from "../inventory.ts";
 import {
   AccountCache,
   CloudObserver,
@@ -21,7 +20,9 @@ import {
   type ObserverSettings,
   sum,
 } from "../observer.ts";
+import type { CachedItem } from "../source.ts";
 import { type Machine, MachineApi } from "./api.ts";
+import { contraryEvent } from "./contrary-events.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import { remembered } from "./history.ts";
 import { MachineInventory } from "./inventory.ts";
@@ -82,9 +83,9 @@ class TeamCache extends AccountCache<Machine, MachineInventory> {
     );
   }
 
-  override use(api: PaperspaceApi): void {
-    super.use(api);
-    this.relatedFacts.use(new RelatedApi(api));
+  override use(account: PaperspaceAccount): void {
+    super.use(account);
+    this.relatedFacts.use(new RelatedApi(account.api));
   }
 
   override forget(key: string): void {
@@ -129,7 +130,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     if (id !== undefined) {
       const { operation } = memory;
       if (operation) observation.event = eventOf(inventory, operation, inventory.get(id));
-      const resource = this.locate(observation, team);
+      const resource = this.locate(observation, context, team);
       observation.resource =
         resource.state === "present" ? { state: "present", machine: resource.item } : resource;
       observation.history = inventory.events.of(id);
@@ -157,6 +158,9 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     // A machine that starts again may be reached in another way.
     if (awaited && record && awaited.intent !== "Delete") relatedFacts.forgetDesktop(record.id);
     this.#recall(context, observation, inventory);
+    const { resource } = observation;
+    // Only its events can still show that it is alive.
+    if (resource.state === "absent" && !resource.certain) inventory.events.catchUp();
     super.track(context, observation, decision);
     // What is still under way: after this pass none may come for long, and events would be polled.
     if (awaited && record) inventory.events.track(key, awaited.eventId);
@@ -184,7 +188,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
 
   /** Events of a machine that is new here: from status, or from the API where status has none. */
   #recall(
-    { key, object }: MachineContext,
+    { key, object, account }: MachineContext,
     { identity, history }: MachineObservation,
     inventory: MachineInventory,
   ): void {
@@ -192,22 +196,25 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     const id = idOf(identity);
     if (id === undefined) return;
     const shown = object.status?.lastEvents;
-    if (inventory.subscribe(key, id) && shown) events.seed(remembered(shown, id));
+    if (inventory.subscribe(key, id, account?.fingerprint) && shown) events.seed(remembered(shown, id));
     if (identity.state === "ours" && !shown && history.length === 0)
       events.recall(id, splitKey(key).namespace, () => this.#parts.enqueue(key));
   }
 
-  /** Machines that bear the name of a create that was given up, and that no object records. */
+  /** Machines that a create of this object made after it was given up, or that it gave up as gone, and that no object records. */
   #leaks(
     observation: MachineObservation,
     id: string | undefined,
     { object }: MachineContext,
     { lists }: MachineInventory,
   ): readonly string[] {
-    const { abandoned = [] } = object.status ?? {};
-    if (abandoned.length === 0 || lists.newest === undefined) return observation.leaks;
+    const { abandoned = [], disowned = [] } = object.status ?? {};
+    const { newestList } = lists;
+    if (abandoned.length + disowned.length === 0 || !newestList) return observation.leaks;
     const named = abandoned.flatMap((name) => lists.idsNamed(name));
-    return named.filter((other) => other !== id && !this.#parts.isRecorded(other)).sort();
+    const back = disowned.flatMap((one) => (newestList.ids.has(one.id) ? one.id : []));
+    const leaks = new Set([...named, ...back]);
+    return [...leaks].filter((other) => other !== id && !this.#parts.isRecorded(other)).sort();
   }
 
   protected override maxAgeMs(observation: MachineObservation): number {
@@ -218,10 +225,19 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     return operation?.intent === AWAIT_CAPACITY ? 2 * resyncMs : super.maxAgeMs(observation);
   }
 
+  protected override contradiction(
+    _observation: MachineObservation,
+    id: string,
+    { account }: MachineContext,
+    since: number,
+  ): Contradiction | undefined {
+    return account && contraryEvent(this.at(account).inventory.events, id, since);
+  }
+
   /** Once the event of our deletion has ended. */
-  protected override isEnd(observation: MachineObservation): boolean {
+  protected override isDeleted(observation: MachineObservation): boolean {
     return (
-      super.isEnd(observation) &&
+      super.isDeleted(observation) &&
       (observation.event.state === "done" || observation.event.state === "vanished")
     );
   }

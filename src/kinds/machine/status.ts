@@ -182,7 +182,7 @@ export function machineEventNotes(before: MachineStatus, after: MachineStatus): 
         id: `leak/${id}`,
         type: "Warning",
         reason: REASON.MachineLeaked,
-        note: `machine ${id} was made by a create of this object whose answer never came; it belongs to nobody and costs money. Delete it in the Paperspace console, or adopt it by another object (spec.adoptId: ${id})`,
+        note: `machine ${id} was made by a create of this object whose answer never came, or was given up as gone and shows up again; it belongs to nobody and costs money. Delete it in the Paperspace console, or adopt it by another object (spec.adoptId: ${id})`,
       });
   return events;
 }

@@ -38,7 +38,7 @@ export function isSettled(observation: MachineObservation): boolean {
 }
 
 export function isGone({ resource }: MachineObservation): boolean {
-  return resource.state === "absent" && resource.certain;
+  return resource.state === "absent" && resource.certain && !resource.isStale;
 }
 
 /** Off after it was on as desired, and allowed to do so. */

@@ -1,0 +1,111 @@
+/**
+ * The credentials with which a team's items are read, and what each of them has listed. Another credential of the team may
+ * see less, so what an item's absence rests on is kept by credential (docs/design.md, Deletion); all else is shared.
+ */
+import type { Clock } from "../base/clock.ts";
+import { PaperspaceError } from "../paperspace/errors.ts";
+import type { ListHistory } from "./list-history.ts";
+import type { Item, ListFailure, ReadBackoff, Source } from "./source.ts";
+
+export interface CredentialSource<T extends Item> {
+  readonly credential: string;
+  source: Source<T>;
+  /** Its complete lists. */
+  readonly lists: ListHistory;
+  /** Its last list failed; undefined once one succeeds. */
+  listFailure?: (ListFailure & ReadBackoff) | undefined;
+  /** Monotonic time at which it was last handed in. */
+  usedAt: number;
+}
+
+export interface CredentialSourceOptions {
+  clock: Pick<Clock, "monotonic">;
+  /** One that was not handed in for so many milliseconds is dropped. */
+  gcTimeMs: number;
+  newLists(): ListHistory;
+}
+
+/** What reads by id have brought: the item, or the credentials that do not find it. */
+export interface Found<T> {
+  item?: T;
+  beganAt: number;
+  missed?: readonly string[];
+}
+
+export class CredentialSources<T extends Item> {
+  readonly #options: CredentialSourceOptions;
+  readonly #all = new Map<string, CredentialSource<T>>();
+  #newest: CredentialSource<T>;
+
+  constructor(options: CredentialSourceOptions, source: Source<T>, credential: string) {
+    this.#options = options;
+    this.#newest = this.use(source, credential);
+  }
+
+  get newest(): CredentialSource<T> {
+    return this.#newest;
+  }
+
+  /** Makes it the newest. */
+  use(source: Source<T>, credential: string): CredentialSource<T> {
+    const { clock, gcTimeMs, newLists } = this.#options;
+    const usedAt = clock.monotonic();
+    const entry = this.#all.get(credential) ?? { credential, source, lists: newLists(), usedAt };
+    Object.assign(entry, { source, usedAt });
+    this.#all.set(credential, entry);
+    this.#newest = entry;
+    for (const [other, { usedAt: last }] of this.#all) if (usedAt - last > gcTimeMs) this.#all.delete(other);
+    return entry;
+  }
+
+  /** Undefined where it was never handed in, or not for long. */
+  get(credential: string): CredentialSource<T> | undefined {
+    return this.#all.get(credential);
+  }
+
+  /** The newest one where this is not known. */
+  getOrNewest(credential: string | undefined): CredentialSource<T> {
+    return (credential === undefined ? undefined : this.#all.get(credential)) ?? this.#newest;
+  }
+
+  /**
+   * Reads an item with each of these credentials until one finds it: it is absent only where all of them miss it. Throws
+   * where none finds it and one cannot be asked.
+   */
+  async find(id: string, credentials: readonly string[], group: string): Promise<Found<T>> {
+    const began = this.#options.clock.monotonic();
+    const missed: string[] = [];
+    let failure: { error: unknown } | undefined;
+    const known = credentials.flatMap((credential) => this.#all.get(credential) ?? []);
+    for (const { credential, source } of known.length > 0 ? known : [this.#newest]) {
+      try {
+        const { body, beganAt } = await source.get(id, group);
+        if (!source.isGone?.(body)) return { item: body, beganAt };
+      } catch (error) {
+        const isMissing = error instanceof PaperspaceError && error.code === "PS_NOT_FOUND";
+        if (!isMissing) failure ??= { error };
+        if (!isMissing) continue;
+      }
+      missed.push(credential);
+    }
+    if (!failure) return { beganAt: began, missed };
+    return this.#findWithNewest(id, failure.error, group);
+  }
+
+  /** A withdrawn credential hides nothing from the others of the team; that the newest one misses it proves nothing. */
+  async #findWithNewest(id: string, failure: unknown, group: string): Promise<Found<T>> {
+    if (!isRefused(failure)) throw failure;
+    const { source } = this.#newest;
+    const { body, beganAt } = await source.get(id, group).catch(() => {
+      throw failure;
+    });
+    if (source.isGone?.(body)) throw failure;
+    return { item: body, beganAt };
+  }
+}
+
+function isRefused(error: unknown): boolean {
+  return (
+    error instanceof PaperspaceError && (error.code === "PS_UNAUTHORIZED" || error.code === "PS_FORBIDDEN")
+  );
+}
