@@ -15,9 +15,10 @@ import { ControllerRunner, type ControllerServices } from "./controller.ts";
 import { credentialChecker, type PaperspaceAccount } from "./kinds/account.ts";
 import type { KindRegistration } from "./kinds/registration.ts";
 import { type SlowHash, slowHashInThreads } from "./kinds/slow-hash.ts";
+import { ClusterId } from "./kube/cluster-id.ts";
 import { connect, type KubeConnection } from "./kube/connection.ts";
 import { EventRecorder } from "./kube/events.ts";
-import { events, leases, secrets } from "./kube/resource.ts";
+import { configMaps, events, leases, secrets } from "./kube/resource.ts";
 import { Accounts } from "./paperspace/accounts.ts";
 import { createApiMetrics } from "./paperspace/metrics.ts";
 import { createSockets, type Sockets } from "./paperspace/wire.ts";
@@ -144,6 +145,14 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     complete,
     namespaces: config.watchNamespaces,
   });
+  const clusterId = new ClusterId({
+    configMaps: configMaps(connection),
+    namespace: config.leaderElectNamespace ?? connection.namespace,
+    name: `${config.leaderElectName}-cluster`,
+    given: config.clusterId,
+    clock,
+    logger,
+  });
   const objects = createObjectMetrics(registry);
   const shared: ControllerServices = {
     ...parts,
@@ -153,6 +162,7 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     metrics,
     objects,
     mayWrite,
+    clusterId: () => clusterId.known,
     credentials,
     secrets: credentialGuard,
     secretReviews: () => secretReviews,
@@ -167,7 +177,9 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
       controllers.map((controller) => [controller.name, () => controller.notReadyReason()]),
     ),
     async run(signal) {
+      const identified = clusterId.run(signal);
       await work({ controllers, secretReviews, leadership, accounts }, signal);
+      await identified;
       await recorder.flush();
     },
   };

@@ -8,6 +8,7 @@ import type { Logger } from "./base/logger.ts";
 import type { PaperspaceAccount } from "./kinds/account.ts";
 import { type Controller, type KindRegistration, newController } from "./kinds/registration.ts";
 import type { SlowHash } from "./kinds/slow-hash.ts";
+import type { KnownClusterId } from "./kube/cluster-id.ts";
 import type { KubeConnection } from "./kube/connection.ts";
 import type { EventRecorder } from "./kube/events.ts";
 import { keyOf, splitKey } from "./kube/objects.ts";
@@ -35,6 +36,7 @@ export interface ControllerServices {
   metrics: RuntimeMetrics;
   objects: ObjectMetrics;
   mayWrite: () => boolean;
+  clusterId: () => KnownClusterId;
   credentials: Credentials<PaperspaceAccount>;
   secrets: CredentialGuard<PaperspaceAccount>;
   secretReviews: () => SecretReviews;

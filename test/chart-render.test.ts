@@ -281,13 +281,20 @@ test("scoped, nothing is cluster-wide but the CRDs, and without those nothing at
     "ml",
     "ml-2",
     "research",
+    // The lease, and the id of the cluster.
+    NAMESPACE,
+    NAMESPACE,
+  ]);
+  expect(roles("scoped, with the id of the cluster").map(({ metadata }) => metadata.namespace)).toEqual([
+    NAMESPACE,
     NAMESPACE,
   ]);
 });
 
 test("the rights of a kind that is not served are not there", () => {
-  const rights = (set: string) =>
-    JSON.stringify(objects(set).flatMap(({ kind, rules }) => (/Role$/.test(kind) ? (rules ?? []) : [])));
+  const roles = (set: string) =>
+    objects(set).filter(({ kind, metadata }) => /Role$/.test(kind) && !/-cluster-id$/.test(metadata.name));
+  const rights = (set: string) => JSON.stringify(roles(set).flatMap(({ rules }) => rules ?? []));
   expect(rights("machines only")).not.toMatch(/paperspacedeployments|configmaps/);
   expect(rights("deployments only")).not.toMatch(/paperspacemachines|"delete"/);
   expect(rights("rights not by the chart")).toBe("[]");

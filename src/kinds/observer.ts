@@ -17,7 +17,7 @@ import type { AuthorizedContext, ReconcileContext } from "../reconcile/kind.ts";
 import type { ManagedObject, Step } from "../reconcile/managed.ts";
 import { atLeast } from "../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../reconcile/ownership.ts";
-import { ANNOTATION, type CreateAttempt } from "../reconcile/record.ts";
+import { ANNOTATION, type CreateAttempt, clusterIdIn } from "../reconcile/record.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import { AttemptAges } from "./attempt-ages.ts";
 import { type Rechecks, readErrorOf } from "./failure.ts";
@@ -138,7 +138,12 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
       const failed = readErrorOf(readError, this.#parts.settings.rechecks);
       observation.readError = atLeast(failed, inventory.retryInMs(id));
     }
-    return this.#resource(observation, inventory.get(id));
+    const cached = inventory.get(id);
+    const madeBy = cached?.item && clusterIdIn(cached.item.name);
+    const { identity, clusterId } = observation;
+    if (identity.state === "adopt" && madeBy !== undefined && clusterId !== undefined && madeBy !== clusterId)
+      observation.otherCluster = madeBy;
+    return this.#resource(observation, cached);
   }
 
   /** What became of an attempt, by its name in the lists. Begins no read. */

@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import type { TSchema } from "typebox";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
+import type { KnownClusterId } from "../kube/cluster-id.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import type { ConfigMap, Resource, Secret } from "../kube/resource.ts";
 import type { CredentialGuard } from "../reconcile/credential-guard.ts";
@@ -74,6 +75,7 @@ export interface ControllerOptions<O extends ManagedObject> {
   recorder: Pick<EventRecorder, "record">;
   /** True only while this process certainly holds the lease. */
   mayWrite(): boolean;
+  clusterId(): KnownClusterId;
   /** Counts an object that was deleted without cleanup of what it owned. */
   leaked(): void;
 }

@@ -10,6 +10,7 @@ import { REASON } from "./reasons.ts";
 import {
   ANNOTATION,
   type Attempt,
+  adoptOrder,
   FINALIZER,
   isOn,
   openRequests,
@@ -27,6 +28,8 @@ export interface OwnershipInputs {
   ownerOf(id: string, except: string): string | undefined;
   backingOff: OwnershipFacts["backingOff"];
   recheckMs: number;
+  /** Absent while it is not known. */
+  clusterId?: string | undefined;
 }
 
 /** All facts but `resolution`, which comes from the kind's observer. */
@@ -52,7 +55,22 @@ export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): 
     backingOff: inputs.backingOff,
     requests: openRequests(metadata, identity.state === "ours" ? identity.record : {}),
     ...(ownedBy ? { ownedBy } : {}),
+    ...confirmationOf(object, identity, inputs.definition),
+    ...(inputs.clusterId !== undefined && { clusterId: inputs.clusterId }),
     recheckMs: inputs.recheckMs,
+  };
+}
+
+/** The adopt annotation names this very object; spec.adoptId is copied with a manifest. */
+function confirmationOf(
+  object: ManagedObject,
+  identity: Identity,
+  definition: KindDefinition,
+): Pick<OwnershipFacts, "confirmation"> {
+  const { metadata } = object;
+  if (identity.state !== "adopt" || parseAdopt(metadata) === identity.id) return {};
+  return {
+    confirmation: adoptOrder(referenceOf(object, definition), identity.id, metadata.uid ?? ""),
   };
 }
 

@@ -138,6 +138,7 @@ async function setUp() {
     secrets: guard,
     recorder: { record() {} },
     mayWrite: () => leads.now,
+    clusterId: () => ({ state: "known", id: "0123abcd" }),
     leaked() {},
     clock,
     logger: pino({ level: "silent" }),

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
+import type { KnownClusterId } from "../kube/cluster-id.ts";
 import { isConflict, isKube, isNotFound } from "../kube/errors.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import type { Store } from "../runtime/store.ts";
@@ -38,6 +39,7 @@ export interface ReconcilerOptions<T extends KindTypes> {
   recorder: Pick<EventRecorder, "record">;
   /** True only while this process certainly holds the lease. */
   mayWrite: () => boolean;
+  clusterId: () => KnownClusterId;
   /** Counts an object that was deleted while its resource was left in the cloud. */
   leaked: () => void;
   clock: Clock;
@@ -102,12 +104,14 @@ export class Reconciler<T extends KindTypes> {
     const { kind, credentials, store, settings } = this.#options;
     const { fact, account, secret } = await credentials.resolve(object);
     const signature = signatureOf(object, account);
+    const cluster = this.#options.clusterId();
     const facts = ownershipFacts(object, {
       definition: kind.definition,
       account: fact,
       backingOff: this.#backoff.active(key, signature),
       ownerOf: (id, except) => ownerOf(store.list(), id, except),
       recheckMs: settings.recheckMs,
+      clusterId: cluster.state === "known" ? cluster.id : undefined,
     });
     const record = facts.identity.state === "ours" ? facts.identity.record : undefined;
     const context = { key, object, ...(account && { account }), ...(record && { record }) };
@@ -190,10 +194,16 @@ export class Reconciler<T extends KindTypes> {
 
   async #create(pass: Pass<T>): Promise<Outcome> {
     const { kind, writer, clock, settings } = this.#options;
+    const cluster = this.#options.clusterId();
+    if (cluster.state === "unknown") {
+      const { message, retryInMs: afterMs } = cluster;
+      return { kind: "RequeueAfter", reason: REASON.ClusterIdUnknown, message, afterMs };
+    }
     const { record, outcome } = await create<T>(pass, {
       kind,
       writer,
       clock,
+      clusterId: cluster.id,
       sendWindowMs: settings.sendWindowMs,
       gate: (latest) => this.#gate(pass, latest, { allowDeleting: false }),
       mirror: (expected) =>
