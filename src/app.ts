@@ -145,10 +145,17 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     complete,
     namespaces: config.watchNamespaces,
   });
+  const own = {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: {
+      name: `${config.leaderElectName}-cluster`,
+      namespace: config.leaderElectNamespace ?? connection.namespace,
+    },
+  };
   const clusterId = new ClusterId({
     configMaps: configMaps(connection),
-    namespace: config.leaderElectNamespace ?? connection.namespace,
-    name: `${config.leaderElectName}-cluster`,
+    ...own.metadata,
     given: config.clusterId,
     clock,
     logger,
@@ -163,13 +170,17 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     objects,
     mayWrite,
     clusterId: () => clusterId.known,
+    own,
     credentials,
     secrets: credentialGuard,
     secretReviews: () => secretReviews,
   };
   const controllers: ControllerRunner[] = served.map((entry) => {
     const controller = new ControllerRunner(entry, shared);
-    objects.count(controller.name, () => controller.objects());
+    objects.count(controller.name, {
+      objects: () => controller.objects(),
+      unowned: () => controller.unowned,
+    });
     return controller;
   });
   return {

@@ -281,19 +281,20 @@ test("scoped, nothing is cluster-wide but the CRDs, and without those nothing at
     "ml",
     "ml-2",
     "research",
-    // The lease, and the id of the cluster.
+    // The lease, and what is about the cluster.
     NAMESPACE,
     NAMESPACE,
   ]);
-  expect(roles("scoped, with the id of the cluster").map(({ metadata }) => metadata.namespace)).toEqual([
-    NAMESPACE,
-    NAMESPACE,
-  ]);
+  const rules = (set: string) => JSON.stringify(roles(set).flatMap((role) => role.rules));
+  expect(rules("scoped")).toContain(
+    '"resources":["configmaps"],"resourceNames":["r-paperspace-operator-cluster"]',
+  );
+  expect(rules("scoped, with the id of the cluster")).not.toContain("-cluster");
 });
 
 test("the rights of a kind that is not served are not there", () => {
   const roles = (set: string) =>
-    objects(set).filter(({ kind, metadata }) => /Role$/.test(kind) && !/-cluster-id$/.test(metadata.name));
+    objects(set).filter(({ kind, metadata }) => /Role$/.test(kind) && !/-cluster$/.test(metadata.name));
   const rights = (set: string) => JSON.stringify(roles(set).flatMap(({ rules }) => rules ?? []));
   expect(rights("machines only")).not.toMatch(/paperspacedeployments|configmaps/);
   expect(rights("deployments only")).not.toMatch(/paperspacemachines|"delete"/);

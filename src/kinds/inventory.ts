@@ -26,6 +26,8 @@ export interface InventoryParts {
   settings: { resyncMs: number; gatherMs: number };
   /** Puts a key into the work queue. */
   enqueue(key: string): void;
+  /** Takes the items of each complete list. */
+  listed?(items: readonly Item[]): void;
   /** Returns equal texts for names that count as one in lists. Default: only a name itself does. */
   sameName?(name: string): string;
 }
@@ -205,6 +207,16 @@ export class Inventory<T extends Item> {
     this.#items.set(id, { item, beganAt: answeredAt, sameSince: answeredAt });
   }
 
+  /** Whether the item is there, read now for an object of this namespace; throws what the read throws. */
+  async isThere(id: string, namespace: string): Promise<boolean> {
+    try {
+      return !this.#isGone((await this.#source.get(id, namespace)).body);
+    } catch (error) {
+      if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND") throw error;
+      return false;
+    }
+  }
+
   /** Stops all timers, for good. */
   stop(): void {
     this.#stopped = true;
@@ -338,6 +350,7 @@ export class Inventory<T extends Item> {
       }
     }
     this.lists.add(began, items, { skipped });
+    this.#parts.listed?.(items);
     this.#listFailure = undefined;
     const listed = new Set(items.map(({ id }) => id));
     const covered = new Set([...listed, ...requested]);

@@ -17,7 +17,7 @@ import type { AuthorizedContext, ReconcileContext } from "../reconcile/kind.ts";
 import type { ManagedObject, Step } from "../reconcile/managed.ts";
 import { atLeast } from "../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../reconcile/ownership.ts";
-import { ANNOTATION, type CreateAttempt, clusterIdIn } from "../reconcile/record.ts";
+import { ANNOTATION, type CreateAttempt, clusterIdIn, type OwnerRecord } from "../reconcile/record.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import { AttemptAges } from "./attempt-ages.ts";
 import { type Rechecks, readErrorOf } from "./failure.ts";
@@ -185,6 +185,13 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     for (const cache of this.all()) cache.forget(key);
     this.attempts.forget(key);
     this.#reloaded.delete(key);
+  }
+
+  /** Whether the resource of an object that is gone is there; undefined where no key of its team was used in this process. */
+  async isLeft(last: O, { team, id }: Pick<OwnerRecord, "team" | "id">): Promise<boolean | undefined> {
+    return this.#caches
+      .get(`${team}/${this.partOf(last)}`)
+      ?.inventory.isThere(id, last.metadata.namespace ?? "");
   }
 
   /** Drops all caches, and stops all timers: others may have written meanwhile. */

@@ -61,6 +61,8 @@ export interface KindOptions<O extends ManagedObject> {
   slowHash: SlowHash;
   /** Puts a key of this kind into its work queue. */
   enqueue(key: string): void;
+  /** Takes each complete list of what a team has, for kinds whose resources have the names of their creates. */
+  reviewList(team: string, items: readonly { id: string; name: string }[]): void;
 }
 
 /** What the reconciler above a kind needs besides. */
@@ -122,6 +124,7 @@ export function newController<T extends PaperspaceTypes>(
     recheckMs: config.credentialRecheck,
     slowMs: config.slowRetry,
     sendWindowMs: config.sendWindow,
+    graceMs: config.absenceGrace,
   };
   return new Reconciler<T>({ ...options, kind, settings });
 }

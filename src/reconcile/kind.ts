@@ -78,6 +78,11 @@ export interface Observer<T extends KindTypes> {
    * it, and everything cached for it.
    */
   forget(key: string): void;
+  /**
+   * Reads whether the resource of an object that is gone from the cluster is still there; undefined where there is no key
+   * to read it with. Default: not known.
+   */
+  isLeft?(last: T["object"], record: Pick<OwnerRecord, "team" | "id">): Promise<boolean | undefined>;
   /** Clears all caches and stops all timers: at shutdown, and at the start of a term of leadership. */
   reset(): void;
 }

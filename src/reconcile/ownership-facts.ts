@@ -88,6 +88,20 @@ export function leakedResource(last: ManagedObject, definition: KindDefinition):
   return attempt && `whatever came of the create of "${attempt.name}"`;
 }
 
+/**
+ * What an object owned that is gone, though its last known state still had the finalizer: its end was not observed. Whether
+ * that is still in the cloud is not known; undefined where it was to stay.
+ */
+export function ownedAtLast({
+  metadata,
+  spec,
+  status,
+}: ManagedObject): { id: string; team: string } | undefined {
+  if (!metadata.finalizers?.includes(FINALIZER) || spec.deletionPolicy === "Orphan") return undefined;
+  const id = vouchedId({ metadata, spec, ...(status && { status }) });
+  return id !== undefined && status?.teamId !== undefined ? { id, team: status.teamId } : undefined;
+}
+
 /** The object's name in a kubectl command. */
 export function referenceOf({ metadata }: ManagedObject, { shortName }: KindDefinition): string {
   return `${shortName}/${metadata.name} -n ${metadata.namespace ?? "default"}`;

@@ -18,7 +18,7 @@ import type { Credentials } from "./credentials.ts";
 import { decide } from "./decide.ts";
 import { type Gate, newGate } from "./gate.ts";
 import { type DecisionOf, type Kind, type KindTypes, type MemoryOf, requireAccount } from "./kind.ts";
-import { reportLeak } from "./leak-report.ts";
+import { LeakReports } from "./leak-report.ts";
 import { type Step, stepName } from "./managed.ts";
 import { isFailed, isReported, type Outcome, requeueNow, resultOf } from "./outcome.ts";
 import { isOwnershipStep } from "./ownership.ts";
@@ -56,6 +56,8 @@ export interface ReconcilerSettings {
   slowMs: number;
   /** Longest time between announcing a create and sending it. */
   sendWindowMs: number;
+  /** How long what is gone may still be shown. */
+  graceMs: number;
 }
 
 export class Reconciler<T extends KindTypes> {
@@ -64,6 +66,7 @@ export class Reconciler<T extends KindTypes> {
   readonly #ownership: OwnershipStepOptions<T>;
   readonly #backoff: StepBackoff;
   readonly #contention: Contention;
+  readonly #leaks: LeakReports<T>;
   /** By key: the UID of the object that everything kept by this key belongs to. */
   readonly #uids = new Map<string, string | undefined>();
 
@@ -73,6 +76,12 @@ export class Reconciler<T extends KindTypes> {
     this.#ownership = { writer: options.writer, guard: options.secrets, reporter: this.#reporter };
     this.#backoff = new StepBackoff(options.clock);
     this.#contention = new Contention(options.clock);
+    this.#leaks = new LeakReports({
+      ...options,
+      reporter: this.#reporter,
+      graceMs: options.settings.graceMs,
+      ownerOf: (id) => ownerOf(options.store.list(), id, ""),
+    });
   }
 
   /** Throws only what a later pass can recover from: a failed Kubernetes call. */
@@ -272,13 +281,14 @@ export class Reconciler<T extends KindTypes> {
 
   /** The object is gone from the cluster; `last` is its last known state. */
   gone(last: T["object"]): void {
-    if (this.#options.mayWrite()) reportLeak(last, { ...this.#options, reporter: this.#reporter });
+    this.#leaks.gone(last);
   }
 
   /** Called at the start of a term of leadership: what failed under another leader may be retried. */
   reset(): void {
     this.#options.kind.observer.reset();
     this.#backoff.reset();
+    this.#leaks.reset();
   }
 
   /**

@@ -50,6 +50,8 @@ export interface MachineObserverOptions extends CloudObserverOptions {
   desktops: DesktopSecrets;
   /** Whether any object records this machine. */
   isRecorded(id: string): boolean;
+  /** Takes each complete list of a team's machines. */
+  reviewList(team: string, items: readonly { id: string; name: string }[]): void;
 }
 
 /** The caches of one team. */
@@ -58,10 +60,13 @@ class TeamCache extends AccountCache<Machine, MachineInventory> {
 
   constructor(
     { team, api }: PaperspaceAccount,
-    { clock, logger, settings, enqueue, desktops }: MachineObserverOptions,
+    { clock, logger, settings, enqueue, desktops, reviewList }: MachineObserverOptions,
   ) {
     super(
-      new MachineInventory({ team, clock, logger, settings, enqueue }, new MachineApi(api)),
+      new MachineInventory(
+        { team, clock, logger, settings, enqueue, listed: (machines) => reviewList(team, machines) },
+        new MachineApi(api),
+      ),
       (newest) => new MachineApi(newest),
     );
     const { resyncMs, rechecks } = settings;
