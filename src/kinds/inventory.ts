@@ -399,6 +399,7 @@ export class Inventory<T extends Item> {
       return;
     }
     this.#readFailures.delete(id);
+    if (!item) this.lists.recordGone(id, beganAt);
     const isSame = before !== undefined && JSON.stringify(before.item) === JSON.stringify(item);
     const seen = { beganAt, sameSince: isSame ? before.sameSince : beganAt };
     this.#items.set(id, item ? { item, ...seen } : { ...seen, absentSince: before?.absentSince ?? beganAt });

@@ -33,6 +33,8 @@ export class ListHistory {
   #lists: CompleteList[] = [];
   /** By id: monotonic time at which it was created, for what the newest list may lack. */
   readonly #created = new Map<string, number>();
+  /** By id: monotonic time at which a read showed that it is gone, for what the newest list may still have. */
+  readonly #gone = new Map<string, number>();
   readonly #sameName: (name: string) => string;
 
   /** `sameName` returns equal texts for names that count as one. Default: only a name itself does. */
@@ -53,7 +55,8 @@ export class ListHistory {
       ...this.#lists.slice(-1),
       { began, idsByName, idsByAlike, withoutId: skipped, withoutName },
     ];
-    for (const [id, at] of this.#created) if (at < began.monotonic) this.#created.delete(id);
+    for (const known of [this.#created, this.#gone])
+      for (const [id, at] of known) if (at < began.monotonic) known.delete(id);
   }
 
   /** What was created at this monotonic time counts until a list began later. */
@@ -61,12 +64,19 @@ export class ListHistory {
     this.#created.set(id, at);
   }
 
+  /** What a read that began at this monotonic time did not find counts no more until a list began later. */
+  recordGone(id: string, at: number): void {
+    this.#gone.set(id, at);
+  }
+
   /** How many items the account has, as of the newest list; undefined before there is one. */
   get count(): number | undefined {
     const newest = this.#lists.at(-1);
     if (!newest) return undefined;
-    const listed = new Set([...newest.idsByName.values()].flat());
-    return listed.size + newest.withoutId + [...this.#created.keys()].filter((id) => !listed.has(id)).length;
+    const known = new Set([...newest.idsByName.values()].flat());
+    for (const id of this.#created.keys()) known.add(id);
+    for (const id of this.#gone.keys()) known.delete(id);
+    return known.size + newest.withoutId;
   }
 
   /** Monotonic time at which the newest one began; undefined before there is any. */

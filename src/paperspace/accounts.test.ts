@@ -9,8 +9,7 @@ import { createSockets, type Sockets } from "./wire.ts";
 
 const RECHECK_MS = 300_000;
 
-const session = (team: string, maxMachines?: number | null) =>
-  json(200, { team: { id: team, maxMachines }, user: {} });
+const session = (team: string) => json(200, { team: { id: team }, user: {} });
 const loggedOut = json(200, null);
 const unauthorized = json(401, {
   code: "UNAUTHORIZED",
@@ -49,13 +48,13 @@ const keyOf = ({ headers }: Received) => headers.authorization?.replace("Bearer 
 
 describe("a good key", () => {
   it("is probed once, however many objects use it", async () => {
-    server.script = [session("te1", 7)];
+    server.script = [session("te1")];
     const all = await Promise.all(Array.from({ length: 50 }, () => accounts.get(KEY)));
     await clock.advance(86_400_000);
     all.push(await accounts.get(KEY));
     expect(server.received.map(({ method, path }) => `${method} ${path}`)).toEqual(["GET /v1/auth/session"]);
     expect(new Set(all).size).toBe(1);
-    expect(all[0]).toMatchObject({ team: "te1", maxMachines: 7 });
+    expect(all[0]).toMatchObject({ team: "te1" });
   });
 
   it("may end in a line feed, as a Secret made from a file does", async () => {
@@ -63,11 +62,6 @@ describe("a good key", () => {
     await accounts.get(`${KEY}\n`);
     await accounts.get(KEY);
     expect(server.received.map(keyOf)).toEqual([KEY]);
-  });
-
-  it.each([undefined, null])("has no known quota when the session has %s", async (quota) => {
-    server.script = [session("te1", quota)];
-    expect((await accounts.get(KEY)).maxMachines).toBe(Number.POSITIVE_INFINITY);
   });
 });
 
