@@ -16,9 +16,10 @@ import { credentialChecker, type PaperspaceAccount } from "./kinds/account.ts";
 import { UNUSED_TURNS } from "./kinds/lookup.ts";
 import type { KindRegistration } from "./kinds/registration.ts";
 import { type SlowHash, slowHashInThreads } from "./kinds/slow-hash.ts";
+import { ClusterId } from "./kube/cluster-id.ts";
 import { connect, type KubeConnection } from "./kube/connection.ts";
 import { EventRecorder } from "./kube/events.ts";
-import { events, leases, secrets } from "./kube/resource.ts";
+import { configMaps, events, leases, secrets } from "./kube/resource.ts";
 import { Accounts } from "./paperspace/accounts.ts";
 import { createApiMetrics } from "./paperspace/metrics.ts";
 import { createSockets, type Sockets } from "./paperspace/wire.ts";
@@ -146,6 +147,21 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     complete,
     namespaces: config.watchNamespaces,
   });
+  const own = {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: {
+      name: `${config.leaderElectName}-cluster`,
+      namespace: config.leaderElectNamespace ?? connection.namespace,
+    },
+  };
+  const clusterId = new ClusterId({
+    configMaps: configMaps(connection),
+    ...own.metadata,
+    given: config.clusterId,
+    clock,
+    logger,
+  });
   const objects = createObjectMetrics(registry);
   const shared: ControllerServices = {
     ...parts,
@@ -155,13 +171,18 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     metrics,
     objects,
     mayWrite,
+    clusterId: () => clusterId.known,
+    own,
     credentials,
     secrets: credentialGuard,
     secretReviews: () => secretReviews,
   };
   const controllers: ControllerRunner[] = served.map((entry) => {
     const controller = new ControllerRunner(entry, shared);
-    objects.count(controller.name, () => controller.objects());
+    objects.count(controller.name, {
+      objects: () => controller.objects(),
+      unowned: () => controller.unowned,
+    });
     return controller;
   });
   createCacheMetrics(registry, () => ({
@@ -173,7 +194,9 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
       controllers.map((controller) => [controller.name, () => controller.notReadyReason()]),
     ),
     async run(signal) {
+      const identified = clusterId.run(signal);
       await work({ controllers, secretReviews, leadership, accounts }, signal);
+      await identified;
       await recorder.flush();
     },
   };

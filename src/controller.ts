@@ -8,9 +8,10 @@ import type { Logger } from "./base/logger.ts";
 import type { PaperspaceAccount } from "./kinds/account.ts";
 import { type Controller, type KindRegistration, newController } from "./kinds/registration.ts";
 import type { SlowHash } from "./kinds/slow-hash.ts";
+import type { KnownClusterId } from "./kube/cluster-id.ts";
 import type { KubeConnection } from "./kube/connection.ts";
 import type { EventRecorder } from "./kube/events.ts";
-import { keyOf, splitKey } from "./kube/objects.ts";
+import { type KubeObject, keyOf, splitKey } from "./kube/objects.ts";
 import { configMaps, Resource, secrets } from "./kube/resource.ts";
 import { type CredentialGuard, needsKey } from "./reconcile/credential-guard.ts";
 import type { Credentials } from "./reconcile/credentials.ts";
@@ -18,6 +19,7 @@ import type { ManagedObject } from "./reconcile/managed.ts";
 import type { CacheSizes, ObjectMetrics } from "./reconcile/metrics.ts";
 import { vouchedId } from "./reconcile/ownership-facts.ts";
 import type { SecretReviews } from "./reconcile/secret-reviews.ts";
+import { UnownedReview } from "./reconcile/unowned.ts";
 import { ObjectWriter } from "./reconcile/writer.ts";
 import type { RuntimeMetrics } from "./runtime/metrics.ts";
 import { Reflector } from "./runtime/reflector.ts";
@@ -36,6 +38,9 @@ export interface ControllerServices {
   metrics: RuntimeMetrics;
   objects: ObjectMetrics;
   mayWrite: () => boolean;
+  clusterId: () => KnownClusterId;
+  /** What the operator's own Events are about. */
+  own: KubeObject;
   credentials: Credentials<PaperspaceAccount>;
   secrets: CredentialGuard<PaperspaceAccount>;
   secretReviews: () => SecretReviews;
@@ -49,6 +54,7 @@ export class ControllerRunner {
   readonly #queue: WorkQueue;
   readonly #reflectors: Reflector<ManagedObject>[];
   readonly #controller: Controller;
+  readonly #unowned: UnownedReview;
 
   constructor(registration: KindRegistration, shared: ControllerServices) {
     const { config, clock, connection, metrics } = shared;
@@ -70,6 +76,14 @@ export class ControllerRunner {
       groupOf: (key) => splitKey(key).namespace,
     });
     this.#queue = queue;
+    this.#unowned = new UnownedReview({
+      ...shared,
+      definition: registration.definition,
+      logger,
+      objects: () => store.list(),
+      complete: () => this.listed,
+      graceMs: config.absenceGrace,
+    });
     const namespaces = config.watchNamespaces.length > 0 ? config.watchNamespaces : [undefined];
     this.#reflectors = namespaces.map(
       (namespace) =>
@@ -105,6 +119,7 @@ export class ControllerRunner {
       configMapResource: configMaps(connection),
       slowHash: shared.slowHash,
       enqueue: (key) => queue.add(key),
+      reviewList: (team, items) => this.#unowned.review(team, items),
     });
     const options = {
       ...shared,
@@ -131,6 +146,11 @@ export class ControllerRunner {
       .filter((object) => needsKey(object) || this.#registration.hasLeftovers?.(object));
   }
 
+  /** How many resources of this cluster no object owns, as of the newest lists. */
+  get unowned(): number {
+    return this.#unowned.count;
+  }
+
   /** Whether all objects are listed. A server without the kind has none. */
   get listed(): boolean {
     return this.#reflectors.every(({ synced, unserved }) => synced || unserved);
@@ -154,6 +174,7 @@ export class ControllerRunner {
   /** Called at the start of a term of leadership: drops the caches of the last one and queues every key. */
   resume(): void {
     this.#controller.reset();
+    this.#unowned.reset();
     for (const object of this.#store.list()) this.#queue.add(keyOf(object), { priority: PRIORITY.low });
     this.workers.resume();
   }

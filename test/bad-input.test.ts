@@ -158,7 +158,7 @@ describe("a create that is answered by", () => {
   const shared = sharedTestEnv();
   const nameOf = (storm: string) => storm.toLowerCase().replaceAll(" ", "-");
   /** The cloud names of one object: the beginning of its name, and a hash. */
-  const cloudNames = (name: string) => new RegExp(`^${name.slice(0, 48)}-[0-9a-f]{12}$`);
+  const cloudNames = (name: string) => new RegExp(`^${name.slice(0, 40)}-[0-9a-f]{20}$`);
 
   /** All at once: each waits until its result is certain. Only the applying is one after the other. */
   base("each of these fails once", async () => {

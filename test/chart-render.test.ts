@@ -281,13 +281,21 @@ test("scoped, nothing is cluster-wide but the CRDs, and without those nothing at
     "ml",
     "ml-2",
     "research",
+    // The lease, and what is about the cluster.
+    NAMESPACE,
     NAMESPACE,
   ]);
+  const rules = (set: string) => JSON.stringify(roles(set).flatMap((role) => role.rules));
+  expect(rules("scoped")).toContain(
+    '"resources":["configmaps"],"resourceNames":["r-paperspace-operator-cluster"]',
+  );
+  expect(rules("scoped, with the id of the cluster")).not.toContain("-cluster");
 });
 
 test("the rights of a kind that is not served are not there", () => {
-  const rights = (set: string) =>
-    JSON.stringify(objects(set).flatMap(({ kind, rules }) => (/Role$/.test(kind) ? (rules ?? []) : [])));
+  const roles = (set: string) =>
+    objects(set).filter(({ kind, metadata }) => /Role$/.test(kind) && !/-cluster$/.test(metadata.name));
+  const rights = (set: string) => JSON.stringify(roles(set).flatMap(({ rules }) => rules ?? []));
   expect(rights("machines only")).not.toMatch(/paperspacedeployments|configmaps/);
   expect(rights("deployments only")).not.toMatch(/paperspacemachines|"delete"/);
   expect(rights("rights not by the chart")).toBe("[]");

@@ -357,6 +357,8 @@ test("the status of an object with a machine can be written for any spec: rules 
 
 describe("an object that was stored before the new fields came, with a machine", () => {
   const NAME = "stored";
+  /** With a value that is refused by now. */
+  const BLANK = "stored-blank";
   const before = manifest(NAME).spec;
   const fresh = Object.keys(specSchema.properties ?? {}).filter((field) => !FIELDS_BEFORE.includes(field));
   const bound: readonly string[] = IMMUTABLE;
@@ -370,6 +372,8 @@ describe("an object that was stored before the new fields came, with a machine",
     const { apiVersion: _ours, kind: _also, ...body } = manifest(NAME);
     await machines.create(testEnv.namespace, body as unknown as PaperspaceMachine);
     stored = await machines.patchStatus(testEnv.namespace, NAME, { status: { id: "ps1" } });
+    const blank = { ...body, metadata: { name: BLANK }, spec: { ...body.spec, name: " box " } };
+    await machines.create(testEnv.namespace, blank as unknown as PaperspaceMachine);
     await upgrade.grow(root, async () => {
       expect((await machines.get(testEnv.namespace, NAME)).spec).toMatchObject(DEFAULTS);
     });
@@ -408,6 +412,19 @@ describe("an object that was stored before the new fields came, with a machine",
     const written = await upgrade.machines.patchStatus(testEnv.namespace, NAME, { status });
     expect(written.status).toMatchObject({ id: "ps1", ...status });
     expect(written.metadata.generation).toBe(stored.metadata.generation);
+  });
+
+  test("a value that is refused by now stands in the way of no other write, and can be corrected", async () => {
+    const { machines } = upgrade;
+    const change = (patch: object) => machines.mergePatch(testEnv.namespace, BLANK, patch);
+    await machines.patchStatus(testEnv.namespace, BLANK, { status: { state: "ready" } });
+    await change({ metadata: { finalizers: ["x.example/y"] } });
+    expect((await change({ spec: { powerState: "Stopped" } })).spec.name).toBe(" box ");
+    await expect(change({ spec: { name: "box " } })).rejects.toThrow(
+      'spec.name: Invalid value: "box ": write it on one line',
+    );
+    expect((await change({ spec: { name: "box" } })).spec.name).toBe("box");
+    await change({ metadata: { finalizers: null } });
   });
 
   test("edits of it are stored, old fields and new ones: it becomes an object like any other", async () => {

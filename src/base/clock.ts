@@ -15,7 +15,7 @@ export interface Clock {
   after(ms: number, fn: () => void): Cancel;
   /** Calls `fn` once in a later turn of the event loop: I/O that is ready and timers that are due come before it. */
   nextTurn(fn: () => void): void;
-  /** A number in [0, 1), for jitter only. */
+  /** A number in [0, 1), for jitter, and for ids that need not be secret. */
   random(): number;
 }
 

@@ -17,6 +17,7 @@ import {
   namespaces,
   oneOf,
   proxyUrl,
+  shortId,
   text,
   type ValueType,
 } from "./options.ts";
@@ -102,6 +103,10 @@ const SECTIONS = {
     context: optional(text, "context of the kubeconfig; its current one by default"),
     watchNamespaces: required(namespaces({ wildcard: false }), "", "namespaces to serve; all by default"),
     enabledKinds: required(kinds, "", "kinds to serve; all by default"),
+    clusterId: optional(
+      shortId,
+      "id of this cluster in the names of what is created; by default one that is stored once, in the ConfigMap <lease>-cluster of the lease's namespace. Give the former one where a cluster is moved without it",
+    ),
   },
   Reconciling: {
     concurrency: required(integer(1, 256), "8", "objects worked on at once"),

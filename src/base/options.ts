@@ -98,6 +98,15 @@ export const label: ValueType<string> = {
   },
 };
 
+/** As src/kube/cluster-id.ts stores it. */
+export const shortId: ValueType<string> = {
+  allowed: "8 hexadecimal digits in lower case",
+  parse(value) {
+    if (!/^[0-9a-f]{8}$/.test(value)) throw new BadValue();
+    return value;
+  },
+};
+
 /** Comma-separated namespaces; empty means none. */
 export function namespaces(options: { wildcard: boolean }): ValueType<readonly string[]> {
   return {

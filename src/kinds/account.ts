@@ -7,16 +7,14 @@ import type { CloudAccount } from "../reconcile/managed.ts";
 
 export interface PaperspaceAccount extends CloudAccount {
   readonly api: PaperspaceApi;
-  /** The team's machine quota; Infinity where the API does not report it. */
-  readonly maxMachines: number;
 }
 
 /** Checks keys against Paperspace for the generic credentials. */
 export function credentialChecker(accounts: Pick<Accounts, "get">): CredentialChecker<PaperspaceAccount> {
   return {
     async open(key, group) {
-      const { team, api, maxMachines } = await accounts.get(key, group);
-      return { team, api, maxMachines, fingerprint: keyFingerprint(key) };
+      const { team, api } = await accounts.get(key, group);
+      return { team, api, fingerprint: keyFingerprint(key) };
     },
     explain(error) {
       const message = error instanceof Error ? error.message : String(error);

@@ -116,10 +116,10 @@ function kindOf<S extends object, T extends Item>(
     definition,
     newKind(given) {
       const options = { ...given, settings: observerSettings(given.config), name: path.slice(1) };
-      const observer = new CollectionObserver<S, T>(
-        options,
-        ({ api }) => new AccountCache(new Inventory(options, sourceOf(api)), sourceOf),
-      );
+      const observer = new CollectionObserver<S, T>(options, ({ api, team }) => {
+        const parts = { ...options, listed: (items: readonly Item[]) => given.reviewList(team, items) };
+        return new AccountCache(new Inventory<T>(parts, sourceOf(api)), sourceOf);
+      });
       const policy = collectionPolicy(collection);
       const actuator = new CollectionActuator(observer, collection, options.settings.rechecks);
       return { definition, observer, policy, actuator } satisfies Kind<CollectionTypes<S, T>>;

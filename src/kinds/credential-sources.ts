@@ -46,6 +46,10 @@ export class CredentialSources<T extends Item> {
     return this.#newest;
   }
 
+  get credentials(): string[] {
+    return [...this.#all.keys()];
+  }
+
   /** Makes it the newest. */
   use(source: Source<T>, credential: string): CredentialSource<T> {
     const { clock, gcTimeMs, newLists } = this.#options;

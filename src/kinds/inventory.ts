@@ -20,6 +20,8 @@ export interface InventoryParts {
   settings: { resyncMs: number; gatherMs: number };
   /** Puts a key into the work queue. */
   enqueue(key: string): void;
+  /** Takes the items of each complete list. */
+  listed?(items: readonly Item[]): void;
   /** Returns equal texts for names that count as one in lists. Default: only a name itself does. */
   sameName?(name: string): string;
 }
@@ -190,6 +192,12 @@ export class Inventory<T extends Item> {
     if (this.isSubscribed(id)) this.#items.set(id, { item, beganAt: answeredAt, sameSince: answeredAt });
   }
 
+  /** Whether the item is there, read now for an object of this namespace; throws what the read throws. */
+  async isThere(id: string, namespace: string): Promise<boolean> {
+    const { item } = await this.#sources.find(id, this.#sources.credentials, namespace);
+    return item !== undefined;
+  }
+
   /** Stops all timers, for good. */
   stop(): void {
     this.#stopped = true;
@@ -335,6 +343,7 @@ export class Inventory<T extends Item> {
     }
     const list = this.lists.add(began, items, { skipped, endedAt: clock.monotonic() });
     entry.lists.append(list);
+    this.#parts.listed?.(items);
     this.#listFailure = undefined;
     entry.listFailure = undefined;
     const covered = new Set([...list.ids, ...requested]);
@@ -387,6 +396,7 @@ export class Inventory<T extends Item> {
       return;
     }
     this.#readFailures.delete(id);
+    if (!item) this.lists.recordGone(id, beganAt);
     const isSame = before !== undefined && JSON.stringify(before.item) === JSON.stringify(item);
     const seen = { beganAt, sameSince: isSame ? before.sameSince : beganAt };
     const absentSince = before?.absentSince ?? beganAt;

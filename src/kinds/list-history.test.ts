@@ -62,6 +62,18 @@ describe("ListHistory", () => {
     expect(lists.count).toBe(2);
   });
 
+  it("counts no more what a read did not find, until a list begun later shows it: a place of a quota is free", () => {
+    const lists = new ListHistory();
+    lists.add(at(100), [box]);
+    lists.recordCreated("ps2", 150);
+    lists.recordGone("ps1", 160);
+    lists.recordGone("ps2", 170);
+    expect(lists.count).toBe(0);
+    expect(lists.idsNamed(box.name)).toEqual(["ps1"]);
+    lists.add(at(200), [box]);
+    expect(lists.count).toBe(1);
+  });
+
   it("leaves a machine counted that a list begun before it was made lacks, and believes the next one", () => {
     const lists = new ListHistory();
     lists.recordCreated("ps1", 150);

@@ -20,7 +20,7 @@ export interface CompleteList {
 }
 
 /** Where no list completes: the count is a hint, which may be too low then. */
-const MOST_CREATED = 1_000;
+const MOST_KEPT = 1_000;
 
 type IdsByName = ReadonlyMap<string, readonly string[]>;
 
@@ -39,6 +39,8 @@ export class ListHistory {
   #lists: CompleteList[] = [];
   /** By id: monotonic time at which it was created, for what the newest list may lack. */
   readonly #created = new Map<string, number>();
+  /** By id: monotonic time at which a read showed that it is gone, for what the newest list may still have. */
+  readonly #gone = new Map<string, number>();
   readonly #sameName: (name: string) => string;
 
   /** `sameName` returns equal texts for names that count as one. Default: only a name itself does. */
@@ -64,22 +66,27 @@ export class ListHistory {
   /** A list that another history has as well. */
   append(list: CompleteList): void {
     this.#lists = [...this.#lists.slice(-1), list];
-    for (const [id, at] of this.#created) if (at < list.began.monotonic) this.#created.delete(id);
+    for (const known of [this.#created, this.#gone])
+      for (const [id, at] of known) if (at < list.began.monotonic) known.delete(id);
   }
 
   /** What was created at this monotonic time counts until a list began later. */
   recordCreated(id: string, at: number): void {
-    this.#created.set(id, at);
-    const [oldest] = this.#created.keys();
-    if (this.#created.size > MOST_CREATED && oldest !== undefined) this.#created.delete(oldest);
+    keepNewest(this.#created, id, at);
+  }
+
+  /** What a read that began at this monotonic time did not find counts no more until a list began later. */
+  recordGone(id: string, at: number): void {
+    keepNewest(this.#gone, id, at);
   }
 
   /** How many items the account has, as of the newest list; undefined before there is one. */
   get count(): number | undefined {
     const { newestList } = this;
     if (!newestList) return undefined;
-    const { ids, withoutId } = newestList;
-    return ids.size + withoutId + [...this.#created.keys()].filter((id) => !ids.has(id)).length;
+    const known = new Set([...newestList.ids, ...this.#created.keys()]);
+    for (const id of this.#gone.keys()) known.delete(id);
+    return known.size + newestList.withoutId;
   }
 
   get newestList(): CompleteList | undefined {
@@ -129,4 +136,11 @@ export class ListHistory {
 
 function nameless({ withoutId, withoutName }: CompleteList): number {
   return withoutId + withoutName;
+}
+
+/** Where no list ever completes nothing else would drop the oldest. */
+function keepNewest(times: Map<string, number>, id: string, at: number): void {
+  times.set(id, at);
+  const [oldest] = times.keys();
+  if (times.size > MOST_KEPT && oldest !== undefined) times.delete(oldest);
 }

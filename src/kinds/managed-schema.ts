@@ -4,6 +4,7 @@
  */
 import { type TProperties, Type } from "typebox";
 import {
+  apiId,
   conditionsSchema,
   credentialsSecretSchema,
   operationSchema,
@@ -33,13 +34,7 @@ export function managedSpecFields(
       default: "Stall",
       description: `What to do when the ${noun} was deleted outside Kubernetes: Stall reports it, Recreate ${recreates}`,
     }),
-    adoptId: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 63,
-        description: `Id of an existing ${noun} to take over instead of creating one.`,
-      }),
-    ),
+    adoptId: Type.Optional(apiId(`Id of an existing ${noun} to take over instead of creating one.`)),
     credentialsSecretRef: Type.Optional(
       secretKeyRef(
         "Secret of the same namespace that holds the API key. Absent: the Secret paperspace-credentials, then the operator's own key where this namespace may use it.",

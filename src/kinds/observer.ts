@@ -20,7 +20,7 @@ import type { ManagedObject, Step } from "../reconcile/managed.ts";
 import type { CacheSizes } from "../reconcile/metrics.ts";
 import { atLeast } from "../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../reconcile/ownership.ts";
-import { ANNOTATION, type CreateAttempt } from "../reconcile/record.ts";
+import { ANNOTATION, type CreateAttempt, clusterIdIn, type OwnerRecord } from "../reconcile/record.ts";
 import { type AbsenceTerms, type Contradiction, judgeAbsence } from "./absence.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import { AttemptAges } from "./attempt-ages.ts";
@@ -155,7 +155,12 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     }
     const cached = inventory.get(id);
     if (!cached) return { state: "unknown" };
-    if (cached.item) return { state: "present", item: cached.item };
+    const { item } = cached;
+    if (item) {
+      const otherCluster = this.#otherCluster(observation, item.name);
+      if (otherCluster !== undefined) observation.otherCluster = otherCluster;
+      return { state: "present", item };
+    }
     const { fingerprint = "" } = context.account ?? {};
     const { lists, listFailure } = inventory.listed(fingerprint);
     const misses = cached.misses?.get(fingerprint);
@@ -218,6 +223,13 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     return { accounts: caches.length, resources: sum(caches, ({ inventory }) => inventory.size) };
   }
 
+  /** Whether the resource of an object that is gone is there; undefined where no key of its team was used in this process. */
+  async isLeft(last: O, { team, id }: Pick<OwnerRecord, "team" | "id">): Promise<boolean | undefined> {
+    return this.#caches
+      .get(`${team}/${this.partOf(last)}`)
+      ?.cache.inventory.isThere(id, last.metadata.namespace ?? "");
+  }
+
   /** Drops all caches, and stops all timers: others may have written meanwhile. */
   reset(): void {
     for (const cache of this.all()) cache.stop();
@@ -277,6 +289,13 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     _since: number,
   ): Contradiction | undefined {
     return undefined;
+  }
+
+  /** The cluster whose operator made what is to be adopted, where its name has the id of another one. */
+  #otherCluster({ identity, clusterId }: V, name: string | null): string | undefined {
+    const madeBy = name === null ? undefined : clusterIdIn(name);
+    if (identity.state !== "adopt" || madeBy === undefined || clusterId === undefined) return undefined;
+    return madeBy === clusterId ? undefined : madeBy;
   }
 
   #absenceTerms(observation: V, context: ReconcileContext<O, PaperspaceAccount>): AbsenceTerms {

@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import type { TSchema } from "typebox";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
+import type { KnownClusterId } from "../kube/cluster-id.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import type { ConfigMap, Resource, Secret } from "../kube/resource.ts";
 import type { CredentialGuard } from "../reconcile/credential-guard.ts";
@@ -61,6 +62,8 @@ export interface KindOptions<O extends ManagedObject> {
   slowHash: SlowHash;
   /** Puts a key of this kind into its work queue. */
   enqueue(key: string): void;
+  /** Takes each complete list of what a team has, for kinds whose resources have the names of their creates. */
+  reviewList(team: string, items: readonly { id: string; name: string }[]): void;
 }
 
 /** What the reconciler above a kind needs besides. */
@@ -75,6 +78,7 @@ export interface ControllerOptions<O extends ManagedObject> {
   recorder: Pick<EventRecorder, "record">;
   /** True only while this process certainly holds the lease. */
   mayWrite(): boolean;
+  clusterId(): KnownClusterId;
   /** Counts an object that was deleted without cleanup of what it owned. */
   leaked(): void;
 }
@@ -123,6 +127,7 @@ export function newController<T extends PaperspaceTypes>(
     recheckMs: config.credentialRecheck,
     slowMs: config.slowRetry,
     sendWindowMs: config.sendWindow,
+    graceMs: config.absenceGrace,
   };
   return new Reconciler<T>({ ...options, kind, settings });
 }

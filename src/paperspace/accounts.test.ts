@@ -10,8 +10,7 @@ import { createSockets, type Sockets } from "./wire.ts";
 const RECHECK_MS = 300_000;
 const UNUSED_MS = 1_800_000;
 
-const session = (team: string, maxMachines?: number | null) =>
-  json(200, { team: { id: team, maxMachines }, user: {} });
+const session = (team: string) => json(200, { team: { id: team }, user: {} });
 const loggedOut = json(200, null);
 const unauthorized = json(401, {
   code: "UNAUTHORIZED",
@@ -51,13 +50,13 @@ const keyOf = ({ headers }: Received) => headers.authorization?.replace("Bearer 
 
 describe("a good key", () => {
   it("is probed once, however many objects use it", async () => {
-    server.script = [session("te1", 7)];
+    server.script = [session("te1")];
     const all = await Promise.all(Array.from({ length: 50 }, () => accounts.get(KEY)));
     await clock.advance(UNUSED_MS - 1);
     all.push(await accounts.get(KEY));
     expect(server.received.map(({ method, path }) => `${method} ${path}`)).toEqual(["GET /v1/auth/session"]);
     expect(new Set(all).size).toBe(1);
-    expect(all[0]).toMatchObject({ team: "te1", maxMachines: 7 });
+    expect(all[0]).toMatchObject({ team: "te1" });
   });
 
   it("is forgotten once no object has used it for long, and its team with its last key: namespaces come and go", async () => {
@@ -79,11 +78,6 @@ describe("a good key", () => {
     await accounts.get(`${KEY}\n`);
     await accounts.get(KEY);
     expect(server.received.map(keyOf)).toEqual([KEY]);
-  });
-
-  it.each([undefined, null])("has no known quota when the session has %s", async (quota) => {
-    server.script = [session("te1", quota)];
-    expect((await accounts.get(KEY)).maxMachines).toBe(Number.POSITIVE_INFINITY);
   });
 });
 

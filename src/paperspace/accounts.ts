@@ -4,11 +4,10 @@
  */
 
 import { createHash } from "node:crypto";
-import { Type } from "typebox";
 import type { Clock } from "../base/clock.ts";
-import { nullable, resource } from "./answers.ts";
 import { PaperspaceError } from "./errors.ts";
 import type { ApiMetrics } from "./metrics.ts";
+import { readSession } from "./session.ts";
 import { Throttle, type ThrottleOptions } from "./throttle.ts";
 import { type CallOptions, type PaperspaceApi, Transport, type TransportOptions } from "./transport.ts";
 import type { Sockets } from "./wire.ts";
@@ -16,8 +15,6 @@ import type { Sockets } from "./wire.ts";
 export interface Account {
   /** Id of the team that the key belongs to. */
   readonly team: string;
-  /** The team's machine quota; Infinity where the session has none. */
-  readonly maxMachines: number;
   readonly api: PaperspaceApi;
 }
 
@@ -50,14 +47,6 @@ interface ProbedKey {
   /** The probe is running, returned an account, or was refused until a monotonic time. */
   state: "probing" | "accepted" | { readonly refusedUntil: number };
 }
-
-/** The only fields that are relied on; the live API answers a bad key with a session of null. */
-const sessionSchema = Type.Union([
-  Type.Null(),
-  Type.Object({
-    team: resource({ id: Type.String({ minLength: 1 }), maxMachines: nullable(Type.Number()) }, ["id"]),
-  }),
-]);
 
 /** A key that was refused before gives way to new ones. */
 const PRIORITY = { new: 1, refused: 0 } as const;
@@ -169,27 +158,21 @@ export class Accounts {
     key: string,
     turn: Required<Pick<CallOptions, "group" | "priority">>,
   ): Promise<Account> {
-    const session = await this.#transport(key, this.#probeThrottle(id))
-      .request({
-        method: "GET",
-        path: "/auth/session",
-        answer: sessionSchema,
-        retry: "safe",
-        ...turn,
-        signal: this.#closing.signal,
-      })
-      .catch((error: unknown) => {
+    const probing = this.#transport(key, this.#probeThrottle(id));
+    const session = await readSession(probing, { ...turn, signal: this.#closing.signal }).catch(
+      (error: unknown) => {
         const refused = error instanceof PaperspaceError && error.code === "PS_UNAUTHORIZED";
         throw refused ? this.#refusal(NOT_ACCEPTED) : error;
-      });
-    if (session.body === null) throw this.#refusal(NOT_ACCEPTED);
+      },
+    );
+    if (!session) throw this.#refusal(NOT_ACCEPTED);
     this.#pauses.delete(id);
-    const { id: team, maxMachines } = session.body.team;
+    const { team, maxMachines } = session;
     const api = this.#transport(key, this.#throttleOf(team), {
       onUnauthorized: (beganAt) => this.#invalidate(id, beganAt),
       mostPages: mostPagesOf(maxMachines),
     });
-    return Object.freeze({ team, maxMachines: maxMachines ?? Number.POSITIVE_INFINITY, api });
+    return Object.freeze({ team, api });
   }
 
   /** The pause after a 429 is the key's own, the budget is that of all: one key never delays the probes of another. */
@@ -248,8 +231,9 @@ export class Accounts {
 }
 
 /** Twice what the quota allows, and some: a list without end is not read for ever. */
-function mostPagesOf(maxMachines: number | null | undefined): number {
-  return Math.max(500, Math.ceil((2 * (maxMachines ?? 0)) / 120) + 10);
+function mostPagesOf(maxMachines: number): number {
+  const known = Number.isFinite(maxMachines) ? maxMachines : 0;
+  return Math.max(500, Math.ceil((2 * known) / 120) + 10);
 }
 
 const NOT_ACCEPTED = "Paperspace does not accept the API key";

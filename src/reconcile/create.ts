@@ -45,6 +45,8 @@ export interface CreateOptions<T extends KindTypes> {
   /** Saves the id of the pass's record in status, whatever else changes the object meanwhile. */
   saveId(outcome: Outcome): Promise<void>;
   gate(object: T["object"]): Gate;
+  /** See `cloudName`. */
+  clusterId: string;
   /** Longest time between announcing an attempt and sending it, in milliseconds. */
   sendWindowMs: number;
   /** Slow recheck of what only the user can correct, in milliseconds. */
@@ -68,7 +70,7 @@ export async function create<T extends KindTypes>(
   const announced = momentOf(clock);
   const attempt = newAttempt(
     context,
-    announced.wall,
+    { now: announced.wall, clusterId: options.clusterId },
     (unique) => kind.policy.attemptName?.(observation, context, unique) ?? { name: unique },
   );
   // A stale cache loses here: the resource version is the precondition of the announcement.
@@ -135,12 +137,17 @@ export function recorded(record: OwnerRecord): Record<string, string | null> {
 
 function newAttempt(
   { object, account }: { object: ManagedObject; account: CloudAccount },
-  now: number,
+  { now, clusterId }: { now: number; clusterId: string },
   nameOf: (unique: string) => AttemptName,
 ): Attempt {
   const { name, uid = "", resourceVersion = "" } = object.metadata;
   const time = toTime(now);
-  return { ...nameOf(cloudName({ name, uid, resourceVersion }, time)), team: account.team, uid, time };
+  return {
+    ...nameOf(cloudName({ name, uid, resourceVersion }, time, clusterId)),
+    team: account.team,
+    uid,
+    time,
+  };
 }
 
 /** "Surely none" counts from the last possible send, so an attempt that waited too long, by either clock, is not sent. */

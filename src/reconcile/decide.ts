@@ -73,14 +73,19 @@ function own<V extends Observation, S extends Step>(
   owned: OwnershipStep,
   phases: Phases<V, S>,
 ): Decision<S, MemoryOf<V>> {
-  const { memory, resource, readError } = observation;
+  const { memory, resource, readError, otherCluster } = observation;
   switch (owned.do) {
     case "adopt": {
       const changes =
         resource.state === "present"
           ? (phases.immutable?.(observation, resource as PresentResource<V>) ?? [])
           : [];
-      const candidate = { state: resource.state, ...(readError && { readError }), changes };
+      const candidate = {
+        state: resource.state,
+        ...(readError && { readError }),
+        ...(otherCluster && { otherCluster }),
+        changes,
+      };
       return act(adoption(owned.id, candidate, observation), memory);
     }
     case "create":

@@ -30,6 +30,8 @@ export interface AbsentResource {
 export interface Observation<M = { operation?: Operation }, P = unknown> extends OwnershipFacts {
   spec: Pick<ManagedObject["spec"], "onExternalDeletion">;
   resource: ResourceState<P>;
+  /** Id of another cluster whose create gave the name to what is to be adopted. */
+  otherCluster?: string;
   /** The last read failed: reported instead of deciding on stale facts. */
   readError?: ReadError;
   memory: M;

@@ -142,6 +142,17 @@ describe("adoption", () => {
     });
   });
 
+  it("takes nothing over that another cluster made, before the object itself is named: that one may own it still", () => {
+    const candidate = { state: "present", changes: [], otherCluster: "0123abcd" } as const;
+    const confirmation = "kubectl annotate …";
+    expect(adoption("d1", candidate, { ...facts, clusterId: "89abcdef", confirmation })).toMatchObject({
+      outcome: { reason: "IdentityConflict", message: expect.stringContaining(confirmation) },
+    });
+    expect(adoption("d1", candidate, { ...facts, clusterId: "89abcdef" })).toMatchObject({
+      do: "recordOwnership",
+    });
+  });
+
   it("reports why not: a failed read, no such resource, or a difference that cannot be changed", () => {
     const readError = { kind: "Retry", reason: "ApiUnavailable", message: "503" } as const;
     const failed = adoption("d1", { state: "present", readError, changes: [] }, facts);

@@ -98,19 +98,26 @@ export interface Candidate {
   readError?: ReadError;
   /** What differs from the spec and cannot be changed. */
   changes: readonly Change[];
+  /** Id of the cluster that made it, where that is not this one. */
+  otherCluster?: string;
 }
 
 /** Adopting changes nothing in the cloud: the resource is observed, compared and recorded. */
 export function adoption(
   id: string,
-  { state, readError, changes }: Candidate,
-  { noun, recheckMs }: Pick<OwnershipFacts, "noun" | "recheckMs">,
+  { state, readError, changes, otherCluster }: Candidate,
+  facts: Pick<OwnershipFacts, "noun" | "recheckMs" | "clusterId" | "confirmation">,
 ): OwnershipStep {
+  const { noun, recheckMs, clusterId, confirmation } = facts;
   if (readError) return { do: "none", outcome: readError };
   if (state === "unknown") return { do: "none", outcome: { kind: "Unknown" } };
   if (state === "absent") {
     const message = `there is no ${noun} ${id} in this team: correct the id, or the credentials`;
     return { do: "none", outcome: { kind: "Terminal", reason: REASON.AdoptNotFound, message, recheckMs } };
+  }
+  if (otherCluster !== undefined && confirmation !== undefined) {
+    const message = `by its name, ${noun} ${id} was made by the operator of another cluster (${otherCluster}; this one is ${clusterId}), which may own it still. Nothing is changed. If this object shall own it: ${confirmation}`;
+    return { do: "none", outcome: { kind: "Terminal", reason: REASON.IdentityConflict, message, recheckMs } };
   }
   if (changes.length === 0) return { do: "recordOwnership", id };
   const message = `${noun} ${id} differs in what cannot be changed (${describe(changes)}): correct the spec`;

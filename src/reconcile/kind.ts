@@ -81,6 +81,11 @@ export interface Observer<T extends KindTypes> {
   forget(key: string): void;
   /** Entries of its caches, for metrics. Default: none are reported. */
   cacheSizes?(): CacheSizes;
+  /**
+   * Reads whether the resource of an object that is gone from the cluster is still there; undefined where there is no key
+   * to read it with. Default: not known.
+   */
+  isLeft?(last: T["object"], record: Pick<OwnerRecord, "team" | "id">): Promise<boolean | undefined>;
   /** Clears all caches and stops all timers: at shutdown, and at the start of a term of leadership. */
   reset(): void;
 }

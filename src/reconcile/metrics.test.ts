@@ -26,10 +26,11 @@ describe("paperspace_objects", () => {
       object("Ready", "Paused"),
       object(),
     ];
-    createObjectMetrics(registry).count("things", () => objects);
+    createObjectMetrics(registry).count("things", { objects: () => objects, unowned: () => 2 });
     const text = await registry.metrics();
     for (const state of ["ready", "reconciling", "stalled", "paused", "unknown"])
       expect(text).toContain(`paperspace_objects{controller="things",state="${state}"} 1`);
+    expect(text).toContain(`paperspace_unowned_resources{controller="things"} 2`);
     objects.length = 1;
     expect(await registry.metrics()).toContain(`paperspace_objects{controller="things",state="stalled"} 0`);
   });
@@ -39,7 +40,7 @@ describe("paperspace_leaked_objects_total", () => {
   it("exists before the first leak, so that an alert sees the increase", async () => {
     const registry = new Registry();
     const metrics = createObjectMetrics(registry);
-    metrics.count("things", () => []);
+    metrics.count("things", { objects: () => [], unowned: () => 0 });
     expect(await registry.metrics()).toContain(`paperspace_leaked_objects_total{controller="things"} 0`);
     metrics.leaked("things");
     expect(await registry.metrics()).toContain(`paperspace_leaked_objects_total{controller="things"} 1`);

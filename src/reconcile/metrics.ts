@@ -6,8 +6,8 @@ import { Counter, Gauge, type Registry } from "prom-client";
 import type { ManagedObject } from "./managed.ts";
 
 export interface ObjectMetrics {
-  /** `objects` are those of one kind; `controller` is its plural, as in the other metrics. */
-  count(controller: string, objects: () => readonly ManagedObject[]): void;
+  /** `controller` is the plural of the kind, as in the other metrics. */
+  count(controller: string, counted: Counted): void;
   /** An object was deleted without cleanup of what it owned. */
   leaked(controller: string): void;
 }
@@ -32,19 +32,25 @@ export function createCacheMetrics(
   });
 }
 
+/** Of one kind. `unowned`: resources that this cluster made and no object owns. */
+export interface Counted {
+  objects(): readonly ManagedObject[];
+  unowned(): number;
+}
+
 /** The states of an object; `unknown` before its first pass. */
 const STATES = ["ready", "reconciling", "stalled", "paused", "unknown"] as const;
 type State = (typeof STATES)[number];
 
 export function createObjectMetrics(registry: Registry): ObjectMetrics {
-  const kinds = new Map<string, () => readonly ManagedObject[]>();
+  const kinds = new Map<string, Counted>();
   new Gauge({
     name: "paperspace_objects",
     help: "Objects by how they stand.",
     labelNames: ["controller", "state"] as const,
     registers: [registry],
     collect() {
-      for (const [controller, objects] of kinds) {
+      for (const [controller, { objects }] of kinds) {
         const counts = new Map<State, number>(STATES.map((state) => [state, 0]));
         for (const object of objects()) {
           const state = stateOf(object);
@@ -54,15 +60,24 @@ export function createObjectMetrics(registry: Registry): ObjectMetrics {
       }
     },
   });
+  new Gauge({
+    name: "paperspace_unowned_resources",
+    help: "Resources that this cluster made, by their names, and no object owns: they may go on costing.",
+    labelNames: ["controller"] as const,
+    registers: [registry],
+    collect() {
+      for (const [controller, { unowned }] of kinds) this.set({ controller }, unowned());
+    },
+  });
   const leaks = new Counter({
     name: "paperspace_leaked_objects_total",
-    help: "Objects that went after somebody took their finalizer off: what they owned goes on costing.",
+    help: "Objects that went after somebody took their finalizer off: what they owned may go on costing.",
     labelNames: ["controller"] as const,
     registers: [registry],
   });
   return {
-    count(controller, objects) {
-      kinds.set(controller, objects);
+    count(controller, counted) {
+      kinds.set(controller, counted);
       // Present from the start, so that the first one shows as an increase.
       leaks.inc({ controller }, 0);
     },

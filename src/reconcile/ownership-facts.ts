@@ -10,6 +10,7 @@ import { REASON } from "./reasons.ts";
 import {
   ANNOTATION,
   type Attempt,
+  adoptOrder,
   FINALIZER,
   isOn,
   openRequests,
@@ -27,6 +28,8 @@ export interface OwnershipInputs {
   rivalOf(id: string): string | undefined;
   backingOff: OwnershipFacts["backingOff"];
   recheckMs: number;
+  /** Absent while it is not known. */
+  clusterId?: string | undefined;
 }
 
 /** All facts but `resolution`, which comes from the kind's observer. */
@@ -55,7 +58,22 @@ export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): 
     backingOff: inputs.backingOff,
     requests: openRequests(metadata, identity.state === "ours" ? identity.record : {}),
     ...(ownedBy ? { ownedBy } : {}),
+    ...confirmationOf(object, identity, inputs.definition),
+    ...(inputs.clusterId !== undefined && { clusterId: inputs.clusterId }),
     recheckMs: inputs.recheckMs,
+  };
+}
+
+/** The adopt annotation names this very object; spec.adoptId is copied with a manifest. */
+function confirmationOf(
+  object: ManagedObject,
+  identity: Identity,
+  definition: KindDefinition,
+): Pick<OwnershipFacts, "confirmation"> {
+  const { metadata } = object;
+  if (identity.state !== "adopt" || parseAdopt(metadata) === identity.id) return {};
+  return {
+    confirmation: adoptOrder(referenceOf(object, definition), identity.id, metadata.uid ?? ""),
   };
 }
 
@@ -71,6 +89,20 @@ export function leakedResource(last: ManagedObject, definition: KindDefinition):
   if (identity.state === "ours") return `${definition.noun} ${identity.record.id}`;
   const attempt = attemptOf(last);
   return attempt && `whatever came of the create of "${attempt.name}"`;
+}
+
+/**
+ * What an object owned that is gone, though its last known state still had the finalizer: its end was not observed. Whether
+ * that is still in the cloud is not known; undefined where it was to stay.
+ */
+export function ownedAtLast({
+  metadata,
+  spec,
+  status,
+}: ManagedObject): { id: string; team: string } | undefined {
+  if (!metadata.finalizers?.includes(FINALIZER) || spec.deletionPolicy === "Orphan") return undefined;
+  const id = vouchedId({ metadata, spec, ...(status && { status }) });
+  return id !== undefined && status?.teamId !== undefined ? { id, team: status.teamId } : undefined;
 }
 
 /** The object's name in a kubectl command. */

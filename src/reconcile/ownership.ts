@@ -50,6 +50,10 @@ export interface OwnershipFacts {
   backingOff: Readonly<Record<string, Failed>>;
   /** Another object of this cluster that owns what this one names: it owned it earlier, or is to be adopted from it. */
   ownedBy?: string;
+  /** Id of this cluster; absent while it is not known. */
+  clusterId?: string;
+  /** The command that confirms the adoption, where spec.adoptId alone requests it. */
+  confirmation?: string;
   /** Slow recheck of terminal states, in milliseconds. */
   recheckMs: number;
 }

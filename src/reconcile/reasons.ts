@@ -15,6 +15,8 @@ export const REASON = {
   AlreadyOwned: "AlreadyOwned",
   /** The answer of a create was lost; the account is being searched for it. */
   ResolvingCreate: "ResolvingCreate",
+  /** The id of the cluster cannot be read, and what is created has it in its name: see the message. */
+  ClusterIdUnknown: "ClusterIdUnknown",
   /** A create was announced or sent. */
   Creating: "Creating",
   /** The spec was refused by the API: correct it. */

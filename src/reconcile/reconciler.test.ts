@@ -130,7 +130,13 @@ async function setUp() {
     complete: () => true,
   });
   const leads = { now: true };
-  const settings = { resyncMs: 600_000, recheckMs: 30_000, slowMs: 600_000, sendWindowMs: 60_000 };
+  const settings = {
+    resyncMs: 600_000,
+    recheckMs: 30_000,
+    slowMs: 600_000,
+    sendWindowMs: 60_000,
+    graceMs: 120_000,
+  };
   const reconciler = new Reconciler<SampleTypes>({
     kind,
     store,
@@ -139,6 +145,7 @@ async function setUp() {
     secrets: guard,
     recorder: { record() {} },
     mayWrite: () => leads.now,
+    clusterId: () => ({ state: "known", id: "0123abcd" }),
     leaked() {},
     clock,
     logger: pino({ level: "silent" }),
@@ -175,7 +182,7 @@ describe("a kind's own step before the create", () => {
     expect(kind.done).toEqual(["prepare", "create"]);
     expect(kind.seen).toMatchObject({
       ready: "r1",
-      attempt: { name: "box", mark: expect.stringMatching(/^r1\/box-[0-9a-f]{12}$/) },
+      attempt: { name: "box", mark: expect.stringMatching(/^r1\/box-0123abcd[0-9a-f]{12}$/) },
     });
     const { metadata, status } = await object();
     expect(parseAttempt(metadata)).toEqual({ state: "absent" });

@@ -5,8 +5,10 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
+import type { KnownClusterId } from "../kube/cluster-id.ts";
 import { isConflict, isKube, isNotFound } from "../kube/errors.ts";
 import type { EventRecorder } from "../kube/events.ts";
+import { keyOf } from "../kube/objects.ts";
 import type { Store } from "../runtime/store.ts";
 import type { Result } from "../runtime/workers.ts";
 import type { Change } from "./change.ts";
@@ -17,7 +19,7 @@ import type { Credentials } from "./credentials.ts";
 import { decide } from "./decide.ts";
 import { type Gate, newGate } from "./gate.ts";
 import { type DecisionOf, type Kind, type KindTypes, type MemoryOf, requireAccount } from "./kind.ts";
-import { reportLeak } from "./leak-report.ts";
+import { LeakReports } from "./leak-report.ts";
 import { type Step, stepName } from "./managed.ts";
 import type { CacheSizes } from "./metrics.ts";
 import { isFailed, isReported, type Outcome, requeueNow, resultOf } from "./outcome.ts";
@@ -41,6 +43,7 @@ export interface ReconcilerOptions<T extends KindTypes> {
   recorder: Pick<EventRecorder, "record">;
   /** True only while this process certainly holds the lease. */
   mayWrite: () => boolean;
+  clusterId: () => KnownClusterId;
   /** Counts an object that was deleted while its resource was left in the cloud. */
   leaked: () => void;
   clock: Clock;
@@ -57,6 +60,8 @@ export interface ReconcilerSettings {
   slowMs: number;
   /** Longest time between announcing a create and sending it. */
   sendWindowMs: number;
+  /** How long what is gone may still be shown. */
+  graceMs: number;
 }
 
 export class Reconciler<T extends KindTypes> {
@@ -66,6 +71,7 @@ export class Reconciler<T extends KindTypes> {
   readonly #owners: Owners<T["object"]>;
   readonly #backoff: StepBackoff;
   readonly #contention: Contention;
+  readonly #leaks: LeakReports<T>;
   /** By key: the UID of the object that everything kept by this key belongs to. */
   readonly #uids = new Map<string, string | undefined>();
 
@@ -77,6 +83,12 @@ export class Reconciler<T extends KindTypes> {
     this.#ownership = { writer, guard, reporter: this.#reporter, owners: this.#owners, clock };
     this.#backoff = new StepBackoff(options.clock);
     this.#contention = new Contention(options.clock);
+    this.#leaks = new LeakReports({
+      ...options,
+      reporter: this.#reporter,
+      graceMs: options.settings.graceMs,
+      ownerOf: (id) => options.store.indexed(id).map(keyOf)[0],
+    });
   }
 
   /** Throws only what a later pass can recover from: a failed Kubernetes call. */
@@ -108,12 +120,14 @@ export class Reconciler<T extends KindTypes> {
     const { kind, credentials, settings } = this.#options;
     const { fact, account, secret } = await credentials.resolve(object);
     const signature = signatureOf(object, account);
+    const cluster = this.#options.clusterId();
     const facts = ownershipFacts(object, {
       definition: kind.definition,
       account: fact,
       backingOff: this.#backoff.active(key, signature),
       rivalOf: (id) => this.#owners.rivalOf(id, object),
       recheckMs: settings.recheckMs,
+      clusterId: cluster.state === "known" ? cluster.id : undefined,
     });
     const record = facts.identity.state === "ours" ? facts.identity.record : undefined;
     const context = { key, object, ...(account && { account }), ...(record && { record }) };
@@ -196,10 +210,16 @@ export class Reconciler<T extends KindTypes> {
 
   async #create(pass: Pass<T>): Promise<Outcome> {
     const { kind, writer, clock, settings } = this.#options;
+    const cluster = this.#options.clusterId();
+    if (cluster.state === "unknown") {
+      const { message, retryInMs: afterMs } = cluster;
+      return { kind: "RequeueAfter", reason: REASON.ClusterIdUnknown, message, afterMs };
+    }
     const { record, outcome } = await create<T>(pass, {
       kind,
       writer,
       clock,
+      clusterId: cluster.id,
       sendWindowMs: settings.sendWindowMs,
       recheckMs: settings.recheckMs,
       claim: (id) => this.#owners.claim(id, pass.object),
@@ -272,8 +292,7 @@ export class Reconciler<T extends KindTypes> {
   gone(last: T["object"]): void {
     const id = vouchedId(last);
     const isAnothers = id !== undefined && this.#owners.rivalOf(id, last) !== undefined;
-    if (this.#options.mayWrite() && !isAnothers)
-      reportLeak(last, { ...this.#options, reporter: this.#reporter });
+    if (!isAnothers) this.#leaks.gone(last);
   }
 
   cacheSizes(): CacheSizes {
@@ -286,6 +305,7 @@ export class Reconciler<T extends KindTypes> {
     this.#backoff.reset();
     this.#contention.reset();
     this.#uids.clear();
+    this.#leaks.reset();
   }
 
   /**

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   ANNOTATION,
   cloudName,
+  clusterIdIn,
   isOn,
   openRequests,
   parseAdopt,
@@ -9,6 +10,8 @@ import {
   parseRecord,
   requestsIn,
 } from "./record.ts";
+
+const CLUSTER = "0123abcd";
 
 const meta = (annotations: Record<string, string>) => ({ name: "box", uid: "uid-1", annotations });
 
@@ -43,9 +46,28 @@ describe("record", () => {
     const names = new Set<string>();
     for (const uid of ["a", "b"])
       for (const resourceVersion of ["1", "2"])
-        for (const time of ["t1", "t2"]) names.add(cloudName({ name: "box", uid, resourceVersion }, time));
+        for (const time of ["t1", "t2"])
+          names.add(cloudName({ name: "box", uid, resourceVersion }, time, CLUSTER));
     expect(names.size).toBe(8);
-    for (const name of names) expect(name).toMatch(/^box-[0-9a-f]{12}$/);
+    for (const name of names) expect(name).toMatch(/^box-0123abcd[0-9a-f]{12}$/);
+  });
+
+  it("gives it the id of the cluster, so that what a lost cluster left is told from another's", () => {
+    const of = { name: "n".repeat(253), uid: "u", resourceVersion: "1" };
+    expect(clusterIdIn(cloudName(of, "t", CLUSTER))).toBe(CLUSTER);
+    expect(cloudName(of, "t", CLUSTER).length).toBeLessThanOrEqual(63);
+  });
+
+  it("finds none in a name that a user gave, or that was made before names had one", () => {
+    for (const name of [
+      "box",
+      "job-550e8400-0123456789ab",
+      "box-0123456789ab",
+      "box-0123abcd",
+      "",
+      "0123abcd",
+    ])
+      expect(clusterIdIn(name), name).toBeUndefined();
   });
 
   it("finds a request in an annotation of any value, and none in an empty one: that is how it is withdrawn", () => {

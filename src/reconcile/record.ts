@@ -134,17 +134,27 @@ export function isOn(meta: ObjectMeta, annotation: string): boolean {
   return value !== undefined && value !== "false";
 }
 
-/** Longest part of the object's name that goes into a cloud name; the API documents no maximum. */
-const NAME_PART = 48;
+/** Longest part of the object's name that goes into a cloud name: 61 characters in all. The API documents no maximum. */
+const NAME_PART = 40;
 
 /**
  * The cloud name of one attempt. The resource version under which the attempt is opened can be used once only, so
- * together with the UID it names the attempt; the time guards against an etcd that was rolled back.
+ * together with the UID it names the attempt; the time guards against an etcd that was rolled back. `clusterId`: 8
+ * hexadecimal digits, which show whose it is once the cluster is lost.
  */
 export function cloudName(
   meta: { name: string; uid: string; resourceVersion: string },
   time: string,
+  clusterId: string,
 ): string {
   const hash = createHash("sha256").update(`${meta.uid}/${meta.resourceVersion}/${time}`).digest("hex");
-  return `${meta.name.slice(0, NAME_PART)}-${hash.slice(0, 12)}`;
+  return `${meta.name.slice(0, NAME_PART)}-${clusterId}${hash.slice(0, 12)}`;
+}
+
+/**
+ * The id of the cluster whose attempt has this name; undefined for other names, and for those of attempts from before
+ * names had one (they end in 12 digits).
+ */
+export function clusterIdIn(cloudName: string): string | undefined {
+  return /-([0-9a-f]{8})[0-9a-f]{12}$/.exec(cloudName)?.[1];
 }

@@ -19,17 +19,73 @@ export function stringEnum<const T extends string>(
   return Type.Unsafe<T>({ type: "string", enum: [...values], ...options });
 }
 
+/**
+ * What a text may be, as CEL rules on the field itself and not as patterns: the refusal names the field and says what to
+ * write. Of an object that is stored with a bad value all else can still be changed, since the API server checks only
+ * fields that change.
+ */
+export const TEXT_RULES = {
+  /** Ids are opaque (machines.md section 1): this is what a path can carry as one segment. */
+  id: {
+    rule: "self.matches('^[A-Za-z0-9_~-][A-Za-z0-9._~-]*$')",
+    message: "give the id as Paperspace shows it: letters, digits and . _ ~ - only, without blanks",
+  },
+  idOrEmpty: {
+    rule: "self == '' || self.matches('^[A-Za-z0-9_~-][A-Za-z0-9._~-]*$')",
+    message:
+      "give the id as Paperspace shows it: letters, digits and . _ ~ - only, without blanks; or leave it empty",
+  },
+  line: {
+    rule: "self.matches('^[^[:cntrl:][:space:]]([^[:cntrl:]]*[^[:cntrl:][:space:]])?$')",
+    message: "write it on one line, without blanks at its beginning or end",
+  },
+  objectName: {
+    rule: "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+    message:
+      "name an object of Kubernetes: lower-case letters, digits, - and . only, with a letter or digit at both ends",
+  },
+  objectKey: {
+    rule: "self.matches('^[-._a-zA-Z0-9]+$')",
+    message: "name a key of a Secret or ConfigMap: letters, digits and - _ . only",
+  },
+} as const;
+
+/** A string that the rule allows, of at least one character unless it says otherwise. */
+export function textField(
+  rule: keyof typeof TEXT_RULES,
+  description: string,
+  { minLength = 1, maxLength = 253 }: { minLength?: number; maxLength?: number } = {},
+) {
+  return Type.String({
+    minLength,
+    maxLength,
+    description,
+    "x-kubernetes-validations": [TEXT_RULES[rule]],
+  });
+}
+
+/** Longest id of the API that a field takes. */
+const ID_LENGTH = { maxLength: 63 };
+
+export function apiId(description: string) {
+  return textField("id", description, ID_LENGTH);
+}
+
+/** The empty one means none, where absent means not managed. */
+export function apiIdOrEmpty(description: string) {
+  return textField("idOrEmpty", description, { minLength: 0, ...ID_LENGTH });
+}
+
+/** A short word of the API's that is no id, such as a machine type or a region. */
+export function apiWord(description: string) {
+  return textField("line", description, ID_LENGTH);
+}
+
 export function secretKeyRef(description: string) {
   return Type.Object(
     {
-      name: Type.String({ minLength: 1, maxLength: 253, description: "Name of the Secret." }),
-      key: Type.Optional(
-        Type.String({
-          minLength: 1,
-          maxLength: 253,
-          description: "Key inside the Secret; apiKey if absent.",
-        }),
-      ),
+      name: textField("objectName", "Name of the Secret."),
+      key: Type.Optional(textField("objectKey", "Key inside the Secret; apiKey if absent.")),
     },
     { description },
   );

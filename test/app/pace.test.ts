@@ -5,10 +5,11 @@
  */
 import { describe, expect, it } from "vitest";
 import { KubeError } from "../../src/kube/errors.ts";
-import { checkTraffic, running } from "../support/scenario-world.ts";
+import { calls, checkTraffic, running } from "../support/scenario-world.ts";
 import type { VirtualWorld } from "../support/virtual-world.ts";
 
 const MINUTE = 60_000;
+const TEAM = "te-alpha";
 
 checkTraffic();
 
@@ -82,4 +83,51 @@ describe("an id that cannot be read", () => {
       await world.ready("fresh");
       expect((world.clock.monotonic() - at) / 1000).toBeLessThan(80);
     });
+});
+
+describe("a quota that is used up", () => {
+  async function waiting() {
+    const world = running();
+    world.sim.console.team(TEAM).maxMachines = 1;
+    world.apply("one");
+    await world.ready("one");
+    world.apply("two");
+    await world.until("quota", () => reason(world, "two") === "QuotaExceeded");
+    return world;
+  }
+
+  it("is noticed within a resync when it is raised, as the message advises", async () => {
+    const world = await waiting();
+    world.sim.console.team(TEAM).maxMachines = 50;
+    await world.clock.advance(15 * MINUTE);
+    expect(reason(world, "two")).toBe("Available");
+  });
+
+  it("is read again at once when the user asks for it", async () => {
+    const world = await waiting();
+    world.sim.console.team(TEAM).maxMachines = 50;
+    world.edit("two", { metadata: { annotations: { "paperspace.com/reconcile-requested-at": "now" } } });
+    await world.clock.advance(2 * MINUTE);
+    expect(reason(world, "two")).toBe("Available");
+  });
+
+  it("costs one read of the session a resync while it is waited for, and no list beside the regular one", async () => {
+    const world = await waiting();
+    await world.clock.advance(5 * MINUTE);
+    world.sim.calls.clear();
+    await world.clock.advance(60 * MINUTE);
+    expect(calls(world, "GET", /session/).length).toBeLessThanOrEqual(7);
+    expect(calls(world, "GET", /machines$/).length).toBeLessThanOrEqual(7);
+    expect(world.sim.calls.list().length).toBeLessThanOrEqual(20);
+  });
+
+  it("is free at once when another object's machine is deleted, without a list", async () => {
+    const world = await waiting();
+    await world.clock.advance(MINUTE);
+    world.sim.calls.clear();
+    world.delete("one");
+    await world.gone("one");
+    await world.clock.advance(MINUTE);
+    expect(calls(world, "POST", /machines$/)).toHaveLength(1);
+  });
 });

@@ -120,6 +120,7 @@ export const VALUE_SETS: Readonly<Record<string, Values>> = {
   "CRDs not by the chart": { crds: { enabled: false } },
   "CRDs not kept": { crds: { keep: false } },
   "one process without an election": { leaderElection: { enabled: false } },
+  "scoped, with the id of the cluster": { rbac: { scoped: true }, clusterId: "0123abcd" },
   "two processes on two nodes": {
     replicaCount: 2,
     podDisruptionBudget: { enabled: true, maxUnavailable: 1 },

@@ -3,6 +3,8 @@
  * constraint it has. Made from the schema itself, so that no constraint is added without its two cases.
  */
 
+import { TEXT_RULES } from "../../src/reconcile/schema.ts";
+
 export interface Schema {
   type?: string;
   enum?: string[];
@@ -90,10 +92,29 @@ export function unknownKeywords(schema: Schema, path: Path = []): string[] {
   ];
 }
 
-/** The CEL rules of a schema and of all below it. */
+/** What a text may not be and may be, for each rule on a single text. */
+const TEXTS: Record<keyof typeof TEXT_RULES, { refused: string[]; accepted: string[] }> = {
+  id: { refused: [" ", "x ", " x", "x\n", "..", "a/b", "\u00e4"], accepted: ["x", "x-1_A.b~c", "1"] },
+  idOrEmpty: { refused: [" ", "x ", "x\n", ".."], accepted: ["", "x-1_A"] },
+  line: { refused: [" ", "x ", " x", "x\n", "\tx", "a\nb"], accepted: ["x", "Ada's \u00e4 x", "a/b:1"] },
+  objectName: {
+    refused: ["My_Desktop", "x ", "x\n", "-x", "x-", ".x", "a..b"],
+    accepted: ["x", "a-1.b2"],
+  },
+  objectKey: { refused: ["a b", "x ", "x\n", "a/b"], accepted: ["x", "a-1_B.c"] },
+};
+
+/** By message: those that `casesOf` has cases for. */
+const TEXTS_BY_MESSAGE: ReadonlyMap<string, (typeof TEXTS)["id"]> = new Map(
+  Object.entries(TEXT_RULES).map(([name, { message }]) => [message, TEXTS[name as keyof typeof TEXTS]]),
+);
+
+/** The CEL rules of a schema and of all below it, but for those on a single text. */
 export function messagesOf(schema: Schema): string[] {
   return [
-    ...(schema["x-kubernetes-validations"] ?? []).map(({ message }) => message),
+    ...(schema["x-kubernetes-validations"] ?? [])
+      .map(({ message }) => message)
+      .filter((message) => !TEXTS_BY_MESSAGE.has(message)),
     ...below(schema, []).flatMap(([inner]) => messagesOf(inner)),
   ];
 }
@@ -138,6 +159,10 @@ function ownCases(schema: Schema, path: Path): Case[] {
   if (minimum !== undefined) add("minimum", `greater than or equal to ${minimum}`, [minimum - 1], [minimum]);
   if (maximum !== undefined) add("maximum", `less than or equal to ${maximum}`, [maximum + 1], [maximum]);
   if (type === "integer") add("whole numbers", /integer/, [1.5], []);
+  for (const { message } of schema["x-kubernetes-validations"] ?? []) {
+    const texts = TEXTS_BY_MESSAGE.get(message);
+    if (texts) add(message, message, texts.refused, texts.accepted);
+  }
   if (schema.pattern) add("pattern", "should match", [" x", "x\ny", "\u00e4"], ["x", "x-1_A"]);
   return cases;
 }

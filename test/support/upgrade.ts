@@ -36,15 +36,20 @@ const TAKES_UP = { timeout: 30_000 };
 
 /** Fields that a spec had at some time; its status had an id. */
 export function earlier(root: Schema, fields: readonly string[]): Schema {
-  const schema = structuredClone(root);
+  // Rules read fields that are not there yet, and what they let in is stored all the same.
+  const schema = withoutRules(structuredClone(root));
   const { spec, status } = schema.properties ?? {};
   if (!spec || !status) throw new Error("no schema of a custom resource");
-  // Rules read fields that are not there yet, and what they let in is stored all the same.
-  delete schema["x-kubernetes-validations"];
-  delete spec["x-kubernetes-validations"];
   spec.properties = only(spec.properties, fields);
   spec.required = (spec.required ?? []).filter((field) => fields.includes(field));
   status.properties = only(status.properties, ["observedGeneration", "id"]);
+  return schema;
+}
+
+function withoutRules(schema: Schema): Schema {
+  delete schema["x-kubernetes-validations"];
+  for (const field of Object.values(schema.properties ?? {})) withoutRules(field);
+  if (schema.items) withoutRules(schema.items);
   return schema;
 }
 

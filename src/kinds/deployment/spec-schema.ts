@@ -3,17 +3,15 @@
  * (deployments.md section 3); what is secret there is given by reference here, so that it never stands in an object.
  */
 import { Type } from "typebox";
-import { stringEnum } from "../../reconcile/schema.ts";
+import { apiId, apiWord, stringEnum, textField } from "../../reconcile/schema.ts";
 import { adoptOrRecreate, managedSpecFields } from "../managed-schema.ts";
 import { probe } from "./probe-schema.ts";
-
-const id = (description: string) => Type.String({ minLength: 1, maxLength: 63, description });
 
 const keyOf = (what: string, description: string) =>
   Type.Object(
     {
-      name: Type.String({ minLength: 1, maxLength: 253, description: `Name of the ${what}.` }),
-      key: Type.String({ minLength: 1, maxLength: 253, description: `Key inside the ${what}.` }),
+      name: textField("objectName", `Name of the ${what}.`),
+      key: textField("objectKey", `Key inside the ${what}.`),
     },
     { description },
   );
@@ -31,7 +29,7 @@ const ONE_SOURCE = {
 const env = Type.Array(
   Type.Object(
     {
-      name: Type.String({ minLength: 1, maxLength: 253, description: "Name of the variable." }),
+      name: textField("line", "Name of the variable."),
       value: Type.Optional(
         Type.String({
           minLength: 1,
@@ -94,29 +92,19 @@ const integrations = Type.Array(
       type: stringEnum(Object.keys(INTEGRATIONS) as (keyof typeof INTEGRATIONS)[], {
         description: "What is mounted: model, s3, spaces, volume or git-lfs.",
       }),
-      name: Type.String({ minLength: 1, maxLength: 253, description: "Name; contents appear at path/name." }),
-      id: Type.Optional(id("Id of the model.")),
+      name: textField("line", "Name; contents appear at path/name."),
+      id: Type.Optional(apiId("Id of the model.")),
       url: Type.Optional(
-        Type.String({
-          minLength: 1,
-          maxLength: 2048,
-          description: "s3: s3://bucket/path. git-lfs: of the repository.",
-        }),
+        textField("line", "s3: s3://bucket/path. git-lfs: of the repository.", { maxLength: 2048 }),
       ),
       endpoint: Type.Optional(
-        Type.String({
-          minLength: 1,
+        textField("line", "Of the object store; spaces: https://<bucket>.<region>.digitaloceanspaces.com.", {
           maxLength: 2048,
-          description: "Of the object store; spaces: https://<bucket>.<region>.digitaloceanspaces.com.",
         }),
       ),
-      region: Type.Optional(id("Region of the bucket.")),
-      path: Type.Optional(
-        Type.String({ minLength: 1, maxLength: 1024, description: "Directory to mount below." }),
-      ),
-      accessKeyId: Type.Optional(
-        Type.String({ minLength: 1, maxLength: 253, description: "Id of the access key." }),
-      ),
+      region: Type.Optional(apiWord("Region of the bucket.")),
+      path: Type.Optional(textField("line", "Directory to mount below.", { maxLength: 1024 })),
+      accessKeyId: Type.Optional(textField("line", "Id of the access key.")),
       secretAccessKeyRef: Type.Optional(
         keyOf(
           "Secret",
@@ -233,22 +221,14 @@ const policies = {
 
 export const deploymentSpecSchema = Type.Object(
   {
-    projectId: Type.String({
-      minLength: 1,
-      maxLength: 63,
-      pattern: "^[A-Za-z0-9_-]+$",
-      description:
-        "Id of the Paperspace project (kubectl paperspace list projects). It cannot be changed once the deployment exists.",
-    }),
+    projectId: apiId(
+      "Id of the Paperspace project (kubectl paperspace list projects). It cannot be changed once the deployment exists.",
+    ),
     name: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 253,
-        description: "Name in Paperspace, unique in the project. Absent: metadata.name.",
-      }),
+      textField("line", "Name in Paperspace, unique in the project. Absent: metadata.name."),
     ),
     enabled: Type.Boolean({ default: true, description: "False switches the deployment off." }),
-    image: Type.String({ minLength: 1, maxLength: 1024, description: "Container image." }),
+    image: textField("line", "Container image.", { maxLength: 1024 }),
     command: Type.Optional(
       Type.Array(Type.String({ maxLength: 8192 }), {
         maxItems: 128,
@@ -256,14 +236,12 @@ export const deploymentSpecSchema = Type.Object(
         "x-kubernetes-list-type": "atomic",
       }),
     ),
-    region: Type.Optional(id("Region, such as ny2, ca1 or ams1. Absent: Paperspace chooses.")),
+    region: Type.Optional(apiWord("Region, such as ny2, ca1 or ams1. Absent: Paperspace chooses.")),
     containerRegistry: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 253,
-        description:
-          "Name of a container registry stored in Paperspace (kubectl paperspace list registries). Absent: a public one.",
-      }),
+      textField(
+        "line",
+        "Name of a container registry stored in Paperspace (kubectl paperspace list registries). Absent: a public one.",
+      ),
     ),
     replicas: Type.Integer({
       minimum: 0,
@@ -272,7 +250,7 @@ export const deploymentSpecSchema = Type.Object(
       format: "int32",
       description: "How many instances; with autoscaling the least. 0 switches the deployment off.",
     }),
-    machineType: id("Machine type of an instance, such as C4 or A100-80G."),
+    machineType: apiWord("Machine type of an instance, such as C4 or A100-80G."),
     ports: Type.Array(Type.Integer({ minimum: 1, maximum: 65535 }), {
       maxItems: 32,
       description: "Ports of the container.",

@@ -28,10 +28,10 @@ function awaiting(agoMs: number, leftMs: number, intent = AWAIT_CAPACITY): Machi
 describe("preflight", () => {
   const needs = { type: "A4000", creates: true };
 
-  it("needs all facts at once, and only those: each read is a pass", () => {
-    expect(preflight(observation({}), needs)).toEqual({
-      needs: [FACT.standing, FACT.machines, FACT.capacity("A4000")],
-    });
+  it("needs first what may rule it out, and last what is valid for seconds: waiting for a quota asks for no hardware", () => {
+    expect(preflight(observation({}), needs)).toEqual({ needs: [FACT.standing, FACT.machines] });
+    const may = { standing: GOOD, machines: { count: 1, most: 10 } };
+    expect(preflight(observation(may), needs)).toEqual({ needs: [FACT.capacity("A4000")] });
     expect(preflight(observation({}), { type: "A4000", creates: false }).needs).not.toContain(FACT.machines);
     expect(preflight(observation({}), { type: undefined, creates: false }).needs).toEqual([FACT.standing]);
   });

@@ -38,7 +38,8 @@ export function preflight(
   const needs: string[] = [];
   if (!related.standing) needs.push(FACT.standing);
   if (creates && !related.machines) needs.push(FACT.machines);
-  if (type !== undefined && !related.capacity[type]) needs.push(FACT.capacity(type));
+  // Asked last: it is valid for seconds, and of no use while something else is in the way.
+  if (needs.length === 0 && type !== undefined && !related.capacity[type]) needs.push(FACT.capacity(type));
   const refuse = (reason: string, message: string) => ({
     needs: [],
     outcome: { kind: "Terminal", reason, message, recheckMs } as const,
@@ -54,7 +55,7 @@ export function preflight(
   if (creates && machines && machines.count >= machines.most)
     return refuse(
       REASON.QuotaExceeded,
-      `the team has ${machines.count} machines and may have ${machines.most}: delete one, or ask Paperspace for a higher quota`,
+      `the team has ${machines.count} machines and may have ${machines.most}: delete one, or ask Paperspace for a higher quota, which is noticed within a resync (at once with the annotation paperspace.com/reconcile-requested-at)`,
     );
   return { needs };
 }

@@ -13,7 +13,7 @@ export const machine: PublishedKind<PaperspaceMachine> = {
   /** For desktopSecretRef. */
   rights: { secrets: "write" },
   newKind(options) {
-    const { clock, logger, config, enqueue, store } = options;
+    const { clock, logger, config, enqueue, store, reviewList } = options;
     const desktops = new DesktopSecrets({
       secrets: options.secretResource,
       clock,
@@ -22,7 +22,7 @@ export const machine: PublishedKind<PaperspaceMachine> = {
     });
     const isRecorded = (id: string) => store.list().some(({ status }) => status?.id === id);
     const settings = settingsOf(config);
-    return machineKind({ clock, logger, enqueue, settings, desktops, isRecorded });
+    return machineKind({ clock, logger, enqueue, settings, desktops, isRecorded, reviewList });
   },
 };
 

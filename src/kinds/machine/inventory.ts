@@ -24,6 +24,8 @@ export interface MachineInventoryParts {
   settings: InventorySettings;
   /** Puts a key into the work queue. */
   enqueue(key: string): void;
+  /** Takes each complete list. */
+  listed?(machines: readonly { id: string; name: string }[]): void;
 }
 
 export class MachineInventory extends Inventory<Machine> {

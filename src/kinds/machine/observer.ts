@@ -53,6 +53,8 @@ export interface MachineObserverOptions extends CloudObserverOptions {
   desktops: DesktopSecrets;
   /** Whether any object records this machine. */
   isRecorded(id: string): boolean;
+  /** Takes each complete list of a team's machines. */
+  reviewList(team: string, items: readonly { id: string; name: string }[]): void;
 }
 
 /** The caches of one team. */
@@ -61,10 +63,13 @@ class TeamCache extends AccountCache<Machine, MachineInventory> {
 
   constructor(
     { team, api }: PaperspaceAccount,
-    { clock, logger, settings, enqueue, desktops }: MachineObserverOptions,
+    { clock, logger, settings, enqueue, desktops, reviewList }: MachineObserverOptions,
   ) {
     super(
-      new MachineInventory({ team, clock, logger, settings, enqueue }, new MachineApi(api)),
+      new MachineInventory(
+        { team, clock, logger, settings, enqueue, listed: (machines) => reviewList(team, machines) },
+        new MachineApi(api),
+      ),
       (newest) => new MachineApi(newest),
     );
     const { resyncMs, rechecks } = settings;
@@ -135,7 +140,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
         resource.state === "present" ? { state: "present", machine: resource.item } : resource;
       observation.history = inventory.events.of(id);
     }
-    observation.related = relatedFacts.related(subjectOf(observation, context, account));
+    observation.related = relatedFacts.related(subjectOf(observation, context));
     observation.leaks = this.#leaks(observation, id, context, inventory);
     return observation;
   }
@@ -169,7 +174,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     if (takesHardware(step) && !observation.backingOff[stepName(step)])
       relatedFacts.take(key, object.spec.machineType, object.spec.region);
     else if (!awaited) relatedFacts.release(key);
-    relatedFacts.track(subjectOf(observation, context, account), decision.needs);
+    relatedFacts.track(subjectOf(observation, context), decision.needs);
   }
 
   override cacheSizes(): CacheSizes {
@@ -182,8 +187,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
 
   protected override reload(team: TeamCache, context: MachineContext, observation: MachineObservation): void {
     super.reload(team, context, observation);
-    const { account } = context;
-    if (account) team.relatedFacts.reload(subjectOf(observation, context, account));
+    team.relatedFacts.reload(subjectOf(observation, context));
   }
 
   /** Events of a machine that is new here: from status, or from the API where status has none. */
@@ -258,12 +262,11 @@ function memoryOf({ status = { observedGeneration: -1 } }: PaperspaceMachine): M
 function subjectOf(
   { identity, resource }: MachineObservation,
   { key, object }: MachineContext,
-  { maxMachines }: PaperspaceAccount,
 ): MachineSubject {
   const { machineType } = object.spec;
   const current = resource.state === "present" ? resource.machine.machineType : undefined;
   const machineTypes = current ? [machineType, current] : [machineType];
-  return { key, object, machineId: idOf(identity), machineTypes, maxMachines };
+  return { key, object, machineId: idOf(identity), machineTypes };
 }
 
 /** What ends with a machine of the declared type being on. */

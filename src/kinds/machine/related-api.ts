@@ -5,6 +5,7 @@
 import { type Static, type TSchema, Type } from "typebox";
 import { isReadable, nullable, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
+import { readSession } from "../../paperspace/session.ts";
 import {
   apiPath,
   type CallOptions,
@@ -166,6 +167,12 @@ export class RelatedApi {
     if (!windows) return null;
     const { hostname: host, port, publicIp } = windows;
     return { type: "windows", host, port: String(port), ...(publicIp && { publicIp }) };
+  }
+
+  /** The team's quota; Infinity where the session has none (errors-and-limits.md section 4). */
+  async maxMachines(): Promise<number> {
+    const session = await readSession(this.#api);
+    return session?.maxMachines ?? Number.POSITIVE_INFINITY;
   }
 
   /** Undefined where this API has no answer (other-resources.md, billing). */

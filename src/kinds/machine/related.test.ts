@@ -46,7 +46,12 @@ function setUp() {
   const kube = new FakeKube({ clock, namespace: "ns" });
   const desktops = new DesktopSecrets({ secrets: secretsOf(kube), clock, resyncMs: RESYNC_MS, enqueue });
   const lists = new ListHistory();
-  const inventory = { lists, listError: undefined as unknown, refreshAnyList: enqueue };
+  const inventory = {
+    lists,
+    listError: undefined as unknown,
+    refreshAnyList: enqueue,
+    reloadList: (key: string) => queued.push(`list for ${key}`),
+  };
   const relatedFacts = new RelatedFacts(
     {
       team: TEAM,
@@ -73,7 +78,6 @@ function setUp() {
     object: { metadata: { name: "box", namespace: "ns", uid: "uid-1" }, spec: { ...SPEC, ...over } },
     machineId,
     machineTypes: [TYPE],
-    maxMachines: 100,
     ...more,
   });
   const related = (over: Partial<MachineSpec> = {}, id?: string, more: Partial<MachineSubject> = {}) =>
@@ -526,33 +530,96 @@ it("drops what a refused write rested on, of the team and of this machine, so th
   expect(related(spec, other).accessors).toEqual([]);
 });
 
-describe("the count of machines", () => {
+describe("the quota", () => {
   const few = [{ id: "ps1", name: "one" }];
+  const SESSION = "/v1/auth/session";
+  const began = ({ clock }: ReturnType<typeof setUp>) => momentOf(clock);
 
-  it("is that of the newest list, and needs one where there is none", () => {
-    const { clock, inventory, pass, related, subject, queued } = setUp();
+  /** Full, by a list and a session of now. */
+  async function full() {
+    const world = setUp();
+    world.sim.console.setQuota(TEAM, 1);
+    world.inventory.lists.add(began(world), few);
+    expect((await world.observed([FACT.machines])).machines).toEqual({ count: 1, most: 1 });
+    world.sim.calls.clear();
+    world.queued.length = 0;
+    return world;
+  }
+
+  it("is that of the newest list and of the session, and needs both where there is none", async () => {
+    const world = setUp();
+    const { pass, subject, queued, related, inventory, clock } = world;
     expect(pass(subject(), [FACT.machines]).machines).toBeUndefined();
+    await clock.settle();
+    // Once for the list, and once the session is read.
+    expect(queued).toEqual(["ns/box", "ns/box"]);
+    inventory.lists.add(began(world), few);
+    expect(related().machines).toEqual({ count: 1, most: 100 });
+  });
+
+  it("is read again once a resync where it prevents a create, and not before: it is raised on request only", async () => {
+    const world = await full();
+    const { clock, related, observed, reads, sim, inventory, queued } = world;
+    await clock.advance(0.8 * RESYNC_MS);
+    expect(related().machines).toEqual({ count: 1, most: 1 });
+    sim.console.setQuota(TEAM, 2);
+    await clock.advance(0.3 * RESYNC_MS);
+    expect(related().machines).toBeUndefined();
+    // As a regular list does.
+    inventory.lists.add(began(world), few);
+    expect((await observed([FACT.machines])).machines).toEqual({ count: 1, most: 2 });
+    expect(reads(SESSION)).toBe(1);
     expect(queued).toEqual(["ns/box"]);
-    inventory.lists.add(momentOf(clock), few);
-    expect(related().machines).toEqual({ count: 1, most: 100 });
+    // What does not speak against it may be old: the API decides in the end.
+    await clock.advance(HOUR_MS);
+    expect(related().machines).toEqual({ count: 1, most: 2 });
   });
 
-  it("must be fresh where it prevents a create: another actor may have deleted a machine since", async () => {
-    const { clock, inventory, related } = setUp();
-    inventory.lists.add(momentOf(clock), few);
-    const full = { maxMachines: 1 };
-    expect(related({}, undefined, full).machines).toEqual({ count: 1, most: 1 });
-    await clock.advance(RECHECK_MS);
-    expect(related({}, undefined, full).machines).toBeUndefined();
-    expect(related().machines).toEqual({ count: 1, most: 100 });
+  it("needs a list where no regular one is made: nobody of the team follows a machine", async () => {
+    const { clock, related, pass, subject, queued } = await full();
+    await clock.advance(2 * RESYNC_MS);
+    expect(related().machines).toBeUndefined();
+    pass(subject(), [FACT.machines]);
+    expect(queued).toEqual(["ns/box"]);
   });
 
-  it("stops nothing where it cannot be read, or where there is no quota: the attempt decides", () => {
-    const { inventory, related } = setUp();
-    const most = Number.POSITIVE_INFINITY;
-    expect(related({}, undefined, { maxMachines: most }).machines).toEqual({ count: 0, most });
-    inventory.listError = new Error("503");
-    expect(related().machines).toEqual({ count: 0, most: 100 });
+  it("is free again as soon as a read shows that a machine of the list is gone", async () => {
+    const { clock, inventory, related } = await full();
+    inventory.lists.recordGone("ps1", clock.monotonic());
+    expect(related().machines).toEqual({ count: 0, most: 1 });
+  });
+
+  it("is read at once at the user's request, for an object that waits for it alone", async () => {
+    const { clock, sim, relatedFacts, subject, related, reads, queued } = await full();
+    sim.console.setQuota(TEAM, 5);
+    relatedFacts.reload(subject({}, "ps1"));
+    await clock.settle();
+    expect(reads(SESSION)).toBe(0);
+    relatedFacts.reload(subject());
+    await clock.settle();
+    expect(related().machines).toEqual({ count: 1, most: 5 });
+    expect(queued).toContain("list for ns/box");
+  });
+
+  it("stops nothing where it cannot be read: the attempt decides", async () => {
+    const world = setUp();
+    const { inventory, observed, related, sim } = world;
+    sim.faults.add({ match: { path: SESSION, times: "always" }, do: { html: true } });
+    expect((await observed([FACT.machines])).machines).toEqual({ count: 0, most: Number.POSITIVE_INFINITY });
+    sim.faults.clear();
+    const other = setUp();
+    other.inventory.listError = new Error("503");
+    expect((await other.observed([FACT.machines])).machines).toEqual({ count: 0, most: 100 });
+    inventory.lists.add(began(world), few);
+    expect(related().machines?.most).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("stays what it was known to be where it cannot be read again: a create would be refused", async () => {
+    const world = await full();
+    world.sim.faults.add({ match: { path: SESSION, times: "always" }, do: { html: true } });
+    await world.clock.advance(RESYNC_MS);
+    world.inventory.lists.add(began(world), few);
+    expect((await world.observed([FACT.machines])).machines).toEqual({ count: 1, most: 1 });
   });
 });
 

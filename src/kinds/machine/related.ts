@@ -2,26 +2,20 @@
  * The facts around the machines of one team: scripts, accessors, addresses, standing, what hardware is free. Each is
  * declared once, read for all objects that need it, in the background. It only reads, and only puts keys into the queue.
  */
-import type { Clock } from "../../base/clock.ts";
 import type { ReadError } from "../../reconcile/outcome.ts";
 import { CachedFact, type Fact, type FactDeclaration, Facts } from "../facts.ts";
-import type { Inventory } from "../inventory.ts";
-import type { Machine } from "./api.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import { HardwareHints, type HardwareSubject } from "./hardware-hints.ts";
 import type { DesktopFact, Related } from "./observation.ts";
+import { Quota, type QuotaOptions } from "./quota.ts";
 import type { Address, Desktop, RelatedApi, Scripts, Standing, User } from "./related-api.ts";
 import type { PaperspaceMachine } from "./types.ts";
 
-export interface RelatedFactsOptions {
+export interface RelatedFactsOptions extends QuotaOptions {
   team: string;
-  clock: Clock;
-  resyncMs: number;
-  /** How soon a bad standing, or a full quota, is read again. */
+  /** How soon a bad standing is read again at first; ever more rarely after that. */
   recheckMs: number;
-  inventory: Pick<Inventory<Machine>, "lists" | "listError" | "refreshAnyList">;
   desktops: DesktopSecrets;
-  enqueue(key: string): void;
   /** What a failed read means for the object that needs it. */
   readErrorOf(error: unknown): ReadError;
 }
@@ -31,8 +25,6 @@ export interface MachineSubject extends HardwareSubject {
   object: PaperspaceMachine;
   /** Undefined before there is a machine. */
   machineId: string | undefined;
-  /** How many machines the team may have. */
-  maxMachines: number;
 }
 
 /** Facts of a single machine are read at a slow, spread interval: so many resyncs. */
@@ -83,7 +75,8 @@ function factTable(options: RelatedFactsOptions, api: (group?: string) => Relate
     standing: cached<Standing>({
       id: () => TEAM,
       read: async () => (await api().standing()) ?? { good: true, messages: [] },
-      staleTimeMs: ({ good }) => (good ? resyncMs : recheckMs),
+      staleTimeMs: ({ good }, repeats) =>
+        good ? resyncMs : Math.min(resyncMs, recheckMs * 2 ** Math.min(repeats, 10)),
       whenStale: "hide",
     }),
     desktop: new DesktopFacts(
@@ -95,7 +88,7 @@ function factTable(options: RelatedFactsOptions, api: (group?: string) => Relate
         whenStale: "show",
       }),
     ),
-    machines: machineCount(options),
+    machines: new Quota(options, api),
     capacity: new HardwareHints(options, api),
   };
 }
@@ -228,26 +221,4 @@ class DesktopFacts implements Fact<MachineSubject, DesktopFact> {
   invalidate(id: string): void {
     this.access.invalidate(id);
   }
-}
-
-/** How many machines the team has, of the lists that the inventory makes, and how many it may have. */
-function machineCount({
-  inventory,
-  clock,
-  recheckMs,
-}: RelatedFactsOptions): Fact<MachineSubject, NonNullable<Related["machines"]>> {
-  return {
-    data({ maxMachines: most }) {
-      const { lists, listError } = inventory;
-      const { count, newest } = lists;
-      // A quota is a hint like the others: where there is no count, the attempt decides.
-      if (most === Number.POSITIVE_INFINITY || (count === undefined && listError !== undefined))
-        return { count: 0, most };
-      // A count that speaks against a create must be of now; any other may be old: the API decides in the end.
-      const ageMs = clock.monotonic() - (newest ?? 0);
-      const isUsable = count !== undefined && (count < most || ageMs < recheckMs);
-      return isUsable ? { count, most } : undefined;
-    },
-    fetch: ({ key }) => inventory.refreshAnyList(key),
-  };
 }

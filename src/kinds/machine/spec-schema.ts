@@ -2,11 +2,9 @@
  * What a user may declare of a machine. A field is added only once it has an effect. Names and units follow the
  * Paperspace API (machines.md sections 3 and 4); absent means unmanaged, an empty list or string means none.
  */
-import { Type } from "typebox";
-import { stringEnum } from "../../reconcile/schema.ts";
+import { type TString, Type } from "typebox";
+import { apiId, apiIdOrEmpty, apiWord, stringEnum, textField } from "../../reconcile/schema.ts";
 import { adoptOrRecreate, managedSpecFields } from "../managed-schema.ts";
-
-const id = (description: string, minLength = 1) => Type.String({ minLength, maxLength: 63, description });
 
 const autoShutdown = Type.Object(
   {
@@ -43,23 +41,24 @@ const restorePoint = Type.Object(
     }),
     frequency: Type.Optional(stringEnum(["shutdown"], { description: "When: at every shutdown." })),
     snapshotId: Type.Optional(
-      id("Snapshot of this machine to go back to. Absent: the initial snapshot (takeInitialSnapshot)."),
+      apiId("Snapshot of this machine to go back to. Absent: the initial snapshot (takeInitialSnapshot)."),
     ),
   },
   { description: "Restore point: the disk is put back to a snapshot at every shutdown." },
 );
 
-const userList = (description: string, maxLength: number) =>
-  Type.Array(Type.String({ minLength: 1, maxLength }), {
-    maxItems: 100,
-    description,
-    "x-kubernetes-list-type": "set",
-  });
+const userList = (items: TString, description: string) =>
+  Type.Array(items, { maxItems: 100, description, "x-kubernetes-list-type": "set" });
 
 const accessors = Type.Object(
   {
-    userIds: Type.Optional(userList("User ids.", 63)),
-    emails: Type.Optional(userList("E-mail addresses of members of the team, in any letter case.", 254)),
+    userIds: Type.Optional(userList(apiId("Id of a user."), "User ids.")),
+    emails: Type.Optional(
+      userList(
+        textField("line", "E-mail address.", { maxLength: 254 }),
+        "E-mail addresses of members of the team, in any letter case.",
+      ),
+    ),
   },
   {
     description:
@@ -110,19 +109,17 @@ const policies = {
 export const machineSpecSchema = Type.Object(
   {
     name: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 253,
-        description:
-          "Display name in Paperspace. Absent: the name given at creation, <metadata.name>-<hash>, stays.",
-      }),
+      textField(
+        "line",
+        "Display name in Paperspace. Absent: the name given at creation, <metadata.name>-<hash>, stays.",
+      ),
     ),
-    machineType: id(
+    machineType: apiWord(
       "Machine type label, such as C5, A4000 or H100. A change needs the machine off (resizePolicy) and stays within the group of the type.",
     ),
-    region: id("Region: ny2, ca1 or ams1. It cannot be changed once the machine exists."),
+    region: apiWord("Region: ny2, ca1 or ams1. It cannot be changed once the machine exists."),
     templateId: Type.Optional(
-      id(
+      apiId(
         "Id of the OS template or custom template the disk is made from. Needed unless adoptId is set; it cannot be changed once the machine exists.",
       ),
     ),
@@ -140,7 +137,7 @@ export const machineSpecSchema = Type.Object(
         "Whether the machine shall run. A stopped machine costs no compute, its disk is still billed. Running starts it, Stopped stops it; nothing else is changed.",
     }),
     networkId: Type.Optional(
-      id("Private network. A machine can move to another one, but not leave private networking."),
+      apiId("Private network. A machine can move to another one, but not leave private networking."),
     ),
     publicIpType: Type.Optional(
       stringEnum(["static", "dynamic", "none"], {
@@ -149,9 +146,8 @@ export const machineSpecSchema = Type.Object(
       }),
     ),
     startupScriptId: Type.Optional(
-      id(
+      apiIdOrEmpty(
         "Startup script of the machine, the only one: others are unassigned. Empty: none. Absent: not managed.",
-        0,
       ),
     ),
     autoShutdown: Type.Optional(autoShutdown),
@@ -164,11 +160,7 @@ export const machineSpecSchema = Type.Object(
     desktopSecretRef: Type.Optional(
       Type.Object(
         {
-          name: Type.String({
-            minLength: 1,
-            maxLength: 253,
-            description: "Name of the Secret. It must not exist, or be this object's own.",
-          }),
+          name: textField("objectName", "Name of the Secret. It must not exist, or be this object's own."),
         },
         {
           description:
