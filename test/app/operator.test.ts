@@ -253,46 +253,49 @@ describe("pause", () => {
 });
 
 describe("a create that waits for its turn", () => {
-  /** The budget is used up by the first object, so that the second one's create has been recorded and waits. */
-  async function waiting(flags: string[] = []): Promise<VirtualWorld> {
+  /** Objects are applied until the budget is used up: the create of the last one has been recorded and waits. */
+  async function waiting(flags: string[] = []): Promise<{ world: VirtualWorld; last: string; sent: number }> {
     const world = running(["--requests-per-second=0.1", "--burst=5", ...flags]);
-    world.apply("first");
-    await world.until("the first is sent", () => creates(world).length === 1);
-    world.apply("second");
-    const announced = () =>
-      world.get("second")?.metadata.annotations?.[ANNOTATION.createPending] !== undefined;
-    await world.until("the create of the second is recorded", announced);
-    expect(creates(world)).toHaveLength(1);
-    return world;
+    for (let sent = 0; ; sent++) {
+      const last = `box-${sent}`;
+      world.apply(last);
+      await world.until("its create is recorded", () => pendingOf(world, last) !== undefined);
+      await world.clock.advance(1_000);
+      if (creates(world).length === sent) return { world, last, sent };
+    }
+  }
+
+  function pendingOf(world: VirtualWorld, name: string): string | undefined {
+    return world.get(name)?.metadata.annotations?.[ANNOTATION.createPending];
   }
 
   it("is not sent any more once the object is paused", async () => {
-    const world = await waiting();
-    world.edit("second", { metadata: { annotations: { [ANNOTATION.paused]: "true" } } });
+    const { world, last, sent } = await waiting();
+    world.edit(last, { metadata: { annotations: { [ANNOTATION.paused]: "true" } } });
     await world.clock.advance(30 * MINUTE);
-    expect(creates(world)).toHaveLength(1);
+    expect(creates(world)).toHaveLength(sent);
   });
 
   it("is not sent any more once the object is being deleted, and does not block the deletion", async () => {
-    const world = await waiting();
-    world.delete("second");
-    await world.gone("second");
-    expect(creates(world)).toHaveLength(1);
+    const { world, last, sent } = await waiting();
+    world.delete(last);
+    await world.gone(last);
+    expect(creates(world)).toHaveLength(sent);
   });
 
   it("is recorded again when it waited too long, since what is sent late might be given up for lost", async () => {
-    const world = await waiting(["--send-window=5s"]);
-    const announced = world.get("second")?.metadata.annotations?.[ANNOTATION.createPending] ?? "";
-    await world.clock.advance(9_000);
-    await world.until("it is sent", () => {
-      const now = world.get("second")?.metadata.annotations?.[ANNOTATION.createPending];
+    const { world, last, sent } = await waiting(["--send-window=5s"]);
+    const announced = pendingOf(world, last);
+    await world.clock.advance(8_000);
+    await world.until("it is recorded again", () => {
+      const now = pendingOf(world, last);
       return now !== undefined && now !== announced;
     });
-    expect(creates(world)).toHaveLength(1);
+    expect(creates(world)).toHaveLength(sent);
   });
 
   it("is not sent by a process that no longer leads", async () => {
-    const world = await waiting();
+    const { world, last, sent } = await waiting();
     const error = new KubeError({ code: "KUBE_UNREACHABLE", message: "no route" });
     // The lease can be neither renewed nor read, and what is sent after its end would be sent beside a new leader.
     world.kube.intercept = ({ path }) => (path.includes("/leases") ? { fail: "before", error } : undefined);
@@ -305,8 +308,8 @@ describe("a create that waits for its turn", () => {
     }
     expect(sentAt.filter((at) => at > lostAt)).toEqual([]);
     world.kube.intercept = () => undefined;
-    await world.ready("second");
-    expect(creates(world)).toHaveLength(2);
+    await world.ready(last);
+    expect(creates(world)).toHaveLength(sent + 1);
   });
 });
 

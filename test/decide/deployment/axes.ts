@@ -269,9 +269,9 @@ export const TROUBLED = axis(
 const ABSENCES: readonly DeploymentObservation["resource"][] = [
   { state: "unknown" },
   { state: "absent", certain: false },
+  { state: "absent", certain: false, lookAfterMs: 6_000, doubt: { message: "no list", isBlocked: true } },
   { state: "absent", certain: true },
   { state: "absent", certain: true, isStale: true },
-  { state: "absent", certain: false, lookAfterMs: 6_000, doubt: { message: "no list", isBlocked: true } },
 ];
 /** To be seen, or not. */
 export const SEEN: Axis = [

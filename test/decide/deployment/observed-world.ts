@@ -56,6 +56,11 @@ export class ObservedWorld extends World {
     return desired.state === "known" && isOff(desired) ? [] : [run(1)];
   }
 
+  /** The reads that begin now do not show it either. */
+  confirmAbsence(): void {
+    this.observation.resource = { state: "absent", certain: true };
+  }
+
   /** A read that failed succeeds, and what is owned is found; false where there was nothing of that. */
   resolve(): boolean {
     const { observation } = this;

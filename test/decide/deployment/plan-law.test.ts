@@ -3,7 +3,8 @@
  * until they rest, and the writes among them are exactly the plan of the observation that they began from.
  *
  * Not in a plan, by design:
- * - what is waited for: a wait is a rest, unless a write came before it or a roll back begins at once (0 ms);
+ * - what is waited for: a wait is a rest, unless a write came before it or a roll back begins at once (0 ms),
+ *   or an absence is only confirmed once more;
  * - what backs off or failed to be read: it is played on as if the read succeeded;
  * - bookkeeping on the object (finalizer, record, attempt), and requests by annotation, which write nothing;
  * - project secrets that are put or dropped, and strays that are deleted: they are not declared.
@@ -50,7 +51,7 @@ function played(observation: DeploymentObservation, first: DeploymentDecision): 
   const before = PLAYED.get(first);
   if (before) return before;
   const outcome = outcomeOf(first.step);
-  const waits = outcome?.kind === "RequeueAfter" && outcome.afterMs > 0;
+  const waits = outcome?.kind === "RequeueAfter" && outcome.afterMs > 0 && !first.confirms;
   const isAtRest = waits || outcome?.kind === "Done" || outcome?.kind === "Terminal";
   const played = isAtRest && !observation.halted ? AT_REST : play(observation);
   PLAYED.set(first, played);
@@ -63,12 +64,13 @@ function play(observation: DeploymentObservation): Played {
   let isComplete = true;
   for (let passes = 0; passes < PASSES; passes++) {
     const { isChanged } = world;
-    const { step, needs = [] } = world.pass();
+    const { step, needs = [], confirms } = world.pass();
     const write = writeOf(step, observation);
     if (write) writes.push(write);
     const outcome = outcomeOf(step);
     if (step.do === "release") return { writes, isComplete };
-    if (!outcome) continue;
+    if (confirms) world.confirmAbsence();
+    if (!outcome || confirms) continue;
     const isLacking = outcome.kind === "Unknown" || outcome.kind === "Retry";
     if (isLacking && (needs.length > 0 || world.resolve())) {
       if (!isChanged) isComplete = false;

@@ -105,9 +105,9 @@ export function inFlightAxis(all: readonly InFlight[] = inFlight()): Axis {
 const ABSENCES: readonly MachineObservation["resource"][] = [
   { state: "unknown" },
   { state: "absent", certain: false },
+  { state: "absent", certain: false, lookAfterMs: 6_000, doubt: { message: "no list", isBlocked: true } },
   { state: "absent", certain: true },
   { state: "absent", certain: true, isStale: true },
-  { state: "absent", certain: false, lookAfterMs: 6_000, doubt: { message: "no list", isBlocked: true } },
 ];
 
 export function states(...names: readonly string[]): Axis {
