@@ -203,6 +203,7 @@ test("every value for the operator reaches it as intended", () => {
   expect(configOf(objects("everything on"))).toMatchObject({
     paperspaceApiKey: "x",
     apiKeyNamespaces: ["*", "ml"],
+    adoptWithOperatorKey: true,
     paperspaceApiUrl: "https://paperspace.example.com/v1",
     requestsPerSecond: 2.5,
     burst: 7,

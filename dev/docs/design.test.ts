@@ -127,10 +127,12 @@ describe("what the page names", () => {
     const squeezed = (text: string) => text.replace(/\s+/g, "");
     const tests = squeezed(readFileSync(root("test/app/ownership.test.ts"), "utf8"));
     const wishes = "A user who may edit the objects of one namespace, and wants to";
-    const lines = table(`| ${wishes} | Shared key | Own key |`);
+    const lines = table(`| ${wishes} | Shared key | Operator's key | Own key |`);
     expect(lines.length).toBeGreaterThan(5);
-    for (const [wish = "", shared = "", own = ""] of lines)
-      expect(tests).toContain(squeezed(`line("${wish}", { shared: "${shared}", own: "${own}" },`));
+    for (const [wish, shared, operator, own] of lines)
+      expect(tests).toContain(
+        squeezed(`line("${wish}", { shared: "${shared}", operator: "${operator}", own: "${own}" },`),
+      );
   });
 
   it("is the settle time of a create, which is a sum of flags", () => {

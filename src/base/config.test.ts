@@ -28,6 +28,7 @@ describe("where values come from", () => {
       paperspaceApiUrl: "https://api.paperspace.com/v1",
       paperspaceApiKey: undefined,
       apiKeyNamespaces: [],
+      adoptWithOperatorKey: false,
       watchNamespaces: [],
       concurrency: 8,
       resyncInterval: 600_000,

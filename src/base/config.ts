@@ -64,6 +64,11 @@ const SECTIONS = {
       "",
       "namespaces whose objects may use the operator's own API key; none by default",
     ),
+    adoptWithOperatorKey: required(
+      bool,
+      "false",
+      "objects that use the operator's own API key may adopt what is in the account of that key already",
+    ),
     paperspaceApiUrl: required(
       httpUrl,
       "https://api.paperspace.com/v1",

@@ -128,6 +128,7 @@ export function newController<T extends PaperspaceTypes>(
     slowMs: config.slowRetry,
     sendWindowMs: config.sendWindow,
     graceMs: config.absenceGrace,
+    adoptWithOperatorKey: config.adoptWithOperatorKey,
   };
   return new Reconciler<T>({ ...options, kind, settings });
 }

@@ -59,6 +59,7 @@ describe("ownershipFacts", () => {
     },
     account: { state: "valid", team: "te1" },
     rivalOf: () => undefined,
+    mayAdopt: true,
     backingOff: {},
     recheckMs: 1,
   };

@@ -26,6 +26,8 @@ export interface OwnershipInputs {
   account: AccountFact;
   /** Key of another object that owns this cloud id, as against the object. */
   rivalOf(id: string): string | undefined;
+  /** Whether an object with this key may adopt. */
+  mayAdopt: boolean;
   backingOff: OwnershipFacts["backingOff"];
   recheckMs: number;
   /** Absent while it is not known. */
@@ -60,6 +62,7 @@ export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): 
     ...(ownedBy ? { ownedBy } : {}),
     ...confirmationOf(object, identity, inputs.definition),
     ...(inputs.clusterId !== undefined && { clusterId: inputs.clusterId }),
+    ...(!inputs.mayAdopt && { adoptionBarred: true as const }),
     recheckMs: inputs.recheckMs,
   };
 }

@@ -54,6 +54,8 @@ export interface OwnershipFacts {
   clusterId?: string;
   /** The command that confirms the adoption, where spec.adoptId alone requests it. */
   confirmation?: string;
+  /** The key is the operator's own, with which nothing may be adopted. */
+  adoptionBarred?: true;
   /** Slow recheck of terminal states, in milliseconds. */
   recheckMs: number;
 }
@@ -183,6 +185,12 @@ function resolve(facts: OwnershipFacts, attempt: Attempt): OwnershipStep {
 }
 
 function adopt(facts: OwnershipFacts, id: string): OwnershipStep {
+  if (facts.adoptionBarred)
+    return stall(
+      facts,
+      REASON.AdoptionNotAllowed,
+      `${id} is not adopted with the operator's own API key, whose account this namespace shares with others: give this namespace a key of its own (Secret paperspace-credentials), or start the operator with --adopt-with-operator-key`,
+    );
   return facts.ownedBy === undefined
     ? { do: "adopt", id }
     : none(alreadyOwned(id, facts.ownedBy, facts.recheckMs));

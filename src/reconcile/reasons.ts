@@ -52,6 +52,8 @@ export const REASON = {
   ExternallyDeleted: "ExternallyDeleted",
   /** spec.adoptId names nothing of this team. */
   AdoptNotFound: "AdoptNotFound",
+  /** Nothing is adopted with the operator's own key: give the namespace a key of its own. */
+  AdoptionNotAllowed: "AdoptionNotAllowed",
   /** What is to be adopted differs in what cannot be changed: correct the spec. */
   AdoptMismatch: "AdoptMismatch",
   Deleted: "Deleted",

@@ -136,6 +136,7 @@ async function setUp() {
     slowMs: 600_000,
     sendWindowMs: 60_000,
     graceMs: 120_000,
+    adoptWithOperatorKey: false,
   };
   const reconciler = new Reconciler<SampleTypes>({
     kind,

@@ -51,7 +51,7 @@ export interface ReconcilerOptions<T extends KindTypes> {
   settings: ReconcilerSettings;
 }
 
-/** All in milliseconds. */
+/** Times in milliseconds. */
 export interface ReconcilerSettings {
   resyncMs: number;
   /** Slow recheck of what only the user can correct. */
@@ -62,6 +62,8 @@ export interface ReconcilerSettings {
   sendWindowMs: number;
   /** How long what is gone may still be shown. */
   graceMs: number;
+  /** Whether an object may adopt with the operator's own key. */
+  adoptWithOperatorKey: boolean;
 }
 
 export class Reconciler<T extends KindTypes> {
@@ -126,6 +128,7 @@ export class Reconciler<T extends KindTypes> {
       account: fact,
       backingOff: this.#backoff.active(key, signature),
       rivalOf: (id) => this.#owners.rivalOf(id, object),
+      mayAdopt: secret !== undefined || settings.adoptWithOperatorKey,
       recheckMs: settings.recheckMs,
       clusterId: cluster.state === "known" ? cluster.id : undefined,
     });

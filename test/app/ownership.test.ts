@@ -52,6 +52,12 @@ async function thief(world: VirtualWorld, spec: object = {}): Promise<string> {
   return world.get("thief", world.kube, OTHER)?.metadata.uid ?? "";
 }
 
+/** Starts an operator whose own key serves all namespaces, none of which has a Secret. */
+function withOperatorKey(world: VirtualWorld, flags: string[] = []): void {
+  world.deleteSecret();
+  world.start(world.kube, ["--api-key-namespaces=*", ...flags], { PAPERSPACE_API_KEY: "sim-key-alpha" });
+}
+
 describe("a record that was written by a user", () => {
   it("does not delete, stop or restart the machine that it names: the status vouches for none", async () => {
     const { world, id } = await withVictim();
@@ -306,8 +312,16 @@ describe("power that another actor keeps changing back", () => {
 describe("the table of who can do what to whom: a user of another namespace who wants to", () => {
   /** A machine of `victim`, one of no object, and the key of the other namespace. */
   async function tenants(whose: string) {
-    const { world, id } = await withVictim();
-    world.secret(whose === "shared" ? "sim-key-alpha" : "sim-key-beta", OTHER);
+    const world = newWorld();
+    if (whose === "operator") withOperatorKey(world);
+    else {
+      world.secret(whose === "shared" ? "sim-key-alpha" : "sim-key-beta", OTHER);
+      world.start();
+    }
+    world.apply("victim");
+    await world.ready("victim");
+    const id = world.get("victim")?.status?.id ?? "";
+    world.sim.calls.clear();
     const { id: free } = world.sim.console.create(TEAM, { machineType: "A4000", region: "ny2" }, "ready");
     return { world, id, free };
   }
@@ -354,7 +368,7 @@ describe("the table of who can do what to whom: a user of another namespace who 
 
   line(
     "own what an object of another namespace owns, by a forged record",
-    { shared: "no: `IdentityConflict`", own: "no: `IdentityConflict`" },
+    { shared: "no: `IdentityConflict`", operator: "no: `IdentityConflict`", own: "no: `IdentityConflict`" },
     async (given) => {
       await forge(given, record(given.id));
       return refusal(given.world);
@@ -363,7 +377,7 @@ describe("the table of who can do what to whom: a user of another namespace who 
 
   line(
     "own it by a forged attempt",
-    { shared: "no: makes another", own: "no: makes another" },
+    { shared: "no: makes another", operator: "no: makes another", own: "no: makes another" },
     async (given) => {
       const { world, id } = given;
       const { name } = world.sim.world.machines.get(id)?.settings ?? {};
@@ -377,7 +391,7 @@ describe("the table of who can do what to whom: a user of another namespace who 
 
   line(
     "own it by `spec.adoptId`",
-    { shared: "no: `AlreadyOwned`", own: "no: `AlreadyOwned`" },
+    { shared: "no: `AlreadyOwned`", operator: "no: `AdoptionNotAllowed`", own: "no: `AlreadyOwned`" },
     async ({ world, id }) => {
       await adoptBySpec(world, id);
       return refusal(world);
@@ -386,7 +400,7 @@ describe("the table of who can do what to whom: a user of another namespace who 
 
   line(
     "own it by the annotation `adopt`",
-    { shared: "no: `AlreadyOwned`", own: "no: `AlreadyOwned`" },
+    { shared: "no: `AlreadyOwned`", operator: "no: `AdoptionNotAllowed`", own: "no: `AlreadyOwned`" },
     async (given) => {
       await forge(given, (uid) => ({ [ANNOTATION.adopt]: `${given.id}@${uid}` }));
       return refusal(given.world);
@@ -395,7 +409,7 @@ describe("the table of who can do what to whom: a user of another namespace who 
 
   line(
     "stop it, or delete it with the object",
-    { shared: "no: untouched", own: "no: untouched" },
+    { shared: "no: untouched", operator: "no: untouched", own: "no: untouched" },
     async (given) => {
       const { world, id } = given;
       await forge(given, (uid) => ({ ...record(id)(uid), [ANNOTATION.adopt]: `${id}@${uid}` }), {
@@ -406,23 +420,66 @@ describe("the table of who can do what to whom: a user of another namespace who 
     },
   );
 
-  line("read its desktop password", { shared: "no: no Secret", own: "no: no Secret" }, async (given) => {
-    await forge(given, record(given.id), { desktopSecretRef: { name: "desktop" } });
-    return given.world.getSecret(OTHER, "desktop") ? "yes" : "no: no Secret";
-  });
+  line(
+    "read its desktop password",
+    { shared: "no: no Secret", operator: "no: no Secret", own: "no: no Secret" },
+    async (given) => {
+      await forge(given, record(given.id), { desktopSecretRef: { name: "desktop" } });
+      return given.world.getSecret(OTHER, "desktop") ? "yes" : "no: no Secret";
+    },
+  );
 
   line(
     "adopt what no object owns",
-    { shared: "yes", own: "no: `AdoptNotFound`" },
+    { shared: "yes", operator: "no: `AdoptionNotAllowed`", own: "no: `AdoptNotFound`" },
     async ({ world, free }) => {
       await adoptBySpec(world, free);
       return statusOf(world)?.id === free ? "yes" : refusal(world);
     },
   );
 
-  line("delete that with the object", { shared: "yes", own: "no: untouched" }, async ({ world, free }) => {
-    await adoptBySpec(world, free);
-    await deleteThief(world);
-    return world.sim.world.machines.get(free)?.dtDeleted === null ? "no: untouched" : "yes";
+  line(
+    "delete that with the object",
+    { shared: "yes", operator: "no: untouched", own: "no: untouched" },
+    async ({ world, free }) => {
+      await adoptBySpec(world, free);
+      await deleteThief(world);
+      return world.sim.world.machines.get(free)?.dtDeleted === null ? "no: untouched" : "yes";
+    },
+  );
+});
+
+describe("adoption with the operator's own key", () => {
+  it("is allowed by a flag, and checked against owners as any other", async () => {
+    const world = newWorld();
+    withOperatorKey(world, ["--adopt-with-operator-key"]);
+    const { id } = world.sim.console.create(TEAM, { machineType: "A4000", region: "ny2" }, "ready");
+    world.apply("box", { adoptId: id });
+    await world.ready("box");
+    world.apply("thief", { adoptId: id }, { namespace: OTHER });
+    await world.until("it is refused", () => reason(world, "thief", OTHER) === "AlreadyOwned");
+  });
+
+  it("is refused without it, also where the line of a conflict asks for it; a Secret of its own allows it", async () => {
+    const world = newWorld();
+    withOperatorKey(world);
+    const { id } = world.sim.console.create(TEAM, { machineType: "A4000", region: "ny2" }, "ready");
+    const uid = await thief(world);
+    annotate(world, "thief", { [ANNOTATION.adopt]: `${id}@${uid}`, [ANNOTATION.paused]: null }, OTHER);
+    await world.until("it is refused", () => reason(world, "thief", OTHER) === "AdoptionNotAllowed");
+    expect(condition(world, "thief", "Stalled", OTHER)?.message).toContain("paperspace-credentials");
+    world.secret("sim-key-alpha", OTHER);
+    await world.until("it is adopted", () => reason(world, "thief", OTHER) === "Available");
+    expect(world.get("thief", world.kube, OTHER)?.status?.id).toBe(id);
+  });
+
+  it("is no matter of what an object owns already: a create needs no permission", async () => {
+    const world = newWorld();
+    withOperatorKey(world);
+    world.apply("box");
+    await world.ready("box");
+    annotate(world, "box", { [ANNOTATION.record]: null });
+    await world.clock.advance(10 * MINUTE);
+    expect(reason(world, "box")).toBe("Available");
   });
 });

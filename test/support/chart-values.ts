@@ -66,7 +66,7 @@ export const EVERYTHING: Values = {
   commonAnnotations: { note: "with: a colon" },
   enabledKinds: KINDS.map(({ definition }) => definition.kind),
   watchNamespaces: ["research", "ml"],
-  credentials: { existingSecret: "own-key", key: "key", namespaces: ["ml", "*"] },
+  credentials: { existingSecret: "own-key", key: "key", namespaces: ["ml", "*"], allowAdoption: true },
   apiUrl: "https://paperspace.example.com/v1",
   reconcile: { concurrency: 3, resyncInterval: "1h30m", slowRetry: "5m" },
   rateLimit: { requestsPerSecond: 2.5, burst: 7 },

@@ -126,7 +126,11 @@ export class VirtualWorld {
   }
 
   /** Starts an operator; `kube` stands in for a second cluster, `flags` are its own beside those of the world. */
-  start(kube: FakeKube = this.kube, flags: readonly string[] = []): Process {
+  start(
+    kube: FakeKube = this.kube,
+    flags: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+  ): Process {
     const calls: string[] = [];
     const onSending = this.#onSending;
     const edge: Process["edge"] = {
@@ -144,7 +148,7 @@ export class VirtualWorld {
     this.#registry = new Registry();
     const operator = assembleOperator(
       {
-        config: configOf([...this.#flags, ...flags]),
+        config: configOf([...this.#flags, ...flags], env),
         clock: this.clock,
         logger: createLogger(this.#logging),
       },
@@ -251,8 +255,8 @@ export class VirtualWorld {
   }
 }
 
-function configOf(flags: readonly string[]): Config {
-  const loaded = loadConfig(["--paperspace-api-url=http://sim.invalid/v1", ...flags], {}, "test");
+function configOf(flags: readonly string[], env: Readonly<Record<string, string>> = {}): Config {
+  const loaded = loadConfig(["--paperspace-api-url=http://sim.invalid/v1", ...flags], env, "test");
   if (loaded.action !== "run") throw new Error("no configuration");
   return loaded.config;
 }
