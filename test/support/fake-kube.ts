@@ -9,7 +9,7 @@ import type { KubeObject } from "../../src/kube/objects.ts";
 import { ByteStream } from "./byte-stream.ts";
 import { answer, type Backup, BUILT_IN, type FakeEvent, FakeStorage, type FakeType } from "./fake-storage.ts";
 
-export type { FakeType } from "./fake-storage.ts";
+export type { FakeEvent, FakeType } from "./fake-storage.ts";
 
 /** What happens to one request on its way. */
 export interface Fault {
@@ -65,6 +65,8 @@ export class FakeKube implements KubeConnection {
   reloads = 0;
   /** Decides the result of each request; may throw, which answers it at once. */
   intercept: (request: KubeRequest, call: Call) => Fault | undefined = () => undefined;
+  /** Called after each change of an object, once all watches have it. May change objects itself. */
+  onChange: (event: FakeEvent) => void = () => {};
   /** Milliseconds from a write until a watch reports it. */
   watchLagMs: () => number = () => 0;
   /** False refuses sendInitialEvents, as servers before 1.32 do. */
@@ -303,6 +305,7 @@ export class FakeKube implements KubeConnection {
     for (const watcher of this.#watchers) {
       if (watcher.matches(event)) this.#send(watcher, line(event.type, event.object));
     }
+    this.onChange(event);
   }
 
   #send(watcher: Watcher, bytes: string): void {

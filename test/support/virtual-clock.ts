@@ -110,3 +110,38 @@ export class VirtualClock implements Clock {
     this.#monotonic = to;
   }
 }
+
+/** The clock of one host: time passes as on the common clock, and its wall clock can be wrong. */
+export class HostClock implements Clock {
+  readonly #common: Clock;
+  #ahead = 0;
+
+  constructor(common: Clock) {
+    this.#common = common;
+  }
+
+  now(): number {
+    return this.#common.now() + this.#ahead;
+  }
+
+  monotonic(): number {
+    return this.#common.monotonic();
+  }
+
+  random(): number {
+    return this.#common.random();
+  }
+
+  after(ms: number, fn: () => void): Cancel {
+    return this.#common.after(ms, fn);
+  }
+
+  nextTurn(fn: () => void): void {
+    this.#common.nextTurn(fn);
+  }
+
+  /** Sets the wall clock so many milliseconds ahead of the common one; negative: behind. */
+  setAhead(ms: number): void {
+    this.#ahead = ms;
+  }
+}

@@ -22,7 +22,7 @@ import { SPEC } from "../decide/machine/spec.ts";
 import { FakeKube, type FakeType } from "./fake-kube.ts";
 import { quickHash } from "./quick-hash.ts";
 import { type Edge, simSockets } from "./sim-sockets.ts";
-import { VirtualClock } from "./virtual-clock.ts";
+import { HostClock, VirtualClock } from "./virtual-clock.ts";
 import { NAMESPACE, typeOf, VirtualObjects } from "./virtual-objects.ts";
 
 export const MACHINES: FakeType = typeOf(machineDefinition);
@@ -58,6 +58,8 @@ export interface Process {
 
 export class VirtualWorld {
   readonly clock: VirtualClock;
+  /** The clock of the operators; the API server and Paperspace have the common one. */
+  readonly hostClock: HostClock;
   readonly kube: FakeKube;
   readonly sim: Simulation;
   readonly config: Config;
@@ -74,6 +76,7 @@ export class VirtualWorld {
 
   constructor(options: WorldOptions = {}) {
     this.clock = new VirtualClock(undefined, options.random);
+    this.hostClock = new HostClock(this.clock);
     const { kinds = [] } = options;
     const replaced = new Set(kinds.map(({ definition }) => definition.kind));
     this.#kinds = [...KINDS.filter(({ definition }) => !replaced.has(definition.kind)), ...kinds];
@@ -149,7 +152,7 @@ export class VirtualWorld {
     const operator = assembleOperator(
       {
         config: configOf([...this.#flags, ...flags], env),
-        clock: this.clock,
+        clock: this.hostClock,
         logger: createLogger(this.#logging),
       },
       {

@@ -71,6 +71,8 @@ export class DeploymentChecks {
       if (mine.length > 1)
         throw new Error(`${key} has ${mine.length} deployments: ${mine.map(({ id }) => id)}`);
     }
+    // A hostile tenant adopts what nobody owns, and may: who touches what is judged in ownership.ts.
+    if (this.#tenants.some(({ isHostile }) => isHostile)) return;
     for (const [id, specs] of this.foreign) {
       const one = this.#driver.sim.world.deployments.get(id);
       if (one?.dtDeleted || one?.isDeleting) throw new Error(`a foreign deployment ${id} was deleted`);

@@ -64,6 +64,14 @@ export const DEPLOYMENT_SCENARIOS: ScenarioKind<Object_, VirtualDriver<Object_>>
     deploymentDeleteMs: fc.constantFrom(0, 0, 40_000),
     appliedMs: fc.constantFrom(0, 4_000, 60_000),
   }).filter(isIdentifiable),
+  plural: "deployments",
+  resources: ({ world }) =>
+    [...world.deployments.values()].map(({ id, teamId, projectId, name, isDeleting, dtDeleted }) => ({
+      id,
+      team: teamId,
+      attempt: `${projectId}/${name}`,
+      isAlive: !isDeleting && dtDeleted === null,
+    })),
   actors: (driver, tenants) => new DeploymentActors(driver, tenants),
 };
 

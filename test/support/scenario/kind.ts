@@ -3,6 +3,7 @@
  * run.ts; no kind is known here.
  */
 import fc from "fast-check";
+import type { Simulation } from "../../../dev/simulator/simulation.ts";
 import { type Behaviour, CHOICES } from "../../../dev/simulator/world/behaviour.ts";
 import type { ManagedObject } from "../../../src/reconcile/managed.ts";
 import type { Dice } from "./dice.ts";
@@ -33,6 +34,26 @@ export const ALONE: readonly Tenant[] = [
   },
 ];
 
+/** Two teams and three namespaces; two share a team, and one of those is hostile. */
+export const SEVERAL: readonly Tenant[] = [
+  ...ALONE,
+  {
+    namespace: "rival",
+    team: "te-alpha",
+    project: "p-alpha",
+    apiKeys: ["sim-key-alpha"],
+    names: ["ada", "eve"],
+    isHostile: true,
+  },
+  {
+    namespace: "other",
+    team: "te-beta",
+    project: "p-beta",
+    apiKeys: ["sim-key-beta"],
+    names: ["ada"],
+  },
+];
+
 export const keysOf = (tenants: readonly Tenant[]): string[] =>
   tenants.flatMap(({ namespace, names }) => names.map((name) => `${namespace}/${name}`));
 
@@ -48,7 +69,19 @@ export interface ScenarioStep {
 export interface Scenario {
   seed: number;
   behaviour: Partial<Behaviour>;
+  /** Milliseconds that the API server takes for an answer, at most. */
+  latencyMs?: number;
   steps: ScenarioStep[];
+}
+
+/** A resource of the account, as scenarios of any kind need it. */
+export interface Resource {
+  id: string;
+  team: string;
+  /** Its name as an attempt announces it. */
+  attempt: string;
+  /** Neither deleted nor being deleted. */
+  isAlive: boolean;
 }
 
 /** A kind as scenarios are drawn for it. */
@@ -56,6 +89,10 @@ export interface ScenarioKind<O extends ManagedObject, D extends Driver<O> = Dri
   /** What can happen, with how often it is drawn: what every kind has (shared-steps.ts), and what only this one has. */
   readonly frequencies: Readonly<Record<string, number>>;
   readonly behaviours: fc.Arbitrary<Partial<Behaviour>>;
+  /** In paths of the Paperspace API: `machines`. */
+  readonly plural: string;
+  /** All that the account ever had. */
+  resources(sim: Simulation): Resource[];
   /** Its actors in one run. */
   actors(driver: D, tenants: readonly Tenant[]): Actors<O>;
 }
@@ -84,7 +121,7 @@ export interface Actors<O extends ManagedObject> {
   correct?(): Promise<void>;
   /** As declared. Default: settled. */
   isAsDeclared?(key: string): boolean;
-  /** Throws where something is lost, or is left of an object that is gone. */
+  /** Throws where something is lost, or is left of an object that is gone. For scenarios with one tenant. */
   checkNothingLeaked(): void;
 }
 
@@ -102,11 +139,13 @@ export function behavioursOf(
 export function scenariosOf(
   { frequencies, behaviours }: Pick<ScenarioKind<never>, "frequencies" | "behaviours">,
   tenants: readonly Tenant[],
+  latenciesMs: readonly number[] = [0],
 ): fc.Arbitrary<Scenario> {
   const what = Object.entries(frequencies).flatMap(([name, times]) => Array<string>(times).fill(name));
   return fc.record({
     seed: fc.integer({ min: 1, max: 2 ** 31 }),
     behaviour: behaviours,
+    latencyMs: fc.constantFrom(...latenciesMs),
     steps: fc.array(
       fc.record({
         what: fc.constantFrom(...what),

@@ -59,6 +59,14 @@ export const MACHINE_SCENARIOS: ScenarioKind<PaperspaceMachine> = {
     eventGetDelayMs: fc.constantFrom(0, 0, 10_000),
     listDeleted: fc.boolean(),
   }),
+  plural: "machines",
+  resources: ({ world }) =>
+    [...world.machines.values()].map(({ id, teamId, settings, deleting, dtDeleted }) => ({
+      id,
+      team: teamId,
+      attempt: settings.name,
+      isAlive: deleting === null && dtDeleted === null,
+    })),
   actors: (driver, tenants) => new MachineActors(driver, tenants),
 };
 

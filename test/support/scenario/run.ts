@@ -7,7 +7,7 @@ import { ApiError } from "../../../dev/simulator/world/errors.ts";
 import type { ManagedObject } from "../../../src/reconcile/managed.ts";
 import { ANNOTATION } from "../../../src/reconcile/record.ts";
 import type { Driver } from "./driver.ts";
-import { type Actors, ALONE, keysOf, type Scenario, type ScenarioKind, type Tenant } from "./kind.ts";
+import { type Actors, ALONE, keysOf, type Scenario, type ScenarioKind, type ScenarioStep } from "./kind.ts";
 import { performStep } from "./shared-steps.ts";
 
 /** Rejects where something that must hold does not, or where it does not settle. */
@@ -15,31 +15,35 @@ export async function runScenario<O extends ManagedObject, D extends Driver<O>>(
   kind: ScenarioKind<O, D>,
   driver: D,
   { steps }: Scenario,
-  tenants: readonly Tenant[] = ALONE,
 ): Promise<void> {
-  const actors = kind.actors(driver, tenants);
-  const keys = keysOf(tenants);
+  const actors = kind.actors(driver, ALONE);
+  const keys = keysOf(ALONE);
+  await performAll(driver, actors, steps, (step) => performStep(driver, actors, step));
+  await calm(driver, actors, keys);
+  await converge(driver, actors, keys);
+  actors.checkNothingLeaked();
+  await deleteAll(driver, actors, keys);
+  actors.checkNothingLeaked();
+}
+
+export async function performAll<O extends ManagedObject>(
+  driver: Driver<O>,
+  actors: Actors<O>,
+  steps: readonly ScenarioStep[],
+  perform: (step: ScenarioStep) => Promise<void>,
+): Promise<void> {
   for (const step of steps) {
-    await performStep(driver, actors, step).catch((error: unknown) => {
+    await perform(step).catch((error: unknown) => {
       // The console refuses what the API would refuse, such as a stop of what is being deleted.
       if (!(error instanceof ApiError)) throw error;
     });
     await driver.pass(step.thenMs);
     actors.check();
   }
-  await calm(driver, actors, keys);
-  await driver.until("all report correctly", () => keys.every((key) => actors.isSettled(key)));
-  await actors.correct?.();
-  const isAsDeclared = actors.isAsDeclared ?? actors.isSettled;
-  await driver.until("all is as declared", () =>
-    keys.every((key) => !driver.get(key) || isAsDeclared.call(actors, key)),
-  );
-  actors.checkNothingLeaked();
-  await deleteAll(driver, actors, keys);
 }
 
 /** All faults end; from then on everything must converge by itself. */
-async function calm<O extends ManagedObject>(
+export async function calm<O extends ManagedObject>(
   driver: Driver<O>,
   actors: Actors<O>,
   keys: readonly string[],
@@ -55,7 +59,35 @@ async function calm<O extends ManagedObject>(
   }
 }
 
-async function deleteAll<O extends ManagedObject>(
+/** Whatever is wrong is reported; once it is corrected, all is as declared. */
+export async function converge<O extends ManagedObject>(
+  driver: Driver<O>,
+  actors: Actors<O>,
+  keys: readonly string[],
+): Promise<void> {
+  await untilAll(driver, keys, "reports correctly", (key) => actors.isSettled(key));
+  await actors.correct?.();
+  const isAsDeclared = (key: string) =>
+    !driver.get(key) || (actors.isAsDeclared?.(key) ?? actors.isSettled(key));
+  await untilAll(driver, keys, "is as declared", isAsDeclared);
+}
+
+/** The failure names those of which it does not hold. */
+async function untilAll<O extends ManagedObject>(
+  driver: Driver<O>,
+  keys: readonly string[],
+  what: string,
+  holds: (key: string) => boolean,
+): Promise<void> {
+  await driver
+    .until(`each object ${what}`, () => keys.every(holds))
+    .catch((error: unknown) => {
+      const not = keys.filter((key) => !holds(key));
+      throw not.length > 0 ? new Error(`${not.join(", ")}: ${(error as Error).message}`) : error;
+    });
+}
+
+export async function deleteAll<O extends ManagedObject>(
   driver: Driver<O>,
   actors: Actors<O>,
   keys: readonly string[],
@@ -67,5 +99,4 @@ async function deleteAll<O extends ManagedObject>(
     await driver.delete(key);
   }
   await driver.until("all are gone", () => keys.every((key) => !driver.get(key)));
-  actors.checkNothingLeaked();
 }

@@ -9,6 +9,7 @@ import { type Driver, nameOf, namespaceOf } from "./driver.ts";
 import type { Scenario } from "./kind.ts";
 
 const LIMIT_MS = 6 * 60 * 60_000;
+const UNREACHABLE = new KubeError({ code: "KUBE_UNREACHABLE", message: "connection reset" });
 /** Retries back off: even hours of them are fewer. */
 const MOST_OF_ONE_WRITE = 60;
 
@@ -23,15 +24,17 @@ export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
   readonly world: VirtualWorld;
   readonly #actions: ObjectActions<O>;
   readonly #dice: Dice;
+  readonly #latencyMs: number;
   #process: Process;
   #calm = false;
 
   constructor(
-    { seed, behaviour }: Pick<Scenario, "seed" | "behaviour">,
+    { seed, behaviour, latencyMs = 0 }: Pick<Scenario, "seed" | "behaviour" | "latencyMs">,
     actionsOf: (world: VirtualWorld) => ObjectActions<O>,
     { flags = [], ...options }: WorldOptions = {},
   ) {
     this.#dice = new Dice(seed);
+    this.#latencyMs = latencyMs;
     this.world = new VirtualWorld({
       ...options,
       flags: ["--lease-duration=30s", "--renew-deadline=20s", "--retry-period=10s", ...flags],
@@ -99,8 +102,16 @@ export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
   }
 
   #fault(method: string): Fault | undefined {
-    if (this.#calm || !this.#dice.chance(0.04)) return undefined;
-    const error = new KubeError({ code: "KUBE_UNREACHABLE", message: "connection reset" });
-    return method === "GET" ? { delayMs: 500 } : { fail: this.#dice.of("before", "after"), error };
+    const latency = this.#latency();
+    if (this.#calm || !this.#dice.chance(0.04)) return latency;
+    if (method === "GET") return { delayMs: 500 };
+    return { ...latency, fail: this.#dice.of("before", "after"), error: UNREACHABLE };
+  }
+
+  /** Also of a calm server. Where it takes time, other writers come in between, and some writes conflict. */
+  #latency(): Fault | undefined {
+    if (this.#latencyMs === 0) return undefined;
+    const takesMs = () => Math.floor(this.#dice.random() * this.#latencyMs);
+    return { delayMs: takesMs(), answerDelayMs: takesMs() };
   }
 }
