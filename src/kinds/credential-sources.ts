@@ -54,10 +54,12 @@ export class CredentialSources<T extends Item> {
   use(source: Source<T>, credential: string): CredentialSource<T> {
     const { clock, gcTimeMs, newLists } = this.#options;
     const usedAt = clock.monotonic();
-    const entry = this.#all.get(credential) ?? { credential, source, lists: newLists(), usedAt };
+    const known = this.#all.get(credential);
+    const entry = known ?? { credential, source, lists: newLists(), usedAt };
     Object.assign(entry, { source, usedAt });
-    this.#all.set(credential, entry);
     this.#newest = entry;
+    if (known) return entry;
+    this.#all.set(credential, entry);
     for (const [other, { usedAt: last }] of this.#all) if (usedAt - last > gcTimeMs) this.#all.delete(other);
     return entry;
   }
@@ -93,12 +95,13 @@ export class CredentialSources<T extends Item> {
       missed.push(credential);
     }
     if (!failure) return { beganAt: began, missed };
+    // A withdrawn credential hides nothing from the others of the team.
+    if (!isRefused(failure.error) || credentials.includes(this.#newest.credential)) throw failure.error;
     return this.#findWithNewest(id, failure.error, group);
   }
 
-  /** A withdrawn credential hides nothing from the others of the team; that the newest one misses it proves nothing. */
+  /** That the newest one misses it proves nothing. */
   async #findWithNewest(id: string, failure: unknown, group: string): Promise<Found<T>> {
-    if (!isRefused(failure)) throw failure;
     const { source } = this.#newest;
     const { body, beganAt } = await source.get(id, group).catch(() => {
       throw failure;

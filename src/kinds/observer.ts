@@ -327,9 +327,10 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     inventory: K["inventory"],
     { fingerprint }: PaperspaceAccount,
   ): boolean {
-    if (resource.state !== "absent" || resource.certain) return false;
+    // What is to be adopted need not be gone: it is not found.
+    if (resource.state !== "absent" || resource.certain || identity.state !== "ours") return false;
     const { lists, listFailure } = inventory.listed(fingerprint);
-    const misses = inventory.get(idOf(identity) ?? "")?.misses?.get(fingerprint);
+    const misses = inventory.get(identity.record.id)?.misses?.get(fingerprint);
     if (!misses) return false;
     const last = Math.max(
       lists.newest ?? Number.NEGATIVE_INFINITY,

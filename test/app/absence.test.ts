@@ -303,3 +303,15 @@ describe("a machine that is missed right after its create", () => {
     expect(calls(world, "POST", /machines$/)).toHaveLength(1);
   });
 });
+
+describe("an adoptId that names nothing", () => {
+  it("costs no lists: what is not found need not be gone for certain", async () => {
+    const world = running();
+    world.apply("box", { adoptId: "psnowhere" });
+    await world.until("it is not found", () => reason(world) === "AdoptNotFound");
+    world.sim.calls.clear();
+    await world.clock.advance(60 * MINUTE);
+    expect(calls(world, "GET", /machines$/).length).toBeLessThanOrEqual(7);
+    expect(calls(world, "GET", /machine-events/)).toEqual([]);
+  });
+});

@@ -163,9 +163,10 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     // A machine that starts again may be reached in another way.
     if (awaited && record && awaited.intent !== "Delete") relatedFacts.forgetDesktop(record.id);
     this.#recall(context, observation, inventory);
-    const { resource } = observation;
+    const { resource, identity } = observation;
     // Only its events can still show that it is alive.
-    if (resource.state === "absent" && !resource.certain) inventory.events.catchUp();
+    if (identity.state === "ours" && resource.state === "absent" && !resource.certain)
+      inventory.events.catchUp();
     super.track(context, observation, decision);
     // What is still under way: after this pass none may come for long, and events would be polled.
     if (awaited && record) inventory.events.track(key, awaited.eventId);
