@@ -66,14 +66,26 @@ function familyPath(path: string): string | undefined {
   return /^\/v1\/(projects\/[^/]+\/)?deployments(\/[^/]+)?$/.test(path) ? "/v1/deployments" : undefined;
 }
 
+function idOf(item: unknown): string {
+  return isJson(item) ? String(item.id) : "";
+}
+
+/** Of the simulator, which has a date on everything. */
+function isReal(item: unknown): boolean {
+  return isJson(item) && typeof item.id === "string" && item.dtCreated !== undefined;
+}
+
 function listFrom(past: Past, exchange: Exchange): void {
   const family = familyPath(exchange.path);
   const items = past.before();
   if (!family || !items || !isList(exchange)) return;
   const page = exchange.json as { items: Json[]; hasMore: boolean };
-  const shown = new Set(page.items.map(({ id }) => String(id)));
+  const shown = new Set(page.items.map(idOf));
+  // What another mutation has put there has no past.
   const former = page.items
-    .map(({ id }) => items.get(`${family}/${String(id)}`))
+    .map((item) =>
+      items.has(`${family}/${idOf(item)}`) || isReal(item) ? items.get(`${family}/${idOf(item)}`) : item,
+    )
     .filter((item) => item !== undefined);
   const project = /projects\/([^/]+)/.exec(exchange.path)?.[1];
   const { name } = exchange.query;
@@ -120,7 +132,7 @@ function omitting({ stable }: MutationContext): Hooks {
       const page = exchange.json as { items: Json[] };
       const turn = (seen.get(exchange.path) ?? 0) + 1;
       seen.set(exchange.path, turn);
-      page.items = page.items.filter(({ id }) => (turn + (stable(id) < 0.5 ? 0 : 1)) % 2 === 0);
+      page.items = page.items.filter((item) => (turn + (stable(idOf(item)) < 0.5 ? 0 : 1)) % 2 === 0);
     },
   };
 }
