@@ -159,6 +159,7 @@ test("what is left out is defaulted, and a fresh object counts as not observed y
   expect(status).toEqual({ observedGeneration: -1 });
 });
 
+const lastTransitionTime = "2026-06-01T00:00:00Z";
 const BOUND =
   "cannot be changed once the machine exists: put the old value back, or delete this object and make another";
 
@@ -217,6 +218,20 @@ const RULES: Record<string, () => Promise<void>> = {
     );
     await change(adopted, { templateId: "t0nspur5" });
     expect(await refusal(adopted, { templateId: "tkni3aa4" })).toContain(`templateId ${BOUND}`);
+    // Once the machine is reported as gone, one commit may correct it and ask for another one, and only then.
+    const gone = {
+      type: "Stalled",
+      status: "True",
+      reason: "ExternallyDeleted",
+      message: "",
+      lastTransitionTime,
+    };
+    const lost = await object("templateid-gone", {}, { id: "ps1", conditions: [gone] });
+    expect(await refusal(lost, { templateId: "tkni3aa4" })).toContain(`templateId ${BOUND}`);
+    await change(lost, { templateId: "tkni3aa4", onExternalDeletion: "Recreate" });
+    const there = await object("templateid-there", {}, { id: "ps1" });
+    const corrected = { templateId: "tkni3aa4", onExternalDeletion: "Recreate" };
+    expect(await refusal(there, corrected)).toContain(`templateId ${BOUND}`);
   },
 
   async [`enableNvlink ${BOUND}`]() {

@@ -112,6 +112,13 @@ export function adoptOrRecreate(noun: string, instead = "take adoptId out"): obj
  */
 export const NOT_OWNED = "!has(oldSelf.status) || !has(oldSelf.status.id)";
 
+/** What was owned is reported as gone, and the object asks for another one. */
+const TO_RECREATE =
+  "(has(oldSelf.status.conditions) && oldSelf.status.conditions.exists(c, c.type == 'Stalled' && c.reason == 'ExternallyDeleted') && self.spec.onExternalDeletion == 'Recreate')";
+
+/** True while nothing binds the spec: there is no resource yet, or another one is to be made. */
+export const UNBOUND = `${NOT_OWNED} || ${TO_RECREATE}`;
+
 const UNCHANGED = {
   optional: (now: string, before: string) =>
     `(has(${now}) == has(${before}) && (!has(${now}) || ${now} == ${before}))`,
@@ -120,14 +127,18 @@ const UNCHANGED = {
   onceGiven: (now: string, before: string) => `(!has(${before}) || (has(${now}) && ${now} == ${before}))`,
 };
 
-/** A rule on the whole object: the field of the spec stays as it was once there is a resource. */
+/**
+ * A rule on the whole object: the field of the spec stays as it was once there is a resource. `unbound`: until when, and
+ * from when on, it may change.
+ */
 export function immutableRule(
   noun: string,
   field: string,
   presence: keyof typeof UNCHANGED = "optional",
+  unbound = UNBOUND,
 ): object {
   return {
-    rule: `${NOT_OWNED} || ${UNCHANGED[presence](`self.spec.${field}`, `oldSelf.spec.${field}`)}`,
+    rule: `${unbound} || ${UNCHANGED[presence](`self.spec.${field}`, `oldSelf.spec.${field}`)}`,
     message: `${field} cannot be changed once the ${noun} exists: put the old value back, or delete this object and make another`,
     fieldPath: `.spec.${field}`,
   };

@@ -3,7 +3,7 @@
  * between two of these steps, the next pass finds an open attempt or an id in status, and never sends a second create.
  */
 import { type Clock, type Moment, momentOf } from "../base/clock.ts";
-import { toTime } from "../kube/objects.ts";
+import { type ObjectMeta, toTime } from "../kube/objects.ts";
 import type { Gate } from "./gate.ts";
 import {
   type Actuator,
@@ -27,6 +27,7 @@ import {
   type CreateAttempt,
   cloudName,
   type OwnerRecord,
+  parseAdopt,
   requestsIn,
 } from "./record.ts";
 import type { ObjectWriter } from "./writer.ts";
@@ -110,7 +111,7 @@ export async function create<T extends KindTypes>(
   pass.observation = { ...facts, identity, ...answer.learned };
   // Status first: an annotation that it does not confirm is not believed.
   await options.saveId(answer.outcome);
-  pass.object = await writer.saveAnnotations(pass.object, recorded(record));
+  pass.object = await writer.saveAnnotations(pass.object, recorded(record, pass.object.metadata));
   return { record, outcome: answer.outcome };
 }
 
@@ -130,9 +131,16 @@ export function expectedOperation(
   };
 }
 
-/** The annotations of an object that owns something: its record, and no attempt. */
-export function recorded(record: OwnerRecord): Record<string, string | null> {
-  return { [ANNOTATION.record]: JSON.stringify(record), [ANNOTATION.createPending]: null };
+/**
+ * The annotations of an object that owns something: its record, and no attempt. An order to adopt it is carried out, and
+ * would else be a new one once the resource is gone.
+ */
+export function recorded(record: OwnerRecord, metadata: ObjectMeta): Record<string, string | null> {
+  return {
+    [ANNOTATION.record]: JSON.stringify(record),
+    [ANNOTATION.createPending]: null,
+    ...(parseAdopt(metadata) === record.id && { [ANNOTATION.adopt]: null }),
+  };
 }
 
 function newAttempt(

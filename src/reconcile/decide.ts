@@ -15,7 +15,8 @@ import {
 } from "./decision.ts";
 import { absence, adoption, type DeleteStep, decideDeletion } from "./existence.ts";
 import type { Step } from "./managed.ts";
-import { decideOwnership, type OwnershipStep, withoutAccount, wrongTeam } from "./ownership.ts";
+import { isReported } from "./outcome.ts";
+import { decideOwnership, type OwnershipStep, tooLate, withoutAccount, wrongTeam } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
 
 type MemoryOf<V extends Observation> = V["memory"];
@@ -50,6 +51,23 @@ export interface Phases<V extends Observation, S extends Step> {
 }
 
 export function decide<V extends Observation, S extends Step>(
+  observation: V,
+  phases: Phases<V, S>,
+): Decision<S | DeleteStep, MemoryOf<V>> {
+  const decision = inOrder(observation, phases);
+  const { orphanTooLate } = observation;
+  return orphanTooLate === undefined ? decision : withSentence(decision, tooLate(orphanTooLate));
+}
+
+/** Reported with whatever the object waits for. */
+function withSentence<S extends Step, M>(decision: Decision<S, M>, sentence: string): Decision<S, M> {
+  const { step } = decision;
+  if (step.do !== "none" || !("outcome" in step) || !isReported(step.outcome)) return decision;
+  const outcome = { ...step.outcome, message: `${step.outcome.message}. ${sentence}` };
+  return { ...decision, step: { do: "none", outcome } };
+}
+
+function inOrder<V extends Observation, S extends Step>(
   observation: V,
   phases: Phases<V, S>,
 ): Decision<S | DeleteStep, MemoryOf<V>> {

@@ -44,6 +44,7 @@ export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): 
   const id = idOf(identity);
   const ownedBy = id === undefined ? undefined : inputs.rivalOf(id);
   const halted = haltOf(object);
+  const orphanTooLate = object.spec.deletionPolicy === "Orphan" ? deleteSentAt(object) : undefined;
   return {
     noun: inputs.definition.noun,
     reference: referenceOf(object, inputs.definition),
@@ -52,7 +53,8 @@ export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): 
     ...(metadata.deletionTimestamp && { deletedAt: metadata.deletionTimestamp }),
     finalizer: metadata.finalizers?.includes(FINALIZER) ?? false,
     ...(halted ? { halted } : {}),
-    deletionPolicy: object.spec.deletionPolicy ?? "Delete",
+    deletionPolicy: orphanTooLate === undefined ? (object.spec.deletionPolicy ?? "Delete") : "Delete",
+    ...(orphanTooLate !== undefined && { orphanTooLate }),
     identity,
     ...(attempt ? { attempt } : {}),
     ...(unsent && { unsent }),
@@ -78,6 +80,14 @@ function confirmationOf(
   return {
     confirmation: adoptOrder(referenceOf(object, definition), identity.id, metadata.uid ?? ""),
   };
+}
+
+/** When the delete in flight was sent, unless it was refused, or has failed since. */
+function deleteSentAt({ metadata, status = {} }: ManagedObject): string | undefined {
+  const { operation } = status;
+  if (metadata.deletionTimestamp === undefined || status.uid !== metadata.uid) return undefined;
+  const isSent = operation?.intent === "Delete" && operation.target === undefined;
+  return isSent && operation.failedAt === undefined ? operation.requestedAt : undefined;
 }
 
 /**

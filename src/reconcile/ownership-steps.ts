@@ -10,7 +10,7 @@ import { withoutOperation } from "./decision.ts";
 import type { KindTypes, StatusOf } from "./kind.ts";
 import { type Outcome, requeueNow } from "./outcome.ts";
 import type { Owners } from "./owners.ts";
-import { alreadyOwned, type OwnershipStep } from "./ownership.ts";
+import { alreadyOwned, type OwnershipStep, tooLate } from "./ownership.ts";
 import type { Pass } from "./pass.ts";
 import { REASON } from "./reasons.ts";
 import { ANNOTATION, type OwnerRecord, requestsIn } from "./record.ts";
@@ -39,7 +39,8 @@ export async function performOwnershipStep<T extends KindTypes>(
       await writer.addFinalizer(pass.object);
       return REQUEUE;
     case "restoreRecord":
-      if (pass.context.record) await writer.annotate(pass.object, recorded(pass.context.record));
+      if (pass.context.record)
+        await writer.annotate(pass.object, recorded(pass.context.record, pass.object.metadata));
       return REQUEUE;
     case "recordOwnership":
       return recordOwnership(step.id, pass, options);
@@ -77,7 +78,7 @@ async function recordOwnership<T extends KindTypes>(
   );
   const reason = attempt ? REASON.Created : REASON.Adopted;
   reporter.event(pass.object, "Normal", reason, "Take", `${id} is this object's now`);
-  await writer.saveAnnotations(pass.object, recorded(record));
+  await writer.saveAnnotations(pass.object, recorded(record, pass.object.metadata));
   return REQUEUE;
 }
 
@@ -156,7 +157,10 @@ async function release<T extends KindTypes>(
     await writer.removeFinalizer(pass.object);
   });
   if (!released) return UNLISTED;
-  reporter.event(pass.object, "Normal", reason, "Release", RELEASED[reason] ?? "the object may go");
+  const { orphanTooLate } = pass.observation;
+  if (orphanTooLate !== undefined && reason === REASON.Deleted)
+    reporter.event(pass.object, "Warning", REASON.OrphanTooLate, "Release", tooLate(orphanTooLate));
+  else reporter.event(pass.object, "Normal", reason, "Release", RELEASED[reason] ?? "the object may go");
   return { kind: "Released" };
 }
 

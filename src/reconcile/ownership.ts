@@ -36,7 +36,10 @@ export interface OwnershipFacts {
   finalizer: boolean;
   /** Set when the user halted the object (paused, dry-run). */
   halted?: { reason: string; message: string };
+  /** Delete where Orphan came too late. */
   deletionPolicy: "Delete" | "Orphan";
+  /** Orphan was declared after the delete had been sent, which was at this time. */
+  orphanTooLate?: string;
   identity: Identity;
   attempt?: Attempt;
   /** An attempt was announced, and is not in status: it was never sent. */
@@ -194,6 +197,11 @@ function adopt(facts: OwnershipFacts, id: string): OwnershipStep {
   return facts.ownedBy === undefined
     ? { do: "adopt", id }
     : none(alreadyOwned(id, facts.ownedBy, facts.recheckMs));
+}
+
+/** What is reported where Orphan was declared after the delete had been sent. */
+export function tooLate(sentAt: string): string {
+  return `deletionPolicy Orphan came too late: the delete was sent at ${sentAt}, and cannot be called back`;
 }
 
 /** What an object reports that names what another one owns. It touches nothing, and may be deleted. */

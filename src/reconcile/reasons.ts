@@ -32,6 +32,8 @@ export const REASON = {
   Deleting: "Deleting",
   /** The object is deleted and the resource stays, as deletionPolicy declares. */
   Orphaned: "Orphaned",
+  /** deletionPolicy Orphan was declared after the delete had been sent: the resource goes. */
+  OrphanTooLate: "OrphanTooLate",
   /** The object is deleted; it never owned anything. */
   NothingToDelete: "NothingToDelete",
   /** What the object owned is certainly gone; a new one is created, as onExternalDeletion declares. */

@@ -260,7 +260,7 @@ export class Reconciler<T extends KindTypes> {
           const { record } = pass.context;
           if (!record) throw new Error("requests are acknowledged in a record");
           const acknowledged = { ...record, ...requests };
-          pass.object = await writer.annotate(pass.object, recorded(acknowledged));
+          pass.object = await writer.annotate(pass.object, recorded(acknowledged, pass.object.metadata));
           pass.context = { ...pass.context, record: acknowledged };
         },
       });

@@ -483,3 +483,37 @@ describe("adoption with the operator's own key", () => {
     expect(reason(world, "box")).toBe("Available");
   });
 });
+
+describe("an order or a policy that is over", () => {
+  it("of adoption is gone once it was carried out: what is made anew is no adoption", async () => {
+    const { world, id } = await withVictim();
+    world.edit("victim", { metadata: { finalizers: null } });
+    world.delete("victim");
+    world.apply("heir", { onExternalDeletion: "Recreate" }, { annotations: { [ANNOTATION.paused]: "true" } });
+    await world.clock.advance(MINUTE);
+    const uid = world.get("heir")?.metadata.uid;
+    annotate(world, "heir", { [ANNOTATION.adopt]: `${id}@${uid}`, [ANNOTATION.paused]: null });
+    await world.ready("heir");
+    expect(world.get("heir")?.status?.id).toBe(id);
+    expect(world.get("heir")?.metadata.annotations).not.toHaveProperty([ANNOTATION.adopt]);
+    world.sim.console.delete(id, true);
+    await world.until("another is made", () => world.machines().some((machine) => machine.id !== id));
+    await world.ready("heir");
+  });
+
+  it("of deletion is reported as it is: Orphan after the delete was sent comes too late", async () => {
+    const world = running();
+    world.apply("box");
+    await world.ready("box");
+    const { id } = onlyMachine(world);
+    world.delete("box");
+    await world.until("it is sent", () => world.get("box")?.status?.operation?.intent === "Delete");
+    world.edit("box", { spec: { deletionPolicy: "Orphan" } });
+    const message = () => condition(world, "box", "Ready")?.message ?? "";
+    await world.until("it is reported", () => message().includes("Orphan came too late"));
+    await world.gone("box");
+    expect(world.machines().map((machine) => machine.id)).not.toContain(id);
+    expect(eventNotes(world, "Orphaned", "box")).toEqual([]);
+    expect(eventNotes(world, "OrphanTooLate", "box")).toHaveLength(1);
+  });
+});

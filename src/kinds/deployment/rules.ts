@@ -1,7 +1,7 @@
 /**
  * CEL rules on the whole object: what may not change once there is a deployment. Every refused spec can be corrected.
  */
-import { adoptRule, immutableRule } from "../managed-schema.ts";
+import { adoptRule, immutableRule, NOT_OWNED } from "../managed-schema.ts";
 
 /** What an open create made is searched for in the project that it was sent to. */
 const projectWhileCreating = {
@@ -12,7 +12,8 @@ const projectWhileCreating = {
 };
 
 export const deploymentRules = [
-  immutableRule("deployment", "projectId", "required"),
+  // Not with Recreate either: secrets of the former deployment are removed from its project.
+  immutableRule("deployment", "projectId", "required", NOT_OWNED),
   projectWhileCreating,
   adoptRule("deployment"),
 ];

@@ -2,7 +2,7 @@
  * CEL rules on the whole object: what may not change once there is a machine. They read the old status. Every refused
  * spec can be corrected.
  */
-import { adoptRule, immutableRule, NOT_OWNED } from "../managed-schema.ts";
+import { adoptRule, immutableRule, UNBOUND } from "../managed-schema.ts";
 
 /** Fields that the API can neither change nor show (machines.md section 4). */
 export const IMMUTABLE = [
@@ -31,7 +31,7 @@ export const machineRules = [
     immutableRule("machine", field, MAY_BE_ADDED.has(field) ? "onceGiven" : "optional"),
   ),
   {
-    rule: `${NOT_OWNED} || (!has(self.spec.diskSize) ? !has(oldSelf.spec.diskSize) : ((${GROWN}) || (${AS_OBSERVED})))`,
+    rule: `${UNBOUND} || (!has(self.spec.diskSize) ? !has(oldSelf.spec.diskSize) : ((${GROWN}) || (${AS_OBSERVED})))`,
     message:
       "diskSize cannot shrink or be left out once the machine exists: give the old value or a larger one (the size the machine has is allowed, too)",
     fieldPath: ".spec.diskSize",
