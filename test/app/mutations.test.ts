@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { combinationOf } from "../../dev/simulator/mutations/catalogue.ts";
 import { deploymentLife, livable, type MutatedLife, machineLife } from "../support/mutated-life.ts";
 
-const COUNT = Number(process.env.STORIES ?? 20);
+const COUNT = Number(process.env.MUTATION_STORIES ?? process.env.STORIES ?? 20);
 const FIRST_SEED =
   process.env.STORY_SEED === "new" ? Date.now() % 1_000_000_000 : Number(process.env.STORY_SEED ?? 1);
 
