@@ -41,8 +41,11 @@ const CREATE_EVENTS = ["writes the Event Creating", "writes the Event Created", 
 const DELETE_EVENTS = ["writes the Event Deleting"];
 /** The machine's own events of Paperspace, as Kubernetes Events. */
 const FORWARDED = ["writes the Event MachineCreated", "writes the Event MachineStarted"];
-/** Happen or not, depending on the polls. */
+/** Happen or not, or at another time, depending on the polls and on what is cached. */
 const SOMETIMES = [
+  "reads the id of the cluster",
+  "stores the id of the cluster",
+  "lists the machines",
   "reports the progress",
   "reads the Secret",
   "checks the key",

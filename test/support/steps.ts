@@ -30,6 +30,8 @@ function ofKubernetes({ method, path, query, body }: Crossing): string {
   if (query.has("watch")) return BACKGROUND;
   if (path.includes("/leases")) return method === "POST" ? "takes the lease" : BACKGROUND;
   if (path.includes("/secrets/")) return ofSecret(method, body as Patch);
+  if (path.includes("/configmaps"))
+    return method === "GET" ? "reads the id of the cluster" : "stores the id of the cluster";
   if (path.endsWith("/events"))
     return `writes the Event ${(body as { reason?: string }).reason ?? "without a reason"}`;
   if (method === "PATCH" && /\/paperspace(machines|deployments)\//.test(path)) return ofObject(body as Patch);
