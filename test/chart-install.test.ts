@@ -287,7 +287,7 @@ test("narrowed to some Secrets, the others are reported as forbidden, and all el
     await machines.kubectl(`create secret generic ${name} --from-literal=token=hf_123`);
   const using = (name: string) =>
     deployed(name, { env: [{ name: "A", valueFrom: { secretKeyRef: { name, key: "token" } } }] });
-  const showing = (name: string) => ({ templateId: "tvimtol9", desktopSecretRef: { name } });
+  const showing = (name: string) => ({ templateId: "tdesk22u", desktopSecretRef: { name } });
   await machines.apply(
     manifest("unwritten", showing("screen")),
     manifest("unread", showing("other")),

@@ -113,15 +113,22 @@ describe("list", () => {
     testEnv.sim.console.createRegistry(TEAM, { name: "ghcr" });
     expect(cells(await shown("list templates --name 22.04"))).toEqual([
       ["ID", "NAME", "OS", "SIZE", "KIND", "REGION"],
-      ["tmlinabx", "ML-in-a-Box Ubuntu 22.04", "Ubuntu 22.04", "100Gi", "os", "<none>"],
-      ["tvimtol9", "Ubuntu 22.04 Desktop", "Ubuntu 22.04", "100Gi", "os", "<none>"],
+      ...["t7vp562h", "tilqt47t", "tqqsxr6b", "tvimtol9"].map((id) => [
+        id,
+        "ML-in-a-Box Ubuntu 22.04",
+        "Ubuntu 22.04",
+        "100Gi",
+        "os",
+        "<none>",
+      ]),
+      ["tdesk22u", "Ubuntu 22.04 Desktop", "Ubuntu 22.04", "100Gi", "os", "<none>"],
       ["t0nspur5", "Ubuntu 22.04 Server", "Ubuntu 22.04", "50Gi", "os", "<none>"],
     ]);
     expect(cells(await shown("list types --name a100"))).toEqual([
       ["TYPE", "TEMPLATES"],
-      ["A100", "5/5"],
-      ["A100-80G", "5/5"],
-      ["A100-80Gx8", "5/5"],
+      ["A100", "5/9"],
+      ["A100-80G", "5/9"],
+      ["A100-80Gx8", "5/9"],
     ]);
     expect(cells(await shown("list users"))).toContainEqual([
       "ualphaadmin",
@@ -146,7 +153,7 @@ describe("list", () => {
   base("checks whether hardware is free, for the types that are shown", async () => {
     expect(cells(await shown("list types --name a100 --available --region ny2"))[1]).toEqual([
       "A100",
-      "5/5",
+      "5/9",
       "true",
     ]);
   });

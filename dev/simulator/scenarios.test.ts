@@ -71,7 +71,13 @@ const steps = fc.array(
 class ScenarioRun {
   readonly parts: ReturnType<typeof setUp>;
   readonly #ids: string[] = [];
-  #resources: Resources = { script: "", network: "", ip: "", snapshot: "", template: "" };
+  #resources: Resources = {
+    script: "none",
+    network: "none",
+    ip: "none",
+    snapshot: "none",
+    template: "none",
+  };
 
   constructor(seed: number, behaviour: Partial<Behaviour>) {
     this.parts = setUp({ seed, behaviour: { ...behaviour, jitter: 0.2 } });

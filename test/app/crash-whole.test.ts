@@ -36,7 +36,7 @@ dieEverywhere({
     async run(world) {
       const scripts = ["one", "two"].map((name) => world.script(name));
       world.apply("box", {
-        templateId: "tvimtol9",
+        templateId: "tdesk22u",
         powerState: "Running",
         publicIpType: "static",
         publicIpReleasePolicy: "Release",

@@ -10,7 +10,7 @@ import type { VirtualWorld } from "../support/virtual-world.ts";
 checkTraffic();
 
 const MINUTE = 60_000;
-const WITH_DESKTOP = { templateId: "tvimtol9", desktopSecretRef: { name: "access" } };
+const WITH_DESKTOP = { templateId: "tdesk22u", desktopSecretRef: { name: "access" } };
 const ACCESS = /\/secrets\/access$/;
 
 /** Requests of this Secret, and creates of any, are answered with this until it is reset. */

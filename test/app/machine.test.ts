@@ -605,7 +605,7 @@ describe("addresses", () => {
 });
 
 describe("desktop access", () => {
-  const DESKTOP = { templateId: "tvimtol9" };
+  const DESKTOP = { templateId: "tdesk22u" };
   const access = (world: VirtualWorld, name: string) => {
     const data = world.getSecret("default", name)?.data;
     return (

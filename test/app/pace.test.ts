@@ -58,7 +58,7 @@ describe("a Secret that cannot be written", () => {
         const body = { kind: "Status", reason: why, code: status, message: "no" };
         throw KubeError.fromAnswer(status, body, "POST");
       };
-      world.apply("box", { templateId: "tvimtol9", desktopSecretRef: { name: "My_Desktop" } });
+      world.apply("box", { templateId: "tdesk22u", desktopSecretRef: { name: "My_Desktop" } });
       await world.clock.advance(10 * MINUTE);
       expect(sent).toContain("POST");
       expect(sent.length).toBeLessThan(60);

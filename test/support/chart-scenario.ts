@@ -43,7 +43,7 @@ async function machineScenario(testEnv: TestEnv): Promise<void> {
   const { kube, namespace, sim } = testEnv;
   const desktop = async (name: string) => (await optional(secrets(kube).get(namespace, name)))?.data;
   const box = manifest("box", {
-    templateId: "tvimtol9",
+    templateId: "tdesk22u",
     resizePolicy: "StopAndResize",
     desktopSecretRef: { name: "one" },
   });

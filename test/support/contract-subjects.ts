@@ -95,7 +95,7 @@ const machineLives: Readonly<Record<string, Life>> = {
   "script, accessors, desktop and address": async (world) => {
     const scripts = ["one", "two"].map((name) => world.script(name));
     world.apply(NAME, {
-      templateId: "tvimtol9",
+      templateId: "tdesk22u",
       publicIpType: "static",
       publicIpReleasePolicy: "Release",
       desktopSecretRef: { name: "desktop" },

@@ -48,6 +48,9 @@ export class ConnectionCut extends Error {
   }
 }
 
+/** Whether it is served below /v1 or beside it is not documented: both are. */
+const DOCUMENT_PATH = "/openapi.json";
+
 interface Route {
   operation: Operation;
   params: Record<string, string>;
@@ -89,7 +92,8 @@ export class Api {
     const { clock } = this.#world;
     const startedAt = clock.monotonic();
     const method = request.method.toUpperCase();
-    const [path = "", search = ""] = request.path.split("?", 2);
+    const [asked = "", search = ""] = request.path.split("?", 2);
+    const path = this.#understood(asked);
     const query = { ...Object.fromEntries(new URLSearchParams(search)), ...request.query };
     const body = parsed(request.body);
     const team = this.#teamOf(request.headers?.authorization);
@@ -111,6 +115,12 @@ export class Api {
     } finally {
       this.#calls.close(call, startedAt, status);
     }
+  }
+
+  /** observed-in-the-field 19: the list is served under its path with a slash behind, too. */
+  #understood(path: string): string {
+    if (path === DOCUMENT_PATH) return `/v1${path}`;
+    return this.#world.behaviour.trailingSlash === "same" ? path.replace(/(?<=.)\/+$/, "") : path;
   }
 
   /** Breaks off whatever hangs or waits; later requests are served as ever. */

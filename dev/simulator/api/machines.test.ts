@@ -32,7 +32,7 @@ describe("deleting a machine that is not off", () => {
 });
 
 describe("the desktop's password", () => {
-  const DESKTOP = { templateId: "tvimtol9" };
+  const DESKTOP = { templateId: "tdesk22u" };
   function withDesktop(behaviour: Partial<Behaviour> = {}) {
     const parts = setUpConforming({ behaviour });
     const password = async (id: string) =>

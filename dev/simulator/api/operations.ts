@@ -3,8 +3,10 @@
  * handle.ts.
  */
 
+import { Type } from "typebox";
 import { ACCOUNT } from "./account.ts";
 import { DEPLOYMENTS } from "./deployments.ts";
+import { openApiDocument } from "./document.ts";
 import { EVENTS } from "./events.ts";
 import { MACHINES } from "./machines.ts";
 import { NETWORKS } from "./networks.ts";
@@ -12,6 +14,7 @@ import type { Operation } from "./operation.ts";
 import { PROJECTS } from "./projects.ts";
 import { PUBLIC_IPS } from "./public-ips.ts";
 import { REGISTRIES } from "./registries.ts";
+import { NoQuery } from "./schemas.ts";
 import { SCRIPTS } from "./scripts.ts";
 import { SECRETS } from "./secrets.ts";
 import { SNAPSHOTS } from "./snapshots.ts";
@@ -32,4 +35,18 @@ export const OPERATIONS: readonly Operation[] = [
   ...REGISTRIES,
   ...DEPLOYMENTS,
   ...ACCOUNT,
+  {
+    method: "GET",
+    path: "/openapi.json",
+    auth: "none",
+    query: NoQuery,
+    answer: Type.Object({}),
+    run: () => {
+      document ??= openApiDocument(OPERATIONS);
+      return document;
+    },
+  },
 ];
+
+/** The same for every simulator of this process. */
+let document: Record<string, unknown> | undefined;

@@ -141,7 +141,7 @@ describe("filters", () => {
   it("finds machines by region in every spelling, by type and by agent", async () => {
     const { sim, ok } = setUp();
     sim.console.create("te-alpha", { region: "ca1" });
-    sim.console.create("te-alpha", { region: "ny2", machineType: "A4000", templateId: "tvimtol9" }, "ready");
+    sim.console.create("te-alpha", { region: "ny2", machineType: "A4000", templateId: "tdesk22u" }, "ready");
     const count = async (query: string) =>
       (await ok<Page<MachineView>>("GET", `/machines?${query}`)).items.length;
     expect(await count("region=ny2")).toBe(1);
@@ -276,7 +276,7 @@ describe("teams", () => {
     const { items } = await ok<
       Page<{ id: string; availableMachineTypes: { machineTypeLabel: string; isAvailable: boolean }[] }>
     >("GET", "/os-templates?order=asc");
-    const types = items.find((t) => t.id === "tvimtol9")?.availableMachineTypes;
+    const types = items.find((t) => t.id === "tdesk22u")?.availableMachineTypes;
     expect(types).toContainEqual({ machineTypeLabel: "A4000", isAvailable: true });
     expect(types).toContainEqual({ machineTypeLabel: "H100", isAvailable: false });
     expect((await call("GET", "/os-templates", undefined, null)).status).toBe(200);
@@ -320,10 +320,10 @@ describe("accessors and desktop", () => {
       const { id } = sim.console.create("te-alpha", { machineType: "A4000", templateId }, state);
       return ok("GET", `/machines/${id}/desktop`);
     };
-    expect(await desktopOf("tvimtol9", "ready")).toHaveProperty("vnc.password");
+    expect(await desktopOf("tdesk22u", "ready")).toHaveProperty("vnc.password");
     expect(await desktopOf("twin10vd", "ready")).toHaveProperty("windows.port", 3389);
     expect(await desktopOf("t0nspur5", "ready")).toEqual({});
-    expect(await desktopOf("tvimtol9", "off")).toEqual({});
+    expect(await desktopOf("tdesk22u", "off")).toEqual({});
     sim.world.setBehaviour({ desktopWhenOff: "error" });
     const { id } = sim.console.create("te-alpha", MACHINE, "off");
     expect((await call("GET", `/machines/${id}/desktop`)).status).toBe(409);

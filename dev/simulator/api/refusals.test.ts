@@ -23,12 +23,32 @@ describe("access", () => {
       ["GET", "/nothing"],
       ["PUT", "/machines"],
       ["POST", "/machines/ps1/start"],
-      ["GET", "/machines/"],
     ] as const) {
       const answer = await call(method, path, undefined, null);
       expect([answer.status, answer.body], path).toEqual([404, '{"message":"Not found","code":"NOT_FOUND"}']);
     }
     expect((await sim.handle({ method: "GET", path: "/machines", headers: auth })).status).toBe(404);
+  });
+
+  it("serves a path with a slash behind it as the same path, since a client relies on it", async () => {
+    const { call, sim } = setUp();
+    const [plain, slashed] = [
+      await call("GET", "/machines?limit=5"),
+      await call("GET", "/machines/?limit=5"),
+    ];
+    expect([slashed.status, slashed.body]).toEqual([200, plain.body]);
+    sim.world.setBehaviour({ trailingSlash: "notFound" });
+    expect((await call("GET", "/machines/")).status).toBe(404);
+  });
+
+  it("serves its OpenAPI document to anybody, so that clients can be made from it", async () => {
+    const { sim } = setUp();
+    for (const path of ["/openapi.json", "/v1/openapi.json"]) {
+      const { status, json } = await sim.handle({ method: "GET", path });
+      expect(status).toBe(200);
+      expect(json).toMatchObject({ paths: { "/machines/{id}": { get: {}, put: {}, delete: {} } } });
+    }
+    expect(sim.conformance.report().violations).toEqual([]);
   });
 
   it("answers a session with null without a login, or with 401 where configured", async () => {
@@ -120,7 +140,7 @@ describe("business rules", () => {
     ["an unknown type", { machineType: "Z9" }, "BAD_REQUEST", "invalidMachineTypeCode"],
     [
       "a type the template cannot run on",
-      { templateId: "tmlinabx", machineType: "C5" },
+      { templateId: "twnlo3zj", machineType: "C5" },
       "BAD_REQUEST",
       "invalidMachineTypeCode",
     ],

@@ -86,13 +86,10 @@ export const FORMS: readonly Mutation[] = [
     }),
   },
   {
-    name: "trailing-slash",
-    source: "observed-in-the-field.md 19: a trailing slash is served as the list",
-    start: () => ({
-      request(request) {
-        request.path = request.path.replace(/(?<=.)\/+$/, "");
-      },
-    }),
+    name: "trailing-slash-unknown",
+    source:
+      "errors-and-limits.md 3: unknown paths are 404; whether all families are as observed-in-the-field.md 19",
+    behaviour: { trailingSlash: "notFound" },
   },
   {
     name: "broken-item",

@@ -123,9 +123,9 @@ describe("a list that lags", () => {
     await clock.advance(61_000);
     expect(await names()).toMatchObject([{ name: "renamed" }]);
     await ok("DELETE", `/machines/${data.id}`);
-    await clock.advance(30_000);
+    await clock.advance(29_000);
     await names();
-    await clock.advance(31_000);
+    await clock.advance(32_000);
     expect(await names()).toHaveLength(1);
     await clock.advance(61_000);
     expect(await names()).toEqual([]);

@@ -108,7 +108,7 @@ describe("actions whose effect is undocumented", () => {
     const { clock, ok, machineIn, machine } = setUp({ behaviour: { stateWhileDeleting: rule } });
     const id = await machineIn("ready");
     await ok("DELETE", `/machines/${id}`);
-    await clock.advance(30_000);
+    await clock.advance(20_000);
     expect((await machine(id)).state).toBe(state);
   });
 
@@ -271,11 +271,17 @@ describe("capacity", () => {
   });
 });
 
+it("refuses the start of a starting machine with the text that a client matches literally", async () => {
+  const { act, machineIn } = setUp();
+  const answer = await act(await machineIn("starting"), "start");
+  expect(answer.json).toMatchObject({ message: "This machine is currently starting." });
+});
+
 describe("switches", () => {
   it("refuses a switch that does not exist and a value it does not take, by name", () => {
     expect(() => behaviourWith(DEFAULT_BEHAVIOUR, { nonsense: 1 } as never)).toThrow(/nonsense/);
     expect(() => behaviourWith(DEFAULT_BEHAVIOUR, { nameFilter: "regex" as never })).toThrow(
-      /nameFilter must be one of exact, prefix, contains/,
+      /nameFilter must be one of prefix, exact, contains/,
     );
     expect(() => behaviourWith(DEFAULT_BEHAVIOUR, { quotaCode: "NOPE" as never })).toThrow(/quotaCode/);
   });

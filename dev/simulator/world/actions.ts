@@ -162,7 +162,7 @@ export function startMachine(world: World, team: Team, machine: MachineRecord): 
   if (machine.state !== "off") {
     const onItsWay = ["starting", "provisioning", "restarting"].includes(machine.state);
     const rule = onItsWay ? behaviour.startWhileStarting : "error";
-    return doneOr(world, machine, "start", rule, `Machine is currently ${machine.state}`);
+    return doneOr(world, machine, "start", rule, `This machine is currently ${machine.state}.`);
   }
   checkStanding(world, team);
   checkCapacity(world, machine.machineType, machine.region);
@@ -175,11 +175,11 @@ export function stopMachine(world: World, machine: MachineRecord): Outcome {
   const { state } = machine;
   if (state === "off") return doneOr(world, machine, "stop", behaviour.stopWhenOff, "Machine is already off");
   if (state === "stopping") {
-    return doneOr(world, machine, "stop", behaviour.stopWhileStopping, "Machine is currently stopping");
+    return doneOr(world, machine, "stop", behaviour.stopWhileStopping, "This machine is currently stopping.");
   }
   const cancels =
     behaviour.stopWhileStarting === "accept" && (state === "starting" || state === "restarting");
-  if (!isOn(machine) && !cancels) throw wrongState(world, `Machine is currently ${state}`);
+  if (!isOn(machine) && !cancels) throw wrongState(world, `This machine is currently ${state}.`);
   return { machine, event: life.beginStop(world, machine) as EventRecord };
 }
 
@@ -193,7 +193,7 @@ export function restartMachine(world: World, team: Team, machine: MachineRecord)
   }
   if (machine.state === "off" && behaviour.restartWhenOff === "start")
     return startMachine(world, team, machine);
-  throw wrongState(world, `Machine is currently ${machine.state}`);
+  throw wrongState(world, `This machine is currently ${machine.state}.`);
 }
 
 /** Accepted from any state, running or not (observed-in-the-field 10), unless deleteWhenOn wants it off first. */

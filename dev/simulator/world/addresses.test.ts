@@ -179,8 +179,8 @@ describe("a static address that is not needed any more", () => {
     expect((await release(address?.ip ?? "")).status).toBe(404);
   });
 
-  it("is not released from under a living machine by default", async () => {
-    const { sim, machine, machineIn, release } = withAddresses();
+  it("may not be released from under a living machine", async () => {
+    const { sim, machine, machineIn, release } = withAddresses({ releaseUsedAddress: "refuse" });
     const id = await machineIn("ready", { publicIpType: "static" });
     const ip = (await machine(id)).publicIp ?? "";
     expect(refusal(await release(ip)).code).toBe("CONFLICT");
@@ -189,8 +189,8 @@ describe("a static address that is not needed any more", () => {
     expect((await machine(id)).publicIp).toBe(ip);
   });
 
-  it("may be released while the machine has it, which has none then", async () => {
-    const { machine, machineIn, addresses, release } = withAddresses({ releaseUsedAddress: "accept" });
+  it("is released by default while the machine has it, as a client does before it deletes the machine", async () => {
+    const { machine, machineIn, addresses, release } = withAddresses();
     const id = await machineIn("ready", { publicIpType: "static" });
     await release((await machine(id)).publicIp ?? "");
     expect(await machine(id)).toMatchObject({ publicIp: null, publicIpType: "none" });

@@ -32,8 +32,8 @@ const TIMES = {
   upgradeMs: 60_000,
   /** From a move to another network to the end of its event, with networkChange `migrateEvent` (not documented). */
   migrateMs: 5_000,
-  /** "GET answers 404 within about a minute" (observed-in-the-field 10). */
-  deleteMs: 60_000,
+  /** 30 s as usual: a client's live test gives up after 45 to 50 s (observed-in-the-field 10). */
+  deleteMs: 30_000,
   /** From a snapshot, an initial or automatic one too, to the end of its event (not documented). */
   snapshotCreateMs: 20_000,
   snapshotDeleteMs: 5_000,
@@ -145,12 +145,18 @@ export const CHOICES = {
    * deleted meanwhile shift items over the edge, twice or never seen (machines.md section 2: not documented).
    */
   pageStability: ["keyset", "offset"],
-  /** How the `name` filter compares (machines.md section 2: not documented). */
-  nameFilter: ["exact", "prefix", "contains"],
+  /**
+   * How the `name` filter compares: a client finds a script by the old prefix of its name (observed-in-the-field 18;
+   * machines.md section 2: not documented).
+   */
+  nameFilter: ["prefix", "exact", "contains"],
   /** A query parameter that no document names: passed over, or 400 (not documented). */
   unknownQuery: ["ignore", "error"],
 
   // Access and errors
+
+  /** `/machines/`: the same path (observed-in-the-field 19: a client relies on it), or one more unknown path. */
+  trailingSlash: ["same", "notFound"],
 
   /** Where validation faults are listed in an error body (errors-and-limits.md section 2: sources at odds). */
   errorField: ["details", "issues", "none"],
@@ -187,7 +193,10 @@ export const CHOICES = {
 
   /** start on a machine that is on: answered with an event already done (legacy no-op), or refused. */
   startWhenOn: ["doneEvent", "error"],
-  /** start on one that starts, restarts or is provisioned: refused (observed-in-the-field 1), or a done event. */
+  /**
+   * start on one that starts, restarts or is provisioned: refused, with the text "This machine is currently starting."
+   * that a client matches literally (observed-in-the-field 1), or a done event.
+   */
   startWhileStarting: ["error", "doneEvent"],
   /** stop on a machine that is off: done event (legacy no-op), or refused. */
   stopWhenOff: ["doneEvent", "error"],
@@ -227,10 +236,15 @@ export const CHOICES = {
 
   /** DELETE of a network that machines are in: refused, or they are in none afterwards (not documented). */
   deleteUsedNetwork: ["refuse", "accept"],
+  /** Machines that are being deleted do not hold their network (observed-in-the-field 17), or hold it to their end. */
+  networkOfDeleting: ["free", "held"],
   /** An address of another region than the machine's (not documented). */
   addressOfOtherRegion: ["error", "accept"],
-  /** DELETE of an address that a machine has: refused, or the machine loses it (not documented). */
-  releaseUsedAddress: ["refuse", "accept"],
+  /**
+   * DELETE of an address that a machine has: accepted, the machine loses it (observed-in-the-field 11: a client releases
+   * it before it deletes the machine), or refused.
+   */
+  releaseUsedAddress: ["accept", "refuse"],
   /** What publicIpType becomes when a static address is taken from a machine (not documented). */
   typeAfterUnassign: ["none", "dynamic"],
   /** "Whether a machine can hold several scripts: not documented." `replace`: assigning one takes the others away. */

@@ -133,8 +133,16 @@ describe("machines in private networks", () => {
     },
   );
 
-  it("hold it until they are gone, not until their deletion is requested", async () => {
+  it("do not hold it once their deletion is requested, since a client deletes it five seconds later", async () => {
     const { clock, ok, machineIn, remove } = withNetworks();
+    const id = await machineIn("ready", { networkId: "nalpha0ny2" });
+    await ok("DELETE", `/machines/${id}`);
+    await clock.advance(5_000);
+    expect((await remove("nalpha0ny2")).json).toEqual({ id: "nalpha0ny2" });
+  });
+
+  it("may hold it until they are gone", async () => {
+    const { clock, ok, machineIn, remove } = withNetworks({ networkOfDeleting: "held" });
     const id = await machineIn("ready", { networkId: "nalpha0ny2" });
     await ok("DELETE", `/machines/${id}`);
     expect(refusal(await remove("nalpha0ny2")).code).toBe("CONFLICT");

@@ -53,9 +53,11 @@ export function moveToNetwork(
 
 /** One that machines are in is kept, or they are in none afterwards. */
 export function deleteNetwork(world: World, team: Team, network: NetworkRecord): void {
+  const { deleteUsedNetwork, networkOfDeleting } = world.behaviour;
   const machines = livingMachines(world, team).filter((m) => m.networkId === network.id);
-  if (machines.length > 0 && world.behaviour.deleteUsedNetwork === "refuse") {
-    throw wrongState(world, `Network ${network.id} still has ${machines.length} machines`);
+  const holding = machines.filter((m) => !m.deleting || networkOfDeleting === "held");
+  if (holding.length > 0 && deleteUsedNetwork === "refuse") {
+    throw wrongState(world, `Network ${network.id} still has ${holding.length} machines`);
   }
   network.dtDeleted = world.iso();
   for (const machine of machines) {

@@ -132,7 +132,7 @@ describe("a snapshot", () => {
     });
     const id = await machineIn("ready");
     const { id: snapshotId } = await taken(id);
-    await ok("DELETE", `/machines/${id}`).then(() => clock.advance(50_000));
+    await ok("DELETE", `/machines/${id}`).then(() => clock.advance(20_000));
     expect(await list()).toHaveLength(1);
     await clock.advance(60_000);
     expect(await list()).toHaveLength(left);

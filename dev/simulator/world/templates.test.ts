@@ -26,7 +26,7 @@ function withTemplates(behaviour: Partial<Behaviour> = {}) {
 describe("a custom template", () => {
   it("has the system, the disk and the region of the machine it was made of", async () => {
     const { event, clock, machineIn, make } = withTemplates();
-    const id = await machineIn("ready", { templateId: "tvimtol9", diskSize: 250 });
+    const id = await machineIn("ready", { templateId: "tdesk22u", diskSize: 250 });
     const { data, event: created } = await make(id);
     expect(data).toMatchObject({
       name: "golden",
@@ -118,7 +118,7 @@ describe("a custom template", () => {
 describe("a machine from a custom template", () => {
   it("has its system and runs on the types that the vendor's template at the root runs on", async () => {
     const { clock, machine, template, from } = withTemplates();
-    const { id, availableMachineTypes } = await template({ templateId: "tvimtol9" });
+    const { id, availableMachineTypes } = await template({ templateId: "tdesk22u" });
     expect(availableMachineTypes).toContainEqual({ machineTypeLabel: "H100", isAvailable: false });
     expect(refusal(await from(id, { machineType: "H100" })).code).toBe("BAD_REQUEST");
     const { data } = (await from(id)).json as Written;
@@ -132,7 +132,7 @@ describe("a machine from a custom template", () => {
 
   it("can become a template itself, and be resized after its own was deleted", async () => {
     const { clock, call, ok, sim, make, template, from } = withTemplates();
-    const first = await template({ templateId: "tvimtol9" });
+    const first = await template({ templateId: "tdesk22u" });
     const { data } = (await from(first.id)).json as Written;
     await clock.advance(120_000);
     expect((await make(data.id, "second")).data.agentType).toBe("LinuxDesktop");

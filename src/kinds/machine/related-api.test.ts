@@ -10,7 +10,7 @@ import { RelatedApi } from "./related-api.ts";
 
 const TEAM = "te-alpha";
 const OWNER = { id: "ualphaowner", email: "owner@alpha.example" };
-const DESKTOP = { templateId: "tvimtol9" };
+const DESKTOP = { templateId: "tdesk22u" };
 const WINDOWS = { templateId: "twin10vd" };
 const may = { gate: () => undefined };
 
@@ -175,8 +175,8 @@ describe("static addresses", () => {
     await expect(api.release(ip, may)).resolves.toBeUndefined();
   });
 
-  it("that a machine has are not released: that is refused, and reported", async () => {
-    const { api, failure, machineIn } = setUp();
+  it("that a machine has may be refused, which is reported", async () => {
+    const { api, failure, machineIn } = setUp({ releaseUsedAddress: "refuse" });
     await machineIn("ready", { publicIpType: "static" });
     const [address] = await api.addresses();
     expect((await failure(api.release(address?.ip ?? "", may))).code).toBe("PS_CONFLICT");

@@ -159,7 +159,7 @@ describe("facts", () => {
 
   it("are read by no observation, however stale they are: reads begin after the decision only", async () => {
     const { clock, sim, machineIn, related, observed } = setUp();
-    const id = await machineIn("ready", { templateId: "tvimtol9" });
+    const id = await machineIn("ready", { templateId: "tdesk22u" });
     const managed = { startupScriptId: "s", accessors: {}, desktopSecretRef: { name: "access" } };
     const needs = [
       FACT.scripts,
@@ -236,7 +236,7 @@ describe("facts", () => {
 
   it("hold no password where they are shown: it goes into the Secret only", async () => {
     const { machineIn, relatedFacts, observed } = setUp();
-    const id = await machineIn("ready", { templateId: "tvimtol9" });
+    const id = await machineIn("ready", { templateId: "tdesk22u" });
     const facts = await observed([FACT.desktop], { desktopSecretRef: { name: "access" } }, id);
     expect(relatedFacts.desktopOf(id)).toMatchObject({ type: "vnc", password: `sim-${id}` });
     expect(JSON.stringify([facts, relatedFacts])).not.toContain(`sim-${id}`);
@@ -477,7 +477,7 @@ describe("our own writes", () => {
 describe("when the user requests a read", () => {
   it("all is invalidated, of this machine and of the team, and of no other machine; what was shown is read at once", async () => {
     const { clock, sim, relatedFacts, machineIn, observed, related, subject, standing } = setUp();
-    const id = await machineIn("ready", { templateId: "tvimtol9" });
+    const id = await machineIn("ready", { templateId: "tdesk22u" });
     const other = await machineIn("ready");
     const spec = { startupScriptId: "", accessors: {}, desktopSecretRef: { name: "access" } };
     sim.console.setStanding(TEAM, false);
