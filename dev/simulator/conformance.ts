@@ -142,6 +142,11 @@ export class VendorSchema {
     return new VendorSchema(JSON.parse(text) as Json);
   }
 
+  /** Every method and path, such as `GET /machines/{id}`. */
+  get operations(): string[] {
+    return this.#templates.map(({ method, path }) => `${method} ${path}`);
+  }
+
   get error(): ValidateFunction {
     this.#error ??= this.#ajv.compile(
       toJsonSchema(dig(this.#document, "components.responses.error", JSON_BODY)),
@@ -154,7 +159,9 @@ export class VendorSchema {
     const wanted = path.split("/");
     const fits = (segments: string[]) =>
       segments.length === wanted.length && segments.every((s, i) => s.startsWith("{") || s === wanted[i]);
-    const template = this.#templates.find((t) => t.method === method && fits(t.segments));
+    // A path without parameters comes before one with them, as OpenAPI has it.
+    const fitting = this.#templates.filter((t) => t.method === method && fits(t.segments));
+    const template = fitting.find((t) => !t.path.includes("{")) ?? fitting[0];
     if (!template) return undefined;
     const key = `${method} ${template.path}`;
     const known = this.#operations.get(key) ?? this.#compile(method, template.path);

@@ -3,6 +3,8 @@
  */
 
 import { Type } from "typebox";
+import { leaveTeam } from "../world/access.ts";
+import { wrongState } from "../world/checks.ts";
 import { notFound, unauthorized } from "../world/errors.ts";
 import { ownTeam } from "../world/lookups.ts";
 import type { Team, User } from "../world/records.ts";
@@ -30,6 +32,31 @@ export const ACCOUNT: readonly Operation[] = [
     run: listTeamUsers,
   },
   {
+    method: "PUT",
+    path: "/teams/:teamId/users/:userId",
+    auth: "key",
+    query: NoQuery,
+    body: schemas.UpdateMember,
+    answer: schemas.Membership,
+    run(c) {
+      const { isAdmin } = c.body as { isAdmin: boolean };
+      return membership(Object.assign(member(c), { isAdmin }), null);
+    },
+  },
+  {
+    method: "DELETE",
+    path: "/teams/:teamId/users/:userId",
+    auth: "key",
+    query: NoQuery,
+    answer: schemas.Membership,
+    run(c) {
+      const user = member(c);
+      if (user.isOwner) throw wrongState(c.world, "The owner of a team cannot leave it");
+      leaveTeam(c.world, c.team, user.id);
+      return membership(user, c.world.iso());
+    },
+  },
+  {
     method: "GET",
     path: "/billing/account-standing",
     auth: "key",
@@ -46,6 +73,21 @@ export const ACCOUNT: readonly Operation[] = [
     run: () => "HEALTHY",
   },
 ];
+
+/** A user of the team that the path names. Throws NOT_FOUND. */
+function member({ world, team, params }: Signed): User {
+  ownTeam(world, team, params.teamId ?? "");
+  const user = team.users.find(({ id }) => id === params.userId);
+  if (!user) throw notFound();
+  return user;
+}
+
+const membership = ({ isOwner, isAdmin, dtConfirmed }: User, dtDeleted: string | null) => ({
+  isOwner,
+  isAdmin,
+  dtConfirmed,
+  dtDeleted,
+});
 
 /** Null with 200 for a wrong key (observed-in-the-field 5), unless the switch specifies otherwise. */
 function getSession(world: World, team: Team | undefined) {

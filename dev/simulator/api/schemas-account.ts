@@ -20,6 +20,15 @@ export const TeamUser = closed({
   }),
 });
 
+export const UpdateMember = closed({ isAdmin: Type.Boolean() });
+/** What is left of a member after a change: no user. */
+export const Membership = closed({
+  isOwner: Type.Boolean(),
+  isAdmin: Type.Boolean(),
+  dtConfirmed: opt(nullable(date())),
+  dtDeleted: opt(nullable(date())),
+});
+
 /** other-resources.md, auth: null without a login. */
 export const Session = nullable(
   closed({

@@ -4,7 +4,7 @@
 
 import { Type } from "typebox";
 import { REGISTRY_KINDS } from "../world/records.ts";
-import { closed, date, nullable, opt } from "./schemas.ts";
+import { closed, date, nullable, OptionalName, opt } from "./schemas.ts";
 
 const projectName = () => Type.String({ minLength: 1, maxLength: 128 });
 
@@ -69,3 +69,21 @@ export const Registry = closed({
 });
 
 export const ConnectionTest = closed({ success: Type.Boolean(), error: opt(Type.String()) });
+
+export const AddTag = closed({ name: some() });
+/** other-resources.md, projects: the only id that is a number. */
+export const Tag = closed({ id: Type.Number(), name: Type.String(), dtCreated: date() });
+
+export const AddCollaborator = closed({ userId: some() });
+export const Collaborator = closed({
+  user: closed({
+    id: Type.String(),
+    email: Type.String(),
+    firstName: OptionalName,
+    lastName: OptionalName,
+    publicProfileImageUrl: OptionalName,
+  }),
+  dtCreated: date(),
+  dtDeleted: opt(nullable(date())),
+});
+export const OnlyUserId = closed({ userId: Type.String() });

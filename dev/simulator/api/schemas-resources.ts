@@ -8,7 +8,7 @@ import { closed, date, nullable, opt } from "./schemas.ts";
 import { MachineEvent } from "./schemas-machines.ts";
 
 /** Declared as "anything, date or null"; an empty object only with liveDtDeleted `object`. */
-const LooseDtDeleted = opt(Type.Union([date(), Type.Null(), closed({})]));
+export const LooseDtDeleted = opt(Type.Union([date(), Type.Null(), closed({})]));
 const MachineTypes = Type.Array(closed({ machineTypeLabel: Type.String(), isAvailable: Type.Boolean() }));
 
 /** other-resources.md, os-templates. */

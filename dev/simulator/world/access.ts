@@ -30,6 +30,10 @@ export function removeAccessor(world: World, machine: MachineRecord, userId: str
 export function leaveTeam(world: World, team: Team, userId: string): void {
   userOf(world, team, userId);
   team.users = team.users.filter((u) => u.id !== userId);
+  for (const project of world.projects.values()) {
+    if (project.teamId !== team.id) continue;
+    project.collaborators = project.collaborators.filter(({ user }) => user.id !== userId);
+  }
   for (const machine of world.machines.values()) {
     if (machine.teamId !== team.id) continue;
     for (const accessor of machine.accessors) {

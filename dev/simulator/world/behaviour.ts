@@ -267,6 +267,9 @@ export const CHOICES = {
   /** machineId of a template's event (machines.md section 5.2: "null is possible, e.g. for template events"). */
   templateEventMachine: ["machine", "null"],
 
+  /** secretAccessKey of a storage provider in answers ("whether it is masked is not documented"). */
+  storageSecretShown: ["masked", "plain"],
+
   // Projects and secrets (other-resources.md)
 
   /** DELETE of a project that has deployments: refused, or they go with it ("not documented"). */

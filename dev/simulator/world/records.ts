@@ -269,6 +269,8 @@ export interface TemplateRecord extends Owned {
 /** other-resources.md, projects. None comes from a repository here. */
 export interface ProjectRecord extends Owned {
   name: string;
+  tags: { id: number; seq: number; name: string; dtCreated: string }[];
+  collaborators: { user: User; seq: number; dtCreated: string }[];
 }
 
 /**

@@ -6,6 +6,7 @@ import { REGIONS } from "./catalogue.ts";
 import type {
   NetworkRecord,
   NetworkSeed,
+  Owned,
   ProjectRecord,
   ProjectSeed,
   Team,
@@ -102,7 +103,7 @@ export function projectsOfSeed({ projects }: TeamSeed, team: Team): ProjectSeed[
   return projects ?? [{ id: `p-${team.namespace}`, name: "default" }];
 }
 
-export function projectFromSeed(seed: ProjectSeed, rest: Omit<ProjectRecord, "id" | "name">): ProjectRecord {
+export function projectFromSeed(seed: ProjectSeed, rest: Omit<Owned, "id">): ProjectRecord {
   const { id, name }: Exclude<ProjectSeed, string> = typeof seed === "string" ? { id: seed } : seed;
-  return { ...rest, id, name: name ?? id };
+  return { ...rest, id, name: name ?? id, tags: [], collaborators: [] };
 }

@@ -151,6 +151,20 @@ export function projectView({ id, name, dtCreated, dtDeleted }: ProjectRecord) {
   return { id, name, dtCreated, dtDeleted, repoNodeId: null, repoName: null, repoUrl: null };
 }
 
+export function tagView({ id, name, dtCreated }: ProjectRecord["tags"][number]) {
+  return { id, name, dtCreated };
+}
+
+/** One that is removed is taken out, so that none has a date of it. */
+export function collaboratorView({ user, dtCreated }: ProjectRecord["collaborators"][number]) {
+  const { id, email, firstName, lastName } = user;
+  return {
+    user: { id, email, firstName, lastName, publicProfileImageUrl: null },
+    dtCreated,
+    dtDeleted: null,
+  };
+}
+
 /** Never the value. Only reads show whether deployments name it, writes do not. */
 export function secretView({ name, dtCreated, dtModified }: SecretRecord) {
   return { name, dtCreated, dtModified };
@@ -171,7 +185,7 @@ export function availableTypes(image: OsTemplate | undefined) {
 }
 
 /** dtDeleted where the documents and their samples are at odds. */
-function deletion(world: World, { dtDeleted }: { dtDeleted: string | null }) {
+export function deletion(world: World, { dtDeleted }: { dtDeleted: string | null }) {
   const { liveDtDeleted } = world.behaviour;
   if (dtDeleted !== null || liveDtDeleted === "null") return { dtDeleted };
   return liveDtDeleted === "absent" ? {} : { dtDeleted: {} };

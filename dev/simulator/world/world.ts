@@ -31,6 +31,7 @@ import {
   type TeamSeed,
   type TemplateRecord,
 } from "./records.ts";
+import type { DatasetRecord, DriveRecord, ModelRecord, ProviderRecord } from "./storage-records.ts";
 import { DEFAULT_TEAMS, networkFromSeed, projectFromSeed, projectsOfSeed, teamFromSeed } from "./teams.ts";
 
 export interface WorldOptions {
@@ -72,6 +73,10 @@ export class World {
   /** By id, in order of creation. */
   readonly secrets = new Map<string, SecretRecord>();
   readonly registries = new Map<string, RegistryRecord>();
+  readonly drives = new Map<string, DriveRecord>();
+  readonly providers = new Map<string, ProviderRecord>();
+  readonly datasets = new Map<string, DatasetRecord>();
+  readonly models = new Map<string, ModelRecord>();
   /** By id, in order of creation, deleted ones included. */
   readonly deployments = new Map<string, DeploymentRecord>();
   /** What was done to deployments, oldest first. */
@@ -112,6 +117,7 @@ export class World {
     for (const map of [this.teams, this.machines, this.events, this.#capacity]) map.clear();
     for (const map of [this.networks, this.scripts, this.templates, this.snapshots]) map.clear();
     for (const map of [this.projects, this.secrets, this.registries]) map.clear();
+    for (const map of [this.drives, this.providers, this.datasets, this.models]) map.clear();
     this.deployments.clear();
     this.imageFates.clear();
     for (const list of [this.failures, this.specFailures, this.activity]) list.length = 0;
