@@ -116,6 +116,38 @@ describe("EventLog", () => {
     expect(events.get("e1")).toBeDefined();
   });
 
+  it("says of one that had not ended that it vanished: whoever waits for its end would wait for ever", async () => {
+    const { clock, events, heard } = log([]);
+    events.note(event(1));
+    events.track("ns/a", "e1");
+    await clock.advance(60_000);
+    expect(events.vanished("e1")).toBe(true);
+    expect(heard).toEqual(["e1 new"]);
+  });
+
+  it("does not say so of one that a write has just answered with: reads of it may lag behind", async () => {
+    const all: MachineEvent[] = [];
+    const { clock, events } = log(all);
+    events.note(event(1));
+    events.track("ns/a", "e1");
+    await clock.advance(20_000);
+    expect(events.vanished("e1")).toBe(false);
+    all.push(event(1, { state: "done" }));
+    await clock.advance(3_000);
+    expect(events.get("e1")?.state).toBe("done");
+  });
+
+  it("takes it back where a page shows the event as it was", async () => {
+    const all: MachineEvent[] = [];
+    const { clock, events } = log(all);
+    events.note(event(1));
+    events.track("ns/a", "e1");
+    await clock.advance(60_000);
+    all.push(event(1));
+    await clock.advance(3_000);
+    expect(events.vanished("e1")).toBe(false);
+  });
+
   it("does not go back from done, whatever an older page still says", () => {
     const { events } = log([]);
     events.note(event(1, { state: "done" }));

@@ -146,6 +146,7 @@ export class EventLog<E extends ResourceEvent> {
     return this.#updatedAt.get(eventId) ?? 0;
   }
 
+  /** Whether the API has it no more. One that had not ended then is still kept as last read, and never ends. */
   vanished(eventId: string): boolean {
     return this.#vanished.has(eventId);
   }
@@ -299,11 +300,23 @@ export class EventLog<E extends ResourceEvent> {
       this.#update((await this.#parts.api().event(id)).body);
     } catch (error) {
       if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND") throw error;
-      this.#vanished.add(id);
+      this.#vanish(id);
     }
   }
 
+  /** One that came with the answer of a write may not be readable yet. */
+  #vanish(id: string): void {
+    const known = this.#byId.get(id);
+    if (known && this.#parts.clock.monotonic() - this.updatedAt(id) < LAG_MS) return;
+    if (this.#vanished.has(id)) return;
+    this.#vanished.add(id);
+    // Whoever waits for it decides by the state from now on.
+    if (known) this.#parts.changed(known);
+  }
+
+  /** As the API has it. */
   #update(event: E): void {
+    this.#vanished.delete(event.id);
     if (this.note(event)) this.#parts.changed(event);
   }
 }

@@ -304,6 +304,18 @@ describe("a machine that is missed right after its create", () => {
   });
 });
 
+describe("a machine whose events go with it", () => {
+  it("is gone, though its create was under way when the console deleted it: no event speaks for it any more", async () => {
+    const world = running([], { simulation: { behaviour: { eventsOfDeleted: "gone" } } });
+    world.apply("box");
+    await world.until("it is being made", () => world.machines().length === 1);
+    await world.clock.advance(10_000);
+    const [{ id = "" } = {}] = world.machines();
+    world.sim.console.delete(id, true);
+    await world.until("it is certain", () => reason(world) === "ExternallyDeleted", 30 * MINUTE);
+  });
+});
+
 describe("an adoptId that names nothing", () => {
   it("costs no lists: what is not found need not be gone for certain", async () => {
     const world = running();

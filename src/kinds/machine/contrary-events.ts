@@ -19,15 +19,16 @@ const ALIVE: ReadonlySet<string> = new Set([
 
 /** `since`: monotonic time at which the machine was first missed. */
 export function contraryEvent(
-  events: Pick<EventLog<MachineEvent>, "of" | "updatedAt">,
+  events: Pick<EventLog<MachineEvent>, "of" | "updatedAt" | "vanished">,
   machineId: string,
   since: number,
 ): Contradiction | undefined {
   // The newest by the server's dates: what came before a deletion does not speak against it.
   const [newest] = events.of(machineId);
   if (!newest || !ALIVE.has(newest.name)) return undefined;
-  const until =
-    eventFact(newest).state === "pending" ? Number.POSITIVE_INFINITY : events.updatedAt(newest.id);
+  // One that the API has no more went with its machine: it says nothing beyond the time at which it was read.
+  const isUnderWay = eventFact(newest).state === "pending" && !events.vanished(newest.id);
+  const until = isUnderWay ? Number.POSITIVE_INFINITY : events.updatedAt(newest.id);
   if (until <= since) return undefined;
   return { message: `its event ${newest.id} (${newest.name}) is ${newest.state}`, until };
 }

@@ -295,7 +295,8 @@ function lastReadEvent(
 ): EventFact {
   if (eventId === undefined) return { state: "none" };
   const event = events.get(eventId);
-  if (!event) return { state: events.vanished(eventId) ? "vanished" : "pending" };
+  if (events.vanished(eventId)) return { state: "vanished" };
+  if (!event) return { state: "pending" };
   const fact = eventFact(event);
   if (fact.state === "done" && cached && cached.beganAt < events.updatedAt(eventId)) fact.unseen = true;
   if (intent !== "Create" || fact.state !== "done") return fact;

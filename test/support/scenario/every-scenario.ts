@@ -7,6 +7,9 @@ import fc from "fast-check";
 
 const { STORY_SEED: seed = "1", STORY_PATH: path } = process.env;
 
+/** A failing scenario often waits for hours of the cloud's time: so many shorter ones are tried, and then it is reported. */
+const MOST_SHORTER = 30;
+
 /** Rejects with the shortest failing scenario found; each has its own driver, from `open`. */
 export async function everyScenario<S, T extends { check(): void; close(): Promise<void> }>(
   scenarios: fc.Arbitrary<S>,
@@ -14,11 +17,16 @@ export async function everyScenario<S, T extends { check(): void; close(): Promi
   open: (scenario: S) => T,
   run: (driver: T, scenario: S) => Promise<void>,
 ): Promise<void> {
+  let sinceFailure: number | undefined;
   const property = fc.asyncProperty(scenarios, async (scenario) => {
+    if (sinceFailure !== undefined) fc.pre(++sinceFailure <= MOST_SHORTER);
     const driver = open(scenario);
     try {
       await run(driver, scenario);
       driver.check();
+    } catch (error) {
+      sinceFailure ??= 0;
+      throw error;
     } finally {
       await driver.close();
     }
