@@ -9,6 +9,8 @@ import { type Api, ConnectionCut } from "../api/handle.ts";
 /** No bound is documented (errors-and-limits.md section 4: 413 exists). */
 const BODY_LIMIT = 1024 * 1024;
 
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
+
 const NOT_FOUND = { message: "Not found", code: "NOT_FOUND" };
 
 export function publicServer(api: Api, log: (line: string) => void): FastifyInstance {
@@ -29,11 +31,13 @@ export function publicServer(api: Api, log: (line: string) => void): FastifyInst
     if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") {
       return reply.code(413).send({ message: "Request body is too large", code: "PAYLOAD_TOO_LARGE" });
     }
+    // Of a method that the server itself knows and the API does not: one more unknown method.
+    if (!METHODS.some((method) => method === request.method)) return reply.code(404).send(NOT_FOUND);
     log(`${request.method} ${request.url}: ${error.message}`);
     return reply.code(500).send({ message: error.message, code: "INTERNAL_SERVER_ERROR" });
   });
   app.route({
-    method: ["GET", "POST", "PUT", "PATCH", "DELETE"],
+    method: [...METHODS],
     url: "/*",
     exposeHeadRoute: false,
     handler: (request, reply) => serve(api, request, reply),
