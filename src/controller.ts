@@ -17,7 +17,7 @@ import { type CredentialGuard, needsKey } from "./reconcile/credential-guard.ts"
 import type { Credentials } from "./reconcile/credentials.ts";
 import type { ManagedObject } from "./reconcile/managed.ts";
 import type { CacheSizes, ObjectMetrics } from "./reconcile/metrics.ts";
-import { vouchedId } from "./reconcile/ownership-facts.ts";
+import { holdingOf } from "./reconcile/ownership-facts.ts";
 import type { SecretReviews } from "./reconcile/secret-reviews.ts";
 import { UnownedReview } from "./reconcile/unowned.ts";
 import { ObjectWriter } from "./reconcile/writer.ts";
@@ -50,7 +50,7 @@ export class ControllerRunner {
   readonly name: string;
   readonly workers: Workers;
   readonly #registration: KindRegistration;
-  readonly #store = new Store<ManagedObject>(vouchedId);
+  readonly #store = new Store<ManagedObject>(holdingOf);
   readonly #queue: WorkQueue;
   readonly #reflectors: Reflector<ManagedObject>[];
   readonly #controller: Controller;

@@ -157,6 +157,7 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     if (!cached) return { state: "unknown" };
     const { item } = cached;
     if (item) {
+      if (observation.identity.state === "adopt" && item.name !== null) observation.candidateName = item.name;
       const otherCluster = this.#otherCluster(observation, item.name);
       if (otherCluster !== undefined) observation.otherCluster = otherCluster;
       return { state: "present", item };

@@ -42,7 +42,7 @@ export interface CreateOptions<T extends KindTypes> {
   /** Mirrors `memory` into the status of the pass's object; the resource version is its precondition. */
   mirror(memory: MemoryOf<T>): Promise<void>;
   /** The key of an object that owns this id already; where there is none, no other one can record it from now on. */
-  claim(id: string): string | undefined;
+  claim(id: string, attempt: Attempt): string | undefined;
   /** Saves the id of the pass's record in status, whatever else changes the object meanwhile. */
   saveId(outcome: Outcome): Promise<void>;
   gate(object: T["object"]): Gate;
@@ -90,7 +90,7 @@ export async function create<T extends KindTypes>(
   } catch (error) {
     return failed(error, pass, memory, options);
   }
-  const owner = options.claim(answer.id);
+  const owner = options.claim(answer.id, attempt);
   // The attempt stays open: what it made, if anything, is searched for by its name.
   if (owner !== undefined) {
     pass.memory = memory;

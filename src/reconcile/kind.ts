@@ -98,6 +98,8 @@ export interface Policy<T extends KindTypes> {
   readonly phases: Phases<T["observation"], T["step"]>;
   /** The name by which a create is found again, with a mark where names may be shared. Default: the unique name. */
   attemptName?(observation: T["observation"], context: ContextOf<T>, unique: string): AttemptName;
+  /** The name, as `attemptName` gives it, of a create by this object of what the API calls `name`. Default: the same. */
+  createdAs?(name: string, object: T["object"]): string;
   /** The memory that status holds from before the create is sent. */
   expectCreate(
     observation: T["observation"],

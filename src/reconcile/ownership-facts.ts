@@ -3,6 +3,7 @@
  * objects and the account are passed in.
  */
 import { keyOf } from "../kube/objects.ts";
+import { millis } from "./conditions.ts";
 import { type Identity, idOf, resolveIdentity } from "./identity.ts";
 import type { KindDefinition, ManagedObject } from "./managed.ts";
 import type { AccountFact, OwnershipFacts } from "./ownership.ts";
@@ -182,8 +183,42 @@ export function vouchedId({ metadata, status }: ManagedObject): string | undefin
   return status?.id !== undefined && status.uid === metadata.uid ? status.id : undefined;
 }
 
-/** Key of the object that owns this cloud id. */
-export function ownerOf(objects: readonly ManagedObject[], id: string, except: string): string | undefined {
-  const owner = objects.find((object) => keyOf(object) !== except && vouchedId(object) === id);
+/** Values of the index of objects by what they hold in the cloud (`holdingOf`). */
+export const HOLDING = {
+  id: (id: string) => `id/${id}`,
+  /** Names that the API may take for one another are one. */
+  name: (name: string) => `name/${name.trim().toLowerCase()}`,
+} as const;
+
+/** What the status says that an object holds in the cloud: what it owns, or else what its open create is making. */
+export function holdingOf(object: ManagedObject): string | undefined {
+  const id = vouchedId(object);
+  if (id !== undefined) return HOLDING.id(id);
+  const attempt = attemptOf(object);
+  return attempt && HOLDING.name(attempt.name);
+}
+
+/**
+ * Since when an open create counts as owning what it makes, in milliseconds: the end of the second in which it was
+ * announced, since all that was owned before the announcement is another's.
+ */
+export function makingSince({ time }: Pick<Attempt, "time">): number {
+  return (millis(time) ?? 0) + 999;
+}
+
+/** Key of the object that owns this cloud id, and has owned it for longer than since `before`, in milliseconds. */
+export function ownerOf(
+  objects: readonly ManagedObject[],
+  id: string,
+  { except, before = Number.POSITIVE_INFINITY }: { except: string; before?: number },
+): string | undefined {
+  const owner = objects.find(
+    (object) => keyOf(object) !== except && vouchedId(object) === id && ownedSince(object) < before,
+  );
   return owner && keyOf(owner);
+}
+
+/** In milliseconds; an id without a time was there before the time was kept. */
+export function ownedSince({ status }: ManagedObject): number {
+  return millis(status?.ownedSince) ?? Number.NEGATIVE_INFINITY;
 }

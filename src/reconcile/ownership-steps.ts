@@ -65,12 +65,12 @@ async function recordOwnership<T extends KindTypes>(
   { writer, reporter, owners }: OwnershipStepOptions<T>,
 ): Promise<Outcome> {
   const { account, object } = pass.context;
-  const { attempt, recheckMs } = pass.observation;
+  const { attempt, candidateName, recheckMs } = pass.observation;
   const team = attempt?.team ?? account?.team;
   if (team === undefined) throw new Error("a record needs a team");
   const { uid = "" } = object.metadata;
   const record = { id, team, name: attempt?.name ?? "", uid, ...requestsIn(object.metadata) };
-  const owner = owners.claim(id, pass.object);
+  const owner = owners.claim(id, pass.object, attempt ? { attempt } : { name: candidateName, team });
   if (owner !== undefined) return alreadyOwned(id, owner, recheckMs);
   // Status first: an annotation that it does not confirm is not believed.
   pass.object = await writer.saveStatus(pass.object, (latest) =>

@@ -53,6 +53,10 @@ export interface OwnershipFacts {
   backingOff: Readonly<Record<string, Failed>>;
   /** Another object of this cluster that owns what this one names: it owned it earlier, or is to be adopted from it. */
   ownedBy?: string;
+  /** Another object whose open create may have made what this one is to adopt. */
+  madeBy?: string;
+  /** Name of what this one is to adopt, where it is there. */
+  candidateName?: string;
   /** Id of this cluster; absent while it is not known. */
   clusterId?: string;
   /** The command that confirms the adoption, where spec.adoptId alone requests it. */
@@ -194,9 +198,15 @@ function adopt(facts: OwnershipFacts, id: string): OwnershipStep {
       REASON.AdoptionNotAllowed,
       `${id} is not adopted with the operator's own API key, whose account this namespace shares with others: give this namespace a key of its own (Secret paperspace-credentials), or start the operator with --adopt-with-operator-key`,
     );
-  return facts.ownedBy === undefined
-    ? { do: "adopt", id }
-    : none(alreadyOwned(id, facts.ownedBy, facts.recheckMs));
+  const { ownedBy, madeBy, recheckMs } = facts;
+  if (ownedBy !== undefined) return none(alreadyOwned(id, ownedBy, recheckMs));
+  return madeBy === undefined ? { do: "adopt", id } : none(beingMade(id, madeBy, recheckMs));
+}
+
+/** What an object reports that is to adopt what has the name of another one's open create. */
+function beingMade(id: string, maker: string, recheckMs: number): Outcome {
+  const message = `${id} has the name under which ${maker} is creating one, and is taken for what that create made until its outcome is known: nothing is adopted before. It is looked at again`;
+  return { kind: "Terminal", reason: REASON.AlreadyOwned, message, recheckMs };
 }
 
 /** What is reported where Orphan was declared after the delete had been sent. */

@@ -10,7 +10,7 @@ import { Credentials } from "./credentials.ts";
 import type { Observation } from "./decision.ts";
 import type { Kind, Performed } from "./kind.ts";
 import type { CloudAccount, ManagedObject, Operation, Step } from "./managed.ts";
-import { vouchedId } from "./ownership-facts.ts";
+import { holdingOf } from "./ownership-facts.ts";
 import { Reconciler } from "./reconciler.ts";
 import { ANNOTATION, FINALIZER, parseAttempt } from "./record.ts";
 import { managedStatus } from "./status.ts";
@@ -111,7 +111,7 @@ async function setUp() {
   const clock = new VirtualClock(NOW);
   const kube = new FakeKube({ clock, types: [SAMPLES] });
   const resource = new Resource<Sample>(kube, SAMPLES);
-  const store = new Store<Sample>(vouchedId);
+  const store = new Store<Sample>(holdingOf);
   const kind = new SampleKind();
   const credentials = new Credentials<CloudAccount>({
     secrets: secrets(kube),

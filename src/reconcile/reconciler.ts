@@ -18,14 +18,21 @@ import type { CredentialGuard } from "./credential-guard.ts";
 import type { Credentials } from "./credentials.ts";
 import { decide } from "./decide.ts";
 import { type Gate, newGate } from "./gate.ts";
-import { type DecisionOf, type Kind, type KindTypes, type MemoryOf, requireAccount } from "./kind.ts";
+import {
+  type ContextOf,
+  type DecisionOf,
+  type Kind,
+  type KindTypes,
+  type MemoryOf,
+  requireAccount,
+} from "./kind.ts";
 import { LeakReports } from "./leak-report.ts";
 import { type Step, stepName } from "./managed.ts";
 import type { CacheSizes } from "./metrics.ts";
 import { isFailed, isReported, type Outcome, requeueNow, resultOf } from "./outcome.ts";
 import { Owners } from "./owners.ts";
 import { isOwnershipStep } from "./ownership.ts";
-import { ownershipFacts, vouchedId } from "./ownership-facts.ts";
+import { HOLDING, ownershipFacts, vouchedId } from "./ownership-facts.ts";
 import { type OwnershipStepOptions, performOwnershipStep } from "./ownership-steps.ts";
 import type { Pass } from "./pass.ts";
 import { REASON } from "./reasons.ts";
@@ -35,7 +42,7 @@ import type { ObjectWriter } from "./writer.ts";
 
 export interface ReconcilerOptions<T extends KindTypes> {
   kind: Kind<T>;
-  /** Indexed by `vouchedId`. */
+  /** Indexed by `holdingOf`. */
   store: Pick<Store<T["object"]>, "get" | "indexed">;
   writer: ObjectWriter<T["object"]>;
   credentials: Credentials<T["account"]>;
@@ -80,8 +87,9 @@ export class Reconciler<T extends KindTypes> {
   constructor(options: ReconcilerOptions<T>) {
     this.#options = options;
     this.#reporter = new Reporter(options);
-    this.#owners = new Owners(options);
-    const { writer, secrets: guard, clock } = options;
+    const { writer, secrets: guard, clock, store, kind } = options;
+    const createdAs = (name: string, object: T["object"]) => kind.policy.createdAs?.(name, object) ?? name;
+    this.#owners = new Owners({ store, clock, createdAs });
     this.#ownership = { writer, guard, reporter: this.#reporter, owners: this.#owners, clock };
     this.#backoff = new StepBackoff(options.clock);
     this.#contention = new Contention(options.clock);
@@ -89,7 +97,7 @@ export class Reconciler<T extends KindTypes> {
       ...options,
       reporter: this.#reporter,
       graceMs: options.settings.graceMs,
-      ownerOf: (id) => options.store.indexed(id).map(keyOf)[0],
+      ownerOf: (id) => store.indexed(HOLDING.id(id)).map(keyOf)[0],
     });
   }
 
@@ -136,7 +144,7 @@ export class Reconciler<T extends KindTypes> {
     const context = { key, object, ...(account && { account }), ...(record && { record }) };
     if (facts.attempt && account?.team === facts.attempt.team)
       facts.resolution = kind.observer.resolve({ ...context, account }, facts.attempt);
-    const observation = kind.observer.observe(facts, context);
+    const observation = this.#withMaker(kind.observer.observe(facts, context), context);
     const { credentialsSecret } = object.status ?? {};
     return {
       key,
@@ -148,6 +156,14 @@ export class Reconciler<T extends KindTypes> {
       ...(secret && { secret }),
       ...(credentialsSecret !== undefined && { credentialsSecret }),
     };
+  }
+
+  /** What an open create of another object is making is not adopted, though nothing records its id yet. */
+  #withMaker(observation: T["observation"], { object, account }: ContextOf<T>): T["observation"] {
+    const { identity, candidateName } = observation;
+    if (identity.state !== "adopt" || !account) return observation;
+    const madeBy = this.#owners.makerOf(candidateName, account.team, object);
+    return madeBy === undefined ? observation : { ...observation, madeBy };
   }
 
   #decide(pass: Pass<T>): DecisionOf<T> {
@@ -225,7 +241,7 @@ export class Reconciler<T extends KindTypes> {
       clusterId: cluster.id,
       sendWindowMs: settings.sendWindowMs,
       recheckMs: settings.recheckMs,
-      claim: (id) => this.#owners.claim(id, pass.object),
+      claim: (id, attempt) => this.#owners.claim(id, pass.object, { attempt }),
       gate: (latest) => this.#gate(pass, latest, { allowDeleting: false }),
       mirror: (expected) =>
         this.#reporter.patchStatus(pass, expected, requeueNow(REASON.Creating, "the create is being sent")),

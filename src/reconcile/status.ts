@@ -8,6 +8,7 @@ import { type ConditionFacts, conditions, type DesiredCondition, progressConditi
 import type { CloudAccount, ManagedStatus } from "./managed.ts";
 import type { ReportedOutcome } from "./outcome.ts";
 import type { OwnershipFacts } from "./ownership.ts";
+import { attemptOf, makingSince } from "./ownership-facts.ts";
 import type { OwnerRecord } from "./record.ts";
 
 /** What a kind contributes to its status; the shared part is added here. */
@@ -98,15 +99,19 @@ export function kept<T extends object>(before: T | undefined, fields: readonly (
 }
 
 /**
- * The id with the time since when the object owns it. An id that was there before this time was kept has none, which counts
- * as the oldest.
+ * The id with the time since when the object owns it: what its own create made, since the announcement. An id that was there
+ * before this time was kept has none, which counts as the oldest.
  */
 export function ownership(
   id: string,
-  { metadata: { uid }, status }: StatusSubject<ManagedStatus>["object"],
+  { metadata, status }: StatusSubject<ManagedStatus>["object"],
   now: number,
 ): Pick<ManagedStatus, "id" | "ownedSince"> {
-  if (status?.id !== id || status.uid !== uid) return { id, ownedSince: toMicroTime(now) };
+  const { uid } = metadata;
+  if (status?.id !== id || status.uid !== uid) {
+    const attempt = attemptOf({ metadata, spec: {}, ...(status && { status }) });
+    return { id, ownedSince: toMicroTime(attempt ? makingSince(attempt) : now) };
+  }
   const { ownedSince } = status;
   return { id, ...(ownedSince !== undefined && { ownedSince }) };
 }

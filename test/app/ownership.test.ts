@@ -408,6 +408,20 @@ describe("the table of who can do what to whom: a user of another namespace who 
   );
 
   line(
+    "adopt what it is creating, before its id is saved",
+    { shared: "no: `AlreadyOwned`", operator: "no: `AdoptionNotAllowed`", own: "no: `AlreadyOwned`" },
+    async ({ world }) => {
+      const before = new Set(world.sim.world.machines.keys());
+      world.sim.faults.add({ match: { method: "POST", path: "/machines$" }, do: { cut: "after" } });
+      world.apply("second");
+      await world.until("it is made", () => world.sim.world.machines.size > before.size);
+      const [id = ""] = [...world.sim.world.machines.keys()].filter((one) => !before.has(one));
+      await adoptBySpec(world, id);
+      return statusOf(world)?.id === id ? "yes" : refusal(world);
+    },
+  );
+
+  line(
     "stop it, or delete it with the object",
     { shared: "no: untouched", operator: "no: untouched", own: "no: untouched" },
     async (given) => {

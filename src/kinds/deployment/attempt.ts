@@ -111,7 +111,7 @@ function evidence(
   attempt: CreateAttempt,
   { references, reservations, search }: AttemptOptions & { search: ResolutionSettings },
 ): Evidence {
-  if (reservations.ownerOf(id, key)) return { origin: "foreign", needs: [] };
+  if (reservations.ownerOf(id, key, attempt)) return { origin: "foreign", needs: [] };
   const specs = origins.get(id);
   const isSettled = unsettledMs(search) === 0;
   // Read so late that it shows whatever the attempt did.

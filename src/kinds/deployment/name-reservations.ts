@@ -4,7 +4,8 @@
  * read from the objects themselves.
  */
 import { keyOf } from "../../kube/objects.ts";
-import { attemptOf, ownerOf, vouchedId } from "../../reconcile/ownership-facts.ts";
+import { attemptOf, makingSince, ownerOf, vouchedId } from "../../reconcile/ownership-facts.ts";
+import type { CreateAttempt } from "../../reconcile/record.ts";
 import type { DeploymentObservation } from "./observation.ts";
 import { cloudNameOf, foldedName, type PaperspaceDeployment, projectOf } from "./types.ts";
 
@@ -31,9 +32,9 @@ export class NameReservations {
     for (const [reservation, holder] of this.#making) if (holder === key) this.#making.delete(reservation);
   }
 
-  /** The key of another object that owns the deployment, under whatever name. */
-  ownerOf(id: string, key: string): string | undefined {
-    return ownerOf(this.#objects(), id, key);
+  /** The key of another object that has owned the deployment, under whatever name, since before this attempt. */
+  ownerOf(id: string, key: string, attempt: Pick<CreateAttempt, "time">): string | undefined {
+    return ownerOf(this.#objects(), id, { except: key, before: makingSince(attempt) });
   }
 
   conflictingOwner(key: string, projectId: string, name: string): DeploymentObservation["conflict"] {

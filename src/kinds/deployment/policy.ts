@@ -5,14 +5,16 @@ import type { DeploymentTypes } from "./observation.ts";
 import { gitOriginOf, pushed } from "./rollout.ts";
 import { deploymentEventNotes, deploymentStatus } from "./status.ts";
 import { entryOf } from "./steps.ts";
+import { projectOf } from "./types.ts";
 
 export const deploymentPolicy: Policy<DeploymentTypes> = {
   phases: deploymentPhases,
   /** An upsert goes by project and name, which may be shared: the mark is the hash of what is sent. */
   attemptName: ({ desired, name, projectId }) => ({
-    name: `${projectId}/${name}`,
+    name: createName(projectId, name),
     ...(desired.state === "known" && { mark: desired.hash }),
   }),
+  createdAs: (name, object) => createName(projectOf(object), name),
   expectCreate({ memory, desired, spec }, { object }, attempt) {
     if (desired.state !== "known") throw new Error("a create needs its configuration");
     const entry = entryOf(
@@ -29,3 +31,8 @@ export const deploymentPolicy: Policy<DeploymentTypes> = {
     deploymentStatus(observation, observation.memory, outcome, context),
   events: deploymentEventNotes,
 };
+
+/** An upsert goes by both. */
+function createName(projectId: string, name: string): string {
+  return `${projectId}/${name}`;
+}

@@ -80,6 +80,7 @@ const OBSTACLES: readonly Partial<DeploymentObservation>[] = [
   { halted: { reason: "Paused", message: "paused" } },
   { deletionPolicy: "Orphan" },
   { ownedBy: "default/other" },
+  { madeBy: "default/other" },
   { readError: TROUBLE },
   { blocked: { reason: "ProjectNotFound", message: "no such project", dueInMs: 60_000 } },
 ];
@@ -98,7 +99,7 @@ export const OWNERSHIP: readonly Axis[] = [
   }),
   axis(OBSTACLES, ({ observation }, obstacle) => {
     const none = { finalizer: true, deletionPolicy: "Delete", halted: undefined } as const;
-    const rest = { ownedBy: undefined, readError: undefined, blocked: undefined };
+    const rest = { ownedBy: undefined, madeBy: undefined, readError: undefined, blocked: undefined };
     Object.assign(observation, none, rest, obstacle);
   }),
 ];

@@ -64,6 +64,7 @@ const OBSTACLES: readonly Partial<MachineObservation>[] = [
   { halted: { reason: "Paused", message: "paused" } },
   { deletionPolicy: "Orphan" },
   { ownedBy: "default/other" },
+  { madeBy: "default/other" },
   { readError: { kind: "Retry", reason: "ApiUnavailable", message: "503" } },
 ];
 
@@ -81,7 +82,12 @@ export const OWNERSHIP: readonly Axis[] = [
   }),
   axis(OBSTACLES, ({ observation }, obstacle) => {
     const none = { finalizer: true, deletionPolicy: "Delete", halted: undefined } as const;
-    Object.assign(observation, none, { ownedBy: undefined, readError: undefined }, obstacle);
+    Object.assign(
+      observation,
+      none,
+      { ownedBy: undefined, madeBy: undefined, readError: undefined },
+      obstacle,
+    );
   }),
 ];
 

@@ -63,8 +63,8 @@ export const STEP_LAWS: readonly MachineLaw[] = [
   ),
   law(
     ["recordOwnership"],
-    "what another object owns is not adopted",
-    ({ ownedBy, attempt }) => ownedBy === undefined || attempt !== undefined,
+    "what another object owns, or is making, is not adopted",
+    ({ ownedBy, madeBy, attempt }) => (ownedBy ?? madeBy) === undefined || attempt !== undefined,
   ),
   law(WRITES, "nothing is written beside an open attempt", ({ attempt, identity }) => {
     return !attempt || identity.state === "ours";

@@ -21,8 +21,6 @@ interface Target {
   team: string;
   /** Of the object that owns it. */
   uid: string;
-  /** False while a create of it may be open: whether that protects it is not in these scenarios yet. */
-  isRecorded: boolean;
 }
 
 export async function performHostileStep<O extends ManagedObject>(
@@ -42,7 +40,6 @@ export async function performHostileStep<O extends ManagedObject>(
     return object && driver.edit(key, { metadata: { finalizers: null } });
   if (!target) return;
   if (what === "hostile: adopts") {
-    if (!target.isRecorded) return;
     // The API server lets an object that owns something keep its adoptId only.
     if (object) return object.status?.id ? undefined : driver.edit(key, { spec: { adoptId: target.id } });
     return driver.apply(key, { ...actors.spec(key, dice), adoptId: target.id, onExternalDeletion: "Stall" });
@@ -61,8 +58,7 @@ function targets<O extends ManagedObject>(
   const owners = keysOf(tenants).flatMap((key) => driver.get(key) ?? []);
   return resources.map(({ id, attempt, team }) => {
     const uid = owners.find(({ status }) => status?.id === id)?.metadata.uid ?? "";
-    const isRecorded = owners.every(({ status }) => status?.id !== undefined || !status?.operation);
-    return { id, team, name: attempt, uid, isRecorded };
+    return { id, team, name: attempt, uid };
   });
 }
 
@@ -76,7 +72,7 @@ function forged({ metadata }: ManagedObject, target: Target, dice: Dice): Record
     { [ANNOTATION.record]: JSON.stringify({ id, team, name, uid }) },
     { [ANNOTATION.record]: JSON.stringify({ id, team, name, uid }) },
     { [ANNOTATION.createPending]: JSON.stringify({ name, team, uid, time }) },
-    target.isRecorded ? { [ANNOTATION.adopt]: `${id}@${uid}` } : {},
+    { [ANNOTATION.adopt]: `${id}@${uid}` },
     { [ANNOTATION.record]: "{" },
     { [ANNOTATION.createPending]: "{" },
     { [ANNOTATION.released]: "true" },
