@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { KINDS } from "../../src/registry.ts";
+import { withFidelityTables } from "../fidelity/page.ts";
 import { ARGOCD_CONFIG, argocdConfig, healthScript } from "../gitops/argocd.ts";
 import { crdFileName, crdYaml } from "./crd.ts";
 import { kindsPartial, pluginKinds, withEnabledKinds, withKindsAllowed, withKindsTable } from "./kinds.ts";
@@ -12,6 +13,7 @@ const CHART = join("charts", "paperspace-operator");
 const CRD_FOLDERS = ["crds", join(CHART, "files", "crds")];
 const VALUES = join(CHART, "values.yaml");
 const VALUES_SCHEMA = join(CHART, "values.schema.json");
+const FIDELITY = join("docs", "fidelity.md");
 const INSTALL = join("docs", "install.md");
 
 /** Paths are relative to the repository. */
@@ -28,6 +30,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     [INSTALL, withValuesTable(text(INSTALL), schema, values)],
     [join("src", "plugin", "kinds.generated.ts"), pluginKinds(KINDS)],
     ["README.md", withKindsTable(text("README.md"), KINDS)],
+    [FIDELITY, withFidelityTables(text(FIDELITY))],
     [ARGOCD_CONFIG, argocdConfig(healthScript())],
   ]);
 }

@@ -34,6 +34,21 @@ function resolved(
 }
 
 describe("resolveByName", () => {
+  it("reports why it goes on where the account cannot be listed, since it may do so for hours", () => {
+    const lists = new ListHistory();
+    const error = new Error("the list has more than 500 pages");
+    const inventory = {
+      lists,
+      listed: () => ({ lists, listFailure: { error, since: 0, at: 0, failures: 1, notBefore: 0 } }),
+    };
+    const now = { wall: SENT + 5_000, monotonic: KNOWN + 5_000 };
+    const settings = { settleMs: SETTLE_MS, lookMs: LOOK_MS, now, announced: announcedAt(attempt, KNOWN) };
+    expect(resolveByName(inventory, "key", attempt, settings)).toMatchObject({
+      state: "open",
+      message: expect.stringContaining("cannot be listed: the list has more than 500 pages"),
+    });
+  });
+
   it("takes what bears the name, also before it is settled", () => {
     const found = resolved({ 1000: [{ id: "ps1", name: "box-1" }] }, 2_000);
     expect(found).toEqual({ state: "found", ids: ["ps1"] });

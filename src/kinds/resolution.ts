@@ -46,7 +46,7 @@ export function resolveByName(
   const { settleMs, lookMs, now, announced } = settings;
   // Either clock shows that a list began later: the wall clock may have been set back, this process be younger.
   const isLater = ({ wall, monotonic }: Moment) => wall >= announced.wall || monotonic >= announced.monotonic;
-  const { lists } = inventory.listed(credential);
+  const { lists, listFailure } = inventory.listed(credential);
   const ids = [...new Set([lists, inventory.lists].flatMap((all) => all.idsNamed(name, isLater)))];
   if (ids.length > 0) return { state: "found", ids };
   const isSettled = (began: Moment) => unsettledMs({ settleMs, now: began, announced }) === 0;
@@ -58,11 +58,18 @@ export function resolveByName(
   // Each list queues the key again, so that without a pace the account would be listed without a pause.
   const due =
     newest === undefined || newest < announced.monotonic ? 0 : Math.min(pace, newest + pace - now.monotonic);
-  const doubt =
-    lists.nameless > 0
-      ? `. In the last list ${lists.nameless} of the items have no readable id or name, so that it cannot show that there is none`
-      : "";
+  const doubt = listFailure ? failing(listFailure) : incomplete(lists.nameless);
   const message = `the outcome of the create of "${attempt.name}" is not known yet; the account is searched for it until it is sure${doubt}`;
   if (due > 0) return { state: "open", message, lookAfterMs: due };
   return { state: "open", message, lookAfterMs: pace, needs: [LIST] };
+}
+
+/** Why a search goes on although its time is over: no list ended since. */
+function failing({ error }: { error: unknown }): string {
+  return `. The account cannot be listed: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+function incomplete(nameless: number): string {
+  if (nameless === 0) return "";
+  return `. In the last list ${nameless} of the items have no readable id or name, so that it cannot show that there is none`;
 }

@@ -27,6 +27,7 @@ const TIMES = {
   readyLagMs: 0,
   /** "About a minute"; one client allows 8 (observed-in-the-field 14). */
   stopMs: 60_000,
+  /** From a restart to its end: a stop and a start without the wait between (not documented). */
   restartMs: 75_000,
   /** From an update of machineType or diskSize to the end of its event. */
   upgradeMs: 60_000,
@@ -36,7 +37,9 @@ const TIMES = {
   deleteMs: 30_000,
   /** From a snapshot, an initial or automatic one too, to the end of its event (not documented). */
   snapshotCreateMs: 20_000,
+  /** From the delete of a snapshot to the end of its event (not documented). */
   snapshotDeleteMs: 5_000,
+  /** From a restore to the end of its event (not documented). */
   snapshotRestoreMs: 30_000,
   /** From a custom template to the end of its event (not documented). */
   templateCreateMs: 60_000,

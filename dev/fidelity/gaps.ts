@@ -1,0 +1,16 @@
+/**
+ * Mutations that a kind does not live with yet, with what is missing. The test of the lives leaves them out, and
+ * docs/fidelity.md marks them.
+ */
+export const GAPS: Readonly<Record<"machine" | "deployment", Readonly<Record<string, string>>>> = {
+  machine: {
+    "weekly-as-week": "what the API stores otherwise than it was sent is put back until it is contended",
+  },
+  deployment: {
+    "names-lower-case": "what the API stores otherwise than it was sent is taken for another actor's",
+    "paths-with-slash": "what the API stores otherwise than it was sent is taken for another actor's",
+    "paths-without-slash": "what the API stores otherwise than it was sent is taken for another actor's",
+    "latest-spec-missing-in-lists": "what a list lacks is sent again with each list",
+    "latest-spec-null-in-lists": "what a list lacks is sent again with each list",
+  },
+};
