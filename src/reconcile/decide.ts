@@ -29,6 +29,8 @@ export type Settled<D, M> = { decision: D } | { memory: M };
 export interface Phases<V extends Observation, S extends Step> {
   /** What differs from the spec and cannot be changed: such a resource is not adopted. */
   immutable?(observation: V, resource: PresentResource<V>): readonly Change[];
+  /** What is remembered of a resource from its adoption on. Default: nothing more. */
+  adopted?(observation: V, resource: PresentResource<V>): MemoryOf<V>;
   /** What must be ready before a create, or why a create would fail; undefined: it is sent. */
   beforeCreate?(observation: V): Decision<S, MemoryOf<V>> | undefined;
   /**
@@ -94,17 +96,17 @@ function own<V extends Observation, S extends Step>(
   const { memory, resource, readError, otherCluster } = observation;
   switch (owned.do) {
     case "adopt": {
-      const changes =
-        resource.state === "present"
-          ? (phases.immutable?.(observation, resource as PresentResource<V>) ?? [])
-          : [];
+      const found = resource.state === "present" ? (resource as PresentResource<V>) : undefined;
+      const changes = found ? (phases.immutable?.(observation, found) ?? []) : [];
       const candidate = {
         state: resource.state,
         ...(readError && { readError }),
         ...(otherCluster && { otherCluster }),
         changes,
       };
-      return act(adoption(owned.id, candidate, observation), memory);
+      const step = adoption(owned.id, candidate, observation);
+      const isAdopted = found && step.do === "recordOwnership";
+      return act(step, (isAdopted && phases.adopted?.(observation, found)) || memory);
     }
     case "create":
       return phases.beforeCreate?.(observation) ?? act(owned, withoutOperation(memory));

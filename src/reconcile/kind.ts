@@ -109,6 +109,14 @@ export interface Policy<T extends KindTypes> {
   /** The fields that a step puts back, as Contended names them. Default: those of its `changes`. */
   fields?(step: T["step"], observation: T["observation"]): readonly string[];
   /**
+   * What status and the Event `Adopted` say of an adoption, by the memory that it leads to. Default: the id alone. The status
+   * MUST be what `status` makes of that memory.
+   */
+  adopted?(
+    observation: T["observation"],
+    memory: MemoryOf<T>,
+  ): { status: Partial<StatusOf<T>>; note: string } | undefined;
+  /**
    * The whole new status: a field that it leaves out is removed. MUST be equal for equal observations, also once it is
    * in the object, so that nothing is written while nothing changes.
    */

@@ -7,7 +7,7 @@ import { toTime } from "../kube/objects.ts";
 import { recorded } from "./create.ts";
 import type { CredentialGuard } from "./credential-guard.ts";
 import { withoutOperation } from "./decision.ts";
-import type { KindTypes, StatusOf } from "./kind.ts";
+import type { KindTypes, Policy, StatusOf } from "./kind.ts";
 import { type Outcome, requeueNow } from "./outcome.ts";
 import type { Owners } from "./owners.ts";
 import { alreadyOwned, type OwnershipStep, tooLate } from "./ownership.ts";
@@ -23,6 +23,7 @@ export interface OwnershipStepOptions<T extends KindTypes> {
   guard: Pick<CredentialGuard<T["account"]>, "release">;
   reporter: Reporter<T>;
   owners: Pick<Owners<T["object"]>, "claim">;
+  policy: Pick<Policy<T>, "adopted">;
   clock: Pick<Clock, "now">;
 }
 
@@ -62,7 +63,7 @@ export async function performOwnershipStep<T extends KindTypes>(
 async function recordOwnership<T extends KindTypes>(
   id: string,
   pass: Pass<T>,
-  { writer, reporter, owners }: OwnershipStepOptions<T>,
+  { writer, reporter, owners, policy }: OwnershipStepOptions<T>,
 ): Promise<Outcome> {
   const { account, object } = pass.context;
   const { attempt, candidateName, recheckMs } = pass.observation;
@@ -72,12 +73,15 @@ async function recordOwnership<T extends KindTypes>(
   const record = { id, team, name: attempt?.name ?? "", uid, ...requestsIn(object.metadata) };
   const owner = owners.claim(id, pass.object, attempt ? { attempt } : { name: candidateName, team });
   if (owner !== undefined) return alreadyOwned(id, owner, recheckMs);
+  const adopted = attempt ? undefined : policy.adopted?.(pass.observation, pass.memory);
   // Status first: an annotation that it does not confirm is not believed.
-  pass.object = await writer.saveStatus(pass.object, (latest) =>
-    owning(latest, record, pass.observation.now),
-  );
+  pass.object = await writer.saveStatus(pass.object, (latest) => ({
+    ...owning<T>(latest, record, pass.observation.now),
+    ...adopted?.status,
+  }));
   const reason = attempt ? REASON.Created : REASON.Adopted;
-  reporter.event(pass.object, "Normal", reason, "Take", `${id} is this object's now`);
+  const note = `${id} is this object's now${adopted ? `. ${adopted.note}` : ""}`;
+  reporter.event(pass.object, "Normal", reason, "Take", note);
   await writer.saveAnnotations(pass.object, recorded(record, pass.object.metadata));
   return REQUEUE;
 }

@@ -90,7 +90,14 @@ export class Reconciler<T extends KindTypes> {
     const { writer, secrets: guard, clock, store, kind } = options;
     const createdAs = (name: string, object: T["object"]) => kind.policy.createdAs?.(name, object) ?? name;
     this.#owners = new Owners({ store, clock, createdAs });
-    this.#ownership = { writer, guard, reporter: this.#reporter, owners: this.#owners, clock };
+    this.#ownership = {
+      writer,
+      guard,
+      reporter: this.#reporter,
+      owners: this.#owners,
+      policy: kind.policy,
+      clock,
+    };
     this.#backoff = new StepBackoff(options.clock);
     this.#contention = new Contention(options.clock);
     this.#leaks = new LeakReports({

@@ -5,6 +5,7 @@
 import { done, needFacts, noStep, stalled, withoutOperation } from "../../reconcile/decision.ts";
 import type { Machine } from "./api.ts";
 import type { Convergence } from "./aspects/aspect.ts";
+import { withHeld } from "./aspects/held.ts";
 import { memoryToKeep, nextDecision } from "./aspects/list.ts";
 import { awaitTransition, shutItselfDown } from "./aspects/power.ts";
 import {
@@ -63,7 +64,7 @@ export function convergenceOf(
   machine: Machine,
   power: Convergence["power"],
 ): Convergence {
-  const memory = memoryToKeep(atRest(observation.memory), machine);
+  const memory = memoryToKeep(withHeld(atRest(observation.memory), observation, power), machine);
   return { observation, machine, power, memory, needs: [], userErrors: [], retries: [] };
 }
 

@@ -5,6 +5,7 @@
 
 import { decide, type Phases } from "../../reconcile/decide.ts";
 import { immutableDrift } from "./aspects/hardware.ts";
+import { heldOf, isHeldOnAdoption } from "./aspects/held.ts";
 import { leftovers, missingFacts } from "./aspects/list.ts";
 import { beforeCreate } from "./capacity.ts";
 import { converge } from "./converge.ts";
@@ -14,6 +15,8 @@ import type { MachineDecision, MachineObservation, MachineStep } from "./observa
 
 export const machinePhases: Phases<MachineObservation, MachineStep> = {
   immutable: ({ spec }, { machine }) => immutableDrift(spec, machine),
+  adopted: ({ spec, memory }, { machine }) =>
+    isHeldOnAdoption(machine.state) ? { ...memory, adoptedOff: heldOf(spec) } : memory,
   beforeCreate,
   // Only what hung on a machine of its own is the object's to remove, and an orphan keeps what hangs on it.
   leftovers(observation, memory) {

@@ -46,6 +46,8 @@ export interface MachineMemory {
   staticIp?: string;
   /** Name of the Secret that was written. */
   desktopSecret?: string;
+  /** It was off when it was adopted: what was declared then, and is held. */
+  adoptedOff?: MachineStatus["adoptedOff"];
 }
 
 /** All in milliseconds. */

@@ -249,7 +249,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
 }
 
 function memoryOf({ status = { observedGeneration: -1 } }: PaperspaceMachine): MachineMemory {
-  const { operation, power, resizeRefusal, disk, staticIp, desktopSecret } = status;
+  const { operation, power, resizeRefusal, disk, staticIp, desktopSecret, adoptedOff } = status;
   return {
     ...(operation && { operation }),
     ...(power && { power }),
@@ -257,6 +257,7 @@ function memoryOf({ status = { observedGeneration: -1 } }: PaperspaceMachine): M
     ...(disk && { disk }),
     ...(staticIp && { staticIp }),
     ...(desktopSecret && { desktopSecret }),
+    ...(adoptedOff && { adoptedOff }),
   };
 }
 

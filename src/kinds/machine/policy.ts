@@ -1,10 +1,14 @@
 /** The pure part of the machine's contract: its phases, what a create leads to, its status, Events and contended fields. */
+import { describe } from "../../reconcile/change.ts";
 import { EXTERNAL_CHANGE } from "../../reconcile/decision.ts";
 import type { Policy } from "../../reconcile/kind.ts";
+import { RELEASES } from "./aspects/held.ts";
 import { machinePhases } from "./decide.ts";
 import type { MachineMemory, MachineObservation, MachineStep, MachineTypes } from "./observation.ts";
+import { planOf } from "./plan.ts";
 import { machineEventNotes, machineStatus } from "./status.ts";
 import type { Deadlines } from "./steps.ts";
+import type { MachineStatus } from "./types.ts";
 
 export function machinePolicy({ createMs }: Pick<Deadlines, "createMs">): Policy<MachineTypes> {
   return {
@@ -15,6 +19,8 @@ export function machinePolicy({ createMs }: Pick<Deadlines, "createMs">): Policy
       memory: spec.diskSize === undefined ? {} : { disk: { size: spec.diskSize } },
     }),
     fields,
+    adopted: (observation, { adoptedOff }) =>
+      adoptedOff && { status: { adoptedOff } as Partial<MachineStatus>, note: adoptionNote(observation) },
     status: (observation, outcome, context) =>
       machineStatus(observation, observation.memory, outcome, context),
     events: machineEventNotes,
@@ -54,4 +60,23 @@ function putsPowerBack(step: PowerStep, { operation, power }: MachineMemory): bo
   if (target !== undefined || deadline !== undefined || requests !== undefined) return false;
   const isAtRest = operation === undefined || operation.intent === EXTERNAL_CHANGE;
   return isAtRest && power === (step.do === "start" ? "Running" : "Stopped");
+}
+
+/** What would be done if nothing were held, before any of it is. */
+function adoptionNote({ identity, ...observation }: MachineObservation): string {
+  const id = identity.state === "adopt" ? identity.id : "";
+  const { account } = observation;
+  const record = { id, team: account.state === "valid" ? account.team : "", name: "", uid: "" };
+  const plan = planOf({ ...observation, identity: { state: "ours", record, restore: false } });
+  if (plan.length === 0) return "It is off, as declared";
+  const planned = plan.map(({ action, field, from, to }) =>
+    field === undefined ? action : `${action} (${describe([{ field, from: parsed(from), to: parsed(to) }])})`,
+  );
+  const isHeld = plan.some(({ action }) => action === "Start" || action === "Resize");
+  const how = isHeld ? `. It is neither started nor resized before this object says so: ${RELEASES}` : "";
+  return `It is off. What differs: ${planned.join(", ")}${how}`;
+}
+
+function parsed(json: string | undefined): unknown {
+  return json === undefined ? undefined : JSON.parse(json);
 }

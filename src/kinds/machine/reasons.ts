@@ -13,6 +13,8 @@ export const REASON = {
   Stopping: "Stopping",
   /** Services run, the Paperspace agent does not answer yet. */
   WaitingForAgent: "WaitingForAgent",
+  /** It was off when it was adopted, and is not started or resized before the object says so again: see the message. */
+  HeldAsAdopted: "HeldAsAdopted",
   /** Another actor (in the console, or Paperspace itself) is changing it. */
   ChangingElsewhere: "ChangingElsewhere",
   Restarting: "Restarting",

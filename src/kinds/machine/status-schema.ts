@@ -76,6 +76,20 @@ const memory = {
   ),
   staticIp: Type.Optional(Type.String({ description: "Static address that was claimed for this machine." })),
   desktopSecret: Type.Optional(Type.String({ description: "Name of the Secret with the desktop access." })),
+  adoptedOff: Type.Optional(
+    Type.Object(
+      {
+        powerState: stringEnum(["Running", "Stopped"]),
+        hardware: Type.Optional(
+          Type.Object({ machineType: Type.String(), diskSize: Type.Optional(Type.Integer()) }),
+        ),
+      },
+      {
+        description:
+          "The machine was off when it was adopted, and is neither started nor resized until one of these declared values changes, or a start is requested.",
+      },
+    ),
+  ),
   credentialsSecret,
   handled: handledRequests,
   abandoned,

@@ -91,6 +91,28 @@ export const OWNERSHIP: readonly Axis[] = [
   }),
 ];
 
+/**
+ * What was declared when the machine was adopted, which was off: the same, other hardware, another power
+ * state, or little. It reads the spec, so it comes after the hardware and the wish.
+ */
+export const ADOPTED_OFF = axis(
+  ["never", "as declared", "other hardware", "other power", "hardware released"] as const,
+  ({ memory, observation: { spec } }, was) => {
+    const { machineType, diskSize } = spec;
+    const hardware = { machineType, ...(diskSize !== undefined && { diskSize }) };
+    const powerState = spec.powerState;
+    const held = {
+      never: undefined,
+      "as declared": { powerState, hardware },
+      "other hardware": { powerState, hardware: { ...hardware, machineType: "P4000" } },
+      "other power": { powerState: powerState === "Running" ? "Stopped" : "Running", hardware },
+      "hardware released": { powerState },
+    } as const;
+    if (held[was]) memory.adoptedOff = held[was];
+    else delete memory.adoptedOff;
+  },
+);
+
 export const DELETING = axis([false, true], ({ observation }, deleting) => {
   observation.deleting = deleting;
 });

@@ -26,7 +26,7 @@ import { play, type Verdict } from "../engine/play.ts";
 import type { Product } from "../engine/product.ts";
 import * as A from "./axes.ts";
 import { type Manners, World } from "./model.ts";
-import { axis, every, inFlight, type Situation, scene } from "./situations.ts";
+import { axis, every, ID, inFlight, type Situation, scene } from "./situations.ts";
 
 type Step = MachineDecision["step"];
 
@@ -272,6 +272,24 @@ const PRODUCTS: readonly Played[] = [
     ],
     manners: [{}],
     atLeast: 50_000,
+  },
+  {
+    what: "what is held of a machine that was off when it was adopted",
+    axes: [
+      axis([false, true], ({ observation }, adopts) => {
+        const { identity } = scene().observation;
+        observation.identity = adopts && identity.state === "ours" ? { state: "adopt", id: ID } : identity;
+      }),
+      A.hardware(),
+      ANY_POLICY,
+      A.SETTINGS.slice(0, 2),
+      A.EVERY_STATE,
+      A.WISH,
+      A.ADOPTED_OFF,
+      A.REQUESTED,
+    ],
+    manners: [{}],
+    atLeast: 2_000,
   },
   {
     what: "a create",

@@ -17,6 +17,7 @@ import {
 import { REASON } from "../reasons.ts";
 import type { MachineSpec } from "../types.ts";
 import { type Aspect, type Convergence, isStoppedToResize, plannedChange } from "./aspect.ts";
+import { RELEASES } from "./held.ts";
 import { shutItselfDown } from "./power.ts";
 
 export const hardware: Aspect = {
@@ -60,6 +61,11 @@ function resize(convergence: Convergence): MachineDecision | undefined {
     return undefined;
   }
   if (isRefused(convergence)) return undefined;
+  if (power === "off" && convergence.memory.adoptedOff?.hardware) {
+    const message = `${describe(changes)}: the machine was off when it was adopted, and is not resized before this object says so: ${RELEASES}`;
+    userErrors.push({ reason: REASON.HeldAsAdopted, message });
+    return undefined;
+  }
   const step: MachineStep = { do: "resize", hardware, changes };
   if (power === "off") return whenItMayRun(convergence, (memory) => act(step, memory));
   // Where it is to be off anyway, the desired power state stops it first.

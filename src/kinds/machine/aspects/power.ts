@@ -30,6 +30,7 @@ import {
   plannedChange,
   type StepEffect,
 } from "./aspect.ts";
+import { RELEASES } from "./held.ts";
 
 export const power: Aspect = {
   next: (convergence) => answer(convergence) ?? reach(convergence),
@@ -74,7 +75,11 @@ function reach(convergence: Convergence): MachineDecision | undefined {
     convergence.memory = { ...withoutOperation(memory), power: "Running" };
     return undefined;
   }
-  return shutItselfDown(convergence) ? undefined : startUp(convergence);
+  if (shutItselfDown(convergence)) return undefined;
+  if (!memory.adoptedOff) return startUp(convergence);
+  const message = `the machine was off when it was adopted, and is not started before this object says so: ${RELEASES}`;
+  convergence.userErrors.push({ reason: REASON.HeldAsAdopted, message });
+  return undefined;
 }
 
 function startUp({ observation, machine, memory }: Convergence): MachineDecision {
