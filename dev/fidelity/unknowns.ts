@@ -167,7 +167,7 @@ export const UNKNOWNS: readonly Unknown[] = [
   },
   {
     id: "unknown-path",
-    question: "How are unknown paths, unknown ids and wrong methods answered?",
+    question: "How are unknown paths and unknown ids answered?",
     source: "errors-and-limits.md 3",
     byReads: true,
   },
