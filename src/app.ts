@@ -12,7 +12,7 @@ import type { Logger } from "./base/logger.ts";
 import { createRegistry } from "./base/metrics.ts";
 import { version } from "./base/version.ts";
 import { ControllerRunner, type ControllerServices } from "./controller.ts";
-import { credentialChecker, type PaperspaceAccount } from "./kinds/account.ts";
+import { AccountPermits, credentialChecker, type PaperspaceAccount } from "./kinds/account.ts";
 import { UNUSED_TURNS } from "./kinds/lookup.ts";
 import type { KindRegistration } from "./kinds/registration.ts";
 import { type SlowHash, slowHashInThreads } from "./kinds/slow-hash.ts";
@@ -174,6 +174,7 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     clusterId: () => clusterId.known,
     own,
     credentials,
+    permits: new AccountPermits(),
     secrets: credentialGuard,
     secretReviews: () => secretReviews,
   };

@@ -18,6 +18,7 @@ import type { Credentials } from "./reconcile/credentials.ts";
 import type { ManagedObject } from "./reconcile/managed.ts";
 import type { CacheSizes, ObjectMetrics } from "./reconcile/metrics.ts";
 import { holdingOf } from "./reconcile/ownership-facts.ts";
+import type { Permits } from "./reconcile/permit.ts";
 import type { SecretReviews } from "./reconcile/secret-reviews.ts";
 import { UnownedReview } from "./reconcile/unowned.ts";
 import { ObjectWriter } from "./reconcile/writer.ts";
@@ -42,6 +43,7 @@ export interface ControllerServices {
   /** What the operator's own Events are about. */
   own: KubeObject;
   credentials: Credentials<PaperspaceAccount>;
+  permits: Permits<PaperspaceAccount>;
   secrets: CredentialGuard<PaperspaceAccount>;
   secretReviews: () => SecretReviews;
 }
@@ -74,7 +76,13 @@ export class ControllerRunner {
       clock,
       metrics: metrics.queue(plural),
       groupOf: (key) => splitKey(key).namespace,
+      accountOf: (key) => this.#controller.accountOf(key),
+      workers: config.concurrency,
     });
+    // A term begins with a pass of every object, so nothing has to wait for it.
+    const enqueue = (key: string) => {
+      if (!this.workers.paused) queue.add(key);
+    };
     this.#queue = queue;
     this.#unowned = new UnownedReview({
       ...shared,
@@ -102,7 +110,6 @@ export class ControllerRunner {
                 // An object that follows under the same name is another: its passes have not failed.
                 queue.forget(keyOf(change.object));
               }
-              // A term begins with a pass of every object, so nothing has to wait for it.
               if (this.workers.paused) return;
               const initial = change.type === "added" && change.initial;
               queue.add(keyOf(change.object), { priority: initial ? PRIORITY.low : PRIORITY.normal });
@@ -118,13 +125,14 @@ export class ControllerRunner {
       secretResource: secrets(connection),
       configMapResource: configMaps(connection),
       slowHash: shared.slowHash,
-      enqueue: (key) => queue.add(key),
+      enqueue,
       reviewList: (team, items) => this.#unowned.review(team, items),
     });
     const options = {
       ...shared,
       logger,
       store,
+      enqueue,
       writer: new ObjectWriter(resource, store),
       leaked: () => shared.objects.leaked(plural),
     };

@@ -9,10 +9,11 @@ import type {
   CallFailure,
   CreateAnswer,
   KindTypes,
-  MemoryOf,
   PerformContext,
   Performed,
+  SendContext,
 } from "../reconcile/kind.ts";
+import type { Sends } from "../reconcile/managed.ts";
 import { REASON } from "../reconcile/reasons.ts";
 import type { CreateAttempt } from "../reconcile/record.ts";
 import type { PaperspaceAccount } from "./account.ts";
@@ -46,7 +47,7 @@ export abstract class PaperspaceActuator<T extends PaperspaceTypes> implements A
     observation: T["observation"],
     context: AuthorizedContextOf<T>,
     attempt: CreateAttempt,
-    send: Parameters<Actuator<T>["create"]>[3],
+    send: SendContext<T>,
   ): Promise<CreateAnswer<T>>;
 
   /** Performs the step; what it throws goes to `refused`. */
@@ -54,14 +55,18 @@ export abstract class PaperspaceActuator<T extends PaperspaceTypes> implements A
     step: T["step"],
     observation: T["observation"],
     context: AuthorizedContextOf<T>,
-    send: PerformContext<MemoryOf<T>>,
+    send: PerformContext<T>,
   ): Promise<Performed<T>>;
+
+  sends({ do: what }: T["step"]): Sends | undefined {
+    return what === "delete" ? "delete" : "write";
+  }
 
   create(
     observation: T["observation"],
     context: AuthorizedContextOf<T>,
     attempt: CreateAttempt,
-    send: Parameters<Actuator<T>["create"]>[3],
+    send: SendContext<T>,
   ): Promise<CreateAnswer<T>> {
     // Announced just before: it settles from now on.
     this.#options.observer.attempts.knownSince(context.key, attempt);
@@ -72,7 +77,7 @@ export abstract class PaperspaceActuator<T extends PaperspaceTypes> implements A
     step: T["step"],
     observation: T["observation"],
     context: AuthorizedContextOf<T>,
-    send: PerformContext<MemoryOf<T>>,
+    send: PerformContext<T>,
   ): Promise<Performed<T>> {
     try {
       return await this.send(step, observation, context, send);

@@ -6,9 +6,6 @@ import type { TSchema } from "typebox";
 import { PaperspaceError } from "../paperspace/errors.ts";
 import type { ApiAnswer, ApiRequest, CallOptions } from "../paperspace/transport.ts";
 
-/** Waiting for the throttle, writes go before reads: a read serves a write that was made. */
-export const WRITE: CallOptions = { priority: 1 };
-
 /** Oldest first, so that what is created while a list is read comes at its end and is not missed. */
 export const OLDEST_FIRST = { orderBy: "dtCreated", order: "asc" } as const;
 
@@ -27,7 +24,7 @@ export function creating<S extends TSchema>(
   answer: S,
   options: CallOptions & Pick<ApiRequest<S>, "headers">,
 ): ApiRequest<S> {
-  return { ...WRITE, ...options, method: "POST", path, body, answer, retry: "never" };
+  return { ...options, method: "POST", path, body, answer, retry: "never" };
 }
 
 export function changing<S extends TSchema>(
@@ -36,11 +33,11 @@ export function changing<S extends TSchema>(
   answer: S,
   options: CallOptions,
 ): ApiRequest<S> {
-  return { ...WRITE, ...options, method: "PUT", path, body, answer, retry: "safe" };
+  return { ...options, method: "PUT", path, body, answer, retry: "safe" };
 }
 
 export function removing<S extends TSchema>(path: string, answer: S, options: CallOptions): ApiRequest<S> {
-  return { ...WRITE, ...options, method: "DELETE", path, answer, retry: "safe", reserve: true };
+  return { ...options, method: "DELETE", path, answer, retry: "safe", reserve: true };
 }
 
 /**

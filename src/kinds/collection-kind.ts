@@ -9,7 +9,6 @@ import { type Change, describe } from "../reconcile/change.ts";
 import type { DesiredCondition } from "../reconcile/conditions.ts";
 import { act, done, type Observation, stalled, withoutOperation } from "../reconcile/decision.ts";
 import { type DeleteStep, deleteAccepted } from "../reconcile/existence.ts";
-import type { Gate } from "../reconcile/gate.ts";
 import type {
   AuthorizedContext,
   Kind,
@@ -17,6 +16,7 @@ import type {
   Performed,
   Policy,
   ReconcileContext,
+  SendContext,
 } from "../reconcile/kind.ts";
 import type { KindDefinition, ManagedObject, ManagedStatus, Operation, Step } from "../reconcile/managed.ts";
 import { requeueNow } from "../reconcile/outcome.ts";
@@ -260,13 +260,13 @@ class CollectionActuator<S extends object, T extends Item> extends PaperspaceAct
     { spec }: CollectionObservation<S, T>,
     { key, account }: Context<S>,
     { name }: CreateAttempt,
-    { memory, gate }: { memory: Memory; gate: Gate },
+    { memory, gate, account: permitted }: SendContext<CollectionTypes<S, T>>,
   ) {
     const { path, declared, hidden, answer, updateOnly = [] } = this.#collection;
     const fields = Object.entries(declared(spec)).filter(([field]) => !updateOnly.includes(field));
     const body = { ...Object.fromEntries(fields), ...hidden?.(spec), name };
     const request = creating(path, body, answer, { gate });
-    const { id } = (await account.api.request(request)).body;
+    const { id } = (await permitted.api.request(request)).body;
     this.#observer.at(account).inventory.subscribe(key, id, account.fingerprint);
     const message = `the ${this.#collection.definition.noun} is created, and gets its declared name next`;
     return { id, memory, outcome: requeueNow(REASON.Creating, message) };
@@ -276,14 +276,14 @@ class CollectionActuator<S extends object, T extends Item> extends PaperspaceAct
     step: DeleteStep | UpdateStep,
     { spec, uid, now }: CollectionObservation<S, T>,
     { account, record }: Context<S>,
-    { memory, gate }: PerformContext<Memory>,
+    { memory, gate, account: permitted }: PerformContext<CollectionTypes<S, T>>,
   ): Promise<Performed<CollectionTypes<S, T>>> {
     if (!record) throw new Error("a write needs a record");
     const { path, declared, hidden, answer, immutable = [] } = this.#collection;
     const { inventory } = this.#observer.at(account);
     const url = itemPath(path, record.id);
     if (step.do === "delete") {
-      await account.api.request(removing(url, answer, { gate }));
+      await permitted.api.request(removing(url, answer, { gate }));
       inventory.refresh(record.id);
       return deleteAccepted(step, memory, now, LATE_MS);
     }
@@ -296,7 +296,7 @@ class CollectionActuator<S extends object, T extends Item> extends PaperspaceAct
     const request = changing(url, { ...Object.fromEntries(fields), ...(resend && hidden?.(spec)) }, answer, {
       gate,
     });
-    const { body, answeredAt } = await about(record.id, account.api.request(request), (item) => item);
+    const { body, answeredAt } = await about(record.id, permitted.api.request(request), (item) => item);
     inventory.set(record.id, body, answeredAt);
     return {
       outcome: requeueNow("Updating", `changed ${describe(step.changes)}`),

@@ -49,11 +49,14 @@ function setUp(firstReadMs?: () => number) {
         fetch: ({ key }, parameter) => void counted.fetched.push(`${key} ${parameter}`),
       },
     },
-    (error) => ({ kind: "Retry", reason: "Down", message: (error as Error).message }),
+    {
+      clock,
+      readErrorOf: (error) => ({ kind: "Retry", reason: "Down", message: (error as Error).message }),
+    },
   );
   const subject = (id: string | undefined = "a", key = "ns/a"): Subject => ({ key, id });
   const track = async (needs: string[] = [], of = subject()) => {
-    facts.track(of, needs);
+    facts.track(of, { needs });
     await clock.settle();
   };
   return { clock, source, queued, counted, kept, facts, subject, track };
@@ -64,6 +67,7 @@ describe("data", () => {
     const { clock, source, facts, subject, track } = setUp(() => 0);
     expect(facts.data(subject())).toEqual({});
     await track(["kept", "current"]);
+    await track();
     source.reads.length = 0;
     await clock.advance(2 * STALE_MS);
     expect(facts.data(subject())).toEqual({ kept: "one" });
@@ -93,7 +97,7 @@ describe("track", () => {
   it("refuses a need that no fact is declared for: nothing would fetch it, and its object would wait for ever", () => {
     const { facts, subject } = setUp();
     for (const need of ["unheard of", "", "/kept", "toString"])
-      expect(() => facts.track(subject(), [need])).toThrow(need);
+      expect(() => facts.track(subject(), { needs: [need] })).toThrow(need);
   });
 
   it("refetches what is shown though it is stale; what is hidden then waits for a decision's need", async () => {

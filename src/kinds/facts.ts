@@ -5,6 +5,7 @@
  * (docs/design.md, Background facts).
  */
 import type { Clock } from "../base/clock.ts";
+import type { Decision } from "../reconcile/decision.ts";
 import { atLeast, type ReadError } from "../reconcile/outcome.ts";
 import { Lookup, UNUSED_TURNS } from "./lookup.ts";
 
@@ -16,8 +17,11 @@ export interface FactSubject {
 
 /** `D` is what an observation shows. `data` and `error` begin no read. */
 export interface Fact<S extends FactSubject, D> {
-  /** Undefined where it is missing, or too old to decide on. */
-  data(subject: S): D | undefined;
+  /**
+   * Undefined where it is missing, or too old to decide on. `since`: the monotonic time since which the key waits for its
+   * facts and for its turn: what was read later is good for that turn, whenever it comes. Infinite where it does not wait.
+   */
+  data(subject: S, since: number): D | undefined;
   /** Why the last read failed, and the milliseconds until the next is made; undefined once one succeeds. */
   error?(subject: S): { error: unknown; retryInMs: number } | undefined;
   /** A decision needs it, by its name or by "name/parameter". */
@@ -40,18 +44,26 @@ export type FactNames<D extends object> = {
   readonly [N in keyof D & string]-?: N | ((parameter: string) => `${N}/${string}`);
 };
 
+export interface FactsOptions {
+  clock: Pick<Clock, "monotonic">;
+  readErrorOf(error: unknown): ReadError;
+}
+
 export class Facts<S extends FactSubject, D extends object> {
   readonly #facts: ReadonlyMap<string, Fact<S, unknown>>;
-  readonly #readErrorOf: (error: unknown) => ReadError;
+  readonly #options: FactsOptions;
+  /** By key: the monotonic time since which it waits. */
+  readonly #waiting = new Map<string, number>();
 
-  constructor(facts: FactTable<S, D>, readErrorOf: (error: unknown) => ReadError) {
+  constructor(facts: FactTable<S, D>, options: FactsOptions) {
     this.#facts = new Map(Object.entries<Fact<S, unknown>>(facts));
-    this.#readErrorOf = readErrorOf;
+    this.#options = options;
   }
 
   /** What an observation shows of them, by name. */
   data(subject: S): D {
-    const shown = [...this.#facts].map(([name, fact]) => [name, fact.data(subject)] as const);
+    const since = this.#waiting.get(subject.key) ?? Number.POSITIVE_INFINITY;
+    const shown = [...this.#facts].map(([name, fact]) => [name, fact.data(subject, since)] as const);
     return Object.fromEntries(shown.filter(([, data]) => data !== undefined)) as D;
   }
 
@@ -60,7 +72,7 @@ export class Facts<S extends FactSubject, D extends object> {
     const readErrors: Record<string, ReadError> = {};
     for (const [name, fact] of this.#facts) {
       const failed = fact.error?.(subject);
-      if (failed) readErrors[name] = atLeast(this.#readErrorOf(failed.error), failed.retryInMs);
+      if (failed) readErrors[name] = atLeast(this.#options.readErrorOf(failed.error), failed.retryInMs);
     }
     return readErrors;
   }
@@ -69,7 +81,10 @@ export class Facts<S extends FactSubject, D extends object> {
    * Begins the reads that this decision needs, and those that are due; the subject's key is queued after each. Throws on a
    * need that no fact is declared for: nothing would ever fetch it.
    */
-  track(subject: S, needs: readonly string[] = []): void {
+  track(subject: S, { needs = [], waits }: FactDecision): void {
+    const { key } = subject;
+    if (needs.length === 0 && !waits) this.#waiting.delete(key);
+    else if (!this.#waiting.has(key)) this.#waiting.set(key, this.#options.clock.monotonic());
     for (const need of needs) {
       const [name = "", ...parameter] = need.split("/");
       const fact = this.#facts.get(name);
@@ -77,6 +92,11 @@ export class Facts<S extends FactSubject, D extends object> {
       fact.fetch(subject, parameter.join("/"));
     }
     for (const fact of this.#facts.values()) fact.refetch?.(subject);
+  }
+
+  /** No pass of this key uses them any more. */
+  forget(key: string): void {
+    this.#waiting.delete(key);
   }
 
   reload(subject: S): void {
@@ -87,6 +107,9 @@ export class Facts<S extends FactSubject, D extends object> {
     for (const fact of this.#facts.values()) fact.invalidate?.(id);
   }
 }
+
+/** What a decision says about facts. */
+export type FactDecision = Pick<Decision<never, never>, "needs" | "waits">;
 
 export interface FactDeclaration<S extends FactSubject, T, D> {
   /** Whose fact it is: its key in the cache. Undefined where the subject has no use for it. */
@@ -103,6 +126,8 @@ export interface FactDeclaration<S extends FactSubject, T, D> {
    * only for a decision.
    */
   whenStale: "show" | "hide";
+  /** A stale value is not decided on even where the key has waited for its turn since it was read. */
+  expires?: true;
   /** What an observation shows of a value; the value itself by default. `ageMs`: since the read of it began. */
   select?(value: T, subject: S, ageMs: number): D | undefined;
   /**
@@ -138,11 +163,12 @@ export class CachedFact<S extends FactSubject, T, D = T> implements Fact<S, D> {
     this.cache = new Lookup<T>({ clock, enqueue, read, staleTimeMs, gcTimeMs: this.#gcTimeMs });
   }
 
-  data(subject: S): D | undefined {
+  data(subject: S, since = Number.POSITIVE_INFINITY): D | undefined {
     const id = this.#declaration.id(subject);
     if (id === undefined) return undefined;
-    const { whenStale, select = (value: T) => value as unknown as D } = this.#declaration;
-    const value = whenStale === "show" ? this.cache.get(id) : this.cache.getFresh(id);
+    const { whenStale, expires, select = (value: T) => value as unknown as D } = this.#declaration;
+    const value =
+      whenStale === "show" ? this.cache.get(id) : this.cache.getFresh(id, expires ? undefined : since);
     return value === undefined ? undefined : select(value, subject, this.cache.ageMs(id) ?? 0);
   }
 

@@ -3,9 +3,10 @@
  * read: it begins one, ends, and its key is queued when the value is there. What the values mean is the kind's business
  * (docs/design.md, Background facts).
  */
+
+import { backoffMs } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import { splitKey } from "../kube/objects.ts";
-import { backoffMs } from "../runtime/backoff.ts";
 
 export interface LookupOptions<T> {
   clock: Clock;
@@ -62,9 +63,14 @@ export class Lookup<T> {
     return entry?.cached?.value;
   }
 
-  /** The cached value unless it is stale. Begins no read. */
-  getFresh(id: string): T | undefined {
-    return this.isStale(id) ? undefined : this.get(id);
+  /**
+   * The cached value unless it is stale; one whose read began after the monotonic time `since` is not, for a key that has
+   * waited for it since then. Begins no read.
+   */
+  getFresh(id: string, since: number = Number.POSITIVE_INFINITY): T | undefined {
+    const cached = this.#entries.get(id)?.cached;
+    const isFresh = !this.isStale(id) || (cached !== undefined && cached.at >= since);
+    return isFresh ? this.get(id) : undefined;
   }
 
   /** True as well where nothing is cached. */

@@ -13,6 +13,7 @@ import type { Credentials } from "../reconcile/credentials.ts";
 import type { Kind } from "../reconcile/kind.ts";
 import type { KindDefinition, ManagedObject } from "../reconcile/managed.ts";
 import type { CacheSizes } from "../reconcile/metrics.ts";
+import type { Permits } from "../reconcile/permit.ts";
 import { Reconciler } from "../reconcile/reconciler.ts";
 import type { ObjectWriter } from "../reconcile/writer.ts";
 import type { Store } from "../runtime/store.ts";
@@ -74,7 +75,10 @@ export interface ControllerOptions<O extends ManagedObject> {
   store: Store<O>;
   writer: ObjectWriter<O>;
   credentials: Credentials<PaperspaceAccount>;
+  permits: Permits<PaperspaceAccount>;
   secrets: CredentialGuard<PaperspaceAccount>;
+  /** Puts a key of this kind into its work queue. */
+  enqueue(key: string): void;
   recorder: Pick<EventRecorder, "record">;
   /** True only while this process certainly holds the lease. */
   mayWrite(): boolean;
@@ -86,6 +90,8 @@ export interface ControllerOptions<O extends ManagedObject> {
 export interface Controller {
   /** The signal aborts when the pass has lost its right to write, or the grace of a shutdown is over. */
   reconcile(key: string, signal: AbortSignal): Promise<Result>;
+  /** The account that a pass of this key works with: passes of one must not keep others waiting. */
+  accountOf(key: string): string;
   /** The object is gone from the cluster; `last` is its last known state. */
   gone(last: ManagedObject): void;
   /** Entries of the caches of the kind, for metrics. */

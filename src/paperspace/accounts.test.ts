@@ -128,9 +128,12 @@ describe("an error that is not about the key", () => {
     ["a gateway's 401", html(401), "PS_NOT_JSON"],
     ["a session without a team", json(200, { user: {} }), "PS_UNEXPECTED"],
     ["an address without /v1", json(404, { code: "NOT_FOUND", message: "Not found" }), "PS_NOT_FOUND"],
-  ])("is not remembered: %s", async (_, reply, code) => {
+  ])("is remembered for a moment only: %s", async (_, reply, code) => {
     server.script = [reply, session("te1")];
     expect((await failure(accounts.get(KEY))).code).toBe(code);
+    const again = await failure(accounts.get(KEY));
+    expect([again.code, (again.retryAfterMs ?? 0) > 0]).toEqual([code, true]);
+    await clock.advance(1_000);
     expect((await accounts.get(KEY)).team).toBe("te1");
   });
 
@@ -296,4 +299,42 @@ it("distinguishes keys without revealing anything of them", () => {
   expect(keyFingerprint(KEY)).toMatch(/^[0-9a-f]{8}$/);
   expect(keyFingerprint(`${KEY}\n`)).toBe(keyFingerprint(KEY));
   expect(keyFingerprint("other")).not.toBe(keyFingerprint(KEY));
+});
+
+describe("open", () => {
+  const caller = (holder: string) => {
+    const answers: string[] = [];
+    return { answers, holder, group: "ns", answered: () => void answers.push(holder) };
+  };
+
+  it("waits for no probe: callers are notified once it has ended, whatever it brought", async () => {
+    server.script = [session("te1")];
+    const one = caller("one");
+    const two = caller("two");
+    expect(accounts.open(KEY, one)).toBeUndefined();
+    expect(accounts.open(KEY, two)).toBeUndefined();
+    await until(() => one.answers.length > 0);
+    expect([...one.answers, ...two.answers]).toEqual(["one", "two"]);
+    expect(accounts.open(KEY, one)?.team).toBe("te1");
+    expect(server.received).toHaveLength(1);
+  });
+
+  it.each([
+    ["a refusal", unauthorized, "PS_UNAUTHORIZED"],
+    ["a failure", html(403), "PS_NOT_JSON"],
+  ])(
+    "brings what a caller waited for, however late it comes: its turn may always be later than %s lasts",
+    async (_, reply, code) => {
+      server.script = [reply, session("te1")];
+      const late = caller("late");
+      accounts.open(KEY, late);
+      await until(() => late.answers.length > 0);
+      await clock.advance(2 * RECHECK_MS);
+      expect(() => accounts.open(KEY, late)).toThrow(expect.objectContaining({ code }));
+      // Once: the next call has it probed again.
+      expect(accounts.open(KEY, late)).toBeUndefined();
+      await until(() => late.answers.length > 1);
+      expect(accounts.open(KEY, late)?.team).toBe("te1");
+    },
+  );
 });

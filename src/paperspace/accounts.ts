@@ -4,9 +4,11 @@
  */
 
 import { createHash } from "node:crypto";
+import { backoffMs } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import { PaperspaceError } from "./errors.ts";
 import type { ApiMetrics } from "./metrics.ts";
+import { ThrottlePermits } from "./permits.ts";
 import { readSession } from "./session.ts";
 import { Throttle, type ThrottleOptions } from "./throttle.ts";
 import { type CallOptions, type PaperspaceApi, Transport, type TransportOptions } from "./transport.ts";
@@ -16,6 +18,8 @@ export interface Account {
   /** Id of the team that the key belongs to. */
   readonly team: string;
   readonly api: PaperspaceApi;
+  /** Those of the team, which its keys have in common. */
+  readonly permits: ThrottlePermits;
 }
 
 export interface AccountsOptions {
@@ -36,20 +40,50 @@ export interface AccountsOptions {
   readonly metrics?: ApiMetrics | undefined;
 }
 
-/** The state of one key. Exactly one probe runs or has run for it. */
+/** Who asks for the account of a key. */
+export interface Caller {
+  /** Distinguishes callers, such as the UID of an object. */
+  readonly holder: string;
+  /** Where the key comes from, such as a namespace. */
+  readonly group: string;
+  /** Called once the probe has ended that the caller waits for. */
+  answered(): void;
+}
+
+/** The key is not accepted, or its probe failed: so it is until a monotonic time, and for callers that waited for it. */
+interface Refused {
+  readonly error: PaperspaceError;
+  readonly until: number;
+}
+
+/** What is known of one key. At most one probe of it runs. */
 interface ProbedKey {
-  readonly probe: Promise<Account>;
-  readonly beganAt: number;
-  /** Monotonic time. */
+  answer?: Account | Refused;
+  isProbing: boolean;
+  /** When the last probe began, and when a caller last asked; monotonic. */
+  beganAt: number;
   usedAt: number;
-  /** Once it is accepted. */
-  team?: string;
-  /** The probe is running, returned an account, or was refused until a monotonic time. */
-  state: "probing" | "accepted" | { readonly refusedUntil: number };
+  /** Probes that failed in a row, without an answer to whether the key is accepted. */
+  failures: number;
+  /** By holder: those that a running probe notifies. */
+  readonly waiting: Map<string, () => void>;
+  /** Holders that have not asked again since the probe ended that they waited for. */
+  readonly owed: Set<string>;
+}
+
+/** What the keys of a team have in common. */
+interface Team {
+  readonly throttle: Throttle;
+  readonly permits: ThrottlePermits;
+  /** Monotonic time. */
+  readonly usedAt: number;
 }
 
 /** A key that was refused before gives way to new ones. */
 const PRIORITY = { new: 1, refused: 0 } as const;
+/** A probe that failed is repeated after this, doubled up to the longest. */
+const FAILURE_BASE_MS = 1_000;
+const FAILURE_MAX_MS = 60_000;
 
 /** Eight characters that distinguish keys in logs and statuses and reveal nothing of the key. */
 export function keyFingerprint(key: string): string {
@@ -60,7 +94,7 @@ export class Accounts {
   readonly #options: AccountsOptions;
   /** By SHA-256 of the key, so that the keys themselves are kept in as few places as possible. */
   readonly #probed = new Map<string, ProbedKey>();
-  readonly #teams = new Map<string, { throttle: Throttle; usedAt: number }>();
+  readonly #teams = new Map<string, Team>();
   /** One budget for all keys that no team has accepted yet: anyone can invent some. */
   readonly #probes: Throttle;
   /** Pauses of keys without a known team: they outlive a failed probe, so that a 429 delays the next one of that key. */
@@ -68,6 +102,7 @@ export class Accounts {
   readonly #closing = new AbortController();
   /** Monotonic time of the last removal of what is not used any more. */
   #sweptAt = 0;
+  #calls = 0;
 
   constructor(options: AccountsOptions) {
     this.#options = options;
@@ -75,29 +110,46 @@ export class Accounts {
   }
 
   /**
-   * The account of a key, by one GET /auth/session per key however many callers there are. Probes of new keys have the
-   * budget of one team together, in which groups take turns; `group` is where the key comes from, such as a namespace.
-   * Rejects with PS_UNAUTHORIZED when the key is not accepted, which is remembered for `recheckMs` (`retryAfterMs` is the
-   * rest of it), or with the error of the request, which is not remembered.
+   * The account of a key; undefined where that is not known yet. Then the caller waits, and its next call after that
+   * returns or throws what the probe brought, however long ago: one GET /auth/session for each key, however many callers
+   * there are. Probes of new keys have the budget of one team together, in which groups take turns. Throws
+   * PS_UNAUTHORIZED where the key is not accepted, which is remembered for `recheckMs` (`retryAfterMs` is the rest of it),
+   * or the error of the request, which is remembered for a back-off.
    */
-  async get(key: string, group = ""): Promise<Account> {
+  open(key: string, { holder, group, answered }: Caller): Account | undefined {
     const trimmed = key.trim();
     // No request can carry such a key, for example of a Secret with a whole file in it.
     if (!/^[\x21-\x7e]{1,1024}$/.test(trimmed)) {
-      throw this.#refusal(
+      throw refusal(
         trimmed === ""
           ? "the API key is empty"
           : "the API key holds characters that are not allowed in a key",
+        this.#options.recheckMs,
       );
     }
     const id = digest(trimmed);
     this.#sweep();
-    const entry = this.#current(id) ?? this.#startProbe(id, trimmed, group);
-    entry.usedAt = this.#options.clock.monotonic();
-    if (typeof entry.state === "object") {
-      throw this.#refusal(NOT_ACCEPTED, entry.state.refusedUntil - this.#options.clock.monotonic());
+    const entry = this.#entryOf(id);
+    const now = this.#options.clock.monotonic();
+    entry.usedAt = now;
+    const { answer } = entry;
+    const isOwed = entry.owed.delete(holder);
+    if (answer && "api" in answer) return answer;
+    if (answer && (isOwed || now < answer.until)) throw repeated(answer, now);
+    entry.waiting.set(holder, answered);
+    if (!entry.isProbing) this.#startProbe(id, trimmed, group, entry);
+    return undefined;
+  }
+
+  /** As `open`, and waits for the probe: for programs that do nothing else meanwhile. */
+  async get(key: string, group = ""): Promise<Account> {
+    const holder = `call ${this.#calls++}`;
+    for (;;) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const account = this.open(key, { holder, group, answered: resolve });
+      if (account) return account;
+      await promise;
     }
-    return entry.probe;
   }
 
   /** Keys that are remembered, accepted or not. */
@@ -122,35 +174,51 @@ export class Accounts {
 
   #invalidate(id: string, beganAt: number): void {
     const entry = this.#probed.get(id);
-    if (entry?.state === "accepted" && beganAt >= entry.beganAt) this.#probed.delete(id);
+    if (!entry?.answer || !("api" in entry.answer) || beganAt < entry.beganAt) return;
+    this.#probed.delete(id);
   }
 
-  #current(id: string): ProbedKey | undefined {
-    const entry = this.#probed.get(id);
-    const expired =
-      typeof entry?.state === "object" && entry.state.refusedUntil <= this.#options.clock.monotonic();
-    return expired ? undefined : entry;
-  }
-
-  #startProbe(id: string, key: string, group: string): ProbedKey {
-    const { clock, recheckMs } = this.#options;
-    const priority = this.#probed.has(id) ? PRIORITY.refused : PRIORITY.new;
-    const probe = this.#probe(id, key, { group, priority });
-    const now = clock.monotonic();
-    const entry: ProbedKey = { probe, beganAt: now, usedAt: now, state: "probing" };
+  #entryOf(id: string): ProbedKey {
+    const known = this.#probed.get(id);
+    if (known) return known;
+    const times = { beganAt: 0, usedAt: 0, failures: 0 };
+    const entry: ProbedKey = { ...times, isProbing: false, waiting: new Map(), owed: new Set() };
     this.#probed.set(id, entry);
-    entry.probe.then(
-      ({ team }) => {
-        entry.state = "accepted";
-        entry.team = team;
+    return entry;
+  }
+
+  #startProbe(id: string, key: string, group: string, entry: ProbedKey): void {
+    const { clock, recheckMs } = this.#options;
+    const priority = entry.answer ? PRIORITY.refused : PRIORITY.new;
+    entry.isProbing = true;
+    entry.beganAt = clock.monotonic();
+    const ended = () => {
+      entry.isProbing = false;
+      const waiting = [...entry.waiting];
+      entry.waiting.clear();
+      for (const [holder] of waiting) entry.owed.add(holder);
+      for (const [, answered] of waiting) answered();
+    };
+    this.#probe(id, key, { group, priority }).then(
+      (account) => {
+        entry.answer = account;
+        entry.failures = 0;
+        ended();
       },
-      (error: unknown) => {
-        const refused = error instanceof PaperspaceError && error.code === "PS_UNAUTHORIZED";
-        if (refused) entry.state = { refusedUntil: clock.monotonic() + recheckMs };
-        else this.#probed.delete(id);
+      (caught: unknown) => {
+        const error = caught instanceof PaperspaceError ? caught : failed(caught);
+        const isRefused = error.code === "PS_UNAUTHORIZED";
+        const pause = isRefused
+          ? recheckMs
+          : Math.max(
+              error.retryAfterMs ?? 0,
+              backoffMs(clock, FAILURE_BASE_MS, FAILURE_MAX_MS, entry.failures),
+            );
+        entry.failures = isRefused ? 0 : entry.failures + 1;
+        entry.answer = { error, until: clock.monotonic() + pause };
+        ended();
       },
     );
-    return entry;
   }
 
   async #probe(
@@ -162,17 +230,18 @@ export class Accounts {
     const session = await readSession(probing, { ...turn, signal: this.#closing.signal }).catch(
       (error: unknown) => {
         const refused = error instanceof PaperspaceError && error.code === "PS_UNAUTHORIZED";
-        throw refused ? this.#refusal(NOT_ACCEPTED) : error;
+        throw refused ? refusal(NOT_ACCEPTED, this.#options.recheckMs) : error;
       },
     );
-    if (!session) throw this.#refusal(NOT_ACCEPTED);
+    if (!session) throw refusal(NOT_ACCEPTED, this.#options.recheckMs);
     this.#pauses.delete(id);
     const { team, maxMachines } = session;
-    const api = this.#transport(key, this.#throttleOf(team), {
+    const { throttle, permits } = this.#teamOf(team);
+    const api = this.#transport(key, throttle, {
       onUnauthorized: (beganAt) => this.#invalidate(id, beganAt),
       mostPages: mostPagesOf(maxMachines),
     });
-    return Object.freeze({ team, api });
+    return Object.freeze({ team, api, permits });
   }
 
   /** The pause after a 429 is the key's own, the budget is that of all: one key never delays the probes of another. */
@@ -195,11 +264,14 @@ export class Accounts {
     return new Transport({ ...this.#options, apiKey, throttle, ...more });
   }
 
-  #throttleOf(team: string): Throttle {
-    const { clock, throttle, metrics } = this.#options;
-    const found = this.#teams.get(team)?.throttle ?? new Throttle(clock, throttle, metrics?.throttle(team));
-    this.#teams.set(team, { throttle: found, usedAt: clock.monotonic() });
-    if (this.#closing.signal.aborted) found.close();
+  #teamOf(team: string): Team {
+    const { clock, throttle: options, metrics } = this.#options;
+    const known = this.#teams.get(team);
+    const throttle = known?.throttle ?? new Throttle(clock, options, metrics?.throttle(team));
+    const permits = known?.permits ?? new ThrottlePermits(throttle);
+    const found = { throttle, permits, usedAt: clock.monotonic() };
+    this.#teams.set(team, found);
+    if (this.#closing.signal.aborted) throttle.close();
     return found;
   }
 
@@ -211,23 +283,36 @@ export class Accounts {
     this.#sweptAt = now;
     const isUnused = ({ usedAt }: { usedAt: number }) => now - usedAt >= unusedMs;
     for (const [id, entry] of this.#probed) {
-      const { state } = entry;
-      // A refused key that is in use is probed again within the recheck.
-      const isOver = typeof state === "object" ? state.refusedUntil + recheckMs <= now : isUnused(entry);
-      if (state !== "probing" && isOver) this.#probed.delete(id);
+      const { answer, isProbing, owed } = entry;
+      // A key in use that is not accepted is probed again within the recheck.
+      const isOver = answer && "until" in answer && owed.size === 0 && answer.until + recheckMs <= now;
+      if (!isProbing && (isOver || isUnused(entry))) this.#probed.delete(id);
     }
     for (const [id, pause] of this.#pauses) if (isUnused(pause)) this.#pauses.delete(id);
-    const teams = new Set(Array.from(this.#probed.values(), ({ team }) => team));
+    const teams = new Set(
+      Array.from(this.#probed.values(), ({ answer }) => answer && "team" in answer && answer.team),
+    );
     for (const [team, entry] of this.#teams) {
       if (teams.has(team) || !isUnused(entry)) continue;
       this.#teams.delete(team);
       metrics?.forget(team);
     }
   }
+}
 
-  #refusal(message: string, retryAfterMs: number = this.#options.recheckMs): PaperspaceError {
-    return new PaperspaceError("PS_UNAUTHORIZED", message, { effect: "none", retryAfterMs });
-  }
+function refusal(message: string, retryAfterMs: number): PaperspaceError {
+  return new PaperspaceError("PS_UNAUTHORIZED", message, { effect: "none", retryAfterMs });
+}
+
+/** What was answered before, with the time that is left of it. */
+function repeated({ error, until }: Refused, now: number): PaperspaceError {
+  return new PaperspaceError(error.code, error.message, { ...error, retryAfterMs: Math.max(0, until - now) });
+}
+
+/** A fault of this program: handled as a failure of the API, since the key is not known to be bad. */
+function failed(caught: unknown): PaperspaceError {
+  const message = caught instanceof Error ? caught.message : String(caught);
+  return new PaperspaceError("PS_UNEXPECTED", message, { effect: "none" });
 }
 
 /** Twice what the quota allows, and some: a list without end is not read for ever. */

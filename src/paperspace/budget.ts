@@ -73,12 +73,19 @@ export class Budget {
     return frozen + Math.max(main, this.#shortfall(this.#poll) / (this.#rate * SHARE * 0.001));
   }
 
-  /** Consumes the token of one request; only after `waitMs` returned 0. */
+  /** Consumes the token of one request. Without one to be had, those of the future are consumed. */
   consume(lane: Lane, now: number): void {
     this.#refill(now);
     if (lane === "reserve" && this.#reserve >= 1 - EPSILON) this.#reserve -= 1;
     else this.#main -= 1;
     if (lane === "poll") this.#poll -= 1;
+  }
+
+  /** The request that a token was consumed for is not sent. */
+  refund(lane: Lane, now: number): void {
+    this.#refill(now);
+    if (lane === "reserve") this.#reserve = Math.min(this.#caps.reserve, this.#reserve + 1);
+    else this.#main = Math.min(this.#caps.main, this.#main + 1);
   }
 
   /**

@@ -1,6 +1,6 @@
 /**
  * The queue in front of one team's API: orders calls and holds them until the budget allows them. Every attempt of every
- * call passes here once. The budget itself is budget.ts (docs/design.md, Throttle).
+ * call passes here once, or has a permit that did (permits.ts). The budget itself is budget.ts (docs/design.md, Throttle).
  */
 
 import PQueue from "p-queue";
@@ -45,6 +45,7 @@ export class Throttle {
   /** A lane is paused exactly while the budget has nothing for it; otherwise p-queue starts its tasks. */
   readonly #queues: Readonly<Record<Lane, PQueue<LaneQueue, LaneOptions>>>;
   #cancelTimer: Cancel = () => {};
+  #pauses = 0;
   #closed = false;
 
   constructor(clock: Clock, options: ThrottleOptions, hooks: ThrottleHooks = {}) {
@@ -69,7 +70,8 @@ export class Throttle {
    * PS_NOT_SENT when the signal aborts or the throttle closes before that; a task that has started is never aborted here.
    */
   async run<T>(task: () => Promise<T>, admission: Admission = {}): Promise<T> {
-    const { priority = 0, group = "", signal } = admission;
+    const { priority = 0, signal } = admission;
+    const group = turnOf("call", admission.group);
     const lane: Lane = admission.reserve ? "reserve" : (admission.class ?? "normal");
     if (this.#closed || signal?.aborted) throw this.#notSent();
     const queuedAt = this.#clock.monotonic();
@@ -95,10 +97,60 @@ export class Throttle {
     }
   }
 
+  /**
+   * Calls `admitted` once, when its turn in the lane has come and the budget allows one request, which is counted as sent.
+   * The result gives the turn up while it waits. Nothing is called any more once the throttle closes.
+   */
+  admit({ lane, group }: { lane: Lane; group: string }, admitted: () => void): Cancel {
+    if (this.#closed) return () => {};
+    const queuedAt = this.#clock.monotonic();
+    const waiting = new AbortController();
+    const start = async () => {
+      this.#admit(lane, queuedAt);
+      admitted();
+    };
+    // Rejects when it is given up.
+    this.#queues[lane].add(start, { group: turnOf("permit", group), signal: waiting.signal }).catch(() => {});
+    this.#pace();
+    return () => waiting.abort();
+  }
+
+  /** Counts a request that is sent without a turn of its own; the lanes wait until it is made up for. */
+  charge(lane: Lane): void {
+    this.#budget.consume(lane, this.#clock.monotonic());
+    this.#pace();
+  }
+
+  /** A request that was admitted is not sent. */
+  refund(lane: Lane): void {
+    this.#budget.refund(lane, this.#clock.monotonic());
+    this.#pace();
+  }
+
+  /** Whether a request of this lane may be sent without waiting. */
+  allows(lane: Lane): boolean {
+    return !this.#closed && this.#wait(lane) === 0;
+  }
+
+  /** How often a 429 has paused it: what was admitted before a pause may not be sent after it. */
+  get pauses(): number {
+    return this.#pauses;
+  }
+
+  /** Milliseconds that are left of the pause that the API asked for; 0 without one. */
+  get pausedForMs(): number {
+    return this.#budget.frozenFor(this.#clock.monotonic());
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** To be called after a 429. `beganAt`: when its request began. */
   rateLimited(beganAt: number, retryAfterMs?: number): void {
     this.#hooks.rateLimited?.();
     if (!this.#budget.slowDown(beganAt, this.#clock.monotonic(), retryAfterMs)) return;
+    this.#pauses++;
     this.#hooks.rateChanged?.(this.#budget.rate);
     this.#pace();
   }
@@ -156,4 +208,9 @@ export class Throttle {
     const why = this.#closed ? "the operator is shutting down" : "cancelled while waiting for the throttle";
     return new PaperspaceError("PS_NOT_SENT", why, { effect: "none" });
   }
+}
+
+/** Calls and permits of one group take turns as two groups do, so that neither can starve the other. */
+function turnOf(what: "call" | "permit", group = ""): string {
+  return `${what} ${group}`;
 }

@@ -20,6 +20,7 @@ import {
   retryAfterMs,
 } from "./errors.ts";
 import type { ApiMetrics } from "./metrics.ts";
+import type { Permit } from "./permits.ts";
 import type { Throttle } from "./throttle.ts";
 import { ExchangeFailure, exchange, type FailureKind, type Sockets } from "./wire.ts";
 
@@ -35,6 +36,8 @@ export interface CallOptions {
   readonly reserve?: boolean | undefined;
   /** `poll`: reads of events, at most a fifth of the budget. */
   readonly class?: "poll" | undefined;
+  /** With it the call does not wait for the throttle. */
+  readonly permit?: Permit | undefined;
   /**
    * Called after the throttle and again immediately before the first byte; a string is the reason not to send
    * (PS_NOT_SENT). Must be quick and must not change anything.
@@ -49,7 +52,7 @@ export interface CallOptions {
 }
 
 /** Options that all calls of an API have in common. */
-export type CallDefaults = Pick<CallOptions, "group">;
+export type CallDefaults = Pick<CallOptions, "group" | "permit">;
 
 export interface ApiRequest<S extends TSchema> extends CallOptions {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -177,6 +180,7 @@ export class Transport implements PaperspaceApi {
       if (request.method !== "GET" && error.effect === "unknown") effect = "unknown";
       error = error.withEffect(effect);
       if (request.retry === "never" || attempt === ATTEMPTS || !isRetryable(error)) throw error;
+      if (request.permit?.mayRepeat === false) throw error;
       // After a 429 the throttle pauses for long enough.
       if (error.code === "PS_RATE_LIMITED") continue;
       const pause = BACK_OFF_MS * 2 ** (attempt - 1) * (0.5 + clock.random());
@@ -282,9 +286,11 @@ export class Transport implements PaperspaceApi {
     return new PaperspaceError("PS_UNEXPECTED", `GET ${path}: ${why}`, { effect: "none", status });
   }
 
-  /** One attempt: passes the throttle once, sends at most one request, validates the answer. */
+  /** One attempt: passes the throttle once, unless it has a permit, sends at most one request, validates the answer. */
   async #attempt<S extends TSchema>(request: ApiRequest<S>): Promise<ApiAnswer<Static<S>>> {
-    const { raw, beganAt, answeredAt } = await this.#options.throttle.run(() => this.#send(request), request);
+    const send = () => this.#send(request);
+    const { throttle } = this.#options;
+    const { raw, beganAt, answeredAt } = await (request.permit?.run(send) ?? throttle.run(send, request));
     return { body: this.#parseAnswer(request, raw, beganAt), status: raw.status, beganAt, answeredAt };
   }
 

@@ -3,6 +3,9 @@
  * restart resets the count (docs/design.md, Pass).
  */
 import type { Clock } from "../base/clock.ts";
+import type { Change } from "./change.ts";
+import type { Kind, KindTypes } from "./kind.ts";
+import type { Step } from "./managed.ts";
 import type { Outcome } from "./outcome.ts";
 import { REASON } from "./reasons.ts";
 
@@ -65,4 +68,17 @@ export class Contention {
 export function contended(fields: readonly string[], recheckMs: number): Outcome {
   const message = `somebody keeps changing ${fields.join(", ")} back: five times within ten minutes. Take the field out of the spec, or stop the other side; tried again slowly`;
   return { kind: "Terminal", reason: REASON.Contended, message, recheckMs };
+}
+
+/**
+ * Those that count towards contention. The first naming is one of them: a name that reads old after each write of it would
+ * be written without end.
+ */
+export function fieldsPutBack<T extends KindTypes>(
+  { policy }: Pick<Kind<T>, "policy">,
+  step: T["step"],
+  observation: T["observation"],
+): readonly string[] {
+  const { changes = [] } = step as Step & { changes?: readonly Change[] };
+  return policy.fields?.(step, observation) ?? changes.map(({ field }) => field);
 }

@@ -39,6 +39,8 @@ export interface CreateOptions<T extends KindTypes> {
   };
   writer: ObjectWriter<T["object"]>;
   clock: Clock;
+  /** With the permit of the create. */
+  account: T["account"];
   /** Mirrors `memory` into the status of the pass's object; the resource version is its precondition. */
   mirror(memory: MemoryOf<T>): Promise<void>;
   /** The key of an object that owns this id already; where there is none, no other one can record it from now on. */
@@ -86,6 +88,7 @@ export async function create<T extends KindTypes>(
     answer = await kind.actuator.create(observation, { ...context, object: pass.object }, attempt, {
       memory,
       gate,
+      account: options.account,
     });
   } catch (error) {
     return failed(error, pass, memory, options);

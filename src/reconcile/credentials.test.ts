@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { KubeError } from "../kube/errors.ts";
 import type { Secret } from "../kube/resource.ts";
-import { Credentials, type CredentialsOptions } from "./credentials.ts";
+import { type CredentialCaller, Credentials, type CredentialsOptions } from "./credentials.ts";
 import type { CloudAccount, ManagedObject } from "./managed.ts";
 
 const notFound = new KubeError({ code: "KUBE_NOT_FOUND", message: "not found", status: 404 });
@@ -31,7 +31,7 @@ function credentials(
       },
     },
     checker: {
-      async open(key) {
+      open(key) {
         opened.push(key);
         if (key === "bad") throw new Error("not accepted");
         return { team: `team-of-${key}`, fingerprint: key };
@@ -45,6 +45,9 @@ function credentials(
   return { clock, reads, opened, context };
 }
 
+const resolve = (context: Credentials<CloudAccount>, of: ManagedObject, answered = () => {}) =>
+  context.resolve(of, answered);
+
 const object = (namespace: string, spec: ManagedObject["spec"] = {}): ManagedObject => ({
   metadata: { name: "box", namespace },
   spec,
@@ -56,21 +59,22 @@ describe("Credentials", () => {
       "a/mine": secretOf({ token: " k1\n" }),
       "a/paperspace-credentials": secretOf({ apiKey: "k2" }),
     });
-    const named = await context.resolve(
+    const named = await resolve(
+      context,
       object("a", { credentialsSecretRef: { name: "mine", key: "token" } }),
     );
     expect(named.fact).toEqual({ state: "valid", team: "team-of-k1" });
-    const usual = await context.resolve(object("a"));
+    const usual = await resolve(context, object("a"));
     expect(usual.fact).toEqual({ state: "valid", team: "team-of-k2" });
     expect(reads).toEqual(["a/mine", "a/paperspace-credentials"]);
   });
 
   it("uses the operator's own key only for the namespaces it serves, and never in place of a named Secret", async () => {
     const { context } = credentials({}, { operatorKey: "own", operatorKeyNamespaces: ["served"] });
-    expect((await context.resolve(object("served"))).fact).toEqual({ state: "valid", team: "team-of-own" });
-    expect((await context.resolve(object("other"))).fact.state).toBe("invalid");
+    expect((await resolve(context, object("served"))).fact).toEqual({ state: "valid", team: "team-of-own" });
+    expect((await resolve(context, object("other"))).fact.state).toBe("invalid");
     const named = object("served", { credentialsSecretRef: { name: "missing" } });
-    expect((await context.resolve(named)).fact).toMatchObject({
+    expect((await resolve(context, named)).fact).toMatchObject({
       state: "invalid",
       message: expect.stringContaining("missing"),
     });
@@ -79,16 +83,16 @@ describe("Credentials", () => {
   it("reads one Secret once for many objects, and again after a while, so that a rotated key takes effect", async () => {
     const secrets = { "a/paperspace-credentials": secretOf({ apiKey: "k1" }) };
     const { context, reads, clock } = credentials(secrets);
-    await Promise.all(Array.from({ length: 50 }, () => context.resolve(object("a"))));
+    await Promise.all(Array.from({ length: 50 }, () => resolve(context, object("a"))));
     expect(reads).toHaveLength(1);
     secrets["a/paperspace-credentials"] = secretOf({ apiKey: "k2" });
     await clock.advance(30_000);
-    expect((await context.resolve(object("a"))).fact).toEqual({ state: "valid", team: "team-of-k2" });
+    expect((await resolve(context, object("a"))).fact).toEqual({ state: "valid", team: "team-of-k2" });
   });
 
   it("names the fields that a Secret holds instead of the key, and never a value", async () => {
     const { context } = credentials({ "a/paperspace-credentials": secretOf({ password: "hunter2" }) });
-    const { fact } = await context.resolve(object("a"));
+    const { fact } = await resolve(context, object("a"));
     expect(fact).toMatchObject({
       state: "invalid",
       message: expect.stringMatching(/apiKey.*it holds: password/),
@@ -102,7 +106,7 @@ describe("Credentials", () => {
     const names = Array.from({ length: 20 }, (_, i) => `s${i}`);
     const { context, clock } = credentials(Object.fromEntries(names.map((name) => [`a/${name}`, large])));
     for (const name of names) {
-      const { secret } = await context.resolve(object("a", { credentialsSecretRef: { name } }));
+      const { secret } = await resolve(context, object("a", { credentialsSecretRef: { name } }));
       expect(JSON.stringify(secret).length).toBeLessThan(100);
       await clock.advance(10_000);
     }
@@ -112,7 +116,7 @@ describe("Credentials", () => {
   it("lists some fields of a Secret that has thousands", async () => {
     const fields = Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`f${i}`, "x"]));
     const { context } = credentials({ "a/paperspace-credentials": secretOf(fields) });
-    const { fact } = await context.resolve(object("a"));
+    const { fact } = await resolve(context, object("a"));
     expect(fact).toMatchObject({ message: expect.stringMatching(/it holds: f0, .*f19 and 980 more\)/) });
   });
 
@@ -123,17 +127,42 @@ describe("Credentials", () => {
       "a/paperspace-credentials": unreachable,
       "b/paperspace-credentials": forbidden,
     });
-    expect((await context.resolve(object("a"))).fact.state).toBe("unreachable");
-    expect((await context.resolve(object("b"))).fact.state).toBe("invalid");
+    expect((await resolve(context, object("a"))).fact.state).toBe("unreachable");
+    expect((await resolve(context, object("b"))).fact.state).toBe("invalid");
   });
 
   it("names the Secret whose key is not accepted", async () => {
     const { context } = credentials({ "a/paperspace-credentials": secretOf({ apiKey: "bad" }) });
-    const { fact } = await context.resolve(object("a"));
+    const { fact } = await resolve(context, object("a"));
     expect(fact).toMatchObject({
       state: "invalid",
       message: expect.stringContaining("Secret a/paperspace-credentials"),
     });
     expect(JSON.stringify(fact)).not.toContain('"bad"');
+  });
+
+  it("waits for no probe: the object is resolved once more when there is an answer", async () => {
+    const accounts: CloudAccount[] = [];
+    const callers: CredentialCaller[] = [];
+    const { context } = credentials(
+      { "a/paperspace-credentials": secretOf({ apiKey: "k1" }) },
+      {
+        checker: {
+          open(_key, caller) {
+            callers.push(caller);
+            return accounts[0];
+          },
+          explain: () => ({ state: "invalid", message: "no" }),
+        },
+      },
+    );
+    let answers = 0;
+    const first = await resolve(context, object("a"), () => answers++);
+    expect(first).toEqual({ fact: { state: "pending" } });
+    expect(callers).toHaveLength(1);
+    callers[0]?.answered();
+    accounts.push({ team: "te1", fingerprint: "f" });
+    expect(answers).toBe(1);
+    expect((await resolve(context, object("a"))).fact).toEqual({ state: "valid", team: "te1" });
   });
 });

@@ -15,12 +15,20 @@ export const DEFAULT_KEY = "apiKey";
 /** The cloud's side of credentials; implemented over Paperspace in the composition root. */
 export interface CredentialChecker<A extends CloudAccount> {
   /**
-   * Probes a key once and remembers the answer; throws where it is refused or cannot be checked. Groups take turns: the
-   * namespace that the key comes from, or "" for the operator's own.
+   * The account of a key, which is probed once; undefined while that is under way: then `answered` is called, and the
+   * holder's next call has an answer. Throws where the key is refused or could not be checked.
    */
-  open(key: string, group: string): Promise<A>;
+  open(key: string, caller: CredentialCaller): A | undefined;
   /** Classifies what `open` threw. */
-  explain(error: unknown): Exclude<AccountFact, { state: "valid" }>;
+  explain(error: unknown): Exclude<AccountFact, { state: "valid" | "pending" }>;
+}
+
+export interface CredentialCaller {
+  /** UID of the object. */
+  holder: string;
+  /** Groups take turns: the namespace that the key comes from, or "" for the operator's own. */
+  group: string;
+  answered(): void;
 }
 
 export interface Resolved<A> {
@@ -69,8 +77,11 @@ export class Credentials<A extends CloudAccount> {
     this.#options = options;
   }
 
-  /** Never throws: a failure is a fact about the account. */
-  async resolve(object: ManagedObject): Promise<Resolved<A>> {
+  /**
+   * Never throws: a failure is a fact about the account. `answered` is called where the key is being probed, once there is
+   * an answer: nothing waits for one here.
+   */
+  async resolve(object: ManagedObject, answered: () => void): Promise<Resolved<A>> {
     let source: Source;
     try {
       source = await this.#source(object);
@@ -81,7 +92,10 @@ export class Credentials<A extends CloudAccount> {
     if (source.state === "none") return { fact: { state: "invalid", message: source.message } };
     const { secret } = source;
     try {
-      const account = await this.#options.checker.open(source.key, secret?.metadata.namespace ?? "");
+      const holder = object.metadata.uid ?? "";
+      const group = secret?.metadata.namespace ?? "";
+      const account = this.#options.checker.open(source.key, { holder, group, answered });
+      if (!account) return { fact: { state: "pending" } };
       return { fact: { state: "valid", team: account.team }, account, ...(secret && { secret }) };
     } catch (error) {
       const fact = this.#options.checker.explain(error);

@@ -56,6 +56,8 @@ export interface Decision<S, M> {
   memory: M;
   /** Names of facts that the decision is missing; they are fetched, and the key is queued again. */
   needs?: readonly string[];
+  /** It has its facts, and the pass waits for its turn to send: what was read for it counts as fresh until then. */
+  waits?: true;
   /** The absence of the resource is to be confirmed by reads that begin now. */
   confirms?: true;
 }

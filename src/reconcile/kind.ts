@@ -7,7 +7,7 @@ import type { Phases } from "./decide.ts";
 import type { Decision, Observation } from "./decision.ts";
 import type { EventNote } from "./event-notes.ts";
 import type { Gate } from "./gate.ts";
-import type { CloudAccount, KindDefinition, ManagedObject, Step } from "./managed.ts";
+import type { CloudAccount, KindDefinition, ManagedObject, Sends, Step } from "./managed.ts";
 import type { CacheSizes } from "./metrics.ts";
 import type { Outcome, ReportedOutcome } from "./outcome.ts";
 import type { OwnershipFacts, Resolution } from "./ownership.ts";
@@ -125,8 +125,13 @@ export interface Policy<T extends KindTypes> {
   events?(before: StatusOf<T>, after: StatusOf<T>): readonly EventNote[];
 }
 
-/** Writes. Every cloud write MUST pass the gate right before it is sent. */
+/**
+ * Writes. Every cloud write MUST pass the gate right before it is sent. Every request MUST go by the account in `send`, which
+ * does not wait for its turn; the one in the context is for caches.
+ */
 export interface Actuator<T extends KindTypes> {
+  /** What the step sends to the cloud. Where undefined, it MUST NOT send anything. A create is a write. */
+  sends(step: T["step"]): Sends | undefined;
   /**
    * MUST send exactly one create, and MUST NOT retry it: after an error, unless `failure` shows that it had no effect,
    * the attempt stays open and `resolve` searches for its result.
@@ -135,7 +140,7 @@ export interface Actuator<T extends KindTypes> {
     observation: T["observation"],
     context: AuthorizedContextOf<T>,
     attempt: CreateAttempt,
-    send: { memory: MemoryOf<T>; gate: Gate },
+    send: SendContext<T>,
   ): Promise<CreateAnswer<T>>;
   /**
    * Performs the step. MUST send at most one cloud write, and MUST persist the intent of a power change before it. One
@@ -147,7 +152,7 @@ export interface Actuator<T extends KindTypes> {
     step: T["step"],
     observation: T["observation"],
     context: AuthorizedContextOf<T>,
-    send: PerformContext<MemoryOf<T>>,
+    send: PerformContext<T>,
   ): Promise<Performed<T>>;
   /** How a failed call ends the pass; undefined where the error is not the cloud's: the pass throws it then. */
   failure(error: unknown): CallFailure | undefined;
@@ -178,12 +183,18 @@ export interface Performed<T extends KindTypes> {
   refused?: true;
 }
 
-/** What `perform` may use besides the cloud. */
-export interface PerformContext<M> {
-  memory: M;
+/** What every write gets. */
+export interface SendContext<T extends KindTypes> {
+  memory: MemoryOf<T>;
   gate: Gate;
+  /** The account of the context, with the permit of the step. */
+  account: T["account"];
+}
+
+/** What `perform` may use besides. */
+export interface PerformContext<T extends KindTypes> extends SendContext<T> {
   /** Writes the memory to status now, before a write is sent; throws where the object changed meanwhile. */
-  persistIntent(memory: M, outcome: ReportedOutcome): Promise<void>;
+  persistIntent(memory: MemoryOf<T>, outcome: ReportedOutcome): Promise<void>;
   /** Records that these requests were carried out, or need not be. */
   ackRequests(requests: Requests): Promise<void>;
 }

@@ -85,6 +85,9 @@ export interface Step {
   of?: string;
 }
 
+/** What a step sends to the cloud: `delete` has a reserve of the budget, since it ends costs. */
+export type Sends = "write" | "delete";
+
 /** Key of a step's back-off: "assign/script1". */
 export function stepName({ do: what, of }: Step): string {
   return of === undefined ? what : `${what}/${of}`;

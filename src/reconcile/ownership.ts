@@ -19,6 +19,8 @@ export type Resolution =
 
 export type AccountFact =
   | { state: "valid"; team: string }
+  /** The key is being probed: the answer queues the object's key. */
+  | { state: "pending" }
   | { state: "invalid"; message: string }
   /** The Secret or the API could not be reached just now. */
   | { state: "unreachable"; message: string; atLeastMs?: number };
@@ -136,12 +138,15 @@ function whileDeleting(facts: OwnershipFacts): OwnershipStep | undefined {
   if (attempt) return withoutAccount(facts) ?? resolve(facts, attempt);
   if (identity.state !== "ours") return { do: "release", reason: REASON.NothingToDelete };
   if (facts.deletionPolicy === "Orphan") return { do: "release", reason: REASON.Orphaned };
-  if (facts.halted) return none({ kind: "Terminal", ...facts.halted, recheckMs: facts.recheckMs });
+  // What is reported has the plan, which rests on the key.
+  if (facts.halted && facts.account.state !== "pending")
+    return none({ kind: "Terminal", ...facts.halted, recheckMs: facts.recheckMs });
   return withoutAccount(facts) ?? foreignTeam(facts, identity.record.team, facts.account);
 }
 
 /** Nothing can be read or written in the cloud without a valid key. */
 export function withoutAccount({ account, recheckMs }: OwnershipFacts): OwnershipStep | undefined {
+  if (account.state === "pending") return none({ kind: "Unknown" });
   if (account.state === "invalid")
     return none({ kind: "Terminal", reason: REASON.CredentialsInvalid, message: account.message, recheckMs });
   if (account.state === "unreachable") {

@@ -9,6 +9,10 @@ export interface Pass<T extends KindTypes> {
   observation: T["observation"];
   /** The memory of the decision, then that of the step. */
   memory: MemoryOf<T>;
+  /** The account whose requests have a permit. */
+  permitted?: T["account"];
+  /** It ends without its step, for want of a permit or of facts: its key is queued with what is missing. */
+  isWaiting?: boolean;
   /** A write went out and was not surely refused. */
   mayHaveEffect?: boolean;
   /** The back-off of a failed step is over when this changes. */

@@ -53,8 +53,8 @@ function waitedOut(resource: Observation["resource"]): Observation["resource"] {
   return resource.state === "absent" && resource.certain ? { state: "absent", certain: true } : resource;
 }
 
-function isUnseenEnd({ kind }: Outcome, { deleting, resource }: Observation): boolean {
-  return kind === "Unknown" && deleting && resource.state === "unknown";
+function isUnseenEnd({ kind }: Outcome, { deleting, resource, account }: Observation): boolean {
+  return kind === "Unknown" && deleting && resource.state === "unknown" && account.state !== "pending";
 }
 
 function unseenEnd<V extends Observation, S extends Step>(observation: V): PlannedStep<V, S> | undefined {

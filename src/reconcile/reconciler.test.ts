@@ -11,6 +11,7 @@ import type { Observation } from "./decision.ts";
 import type { Kind, Performed } from "./kind.ts";
 import type { CloudAccount, ManagedObject, Operation, Step } from "./managed.ts";
 import { holdingOf } from "./ownership-facts.ts";
+import type { PermitAnswer, PermitRequest, Permits } from "./permit.ts";
 import { Reconciler } from "./reconciler.ts";
 import { ANNOTATION, FINALIZER, parseAttempt } from "./record.ts";
 import { managedStatus } from "./status.ts";
@@ -88,6 +89,7 @@ class SampleKind implements Kind<SampleTypes> {
   };
 
   readonly actuator: Kind<SampleTypes>["actuator"] = {
+    sends: ({ do: what }) => (what === "tidy" ? "delete" : "write"),
     create: async (observation, _context, _attempt, { memory }) => {
       this.seen.ready = observation.memory.ready;
       this.done.push("create");
@@ -107,6 +109,22 @@ class SampleKind implements Kind<SampleTypes> {
   };
 }
 
+/** Grants at once unless it has another answer. */
+class SamplePermits implements Permits<CloudAccount> {
+  answer: Exclude<PermitAnswer<CloudAccount>, { state: "granted" }> | undefined;
+  readonly asked: PermitRequest[] = [];
+  readonly released: string[] = [];
+
+  ask(account: CloudAccount, request: PermitRequest): PermitAnswer<CloudAccount> {
+    this.asked.push(request);
+    return this.answer ?? { state: "granted", account };
+  }
+
+  release(holder: string): void {
+    this.released.push(holder);
+  }
+}
+
 async function setUp() {
   const clock = new VirtualClock(NOW);
   const kube = new FakeKube({ clock, types: [SAMPLES] });
@@ -116,7 +134,7 @@ async function setUp() {
   const credentials = new Credentials<CloudAccount>({
     secrets: secrets(kube),
     checker: {
-      open: async () => ({ team: "te1", fingerprint: "f" }),
+      open: () => ({ team: "te1", fingerprint: "f" }),
       explain: () => ({ state: "invalid", message: "no" }),
     },
     clock,
@@ -130,6 +148,8 @@ async function setUp() {
     complete: () => true,
   });
   const leads = { now: true };
+  const permits = new SamplePermits();
+  const queued: string[] = [];
   const settings = {
     resyncMs: 600_000,
     recheckMs: 30_000,
@@ -143,6 +163,8 @@ async function setUp() {
     store,
     writer: new ObjectWriter(resource, store),
     credentials,
+    permits,
+    enqueue: (key) => void queued.push(key),
     secrets: guard,
     recorder: { record() {} },
     mayWrite: () => leads.now,
@@ -162,7 +184,7 @@ async function setUp() {
   };
   const object = () => resource.get("default", "box");
   const secret = () => secrets(kube).get("default", "paperspace-credentials");
-  return { clock, kind, pass, object, secret, resource, leads };
+  return { clock, kind, pass, object, secret, resource, leads, permits, queued, reconciler, store };
 }
 
 describe("a kind's own step before the create", () => {
@@ -349,5 +371,84 @@ describe("an object that follows another one under its name, before a pass has s
     await replace();
     await converge(3);
     expect(kind.forgotten).toEqual([KEY]);
+  });
+});
+
+describe("a step that sends something", () => {
+  const PAUSED = { state: "paused", forMs: 10_000 } as const;
+
+  async function owning() {
+    const world = await setUp();
+    for (let passes = 0; passes < 3; passes++) await world.pass();
+    world.kind.done.length = 0;
+    world.permits.released.length = 0;
+    return world;
+  }
+
+  it("is asked for by the UID of its object, on behalf of its namespace, and gives its permit back with the pass", async () => {
+    const { pass, object, permits } = await owning();
+    await pass();
+    const { uid } = (await object()).metadata;
+    expect(permits.asked.at(-1)).toMatchObject({ holder: uid, group: "default", sends: "write" });
+    expect(permits.released).toEqual([uid]);
+  });
+
+  it("is neither begun nor announced without a permit: nothing is written to the object, and the permit queues its key", async () => {
+    const { kind, pass, object, permits, queued } = await setUp();
+    for (let passes = 0; passes < 2; passes++) await pass();
+    permits.released.length = 0;
+    permits.answer = { state: "waiting" };
+    const before = await object();
+    expect(await pass()).toEqual({ kind: "wait" });
+    expect(await object()).toEqual(before);
+    expect(kind.done).toEqual(["prepare"]);
+    expect(permits.released).toEqual([]);
+    permits.asked.at(-1)?.granted();
+    expect(queued).toEqual([KEY]);
+    permits.answer = undefined;
+    await pass();
+    expect(kind.done).toEqual(["prepare", "create"]);
+  });
+
+  it("reports a pause that the API asked for, with the memory from before the decision, and keeps its turn", async () => {
+    const { kind, pass, object, permits } = await owning();
+    permits.answer = PAUSED;
+    expect(await pass()).toMatchObject({ kind: "retry", atLeastMs: 10_000 });
+    const { conditions } = (await object()).status ?? {};
+    expect(conditions?.find(({ type }) => type === "Ready")?.reason).toBe("RateLimited");
+    expect(kind.done).toEqual([]);
+    expect(permits.released).toEqual([]);
+  });
+
+  it("needs none where it backs off or is contested: it is not sent anyway", async () => {
+    const { kind, pass, permits } = await owning();
+    kind.performed = { outcome: { kind: "Terminal", reason: "Refused", message: "no", recheckMs: 600_000 } };
+    await pass();
+    permits.asked.length = 0;
+    await pass();
+    expect(permits.asked).toEqual([]);
+  });
+
+  it("gives its permit up where the object is gone, and at the start of a term", async () => {
+    const { pass, object, permits, store, reconciler } = await owning();
+    permits.answer = { state: "waiting" };
+    await pass();
+    const { uid } = (await object()).metadata;
+    store.replace([]);
+    await reconciler.reconcile(KEY);
+    expect(permits.released).toEqual([uid]);
+    await pass();
+    reconciler.reset();
+    expect(permits.released).toEqual([uid, uid]);
+  });
+});
+
+describe("the account of a key", () => {
+  it("is the Secret that names it until a pass has found its team", async () => {
+    const { pass, reconciler, store, object } = await setUp();
+    store.replace([await object()]);
+    expect(reconciler.accountOf(KEY)).toBe("default/paperspace-credentials");
+    await pass();
+    expect(reconciler.accountOf(KEY)).toBe("te1");
   });
 });

@@ -11,8 +11,7 @@ import type { EventRecorder } from "../kube/events.ts";
 import { keyOf } from "../kube/objects.ts";
 import type { Store } from "../runtime/store.ts";
 import type { Result } from "../runtime/workers.ts";
-import type { Change } from "./change.ts";
-import { Contention, contended } from "./contention.ts";
+import { Contention, contended, fieldsPutBack } from "./contention.ts";
 import { create, recorded } from "./create.ts";
 import type { CredentialGuard } from "./credential-guard.ts";
 import type { Credentials } from "./credentials.ts";
@@ -27,7 +26,7 @@ import {
   requireAccount,
 } from "./kind.ts";
 import { LeakReports } from "./leak-report.ts";
-import { type Step, stepName } from "./managed.ts";
+import { type Sends, stepName } from "./managed.ts";
 import type { CacheSizes } from "./metrics.ts";
 import { isFailed, isReported, type Outcome, requeueNow, resultOf } from "./outcome.ts";
 import { Owners } from "./owners.ts";
@@ -35,6 +34,7 @@ import { isOwnershipStep } from "./ownership.ts";
 import { HOLDING, ownershipFacts, vouchedId } from "./ownership-facts.ts";
 import { type OwnershipStepOptions, performOwnershipStep } from "./ownership-steps.ts";
 import type { Pass } from "./pass.ts";
+import { holderOf, ifPermitted, type Permits, permittedAccount } from "./permit.ts";
 import { REASON } from "./reasons.ts";
 import { Reporter } from "./reporter.ts";
 import { StepBackoff, signatureOf } from "./step-backoff.ts";
@@ -46,6 +46,9 @@ export interface ReconcilerOptions<T extends KindTypes> {
   store: Pick<Store<T["object"]>, "get" | "indexed">;
   writer: ObjectWriter<T["object"]>;
   credentials: Credentials<T["account"]>;
+  permits: Permits<T["account"]>;
+  /** Puts a key into the work queue. */
+  enqueue: (key: string) => void;
   secrets: CredentialGuard<T["account"]>;
   recorder: Pick<EventRecorder, "record">;
   /** True only while this process certainly holds the lease. */
@@ -83,6 +86,8 @@ export class Reconciler<T extends KindTypes> {
   readonly #leaks: LeakReports<T>;
   /** By key: the UID of the object that everything kept by this key belongs to. */
   readonly #uids = new Map<string, string | undefined>();
+  /** By key: the team that its last pass worked with. */
+  readonly #teams = new Map<string, string>();
 
   constructor(options: ReconcilerOptions<T>) {
     this.#options = options;
@@ -116,12 +121,15 @@ export class Reconciler<T extends KindTypes> {
       return { kind: "done" };
     }
     this.#begin(key, object);
+    let isWaiting = false;
     try {
       const pass = await this.#observe(key, object);
-      const decision = this.#decide(pass);
+      const decision = this.#permitted(pass, this.#decide(pass));
       this.#options.kind.observer.track(pass.context, pass.observation, decision);
       await this.#protectSecret(pass, decision);
       const outcome = await this.#act(pass, decision);
+      // What waits for facts keeps its permit, or its turn: a fact may be valid for seconds.
+      isWaiting = pass.isWaiting === true || outcome.kind === "Unknown";
       if (isReported(outcome)) await this.#reporter.patchStatus(pass, pass.memory, outcome);
       return resultOf(outcome, this.#untilResync(object.metadata.uid ?? key));
     } catch (error) {
@@ -130,12 +138,22 @@ export class Reconciler<T extends KindTypes> {
       throw error;
     } finally {
       this.#options.secrets.passEnded(object);
+      if (!isWaiting) this.#options.permits.release(holderOf(object));
     }
   }
 
+  /** The team that a pass of this key works with, as far as it is known; else the Secret that names it. */
+  accountOf(key: string): string {
+    const team = this.#teams.get(key);
+    if (team !== undefined) return team;
+    const object = this.#options.store.get(key);
+    return object ? this.#options.credentials.referenceOf(object) : "";
+  }
+
   async #observe(key: string, object: T["object"]): Promise<Pass<T>> {
-    const { kind, credentials, settings } = this.#options;
-    const { fact, account, secret } = await credentials.resolve(object);
+    const { kind, credentials, settings, enqueue } = this.#options;
+    const { fact, account, secret } = await credentials.resolve(object, () => enqueue(key));
+    if (account) this.#teams.set(key, account.team);
     const signature = signatureOf(object, account);
     const cluster = this.#options.clusterId();
     const facts = ownershipFacts(object, {
@@ -181,6 +199,36 @@ export class Reconciler<T extends KindTypes> {
     return decision;
   }
 
+  /** Without the permit that the step needs, the pass ends before anything of it is announced. */
+  #permitted(pass: Pass<T>, decision: DecisionOf<T>): DecisionOf<T> {
+    const sends = this.#sends(pass, decision.step);
+    return sends === undefined ? decision : ifPermitted(pass, decision, sends, this.#options);
+  }
+
+  #sends({ key, object, observation }: Pass<T>, step: DecisionOf<T>["step"]): Sends | undefined {
+    if (isOwnershipStep(step) && step.do !== "create") return undefined;
+    if (observation.backingOff[stepName(step)]) return undefined;
+    if (this.#hindrance({ key, object, observation }, step as T["step"] | { do: "create" })) return undefined;
+    return step.do === "create" ? "write" : this.#options.kind.actuator.sends(step as T["step"]);
+  }
+
+  /** Why the step is not begun now, whatever the account allows. */
+  #hindrance(
+    { key, object, observation }: Pick<Pass<T>, "key" | "object" | "observation">,
+    step: T["step"] | { do: "create" },
+  ): Outcome | undefined {
+    const { kind, settings, clusterId } = this.#options;
+    if (step.do === "create") {
+      const cluster = clusterId();
+      if (cluster.state === "known") return undefined;
+      const { message, retryInMs: afterMs } = cluster;
+      return { kind: "RequeueAfter", reason: REASON.ClusterIdUnknown, message, afterMs };
+    }
+    const fields = fieldsPutBack(kind, step, observation);
+    const contested = this.#contention.contested(key, fields, object.metadata.generation ?? 0);
+    return contested.length > 0 ? contended(contested, settings.slowMs) : undefined;
+  }
+
   /**
    * Runs before anything exists that only the key can delete; a kind's own step may create something before any record.
    * Once the key of another Secret serves the object, the former Secret is released.
@@ -217,8 +265,7 @@ export class Reconciler<T extends KindTypes> {
     const backingOff = pass.observation.backingOff[name];
     if (backingOff) return backingOff;
     try {
-      const outcome =
-        step.do === "create" ? await this.#create(pass) : await this.#perform(pass, step as T["step"]);
+      const outcome = this.#hindrance(pass, step) ?? (await this.#send(pass, step));
       if (isFailed(outcome)) return this.#backoff.record(pass.key, name, pass.signature, outcome);
       this.#backoff.clear(pass.key, name);
       return outcome;
@@ -234,13 +281,14 @@ export class Reconciler<T extends KindTypes> {
     }
   }
 
+  #send(pass: Pass<T>, step: T["step"] | { do: "create" }): Promise<Outcome> {
+    return step.do === "create" ? this.#create(pass) : this.#perform(pass, step as T["step"]);
+  }
+
   async #create(pass: Pass<T>): Promise<Outcome> {
     const { kind, writer, clock, settings } = this.#options;
     const cluster = this.#options.clusterId();
-    if (cluster.state === "unknown") {
-      const { message, retryInMs: afterMs } = cluster;
-      return { kind: "RequeueAfter", reason: REASON.ClusterIdUnknown, message, afterMs };
-    }
+    if (cluster.state === "unknown") throw new Error("a create needs the id of the cluster");
     const { record, outcome } = await create<T>(pass, {
       kind,
       writer,
@@ -248,6 +296,7 @@ export class Reconciler<T extends KindTypes> {
       clusterId: cluster.id,
       sendWindowMs: settings.sendWindowMs,
       recheckMs: settings.recheckMs,
+      account: permittedAccount(pass),
       claim: (id, attempt) => this.#owners.claim(id, pass.object, { attempt }),
       gate: (latest) => this.#gate(pass, latest, { allowDeleting: false }),
       mirror: (expected) =>
@@ -265,16 +314,15 @@ export class Reconciler<T extends KindTypes> {
   }
 
   async #perform(pass: Pass<T>, step: T["step"]): Promise<Outcome> {
-    const { kind, settings, writer } = this.#options;
+    const { kind, writer } = this.#options;
     const { generation = 0 } = pass.object.metadata;
     const fields = fieldsPutBack(kind, step, pass.observation);
-    const contested = this.#contention.contested(pass.key, fields, generation);
-    if (contested.length > 0) return contended(contested, settings.slowMs);
     let intended: MemoryOf<T> = pass.memory;
     try {
       const performed = await kind.actuator.perform(step, pass.observation, requireAccount(pass.context), {
         memory: pass.memory,
         gate: this.#gate(pass, pass.object, { allowDeleting: pass.observation.deleting }),
+        account: permittedAccount(pass),
         persistIntent: async (memory, outcome) => {
           await this.#reporter.patchStatus(pass, memory, outcome);
           intended = memory;
@@ -330,7 +378,9 @@ export class Reconciler<T extends KindTypes> {
     this.#options.kind.observer.reset();
     this.#backoff.reset();
     this.#contention.reset();
+    for (const uid of this.#uids.values()) this.#options.permits.release(uid ?? "");
     this.#uids.clear();
+    this.#teams.clear();
     this.#leaks.reset();
   }
 
@@ -347,7 +397,9 @@ export class Reconciler<T extends KindTypes> {
     this.#options.kind.observer.forget(key);
     this.#backoff.forget(key);
     this.#contention.forget(key);
+    this.#options.permits.release(this.#uids.get(key) ?? "");
     this.#uids.delete(key);
+    this.#teams.delete(key);
   }
 
   /** The key's next regular pass: at phase hash(UID) of the interval, so that a fleet is spread over it. */
@@ -357,17 +409,4 @@ export class Reconciler<T extends KindTypes> {
     const past = (clock.now() - phase) % settings.resyncMs;
     return settings.resyncMs - past;
   }
-}
-
-/**
- * Those that count towards contention. The first naming is one of them: a name that reads old after each write of it would
- * be written without end.
- */
-function fieldsPutBack<T extends KindTypes>(
-  { policy }: Pick<Kind<T>, "policy">,
-  step: T["step"],
-  observation: T["observation"],
-): readonly string[] {
-  const { changes = [] } = step as Step & { changes?: readonly Change[] };
-  return policy.fields?.(step, observation) ?? changes.map(({ field }) => field);
 }

@@ -72,7 +72,7 @@ export class ReadyKeys<T extends ReadyItem> {
     if (account.processing > 0 || account.ready.size > 0) return this.#place(account);
     this.#accounts.delete(account.name);
     // The share of all others has grown.
-    for (const other of this.#full) this.#place(other);
+    for (const other of [...this.#full]) this.#place(other);
   }
 
   /** One worker more than the accounts share is left: whoever comes next never waits for all the others. */

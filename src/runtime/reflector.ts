@@ -3,11 +3,11 @@
  * of changes and depends on neither kinds nor queues (docs/design.md, Informers).
  */
 import type { Logger } from "pino";
+import { Backoff } from "../base/backoff.ts";
 import { type Clock, deadline, sleep } from "../base/clock.ts";
 import { isGone, isKube, isNotFound, isUnauthorized, KubeError } from "../kube/errors.ts";
 import { compareVersions, type KubeList, type KubeObject, keyOf } from "../kube/objects.ts";
 import type { KubeCallOptions, ListQuery, WatchQuery } from "../kube/resource.ts";
-import { Backoff } from "./backoff.ts";
 import type { Store, StoreChange } from "./store.ts";
 import { BadLineError, lines, parseEvent, type WatchEvent } from "./watch-stream.ts";
 

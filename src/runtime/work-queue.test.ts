@@ -259,6 +259,18 @@ describe("accounts", () => {
   });
 });
 
+test("an account that ends gives its share to all others that wait for more", async () => {
+  const queue = new WorkQueue({ clock: new VirtualClock(), accountOf: (key) => key.slice(0, 1), workers: 7 });
+  for (const key of ["a0", "a1", "a2", "a3", "b0", "b1", "b2", "b3", "c0"]) queue.add(key);
+  const taken: string[] = [];
+  for (let i = 0; i < 7; i++) void queue.get().then((item) => item && taken.push(item.key));
+  await new VirtualClock().settle();
+  expect(taken.toSorted()).toEqual(["a0", "a1", "b0", "b1", "c0"]);
+  queue.done("c0");
+  await new VirtualClock().settle();
+  expect(taken.toSorted()).toEqual(["a0", "a1", "a2", "b0", "b1", "b2", "c0"]);
+});
+
 /** A naive model of the queue, without heaps: each call looks at all keys. */
 class Model {
   readonly pending = new Map<string, { priority: number; at: number; arrival: number | undefined }>();

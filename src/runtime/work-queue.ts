@@ -2,9 +2,10 @@
  * The queue of keys to reconcile: each at most once in the queue and with at most one worker, by priority and fairly, now
  * or later, with back-off per key. It handles keys and times, neither objects nor workers.
  */
+
+import { backoffMs } from "../base/backoff.ts";
 import type { Cancel, Clock } from "../base/clock.ts";
 import { Heap } from "../base/heap.ts";
-import { backoffMs } from "./backoff.ts";
 import { type ReadyItem, ReadyKeys } from "./ready-keys.ts";
 
 /** A higher number leaves first. Objects of the first list are low, so that a user's change overtakes a restart. */

@@ -287,7 +287,7 @@ export const BREACHES: Readonly<Record<string, Breach>> = {
     isLost: true,
     breaking: () => ({
       actuator: {
-        async create(_observation, { account }, { name }, { memory, gate }) {
+        async create(_observation, _context, { name }, { memory, gate, account }) {
           const request = { ...stray(gate), method: "POST", path: "/projects", body: { name } } as const;
           const { body } = await account.api.request({
             ...request,
@@ -303,7 +303,7 @@ export const BREACHES: Readonly<Record<string, Breach>> = {
     breaking: ({ actuator }) => ({
       actuator: {
         async perform(step, observation, context, send) {
-          await context.account.api.request(stray(send.gate)).catch(ignored);
+          await send.account.api.request(stray(send.gate)).catch(ignored);
           return actuator.perform(step, observation, context, send);
         },
       },
@@ -313,13 +313,26 @@ export const BREACHES: Readonly<Record<string, Breach>> = {
   "perform ends before its write": {
     breaking: () => ({
       actuator: {
-        async perform(_step, { memory }, { account }, { gate }) {
+        async perform(_step, { memory }, _context, { gate, account }) {
           account.api.request(stray(gate)).catch(ignored);
           return { outcome: { kind: "Requeue" }, memory };
         },
       },
     }),
     noted: /ends before its writes/,
+  },
+  "perform sends without a permit": {
+    breaking: ({ actuator }) => ({
+      actuator: {
+        perform: (step, observation, context, send) =>
+          actuator.perform(step, observation, context, { ...send, account: context.account }),
+      },
+    }),
+    noted: /without the permit of its step$/,
+  },
+  "a step that sends nothing sends": {
+    breaking: () => ({ actuator: { sends: () => undefined } }),
+    noted: /of a step that sends nothing$/,
   },
   "the intent of a power change is not in status before it": {
     subject: SUBJECTS.PaperspaceMachine,

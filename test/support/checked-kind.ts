@@ -11,7 +11,7 @@ import { keyOf } from "../../src/kube/objects.ts";
 import type { ApiRequest, PaperspaceApi } from "../../src/paperspace/transport.ts";
 import type { Gate } from "../../src/reconcile/gate.ts";
 import type { Actuator, Kind, Observer, Policy } from "../../src/reconcile/kind.ts";
-import type { ManagedObject } from "../../src/reconcile/managed.ts";
+import type { ManagedObject, Sends } from "../../src/reconcile/managed.ts";
 import type { Resolution } from "../../src/reconcile/ownership.ts";
 import type { CreateAttempt } from "../../src/reconcile/record.ts";
 import { copy, freeze, plain } from "./plain-values.ts";
@@ -69,6 +69,8 @@ export class KindContract {
 /** An `Actuator` call that is under way. */
 interface Performing {
   what: string;
+  /** What the actuator says that it sends: undefined is nothing. */
+  sends: Sends | undefined;
   /** Monotonic time at which the gate was passed last. */
   passedGateAt?: number;
   /** What status must hold now. */
@@ -86,7 +88,11 @@ class Session {
   readonly #requested = new Set<ApiRequest<never>>();
   /** Those of this pass that were sent, and how often. */
   readonly #sent = new Map<ApiRequest<never>, number>();
-  readonly #apis = new WeakMap<PaperspaceApi, PaperspaceApi>();
+  /** By whether its calls have a permit. */
+  readonly #apis = {
+    plain: new WeakMap<PaperspaceApi, PaperspaceApi>(),
+    permitted: new WeakMap<PaperspaceApi, PaperspaceApi>(),
+  };
   /** Wall clock at which each complete list of the resources began. */
   readonly #lists: number[] = [];
 
@@ -144,6 +150,7 @@ class Session {
     if (!request || !performing) return this.breach(`${call} outside of create and perform`);
     const { what } = performing;
     this.#sent.set(request, (this.#sent.get(request) ?? 0) + 1);
+    if (performing.sends === undefined) this.breach(`${what}: ${call} of a step that sends nothing`);
     if (this.#sent.size > 1) this.breach(`${what}: ${call} is not the first cloud write of this pass`);
     if (performing.passedGateAt !== this.#options.clock.monotonic())
       this.breach(`${what}: ${call} did not pass the gate right before`);
@@ -267,11 +274,12 @@ class Session {
 
   #actuator(actuator: Actuator<T>): Actuator<T> {
     return {
-      create: async (observation, context, attempt, { memory, gate }) => {
+      sends: (step) => actuator.sends(step),
+      create: async (observation, context, attempt, { memory, gate, account }) => {
         freeze([observation, attempt, memory]);
-        const performing = this.#perform("create", context.key);
+        const performing = this.#perform("create", context.key, "write");
         performing.intended = memory;
-        const send = { memory, gate: this.#gate(gate, performing) };
+        const send = { memory, gate: this.#gate(gate, performing), account: this.#permitted(account) };
         const answer = await this.#during(
           performing,
           actuator.create(observation, this.#withApi(context), attempt, send),
@@ -281,11 +289,12 @@ class Session {
       },
       perform: (step, observation, context, send) => {
         freeze([step, observation, send.memory]);
-        const performing = this.#perform(step.do, context.key);
+        const performing = this.#perform(step.do, context.key, actuator.sends(step));
         return this.#during(
           performing,
           actuator.perform(step, observation, this.#withApi(context), {
             ...send,
+            account: this.#permitted(send.account),
             gate: this.#gate(send.gate, performing),
             persistIntent: async (memory, outcome) => {
               await send.persistIntent(memory, outcome);
@@ -298,9 +307,9 @@ class Session {
     };
   }
 
-  #perform(what: string, key: string): Performing & { key: string } {
+  #perform(what: string, key: string, sends: Sends | undefined): Performing & { key: string } {
     this.#contract.seen.add(what);
-    this.#performing = { what, key };
+    this.#performing = { what, key, sends };
     return this.#performing;
   }
 
@@ -328,17 +337,23 @@ class Session {
   /** The context with an API that counts. */
   #withApi<C extends Context | AccountContext>(context: C): C {
     const { account } = context;
-    return account ? { ...context, account: { ...account, api: this.#api(account) } } : context;
+    return account ? { ...context, account: { ...account, api: this.#api(account, "plain") } } : context;
   }
 
-  #api({ api }: Pick<PaperspaceAccount, "api">): PaperspaceApi {
-    const existing = this.#apis.get(api);
+  #permitted(account: PaperspaceAccount): PaperspaceAccount {
+    return { ...account, api: this.#api(account, "permitted") };
+  }
+
+  #api({ api }: Pick<PaperspaceAccount, "api">, by: "plain" | "permitted"): PaperspaceApi {
+    const existing = this.#apis[by].get(api);
     if (existing) return existing;
     const made: PaperspaceApi = {
       request: async (request) => {
         this.#begins(`requests ${request.method} ${request.path}`);
         if (request.method === "GET") return api.request(request);
         if (!this.#performing) this.breach(`${request.method} ${request.path} outside of create and perform`);
+        else if (by === "plain")
+          this.breach(`${request.method} ${request.path} without the permit of its step`);
         const write = request as unknown as ApiRequest<never>;
         this.#requested.add(write);
         try {
@@ -352,9 +367,9 @@ class Session {
         const isList = this.#traits.list.test(request.path) && request.query?.name === undefined;
         return this.#counted(api.pages(request), isList);
       },
-      with: (defaults) => this.#api({ api: api.with(defaults) }),
+      with: (defaults) => this.#api({ api: api.with(defaults) }, by),
     };
-    this.#apis.set(api, made);
+    this.#apis[by].set(api, made);
     return made;
   }
 

@@ -3,8 +3,8 @@
  * before a write is in decide.ts.
  */
 import { PaperspaceError } from "../../paperspace/errors.ts";
-import type { Gate } from "../../reconcile/gate.ts";
-import type { AuthorizedContext, CallFailure, PerformContext } from "../../reconcile/kind.ts";
+import type { AuthorizedContext, CallFailure, PerformContext, SendContext } from "../../reconcile/kind.ts";
+import type { Sends } from "../../reconcile/managed.ts";
 import { requeueNow } from "../../reconcile/outcome.ts";
 import type { CreateAttempt } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
@@ -12,12 +12,7 @@ import { PaperspaceActuator } from "../actuator.ts";
 import { DeploymentApi } from "./api.ts";
 import { NameTaken, UnprovedCreate, verifyCreated } from "./attempt.ts";
 import { headersOf } from "./config.ts";
-import type {
-  DeploymentMemory,
-  DeploymentObservation,
-  DeploymentStep,
-  DeploymentTypes,
-} from "./observation.ts";
+import type { DeploymentObservation, DeploymentStep, DeploymentTypes } from "./observation.ts";
 import type { DeploymentObserver, DeploymentObserverOptions } from "./observer.ts";
 import { taken } from "./prerequisites.ts";
 import { REASON } from "./reasons.ts";
@@ -36,6 +31,11 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
     this.#options = options;
   }
 
+  override sends(step: DeploymentStep): Sends | undefined {
+    if (step.do === "handle") return undefined;
+    return step.do === "deleteStray" || step.do === "dropSecret" ? "delete" : super.sends(step);
+  }
+
   /**
    * Reads the name once more right before the upsert, which would change any deployment of that name, also one of
    * another owner.
@@ -44,13 +44,13 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
     observation: DeploymentObservation,
     { key, account }: Context,
     _attempt: CreateAttempt,
-    { memory, gate }: { memory: DeploymentMemory; gate: Gate },
+    { memory, gate, account: permitted }: SendContext<DeploymentTypes>,
   ) {
     const { desired, name, projectId, spec } = observation;
     if (desired.state !== "known") throw new Error("a create needs its configuration");
     const { git } = spec;
     const { reservations } = this.#observer;
-    const api = new DeploymentApi(account.api);
+    const api = new DeploymentApi(permitted.api);
     if (!reservations.reserve(key, projectId, name))
       throw new PaperspaceError("PS_NOT_SENT", "another object is making a deployment of this name", {
         effect: "none",
@@ -78,7 +78,7 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
     step: DeploymentStep,
     { limits, projectId }: DeploymentObservation,
     { account, record, object }: Context,
-    context: PerformContext<DeploymentMemory>,
+    context: PerformContext<DeploymentTypes>,
   ) {
     const { clock, references } = this.#options;
     const { inventory, secrets, specs } = this.#observer.of(account, object);
@@ -89,7 +89,7 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
       id,
       object,
       projectId,
-      api: new DeploymentApi(account.api),
+      api: new DeploymentApi(context.account.api),
       inventory,
       projectSecrets: secrets,
       references,

@@ -7,7 +7,7 @@ import { isReadable, nullable, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
-import { about, creating, OLDEST_FIRST, reading, removing, WRITE } from "../calls.ts";
+import { about, creating, OLDEST_FIRST, reading, removing } from "../calls.ts";
 import type { DeploymentConfig } from "./config.ts";
 import { foldedName } from "./types.ts";
 
@@ -168,7 +168,6 @@ export class DeploymentApi {
 
   putSecret(projectId: string, body: { name: string; value: string }, options: CallOptions) {
     return this.#api.request({
-      ...WRITE,
       ...options,
       method: "POST",
       path: apiPath`/projects/${projectId}/secrets`,
@@ -180,7 +179,6 @@ export class DeploymentApi {
 
   removeSecret(projectId: string, name: string, options: CallOptions) {
     return this.#api.request({
-      ...WRITE,
       ...options,
       method: "DELETE",
       path: apiPath`/projects/${projectId}/secrets/${name}`,

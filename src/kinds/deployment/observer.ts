@@ -122,7 +122,7 @@ export class DeploymentObserver extends CloudObserver<
     if (!project) return;
     // What a create sent is recognised by its configuration, also where the object is deleted meanwhile.
     if (!deleting || attempt) this.#parts.references.fetchStale(context.key, context.object);
-    project.track(subjectOf(observation, context), decision.needs);
+    project.track(subjectOf(observation, context), decision);
   }
 
   override cacheSizes(): CacheSizes {

@@ -53,7 +53,7 @@ function pass(
   key = KEY,
 ) {
   const facts = projectCache.facts(subject(id, key));
-  projectCache.track(subject(id, key), needs);
+  projectCache.track(subject(id, key), { needs });
   return facts;
 }
 
@@ -262,7 +262,7 @@ describe("siblings", () => {
   it("are the deployments of the declared name in the newest list; without a list there are none to show", async () => {
     const { projectCache, web, clock, queued } = setUp();
     expect(projectCache.facts(subject(undefined)).siblings).toBeUndefined();
-    projectCache.track(subject(undefined), [FACT.siblings]);
+    projectCache.track(subject(undefined), { needs: [FACT.siblings] });
     await clock.advance(1_000);
     expect(queued).toEqual([KEY]);
     expect(projectCache.facts(subject(undefined)).siblings).toMatchObject({ ids: [web.id] });

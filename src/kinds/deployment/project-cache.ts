@@ -6,7 +6,14 @@ import type { Clock } from "../../base/clock.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
 import type { PaperspaceAccount } from "../account.ts";
-import { CachedFact, type Fact, type FactDeclaration, type FactSubject, Facts } from "../facts.ts";
+import {
+  CachedFact,
+  type Fact,
+  type FactDecision,
+  type FactDeclaration,
+  type FactSubject,
+  Facts,
+} from "../facts.ts";
 import { type Rechecks, readErrorOf } from "../failure.ts";
 import { Inventory } from "../inventory.ts";
 import { Lookup, UNUSED_TURNS } from "../lookup.ts";
@@ -105,7 +112,10 @@ export class ProjectCache extends AccountCache<Deployment> {
     this.#rechecks = rechecks;
     this.#api = new DeploymentApi(api);
     this.#table = factTable(options, inventory, () => this.#api);
-    this.#facts = new Facts(this.#table, (error) => readErrorOf(error, rechecks));
+    this.#facts = new Facts(this.#table, {
+      clock,
+      readErrorOf: (error) => readErrorOf(error, rechecks),
+    });
     this.origins = new Lookup({
       clock,
       enqueue,
@@ -153,8 +163,8 @@ export class ProjectCache extends AccountCache<Deployment> {
   }
 
   /** Begins the reads that the decision needs, and those that are due; the subject's key is queued after each. */
-  track(subject: DeploymentSubject, needs: readonly string[] | undefined): void {
-    this.#facts.track(subject, needs);
+  track(subject: DeploymentSubject, decision: FactDecision): void {
+    this.#facts.track(subject, decision);
   }
 
   /** At the user's request: invalidates all of them for this object, and reads again what was shown. */
@@ -163,6 +173,7 @@ export class ProjectCache extends AccountCache<Deployment> {
   }
 
   override forget(key: string): void {
+    this.#facts.forget(key);
     const id = this.inventory.unsubscribe(key);
     if (id === undefined) return;
     this.#facts.invalidate(id);

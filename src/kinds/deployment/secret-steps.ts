@@ -16,7 +16,7 @@ import { readConfig } from "./stored-config.ts";
 
 type Step<D extends DeploymentStep["do"]> = Extract<DeploymentStep, { do: D }>;
 type Done = Promise<Performed<DeploymentTypes>>;
-type SendContext = PerformContext<DeploymentMemory>;
+type SendContext = PerformContext<DeploymentTypes>;
 
 /** The API has understood, and will not. */
 export const REFUSALS: ReadonlySet<PaperspaceErrorCode> = new Set([

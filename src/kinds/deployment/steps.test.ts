@@ -11,6 +11,7 @@ import {
   stored,
   targetOf,
 } from "../../../test/decide/deployment/situations.ts";
+import type { PaperspaceAccount } from "../account.ts";
 import type { DeploymentMemory, DeploymentStep } from "./observation.ts";
 import type { DeploymentStepOptions } from "./step-options.ts";
 import { perform } from "./steps.ts";
@@ -32,6 +33,7 @@ async function setUp() {
       {
         memory,
         gate,
+        account: {} as PaperspaceAccount,
         persistIntent: async () => {},
         ackRequests: async () => {},
       },

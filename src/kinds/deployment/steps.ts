@@ -25,7 +25,7 @@ import type { Rollout } from "./types.ts";
 
 type Step<D extends DeploymentStep["do"]> = Extract<DeploymentStep, { do: D }>;
 type Done = Promise<Performed<DeploymentTypes>>;
-type SendContext = PerformContext<DeploymentMemory>;
+type SendContext = PerformContext<DeploymentTypes>;
 
 export async function perform(
   step: DeploymentStep,

@@ -5,9 +5,8 @@
 import { isForbidden, isKube } from "../../kube/errors.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { startOperation } from "../../reconcile/decision.ts";
-import type { Gate } from "../../reconcile/gate.ts";
-import type { AuthorizedContext, PerformContext, Performed } from "../../reconcile/kind.ts";
-import type { Operation } from "../../reconcile/managed.ts";
+import type { AuthorizedContext, PerformContext, Performed, SendContext } from "../../reconcile/kind.ts";
+import type { Operation, Sends } from "../../reconcile/managed.ts";
 import type { CreateAttempt } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { PaperspaceActuator } from "../actuator.ts";
@@ -41,16 +40,23 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
     this.#options = options;
   }
 
+  override sends(step: MachineStep): Sends | undefined {
+    const isOfCluster = step.do === "writeDesktop" || step.do === "removeDesktop" || step.do === "handle";
+    return isOfCluster ? undefined : super.sends(step);
+  }
+
   protected async sendCreate(
     _observation: MachineObservation,
     { key, object, account }: Context,
     attempt: CreateAttempt,
-    { memory, gate }: { memory: MachineMemory; gate: Gate },
+    { memory, gate, account: permitted }: SendContext<MachineTypes>,
   ) {
     const { operation } = memory;
     if (!operation) throw new Error("a create needs its operation");
     const { inventory } = this.#observer.at(account);
-    const answer = await new MachineApi(account.api).create(createBody(object.spec, attempt.name), { gate });
+    const answer = await new MachineApi(permitted.api).create(createBody(object.spec, attempt.name), {
+      gate,
+    });
     const { id } = answer.body.data;
     inventory.subscribe(key, id, account.fingerprint);
     inventory.lists.recordCreated(id, this.#options.clock.monotonic());
@@ -61,7 +67,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
     step: MachineStep,
     _observation: MachineObservation,
     { account, record, object }: Context,
-    context: PerformContext<MachineMemory>,
+    context: PerformContext<MachineTypes>,
   ): Promise<Result> {
     if (!record) throw new Error("a write needs a record");
     const { inventory, relatedFacts } = this.#observer.at(account);
@@ -73,8 +79,8 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
       inventory,
       relatedFacts,
       desktops,
-      api: new MachineApi(account.api),
-      relatedApi: new RelatedApi(account.api),
+      api: new MachineApi(context.account.api),
+      relatedApi: new RelatedApi(context.account.api),
       now: () => clock.now(),
       deadlines: settings.deadlines,
     });

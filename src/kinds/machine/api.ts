@@ -6,7 +6,7 @@ import { type Static, Type } from "typebox";
 import { nullable, resource } from "../../paperspace/answers.ts";
 import type { ApiAnswer, CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
-import { about, changing, creating, OLDEST_FIRST, reading, removing, WRITE } from "../calls.ts";
+import { about, changing, creating, OLDEST_FIRST, reading, removing } from "../calls.ts";
 import type { Source } from "../source.ts";
 
 /** machines.md section 5.1. Only `id` is needed: a machine without a readable state is left as it is. */
@@ -149,7 +149,6 @@ export class MachineApi implements Source<Machine> {
   /** The live API refuses an empty body (observed-in-the-field.md 4), so `{}` is sent. */
   power(id: string, action: "start" | "stop" | "restart", options: CallOptions): Promise<ApiAnswer<Started>> {
     const request = this.#api.request({
-      ...WRITE,
       ...options,
       method: "PATCH",
       path: apiPath`/machines/${id}/${action}`,

@@ -77,7 +77,7 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
     });
   }
 
-  data({ key, object, machineTypes }: HardwareSubject): Capacities {
+  data({ key, object, machineTypes }: HardwareSubject, since: number): Capacities {
     const capacities: Record<string, Capacity> = {};
     for (const type of machineTypes) {
       const place = placeOf(type, object.spec.region);
@@ -86,7 +86,7 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
         capacities[type] = taker === key ? { hint: "free" } : { hint: "short", retryMs: SHORT_BASE_MS };
         continue;
       }
-      const hint = this.#hints.getFresh(place);
+      const hint = this.#hints.getFresh(place, since);
       if (hint)
         capacities[type] = hint === "short" ? { hint, retryMs: this.#hints.dueInMs(place) } : { hint };
     }

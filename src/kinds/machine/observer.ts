@@ -94,7 +94,7 @@ class TeamCache extends AccountCache<Machine, MachineInventory> {
   }
 
   override forget(key: string): void {
-    this.relatedFacts.release(key);
+    this.relatedFacts.leave(key);
     const id = this.inventory.unsubscribe(key);
     if (id !== undefined) this.relatedFacts.forget(id);
   }
@@ -154,7 +154,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     const team = this.cacheFor(observation, context);
     for (const other of this.all()) {
       other.inventory.events.untrack(key);
-      if (team && other !== team) other.relatedFacts.release(key);
+      if (team && other !== team) other.relatedFacts.leave(key);
     }
     if (!account || !team) return;
     const { inventory, relatedFacts } = team;
@@ -175,7 +175,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     if (takesHardware(step) && !observation.backingOff[stepName(step)])
       relatedFacts.take(key, object.spec.machineType, object.spec.region);
     else if (!awaited) relatedFacts.release(key);
-    relatedFacts.track(subjectOf(observation, context), decision.needs);
+    relatedFacts.track(subjectOf(observation, context), decision);
   }
 
   override cacheSizes(): CacheSizes {

@@ -12,7 +12,6 @@ import {
   type PagesRequest,
   type PaperspaceApi,
 } from "../../paperspace/transport.ts";
-import { WRITE } from "../calls.ts";
 
 const userSchema = resource({ id: Type.String(), email: nullable(Type.String()) }, ["id"]);
 /** machines.md section 5.3: one that was removed may still be listed, with dtDeleted. */
@@ -97,7 +96,6 @@ export class RelatedApi {
   /** Resolves to when it was answered, by the monotonic clock. */
   async grant(machineId: string, userId: string, options: CallOptions): Promise<number> {
     const { answeredAt } = await this.#api.request({
-      ...WRITE,
       ...options,
       method: "POST",
       path: apiPath`/machines/${machineId}/accessors`,
@@ -133,7 +131,6 @@ export class RelatedApi {
     options: CallOptions,
   ): Promise<{ machineIds: readonly string[] | null; answeredAt: number }> {
     const { body, answeredAt } = await this.#api.request({
-      ...WRITE,
       ...options,
       method: "POST",
       path: apiPath`/startup-scripts/${scriptId}/${action}`,
@@ -217,7 +214,6 @@ export class RelatedApi {
   async #remove(path: string, options: CallOptions): Promise<number | undefined> {
     try {
       const { answeredAt } = await this.#api.request({
-        ...WRITE,
         ...options,
         method: "DELETE",
         path,

@@ -85,14 +85,14 @@ function setUp() {
   /** As a pass does it: observes, and then begins the reads that the decision needs and those that are due. */
   const pass = (of: MachineSubject, needs: string[] = []) => {
     const facts = relatedFacts.related(of);
-    relatedFacts.track(of, needs);
+    relatedFacts.track(of, { needs });
     return facts;
   };
   /** What is observed once what is needed has been read. */
   const observed = async (needs: string[], over: Partial<MachineSpec> = {}, id?: string) => {
-    relatedFacts.track(subject(over, id), needs);
+    relatedFacts.track(subject(over, id), { needs });
     await clock.settle();
-    return related(over, id);
+    return pass(subject(over, id));
   };
   const reads = (path: string) => sim.calls.list({ path }).length;
   const script = (name: string, machineId?: string) => {
@@ -254,6 +254,22 @@ describe("capacity", () => {
     expect(related().capacity).toEqual({});
   });
 
+  it("that was free counts as free for who has waited since for its turn, however long that takes", async () => {
+    const { clock, pass, related, subject, relatedFacts, reads } = setUp();
+    pass(subject(), [FACT.capacity(TYPE)]);
+    await clock.advance(HOUR_MS);
+    expect(pass(subject()).capacity).toEqual({ [TYPE]: { hint: "free" } });
+    expect(related().capacity).toEqual({});
+    // Another one does not rely on it, and what waits for its permit does not lose it.
+    pass(subject(), [FACT.capacity(TYPE)]);
+    await clock.advance(HOUR_MS);
+    expect(related({}, undefined, { key: "ns/other" }).capacity).toEqual({});
+    relatedFacts.track(subject(), { waits: true });
+    await clock.advance(HOUR_MS);
+    expect(related().capacity).toEqual({ [TYPE]: { hint: "free" } });
+    expect(reads(AVAILABLE)).toBe(2);
+  });
+
   it("is cached by type and region: a shortage in one proves nothing for another", async () => {
     const { clock, sim, pass, related, observed, subject } = setUp();
     sim.world.setCapacity(TYPE, "ny2", 0);
@@ -274,7 +290,8 @@ describe("capacity", () => {
     const wait = (key: string) => {
       const of = subject({}, undefined, { key });
       const capacity = relatedFacts.related(of).capacity[TYPE];
-      if (capacity?.hint !== "short") return relatedFacts.track(of, [FACT.capacity(TYPE)]);
+      if (capacity?.hint !== "short") return relatedFacts.track(of, { needs: [FACT.capacity(TYPE)] });
+      relatedFacts.track(of, {});
       waiting.set(key, capacity.retryMs);
       clock.after(capacity.retryMs, () => wait(key));
     };
@@ -297,7 +314,8 @@ describe("capacity", () => {
     const wait = (key: string) => {
       const of = subject({}, undefined, { key });
       const capacity = relatedFacts.related(of).capacity[TYPE];
-      if (!capacity) return relatedFacts.track(of, [FACT.capacity(TYPE)]);
+      if (!capacity) return relatedFacts.track(of, { needs: [FACT.capacity(TYPE)] });
+      relatedFacts.track(of, {});
       if (capacity.hint === "short") return void clock.after(capacity.retryMs, () => wait(key));
       relatedFacts.take(key, TYPE, "ny2");
       expect(relatedFacts.related(of).capacity[TYPE]).toEqual({ hint: "free" });

@@ -3,7 +3,7 @@
  * declared once, read for all objects that need it, in the background. It only reads, and only puts keys into the queue.
  */
 import type { ReadError } from "../../reconcile/outcome.ts";
-import { CachedFact, type Fact, type FactDeclaration, Facts } from "../facts.ts";
+import { CachedFact, type Fact, type FactDecision, type FactDeclaration, Facts } from "../facts.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import { HardwareHints, type HardwareSubject } from "./hardware-hints.ts";
 import type { DesktopFact, Related } from "./observation.ts";
@@ -65,12 +65,14 @@ function factTable(options: RelatedFactsOptions, api: (group?: string) => Relate
       read: () => api().users(team),
       staleTimeMs: oneMinute,
       whenStale: "hide",
+      expires: true,
     }),
     addresses: cached<Address[]>({
       id: () => TEAM,
       read: () => api().addresses(),
       staleTimeMs: oneMinute,
       whenStale: "hide",
+      expires: true,
     }),
     standing: cached<Standing>({
       id: () => TEAM,
@@ -101,7 +103,7 @@ export class RelatedFacts {
   constructor(options: RelatedFactsOptions, api: RelatedApi) {
     this.#api = api;
     this.#table = factTable(options, (group) => (group === undefined ? this.#api : this.#api.for(group)));
-    this.#facts = new Facts(this.#table, options.readErrorOf);
+    this.#facts = new Facts(this.#table, options);
   }
 
   /** The newest valid credential of the team serves all reads. */
@@ -115,8 +117,8 @@ export class RelatedFacts {
   }
 
   /** Begins the reads that the decision needs, and those that are due; the subject's key is queued after each. */
-  track(subject: MachineSubject, needs: readonly string[] | undefined): void {
-    this.#facts.track(subject, needs);
+  track(subject: MachineSubject, decision: FactDecision): void {
+    this.#facts.track(subject, decision);
   }
 
   /** At the user's request: invalidates all of them for this object, and reads again what was shown. */
@@ -143,6 +145,12 @@ export class RelatedFacts {
   /** It has its hardware, or goes for it no more. */
   release(key: string): void {
     this.#table.capacity.release(key);
+  }
+
+  /** The object is not of this team, or is gone. */
+  leave(key: string): void {
+    this.release(key);
+    this.#facts.forget(key);
   }
 
   /** The answer of an assignment. */

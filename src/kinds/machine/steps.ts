@@ -44,7 +44,7 @@ export interface MachineStepOptions {
 
 type Step<D extends MachineStep["do"]> = Extract<MachineStep, { do: D }>;
 type Done = Promise<Performed<MachineTypes>>;
-type SendContext = PerformContext<MachineMemory>;
+type SendContext = PerformContext<MachineTypes>;
 
 export async function perform(step: MachineStep, context: SendContext, parts: MachineStepOptions): Done {
   const { memory } = context;

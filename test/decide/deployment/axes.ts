@@ -69,6 +69,7 @@ const RESOLUTIONS: readonly (Resolution | undefined)[] = [
 const ACCOUNTS: readonly AccountFact[] = [
   { state: "valid", team: TEAM },
   { state: "valid", team: "another-team" },
+  { state: "pending" },
   { state: "invalid", message: "no key" },
   { state: "unreachable", message: "503" },
 ];

@@ -260,8 +260,11 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
   law(
     ["Unknown"],
     "where facts are missing they are fetched, or read anyway",
-    ({ resource, desired }, _step, { needs = [] }) =>
-      needs.length > 0 || resource.state === "unknown" || desired.state === "unknown",
+    ({ resource, desired, account }, _step, { needs = [] }) =>
+      needs.length > 0 ||
+      resource.state === "unknown" ||
+      desired.state === "unknown" ||
+      account.state === "pending",
   ),
   law(
     [...STEPS, "none"],

@@ -24,9 +24,8 @@ export const REST_LAWS: readonly MachineLaw[] = [
   law(
     ["Unknown"],
     "where facts are missing they are fetched, or nothing would ever queue the key again",
-    (observation, _step, decision) => {
-      return observation.resource.state === "unknown" || asksOf(decision).length > 0;
-    },
+    ({ resource, account }, _step, decision) =>
+      resource.state === "unknown" || account.state === "pending" || asksOf(decision).length > 0,
   ),
   law(
     { choices: ["none"], when: (_observation, _step, decision) => asksOf(decision).length > 0 },

@@ -1,5 +1,5 @@
 /** Back-off that grows with each consecutive failure. It computes the wait; waiting is up to the caller. */
-import type { Clock } from "../base/clock.ts";
+import type { Clock } from "./clock.ts";
 
 export class Backoff {
   readonly #clock: Clock;
