@@ -97,7 +97,7 @@ describe("kubectl", () => {
     expect(await type("paperspace lsit")).toEqual({
       code: 2,
       out: "",
-      err: 'error: there is no command "lsit"; there are list, logs, metrics, release\n',
+      err: 'error: there is no command "lsit"; did you mean "list"?; there are list, logs, metrics, release, completion\n',
     });
   });
 });

@@ -106,6 +106,24 @@ test("requests share their connections, and send query, body, content type and c
   expect(sockets()).toBeLessThanOrEqual(2);
 });
 
+test("what is done as another user is requested in that name, so that the server checks their rights", async () => {
+  const seen: unknown[] = [];
+  const { url } = await server((request, response) => {
+    seen.push(request.headers["impersonate-user"]);
+    json(response, {});
+  });
+  for (const as of [undefined, "ada@example.com"]) {
+    const connection = await connect({
+      kubeconfig: await kubeconfig(url, { token: "t1" }),
+      clock: new VirtualClock(),
+      ...(as !== undefined && { as }),
+    });
+    cleanups.push(() => connection.close());
+    await connection.request({ method: "GET", path: "/api" });
+  }
+  expect(seen).toEqual([undefined, "ada@example.com"]);
+});
+
 test("a Status becomes a KubeError with code, reason and details; Retry-After is kept", async () => {
   const status = {
     kind: "Status",

@@ -39,6 +39,8 @@ export interface ConnectOptions {
   /** Name of a context in it; absent means its current one. */
   context?: string;
   clock: Clock;
+  /** The user to act as, where these credentials may impersonate. */
+  as?: string;
   userAgent?: string;
   logger?: Logger;
 }
@@ -47,7 +49,7 @@ export interface ConnectOptions {
 export async function connect(options: ConnectOptions): Promise<KubeConnection> {
   const credentials = new KubeCredentials(options);
   await credentials.current();
-  return new HttpConnection(credentials, options.clock, options.userAgent ?? "paperspace-operator");
+  return new HttpConnection(credentials, options);
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -55,12 +57,15 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 class HttpConnection implements KubeConnection {
   readonly #credentials: KubeCredentials;
   readonly #clock: Clock;
-  readonly #userAgent: string;
+  readonly #headers: Readonly<Record<string, string>>;
 
-  constructor(credentials: KubeCredentials, clock: Clock, userAgent: string) {
+  constructor(
+    credentials: KubeCredentials,
+    { clock, userAgent = "paperspace-operator", as }: ConnectOptions,
+  ) {
     this.#credentials = credentials;
     this.#clock = clock;
-    this.#userAgent = userAgent;
+    this.#headers = { "user-agent": userAgent, ...(as !== undefined && { "impersonate-user": as }) };
   }
 
   get server(): string {
@@ -148,7 +153,7 @@ class HttpConnection implements KubeConnection {
       method: request.method as Dispatcher.HttpMethod,
       headers: {
         accept: "application/json",
-        "user-agent": this.#userAgent,
+        ...this.#headers,
         ...(hasBody ? { "content-type": request.contentType ?? "application/json" } : {}),
         ...credentials.headers,
       },

@@ -88,6 +88,8 @@ export interface PagesRequest<S extends TSchema> extends CallOptions {
   readonly item: S;
   /** Items per page, 1 to 120. Default 120. */
   readonly limit?: number | undefined;
+  /** Of this list, in place of the transport's bound: of what is read as far as the user asks, such as a log. */
+  readonly mostPages?: number | undefined;
 }
 
 export interface ApiPage<T> {
@@ -193,8 +195,8 @@ export class Transport implements PaperspaceApi {
   }
 
   async *pages<S extends TSchema>(request: PagesRequest<S>): AsyncGenerator<ApiPage<Static<S>>, void, void> {
-    const { item, limit = PAGE_LIMIT, query, ...call } = request;
-    const { mostPages = MOST_PAGES } = this.#options;
+    const { item, limit = PAGE_LIMIT, query, mostPages: most, ...call } = request;
+    const { mostPages = MOST_PAGES } = { ...this.#options, ...(most !== undefined && { mostPages: most }) };
     const seen = new Set<string>();
     // In pages of the full limit: smaller ones hold less, and a list must not be read without end.
     let read = 0;

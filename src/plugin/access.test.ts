@@ -7,37 +7,30 @@ const own = { PAPERSPACE_API_KEY: ` ${OWN_KEY}\n` };
 const keysOf = ({ requests }: PluginEnv) => [...new Set(requests.map(({ key }) => key))];
 
 describe("the API key in use", () => {
-  it("is that of the namespace's Secret, even if the user has one, so that all users of a namespace see the same", async () => {
-    const plugin = new PluginEnv({ handle: empty, env: own });
+  it("is that of the namespace's Secret where the user has set none", async () => {
+    const plugin = new PluginEnv({ handle: empty });
     await plugin.secret();
     expect(await plugin.run("list projects")).toBe(0);
     expect(keysOf(plugin)).toEqual([KEY]);
   });
 
-  it("is the user's where the Secret does not exist, or may not be read", async () => {
+  it("is the user's wherever one is set, and no Secret is read then, so that nobody needs the right to", async () => {
     const plugin = new PluginEnv({ handle: empty, env: own });
-    expect(await plugin.run("list projects")).toBe(0);
     await plugin.secret();
+    await plugin.secret("mine", { token: "key-of-the-object" });
+    plugin.deployment({ credentialsSecretRef: { name: "mine", key: "token" } });
     plugin.forbid(/secrets/);
     expect(await plugin.run("list projects")).toBe(0);
+    expect(await plugin.run("logs psd/api")).toBe(0);
     expect(keysOf(plugin)).toEqual([OWN_KEY]);
-    expect(plugin.err).toBe("No projects found.\nNo projects found.\n");
+    expect(plugin.err).toBe("No projects found.\n");
   });
 
   it("is the user's where there is no cluster at all, for templates can be looked up before one is", async () => {
     const plugin = new PluginEnv({ handle: empty, env: own, noCluster: true });
     expect(await plugin.run("list projects")).toBe(0);
-    expect(await plugin.run("list projects --context nowhere")).toBe(1);
+    expect(await plugin.run("list projects --secret mine")).toBe(1);
     expect(plugin.err).toContain("error: no cluster is configured\n");
-  });
-
-  it("is the user's where the cluster does not answer, with a note", async () => {
-    const plugin = new PluginEnv({ handle: empty, env: own });
-    plugin.kube.intercept = () => ({ fail: "before" });
-    expect(await plugin.run("list projects")).toBe(0);
-    expect(plugin.err).toMatch(
-      /^note: the Secret team-a\/paperspace-credentials cannot be read: .*; going on/,
-    );
   });
 
   it("is that of the Secret that the object names, before the namespace's", async () => {
@@ -58,6 +51,13 @@ describe("the API key in use", () => {
     expect(plugin.err).toContain(
       'error: no API key: there is no Secret "other" in namespace team-a. Make it (kubectl -n team-a create secret generic other --from-literal=apiKey=<key>), or leave out --secret and set PAPERSPACE_API_KEY.',
     );
+  });
+
+  it("is read as the user of --as", async () => {
+    const plugin = new PluginEnv({ handle: empty });
+    await plugin.secret();
+    expect(await plugin.run("list projects --as system:serviceaccount:ci:bot")).toBe(0);
+    expect(plugin.clusters).toEqual([{ as: "system:serviceaccount:ci:bot" }]);
   });
 
   it("comes from the namespace of the command line", async () => {

@@ -1,6 +1,7 @@
 /**
- * Which API key a command uses, and the account behind it: read with the user's own rights in Kubernetes. The order is that
- * of the operator (reconcile/credentials.ts), with the user's PAPERSPACE_API_KEY instead of the operator's own.
+ * Which API key a command uses, and the account behind it. What the user gives on purpose comes first: the Secret of a flag,
+ * then PAPERSPACE_API_KEY, and then the Secrets of the operator's own order (reconcile/credentials.ts), which are read with
+ * the user's own rights in Kubernetes.
  */
 import { BadValue, httpUrl, proxyUrl, type ValueType } from "../base/options.ts";
 import { version } from "../base/version.ts";
@@ -35,11 +36,10 @@ interface FoundKey {
   readonly origin: string;
 }
 
-/** Why a Secret holds no usable key, and what to do; `unexpected`: worth a note even where the environment has a key. */
+/** Why a Secret holds no usable key, and what to do. */
 interface MissingKey {
   readonly problem: string;
   readonly remedy: string;
-  readonly unexpected: boolean;
 }
 
 interface SecretLocation {
@@ -47,7 +47,6 @@ interface SecretLocation {
   readonly name: string;
   /** Of the Secret's data. */
   readonly field: string;
-  readonly namedBy: SecretRef["namedBy"];
   readonly alternative: string;
 }
 
@@ -83,8 +82,8 @@ export class Access {
   }
 
   /**
-   * The account of the key in this Secret of the namespace, else of the environment's. Throws PluginError where there is
-   * no key, or Paperspace does not accept it.
+   * The account of the environment's key, else of the key in this Secret of the namespace; a Secret that a flag names comes
+   * before both. Throws PluginError where there is no key, or Paperspace does not accept it.
    */
   async open(reference: SecretRef = { name: DEFAULT_SECRET }): Promise<OpenedAccount> {
     const { key, origin } = await this.#resolveKey(reference);
@@ -122,10 +121,11 @@ export class Access {
   }
 
   async #connect(): Promise<KubeConnection> {
-    const { kubeconfig, context } = this.#flags;
+    const { kubeconfig, context, as } = this.#flags;
     const connection = await this.#io.connect({
       ...(kubeconfig !== undefined && { kubeconfig }),
       ...(context !== undefined && { context }),
+      ...(as !== undefined && { as }),
     });
     this.#cleanup.defer(() => connection.close());
     return connection;
@@ -133,13 +133,11 @@ export class Access {
 
   async #resolveKey(reference: SecretRef): Promise<FoundKey> {
     const fromEnvironment = this.#io.env[VARIABLE]?.trim();
+    // As with every tool that has such a variable. No Secret is read then, so that nobody needs the right to.
+    if (fromEnvironment && reference.namedBy !== "flag") return { key: fromEnvironment, origin: VARIABLE };
     const found = await this.#readKey(reference);
     if ("key" in found) return found;
-    // A Secret named by a flag is deliberate: another key may belong to another team.
-    if (!fromEnvironment || reference.namedBy === "flag")
-      throw new PluginError(`no API key: ${found.problem}. ${found.remedy}`);
-    if (found.unexpected) this.#output.note(`note: ${found.problem}; going on with ${VARIABLE}`);
-    return { key: fromEnvironment, origin: VARIABLE };
+    throw new PluginError(`no API key: ${found.problem}. ${found.remedy}`);
   }
 
   async #readKey(reference: SecretRef): Promise<FoundKey | MissingKey> {
@@ -151,7 +149,7 @@ export class Access {
     } catch (error) {
       const { kubeconfig, context } = this.#flags;
       if (!isKube(error, "KUBE_CONFIG") || kubeconfig || context || namedBy) throw error;
-      return { problem: error.message, remedy: `Or ${alternative}.`, unexpected: false };
+      return { problem: error.message, remedy: `Or ${alternative}.` };
     }
     const secretName = `the Secret ${namespace}/${name}`;
     try {
@@ -164,29 +162,29 @@ export class Access {
       if (key !== "") return { key, origin: secretName };
       const present = Object.keys(data).join(", ") || "nothing";
       const problem = `${secretName} has no value under "${field}" (it holds: ${present})`;
-      return { problem, remedy: `Put the API key there, or ${alternative}.`, unexpected: true };
+      return { problem, remedy: `Put the API key there, or ${alternative}.` };
     } catch (error) {
       if (!isKube(error)) throw error;
-      return this.#explain(error, { namespace, name, field, namedBy, alternative });
+      return this.#explain(error, { namespace, name, field, alternative });
     }
   }
 
-  #explain(error: KubeError, { namespace, name, field, namedBy, alternative }: SecretLocation): MissingKey {
+  #explain(error: KubeError, { namespace, name, field, alternative }: SecretLocation): MissingKey {
     const secretName = `the Secret ${namespace}/${name}`;
     switch (error.code) {
       case "KUBE_NOT_FOUND": {
         const problem = `there is no Secret "${name}" in namespace ${namespace}`;
         const make = `kubectl -n ${namespace} create secret generic ${name} --from-literal=${field}=<key>`;
-        return { problem, remedy: `Make it (${make}), or ${alternative}.`, unexpected: namedBy === "object" };
+        return { problem, remedy: `Make it (${make}), or ${alternative}.` };
       }
       case "KUBE_FORBIDDEN": {
         const problem = `you may not read ${secretName}`;
         const remedy = `Ask for the right "get secrets" in namespace ${namespace}, or ${alternative}.`;
-        return { problem, remedy, unexpected: namedBy === "object" };
+        return { problem, remedy };
       }
       default: {
         const problem = `${secretName} cannot be read: ${error.message}`;
-        return { problem, remedy: `Fix that, or ${alternative}.`, unexpected: true };
+        return { problem, remedy: `Fix that, or ${alternative}.` };
       }
     }
   }

@@ -55,9 +55,9 @@ export function drawChart(series: readonly Series[], options: ChartOptions): str
   const first = all.reduce((min, { at }) => Math.min(min, at), Number.POSITIVE_INFINITY);
   const last = all.reduce((max, { at }) => Math.max(max, at), Number.NEGATIVE_INFINITY);
   // The same for all panels, so that a time is in the same column of each.
-  const margin = Math.max(
-    ...series.flatMap((one) => ticksOf(one, options.format)).map((tick) => tick.length),
-  );
+  const margin = series
+    .flatMap((one) => ticksOf(one, options.format))
+    .reduce((most, tick) => Math.max(most, tick.length), 0);
   const frame = { first, last, margin, width };
   const panels = series.map((one, i) => panel(one, i, frame, options.format, pen));
   return lines([title, ...panels.flatMap((panel) => ["", ...panel])]);
@@ -151,8 +151,11 @@ function singles(series: readonly Series[], { width, format }: ChartOptions, pen
     return [`  ${pen.bold(text)}${exactly}${pen.dim(`  at ${utc(at, true)} UTC`)}`];
   }
   const max = shown.reduce((most, { sample }) => Math.max(most, sample?.number ?? 0), 0);
-  const names = Math.min(Math.floor(width / 2), Math.max(...shown.map(({ name }) => name.length)));
-  const values = Math.max(...shown.map(({ sample }) => valueText(sample, format).length));
+  const names = Math.min(
+    Math.floor(width / 2),
+    shown.reduce((most, { name }) => Math.max(most, name.length), 0),
+  );
+  const values = shown.reduce((most, { sample }) => Math.max(most, valueText(sample, format).length), 0);
   const space = width - names - values - 6;
   return shown.map(({ name, sample }, index) => {
     const bar = max > 0 ? barOf((Math.max(0, sample?.number ?? 0) / max) * space) : "";

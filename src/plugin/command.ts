@@ -28,6 +28,11 @@ export interface Command {
   readonly flags: readonly FlagName[];
   /** Of --output. */
   readonly formats?: string;
+  /** What the shell completes: the arguments by their place, with what each is, and the values of --output. */
+  readonly complete?: {
+    readonly args?: readonly Readonly<Record<string, string>>[];
+    readonly output?: readonly string[];
+  };
   readonly examples: readonly string[];
   /** Throws PluginError, KubeError, PaperspaceError. */
   readonly run: (args: readonly string[], flags: Flags, context: CommandContext) => Promise<void>;

@@ -3,16 +3,19 @@
  * types are in command.ts.
  */
 import type { Command } from "./command.ts";
+import { completion, SHELLS } from "./completion.ts";
 import { SHORT_NAMES } from "./kinds.ts";
-import { LIST_FORMATS, list } from "./list.ts";
+import { LIST_FORMAT_NAMES, LIST_FORMATS, list } from "./list.ts";
 import { LISTABLES } from "./listables.ts";
 import { logs } from "./logs.ts";
-import { METRICS, METRICS_FORMATS, metrics } from "./metrics.ts";
+import { METRICS, METRICS_FORMAT_NAMES, METRICS_FORMATS, metrics } from "./metrics.ts";
 import { release } from "./release.ts";
 
 function rowsOf<T>(all: Readonly<Record<string, T>>, describe: (one: T) => string): Record<string, string> {
   return Object.fromEntries(Object.entries(all).map(([name, one]) => [name, describe(one)]));
 }
+
+const DEPLOYMENT = { "psd/": "a PaperspaceDeployment" };
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
   list: {
@@ -23,7 +26,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       rows: rowsOf(LISTABLES, ({ summary, usedIn }) => `${summary} (${usedIn})`),
     },
     flags: ["name", "region", "available", "secret", "output"],
-    formats: `${LIST_FORMATS.allowed}; table by default. name: only what goes into the spec`,
+    formats: `${LIST_FORMATS.allowed}; table by default. name: the values for specs`,
+    complete: { args: [rowsOf(LISTABLES, ({ summary }) => summary)], output: LIST_FORMAT_NAMES },
     examples: [
       "list templates --name ubuntu",
       "list types --name a100 --available --region ny2",
@@ -34,7 +38,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   logs: {
     summary: "Print the log of a deployment, and follow it",
     usage: "psd/NAME [flags]",
-    flags: ["follow", "instance", "since", "tail", "timestamps"],
+    flags: ["follow", "instance", "since", "since-time", "tail", "timestamps"],
+    complete: { args: [DEPLOYMENT] },
     examples: ["logs psd/api", "logs psd/api -f --since 10m", "logs psd/api --tail=-1 --timestamps"],
     run: logs,
   },
@@ -44,6 +49,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     args: { title: "METRIC is one of", rows: rowsOf(METRICS, ({ summary }) => summary) },
     flags: ["timeframe", "output"],
     formats: `${METRICS_FORMATS.allowed}; chart by default`,
+    complete: { args: [DEPLOYMENT, rowsOf(METRICS, ({ summary }) => summary)], output: METRICS_FORMAT_NAMES },
     examples: [
       "metrics psd/api cpu",
       "metrics psd/api memory --timeframe day",
@@ -55,7 +61,24 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     summary: "Release objects before the operator is uninstalled: what they own stays, and goes on costing",
     usage: `${SHORT_NAMES.map((short) => `${short}/NAME`).join("|")}… | --all [flags]`,
     flags: ["all", "all-namespaces", "yes", "operator-namespace", "force"],
+    complete: { args: [Object.fromEntries(SHORT_NAMES.map((short) => [`${short}/`, "an object"]))] },
     examples: ["release psm/trainer psd/api", "release --all -n team-a", "release --all -A --yes"],
     run: release,
+  },
+  completion: {
+    summary: "Print the completion of this plugin for a shell",
+    usage: "SHELL [flags]",
+    args: {
+      title: "SHELL is one of",
+      rows: {
+        bash: "source <(kubectl paperspace completion bash)",
+        zsh: "source <(kubectl paperspace completion zsh)",
+        fish: "kubectl paperspace completion fish | source",
+      },
+    },
+    flags: [],
+    complete: { args: [Object.fromEntries(SHELLS.map((shell) => [shell, ""]))] },
+    examples: ["completion bash", "completion fish"],
+    run: completion,
   },
 };

@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { BadValue, bool, label, oneOf, parseDuration, text, type ValueType } from "../base/options.ts";
 import { UsageError } from "./failure.ts";
+import { didYouMean } from "./suggest.ts";
 
 /** Names of the vendor (deployments.md section 9). */
 export const TIMEFRAMES = ["hour", "12_hours", "day", "1_week", "2_weeks"] as const;
@@ -16,6 +17,16 @@ export interface Since {
 }
 
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
+
+/** As in kubectl: a time only. */
+const sinceTime: ValueType<number> = {
+  allowed: "a time such as 2026-01-31T08:00:00Z",
+  parse(value) {
+    const at = RFC3339.test(value) ? Date.parse(value) : Number.NaN;
+    if (Number.isNaN(at)) throw new BadValue();
+    return at;
+  },
+};
 
 const since: ValueType<Since> = {
   allowed: "a duration such as 30s, 10m or 2h, or a time such as 2026-01-31T08:00:00Z",
@@ -68,13 +79,14 @@ export const FLAGS = {
   }),
   context: flag(text, "context of the kubeconfig; its current one by default", { value: "NAME" }),
   kubeconfig: flag(text, "kubeconfig file; else $KUBECONFIG or ~/.kube/config", { value: "FILE" }),
+  as: flag(text, "the user to act as in Kubernetes, where you may impersonate", { value: "USER" }),
   help: flag(bool, "this text", { short: "h" }),
   version: flag(bool, "the version"),
   output: flag(text, "how to print", { short: "o", value: "FORMAT" }),
   name: flag(text, "only what has this text in its name (users: or in the e-mail address)", {
     value: "TEXT",
   }),
-  region: flag(text, "networks: only of this region; types: with --available", { value: "REGION" }),
+  region: flag(text, "machines, networks: only of this region; types: with --available", { value: "REGION" }),
   available: flag(bool, "types: ask whether hardware is free in --region, with one call for each type shown"),
   secret: flag(secret, "Secret with the API key; paperspace-credentials/apiKey by default", {
     value: "NAME[/KEY]",
@@ -82,6 +94,7 @@ export const FLAGS = {
   follow: flag(bool, "go on with new lines until Ctrl-C", { short: "f" }),
   instance: flag(text, "only this instance (status.instances of the object has their ids)", { value: "ID" }),
   since: flag(since, "only lines since then: 10m, or 2026-01-31T08:00:00Z", { value: "WHEN" }),
+  "since-time": flag(sinceTime, "the same with a time only, as in kubectl logs", { value: "TIME" }),
   tail: flag(tail, "only the newest lines, -1 for all; default 100, with --since all", { value: "N" }),
   timestamps: flag(bool, "the time before each line"),
   timeframe: flag(oneOf(...TIMEFRAMES), `one of ${TIMEFRAMES.join(", ")}; the API's own default`, {
@@ -102,7 +115,14 @@ export type Flags = {
 };
 
 /** Taken by every command. */
-export const COMMON_FLAGS: readonly FlagName[] = ["namespace", "context", "kubeconfig", "help", "version"];
+export const COMMON_FLAGS: readonly FlagName[] = [
+  "namespace",
+  "context",
+  "kubeconfig",
+  "as",
+  "help",
+  "version",
+];
 
 export interface CommandLine {
   readonly args: readonly string[];
@@ -165,10 +185,19 @@ function unknownFlag(name: string): UsageError {
   return new UsageError(
     isKey
       ? `${name}: not taken as a flag, where every process could read it; set PAPERSPACE_API_KEY`
-      : `${name}: there is no such flag; there are ${Object.keys(FLAGS)
+      : `${name}: there is no such flag${meant(name)}; there are ${Object.keys(FLAGS)
           .map((known) => `--${known}`)
           .join(", ")}`,
   );
+}
+
+function meant(name: string): string {
+  return name.startsWith("--")
+    ? didYouMean(
+        name,
+        Object.keys(FLAGS).map((known) => `--${known}`),
+      )
+    : "";
 }
 
 /** A flag as shown in help: `-n, --namespace=NAME`. */

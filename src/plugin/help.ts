@@ -25,9 +25,9 @@ function generalHelp(): string[] {
     "Flags of all commands:",
     ...rows(COMMON_FLAGS.map((name) => [flagSyntax(name), FLAGS[name].summary])),
     "",
-    "The API key comes from the Secret that the object names (spec.credentialsSecretRef), else from the Secret",
-    "paperspace-credentials of the namespace, else from the environment variable PAPERSPACE_API_KEY. Secrets are read",
-    "with your own rights. PAPERSPACE_API_URL is the base URL of the API, version included.",
+    "The API key comes from the environment variable PAPERSPACE_API_KEY, else from the Secret that the object names",
+    "(spec.credentialsSecretRef), else from the Secret paperspace-credentials of the namespace. Secrets are read with",
+    "your own rights. PAPERSPACE_API_URL is the base URL of the API, version included.",
     "",
     "The exit code is 0 when all went well, 1 when something failed, 2 when the command line is wrong.",
     "",
@@ -49,9 +49,9 @@ function commandHelp(name: string, command: Command): string[] {
     "Examples:",
     ...examples.map((example) => `  ${PROGRAM} ${example}`),
     "",
-    "Flags:",
-    ...rows(flags.map((flag) => [flagSyntax(flag), flagSummary(flag)])),
-    "",
+    ...(flags.length > 0
+      ? ["Flags:", ...rows(flags.map((flag) => [flagSyntax(flag), flagSummary(flag)])), ""]
+      : []),
     "Flags of all commands:",
     ...rows(COMMON_FLAGS.map((flag) => [flagSyntax(flag), FLAGS[flag].summary])),
   ];

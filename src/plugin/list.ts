@@ -8,9 +8,12 @@ import type { FlagName, Flags } from "./flags.ts";
 import { outputFormat } from "./format.ts";
 import { LISTABLES, type Listable, type ListedItem } from "./listables.ts";
 import { printableJson } from "./plain-text.ts";
+import { didYouMean } from "./suggest.ts";
 import { table } from "./table.ts";
+import { yaml } from "./yaml.ts";
 
-export const LIST_FORMATS = oneOf("table", "json", "name");
+export const LIST_FORMAT_NAMES = ["table", "json", "yaml", "name"] as const;
+export const LIST_FORMATS = oneOf(...LIST_FORMAT_NAMES);
 
 /** Flags that only some listables take. */
 const SPECIFIC_FLAGS: readonly FlagName[] = ["region", "available"];
@@ -25,6 +28,7 @@ export async function list(args: readonly string[], flags: Flags, context: Comma
   const { output, clock } = context;
   const items = await read(listable, flags, context.access, context.signal);
   if (format === "json") return output.print(`${printableJson(items)}\n`);
+  if (format === "yaml") return output.print(yaml(items));
   if (format === "name")
     return output.print(items.map((item) => `${clip(listable.reference(item))}\n`).join(""));
   if (items.length === 0) return output.note(`No ${listed} found.`);
@@ -42,7 +46,10 @@ function listableOf([name, ...more]: readonly string[]): { name: string; listabl
   const valid = `one of ${Object.keys(LISTABLES).join(", ")}`;
   if (name === undefined) throw new UsageError(`list what? Give ${valid}`);
   const listable = Object.hasOwn(LISTABLES, name) ? LISTABLES[name] : undefined;
-  if (!listable) throw new UsageError(`${JSON.stringify(name)} cannot be listed; give ${valid}`);
+  if (!listable)
+    throw new UsageError(
+      `${JSON.stringify(name)} cannot be listed${didYouMean(name, Object.keys(LISTABLES))}; give ${valid}`,
+    );
   if (more.length > 0)
     throw new UsageError(`list ${name} takes no further arguments, but ${JSON.stringify(more[0])} came`);
   return { name, listable };

@@ -177,6 +177,64 @@ const types = listable({
   }),
 });
 
+const machines = listable({
+  summary: "machines of the team, whoever made them",
+  usedIn: "adoptId",
+  flags: ["region"],
+  async read(account, { region }, signal) {
+    const found = await all(account, "/machines", signal);
+    return found
+      .filter((item) => inRegion(item, region))
+      .map((item) =>
+        only(item, "id", "name", "state", "machineType", "region", "publicIp", "networkId", "dtCreated"),
+      );
+  },
+  columns: () => ({
+    ID: cell("id"),
+    NAME: cell("name"),
+    STATE: cell("state"),
+    TYPE: cell("machineType"),
+    REGION: cell("region"),
+    "PUBLIC-IP": cell("publicIp"),
+    AGE: ageOf,
+  }),
+});
+
+const deployments = listable({
+  summary: "deployments of the team, whoever made them",
+  usedIn: "the annotation paperspace.com/adopt",
+  async read(account, _, signal) {
+    const found = await all(account, "/deployments", signal);
+    return found.map((item) => {
+      const data = record(record(item.latestSpec).data);
+      const { replicas, machineType } = record(data.resources);
+      const { id, name, projectId, endpoint, dtCreated } = item;
+      const enabled = typeof data.enabled === "boolean" ? data.enabled : undefined;
+      const all = {
+        id,
+        name,
+        projectId,
+        endpoint,
+        enabled,
+        image: data.image,
+        machineType,
+        replicas,
+        dtCreated,
+      };
+      return only(all, ...Object.keys(all));
+    });
+  },
+  columns: () => ({
+    ID: cell("id"),
+    NAME: cell("name"),
+    PROJECT: cell("projectId"),
+    ENABLED: ({ enabled }) => yesNo(enabled),
+    IMAGE: cell("image"),
+    REPLICAS: cell("replicas"),
+    AGE: ageOf,
+  }),
+});
+
 const users = listable({
   summary: "members of the key's team",
   usedIn: "accessors.userIds",
@@ -271,6 +329,8 @@ const registries = listable({
 export const LISTABLES: Readonly<Record<string, Listable>> = {
   templates,
   types,
+  machines,
+  deployments,
   users,
   networks,
   scripts,

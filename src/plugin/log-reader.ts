@@ -68,6 +68,15 @@ export class LogReader {
     return { lines: lines.slice(0, shown).reverse(), more: lines.length > shown };
   }
 
+  /** All there are, oldest first, page by page; `next` goes on behind them. */
+  async *all(): AsyncGenerator<LogLine[], void, void> {
+    for await (const page of this.#pages(PAGE, "asc")) {
+      const lines = page.filter(({ id }) => !this.#seen.has(id));
+      this.#remember(new Map(lines.map((line) => [line.id, timeOf(line)])));
+      yield lines;
+    }
+  }
+
   /** Lines since the last call, oldest first. Where it throws, nothing is lost: the next call returns them. */
   async next(): Promise<LogLine[]> {
     const lines: LogLine[] = [];
@@ -85,12 +94,14 @@ export class LogReader {
     return lines.reverse();
   }
 
-  /** Newest first. */
-  async *#pages(limit: number): AsyncGenerator<LogLine[], void, void> {
+  /** Newest first, unless requested otherwise. */
+  async *#pages(limit: number, order: "asc" | "desc" = "desc"): AsyncGenerator<LogLine[], void, void> {
     const { api, deploymentId, instanceId, signal } = this.#options;
     const path = apiPath`/deployments/${deploymentId}/logs`;
-    const query = { instanceId, order: "desc" };
-    for await (const { items } of api.pages({ path, query, item: logItem, limit, signal })) yield items;
+    const query = { instanceId, order };
+    const mostPages = Number.POSITIVE_INFINITY;
+    for await (const { items } of api.pages({ path, query, item: logItem, limit, mostPages, signal }))
+      yield items;
   }
 
   #remember(ids: ReadonlyMap<string, number>): void {

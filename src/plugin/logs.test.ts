@@ -13,7 +13,74 @@ function logOf(...times: number[]): FakeLog {
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `line ${from + i}`);
 const upTo = (count: number, stepMs: number) => Array.from({ length: count }, (_, i) => i * stepMs);
 
+describe("a large log", () => {
+  const KIB = 1024;
+  /** So many lines of 128 KiB: 120 of them are a page of more than 15 MiB. */
+  function large(count: number): FakeLog {
+    const log = new FakeLog();
+    for (let i = 0; i < count; i++) log.add(i * 1_000, { message: `line ${i} ${"x".repeat(128 * KIB)}` });
+    return log;
+  }
+  const firsts = (plugin: { out: string }) =>
+    plugin.out.split("\n").map((line) => line.split(" ").slice(0, 2).join(" "));
+
+  it("is printed whole though its pages are of 16 MiB, and each page before the next one is read", async () => {
+    const log = large(260);
+    const printedBefore: number[] = [];
+    const plugin = await pluginWithLog(log, 260_000);
+    const { handle } = plugin;
+    plugin.handle = (request) => {
+      if (request.query.after !== undefined) printedBefore.push(plugin.out.length);
+      return handle(request);
+    };
+    expect(await plugin.run("logs psd/api --tail=-1")).toBe(0);
+    expect(firsts(plugin).slice(0, -1)).toEqual(numbers(0, 260));
+    expect(printedBefore.length).toBeGreaterThan(5);
+    expect(printedBefore.every((length, i) => length > (printedBefore[i - 1] ?? 0))).toBe(true);
+  });
+
+  it("ends in its ten newest lines, and goes on with new ones, once each", async () => {
+    const log = large(130);
+    const plugin = await pluginWithLog(log, 130_000);
+    const run = plugin.run("logs psd/api --tail 10 -f");
+    await plugin.clock.advance(1_000);
+    expect(firsts(plugin).slice(0, -1)).toEqual(numbers(120, 130));
+    log.add(131_000);
+    await plugin.clock.advance(10_000);
+    expect(firsts(plugin).slice(0, -1)).toEqual(numbers(120, 131));
+    plugin.stop.abort();
+    expect(await run).toBe(0);
+  });
+
+  it("is followed from its beginning to what comes, without a gap", async () => {
+    const log = logOf(...upTo(300, 1_000));
+    const plugin = await pluginWithLog(log, 300_000);
+    const run = plugin.run("logs psd/api --tail=-1 -f");
+    await plugin.clock.advance(1_000);
+    log.add(300_500);
+    await plugin.clock.advance(10_000);
+    expect(printed(plugin)).toEqual(numbers(0, 301));
+    plugin.stop.abort();
+    expect(await run).toBe(0);
+  });
+
+  it("has no bound of pages, since the user stops it", async () => {
+    const log = logOf(...upTo(61_000, 10));
+    const plugin = await pluginWithLog(log, 610_000);
+    expect(await plugin.runThrough("logs psd/api --tail=-1", 3_600_000)).toBe(0);
+    expect(printed(plugin)).toHaveLength(61_000);
+  });
+});
+
 describe("which lines", () => {
+  it("with --since-time are those since a time, and with --since beside it none", async () => {
+    const plugin = await pluginWithLog(logOf(...upTo(20, 1_000)), 20_000);
+    expect(await plugin.run("logs psd/api --since-time 2026-01-31T08:00:15Z")).toBe(0);
+    expect(printed(plugin)).toEqual(numbers(15, 20));
+    expect(await plugin.run("logs psd/api --since-time 2026-01-31T08:00:15Z --since 5m")).toBe(2);
+    expect(plugin.err).toContain("--since and --since-time: give one of them");
+  });
+
   it("are the newest hundred, oldest first, by one page, with a note that there are more", async () => {
     const log = logOf(...upTo(300, 1_000));
     const plugin = await pluginWithLog(log, 300_000);

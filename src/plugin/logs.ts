@@ -4,7 +4,7 @@ import { PaperspaceError, type PaperspaceErrorCode } from "../paperspace/errors.
 import type { CommandContext } from "./command.ts";
 import { deploymentName, openDeployment } from "./deployment.ts";
 import { UsageError } from "./failure.ts";
-import type { Flags } from "./flags.ts";
+import type { Flags, Since } from "./flags.ts";
 import { type LogLine, LogReader } from "./log-reader.ts";
 import type { Output } from "./output.ts";
 import { linesOf, terminalLine } from "./plain-text.ts";
@@ -35,7 +35,8 @@ export async function logs(args: readonly string[], flags: Flags, context: Comma
 
 async function show(name: string, flags: Flags, context: CommandContext): Promise<void> {
   const { clock, output, signal } = context;
-  const { since, follow = false } = flags;
+  const { follow = false } = flags;
+  const since = sinceOf(flags);
   const { id, account } = await openDeployment(context.access, name);
   const reader = new LogReader({
     api: account.api,
@@ -47,11 +48,24 @@ async function show(name: string, flags: Flags, context: CommandContext): Promis
   });
   const printer = new Printer(output, flags);
   const tail = flags.tail ?? (since ? Number.POSITIVE_INFINITY : DEFAULT_TAIL);
-  const { lines, more } = await reader.first(tail, follow);
-  if (more && flags.tail === undefined)
-    output.note(`note: the newest ${DEFAULT_TAIL} lines; --tail=-1 shows all there are`);
-  printer.print(lines);
+  if (tail === Number.POSITIVE_INFINITY && !since) {
+    for await (const lines of reader.all()) {
+      printer.print(lines);
+      await output.drained();
+    }
+  } else {
+    const { lines, more } = await reader.first(tail, follow);
+    if (more && flags.tail === undefined)
+      output.note(`note: the newest ${DEFAULT_TAIL} lines; --tail=-1 shows all there are`);
+    printer.print(lines);
+  }
   if (follow) await followOn(reader, printer, context);
+}
+
+function sinceOf({ since, "since-time": at }: Flags): Since | undefined {
+  if (at === undefined) return since;
+  if (since) throw new UsageError("--since and --since-time: give one of them");
+  return { at };
 }
 
 /** Returns when the signal aborts; throws what a retry cannot fix. */

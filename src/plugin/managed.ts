@@ -138,7 +138,7 @@ export async function listAll<T extends KubeObject>(
       ...(next && { continue: next }),
     };
     const { items, metadata } = await resource.list(query, { signal });
-    all.push(...items);
+    for (const item of items) all.push(item);
     next = metadata.continue || undefined;
   } while (next);
   return all;

@@ -28,6 +28,26 @@ const wave = (from: number) =>
     value: i > 30 && i < 36 ? "NaN" : (from + 30 * Math.sin(i / 6)).toFixed(3),
   }));
 
+describe("a million samples", () => {
+  const MILLION = 1_000_000;
+  const values = Array.from({ length: MILLION }, (_, i) => ({
+    timestamp: new Date(START + i * 1_000).toISOString(),
+    value: String(i % 1_000),
+  }));
+
+  it("are drawn, in either form of the API: no function is called with a million arguments", async () => {
+    for (const body of [[{ instanceId: "i-1", values }], values]) {
+      const { out } = await shown("metrics psd/api cpu", body);
+      expect(out).toContain("min 0  max 999");
+    }
+  });
+
+  it("are printed as a table, a line each", async () => {
+    const { out } = await shown("metrics psd/api cpu -o table", [{ instanceId: "i-1", values }]);
+    expect(out.split("\n").length).toBeGreaterThan(MILLION);
+  });
+});
+
 describe("the chart", () => {
   it("has a panel for each instance, with gaps where there is no number, and one time for all", async () => {
     const body = [

@@ -10,9 +10,16 @@ import type { Flags } from "./flags.ts";
 import { outputFormat } from "./format.ts";
 import { printableJson } from "./plain-text.ts";
 import { decodeMetrics, type Series } from "./series.ts";
+import { didYouMean } from "./suggest.ts";
 import { table } from "./table.ts";
+import { yaml } from "./yaml.ts";
 
-export const METRICS_FORMATS = oneOf("chart", "table", "json");
+/** A million samples are about 100 MB: no page is documented for metrics (deployments.md section 9). */
+const MOST_BYTES = 256 * 1024 * 1024;
+const TIMEOUT_MS = 120_000;
+
+export const METRICS_FORMAT_NAMES = ["chart", "table", "json", "yaml"] as const;
+export const METRICS_FORMATS = oneOf(...METRICS_FORMAT_NAMES);
 
 /** The metrics of the API (deployments.md section 9), described as in the vendor's schema. */
 export const METRICS: Readonly<Record<string, { summary: string; unit?: "bytes" | "s" | "/s" }>> = {
@@ -36,14 +43,16 @@ export async function metrics(args: readonly string[], flags: Flags, context: Co
     query: { metric, timeframe: flags.timeframe },
     answer: Type.Unknown(),
     retry: "safe",
+    maxBytes: MOST_BYTES,
+    timeoutMs: TIMEOUT_MS,
     signal: context.signal,
   });
   const series = decodeMetrics(body);
   if (!series) throw new PluginError(`Paperspace answered in an unknown form about ${metric} of psd/${name}`);
   const { output } = context;
-  if (format === "json") {
+  if (format === "json" || format === "yaml") {
     const shown = { namespace, name, id, metric, timeframe: flags.timeframe ?? null, series: plain(series) };
-    return output.print(`${printableJson(shown)}\n`);
+    return output.print(format === "yaml" ? yaml(shown) : `${printableJson(shown)}\n`);
   }
   if (format === "table") return output.print(tableOf(series));
   output.print(
@@ -60,7 +69,9 @@ function metricOf([metric, ...more]: readonly string[]): string {
   const valid = `one of ${Object.keys(METRICS).join(", ")}`;
   if (metric === undefined) throw new UsageError(`which metric? Give ${valid}`);
   if (!Object.hasOwn(METRICS, metric))
-    throw new UsageError(`there is no metric ${JSON.stringify(metric)}; give ${valid}`);
+    throw new UsageError(
+      `there is no metric ${JSON.stringify(metric)}${didYouMean(metric, Object.keys(METRICS))}; give ${valid}`,
+    );
   if (more.length > 0)
     throw new UsageError(`metrics takes one metric, but ${JSON.stringify(more[0])} came as well`);
   return metric;

@@ -22,6 +22,7 @@ export class Output {
   readonly #out: Sink;
   readonly #err: Sink;
   readonly #hidden = new Set<string>();
+  #isFull = false;
 
   constructor({ env, stdout, stderr }: Pick<ProcessIO, "env" | "stdout" | "stderr">) {
     this.#out = stdout;
@@ -39,7 +40,14 @@ export class Output {
 
   /** A part of the result, with its line ends. */
   print(text: string): void {
-    this.#out.write(this.#clean(text));
+    this.#isFull = this.#out.write(this.#clean(text)) === false;
+  }
+
+  /** Resolves once the reader has taken what was printed: what is printed page by page is not held in memory. */
+  async drained(): Promise<void> {
+    const out = this.#out;
+    if (!this.#isFull || !out.once) return;
+    await new Promise<void>((resolve) => out.once?.("drain", resolve));
   }
 
   /** One line on standard error; control characters in it are removed. */

@@ -11,11 +11,15 @@ export interface Sink {
   readonly isTTY?: boolean | undefined;
   /** Characters a line, where it is a terminal. */
   readonly columns?: number | undefined;
+  /** Calls back once what was written has been taken, after a `write` that returned false. */
+  once?(event: "drain", taken: () => void): unknown;
 }
 
 export interface ClusterSelection {
   readonly kubeconfig?: string;
   readonly context?: string;
+  /** The user to act as. */
+  readonly as?: string;
 }
 
 export interface ProcessIO {

@@ -6,18 +6,21 @@ import { version } from "../base/version.ts";
 import { Access } from "./access.ts";
 import type { Command } from "./command.ts";
 import { COMMANDS } from "./commands.ts";
+import { COMPLETE, complete } from "./complete.ts";
 import { EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, PluginError, UsageError } from "./failure.ts";
 import { COMMON_FLAGS, type CommandLine, type FlagName, parseCommandLine } from "./flags.ts";
 import { helpText } from "./help.ts";
 import { Output } from "./output.ts";
 import type { ProcessIO } from "./process-io.ts";
+import { didYouMean } from "./suggest.ts";
 
 /** Resolves with the exit code; never rejects. `argv` is what follows `kubectl paperspace`. */
 export async function runPlugin(argv: readonly string[], io: ProcessIO): Promise<number> {
   const output = new Output(io);
   output.hide(io.env.PAPERSPACE_API_KEY?.trim() ?? "");
   try {
-    await run(parseCommandLine(argv), io, output);
+    if (argv[0] === COMPLETE) output.print(complete(argv.slice(1)));
+    else await run(parseCommandLine(argv), io, output);
     return EXIT_OK;
   } catch (error) {
     if (io.signal.aborted) return EXIT_INTERRUPTED;
@@ -34,7 +37,8 @@ async function run({ args, flags }: CommandLine, io: ProcessIO, output: Output):
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!command) {
     const valid = Object.keys(COMMANDS).join(", ");
-    throw new UsageError(`there is no command ${JSON.stringify(name)}; there are ${valid}`);
+    const meant = didYouMean(name, Object.keys(COMMANDS));
+    throw new UsageError(`there is no command ${JSON.stringify(name)}${meant}; there are ${valid}`);
   }
   if (wantsHelp) return output.print(`${helpText(name)}\n`);
   checkFlags(name, command, Object.keys(flags) as FlagName[]);

@@ -43,7 +43,8 @@ export function decodeMetrics(body: unknown): Series[] | undefined {
     const key = JSON.stringify([label.instanceId, label.gpu]);
     const series = found.get(key) ?? { ...label, samples: [] };
     const samples = Array.isArray(values) ? values.map(sampleOf) : [sampleOf(item)];
-    series.samples.push(...samples.filter((sample) => sample !== undefined));
+    // One by one: a call takes no more arguments than the stack has room for, and there may be a million samples.
+    for (const sample of samples) if (sample) series.samples.push(sample);
     // An instance without values yet is kept, so that it is shown as such; an item of another shape is not.
     if (series.samples.length > 0 || Array.isArray(values)) found.set(key, series);
   }

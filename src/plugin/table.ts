@@ -10,13 +10,18 @@ const NONE = "<none>";
 /** Lines, each with its line end. A cell is one printable line: an absent or empty one is <none>. */
 export function table(header: readonly string[], rows: readonly (readonly (string | undefined)[])[]): string {
   const cells = [header, ...rows.map((row) => row.map((cell) => clip(cell ?? "") || NONE))];
-  const widths = header.map((_, column) => Math.max(...cells.map((row) => length(row[column] ?? ""))));
+  const widths = header.map((_, column) => most(cells, (row) => length(row[column] ?? "")));
   const line = (row: readonly string[]) =>
     row
       .map((cell, column) => cell + " ".repeat((widths[column] ?? 0) - length(cell) + GAP))
       .join("")
       .trimEnd();
   return cells.map((row) => `${line(row)}\n`).join("");
+}
+
+/** Math.max takes no more arguments than the stack has room for. */
+function most<T>(items: readonly T[], size: (item: T) => number): number {
+  return items.reduce((max, item) => Math.max(max, size(item)), 0);
 }
 
 const UNITS: readonly [string, number][] = [

@@ -8,6 +8,7 @@ import { KubeError } from "../../src/kube/errors.ts";
 import { toMicroTime } from "../../src/kube/objects.ts";
 import { leases, secrets } from "../../src/kube/resource.ts";
 import { type ShortName, TYPES } from "../../src/plugin/kinds.ts";
+import type { ClusterSelection } from "../../src/plugin/process-io.ts";
 import { runPlugin } from "../../src/plugin/run.ts";
 import { ANNOTATION, FINALIZER } from "../../src/reconcile/record.ts";
 import { FakeKube } from "../support/fake-kube.ts";
@@ -62,6 +63,8 @@ export class PluginEnv {
   /** Ctrl-C. */
   readonly stop = new AbortController();
   handle: Handler;
+  /** Which cluster each command connected to, and as whom. */
+  readonly clusters: ClusterSelection[] = [];
   /** The prompts so far. */
   readonly questions: string[] = [];
   out = "";
@@ -129,39 +132,41 @@ export class PluginEnv {
 
   /** Runs `kubectl paperspace` with the arguments of the line; resolves with the exit code. */
   run(line: string): Promise<number> {
+    return this.runWords(line.split(" ").filter((word) => word !== ""));
+  }
+
+  runWords(argv: readonly string[]): Promise<number> {
     const { env = {}, terminal = false, noCluster = false, simulation, answer } = this.#options;
     const paperspace = simulation ?? { handle: async (request: SimRequest) => this.#answer(request) };
-    return runPlugin(
-      line.split(" ").filter((word) => word !== ""),
-      {
-        env,
-        clock: this.clock,
-        signal: this.stop.signal,
-        stdout: {
-          isTTY: terminal,
-          columns: 80,
-          write: (text) => {
-            this.out += text;
-          },
-        },
-        stderr: {
-          write: (text) => {
-            this.err += text;
-          },
-        },
-        ...(answer !== undefined && {
-          prompt: async (question: string) => {
-            this.questions.push(question);
-            return typeof answer === "string" ? answer : answer();
-          },
-        }),
-        sockets: () => simSockets(paperspace, { dead: false, passed: () => undefined }),
-        connect: async () => {
-          if (noCluster) throw new KubeError({ code: "KUBE_CONFIG", message: "no cluster is configured" });
-          return this.kube;
+    return runPlugin(argv, {
+      env,
+      clock: this.clock,
+      signal: this.stop.signal,
+      stdout: {
+        isTTY: terminal,
+        columns: 80,
+        write: (text) => {
+          this.out += text;
         },
       },
-    );
+      stderr: {
+        write: (text) => {
+          this.err += text;
+        },
+      },
+      ...(answer !== undefined && {
+        prompt: async (question: string) => {
+          this.questions.push(question);
+          return typeof answer === "string" ? answer : answer();
+        },
+      }),
+      sockets: () => simSockets(paperspace, { dead: false, passed: () => undefined }),
+      connect: async (cluster) => {
+        this.clusters.push(cluster);
+        if (noCluster) throw new KubeError({ code: "KUBE_CONFIG", message: "no cluster is configured" });
+        return this.kube;
+      },
+    });
   }
 
   #answer({ path, headers }: SimRequest) {
