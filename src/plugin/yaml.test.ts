@@ -12,7 +12,7 @@ it("is block style as kubectl prints it, with quotes only where they are needed"
       tags: ["ab", "no"],
       empty: [],
       none: {},
-      at: { b: true },
+      at: { here: true },
     },
     "2026-01-31",
   ];
