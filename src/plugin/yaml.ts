@@ -35,10 +35,10 @@ function scalar(value: unknown): string {
 const isMap = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null;
 
-/** Begins with two letters (`E0` is a number to some), and has nothing that YAML gives a meaning to. */
-const PLAIN = /^[A-Za-z]{2}(?:[A-Za-z0-9_./@+-]| (?=[A-Za-z0-9(]))*$/;
-/** Of any version of YAML. */
-const RESERVED = /^(?:true|false|null|yes|no|on|off|y|n)$/i;
+/** Begins with a letter, and has nothing that YAML gives a meaning to. */
+const PLAIN = /^[A-Za-z](?:[A-Za-z0-9_./@+-]| (?=[A-Za-z0-9(]))*$/;
+/** Of any version of YAML; `E0` is a number to some. */
+const RESERVED = /^(?:true|false|null|yes|no|on|off|y|n|e[-+]?\d+)$/i;
 
 function text(value: string): string {
   return PLAIN.test(value) && !RESERVED.test(value) ? value : printableJson(value);
