@@ -10,7 +10,5 @@ export const GAPS: Readonly<Record<"machine" | "deployment", Readonly<Record<str
     "names-lower-case": "what the API stores otherwise than it was sent is taken for another actor's",
     "paths-with-slash": "what the API stores otherwise than it was sent is taken for another actor's",
     "paths-without-slash": "what the API stores otherwise than it was sent is taken for another actor's",
-    "latest-spec-missing-in-lists": "what a list lacks is sent again with each list",
-    "latest-spec-null-in-lists": "what a list lacks is sent again with each list",
   },
 };

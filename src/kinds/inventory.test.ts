@@ -28,6 +28,8 @@ class Cloud {
   readonly broken = new Set<string>();
   /** Lists fail alone. */
   failList: unknown;
+  /** Ids of which lists are in doubt. */
+  readonly doubted = new Set<string>();
   readonly inventory: Inventory<Thing>;
   readonly source: Source<Thing> = {
     get: (id) => this.#get(id),
@@ -44,6 +46,7 @@ class Cloud {
         logger: pino({ level: "silent" }),
         settings: { resyncMs: 600_000, gatherMs: 50 },
         enqueue: (key) => this.queued.push(key),
+        isDoubtful: ({ id }) => this.doubted.has(id),
       },
       this.source,
       {
@@ -361,5 +364,23 @@ describe("the hooks", () => {
     for (const key of ["ns/a", "ns/b"]) cloud.inventory.unsubscribe(key);
     expect(cloud.notified).toEqual(["ns/a left nothing", "ns/b left ps1"]);
     expect(cloud.inventory.get("ps1")).toBeUndefined();
+  });
+});
+
+describe("what a list shows in doubt", () => {
+  it("is read by id before it is believed, once for each list", async () => {
+    const cloud = new Cloud();
+    const ids = [1, 2, 3].map((n) => {
+      cloud.things.set(`ps${n}`, thing(n));
+      cloud.inventory.subscribe(`ns/${n}`, `ps${n}`);
+      return `ps${n}`;
+    });
+    for (const id of ids) cloud.inventory.refresh(id);
+    cloud.doubted.add("ps2");
+    await cloud.clock.advance(1_000);
+    expect(cloud.asked).toEqual({ lists: 1, reads: ["ps2"] });
+    expect(ids.every((id) => cloud.inventory.get(id)?.item)).toBe(true);
+    await cloud.clock.advance(600_000);
+    expect(cloud.asked).toEqual({ lists: 2, reads: ["ps2", "ps2"] });
   });
 });

@@ -11,7 +11,7 @@ import { ListHistory } from "./list-history.ts";
 import type { CachedItem, Item, ListFailure, Misses, ReadBackoff, Source } from "./source.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
-export interface InventoryParts {
+export interface InventoryParts<T extends Item = Item> {
   /** What is read, for log lines: "machines". */
   name: string;
   clock: Clock;
@@ -22,6 +22,11 @@ export interface InventoryParts {
   enqueue(key: string): void;
   /** Takes the items of each complete list. */
   listed?(items: readonly Item[]): void;
+  /**
+   * Whether what a list shows of an item is to be confirmed by a read of its own before it is believed: lists may lag behind
+   * reads by id, and show less. `cached`: as last read. Default: lists are believed.
+   */
+  isDoubtful?(listed: T, cached: T | undefined): boolean;
   /** Returns equal texts for names that count as one in lists. Default: only a name itself does. */
   sameName?(name: string): string;
 }
@@ -48,7 +53,7 @@ const FAILURE_MAX_MS = 5 * 60_000;
 export class Inventory<T extends Item> {
   /** The complete lists with any credential. */
   readonly lists: ListHistory;
-  readonly #parts: InventoryParts;
+  readonly #parts: InventoryParts<T>;
   readonly #hooks: InventoryHooks;
   readonly #sources: CredentialSources<T>;
   readonly #items = new Map<string, CachedItem<T>>();
@@ -67,7 +72,7 @@ export class Inventory<T extends Item> {
   #resync: Cancel | undefined;
   #stopped = false;
 
-  constructor(parts: InventoryParts, source: Source<T>, hooks: InventoryHooks = {}, credential = "") {
+  constructor(parts: InventoryParts<T>, source: Source<T>, hooks: InventoryHooks = {}, credential = "") {
     const { clock, settings } = parts;
     const newLists = () => new ListHistory(parts.sameName);
     const gcTimeMs = UNUSED_RESYNCS * settings.resyncMs;
@@ -324,21 +329,24 @@ export class Inventory<T extends Item> {
   }
 
   /**
-   * A complete list. What it lacks is read by id, since absence from a list proves nothing; `requested` are read by the
-   * caller. Throws where it does not complete.
+   * A complete list; returns the ids that it has read. What it lacks is read by id, since absence from a list proves nothing,
+   * and so is what it shows in doubt; `requested` are read by the caller. Throws where it does not complete.
    */
   async #list(credential: string, requested: readonly string[] = []): Promise<ReadonlySet<string>> {
     const { clock } = this.#parts;
     const began = momentOf(clock);
     const entry = this.#sources.getOrNewest(credential);
     const items: T[] = [];
+    const doubted = new Set<string>();
     let skipped = 0;
     for await (const page of entry.source.list(this.#listGroup())) {
       skipped += page.skipped ?? 0;
       for (const item of page.items) {
         if (this.#isGone(item)) continue;
         items.push(item);
-        if (this.#subscriptions.has(item.id)) this.#update(item.id, item, page.beganAt);
+        if (!this.#subscriptions.has(item.id)) continue;
+        if (this.#parts.isDoubtful?.(item, this.#items.get(item.id)?.item)) doubted.add(item.id);
+        else this.#update(item.id, item, page.beganAt);
       }
     }
     const list = this.lists.add(began, items, { skipped, endedAt: clock.monotonic() });
@@ -349,7 +357,8 @@ export class Inventory<T extends Item> {
     const covered = new Set([...list.ids, ...requested]);
     for (const id of this.#subscriptions.ids())
       if (!covered.has(id) && this.#items.get(id)?.item) this.#pending.add(id);
-    return list.ids;
+    for (const id of doubted) if (!requested.includes(id)) this.#pending.add(id);
+    return new Set([...list.ids].filter((id) => !doubted.has(id)));
   }
 
   /** The namespace that the read of this item is for: few have more than one subscriber. */

@@ -104,7 +104,7 @@ export class ProjectCache extends AccountCache<Deployment> {
         get: (id: string, group: string) => calls.for(group).get(id),
       };
     };
-    const parts = { name, clock, logger, settings, enqueue, sameName: foldedName };
+    const parts = { name, clock, logger, settings, enqueue, sameName: foldedName, isDoubtful };
     const inventory = new Inventory<Deployment>(parts, sourceOf(api));
     super(inventory, sourceOf);
     this.#projectId = projectId;
@@ -215,4 +215,14 @@ export async function firstSpecsIfAny(api: DeploymentApi, id: string): Promise<r
     if (!(error instanceof PaperspaceError)) throw error;
     return [];
   }
+}
+
+/**
+ * Its spec is missing in the list, or is another than was read last: a change, or a list that lags behind. One that a read
+ * by id has shown in the same way is believed.
+ */
+function isDoubtful({ latestSpec: listed }: Deployment, cached: Deployment | undefined): boolean {
+  const { latestSpec: known } = cached ?? {};
+  if (!listed) return !cached || listed !== known;
+  return !!known && (listed.id !== known.id || (!listed.data && !!known.data));
 }

@@ -64,6 +64,8 @@ export function undecidable(deployment: Deployment): string[] {
   const { latestSpec } = deployment;
   return [
     ...["name", "latestSpec"].filter((field) => !isReadable(deployment, field)),
+    // Not shown is not the same as none, which is null.
+    ...(latestSpec === undefined && isReadable(deployment, "latestSpec") ? ["latestSpec"] : []),
     ...(latestSpec?.unreadable ?? []).map((field) => `latestSpec.${field}`),
   ];
 }
