@@ -35,16 +35,20 @@ describe("a million samples", () => {
     value: String(i % 1_000),
   }));
 
-  it("are drawn, in either form of the API: no function is called with a million arguments", async () => {
-    for (const body of [[{ instanceId: "i-1", values }], values]) {
-      const { out } = await shown("metrics psd/api cpu", body);
-      expect(out).toContain("min 0  max 999");
-    }
+  /** More than a function takes as arguments, in less time. */
+  const many = values.slice(0, 300_000);
+
+  it.each([
+    ["a list for each instance", [{ instanceId: "i-1", values }]],
+    ["a list of all", many],
+  ])("are drawn, from %s: no function is called with a million arguments", async (_form, body) => {
+    const { out } = await shown("metrics psd/api cpu", body);
+    expect(out).toContain("min 0  max 999");
   });
 
   it("are printed as a table, a line each", async () => {
-    const { out } = await shown("metrics psd/api cpu -o table", [{ instanceId: "i-1", values }]);
-    expect(out.split("\n").length).toBeGreaterThan(MILLION);
+    const { out } = await shown("metrics psd/api cpu -o table", [{ instanceId: "i-1", values: many }]);
+    expect(out.split("\n").length).toBeGreaterThan(many.length);
   });
 });
 
