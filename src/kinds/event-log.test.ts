@@ -54,6 +54,7 @@ function log(all: MachineEvent[], size = 2, isSubscribed: (id: string) => boolea
     api: () => api as never,
     clock,
     pollMs: 3_000,
+    slowMs: 600_000,
     changed: ({ id, state }) => heard.push(`${id} ${state}`),
     failed: (error) => heard.push(String(error)),
     isSubscribed,
@@ -325,7 +326,56 @@ describe("catching up", () => {
   });
 });
 
+describe("the pace", () => {
+  it("is that of the key that asks for the most polls: what is late costs few, and delays no other", async () => {
+    const { clock, events, asked } = log([event(1)]);
+    events.track("ns/late", "e1", 60_000);
+    await clock.advance(60_000);
+    expect(asked.polls).toBe(1);
+    events.track("ns/new", undefined);
+    await clock.advance(60_000);
+    expect(asked.polls).toBe(21);
+    events.untrack("ns/new");
+    await clock.advance(120_000);
+    expect(asked.polls).toBeLessThanOrEqual(24);
+  });
+
+  it("is the usual one for what has changed, whatever is late", async () => {
+    const { clock, events, asked } = log([event(1)]);
+    events.track("ns/late", "e1", 600_000);
+    events.catchUp();
+    await clock.advance(3_000);
+    expect(asked.polls).toBe(1);
+  });
+
+  it("knows an event that is older than those kept: it is not news in each poll that reads so far back", async () => {
+    const all = Array.from({ length: 20 }, (_, n) => event(n, { machineId: "ps1", state: "done" }));
+    const { clock, events, heard } = log([...all, event(21, { machineId: "ps1" })], 120);
+    events.track("ns/a", "e21");
+    await clock.advance(30_000);
+    expect(heard).toHaveLength(10);
+    expect(events.size).toBe(10);
+  });
+});
+
 describe("events that cannot be read", () => {
+  it("are polled ever more rarely, up to the slow pace: meanwhile the state decides", async () => {
+    const { clock, events, asked, broken } = log([event(1)]);
+    broken.page = 1;
+    events.track("ns/a", "e1");
+    await clock.advance(9_000);
+    expect(asked.polls).toBe(3);
+    await clock.advance(3_600_000);
+    const before = asked.polls;
+    await clock.advance(3_600_000);
+    expect(asked.polls - before).toBe(6);
+    broken.page = Number.POSITIVE_INFINITY;
+    await clock.advance(600_000);
+    const after = asked.polls;
+    await clock.advance(60_000);
+    expect(asked.polls - after).toBe(20);
+  });
+
   it("are reported after several failed polls in a row: one alone may be a matter of seconds", async () => {
     const { clock, events, broken } = log([event(1)]);
     broken.page = 1;

@@ -29,7 +29,10 @@ export interface EventLogOptions<E extends ResourceEvent> {
   /** The source of now: a newer credential of the team serves the next read. */
   api: () => EventSource<E>;
   clock: Clock;
+  /** How often to poll, unless a key asks for less. */
   pollMs: number;
+  /** The longest time between two polls while they fail. */
+  slowMs: number;
   /** Id of the resource that the event is about. */
   resourceOf(event: E): string | null | undefined;
   /** Whether it has not ended yet. */
@@ -59,8 +62,8 @@ export class EventLog<E extends ResourceEvent> {
   readonly #updatedAt = new Map<string, number>();
   readonly #byResource = new Map<string, E[]>();
   readonly #vanished = new Set<string>();
-  /** What each key waits for; the event id is undefined where the answer of the write was lost. */
-  readonly #tracked = new Map<string, string | undefined>();
+  /** What each key waits for, and how often; the event id is undefined where the answer of the write was lost. */
+  readonly #tracked = new Map<string, { eventId: string | undefined; pollMs: number }>();
   /** Resources whose own events were read, so that this happens once. */
   readonly #recalled = new Set<string>();
   /** Something happened that no key waits for: the next poll reads on from what was read. */
@@ -69,7 +72,8 @@ export class EventLog<E extends ResourceEvent> {
   #readTo: number | undefined;
   /** The polls that failed in a row, and why the last one did. */
   #failure: { error: unknown; polls: number } | undefined;
-  #timer: Cancel | undefined;
+  /** `at`: monotonic. */
+  #timer: { at: number; cancel: Cancel } | undefined;
   #polling = false;
   #stopped = false;
 
@@ -77,9 +81,9 @@ export class EventLog<E extends ResourceEvent> {
     this.#parts = parts;
   }
 
-  /** Polls from now on, until no key is tracked. */
-  track(key: string, eventId: string | undefined): void {
-    this.#tracked.set(key, eventId);
+  /** Polls from now on, until no key is tracked: as often as is asked for by any of them. */
+  track(key: string, eventId: string | undefined, pollMs = this.#parts.pollMs): void {
+    this.#tracked.set(key, { eventId, pollMs });
     this.#arm();
   }
 
@@ -166,13 +170,16 @@ export class EventLog<E extends ResourceEvent> {
     if (!id || !this.#parts.isSubscribed(id)) return false;
     const before = this.#byId.get(event.id);
     if (before && (before.state === event.state || !this.#parts.isPending(before))) return false;
-    this.#byId.set(event.id, event);
-    this.#updatedAt.set(event.id, this.#parts.clock.monotonic());
-    this.#vanished.delete(event.id);
     const others = (this.#byResource.get(id) ?? []).filter((other) => other.id !== event.id);
     const events = [...others, event].sort((a, b) => (isLater(a, b) ? 1 : -1));
     for (const old of events.slice(0, -KEPT)) this.#drop(old.id);
-    this.#byResource.set(id, events.slice(-KEPT));
+    const kept = events.slice(-KEPT);
+    this.#byResource.set(id, kept);
+    // Older than all that are kept: it would be new in each poll that reads so far back.
+    if (!kept.includes(event)) return false;
+    this.#byId.set(event.id, event);
+    this.#updatedAt.set(event.id, this.#parts.clock.monotonic());
+    this.#vanished.delete(event.id);
     return true;
   }
 
@@ -185,7 +192,7 @@ export class EventLog<E extends ResourceEvent> {
   /** For good: what a request under way still brings begins nothing. */
   stop(): void {
     this.#stopped = true;
-    this.#timer?.();
+    this.#timer?.cancel();
     this.#tracked.clear();
   }
 
@@ -194,13 +201,28 @@ export class EventLog<E extends ResourceEvent> {
     this.#updatedAt.delete(eventId);
   }
 
+  /** Keeps the timer at the earliest of what is waited for. */
   #arm(): void {
-    if (this.#stopped || this.#timer || this.#polling || (this.#tracked.size === 0 && !this.#isBehind))
-      return;
-    this.#timer = this.#parts.clock.after(this.#parts.pollMs, () => {
+    if (this.#stopped || this.#polling || (this.#tracked.size === 0 && !this.#isBehind)) return;
+    const { clock } = this.#parts;
+    const waitMs = this.#untilPoll();
+    const at = clock.monotonic() + waitMs;
+    if (this.#timer && this.#timer.at <= at) return;
+    this.#timer?.cancel();
+    const cancel = clock.after(waitMs, () => {
       this.#timer = undefined;
       void this.#poll();
     });
+    this.#timer = { at, cancel };
+  }
+
+  /** Polls that fail are made ever more rarely: meanwhile the state of each resource decides. */
+  #untilPoll(): number {
+    const { pollMs, slowMs } = this.#parts;
+    let pace = this.#isBehind ? pollMs : Number.POSITIVE_INFINITY;
+    for (const tracked of this.#tracked.values()) pace = Math.min(pace, tracked.pollMs);
+    const more = Math.max(0, (this.#failure?.polls ?? 0) - FAILED_POLLS);
+    return Math.max(pace, Math.min(pollMs * 2 ** Math.min(more, 20), slowMs));
   }
 
   async #poll(): Promise<void> {
@@ -229,14 +251,14 @@ export class EventLog<E extends ResourceEvent> {
 
   /** Of those that nothing refers to any more. */
   #pruneVanished(): void {
-    const tracked = new Set(this.#tracked.values());
+    const tracked = new Set(Array.from(this.#tracked.values(), ({ eventId }) => eventId));
     for (const id of this.#vanished) if (!tracked.has(id) && !this.#byId.has(id)) this.#vanished.delete(id);
   }
 
   /** Ids of events that a key waits for and that have not ended. */
   #awaited(): Set<string> {
     const ids = new Set<string>();
-    for (const id of this.#tracked.values()) {
+    for (const { eventId: id } of this.#tracked.values()) {
       if (id === undefined) continue;
       if (!this.#vanished.has(id) && !this.#ended(id)) ids.add(id);
       // The start that follows a create is an event of its own (machines.md section 7).

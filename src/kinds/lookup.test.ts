@@ -236,7 +236,7 @@ describe("failure", () => {
       for (const key of ["ns/a", "ns/b", "ns/c"]) lookup.fetch("x", key);
       await clock.advance(1_000);
     }
-    // 1, 2, 4 … 60 s and a second for each read: ten minutes hold about sixteen.
+    // 1, 2, 4 … 300 s and a second for each read: ten minutes hold about ten.
     expect(source.reads.length).toBeGreaterThan(8);
     expect(source.reads.length).toBeLessThan(20);
   });

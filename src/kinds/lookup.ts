@@ -40,7 +40,7 @@ interface Entry<T> {
 export const UNUSED_TURNS = 3;
 
 const FAILURE_BASE_MS = 1_000;
-const FAILURE_MAX_MS = 60_000;
+const FAILURE_MAX_MS = 5 * 60_000;
 
 export class Lookup<T> {
   readonly #options: LookupOptions<T>;

@@ -8,6 +8,7 @@ import type { PaperspaceApi } from "../paperspace/transport.ts";
 import { millis } from "../reconcile/conditions.ts";
 import {
   type AbsentResource,
+  awaitedTimes,
   type Decision,
   type Observation,
   type ResourceState,
@@ -179,7 +180,8 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     const { clock, settings } = this.#parts;
     const { settleMs, limits } = settings;
     const announced = announcedAt(attempt, this.attempts.knownSince(key, attempt));
-    const search = { settleMs, lookMs: limits.lookMs, now: momentOf(clock), announced };
+    const { lookMs, slowMs } = limits;
+    const search = { settleMs, lookMs, slowMs, now: momentOf(clock), announced };
     const { inventory } = this.of(account, object);
     return resolveByName(inventory, account.fingerprint, attempt, search);
   }
@@ -267,14 +269,20 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     if (id !== undefined) inventory.reload(id);
   }
 
-  /** How old what is cached of a resource that is there may be before it is refreshed. */
-  protected maxAgeMs(observation: V): number {
+  /** How old what is cached of a resource that is there may be before it is refreshed; `ageMs`: how old it is. */
+  protected maxAgeMs(observation: V, ageMs: number): number {
     const { operation } = observation.memory;
-    return operation ? this.untilDue(observation, operation) : 2 * this.#parts.settings.resyncMs;
+    if (!operation) return 2 * this.#parts.settings.resyncMs;
+    return this.untilDue(observation, awaitedTimes(operation), ageMs);
   }
 
-  protected untilDue(observation: V, times: { requestedAt: string; deadline: string }): number {
-    return untilLook(observation, times) * STALE_FRACTION;
+  /** The interval that began with the last read: the one that begins now may be longer. */
+  protected untilDue(
+    { now, limits }: V,
+    times: { requestedAt: string; deadline: string },
+    ageMs: number,
+  ): number {
+    return untilLook({ now: now - ageMs, limits }, times) * STALE_FRACTION;
   }
 
   /** Whether a deletion of ours was accepted and has ended, as far as is known. */
@@ -351,9 +359,12 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     if (inventory.readError(id) !== undefined) return inventory.retryInMs(id) === 0;
     if (!cached) return true;
     const { resource } = observation;
+    const ageMs = clock.monotonic() - cached.beganAt;
     const maxAgeMs =
-      resource.state === "absent" ? this.#maxAbsentAgeMs(observation, resource) : this.maxAgeMs(observation);
-    return clock.monotonic() - cached.beganAt >= maxAgeMs;
+      resource.state === "absent"
+        ? this.#maxAbsentAgeMs(observation, resource)
+        : this.maxAgeMs(observation, ageMs);
+    return ageMs >= maxAgeMs;
   }
 
   /** A corrected project, or the key of another team: where its resource was, nothing is cached for the object. */

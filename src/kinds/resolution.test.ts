@@ -6,6 +6,7 @@ const TIME = "2026-06-01T00:00:00Z";
 const SENT = Date.parse(TIME);
 const SETTLE_MS = 180_000;
 const LOOK_MS = 3_000;
+const SLOW_MS = 600_000;
 const attempt = { name: "box-1", time: TIME };
 
 /** Monotonic time of the announcement. */
@@ -29,7 +30,7 @@ function resolved(
   const moment = (ms: number) => ({ wall: SENT + ms + aheadMs, monotonic: KNOWN + ms });
   for (const [at, items] of Object.entries(lists)) memory.add(moment(Number(at)), items);
   const announced = announcedAt(attempt, KNOWN + youngMs);
-  const settings = { settleMs: SETTLE_MS, lookMs: LOOK_MS, now: moment(age), announced };
+  const settings = { settleMs: SETTLE_MS, lookMs: LOOK_MS, slowMs: SLOW_MS, now: moment(age), announced };
   return resolveByName({ lists: memory, listed: () => ({ lists: memory }) }, "key", attempt, settings, name);
 }
 
@@ -42,7 +43,13 @@ describe("resolveByName", () => {
       listed: () => ({ lists, listFailure: { error, since: 0, at: 0, failures: 1, notBefore: 0 } }),
     };
     const now = { wall: SENT + 5_000, monotonic: KNOWN + 5_000 };
-    const settings = { settleMs: SETTLE_MS, lookMs: LOOK_MS, now, announced: announcedAt(attempt, KNOWN) };
+    const settings = {
+      settleMs: SETTLE_MS,
+      lookMs: LOOK_MS,
+      slowMs: SLOW_MS,
+      now,
+      announced: announcedAt(attempt, KNOWN),
+    };
     expect(resolveByName(inventory, "key", attempt, settings)).toMatchObject({
       state: "open",
       message: expect.stringContaining("cannot be listed: the list has more than 500 pages"),
@@ -77,14 +84,27 @@ describe("resolveByName", () => {
     const back = { aheadMs: -3_600_000 };
     const found = resolved({ 1000: [{ id: "ps1", name: "box-1" }] }, 2_000, undefined, back);
     expect(found).toEqual({ state: "found", ids: ["ps1"] });
-    expect(resolved({ 1000: [] }, 1_000, undefined, back)).toMatchObject({ lookAfterMs: SETTLE_MS / 4 });
+    expect(resolved({ 1000: [] }, 1_000, undefined, back)).toMatchObject({ lookAfterMs: LOOK_MS });
+    const late = resolved({ [3 * SETTLE_MS]: [] }, 3 * SETTLE_MS, undefined, back);
+    expect(late).toMatchObject({ lookAfterMs: SETTLE_MS / 4 });
   });
 
-  it("needs a list at once where there is none since the attempt, and then keeps a pace", () => {
-    expect(resolved({}, 0)).toMatchObject({ lookAfterMs: SETTLE_MS / 4, needs: [LIST] });
+  it("needs a list at once where there is none since the attempt, and then ever more rarely until it is settled", () => {
+    expect(resolved({}, 0)).toMatchObject({ lookAfterMs: LOOK_MS, needs: [LIST] });
     expect(resolved({ 1000: [] }, 1_000)).not.toHaveProperty("needs");
-    expect(resolved({ 1000: [] }, 1_000)).toMatchObject({ lookAfterMs: (SETTLE_MS - 1_000) / 4 });
+    expect(resolved({ 1000: [] }, 1_000)).toMatchObject({ lookAfterMs: LOOK_MS });
+    expect(resolved({ 20000: [] }, 20_000)).toMatchObject({ lookAfterMs: 20_000 });
+    expect(resolved({ 100000: [] }, 100_000)).toMatchObject({ lookAfterMs: SETTLE_MS / 4 });
+    expect(resolved({ 170000: [] }, 170_000)).toMatchObject({ lookAfterMs: SETTLE_MS - 170_000 });
     expect(resolved({ [SETTLE_MS]: [] }, SETTLE_MS + LOOK_MS)).toMatchObject({ needs: [LIST] });
+  });
+
+  it("lists at the slow pace in the end where lists cannot show that there is none", () => {
+    const nameless = (at: number, age: number) =>
+      resolved({ [at]: [{ id: "ps1", name: null as unknown as string }] }, age);
+    const hour = 3_600_000;
+    expect(nameless(SETTLE_MS + 60_000, SETTLE_MS + 60_000)).toMatchObject({ lookAfterMs: 60_000 });
+    expect(nameless(hour, hour)).toMatchObject({ lookAfterMs: SLOW_MS });
   });
 
   it("looks for another name where the lists show it in another form, and speaks of the attempt's", () => {

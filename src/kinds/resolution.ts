@@ -13,7 +13,9 @@ import type { Item } from "./source.ts";
 export interface ResolutionSettings {
   /** From an attempt's time on, when it can surely have no effect any more. */
   settleMs: number;
+  /** How often to list, at most and at least. */
   lookMs: number;
+  slowMs: number;
   now: Moment;
   /** When the attempt was announced; monotonic: when this process first knew of it, which is never earlier. */
   announced: Moment;
@@ -23,9 +25,26 @@ export interface ResolutionSettings {
 export const LIST = "list";
 
 /** Milliseconds until the attempt can surely have no effect any more, by the clock that shows less time; 0 from then on. */
-export function unsettledMs({ settleMs, now, announced }: Omit<ResolutionSettings, "lookMs">): number {
+export function unsettledMs({
+  settleMs,
+  now,
+  announced,
+}: Omit<ResolutionSettings, "lookMs" | "slowMs">): number {
   const passed = Math.min(now.wall - announced.wall, now.monotonic - announced.monotonic);
   return Math.max(0, settleMs - passed);
+}
+
+/**
+ * Milliseconds between two reads of a search; `last`: monotonic time of the last one. As the age of the attempt, at the
+ * latest when it is settled, and then as long as that is past: what never gets sure must not cost reads for ever.
+ */
+export function searchPaceMs(settings: ResolutionSettings, last: number): number {
+  const { settleMs, lookMs, slowMs, announced } = settings;
+  const age = last - announced.monotonic;
+  const left = unsettledMs(settings);
+  return left > 0
+    ? Math.min(Math.max(lookMs, Math.min(age, settleMs / 4)), left)
+    : Math.max(lookMs, Math.min(age - settleMs, slowMs));
 }
 
 export function announcedAt({ time }: Pick<CreateAttempt, "time">, knownSince: number): Moment {
@@ -43,7 +62,7 @@ export function resolveByName(
   settings: ResolutionSettings,
   name = attempt.name,
 ): Resolution {
-  const { settleMs, lookMs, now, announced } = settings;
+  const { settleMs, now, announced } = settings;
   // Either clock shows that a list began later: the wall clock may have been set back, this process be younger.
   const isLater = ({ wall, monotonic }: Moment) => wall >= announced.wall || monotonic >= announced.monotonic;
   const { lists, listFailure } = inventory.listed(credential);
@@ -51,13 +70,10 @@ export function resolveByName(
   if (ids.length > 0) return { state: "found", ids };
   const isSettled = (began: Moment) => unsettledMs({ settleMs, now: began, announced }) === 0;
   if (lists.countWithout(name, isSettled) >= 2) return { state: "surelyNone" };
-  const left = unsettledMs(settings);
-  // A wall clock that was set back lengthens the wait, and must not make the looks as rare.
-  const pace = Math.min(Math.max(lookMs, Math.min(left, settleMs) / 4), left || lookMs);
-  const { newest } = lists;
+  const { newest = Number.NEGATIVE_INFINITY } = lists;
+  const pace = searchPaceMs(settings, newest);
   // Each list queues the key again, so that without a pace the account would be listed without a pause.
-  const due =
-    newest === undefined || newest < announced.monotonic ? 0 : Math.min(pace, newest + pace - now.monotonic);
+  const due = newest < announced.monotonic ? 0 : Math.min(pace, newest + pace - now.monotonic);
   const doubt = listFailure ? failing(listFailure) : incomplete(lists.nameless);
   const message = `the outcome of the create of "${attempt.name}" is not known yet; the account is searched for it until it is sure${doubt}`;
   if (due > 0) return { state: "open", message, lookAfterMs: due };

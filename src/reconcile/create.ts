@@ -15,7 +15,7 @@ import {
   requireAccount,
 } from "./kind.ts";
 import type { CloudAccount, ManagedObject, Operation } from "./managed.ts";
-import { type Outcome, requeueNow } from "./outcome.ts";
+import { type Failed, isFailed, type Outcome, requeueNow } from "./outcome.ts";
 import { alreadyOwned } from "./ownership.ts";
 import { INTENT_CREATE } from "./ownership-facts.ts";
 import type { Pass } from "./pass.ts";
@@ -60,6 +60,8 @@ export interface Created {
   /** Present where something was created. */
   record?: OwnerRecord;
   outcome: Outcome;
+  /** Why it failed, where it may have taken effect all the same. */
+  doubt?: Failed;
 }
 
 /** Updates the pass with the object, the record and the facts of the answer; throws the error of a Kubernetes call. */
@@ -196,5 +198,8 @@ async function failed<T extends KindTypes>(
     target === undefined ? memory : { ...memory, operation: { ...memory.operation, target } as Operation };
   const cause = "message" in failure.outcome ? failure.outcome.message : "the answer was lost";
   const message = `${cause}. Whether the create took effect is not known; the account is searched for it before anything else is done`;
-  return { outcome: requeueNow(REASON.ResolvingCreate, message) };
+  return {
+    outcome: requeueNow(REASON.ResolvingCreate, message),
+    ...(isFailed(failure.outcome) && { doubt: failure.outcome }),
+  };
 }

@@ -153,15 +153,25 @@ export function ongoingOrStart(
  */
 export const STALE_FRACTION = 0.9;
 
+/** From when until when the end of an operation is awaited, for `untilLook`: what has failed is awaited no more. */
+export function awaitedTimes(operation: Operation): Pick<Operation, "requestedAt" | "deadline"> {
+  const { failedAt } = operation;
+  return failedAt === undefined ? operation : { requestedAt: failedAt, deadline: failedAt };
+}
+
 /**
  * Milliseconds until the resource itself is read again, at the latest at the deadline. Shared reads usually report a
- * change first, so the interval grows with the age of the operation.
+ * change first, so the interval grows with the age of the operation. Past the deadline it is as long as the operation is
+ * late: what is stuck may stay so for ever, and must cost no more than what is at rest.
  */
 export function untilLook(
-  { now, limits }: { now: number; limits: { lookMs: number } },
+  { now, limits }: { now: number; limits: { lookMs: number; slowMs: number } },
   operation: Pick<Operation, "requestedAt" | "deadline">,
 ): number {
-  const look = Math.min(Math.max(limits.lookMs, operationAge(operation, now) / 10), 10 * limits.lookMs);
-  const deadline = (millis(operation.deadline) ?? 0) - now;
-  return deadline > 0 ? Math.min(look, deadline) : look;
+  const age = operationAge(operation, now);
+  const rarely = 10 * limits.lookMs;
+  const left = (millis(operation.deadline) ?? 0) - now;
+  if (left > 0) return Math.min(Math.max(limits.lookMs, age / 10), rarely, left);
+  // One that was sent again past its deadline is as late as it is old.
+  return Math.max(Math.min(age, -left, limits.slowMs), rarely);
 }

@@ -56,6 +56,8 @@ export interface Operation {
   mark?: string;
   /** When its event was first observed to have failed. */
   failedAt?: string;
+  /** The generation and the request to reconcile for which it failed: a change of either is worth an early retry. */
+  failedFor?: string;
   /** State that the operation leads to, where the intent does not imply it. */
   target?: string;
   /** The requests by annotation that it carries out. */

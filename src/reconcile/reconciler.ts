@@ -12,7 +12,7 @@ import { keyOf } from "../kube/objects.ts";
 import type { Store } from "../runtime/store.ts";
 import type { Result } from "../runtime/workers.ts";
 import { Contention, contended, fieldsPutBack } from "./contention.ts";
-import { create, recorded } from "./create.ts";
+import { type Created, create, recorded } from "./create.ts";
 import type { CredentialGuard } from "./credential-guard.ts";
 import type { Credentials } from "./credentials.ts";
 import { decide } from "./decide.ts";
@@ -28,7 +28,7 @@ import {
 import { LeakReports } from "./leak-report.ts";
 import { type Sends, stepName } from "./managed.ts";
 import type { CacheSizes } from "./metrics.ts";
-import { isFailed, isReported, type Outcome, requeueNow, resultOf } from "./outcome.ts";
+import { isFailed, isReported, type Outcome, type ReportedOutcome, requeueNow, resultOf } from "./outcome.ts";
 import { Owners } from "./owners.ts";
 import { isOwnershipStep } from "./ownership.ts";
 import { HOLDING, ownershipFacts, vouchedId } from "./ownership-facts.ts";
@@ -76,6 +76,9 @@ export interface ReconcilerSettings {
   adoptWithOperatorKey: boolean;
 }
 
+/** `doubt`: see `Created`. */
+type Sent = Pick<Created, "outcome" | "doubt">;
+
 export class Reconciler<T extends KindTypes> {
   readonly #options: ReconcilerOptions<T>;
   readonly #reporter: Reporter<T>;
@@ -103,7 +106,7 @@ export class Reconciler<T extends KindTypes> {
       policy: kind.policy,
       clock,
     };
-    this.#backoff = new StepBackoff(options.clock);
+    this.#backoff = new StepBackoff(options.clock, options.settings.slowMs);
     this.#contention = new Contention(options.clock);
     this.#leaks = new LeakReports({
       ...options,
@@ -265,9 +268,11 @@ export class Reconciler<T extends KindTypes> {
     const backingOff = pass.observation.backingOff[name];
     if (backingOff) return backingOff;
     try {
-      const outcome = this.#hindrance(pass, step) ?? (await this.#send(pass, step));
+      const hindrance = this.#hindrance(pass, step);
+      const { outcome, doubt }: Sent = hindrance ? { outcome: hindrance } : await this.#send(pass, step);
       if (isFailed(outcome)) return this.#backoff.record(pass.key, name, pass.signature, outcome);
-      this.#backoff.clear(pass.key, name);
+      if (doubt) this.#backoff.record(pass.key, name, pass.signature, doubt);
+      else this.#backoff.clear(pass.key, name);
       return outcome;
     } catch (error) {
       // A read that ends queues the key at once, whatever the queue's back-off: the step has one of its own.
@@ -281,15 +286,25 @@ export class Reconciler<T extends KindTypes> {
     }
   }
 
-  #send(pass: Pass<T>, step: T["step"] | { do: "create" }): Promise<Outcome> {
-    return step.do === "create" ? this.#create(pass) : this.#perform(pass, step as T["step"]);
+  async #send(pass: Pass<T>, step: T["step"] | { do: "create" }): Promise<Sent> {
+    return step.do === "create"
+      ? this.#create(pass)
+      : { outcome: await this.#perform(pass, step as T["step"]) };
   }
 
-  async #create(pass: Pass<T>): Promise<Outcome> {
+  /**
+   * What is reported of a step that is about to be sent: where it failed before, that, until it succeeds. Else conditions
+   * and Events would change with every retry.
+   */
+  #shown(pass: Pass<T>, step: T["step"] | { do: "create" }, intent: ReportedOutcome): ReportedOutcome {
+    return this.#backoff.last(pass.key, stepName(step), pass.signature) ?? intent;
+  }
+
+  async #create(pass: Pass<T>): Promise<Sent> {
     const { kind, writer, clock, settings } = this.#options;
     const cluster = this.#options.clusterId();
     if (cluster.state === "unknown") throw new Error("a create needs the id of the cluster");
-    const { record, outcome } = await create<T>(pass, {
+    const { record, outcome, doubt } = await create<T>(pass, {
       kind,
       writer,
       clock,
@@ -299,8 +314,10 @@ export class Reconciler<T extends KindTypes> {
       account: permittedAccount(pass),
       claim: (id, attempt) => this.#owners.claim(id, pass.object, { attempt }),
       gate: (latest) => this.#gate(pass, latest, { allowDeleting: false }),
-      mirror: (expected) =>
-        this.#reporter.patchStatus(pass, expected, requeueNow(REASON.Creating, "the create is being sent")),
+      mirror: (expected) => {
+        const intent = requeueNow(REASON.Creating, "the create is being sent");
+        return this.#reporter.patchStatus(pass, expected, this.#shown(pass, { do: "create" }, intent));
+      },
       saveId: (outcome) => {
         const shown = isReported(outcome) ? outcome : requeueNow(REASON.Creating, "it is created");
         return this.#reporter.saveStatus(pass, pass.memory, shown);
@@ -310,7 +327,7 @@ export class Reconciler<T extends KindTypes> {
       const note = `created ${record.id} as "${record.name}"`;
       this.#reporter.event(pass.object, "Normal", REASON.Created, "Create", note);
     }
-    return outcome;
+    return { outcome, ...(doubt && { doubt }) };
   }
 
   async #perform(pass: Pass<T>, step: T["step"]): Promise<Outcome> {
@@ -324,7 +341,7 @@ export class Reconciler<T extends KindTypes> {
         gate: this.#gate(pass, pass.object, { allowDeleting: pass.observation.deleting }),
         account: permittedAccount(pass),
         persistIntent: async (memory, outcome) => {
-          await this.#reporter.patchStatus(pass, memory, outcome);
+          await this.#reporter.patchStatus(pass, memory, this.#shown(pass, step, outcome));
           intended = memory;
         },
         ackRequests: async (requests) => {

@@ -143,6 +143,12 @@ export const operationSchema = Type.Object(
     failedAt: Type.Optional(
       Type.String({ format: "date-time", description: "When its event was first seen to have failed." }),
     ),
+    failedFor: Type.Optional(
+      Type.String({
+        description:
+          "Generation and reconcile-requested-at for which it failed: once either changes it is retried soon.",
+      }),
+    ),
     target: Type.Optional(Type.String({ description: "Where it leads to." })),
     requests: Type.Optional(requestsSchema("Requests that it answers.")),
   },

@@ -26,15 +26,17 @@ interface Failure {
 }
 
 const BASE_MS = 1_000;
-const MAX_MS = 5 * 60_000;
 
 export class StepBackoff {
   readonly #clock: Clock;
+  readonly #slowMs: number;
   /** By object, then step. */
   readonly #failures = new Map<string, Map<string, Failure>>();
 
-  constructor(clock: Clock) {
+  /** `slowMs`: the longest wait between two tries. */
+  constructor(clock: Clock, slowMs: number) {
     this.#clock = clock;
+    this.#slowMs = slowMs;
   }
 
   /** By step: the outcome to report instead of performing it, with the time that is left. */
@@ -48,16 +50,23 @@ export class StepBackoff {
     );
   }
 
+  /** Why the step failed the last time, where it is tried once more: the same may well come of it. */
+  last(key: string, step: string, signature: string): Failed | undefined {
+    const failure = this.#failures.get(key)?.get(step);
+    if (failure?.signature !== signature) return undefined;
+    return this.#clock.monotonic() - failure.until <= this.#slowMs ? failure.outcome : undefined;
+  }
+
   /** Records that `step` failed; returns the outcome with the time until the next retry. */
   record(key: string, step: string, signature: string, outcome: Failed): Failed {
     const bySteps = this.#failures.get(key) ?? new Map<string, Failure>();
     this.#failures.set(key, bySteps);
     const now = this.#clock.monotonic();
-    for (const [other, { until }] of bySteps) if (now - until > MAX_MS) bySteps.delete(other);
+    for (const [other, { until }] of bySteps) if (now - until > this.#slowMs) bySteps.delete(other);
     const before = bySteps.get(step);
     // A failure of long ago does not count.
     const failures = before?.signature === signature ? before.failures + 1 : 1;
-    const backoff = backoffMs(this.#clock, BASE_MS, MAX_MS, failures - 1);
+    const backoff = backoffMs(this.#clock, BASE_MS, this.#slowMs, failures - 1);
     const wait = outcome.kind === "Terminal" ? outcome.recheckMs : Math.max(outcome.atLeastMs ?? 0, backoff);
     bySteps.set(step, { signature, outcome, failures, until: now + wait });
     return timed(outcome, wait);

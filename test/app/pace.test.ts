@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { KubeError } from "../../src/kube/errors.ts";
-import { calls, checkTraffic, running } from "../support/scenario-world.ts";
+import { calls, checkTraffic, eventNotes, running } from "../support/scenario-world.ts";
 import type { VirtualWorld } from "../support/virtual-world.ts";
 
 const MINUTE = 60_000;
@@ -64,6 +64,74 @@ describe("a Secret that cannot be written", () => {
       expect(sent.length).toBeLessThan(60);
       if (status !== 503) expect(reason(world, "box")).toBe("Refused");
     });
+});
+
+describe("a retry that ends as the one before", () => {
+  it("is no news: neither an Event nor another condition comes of it, until it succeeds", async () => {
+    const world = running();
+    world.apply("box", { templateId: "tnowhere0" });
+    await world.until("it is refused", () => reason(world, "box") === "Refused");
+    await world.clock.advance(MINUTE);
+    const seen = new Set<string | undefined>();
+    world.kube.onChange = () => seen.add(reason(world, "box"));
+    world.sim.calls.clear();
+    await world.clock.advance(60 * MINUTE);
+    expect(calls(world, "POST", /machines$/)).toHaveLength(6);
+    expect([...seen]).toEqual(["Refused"]);
+    expect(eventNotes(world, "Refused", "box")).toHaveLength(1);
+    world.edit("box", { spec: { templateId: "t0nspur5" } });
+    await world.ready("box");
+    expect([...seen]).toEqual(
+      ["Refused", "Creating", "Starting", "Available"].filter((one) => seen.has(one)),
+    );
+    expect(seen).toContain("Creating");
+  });
+});
+
+describe("a change of power that fails each time", () => {
+  /** A machine that is to start, at a vendor where each start fails. */
+  async function failing() {
+    const world = running();
+    world.apply("box", { powerState: "Stopped" });
+    await world.ready("box");
+    for (let i = 0; i < 100; i++) world.sim.console.failNext({ event: "start" });
+    world.edit("box", { spec: { powerState: "Running" } });
+    return world;
+  }
+  const starts = (world: VirtualWorld) => calls(world, "PATCH", /start$/).length;
+
+  it("is sent again after twice the time each time, up to the slow pace, also by the next process", async () => {
+    const world = await failing();
+    await world.clock.advance(30 * MINUTE);
+    expect(starts(world)).toBeLessThanOrEqual(7);
+    world.sim.calls.clear();
+    await world.clock.advance(60 * MINUTE);
+    expect(starts(world)).toBeGreaterThanOrEqual(4);
+    expect(starts(world)).toBeLessThanOrEqual(6);
+    await world.until("it has failed", () => reason(world, "box") === "StartFailed");
+    world.sim.calls.clear();
+    world.start();
+    await world.clock.advance(5 * MINUTE);
+    expect(starts(world)).toBeLessThanOrEqual(1);
+  });
+
+  it.each([
+    [
+      "the user asks for it",
+      { metadata: { annotations: { "paperspace.com/reconcile-requested-at": "now" } } },
+    ],
+    ["the spec has changed", { spec: { autoShutdown: { enabled: true, timeoutHours: 1 } } }],
+  ])("is sent again soon where %s", async (_what, patch) => {
+    const world = await failing();
+    await world.clock.advance(90 * MINUTE);
+    const sent = starts(world);
+    await world.until("it is sent once more", () => starts(world) > sent);
+    await world.until("it has failed", () => reason(world, "box") === "StartFailed");
+    world.sim.calls.clear();
+    world.edit("box", patch);
+    await world.clock.advance(MINUTE);
+    expect(starts(world)).toBe(1);
+  });
 });
 
 describe("an id that cannot be read", () => {

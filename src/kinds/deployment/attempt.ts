@@ -10,7 +10,14 @@ import { INTENT_CREATE, referenceOf } from "../../reconcile/ownership-facts.ts";
 import { adoptOrder, type CreateAttempt, parseAdopt } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import type { AttemptAges } from "../attempt-ages.ts";
-import { announcedAt, LIST, type ResolutionSettings, resolveByName, unsettledMs } from "../resolution.ts";
+import {
+  announcedAt,
+  LIST,
+  type ResolutionSettings,
+  resolveByName,
+  searchPaceMs,
+  unsettledMs,
+} from "../resolution.ts";
 import type { DeploymentApi, StoredSpec } from "./api.ts";
 import type { NameReservations } from "./name-reservations.ts";
 import type { DeploymentObservation, Desired } from "./observation.ts";
@@ -26,7 +33,7 @@ type Context = AuthorizedContext<PaperspaceDeployment, PaperspaceAccount>;
 export interface AttemptOptions {
   clock: Clock;
   /** In milliseconds. `settleMs`: from an attempt's time on, when it can certainly have no effect any more. */
-  settings: { settleMs: number; limits: { lookMs: number } };
+  settings: { settleMs: number; limits: { lookMs: number; slowMs: number } };
   references: References;
   reservations: NameReservations;
   attempts: AttemptAges;
@@ -59,11 +66,13 @@ export function resolveAttempt(
   const { clock, settings, reservations, attempts } = options;
   const { key, object, account } = context;
   const { settleMs } = settings;
-  const { lookMs } = settings.limits;
+  const { lookMs, slowMs } = settings.limits;
+  const announced = announcedAt(attempt, attempts.knownSince(key, attempt));
+  const search = { settleMs, lookMs, slowMs, now: momentOf(clock), announced };
   const open = (message: string, needs: readonly string[] = []): Resolution => ({
     state: "open",
     message,
-    lookAfterMs: lookMs,
+    lookAfterMs: searchPaceMs(search, search.now.monotonic),
     needs,
   });
   const { projectId, name } = nameIn(attempt.name);
@@ -71,8 +80,6 @@ export function resolveAttempt(
   if (conflict && !conflict.owns && !reservations.reserve(key, projectId, name))
     return open(`${conflict.key} is making a deployment named "${name}" just now`);
   const cache = options.cacheOf(account, projectId);
-  const announced = announcedAt(attempt, attempts.knownSince(key, attempt));
-  const search = { settleMs, lookMs, now: momentOf(clock), announced };
   const named = resolveByName(cache.inventory, account.fingerprint, attempt, search, name);
   const answered = answeredWith(object, attempt);
   const ids = answered !== undefined ? [answered] : named.state === "found" ? named.ids : [];

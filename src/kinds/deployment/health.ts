@@ -25,7 +25,7 @@ import {
 } from "./observation.ts";
 import { REASON } from "./reasons.ts";
 import type { OwnSpec } from "./relation.ts";
-import { concluded, isOff, type Progress, progress, runWords } from "./rollout.ts";
+import { concluded, isOff, type Progress, progress, rolloutTimes, runWords } from "./rollout.ts";
 import type { ChosenTarget } from "./target.ts";
 import type { Rollout } from "./types.ts";
 
@@ -127,16 +127,10 @@ function needsRuns({ runs, limits }: DeploymentObservation, { state }: Progress,
   return !runs || runs.ageMs >= limits.lookMs * STALE_FRACTION;
 }
 
-/** When the rollout counts as late; in the form of an operation, for the pace of reads. */
-function timesOf({ head, observation }: Assessment): { requestedAt: string; deadline: string } {
-  const deadline = Date.parse(head.sentAt) + observation.spec.progressDeadlineSeconds * 1000;
-  return { requestedAt: head.sentAt, deadline: toTime(deadline) };
-}
-
 function rollingOut(at: Assessment, current: Progress): Health {
   const { observation, head, needs } = at;
   const { memory, now } = observation;
-  const times = timesOf(at);
+  const times = rolloutTimes(head, observation.spec);
   const words = wordsOf(current);
   if (isLate(times, now)) {
     // Where only the runs speak against it, they must be of now: it may have come about since they were read.
@@ -177,7 +171,8 @@ function failed(at: Assessment, outcome: "Failed" | "TimedOut", reason: string, 
   const history = concluded(observation.memory.history, outcome, now, why);
   const memory = { ...observation.memory, history };
   // The rollout may still become healthy, and then nothing has to be corrected.
-  const pace = outcome === "TimedOut" ? 10 * limits.lookMs : limits.slowMs;
+  const pace =
+    outcome === "TimedOut" ? untilLook(observation, rolloutTimes(head, observation.spec)) : limits.slowMs;
   const giveUp = (code: string, message: string): Health => {
     const decision = { ...stalled(memory, code, message, pace), needs } as DeploymentDecision;
     return { state: "failed", decision };
@@ -214,15 +209,16 @@ function degraded(at: Assessment, current: Extract<Progress, { state: "degraded"
   const { observation, head, needs } = at;
   // Never healthy yet: then it is still on its way.
   if (head.outcome !== "Healthy") return rollingOut(at, current);
-  const { memory, spec, now, limits } = observation;
+  const { memory, spec, now } = observation;
   const operation = ongoingOrStart(observation, EXTERNAL_CHANGE, spec.progressDeadlineSeconds * 1000);
   const seen = { ...memory, operation };
   const message = `it was healthy, and now ${runWords(current.run)}`;
   const isStuck = isLate(operation, now);
+  const look = untilLook(observation, operation);
   const stuck = `${message}, since ${operation.requestedAt}. ${ADVICE}`;
   const decision = isStuck
-    ? stalled(seen, REASON.Degraded, stuck, 10 * limits.lookMs)
-    : requeueAfter(seen, REASON.Degraded, message, untilLook(observation, operation));
+    ? stalled(seen, REASON.Degraded, stuck, look)
+    : requeueAfter(seen, REASON.Degraded, message, look);
   return { state: isStuck ? "failed" : "underWay", decision: { ...decision, needs } as DeploymentDecision };
 }
 

@@ -26,6 +26,7 @@ import { type DeploymentSubject, ProjectCache } from "./project-cache.ts";
 import { ownerMark, ownerMarkIn, secretsNamedIn } from "./project-secrets.ts";
 import { REASON } from "./reasons.ts";
 import type { References } from "./references.ts";
+import { rolloutTimes } from "./rollout.ts";
 import { readConfig } from "./stored-config.ts";
 import { cloudNameOf, deploymentDefinition, type PaperspaceDeployment, projectOf } from "./types.ts";
 
@@ -168,12 +169,12 @@ export class DeploymentObserver extends CloudObserver<
     project.reload(subjectOf(observation, context));
   }
 
-  protected override maxAgeMs(observation: DeploymentObservation): number {
+  protected override maxAgeMs(observation: DeploymentObservation, ageMs: number): number {
     const { operation, history } = observation.memory;
     const [head] = history;
     if (operation || !head || head.outcome === "Healthy" || head.outcome === "Disabled")
-      return super.maxAgeMs(observation);
-    return this.untilDue(observation, { requestedAt: head.sentAt, deadline: head.sentAt });
+      return super.maxAgeMs(observation, ageMs);
+    return this.untilDue(observation, rolloutTimes(head, observation.spec), ageMs);
   }
 }
 

@@ -5,7 +5,7 @@
 import { toTime } from "../../kube/objects.ts";
 import type { Instance, Run, StoredSpec } from "./api.ts";
 import type { DeploymentObservation, Target } from "./observation.ts";
-import type { Rollout } from "./types.ts";
+import type { DeploymentSpec, Rollout } from "./types.ts";
 
 export type Progress =
   /** Paperspace has it, its cluster does not. */
@@ -19,6 +19,14 @@ export type Progress =
   | { state: "disabled" }
   | { state: "healthy" }
   | { state: "degraded"; run?: Run };
+
+/** When a rollout counts as late; in the form of an operation, for the pace of reads. */
+export function rolloutTimes(
+  { sentAt }: Pick<Rollout, "sentAt">,
+  { progressDeadlineSeconds }: Pick<DeploymentSpec, "progressDeadlineSeconds">,
+): { requestedAt: string; deadline: string } {
+  return { requestedAt: sentAt, deadline: toTime(Date.parse(sentAt) + progressDeadlineSeconds * 1000) };
+}
 
 /**
  * What has become of a spec of ours, by the rules of the official deploy action (deployments.md section 10.1) in its

@@ -35,7 +35,7 @@ export function converge(observation: MachineObservation, machine: Machine): Mac
  */
 function withUserErrors(
   decision: MachineDecision,
-  { userErrors, observation: { recheckMs } }: Convergence,
+  { userErrors, observation: { limits } }: Convergence,
 ): MachineDecision {
   const { step, memory } = decision;
   const [first] = userErrors;
@@ -45,7 +45,7 @@ function withUserErrors(
   switch (outcome.kind) {
     case "RequeueAfter":
     case "Retry": {
-      const soon = outcome.kind === "RequeueAfter" ? outcome.afterMs : (outcome.atLeastMs ?? recheckMs);
+      const soon = outcome.kind === "RequeueAfter" ? outcome.afterMs : (outcome.atLeastMs ?? limits.slowMs);
       return { ...decision, ...stalled(memory, first.reason, `${errors}; ${outcome.message}`, soon) };
     }
     case "Terminal":
@@ -79,7 +79,7 @@ function conclusion(convergence: Convergence): MachineDecision {
   const memory = { ...withoutOperation(convergence.memory), ...(operation && { operation }) };
   const [first] = userErrors;
   if (first) {
-    return { ...stalled(memory, first.reason, messagesOf(userErrors), observation.recheckMs), needs };
+    return { ...stalled(memory, first.reason, messagesOf(userErrors), observation.limits.slowMs), needs };
   }
   const [delay] = retries;
   if (delay) return { ...noStep(delay, memory), needs };

@@ -1,28 +1,27 @@
 /**
  * How a machine is deleted. What it leaves behind is with the aspects (aspects/list.ts). Pure.
  */
-import { toTime } from "../../kube/objects.ts";
-import { millis } from "../../reconcile/conditions.ts";
 import { isLate, noStep, operationAge, requeueAfter, untilLook } from "../../reconcile/decision.ts";
 import { decideDeletion as generic } from "../../reconcile/existence.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import type { Machine } from "./api.ts";
+import { failure, untilRetry } from "./in-flight.ts";
 import { act, type MachineDecision, type MachineObservation, TO_DELETE } from "./observation.ts";
 import { isBelieved, powerOf, underWay } from "./operation.ts";
 import { REASON } from "./reasons.ts";
 
 /** A running machine may be deleted as it is (observed-in-the-field.md 10); it is stopped first only where that is refused. */
 export function machineDeletion(observation: MachineObservation, machine: Machine): MachineDecision {
-  const { memory, event, now, limits } = observation;
+  const { memory, event, now } = observation;
   const { operation } = memory;
   if (operation?.target === TO_DELETE) return stopFirst(observation, machine, operation);
   if (operation?.intent === "Delete" && event.state === "failed" && !isLate(operation, now)) {
-    const failed = { failedAt: toTime(now), ...operation };
-    const since = now - (millis(failed.failedAt) ?? 0);
-    if (since >= limits.resendMs) return act({ do: "delete" }, memory);
+    const failed = failure(observation, operation);
+    const left = untilRetry(observation, failed);
+    if (left <= 0) return act({ do: "delete" }, memory);
     const { message } = event;
     const outcome = { kind: "Retry", reason: REASON.DeleteFailed, message } as const;
-    return noStep({ ...outcome, atLeastMs: limits.resendMs - since }, { ...memory, operation: failed });
+    return noStep({ ...outcome, atLeastMs: left }, { ...memory, operation: failed });
   }
   return generic(observation, (sent) => underWay(sent, machine.state, event));
 }

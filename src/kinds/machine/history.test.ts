@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { MachineEvent } from "./api.ts";
-import { failedAnew, historyNotes, lastEvents, remembered } from "./history.ts";
+import { failedAnew, failuresInRow, historyNotes, lastEvents, remembered } from "./history.ts";
 
 /** `at`: minutes of an hour, by the server's clock. */
 function event(id: string, at: number, over: Partial<MachineEvent> = {}): MachineEvent {
@@ -134,5 +134,29 @@ describe("failedAnew", () => {
     expect(failedAnew(failed, failed)).toBe(false);
     expect(failedAnew(pending, pending)).toBe(false);
     expect(failedAnew(failed, undefined)).toBe(false);
+  });
+});
+
+describe("failuresInRow", () => {
+  const MINUTE = 60_000;
+  const failed = (at: number, over: Partial<MachineEvent> = {}) =>
+    event(`e${at}`, at, { state: "error", ...over });
+
+  it("counts failures of one name up to the newest, whatever else happened between them", () => {
+    const stops = [
+      failed(20),
+      event("x", 15, { name: "stop" }),
+      failed(10, { state: "cancelled" }),
+      failed(5),
+    ];
+    expect(failuresInRow(stops, 30 * MINUTE)).toBe(3);
+    expect(failuresInRow([], 30 * MINUTE)).toBe(0);
+    expect(failuresInRow([event("e1", 1)], 30 * MINUTE)).toBe(0);
+  });
+
+  it("ends with one that went well, and with a pause: what failed long ago is another matter", () => {
+    expect(failuresInRow([failed(20), event("e10", 10), failed(5)], 30 * MINUTE)).toBe(1);
+    expect(failuresInRow([failed(50), failed(40), failed(5)], 30 * MINUTE)).toBe(2);
+    expect(failuresInRow([failed(50, { dtCreated: "soon" }), failed(40)], 30 * MINUTE)).toBe(0);
   });
 });

@@ -60,6 +60,25 @@ export function failedAnew(before: Shown | undefined, after: Shown | undefined):
   return after?.some((event) => hasFailed(event) && !known.has(event.id)) ?? false;
 }
 
+/**
+ * How many events of one name failed in a row, up to the newest one that failed; `withinMs`: those that lie further apart
+ * have nothing to do with each other. By the dates of the server alone.
+ */
+export function failuresInRow(newestFirst: readonly MachineEvent[], withinMs: number): number {
+  const isFailed = (event: MachineEvent) => eventFact(event).state === "failed";
+  const newest = newestFirst.find(isFailed);
+  let failures = 0;
+  let next = newest;
+  for (const event of newestFirst) {
+    if (event.name !== newest?.name) continue;
+    const apart = Date.parse(next?.dtCreated ?? "") - Date.parse(event.dtCreated);
+    if (!isFailed(event) || !(apart <= withinMs)) break;
+    failures++;
+    next = event;
+  }
+  return failures;
+}
+
 function hasFailed(event: Shown[number]): boolean {
   return eventFact({ ...event, dtCreated: "" }).state === "failed";
 }

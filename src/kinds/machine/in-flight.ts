@@ -6,6 +6,7 @@ import { toTime } from "../../kube/objects.ts";
 import { millis } from "../../reconcile/conditions.ts";
 import type { Settled } from "../../reconcile/decide.ts";
 import {
+  awaitedTimes,
   EXTERNAL_CHANGE,
   noStep,
   operationAge,
@@ -19,6 +20,7 @@ import type { Outcome } from "../../reconcile/outcome.ts";
 import type { Requests } from "../../reconcile/record.ts";
 import type { Machine } from "./api.ts";
 import { typeOf, whenFree } from "./capacity.ts";
+import { failuresInRow } from "./history.ts";
 import {
   AWAIT_CAPACITY,
   act,
@@ -114,27 +116,50 @@ function unsettled(memory: MachineMemory, { intent }: Operation): MachineMemory 
 
 /** The event of the write failed: tried again after a while, unless the machine is still in transition. */
 function failed(observation: MachineObservation, machine: Machine, operation: Operation): MachineSettled {
-  const { event, limits, now } = observation;
+  const { event, limits } = observation;
   const message = event.state === "failed" ? event.message : "the event of the change failed";
   const resting = powerOf(machine.state) !== "changing";
   if (operation.intent === "Resize" && resting)
     return { memory: { ...withoutOperation(observation.memory), ...refusalOf(observation, message) } };
-  const memory = { ...observation.memory, operation: { failedAt: toTime(now), ...operation } };
-  const age = now - (millis(memory.operation.failedAt) ?? 0);
-  if (age >= limits.resendMs && resting) return { memory: unsettled(memory, operation) };
+  const memory = { ...observation.memory, operation: failure(observation, operation) };
+  const left = untilRetry(observation, memory.operation);
+  if (left <= 0 && resting) return { memory: unsettled(memory, operation) };
   const outcome: Outcome = {
     kind: "Retry",
     reason: FAILED[operation.intent] ?? REASON.StartFailed,
     message: advised(message, resting),
-    atLeastMs: Math.max(limits.lookMs, limits.resendMs - age),
+    atLeastMs: resting
+      ? Math.max(limits.lookMs, left)
+      : untilLook(observation, awaitedTimes(memory.operation)),
   };
   return { decision: noStep(outcome, memory) };
+}
+
+/** The operation as one whose event has failed. */
+export function failure(observation: MachineObservation, operation: Operation) {
+  return { failedAt: toTime(observation.now), failedFor: failedFor(observation), ...operation };
+}
+
+function failedFor({ generation, asked = "" }: MachineObservation): string {
+  return `${generation}/${asked}`;
+}
+
+/**
+ * Milliseconds until what failed is sent again: longer with each failure in a row, unless the user has changed the spec or
+ * requested a retry since.
+ */
+export function untilRetry(observation: MachineObservation, operation: ReturnType<typeof failure>): number {
+  const { history, limits, now } = observation;
+  const longest = Math.max(limits.slowMs, limits.resendMs);
+  const failures = operation.failedFor === failedFor(observation) ? failuresInRow(history, 3 * longest) : 1;
+  const wait = Math.min(limits.resendMs * 2 ** Math.max(0, failures - 1), longest);
+  return wait - (now - (millis(operation.failedAt) ?? 0));
 }
 
 /** For a user who does not read the logs: what happens now, and what to do. */
 function advised(message: string, resting: boolean): string {
   const next = resting
-    ? "It is tried again by itself within a minute"
+    ? "It is tried again by itself, more rarely each time"
     : "The machine is still on its way, and may come up all the same";
   return `${message}. ${next}. If it keeps failing, look at the machine in the Paperspace console, ask for another machineType or region, or delete this object and apply it again`;
 }
@@ -173,12 +198,15 @@ function overdue(observation: MachineObservation, machine: Machine, operation: O
   if (resting && age >= limits.slowMs) return { decision: again(observation, machine, operation) };
   if (power === "off" && !leadsToOff(operation)) {
     const message = `the machine is still off after ${operation.deadline}, without an error: most likely no ${machine.machineType ?? "hardware of this type"} is free in ${machine.region ?? "the region"}. Starting it is tried again; or delete this object and ask for another machineType or region`;
-    const recheckMs = Math.max(limits.lookMs, limits.slowMs - age);
+    const recheckMs = Math.min(
+      untilLook(observation, operation),
+      Math.max(limits.lookMs, limits.slowMs - age),
+    );
     return { decision: stalled(memory, REASON.CapacityUnavailable, message, recheckMs) };
   }
   const why = observation.event.state === "failed" ? ` (${observation.event.message})` : "";
   const message = `${underWay(operation, machine.state, observation.event)}${why}, and its deadline ${operation.deadline} has passed. It goes on by itself once the machine does; otherwise look at it in the Paperspace console, or delete this object and apply it again`;
-  return { decision: stalled(memory, REASON.TransitionTimedOut, message, 10 * limits.lookMs) };
+  return { decision: stalled(memory, REASON.TransitionTimedOut, message, untilLook(observation, operation)) };
 }
 
 /** Sent once more, and late as it is: a start only when hardware is free, like the first one. */

@@ -51,6 +51,7 @@ export class MachineInventory extends Inventory<Machine> {
       api: () => this.#api,
       clock: parts.clock,
       pollMs: parts.settings.eventPollMs,
+      slowMs: parts.settings.resyncMs,
       resourceOf: ({ machineId }) => machineId,
       isPending: (event) => eventFact(event).state === "pending",
       changed: (event) => this.#refreshMachineOf(event),

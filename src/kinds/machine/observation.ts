@@ -114,6 +114,8 @@ export interface MachineObservation extends Observation<MachineMemory, { machine
   leaks: readonly string[];
   /** Value of the annotation reconcile-requested-at. */
   asked?: string;
+  /** Of the spec. */
+  generation: number;
   limits: MachineLimits;
 }
 

@@ -3,7 +3,7 @@
  * its decision needs. It never writes and never decides.
  */
 import { splitKey } from "../../kube/objects.ts";
-import type { Decision } from "../../reconcile/decision.ts";
+import { type Decision, isLate, untilLook } from "../../reconcile/decision.ts";
 import { idOf } from "../../reconcile/identity.ts";
 import type { ReconcileContext } from "../../reconcile/kind.ts";
 import { type Operation, stepName } from "../../reconcile/managed.ts";
@@ -125,6 +125,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
       related: { capacity: {}, readErrors: {} },
       leaks: object.status?.leaks ?? [],
       ...(asked !== undefined && { asked }),
+      generation: object.metadata.generation ?? 0,
       now: clock.now(),
       limits: settings.limits,
     };
@@ -169,7 +170,10 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
       inventory.events.catchUp();
     super.track(context, observation, decision);
     // What is still under way: after this pass none may come for long, and events would be polled.
-    if (awaited && record) inventory.events.track(key, awaited.eventId);
+    if (awaited && record && awaited.failedAt === undefined) {
+      const pollMs = this.#eventPollMs(observation, awaited);
+      inventory.events.track(key, awaited.eventId, pollMs);
+    }
     // Noted before it is sent, for other objects are decided on meanwhile. What backs off is not sent.
     const { step } = decision;
     if (takesHardware(step) && !observation.backingOff[stepName(step)])
@@ -222,12 +226,20 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     return [...leaks].filter((other) => other !== id && !this.#parts.isRecorded(other)).sort();
   }
 
-  protected override maxAgeMs(observation: MachineObservation): number {
+  protected override maxAgeMs(observation: MachineObservation, ageMs: number): number {
     const { resyncMs, limits } = this.#parts.settings;
-    const { operation } = observation.memory;
+    const { event, memory, now } = observation;
+    const { operation } = memory;
     // Its event is polled then; the state is read all the same now and then, should events be lost.
-    if (operation && observation.event.state === "pending") return Math.max(limits.resendMs, limits.lookMs);
-    return operation?.intent === AWAIT_CAPACITY ? 2 * resyncMs : super.maxAgeMs(observation);
+    if (operation && event.state === "pending" && !isLate(operation, now))
+      return Math.max(limits.resendMs, limits.lookMs);
+    return operation?.intent === AWAIT_CAPACITY ? 2 * resyncMs : super.maxAgeMs(observation, ageMs);
+  }
+
+  /** How often events are read for an operation: past its deadline as rarely as its machine. */
+  #eventPollMs(observation: MachineObservation, operation: Operation): number {
+    const { eventPollMs } = this.#parts.settings;
+    return isLate(operation, observation.now) ? untilLook(observation, operation) : eventPollMs;
   }
 
   protected override contradiction(

@@ -61,7 +61,8 @@ export abstract class ModelWorld<M, O extends Observed<M>, D extends AnyDecision
         return outcome.atLeastMs ?? RETRY_MS;
       case "Terminal":
       case "Halted":
-        return outcome.recheckMs;
+        // A change that is read queues the key.
+        return this.moving ? Math.min(outcome.recheckMs, RETRY_MS) : outcome.recheckMs;
       case "Done":
         return this.resyncMs;
       default:

@@ -111,6 +111,7 @@ export function scene(): Situation {
     memory,
     related,
     leaks: [],
+    generation: 1,
     now: NOW,
     limits: LIMITS,
   };

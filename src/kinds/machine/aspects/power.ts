@@ -123,7 +123,7 @@ function watch(
   if (!isLate(operation, now))
     return requeueAfter(watching, reason, message, untilLook(observation, operation));
   const late = `${message}, since ${operation.requestedAt}: longer than it should. It goes on by itself once the machine does; otherwise look at it in the Paperspace console`;
-  return stalled(watching, REASON.TransitionTimedOut, late, 10 * limits.lookMs);
+  return stalled(watching, REASON.TransitionTimedOut, late, untilLook(observation, operation));
 }
 
 function effectOf(
