@@ -9,7 +9,7 @@ import type { EventNote } from "./event-notes.ts";
 import type { Gate } from "./gate.ts";
 import type { CloudAccount, KindDefinition, ManagedObject, Sends, Step } from "./managed.ts";
 import type { CacheSizes } from "./metrics.ts";
-import type { Outcome, ReportedOutcome } from "./outcome.ts";
+import type { Failed, Outcome, ReportedOutcome } from "./outcome.ts";
 import type { OwnershipFacts, Resolution } from "./ownership.ts";
 import type { AttemptName, CreateAttempt, OwnerRecord, Requests } from "./record.ts";
 
@@ -168,7 +168,8 @@ export interface ExpectedCreate<M> {
   memory?: M;
 }
 
-export interface CreateAnswer<T extends KindTypes> extends Omit<Performed<T>, "refused" | "events"> {
+export interface CreateAnswer<T extends KindTypes>
+  extends Omit<Performed<T>, "refused" | "heldBack" | "events"> {
   id: string;
 }
 
@@ -181,6 +182,8 @@ export interface Performed<T extends KindTypes> {
   events?: readonly EventNote[];
   /** The cloud refused the write: nothing was put back. Retry and Terminal imply it. */
   refused?: true;
+  /** The write failed, and what is reported is `outcome` all the same: the step alone backs off. */
+  heldBack?: Failed;
 }
 
 /** What every write gets. */

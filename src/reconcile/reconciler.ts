@@ -271,7 +271,9 @@ export class Reconciler<T extends KindTypes> {
       const hindrance = this.#hindrance(pass, step);
       const { outcome, doubt }: Sent = hindrance ? { outcome: hindrance } : await this.#send(pass, step);
       if (isFailed(outcome)) return this.#backoff.record(pass.key, name, pass.signature, outcome);
-      if (doubt) this.#backoff.record(pass.key, name, pass.signature, doubt);
+      // Failed, though the pass reports something else.
+      const failed = doubt ?? pass.heldBack;
+      if (failed) this.#backoff.record(pass.key, name, pass.signature, failed);
       else this.#backoff.clear(pass.key, name);
       return outcome;
     } catch (error) {
@@ -352,8 +354,9 @@ export class Reconciler<T extends KindTypes> {
           pass.context = { ...pass.context, record: acknowledged };
         },
       });
-      const { outcome, memory, learned, events = [], refused } = performed;
-      if (refused || isFailed(outcome)) pass.mayHaveEffect = false;
+      const { outcome, memory, learned, events = [], refused, heldBack } = performed;
+      if (heldBack) pass.heldBack = heldBack;
+      if (refused || heldBack || isFailed(outcome)) pass.mayHaveEffect = false;
       else this.#contention.note(pass.key, fields, generation);
       pass.memory = memory;
       pass.observation = { ...pass.observation, ...learned };

@@ -95,6 +95,7 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
       references,
       now: () => clock.now(),
       deleteMs: limits.deleteMs,
+      slowMs: limits.slowMs,
     });
   }
 

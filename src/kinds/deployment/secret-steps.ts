@@ -57,7 +57,7 @@ export async function dropSecret(
   { of, report }: Step<"dropSecret">,
   memory: DeploymentMemory,
   { gate }: SendContext,
-  { id, object, projectId: bound, api, projectSecrets, now, deleteMs }: DeploymentStepOptions,
+  { id, object, projectId: bound, api, projectSecrets, now, deleteMs, slowMs }: DeploymentStepOptions,
 ): Done {
   const [name = of, projectId = bound] = of.split("/").reverse();
   const { uid = "", deletionTimestamp } = object.metadata;
@@ -73,8 +73,13 @@ export async function dropSecret(
   } catch (error) {
     if (!(error instanceof PaperspaceError)) throw error;
     const { code, message } = error;
-    // Another owner's deployment may need it by now. What is left over is no failure of this one.
-    if (code === "PS_CONFLICT" && !deletionTimestamp) return { outcome: report, memory, refused: true };
+    // What is left over is no failure of this deployment; another owner's may need it by now. The next pass tries again.
+    if (!deletionTimestamp && code !== "PS_NOT_FOUND" && code !== "PS_NOT_SENT") {
+      const events = code === "PS_CONFLICT" ? [] : [{ ...note(stays(message)), id: `stays/${of}/${code}` }];
+      const reason = REASON.Declined;
+      const heldBack = { kind: "Terminal", reason, message: stays(message), recheckMs: slowMs } as const;
+      return { outcome: report, memory, heldBack, events };
+    }
     // What cannot be removed must not keep the object for ever.
     if (REFUSALS.has(code) && now() - Date.parse(deletionTimestamp ?? "") >= deleteMs)
       return { ...dropped, events: [note(stays(message))] };

@@ -16,4 +16,6 @@ export interface DeploymentStepOptions {
   references: References;
   now: () => number;
   deleteMs: number;
+  /** How often what failed and is in nobody's way is tried again. */
+  slowMs: number;
 }
