@@ -218,6 +218,18 @@ describe("driftOf", () => {
     expect(fields({ latest: null })).toEqual([...targetOf(GOOD).leaves.keys()]);
   });
 
+  it("is not empty where a configuration that cannot be read is sent again, as the plan and the pass have it", () => {
+    const latest = { ...stored("s9", GOOD), data: { apiVersion: "v7" } };
+    const given = { latest, history: SENT_GOOD };
+    expect(chosen(situation(given))).toBe("deploy");
+    expect(plan(given)).toEqual([{ action: "Deploy" }]);
+    expect(fields(given)).toEqual(["the configuration"]);
+    // Our own is recognised by its id: it is not sent again.
+    const own = { latest: { ...latest, id: "s1" }, history: SENT_GOOD };
+    expect(chosen(situation(own))).not.toBe("deploy");
+    expect([plan(own), fields(own)]).toEqual([[], []]);
+  });
+
   it("is nothing while the deployment or the configuration is not known", () => {
     expect(fields({ spec: NEW, resource: { state: "unknown" } })).toEqual([]);
     expect(fields({ ...CHANGED, desired: { state: "unknown" } })).toEqual([]);

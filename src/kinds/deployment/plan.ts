@@ -90,7 +90,8 @@ export function driftOf(observation: DeploymentObservation): Change[] {
   const { choice, relation } = courseOf(observation, deployment);
   if (choice?.target === desired) {
     if (relation?.kind === "ours" || relation?.kind === "same") return [];
-    if (relation?.kind === "other") return visibleChanges(deployment, desired, relation.changes);
+    if (relation?.kind === "other")
+      return orUnreadable(visibleChanges(deployment, desired, relation.changes), deployment);
   }
   // Another one is to run, or what was sent does not show yet.
   const { latestSpec } = deployment;
@@ -99,7 +100,13 @@ export function driftOf(observation: DeploymentObservation): Change[] {
     latestSpec && stored
       ? differences(desired.leaves, leavesOf(stored), filledIn(memory.history, latestSpec))
       : [];
-  return visibleChanges(deployment, desired, changes);
+  return orUnreadable(visibleChanges(deployment, desired, changes), deployment);
+}
+
+/** What cannot be read is sent again, so it counts as another configuration. */
+function orUnreadable(changes: Change[], { latestSpec }: Deployment): Change[] {
+  if (changes.length > 0 || !latestSpec || readConfig(latestSpec.data)) return changes;
+  return [{ field: "the configuration", from: "unreadable", to: "as declared" }];
 }
 
 /** With the name, which a configuration may not hold, and with everything where nothing is stored. */
