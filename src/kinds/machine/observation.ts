@@ -42,6 +42,8 @@ export interface MachineMemory {
    * `former` what was shown before it.
    */
   disk?: { unit?: number; size?: number; former?: number };
+  /** How the API writes settings otherwise than they were sent. */
+  storedAs?: MachineStatus["storedAs"];
   /** Static address of this machine: it outlives it, and costs money until it is released. */
   staticIp?: string;
   /** Name of the Secret that was written. */

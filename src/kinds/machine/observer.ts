@@ -261,7 +261,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
 }
 
 function memoryOf({ status = { observedGeneration: -1 } }: PaperspaceMachine): MachineMemory {
-  const { operation, power, resizeRefusal, disk, staticIp, desktopSecret, adoptedOff } = status;
+  const { operation, power, resizeRefusal, disk, staticIp, desktopSecret, adoptedOff, storedAs } = status;
   return {
     ...(operation && { operation }),
     ...(power && { power }),
@@ -270,6 +270,7 @@ function memoryOf({ status = { observedGeneration: -1 } }: PaperspaceMachine): M
     ...(staticIp && { staticIp }),
     ...(desktopSecret && { desktopSecret }),
     ...(adoptedOff && { adoptedOff }),
+    ...(storedAs && { storedAs }),
   };
 }
 

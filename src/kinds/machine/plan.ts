@@ -96,7 +96,8 @@ function changes(observation: MachineObservation, machine: Machine): Plan {
   const plan: Plan = [];
   const steps: MachineStep[] = [];
   // A failed step is tried again, so what backs off now is planned all the same.
-  let current: Present = { observation: { ...observation, backingOff: {} }, machine };
+  const memory = withoutAwaited(observation.memory);
+  let current: Present = { observation: { ...observation, memory, backingOff: {} }, machine };
   while (steps.length < MOST_STEPS) {
     const next = nextInTime(current);
     const effect = next && effectOf(next.step, next.at.observation, next.at.machine, steps);
@@ -106,6 +107,12 @@ function changes(observation: MachineObservation, machine: Machine): Plan {
     current = after(next, effect);
   }
   return plan;
+}
+
+/** What is sent once more in a while is planned. */
+function withoutAwaited({ storedAs, ...memory }: MachineMemory): MachineMemory {
+  const certain = storedAs?.filter(({ since }) => since === undefined) ?? [];
+  return { ...memory, ...(certain.length > 0 && { storedAs: certain }) };
 }
 
 interface Present {

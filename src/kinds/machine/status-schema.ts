@@ -74,6 +74,20 @@ const memory = {
       { description: "How Paperspace shows the size of a disk that was set by this object." },
     ),
   ),
+  storedAs: Type.Optional(
+    Type.Array(
+      Type.Object({
+        field: Type.String({ description: "Path below spec." }),
+        declared: Type.String({ description: "As JSON." }),
+        shown: Type.String({ description: "How Paperspace writes it, as JSON." }),
+        since: Type.Optional(time("When it was seen first, while that is not certain.")),
+      }),
+      {
+        "x-kubernetes-list-type": "atomic",
+        description: "Settings that Paperspace writes otherwise than they were sent.",
+      },
+    ),
+  ),
   staticIp: Type.Optional(Type.String({ description: "Static address that was claimed for this machine." })),
   desktopSecret: Type.Optional(Type.String({ description: "Name of the Secret with the desktop access." })),
   adoptedOff: Type.Optional(

@@ -11,6 +11,7 @@ import { kept, managedStatus, syncedCondition } from "../../reconcile/status.ts"
 import { apiTime } from "../time.ts";
 import type { Machine } from "./api.ts";
 import { missingFacts, specDrift, unreadableFields } from "./aspects/list.ts";
+import { storedOtherwise } from "./aspects/stored-as.ts";
 import { failedAnew, historyNotes, lastEvents } from "./history.ts";
 import { AWAIT_CAPACITY, type MachineMemory, type MachineObservation, TO_RESIZE } from "./observation.ts";
 import { powerOf } from "./operation.ts";
@@ -141,7 +142,13 @@ function synced(observation: MachineObservation, machine: Machine | undefined): 
   const changes = specDrift(observation, machine);
   const unknown = missingFacts(observation);
   if (changes.length > 0 || unknown.length === 0)
-    return [syncedCondition(changes, "the settings are as declared", unreadableFields(observation, machine))];
+    return [
+      syncedCondition(
+        changes,
+        `the settings are as declared${storedOtherwise(observation.memory.storedAs)}`,
+        unreadableFields(observation, machine),
+      ),
+    ];
   const message = `not looked at yet: ${unknown.join(", ")}; all else is as declared`;
   return [{ type: "Synced", status: "Unknown", reason: "NotLookedAt", message }];
 }

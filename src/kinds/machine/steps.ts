@@ -10,6 +10,8 @@ import type { PerformContext, Performed } from "../../reconcile/kind.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import { requeueNow } from "../../reconcile/outcome.ts";
 import type { Machine, MachineApi, MachineHardware, Started } from "./api.ts";
+import { settingChanges } from "./aspects/settings.ts";
+import { learnt } from "./aspects/stored-as.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import type { MachineInventory } from "./inventory.ts";
 import type { MachineMemory, MachineObservation, MachineStep, MachineTypes } from "./observation.ts";
@@ -98,7 +100,13 @@ async function update(
     });
   if (step.settings.publicIpType !== undefined) events.push(...addressEvents(object, memory.staticIp));
   const learned = present(body.data);
-  if (!body.event) return { ...progressing(REASON.Updating, `changed ${changed}`, memory), learned, events };
+  if (!body.event) {
+    // What changes in the background has an event, and shows later.
+    const storedAs = learnt(memory.storedAs, settingChanges(step.changes), body.data, parts.now());
+    const { storedAs: _before, ...others } = memory;
+    const after = storedAs.length > 0 ? { ...others, storedAs } : others;
+    return { ...progressing(REASON.Updating, `changed ${changed}`, after), learned, events };
+  }
   inventory.events.note(body.event);
   const operation = { ...begin(parts, "Update", parts.deadlines.resizeMs), eventId: body.event.id };
   const message = underWay(operation, body.data.state);

@@ -3,19 +3,22 @@
  * compared; a field that the spec does not give is not managed, whatever its value.
  */
 import { isReadable } from "../../../paperspace/answers.ts";
-import type { Change } from "../../../reconcile/change.ts";
+import { type Change, describe } from "../../../reconcile/change.ts";
+import { ageOfTime } from "../../../reconcile/decision.ts";
 import { stepName } from "../../../reconcile/managed.ts";
 import type { Machine, MachineSettings } from "../api.ts";
-import type { MachineDecision, MachineStep } from "../observation.ts";
+import type { MachineDecision, MachineMemory, MachineStep } from "../observation.ts";
 import { REASON } from "../reasons.ts";
 import type { MachineSpec } from "../types.ts";
 import { type Aspect, type Convergence, plannedChange, unlessBackingOff } from "./aspect.ts";
+import { find, type SettingChange, type StoredAs } from "./stored-as.ts";
 
 export const settings: Aspect = {
   anyPower: true,
-  drift: ({ spec }, machine) => settingsDrift(spec, machine).changes,
+  drift: ({ spec, memory }, machine) => settingsDrift(spec, machine, memory.storedAs).changes,
   unreadable: ({ spec }, machine) =>
     declaredSettings(spec).flatMap(({ path, key }) => (isReadable(machine, key) ? [] : [path])),
+  remember: forgetDisproved,
   next: update,
   effect(step) {
     if (step.do !== "update") return undefined;
@@ -32,8 +35,9 @@ export const settings: Aspect = {
  */
 function update(convergence: Convergence): MachineDecision | undefined {
   const { observation, machine } = convergence;
-  const due = fieldDrifts(observation.spec, machine).filter(
-    (drift) => unlessBackingOff(convergence, updateOf(drift)) !== undefined,
+  const { storedAs } = convergence.memory;
+  const due = fieldDrifts(observation.spec, machine, storedAs).filter(
+    (drift) => !isAwaited(drift, convergence) && unlessBackingOff(convergence, updateOf(drift)) !== undefined,
   );
   const [first, ...others] = due;
   if (!first) return undefined;
@@ -41,6 +45,26 @@ function update(convergence: Convergence): MachineDecision | undefined {
   const backingOff = observation.backingOff[stepName(together)];
   const isRefused = backingOff?.reason === REASON.Refused || backingOff?.reason === REASON.Contended;
   return unlessBackingOff(convergence, others.length === 0 || isRefused ? updateOf(first) : together);
+}
+
+/** The answer to the last update still showed what was there before it: it is sent once more, not at once. */
+function isAwaited({ changes }: FieldDrift, { observation, memory, retries }: Convergence): boolean {
+  const { now, limits } = observation;
+  const waits = changes.map((change) => find(memory.storedAs, change)?.since).flatMap((since) => since ?? []);
+  const left = Math.max(0, ...waits.map((since) => limits.resendMs - ageOfTime(since, now)));
+  if (left === 0) return false;
+  const message = `sent, and Paperspace still shows the values of before: ${describe(changes)}`;
+  retries.push({ kind: "Retry", reason: REASON.Updating, message, atLeastMs: left });
+  return true;
+}
+
+/** Where the API shows a value as it was declared, it does not write it otherwise. */
+function forgetDisproved({ storedAs, ...memory }: MachineMemory, machine: Machine): MachineMemory {
+  const kept = storedAs?.filter(({ field, declared }) => {
+    const key = SETTING[field];
+    return key === undefined || JSON.stringify(machine[key] ?? null) !== declared;
+  });
+  return { ...memory, ...(kept && kept.length > 0 && { storedAs: kept }) };
 }
 
 function updateOf({ field, changes, settings }: FieldDrift): MachineStep {
@@ -63,8 +87,12 @@ export interface FieldDrift extends SettingsDrift {
   field: string;
 }
 
-export function settingsDrift(spec: MachineSpec, machine: Machine): SettingsDrift {
-  return joined(fieldDrifts(spec, machine));
+export function settingsDrift(
+  spec: MachineSpec,
+  machine: Machine,
+  storedAs?: readonly StoredAs[],
+): SettingsDrift {
+  return joined(fieldDrifts(spec, machine, storedAs));
 }
 
 function joined(drifts: readonly SettingsDrift[]): SettingsDrift {
@@ -72,7 +100,12 @@ function joined(drifts: readonly SettingsDrift[]): SettingsDrift {
   return { changes: drifts.flatMap(({ changes }) => changes), settings };
 }
 
-export function fieldDrifts(spec: MachineSpec, machine: Machine): FieldDrift[] {
+/** Without what the API is known to write otherwise. */
+export function fieldDrifts(
+  spec: MachineSpec,
+  machine: Machine,
+  storedAs?: readonly StoredAs[],
+): FieldDrift[] {
   const drifts = new Map<string, FieldDrift>();
   const fresh = !isDetailed(machine);
   for (const { path, key, desired } of declaredSettings(spec)) {
@@ -80,6 +113,8 @@ export function fieldDrifts(spec: MachineSpec, machine: Machine): FieldDrift[] {
     if (isSameSetting(actual, desired) || !isReadable(machine, key)) continue;
     // Null, 0 and "" of a fresh machine are not values yet (machines.md section 7).
     if (fresh && (actual === undefined || actual === 0 || actual === "")) continue;
+    const known = find(storedAs, { field: path, from: actual, to: desired });
+    if (known && known.since === undefined) continue;
     const [field = path] = path.split(".");
     const drift = drifts.get(field) ?? { field, changes: [], settings: {} };
     drifts.set(field, drift);
@@ -103,21 +138,48 @@ function declaredSettings(spec: MachineSpec): DeclaredSetting[] {
   const shutdown = autoShutdown?.enabled ? autoShutdown : undefined;
   const snapshot = autoSnapshot?.enabled ? autoSnapshot : undefined;
   const restore = restorePoint?.enabled ? restorePoint : undefined;
-  const all: [string, keyof MachineSettings, DeclaredSetting["desired"]][] = [
-    ["name", "name", spec.name],
-    ["publicIpType", "publicIpType", spec.publicIpType],
-    ["networkId", "networkId", spec.networkId],
-    ["autoShutdown.enabled", "autoShutdownEnabled", autoShutdown?.enabled],
-    ["autoShutdown.timeoutHours", "autoShutdownTimeout", shutdown?.timeoutHours],
-    ["autoShutdown.force", "autoShutdownForce", shutdown?.force],
-    ["autoSnapshot.enabled", "autoSnapshotEnabled", autoSnapshot?.enabled],
-    ["autoSnapshot.frequency", "autoSnapshotFrequency", snapshot?.frequency],
-    ["autoSnapshot.saveCount", "autoSnapshotSaveCount", snapshot?.saveCount],
-    ["restorePoint.enabled", "restorePointEnabled", restorePoint?.enabled],
-    ["restorePoint.frequency", "restorePointFrequency", restore?.frequency],
-    ["restorePoint.snapshotId", "restorePointSnapshotId", restore?.snapshotId],
-  ];
-  return all.flatMap(([path, key, desired]) => (desired === undefined ? [] : [{ path, key, desired }]));
+  const declared: Readonly<Record<string, DeclaredSetting["desired"]>> = {
+    name: spec.name,
+    publicIpType: spec.publicIpType,
+    networkId: spec.networkId,
+    "autoShutdown.enabled": autoShutdown?.enabled,
+    "autoShutdown.timeoutHours": shutdown?.timeoutHours,
+    "autoShutdown.force": shutdown?.force,
+    "autoSnapshot.enabled": autoSnapshot?.enabled,
+    "autoSnapshot.frequency": snapshot?.frequency,
+    "autoSnapshot.saveCount": snapshot?.saveCount,
+    "restorePoint.enabled": restorePoint?.enabled,
+    "restorePoint.frequency": restore?.frequency,
+    "restorePoint.snapshotId": restore?.snapshotId,
+  };
+  return Object.entries(SETTING).flatMap(([path, key]) => {
+    const desired = declared[path];
+    return desired === undefined ? [] : [{ path, key, desired }];
+  });
+}
+
+/** By the path below spec. */
+const SETTING: Readonly<Record<string, keyof MachineSettings>> = {
+  name: "name",
+  publicIpType: "publicIpType",
+  networkId: "networkId",
+  "autoShutdown.enabled": "autoShutdownEnabled",
+  "autoShutdown.timeoutHours": "autoShutdownTimeout",
+  "autoShutdown.force": "autoShutdownForce",
+  "autoSnapshot.enabled": "autoSnapshotEnabled",
+  "autoSnapshot.frequency": "autoSnapshotFrequency",
+  "autoSnapshot.saveCount": "autoSnapshotSaveCount",
+  "restorePoint.enabled": "restorePointEnabled",
+  "restorePoint.frequency": "restorePointFrequency",
+  "restorePoint.snapshotId": "restorePointSnapshotId",
+};
+
+/** Of changes of settings, with the setting that each is about. */
+export function settingChanges(changes: readonly Change[]): SettingChange[] {
+  return changes.flatMap((change) => {
+    const key = SETTING[change.field];
+    return key === undefined ? [] : [{ ...change, key }];
+  });
 }
 
 /** Null is how the API says false where a switch was never set (machines.md section 5.1: autoShutdownForce). */

@@ -1,0 +1,46 @@
+/** A vendor that writes a setting otherwise than it was sent: seen once or twice, then no drift, and told. */
+import { describe, expect, it } from "vitest";
+import { calls, checkTraffic, onlyMachine, running } from "../support/scenario-world.ts";
+
+const HOUR = 60 * 60_000;
+
+checkTraffic();
+
+describe("a setting that the API writes otherwise than it was sent", () => {
+  it("is no drift, and Synced says how it is written; another value is put right as ever", async () => {
+    const world = running();
+    world.sim.mutations.use(["weekly-as-week"], 1);
+    world.apply("box", { autoSnapshot: { enabled: true, frequency: "weekly", saveCount: 2 } });
+    await world.ready("box");
+    expect(world.get("box")?.status?.storedAs).toEqual([
+      { field: "autoSnapshot.frequency", declared: '"weekly"', shown: '"week"' },
+    ]);
+    expect(world.condition("box", "Synced")).toMatchObject({ status: "True" });
+    expect(world.condition("box", "Synced")?.message).toContain(
+      'Paperspace writes autoSnapshot.frequency "weekly" as "week"',
+    );
+    const updates = () => calls(world, "PUT", /\/machines\//).length;
+    expect(updates()).toBeLessThanOrEqual(2);
+    const before = updates();
+    await world.clock.advance(3 * HOUR);
+    expect(updates()).toBe(before);
+    world.sim.console.update(onlyMachine(world).id, { autoSnapshotFrequency: "daily" });
+    await world.until(
+      "it is put right",
+      () => onlyMachine(world).settings.autoSnapshotFrequency === "weekly",
+    );
+    await world.ready("box");
+    expect(updates()).toBe(before + 1);
+  });
+
+  it("is compared with what it was sent as again once the API shows that", async () => {
+    const world = running();
+    world.sim.mutations.use(["weekly-as-week"], 1);
+    world.apply("box", { autoSnapshot: { enabled: true, frequency: "weekly", saveCount: 2 } });
+    await world.ready("box");
+    world.sim.mutations.clear();
+    await world.until("it is forgotten", () => world.get("box")?.status?.storedAs === undefined);
+    await world.ready("box");
+    expect(world.condition("box", "Synced")?.message).not.toContain("writes");
+  });
+});
