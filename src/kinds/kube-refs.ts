@@ -86,6 +86,16 @@ export class KubeRefs<T> {
     return this.#contents.error(idOf(ref));
   }
 
+  /** Milliseconds since it was read with success; undefined where it never was. */
+  ageMs(ref: KubeRef): number | undefined {
+    return this.#contents.ageMs(idOf(ref));
+  }
+
+  /** Forgets all of it. */
+  reset(): void {
+    this.#contents.reset();
+  }
+
   /** Milliseconds until the back-off after a failed read is over; 0 where there is none. */
   retryInMs(ref: KubeRef): number {
     return this.#contents.retryInMs(idOf(ref));

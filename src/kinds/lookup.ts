@@ -136,6 +136,11 @@ export class Lookup<T> {
     this.#entries.delete(id);
   }
 
+  /** Forgets all of it; a read that is under way brings nothing. */
+  reset(): void {
+    this.#entries.clear();
+  }
+
   #entryOf(id: string): Entry<T> {
     const usedAt = this.#options.clock.monotonic();
     const entry = this.#entries.get(id) ?? {

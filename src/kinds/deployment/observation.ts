@@ -29,7 +29,8 @@ export type Desired =
   /** Not read yet. */
   | { state: "unknown"; readError?: ReadError }
   | { state: "missing"; reason: string; message: string }
-  | ({ state: "known" } & Target);
+  /** `outdated`: it cannot be read any more, and is older than a rotation may be: it runs on, and is not sent. */
+  | ({ state: "known"; outdated?: ReadError } & Target);
 
 export type DesiredTarget = Extract<Desired, { state: "known" }>;
 

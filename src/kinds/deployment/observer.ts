@@ -130,6 +130,11 @@ export class DeploymentObserver extends CloudObserver<
     return { ...super.cacheSizes(), references: this.#parts.references.size };
   }
 
+  override reset(): void {
+    super.reset();
+    this.#parts.references.reset();
+  }
+
   override forget(key: string): void {
     super.forget(key);
     this.reservations.release(key);

@@ -2,7 +2,7 @@
  * Last phase of a pass before its step: what a configuration needs to be sent or to run, which are the project secrets
  * that it names, and a name that no other deployment has. Pure.
  */
-import { needFacts, requeueAfter, STALE_FRACTION, stalled } from "../../reconcile/decision.ts";
+import { needFacts, noStep, requeueAfter, STALE_FRACTION, stalled } from "../../reconcile/decision.ts";
 import { adoptOrder } from "../../reconcile/record.ts";
 import type { Deployment } from "./api.ts";
 import {
@@ -27,10 +27,12 @@ export type Prerequisites =
 /** To send `target`. `deployment` is what it is sent to; none where one is to be made. */
 export function toSend(
   observation: DeploymentObservation,
-  target: Pick<Target, "secrets">,
+  target: Pick<Target, "secrets" | "hash">,
   deployment?: Deployment,
 ): Prerequisites {
-  const { memory, name } = observation;
+  const { memory, name, desired } = observation;
+  if (desired.state === "known" && desired.outdated && target.hash === desired.hash)
+    return { state: "pending", decision: noStep(desired.outdated, memory) };
   const named = deployment?.name === name ? MET : freeName(observation, deployment?.id);
   // What is rolled back to had its secrets put when it was sent first; their values may be gone.
   if (named.state !== "met" || (deployment && memory.rolledBack)) return named;

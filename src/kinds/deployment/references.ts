@@ -83,8 +83,10 @@ export class References {
     const values = new Map<string, string>();
     const missing: Extract<Desired, { state: "missing" }>[] = [];
     let unknown: Extract<Desired, { state: "unknown" }> | undefined;
+    let outdated: ReadError | undefined;
     for (const reference of referencesOf(spec)) {
       const content = this.#refs.get(refOf(object, reference));
+      outdated ??= this.#outdated(object, reference);
       const kept = keptOf(content, object, reference);
       const fault = content && faultOf(reference, content, kept);
       if (fault) missing.push(fault);
@@ -100,7 +102,8 @@ export class References {
     if (unknown) return unknown;
     const config = configOf(spec, name, (reference) => values.get(idOf(reference)) ?? "");
     const leaves = leavesOf(config);
-    return { state: "known", config, leaves, hash: hashOf(leaves), secrets: [...secrets.values()] };
+    const target = { config, leaves, hash: hashOf(leaves), secrets: [...secrets.values()] };
+    return { state: "known", ...target, ...(outdated && { outdated }) };
   }
 
   /** Reads what is missing or stale of what the spec refers to, and queues the key then. */
@@ -140,16 +143,29 @@ export class References {
     for (const reference of referencesOf(object.spec)) this.#refs.invalidate(refOf(object, reference));
   }
 
+  /** At a new term: another process may have sent newer values meanwhile. */
+  reset(): void {
+    this.#refs.reset();
+  }
+
   #unknown(object: PaperspaceDeployment, reference: Reference): Extract<Desired, { state: "unknown" }> {
+    const readError = this.#readError(object, reference);
+    return { state: "unknown", ...(readError && { readError }) };
+  }
+
+  /** Why it cannot be read, where what was read last is older than a rotation may take to be noticed. */
+  #outdated(object: PaperspaceDeployment, reference: Reference): ReadError | undefined {
+    const isOld = (this.#refs.ageMs(refOf(object, reference)) ?? 0) > this.#parts.resyncMs;
+    return isOld ? this.#readError(object, reference) : undefined;
+  }
+
+  #readError(object: PaperspaceDeployment, reference: Reference): ReadError | undefined {
     const ref = refOf(object, reference);
     const error = this.#refs.error(ref);
-    if (error === undefined) return { state: "unknown" };
+    if (error === undefined) return undefined;
     const readError = this.#parts.readErrorOf(error);
     const message = `${reference.field}: the ${reference.source} ${reference.name} cannot be read: ${readError.message}`;
-    return {
-      state: "unknown",
-      readError: atLeast({ ...readError, message }, this.#refs.retryInMs(ref)),
-    };
+    return atLeast({ ...readError, message }, this.#refs.retryInMs(ref));
   }
 
   async #read(ref: KubeRef): Promise<RefData | undefined> {

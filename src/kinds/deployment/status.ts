@@ -144,6 +144,10 @@ function synced(observation: DeploymentObservation, seen: Deployment | undefined
   const declared = undecidable(seen);
   const changes = declared.length > 0 ? [] : shown(driftOf(observation));
   const all = [...new Set([...(seen.unreadable ?? []), ...declared])];
+  if (desired.outdated && changes.length === 0) {
+    const message = `as declared when it was read last; ${desired.outdated.message}`;
+    return [{ type: "Synced", status: "Unknown", reason: "Unreadable", message }];
+  }
   return [syncedCondition(changes, "the configuration is as declared", { declared, all })];
 }
 
