@@ -42,6 +42,8 @@ export class ListHistory {
   /** By id: monotonic time at which a read showed that it is gone, for what the newest list may still have. */
   readonly #gone = new Map<string, number>();
   readonly #sameName: (name: string) => string;
+  /** Each pass asks for it: it is counted again only once something has changed. */
+  #count: number | undefined;
 
   /** `sameName` returns equal texts for names that count as one. Default: only a name itself does. */
   constructor(sameName: (name: string) => string = (name) => name) {
@@ -65,6 +67,7 @@ export class ListHistory {
 
   /** A list that another history has as well. */
   append(list: CompleteList): void {
+    this.#count = undefined;
     this.#lists = [...this.#lists.slice(-1), list];
     for (const known of [this.#created, this.#gone])
       for (const [id, at] of known) if (at < list.began.monotonic) known.delete(id);
@@ -72,11 +75,13 @@ export class ListHistory {
 
   /** What was created at this monotonic time counts until a list began later. */
   recordCreated(id: string, at: number): void {
+    this.#count = undefined;
     keepNewest(this.#created, id, at);
   }
 
   /** What a read that began at this monotonic time did not find counts no more until a list began later. */
   recordGone(id: string, at: number): void {
+    this.#count = undefined;
     keepNewest(this.#gone, id, at);
   }
 
@@ -84,9 +89,14 @@ export class ListHistory {
   get count(): number | undefined {
     const { newestList } = this;
     if (!newestList) return undefined;
-    const known = new Set([...newestList.ids, ...this.#created.keys()]);
+    this.#count ??= this.#known(newestList).size + newestList.withoutId;
+    return this.#count;
+  }
+
+  #known({ ids }: CompleteList): ReadonlySet<string> {
+    const known = new Set([...ids, ...this.#created.keys()]);
     for (const id of this.#gone.keys()) known.delete(id);
-    return known.size + newestList.withoutId;
+    return known;
   }
 
   get newestList(): CompleteList | undefined {

@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from "../../src/base/clock.ts";
+import { Heap, type HeapItem } from "../../src/base/heap.ts";
 
-interface Timer {
+interface Timer extends HeapItem {
   at: number;
   seq: number;
   fn: () => void;
@@ -14,7 +15,7 @@ export class VirtualClock implements Clock {
   #now: number;
   #monotonic = 0;
   #seq = 0;
-  #timers = new Set<Timer>();
+  readonly #timers = new Heap<Timer>((a, b) => a.at < b.at || (a.at === b.at && a.seq < b.seq));
   /** Turns of the event loop that were asked for: how many in all, and how many have not come yet. */
   readonly turns = { requested: 0, waiting: 0 };
   #random: () => number;
@@ -38,9 +39,11 @@ export class VirtualClock implements Clock {
   }
 
   after(ms: number, fn: () => void): Cancel {
-    const timer: Timer = { at: this.#monotonic + Math.max(0, ms), seq: this.#seq++, fn };
-    this.#timers.add(timer);
-    return () => this.#timers.delete(timer);
+    const timer: Timer = { at: this.#monotonic + Math.max(0, ms), seq: this.#seq++, fn, slot: -1 };
+    this.#timers.push(timer);
+    return () => {
+      if (timer.slot >= 0) this.#timers.remove(timer);
+    };
   }
 
   nextTurn(fn: () => void): void {
@@ -77,9 +80,9 @@ export class VirtualClock implements Clock {
     const end = this.#monotonic + ms;
     await this.settle();
     for (;;) {
-      const next = this.#next();
+      const next = this.#timers.peek();
       if (!next || next.at > end) break;
-      this.#timers.delete(next);
+      this.#timers.remove(next);
       this.#move(next.at);
       next.fn();
       await this.settle();
@@ -91,18 +94,10 @@ export class VirtualClock implements Clock {
   /** Moves on to the next timer and fires it; false when none waits. */
   async step(): Promise<boolean> {
     await this.settle();
-    const next = this.#next();
+    const next = this.#timers.peek();
     if (!next) return false;
     await this.advance(next.at - this.#monotonic);
     return true;
-  }
-
-  #next(): Timer | undefined {
-    let best: Timer | undefined;
-    for (const timer of this.#timers) {
-      if (!best || timer.at < best.at || (timer.at === best.at && timer.seq < best.seq)) best = timer;
-    }
-    return best;
   }
 
   #move(to: number): void {

@@ -42,11 +42,7 @@ export class VirtualObjects<O extends ManagedObject> {
   }
 
   get(name: string, kube: FakeKube = this.#world().kube, namespace = NAMESPACE): O | undefined {
-    try {
-      return kube.storage.get(this.#type, namespace, name) as O;
-    } catch {
-      return undefined;
-    }
+    return kube.storage.find(this.#type, namespace, name) as O | undefined;
   }
 
   condition(name: string, type: string, kube = this.#world().kube, namespace = NAMESPACE) {

@@ -16,7 +16,16 @@ const PROBE_DEFAULTS = { initialDelaySeconds: 0, periodSeconds: 10, timeoutSecon
 /** deployments.md section 3.3. */
 const MODEL_PATH = "/opt/models";
 
-export function leavesOf(config: StoredConfig): Leaves {
+/** By configuration: nothing changes one once it is made. */
+const LEAVES = new WeakMap<StoredConfig, Leaves>();
+
+export function leavesOf(config: Readonly<StoredConfig>): Leaves {
+  const leaves = LEAVES.get(config) ?? takenApart(config);
+  LEAVES.set(config, leaves);
+  return leaves;
+}
+
+function takenApart(config: StoredConfig): Leaves {
   const leaves = new Map<string, unknown>();
   const set = (path: string, value: unknown) => {
     if (value !== undefined) leaves.set(path, value);

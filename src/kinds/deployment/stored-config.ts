@@ -15,9 +15,18 @@ type Json = Record<string, unknown>;
 /** v0alpha0's port where none is given (deployments.md section 4). */
 const OLD_PORT = 80;
 
+/** By what was read of a spec, which nothing changes: a pass looks at the same one several times. */
+const READ = new WeakMap<Json, { config: StoredConfig | undefined }>();
+
 /** Undefined where it is no configuration at all. */
-export function readConfig(data: unknown): StoredConfig | undefined {
+export function readConfig(data: unknown): Readonly<StoredConfig> | undefined {
   if (!isJson(data)) return undefined;
+  const read = READ.get(data) ?? { config: configOf(data) };
+  READ.set(data, read);
+  return read.config;
+}
+
+function configOf(data: Json): StoredConfig | undefined {
   const { name, image, resources, enabled, command, region, containerRegistry, basicAuthKey } = data;
   if (typeof name !== "string" || typeof image !== "string" || !isJson(resources)) return undefined;
   const machineType = text(resources.machineType) ?? text(resources.instanceType);
