@@ -72,6 +72,25 @@ describe("while the API server fails", () => {
   });
 });
 
+describe("while the API does not answer how to reach it", () => {
+  it.each([{ hang: true }, { status: 429 }, { status: 503 }])(
+    "the Secret is read once, not pass after pass: these would keep all others waiting (%j)",
+    async (fault) => {
+      const world = running();
+      world.kube.intercept = () => ({ delayMs: 20 });
+      world.sim.faults.add({ match: { path: "/desktop$", times: "always" }, do: fault });
+      world.apply("box", WITH_DESKTOP);
+      await world.until("it is on", () => world.condition("box", "Running")?.status === "True");
+      const before = world.kube.calls.length;
+      await world.clock.advance(5 * MINUTE);
+      const reads = world.kube.calls
+        .slice(before)
+        .filter(({ method, path }) => method === "GET" && ACCESS.test(path));
+      expect(reads.length).toBeLessThanOrEqual(1);
+    },
+  );
+});
+
 describe("when the name changes", () => {
   it.each([null, { name: "other" }])(
     "right after the Secret was written (to %o), the former one is deleted all the same",

@@ -61,9 +61,9 @@ export class DesktopSecrets {
     return digest === digestOf(Object.entries(dataOf(desktop))) ? "current" : "stale";
   }
 
-  /** Reads it, and queues the key then. */
+  /** Reads it where that is missing, and queues the key then: what is missing may be the answer of the API alone. */
   fetch(key: string, object: PaperspaceMachine): void {
-    this.#refs.fetch(refOf(object), key);
+    this.#refs.fetchIfStale(refOf(object), key);
   }
 
   /** As `fetch`, where it was read before and is stale. */
