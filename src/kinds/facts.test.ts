@@ -124,6 +124,17 @@ describe("track", () => {
     await spread.track();
     expect(spread.source.reads).toEqual(["kept a"]);
   });
+
+  it("repeats a first read that fails only after as long again: no decision waits for it, and it may never succeed", async () => {
+    const { clock, source, track } = setUp(() => 60 * STALE_MS);
+    source.failure = new Error("no such thing");
+    for (let passes = 0; passes < 600; passes++) {
+      await track();
+      await clock.advance(STALE_MS);
+    }
+    expect(source.reads.length).toBeGreaterThan(5);
+    expect(source.reads.length).toBeLessThanOrEqual(10);
+  });
 });
 
 describe("reload", () => {

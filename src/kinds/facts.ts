@@ -132,7 +132,8 @@ export interface FactDeclaration<S extends FactSubject, T, D> {
   select?(value: T, subject: S, ageMs: number): D | undefined;
   /**
    * A value that is missing is read without a decision's need this many milliseconds after it was first missed, so that
-   * the first reads of a fleet are spread. Absent: it is read only for a decision.
+   * the first reads of a fleet are spread. One that fails is repeated so much later: no decision waits for it. Absent: it is
+   * read only for a decision.
    */
   firstReadMs?(): number;
 }
@@ -211,12 +212,12 @@ export class CachedFact<S extends FactSubject, T, D = T> implements Fact<S, D> {
     if (!firstReadMs) return false;
     const now = this.#clock.monotonic();
     const planned = this.#firstReadAt.get(id);
-    if (planned !== undefined) return now >= planned;
+    if (planned !== undefined && now < planned) return false;
     // Of ids that are not used any more; one that is, and was read, needs it no more.
     for (const [other, at] of this.#firstReadAt)
       if (now - at >= this.#gcTimeMs) this.#firstReadAt.delete(other);
-    const due = now + firstReadMs();
-    this.#firstReadAt.set(id, due);
-    return now >= due;
+    const next = now + firstReadMs();
+    this.#firstReadAt.set(id, next);
+    return planned !== undefined || now >= next;
   }
 }
