@@ -14,6 +14,9 @@ export class NameReservations {
   /** Keys of objects by project and name. */
   readonly #making = new Map<string, string>();
 
+  /** Every pass of each looks at all: what no one changes is worked out once. */
+  readonly #names = new WeakMap<PaperspaceDeployment, readonly string[]>();
+
   constructor(objects: () => readonly PaperspaceDeployment[]) {
     this.#objects = objects;
   }
@@ -38,17 +41,27 @@ export class NameReservations {
   }
 
   conflictingOwner(key: string, projectId: string, name: string): DeploymentObservation["conflict"] {
-    const holder = this.#making.get(reservationKey(projectId, name));
+    const reservation = reservationKey(projectId, name);
+    const holder = this.#making.get(reservation);
     if (holder !== undefined && holder !== key) return { key: holder, owns: false };
-    const folded = foldedName(name);
     for (const other of this.#objects()) {
-      if (keyOf(other) === key || projectOf(other) !== projectId) continue;
-      const names = [cloudNameOf(other), other.status?.name ?? ""].map(foldedName);
-      if (!names.includes(folded)) continue;
+      if (!this.#namesOf(other).includes(reservation) || keyOf(other) === key) continue;
       if (vouchedId(other) !== undefined) return { key: keyOf(other), owns: true };
       if (attemptOf(other)) return { key: keyOf(other), owns: false };
     }
     return undefined;
+  }
+
+  /** What it is called, and what it may still be called, as reservations have it. */
+  #namesOf(object: PaperspaceDeployment): readonly string[] {
+    const known = this.#names.get(object);
+    if (known) return known;
+    const project = projectOf(object);
+    const names = [cloudNameOf(object), object.status?.name ?? ""].map((name) =>
+      reservationKey(project, name),
+    );
+    this.#names.set(object, names);
+    return names;
   }
 }
 
