@@ -13,6 +13,7 @@ import { deploymentDefinition, type PaperspaceDeployment } from "../../src/kinds
 import { machineDefinition, type PaperspaceMachine } from "../../src/kinds/machine/types.ts";
 import type { KindRegistration } from "../../src/kinds/registration.ts";
 import type { KubeConnection } from "../../src/kube/connection.ts";
+import { keyOf } from "../../src/kube/objects.ts";
 import { SECRETS, type Secret } from "../../src/kube/resource.ts";
 import { DEFAULT_SECRET } from "../../src/reconcile/credentials.ts";
 import type { ManagedObject } from "../../src/reconcile/managed.ts";
@@ -225,7 +226,7 @@ export class VirtualWorld {
     const objects = new Map(
       this.kube.storage.events
         .filter(({ of }) => of.group === MACHINES.group)
-        .map(({ of, object }) => [`${of.plural}/${object.metadata.name}`, object]),
+        .map(({ of, object }) => [`${of.plural}/${keyOf(object)}`, object]),
     );
     const machines = [...this.sim.world.machines.values()].map((machine) => ({
       id: machine.id,

@@ -5,7 +5,7 @@
 import { secretNames } from "../../../dev/simulator/world/deployment-config.ts";
 import type { DeploymentRecord } from "../../../dev/simulator/world/deployment-records.ts";
 import type { PaperspaceDeployment } from "../../../src/kinds/deployment/types.ts";
-import { ANNOTATION } from "../../../src/reconcile/record.ts";
+import { parseRecord } from "../../../src/reconcile/record.ts";
 import { isReady, projectSecrets } from "../scenario-world-deployments.ts";
 import { namespaceOf } from "./driver.ts";
 import { keysOf, type Tenant } from "./kind.ts";
@@ -51,9 +51,9 @@ export class DeploymentChecks {
           of.plural === "paperspacedeployments" && type === "DELETED" && uids.has(object.metadata.uid ?? ""),
       )
       .flatMap(({ object }) => {
-        const { id } = JSON.parse(object.metadata.annotations?.[ANNOTATION.record] ?? "{}");
-        // Another actor may have removed the annotations just before.
-        return id ?? (object as Object_).status?.id ?? [];
+        const record = parseRecord(object.metadata);
+        // Another actor may have changed the annotations just before.
+        return (object as Object_).status?.id ?? (record.state === "read" ? record.value.id : []);
       });
     return this.alive().filter(({ id }) => released.includes(id));
   }

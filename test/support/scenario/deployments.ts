@@ -143,6 +143,30 @@ export class DeploymentActors implements Actors<Object_> {
     );
   }
 
+  plain(key: string): Partial<Object_["spec"]> {
+    this.#rotate(key, "first");
+    const secretKeyRef = { name: secretOf(key), key: "token" };
+    return {
+      projectId: this.#tenant(key).project,
+      image: "acme/model:9",
+      env: [
+        { name: "OBJECT", value: key },
+        { name: "TOKEN", valueFrom: { secretKeyRef } },
+        { name: "LEVEL", valueFrom: { configMapKeyRef: { name: "settings", key: "level" } } },
+      ],
+    };
+  }
+
+  makeForeign(key: string, dice: Dice): string {
+    const name = `foreign-${Math.floor(dice.random() * 1_000)}`;
+    const { project } = this.#tenant(key);
+    return this.#driver.sim.console.deployments.create(project, { name }, { settled: true }).id;
+  }
+
+  adoptable(_id: string, spec: Partial<Object_["spec"]>): Partial<Object_["spec"]> {
+    return spec;
+  }
+
   async deleting(key: string, { metadata }: Object_, dice?: Dice): Promise<void> {
     if (dice?.chance(0.15)) await this.#driver.edit(key, { spec: { deletionPolicy: "Orphan" } });
     if (this.#driver.get(key)?.spec.deletionPolicy === "Orphan")

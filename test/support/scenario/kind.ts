@@ -105,6 +105,12 @@ export interface Actors<O extends ManagedObject> {
   edit(key: string, object: O, dice: Dice): object;
   /** Annotations whose change is a request. */
   readonly requests: readonly string[];
+  /** A spec with all that the kind can refer to, and that becomes Ready where nothing is wrong. */
+  plain(key: string): Partial<O["spec"]>;
+  /** Another actor makes a resource in the account of this object's namespace, that none declares; its id. */
+  makeForeign(key: string, dice: Dice): string;
+  /** The spec as an object needs it that adopts this resource: some of it cannot be changed. */
+  adoptable(id: string, spec: Partial<O["spec"]>): Partial<O["spec"]>;
   /** A step that only this kind has. Throws ApiError where the console refuses it. */
   act(what: string, key: string, object: O | undefined, dice: Dice): void | Promise<void>;
   /** Called right before the deletion of an object. With `dice` it may change the policy first. */

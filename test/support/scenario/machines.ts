@@ -11,15 +11,18 @@ import {
   scriptsOf,
   unassignScript,
 } from "../../../dev/simulator/world/scripts.ts";
+import { REASON } from "../../../src/kinds/machine/reasons.ts";
 import type { MachineSpec, PaperspaceMachine } from "../../../src/kinds/machine/types.ts";
 import { ANNOTATION } from "../../../src/reconcile/record.ts";
 import type { Dice } from "./dice.ts";
-import { type Driver, namespaceOf } from "./driver.ts";
+import { type Driver, nameOf, namespaceOf } from "./driver.ts";
 import { type Actors, behavioursOf, keysOf, type ScenarioKind, type Tenant } from "./kind.ts";
 import { SHARED } from "./shared-steps.ts";
 
 const TYPES = ["A4000", "A5000", "RTX4000"] as const;
 const REGION = "ny2";
+/** Of machines that offer a desktop; those of the others do not, and to declare access to it is an error. */
+const DESKTOP_TEMPLATE = "tdesk22u";
 
 /** What a team has that machines of its objects refer to. */
 interface TeamAssets {
@@ -69,6 +72,9 @@ export const MACHINE_SCENARIOS: ScenarioKind<PaperspaceMachine> = {
     })),
   actors: (driver, tenants) => new MachineActors(driver, tenants),
 };
+
+/** The Secret with the access to the desktop of this object's machine. */
+const desktopOf = (key: string) => ({ name: `desktop-${nameOf(key)}` });
 
 export class MachineActors implements Actors<PaperspaceMachine> {
   readonly requests = [
@@ -126,7 +132,35 @@ export class MachineActors implements Actors<PaperspaceMachine> {
       ...(dice.chance(0.5) && { startupScriptId: dice.of(...scripts) }),
       ...(dice.chance(0.5) && { accessors: { userIds: dice.of(...users.map(({ id }) => [id]), []) } }),
       ...(dice.chance(0.5) && { publicIpType: dice.of("static", "dynamic", "none") }),
+      ...(dice.chance(0.3) && { templateId: DESKTOP_TEMPLATE, desktopSecretRef: desktopOf(key) }),
     };
+  }
+
+  plain(key: string): Partial<MachineSpec> {
+    const { users, scripts } = this.#assetsOf(key);
+    return {
+      templateId: DESKTOP_TEMPLATE,
+      desktopSecretRef: desktopOf(key),
+      startupScriptId: scripts[0] ?? "",
+      accessors: { userIds: users.slice(0, 1).map(({ id }) => id) },
+    };
+  }
+
+  makeForeign(key: string, dice: Dice): string {
+    const input = {
+      machineType: dice.of(...TYPES),
+      diskSize: dice.of(50, 100),
+      templateId: DESKTOP_TEMPLATE,
+    };
+    return this.#driver.sim.console.create(this.#tenant(key).team, input, dice.of("ready", "off")).id;
+  }
+
+  /** A disk grows only, and a template cannot be changed. */
+  adoptable(id: string, spec: Partial<MachineSpec>): Partial<MachineSpec> {
+    const { diskSize, templateId } = this.#driver.sim.console.machine(id);
+    const { desktopSecretRef, ...others } = spec;
+    const hasDesktop = templateId === DESKTOP_TEMPLATE && desktopSecretRef;
+    return { ...others, diskSize, templateId, ...(hasDesktop && { desktopSecretRef }) };
   }
 
   edit(key: string, { spec: now }: PaperspaceMachine, dice: Dice): object {
@@ -153,6 +187,7 @@ export class MachineActors implements Actors<PaperspaceMachine> {
       { accessors: { userIds: null, emails: user ? [user.email.replace("user@", "User@")] : [] } },
       { onExternalDeletion: dice.of("Stall", "Recreate") },
       { publicIpReleasePolicy: dice.of("Keep", "Release") },
+      now.templateId === DESKTOP_TEMPLATE ? { desktopSecretRef: dice.of(desktopOf(key), null) } : {},
     );
   }
 
@@ -254,6 +289,9 @@ export class MachineActors implements Actors<PaperspaceMachine> {
     if (!object) return true;
     const { metadata, spec, status } = object;
     const ready = status?.conditions?.find(({ type }) => type === "Ready");
+    // It was off when it was adopted, and nobody has asked for more.
+    if (ready?.reason === REASON.HeldAsAdopted && status?.adoptedOff && !metadata.deletionTimestamp)
+      return this.#machineOf(object)?.state === "off";
     if (ready?.status !== "True" || ready.observedGeneration !== metadata.generation) return false;
     const machine = this.#machineOf(object);
     if (!machine || metadata.deletionTimestamp) return false;

@@ -1,10 +1,12 @@
 /**
  * Who owns which resource, by what happened and not by what objects claim: the object whose create made it, or the first
- * that recorded it while it had no owner. A judge of the whole trace: nothing is touched by an object that does not own it,
+ * that recorded it in its status while it had no owner. A judge of the whole trace: nothing is touched by an object that does not own it,
  * no attempt makes two, and nothing that an object owned is left when the object goes.
  */
+
+import type { KubeObject } from "../../../src/kube/objects.ts";
 import type { ManagedObject } from "../../../src/reconcile/managed.ts";
-import { parseRecord } from "../../../src/reconcile/record.ts";
+import { ANNOTATION } from "../../../src/reconcile/record.ts";
 import type { FakeEvent } from "../fake-kube.ts";
 import type { Resource } from "./kind.ts";
 import type { Act, Trace } from "./trace.ts";
@@ -29,7 +31,11 @@ export class OwnershipJudge {
   /** By id. A resource without an owner was made in the console, or its owner let it go. */
   readonly #owners = new Map<string, Owner>();
   readonly #known = new Set<string>();
+  /** By UID: the id that the status has had last. */
+  readonly #recorded = new Map<string, string>();
   readonly #fruitful = new WeakSet<Act>();
+  /** UIDs of objects that have ever declared a Secret for the access to a desktop. */
+  readonly #declaresDesktop = new Set<string>();
 
   constructor(options: OwnershipOptions) {
     this.#options = options;
@@ -78,21 +84,24 @@ export class OwnershipJudge {
     this.scan();
     const [, plural, id, rest] = /^\/v1\/([a-z-]+)\/([^/?]+)([^?]*)/.exec(path) ?? [];
     if (plural !== this.#options.plural || id === undefined) return;
-    // Who reads the desktop's password has the machine.
+    // Who reads the desktop's password has the machine. It is read in the background, for whoever declares it.
     if (method === "GET" && rest !== "/desktop") return;
+    if (method === "GET" && this.#declaresDesktop.has(this.#owners.get(id)?.uid ?? "")) return;
     if (![...this.#options.trace.acts].some((act) => act.id === id))
       this.#options.report(`${method} ${path} is sent, and no object that owns it acts`);
   }
 
   /** An object changed; `byUser`: by another actor than an operator. */
   changed({ type, object }: FakeEvent, byUser: boolean): void {
-    const { metadata, spec } = object as ManagedObject;
+    const { metadata, spec, status } = object as ManagedObject & { spec: { desktopSecretRef?: object } };
     const { uid = "", namespace = "", name } = metadata;
-    const record = parseRecord(metadata);
-    if (!byUser && record.state === "read" && record.value.uid === uid && type !== "DELETED") {
+    if (spec.desktopSecretRef) this.#declaresDesktop.add(uid);
+    // Users write what they like into the annotations of their objects, and nothing into the status.
+    const { id } = status?.uid === uid ? status : {};
+    if (!byUser && type !== "DELETED") {
       this.scan();
-      const { id } = record.value;
-      if (this.#known.has(id) && !this.#owners.has(id))
+      this.#letGo({ uid, key: `${namespace}/${name}` }, id, metadata.annotations?.[ANNOTATION.adopt]);
+      if (id !== undefined && this.#known.has(id) && !this.#owners.has(id))
         this.#owners.set(id, { uid, key: `${namespace}/${name}` });
     }
     if (type !== "DELETED") return;
@@ -101,6 +110,27 @@ export class OwnershipJudge {
       const isFreed = spec.deletionPolicy === "Orphan" || this.#options.isHostile(namespace);
       if (isFreed) this.#owners.delete(id);
       else if (this.#isAlive(id)) this.#options.report(`${owner.key} is gone, and its ${id} is still there`);
+    }
+  }
+
+  /** What an operator has recorded stays recorded while it is there, unless the user orders to own another one instead. */
+  #letGo({ uid, key }: Owner, id: string | undefined, order: string | undefined): void {
+    const former = this.#recorded.get(uid);
+    if (id === undefined) this.#recorded.delete(uid);
+    else this.#recorded.set(uid, id);
+    if (former === undefined || former === id || this.#owners.get(former)?.uid !== uid) return;
+    if (order?.endsWith(`@${uid}`) && !order.startsWith(former)) this.#owners.delete(former);
+    else if (this.#isAlive(former)) this.#options.report(`${key} has no record of ${former} any more`);
+  }
+
+  /** A Secret changed: the access to a desktop is in one of the machine's owner, and in no other. */
+  secretChanged({ object: { metadata, data = {} } }: { object: KubeObject & { data?: object } }): void {
+    const values = Object.values(data).map((value) => Buffer.from(String(value), "base64").toString());
+    const ids = values.flatMap((value) => /^sim-([a-z0-9]+)(-\d+)?$/.exec(value)?.[1] ?? []);
+    for (const id of ids.filter((one) => this.#known.has(one))) {
+      const owner = this.#owners.get(id);
+      if (!owner || !metadata.ownerReferences?.some(({ uid }) => uid === owner.uid))
+        this.#options.report(`Secret ${metadata.namespace}/${metadata.name} has the access to ${id}`);
     }
   }
 

@@ -55,7 +55,8 @@ export async function calm<O extends ManagedObject>(
   for (const key of keys) {
     if (!driver.get(key)) continue;
     const annotations = { [paused]: null, [dryRun]: null, [reconcileRequestedAt]: "the end" };
-    await driver.edit(key, { metadata: { annotations }, spec: actors.lenient });
+    // Whoever has adopted something keeps it; whoever has not makes one of its own.
+    await driver.edit(key, { metadata: { annotations }, spec: { ...actors.lenient, adoptId: null } });
   }
 }
 

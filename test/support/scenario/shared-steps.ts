@@ -29,7 +29,7 @@ export async function performStep<O extends ManagedObject>(
   switch (what) {
     case "apply or edit":
       return object
-        ? driver.edit(who, { spec: actors.edit(who, object, dice) })
+        ? driver.edit(who, { spec: allowed(object, actors.edit(who, object, dice)) })
         : driver.apply(who, actors.spec(who, dice));
     case "delete":
       if (!object) return;
@@ -51,6 +51,11 @@ export async function performStep<O extends ManagedObject>(
     default:
       return actors.act(what, who, object, dice);
   }
+}
+
+/** The API server refuses Recreate beside adoptId. */
+function allowed({ spec }: ManagedObject, patch: { onExternalDeletion?: string }): object {
+  return spec.adoptId !== undefined && "onExternalDeletion" in patch ? { ...patch, adoptId: null } : patch;
 }
 
 /** The next requests of some method fail. */

@@ -1,5 +1,6 @@
 /**
- * What an operator spends once everything has come to rest: calls of the API and writes to the cluster, by the hour.
+ * What an operator spends once everything has come to rest: calls of the API and writes to the cluster, by the hour, in
+ * all and about each single thing.
  */
 import type { VirtualWorld } from "../virtual-world.ts";
 
@@ -8,6 +9,8 @@ export interface Spending {
   calls: number;
   /** Writes to the cluster but for leases. */
   writes: number;
+  /** The most calls of Paperspace about one resource, and the most writes to one object of the cluster. */
+  mostOfOne: { calls: number; writes: number };
   /** The most frequent ones, for the message of a failure. */
   most: string;
 }
@@ -34,5 +37,20 @@ export async function spendingOf(world: VirtualWorld, ms: number): Promise<Spend
     .slice(0, 8)
     .map(({ call, times }) => `${times} × ${call}`)
     .join(", ");
-  return { calls: calls.length, writes: writes.length, most };
+  const mostOfOne = { calls: mostAbout(calls, RESOURCE), writes: mostAbout(writes, OBJECT) };
+  return { calls: calls.length, writes: writes.length, mostOfOne, most };
+}
+
+/** One machine, one deployment, and all that hangs on it. */
+const RESOURCE = /\/v1\/(?:machines|deployments)\/[^/?]+/;
+const OBJECT = /\/namespaces\/[^/]+\/[^/]+\/[^/]+/;
+
+function mostAbout(requests: readonly string[], thing: RegExp): number {
+  const about = requests.flatMap((request) => thing.exec(request)?.[0] ?? []);
+  return Math.max(
+    0,
+    ...Map.groupBy(about, (one) => one)
+      .values()
+      .map((all) => all.length),
+  );
 }

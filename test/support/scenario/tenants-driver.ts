@@ -2,9 +2,11 @@
  * Several tenants under one operator in virtual time, with judges over all that happens. What users do there beyond
  * scenarios with one tenant is a method here.
  */
+import { keyOf } from "../../../src/kube/objects.ts";
 import type { ManagedObject } from "../../../src/reconcile/managed.ts";
 import { KINDS } from "../../../src/registry.ts";
 import type { VirtualWorld } from "../virtual-world.ts";
+import { namespaceOf } from "./driver.ts";
 import { FairnessJudge } from "./fairness.ts";
 import { type Scenario, type ScenarioKind, SEVERAL, type Tenant } from "./kind.ts";
 import { OwnershipJudge } from "./ownership.ts";
@@ -26,27 +28,37 @@ export class TenantsDriver<O extends ManagedObject> extends VirtualDriver<O> {
   readonly ownership: OwnershipJudge;
   readonly #fairness: FairnessJudge;
   readonly #violations: string[] = [];
+  /** A world of the same tenants in which nothing has happened yet. */
+  readonly another: () => TenantsDriver<O>;
   /** By key: the spec of what takes the place of an object once it is gone. */
   readonly #successors = new Map<string, Partial<O["spec"]>>();
   #byUser = false;
 
   constructor(
     scenario: Scenario,
-    { plural, resources }: Pick<ScenarioKind<O, never>, "plural" | "resources">,
+    kind: Pick<ScenarioKind<O, never>, "plural" | "resources">,
     actionsOf: (world: VirtualWorld) => ObjectActions<O>,
   ) {
+    const { plural, resources } = kind;
     const judges: Judges = {};
     const trace = new Trace([
       {
         passBegins: (key) => judges.fairness?.passBegins(key),
-        actBegins: (act) => judges.ownership?.actBegins(act),
-        actEnds: () => judges.ownership?.scan(),
+        actBegins: (act) => {
+          judges.ownership?.actBegins(act);
+          judges.fairness?.actBegins(act);
+        },
+        actEnds: (act) => {
+          judges.ownership?.scan();
+          judges.fairness?.actEnds(act);
+        },
       },
     ]);
     super(scenario, actionsOf, {
       kinds: KINDS.map((registration) => trace.wrap(registration as never)),
       onSending: (method, path) => judges.ownership?.sending(method, path),
     });
+    this.another = () => new TenantsDriver(scenario, kind, actionsOf);
     const report = (violation: string) => this.#violations.push(violation);
     const { kube, sim, clock } = this.world;
     const isHostile = (name: string) =>
@@ -58,13 +70,15 @@ export class TenantsDriver<O extends ManagedObject> extends VirtualDriver<O> {
       isHostile,
       report,
     });
-    this.#fairness = new FairnessJudge(clock, report);
+    this.#fairness = new FairnessJudge({ clock, isHeldUp: (...args) => this.#isHeldUp(...args), report });
     Object.assign(judges, { ownership: this.ownership, fairness: this.#fairness });
     for (const tenant of this.tenants) this.restoreKey(tenant);
     kube.onChange = (event) => {
+      if (event.of.plural === "secrets" && event.type !== "DELETED") this.ownership.secretChanged(event);
       if (event.of.plural !== `paperspace${plural}`) return;
       this.ownership.changed(event, this.#byUser);
       if (event.type === "DELETED") this.#succeed(event.object as O);
+      else if (this.#byUser) this.#fairness.changed(keyOf(event.object));
     };
   }
 
@@ -89,12 +103,10 @@ export class TenantsDriver<O extends ManagedObject> extends VirtualDriver<O> {
   }
 
   override async apply(key: string, spec: Partial<O["spec"]>) {
-    this.#fairness.changed(key);
     await this.#asUser(() => super.apply(key, spec));
   }
 
   override async edit(key: string, patch: object) {
-    this.#fairness.changed(key);
     await this.#asUser(() => super.edit(key, patch));
   }
 
@@ -135,6 +147,21 @@ export class TenantsDriver<O extends ManagedObject> extends VirtualDriver<O> {
     this.judge();
   }
 
+  /** A pass waits for the probe of its key, and that for the team. */
+  #isHeldUp(key: string, since: number): boolean {
+    const { clock, sim } = this.world;
+    const from = clock.now() - (clock.monotonic() - since);
+    const team = this.tenants.find(({ namespace }) => namespace === namespaceOf(key))?.team;
+    return sim.calls
+      .list()
+      .some(
+        (call) =>
+          call.team === team &&
+          Date.parse(call.time) >= from &&
+          (call.status === 429 || (call.path.endsWith("/auth/session") && call.status !== 200)),
+      );
+  }
+
   /** The storage answers at once, so that all changes within are of the user. */
   async #asUser(act: () => Promise<void>): Promise<void> {
     this.#byUser = true;
@@ -145,8 +172,8 @@ export class TenantsDriver<O extends ManagedObject> extends VirtualDriver<O> {
     }
   }
 
-  #succeed({ metadata: { namespace, name } }: O): void {
-    const key = `${namespace}/${name}`;
+  #succeed(object: O): void {
+    const key = keyOf(object);
     this.#fairness.gone(key);
     const spec = this.#successors.get(key);
     if (!spec) return;

@@ -17,9 +17,10 @@ export const AMONG_TENANTS = {
   "the clock jumps": 1,
   "the API key changes": 1,
   "another Secret": 1,
-  // A quota that is raised again is not noticed yet.
-  quota: 0,
+  quota: 1,
   "a team is throttled": 1,
+  "adopts what nobody owns": 2,
+  "leaves it behind": 1,
 };
 
 export async function performAmongTenants<O extends ManagedObject>(
@@ -57,6 +58,20 @@ export async function performAmongTenants<O extends ManagedObject>(
         match: { team: tenant.team, times: dice.of(5, 20, 50) },
         do: { status: 429 },
       });
+    case "adopts what nobody owns": {
+      if (object) return;
+      const free = kind
+        .resources(driver.sim)
+        .filter(({ id, team, isAlive }) => team === tenant.team && isAlive && driver.ownership.isFree(id));
+      const adoptId = dice.of(...free.map(({ id }) => id), actors.makeForeign(who, dice));
+      const spec = actors.adoptable(adoptId, actors.spec(who, dice));
+      return driver.apply(who, { ...spec, adoptId, onExternalDeletion: "Stall" });
+    }
+    case "leaves it behind":
+      if (!object || object.metadata.deletionTimestamp) return;
+      await driver.edit(who, { spec: { deletionPolicy: "Orphan" } });
+      await actors.deleting?.(who, object);
+      return driver.delete(who);
     default:
       return performStep(driver, actors, step);
   }

@@ -9,6 +9,11 @@ import { type Driver, nameOf, namespaceOf } from "./driver.ts";
 import type { Scenario } from "./kind.ts";
 
 const LIMIT_MS = 6 * 60 * 60_000;
+const CONFLICT = KubeError.fromAnswer(
+  409,
+  { kind: "Status", reason: "Conflict", message: "the object has been modified" },
+  "a scenario",
+);
 const UNREACHABLE = new KubeError({ code: "KUBE_UNREACHABLE", message: "connection reset" });
 /** Retries back off: even hours of them are fewer. */
 const MOST_OF_ONE_WRITE = 60;
@@ -49,6 +54,11 @@ export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
 
   get sim() {
     return this.world.sim;
+  }
+
+  /** The operator that runs now. */
+  get process(): Process {
+    return this.#process;
   }
 
   get(key: string) {
@@ -105,6 +115,8 @@ export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
     const latency = this.#latency();
     if (this.#calm || !this.#dice.chance(0.04)) return latency;
     if (method === "GET") return { delayMs: 500 };
+    // As where another writer came first.
+    if (method !== "POST" && this.#dice.chance(0.3)) return { ...latency, fail: "before", error: CONFLICT };
     return { ...latency, fail: this.#dice.of("before", "after"), error: UNREACHABLE };
   }
 
