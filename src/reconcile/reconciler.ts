@@ -107,7 +107,7 @@ export class Reconciler<T extends KindTypes> {
       clock,
     };
     this.#backoff = new StepBackoff(options.clock, options.settings.slowMs);
-    this.#contention = new Contention(options.clock);
+    this.#contention = new Contention(options.clock, options.settings.slowMs);
     this.#leaks = new LeakReports({
       ...options,
       reporter: this.#reporter,
@@ -229,7 +229,7 @@ export class Reconciler<T extends KindTypes> {
     }
     const fields = fieldsPutBack(kind, step, observation);
     const contested = this.#contention.contested(key, fields, object.metadata.generation ?? 0);
-    return contested.length > 0 ? contended(contested, settings.slowMs) : undefined;
+    return contested.size > 0 ? contended(contested, settings.slowMs) : undefined;
   }
 
   /**

@@ -114,7 +114,7 @@ describe("an edit in the console", () => {
     expect(reason(world)).toBe("Available");
   });
 
-  it("five times within ten minutes ends the corrections: Contended, until the spec changes", async () => {
+  it("five times in a row ends the corrections for a while: Contended, until the spec changes", async () => {
     const world = await ready({}, ["--resync-interval=30s"]);
     for (let i = 0; i < 12; i++) {
       hand(world).edit(deployment(world).id, { image: `${CHANGED}-${i}` });

@@ -298,6 +298,67 @@ describe("power that another actor keeps changing back", () => {
     expect(reason(world, "box")).toBe("Available");
   });
 
+  /** Another actor stops the machine again, so long after each time that it is on; for so many hours. */
+  async function war(afterMs: number, hours: number) {
+    const world = running(["--leader-elect=false"]);
+    world.apply("box");
+    await world.ready("box");
+    const { id } = onlyMachine(world);
+    const at: number[] = [];
+    const reports = new Set<string>();
+    let since = 0;
+    for (let minutes = 0; minutes < hours * 60; minutes++) {
+      await world.clock.advance(MINUTE);
+      const isOn = onlyMachine(world).state === "ready";
+      if (isOn && ++since * MINUTE >= afterMs) {
+        since = 0;
+        world.sim.console.stop(id);
+      }
+      while (at.length < calls(world, "PATCH", /start$/).length) at.push(minutes);
+      const stalled = condition(world, "box", "Stalled");
+      if (stalled?.reason === "Contended") reports.add(stalled.message ?? "");
+    }
+    return { world, at, reports: [...reports] };
+  }
+
+  it.each([
+    ["at once", MINUTE],
+    ["after minutes, noticed at the next resync only", 5 * MINUTE],
+  ])(
+    "%s is started ever more rarely, once an hour in the end: a GPU must not go on and off for ever",
+    async (_when, afterMs) => {
+      const { at, reports } = await war(afterMs, 7);
+      const gaps = at.slice(1).map((minutes, i) => minutes - (at[i] ?? 0));
+      expect(at.length).toBeLessThanOrEqual(5 + 8);
+      for (const gap of gaps.slice(-2)) expect(gap).toBeGreaterThanOrEqual(59);
+      // In words that do not change from one correction to the next.
+      expect(reports).toEqual([expect.stringContaining("powerState")]);
+    },
+  );
+
+  it("the other way round, on where the spec has it off, is stopped ever more rarely as well", async () => {
+    const world = running(["--leader-elect=false"]);
+    world.apply("box", { powerState: "Stopped" });
+    await world.ready("box");
+    const { id } = onlyMachine(world);
+    for (let minutes = 0; minutes < 5 * 60; minutes++) {
+      if (onlyMachine(world).state === "off") world.sim.console.start(id);
+      await world.clock.advance(MINUTE);
+    }
+    expect(calls(world, "PATCH", /stop$/).length).toBeLessThanOrEqual(5 + 6);
+    expect(reason(world, "box")).toBe("Contended");
+  });
+
+  it("ends when the user gives in: a changed spec is carried out at once", async () => {
+    const { world } = await war(MINUTE, 3);
+    await world.until("it is contended", () => reason(world, "box") === "Contended", 60 * MINUTE);
+    world.edit("box", { spec: { powerState: "Stopped" } });
+    await world.ready("box");
+    world.edit("box", { spec: { powerState: "Running" } });
+    await world.clock.advance(5 * MINUTE);
+    expect(reason(world, "box")).toBe("Available");
+  });
+
   it("does not count starts that fail by themselves: nobody has changed anything", async () => {
     const world = running();
     world.apply("box", { powerState: "Stopped" });

@@ -4,7 +4,7 @@ import type { DeploymentSpec } from "../../../src/kinds/deployment/types.ts";
 import { ANNOTATION } from "../../../src/reconcile/record.ts";
 import { BAD_IMAGE, keep, PROJECT } from "../scenario-world-deployments.ts";
 import type { VirtualWorld } from "../virtual-world.ts";
-import { fails, type State } from "./state.ts";
+import { again, fails, type State } from "./state.ts";
 
 const ANOTHER = { image: "ghcr.io/acme/model:2" };
 const WITH_SECRET = { env: [{ name: "A", valueFrom: { secretKeyRef: { name: "hub", key: "a" } } }] };
@@ -119,6 +119,14 @@ const STUCK: Record<string, State> = {
     cost: "waiting",
     reason: "Declined",
     reach: (w) => deletedAfter(w, () => fails(w, 409, "deployments", "DELETE")),
+  },
+  "whose configuration another actor keeps changing": {
+    cost: "waiting",
+    reason: "Contended",
+    reach: async (w) => {
+      const id = await web(w);
+      again(w, 60_000, () => w.sim.console.deployments.edit(id, { env: [{ name: "B", value: "1" }] }));
+    },
   },
   "that its deletion does not find": {
     cost: "waiting",

@@ -10,7 +10,7 @@ import {
   ON,
   startsWithoutHardware,
 } from "./machine.ts";
-import { fails, kubeFails, type State } from "./state.ts";
+import { again, fails, kubeFails, type State } from "./state.ts";
 
 const REFUSED: Record<string, State> = {
   "whose create is refused": {
@@ -176,4 +176,25 @@ const UNREADABLE: Record<string, State> = {
   },
 };
 
-export const MACHINE_ERRORS = { ...REFUSED, ...UNREADABLE };
+const CONTENDED: Record<string, State> = {
+  "whose settings another actor keeps changing": {
+    cost: "waiting",
+    reason: "Contended",
+    reach: async (w) => {
+      const id = await box(w, AUTO_SHUTDOWN);
+      again(w, 60_000, () => w.sim.console.update(id, { autoShutdownTimeout: 1 }));
+    },
+  },
+  "that another actor keeps stopping": {
+    cost: "waiting",
+    reason: "Contended",
+    reach: async (w) => {
+      const id = await box(w);
+      again(w, 60_000, () => {
+        if (w.machines()[0]?.state === "ready") w.sim.console.stop(id);
+      });
+    },
+  },
+};
+
+export const MACHINE_ERRORS = { ...REFUSED, ...UNREADABLE, ...CONTENDED };
