@@ -192,6 +192,31 @@ describe("Inventory", () => {
     expect(cloud.asked.reads.slice(reads)).toEqual(["ps1", "poison"]);
   });
 
+  it("of a thousand that are in no list keeps no other one waiting: each read has a turn of its own", async () => {
+    const cloud = new Cloud();
+    const { clock, inventory, asked, queued } = cloud;
+    for (let n = 0; n < 1_000; n++) {
+      inventory.subscribe(`ns/${n}`, `none${n}`);
+      inventory.refresh(`none${n}`);
+    }
+    cloud.delayMs = 60_000;
+    await clock.advance(1_000);
+    expect(asked.reads).toHaveLength(1_000);
+    cloud.delayMs = 100;
+    cloud.things.set("ps1", thing(1));
+    inventory.subscribe("other/box", "ps1");
+    inventory.refresh("ps1");
+    await clock.advance(1_000);
+    expect(inventory.get("ps1")?.item).toEqual(thing(1));
+    expect(queued).toContain("other/box");
+    // One that is asked for again while it is read is read once more after that, and not beside it.
+    inventory.refresh("none1");
+    await clock.advance(10_000);
+    expect(asked.reads).toHaveLength(1_001);
+    await clock.advance(60_000);
+    expect(asked.reads).toHaveLength(1_002);
+  });
+
   it("lists once in each resync while anybody follows, and never when nobody does", async () => {
     const cloud = new Cloud();
     cloud.things.set("ps1", thing(1));

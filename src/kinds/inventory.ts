@@ -67,6 +67,8 @@ export class Inventory<T extends Item> {
   /** By id. One that cannot be read delays no other. */
   readonly #readFailures = new Map<string, ReadBackoff & { error: unknown }>();
   #listFailure: ListFailure | undefined;
+  /** Ids that are being read by id. */
+  readonly #reading = new Set<string>();
   #flush: { at: number; cancel: Cancel } | undefined;
   #flushing = false;
   #resync: Cancel | undefined;
@@ -214,7 +216,9 @@ export class Inventory<T extends Item> {
   #schedule(): void {
     if (this.#stopped || this.#flushing) return;
     const { clock, settings } = this.#parts;
-    const due = [...this.#pending].map((id) => this.#readFailures.get(id)?.notBefore ?? 0);
+    // What is read once more after the read that is under way is scheduled then.
+    const waiting = [...this.#pending].filter((id) => !this.#reading.has(id));
+    const due = waiting.map((id) => this.#readFailures.get(id)?.notBefore ?? 0);
     for (const credential of this.#pendingLists.keys()) due.push(this.#mayListAt(credential));
     if (due.length === 0) return;
     const now = clock.monotonic();
@@ -236,7 +240,7 @@ export class Inventory<T extends Item> {
     const now = clock.monotonic();
     const mayList = now >= this.#mayListAt(common);
     const pages = Math.max(1, Math.ceil(this.#subscriptions.size / PAGE));
-    const due = [...this.#pending].filter((id) => this.retryInMs(id) === 0);
+    const due = [...this.#pending].filter((id) => this.retryInMs(id) === 0 && !this.#reading.has(id));
     // While lists back off, the rest is read with the next flushes.
     const ids = mayList ? due : due.slice(0, MOST_READS);
     const lists = new Map(
@@ -246,10 +250,11 @@ export class Inventory<T extends Item> {
     for (const credential of lists.keys()) this.#pendingLists.delete(credential);
     if (lists.size === 0 && mayList && ids.length > pages) lists.set(common, new Set());
     if (lists.size > 0) await this.#flushByLists(ids, lists);
-    else await (mayList ? this.#readAll(ids) : this.#readSingly(ids));
+    else if (mayList) void this.#readAll(ids);
+    else await this.#readSingly(ids);
     this.#flushing = false;
     this.#currentList = undefined;
-    for (const id of ids) this.#enqueueSubscribers(id);
+    for (const id of ids) if (!this.#reading.has(id)) this.#enqueueSubscribers(id);
     for (const key of new Set([...lists.values()].flatMap((keys) => [...keys]))) enqueue(key);
     this.#schedule();
   }
@@ -275,7 +280,7 @@ export class Inventory<T extends Item> {
       }
     }
     const unlisted = ids.filter((id) => !listed.has(id));
-    if (!failure) return this.#readAll(unlisted);
+    if (!failure) return void this.#readAll(unlisted);
     // What an earlier page has shown is read.
     const unread = unlisted.filter((id) => (this.#items.get(id)?.beganAt ?? -1) < beganAt);
     this.#failed(failure.error, unread.slice(MOST_READS));
@@ -300,9 +305,16 @@ export class Inventory<T extends Item> {
     await this.#readAll(others);
   }
 
+  /** A thousand reads take minutes: what is refreshed meanwhile has its turn in the throttle, and is not waiting for them. */
   async #readAll(ids: readonly string[]): Promise<void> {
-    const reads = ids.map((id) => this.#read(id).catch((error: unknown) => this.#failed(error, [id])));
-    await Promise.all(reads);
+    const readOne = async (id: string) => {
+      this.#reading.add(id);
+      await this.#read(id).catch((error: unknown) => this.#failed(error, [id]));
+      this.#reading.delete(id);
+      this.#enqueueSubscribers(id);
+      if (this.#pending.has(id)) this.#schedule();
+    };
+    await Promise.all(ids.map(readOne));
   }
 
   #failed(error: unknown, unread: readonly string[]): void {
