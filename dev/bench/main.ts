@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: what the operator costs, measured against a real API server and the simulator. Prints figures and
- * asserts nothing: they depend on the host.
+ * `npm run bench`: what the operator costs, measured against a real API server and the simulator; `npm run bench --
+ * isolation`: what one namespace costs another (isolation.ts). Prints figures and asserts nothing: they depend on the host.
  */
 import { readFileSync, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -8,8 +8,10 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
-import { type DemoEnv, type Narrator, startDemoEnv } from "../demo/demo-env.ts";
+import { type DemoEnv, startDemoEnv } from "../demo/demo-env.ts";
 import { isReady } from "../demo/tables.ts";
+import { figure, quiet, seconds, title } from "./figures.ts";
+import { isolation } from "./isolation.ts";
 
 /** The idle time that is watched, in resyncs of this length. */
 const RESYNC_MS = 30_000;
@@ -23,10 +25,13 @@ const FLAGS = [
 ];
 const TEAM = "te-alpha";
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
+    runs: { type: "string", default: "3" },
     machines: { type: "string", default: "240" },
-    speed: { type: "string", default: "15" },
+    /** How many times as fast as the real one Paperspace is. Default: 15, and for isolation 4. */
+    speed: { type: "string" },
   },
 });
 const count = Number(values.machines);
@@ -35,13 +40,20 @@ const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.once(signal, () => stop.abort(new Error("interrupted")));
 
-/** Nothing of the steps is shown: the figures are. */
-const quiet: Narrator = { step: (_, work) => work(), detail: () => {} };
-
 try {
+  const [what, ...more] = positionals;
+  if (more.length > 0 || (what !== undefined && what !== "isolation"))
+    throw new Error(`there is no benchmark "${positionals.join(" ")}": give none, or isolation`);
+  if (what === undefined) await costs(Number(values.speed ?? 15));
+  else await isolation({ speed: Number(values.speed ?? 4), runs: Number(values.runs) }, stop.signal);
+} catch (error) {
+  console.error((error as Error).message);
+  process.exitCode = 1;
+}
+
+async function costs(speed: number): Promise<void> {
   const started = systemClock.monotonic();
-  const options = { speed: Number(values.speed), flags: FLAGS, audit: true };
-  const env = await startDemoEnv(options, quiet, stop.signal);
+  const env = await startDemoEnv({ speed, flags: FLAGS, audit: true }, quiet, stop.signal);
   try {
     await demo(env, started);
     await fleet(env);
@@ -50,9 +62,6 @@ try {
   } finally {
     await env.close();
   }
-} catch (error) {
-  console.error((error as Error).message);
-  process.exitCode = 1;
 }
 
 async function demo(env: DemoEnv, started: number): Promise<void> {
@@ -187,21 +196,9 @@ async function metric({ daemon }: DemoEnv, name: string): Promise<number> {
   return Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)`, "m").exec(text)?.[1] ?? Number.NaN);
 }
 
-function title(text: string): void {
-  console.log(`\n${text}`);
-}
-
-function figure(what: string, value: string): void {
-  console.log(`  ${what.padEnd(44)} ${value}`);
-}
-
 function table(what: string, counts: Counts, per: number, unit = "a machine"): void {
   const total = [...counts.values()].reduce((sum, one) => sum + one, 0);
   figure(what, `${total} (${(total / per).toFixed(1)} ${unit})`);
   for (const [name, number] of [...counts].sort((a, b) => b[1] - a[1]))
     console.log(`    ${name.padEnd(42)} ${number}`);
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
 }
