@@ -76,9 +76,11 @@ async function remove<O extends ManagedObject>(driver: TenantsDriver<O>, actors:
 
 /**
  * Elements of what is bounded by a number in the code, or by the code itself, as metrics without labels of objects are; or
- * by what is left in the account, which is reported as long as it is.
+ * by what is left in the account, which is reported as long as it is. A lookup drops at its next use what is not used any
+ * more: that it does is shown over a month (test/app/bounds.test.ts).
  */
-const BOUNDED = /^(EventRecorder\.#recorded|UnownedReview\.#found|(Counter|Gauge|Histogram)\.hashMap)$/;
+const BOUNDED =
+  /^(EventRecorder\.#recorded|UnownedReview\.#found|Lookup\.#entries|(Counter|Gauge|Histogram)\.hashMap)$/;
 /** Numbers in names grow longer. */
 const CHARACTERS = 200;
 
@@ -112,10 +114,10 @@ function isMore(held: Held, fresh: Held = { elements: 0, characters: 0 }): boole
   return held.elements > fresh.elements || held.characters > fresh.characters + CHARACTERS;
 }
 
-function holdings<O extends ManagedObject>({ world, process }: TenantsDriver<O>): Holdings {
+function holdings<O extends ManagedObject>({ world, parts }: TenantsDriver<O>): Holdings {
   const foreign = new Set<object>([world, world.clock, world.hostClock, world.kube, world.sim, world.config]);
   return holdingsOf(
-    process.operator,
+    parts,
     (value) => foreign.has(value) || ["SimDispatcher", "Pino"].includes(value.constructor?.name),
   );
 }

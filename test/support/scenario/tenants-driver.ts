@@ -27,6 +27,7 @@ export class TenantsDriver<O extends ManagedObject> extends VirtualDriver<O> {
   readonly tenants: readonly Tenant[] = SEVERAL;
   readonly ownership: OwnershipJudge;
   readonly #fairness: FairnessJudge;
+  readonly #trace: Trace;
   readonly #violations: string[] = [];
   /** A world of the same tenants in which nothing has happened yet. */
   readonly another: () => TenantsDriver<O>;
@@ -58,6 +59,7 @@ export class TenantsDriver<O extends ManagedObject> extends VirtualDriver<O> {
       kinds: KINDS.map((registration) => trace.wrap(registration as never)),
       onSending: (method, path) => judges.ownership?.sending(method, path),
     });
+    this.#trace = trace;
     this.another = () => new TenantsDriver(scenario, kind, actionsOf);
     const report = (violation: string) => this.#violations.push(violation);
     const { kube, sim, clock } = this.world;
@@ -80,6 +82,11 @@ export class TenantsDriver<O extends ManagedObject> extends VirtualDriver<O> {
       if (event.type === "DELETED") this.#succeed(event.object as O);
       else if (this.#byUser) this.#fairness.changed(keyOf(event.object));
     };
+  }
+
+  /** All that the operator that runs now consists of. */
+  get parts(): object[] {
+    return [this.process.operator, ...this.#trace.roles.values()];
   }
 
   /** The API key of a namespace; a wrong one is the team's own affair. */

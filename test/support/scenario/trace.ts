@@ -32,6 +32,8 @@ export interface TraceListener {
 export class Trace {
   /** Acts of the process that runs. */
   readonly acts = new Set<Act>();
+  /** By kind: the roles of the newest process themselves, which nothing sees through what wraps them. */
+  readonly roles = new Map<string, readonly object[]>();
   readonly #listeners: readonly TraceListener[];
 
   constructor(listeners: readonly TraceListener[]) {
@@ -52,6 +54,7 @@ export class Trace {
 
   #kind(kind: Kind<T>): Kind<T> {
     const { definition, observer, policy, actuator } = kind;
+    this.roles.set(definition.kind, [observer, actuator]);
     return {
       definition,
       policy,
