@@ -30,6 +30,10 @@ export class AccountPermits implements Permits<PaperspaceAccount> {
     return forMs > 0 ? { state: "paused", forMs } : { state: "waiting" };
   }
 
+  keep(holder: string): void {
+    this.#held.get(holder)?.keep(holder);
+  }
+
   release(holder: string): void {
     this.#held.get(holder)?.release(holder);
     this.#held.delete(holder);

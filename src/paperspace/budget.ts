@@ -33,6 +33,8 @@ export class Budget {
   #reserve: number;
   /** No tokens of its own, but a limit on how many of the main ones polls may consume. */
   #poll: number;
+  /** Of the main tokens that were consumed, those of requests that are still to come. */
+  #outstanding = 0;
   #refilledAt: number;
   #frozenUntil = Number.NEGATIVE_INFINITY;
   #slowedAt = Number.NEGATIVE_INFINITY;
@@ -48,6 +50,11 @@ export class Budget {
     this.#reserve = this.#caps.reserve;
     this.#poll = this.#caps.poll;
     this.#refilledAt = now;
+  }
+
+  /** Requests that may be sent at once after an idle time, deletes and those that are to come included. */
+  get burst(): number {
+    return this.#caps.main + this.#caps.reserve;
   }
 
   /** Requests per second at present. */
@@ -67,16 +74,21 @@ export class Budget {
     // The inflow of a full bucket overflows into the other one, so the wait is at most this; a timer that fires a
     // little late costs nothing, and every consumed token leads to a new computation.
     const main = this.#until(this.#main, this.#reserve, this.#caps.reserve, 1 - SHARE);
-    const reserve = this.#until(this.#reserve, this.#main, this.#caps.main, SHARE);
-    if (lane === "reserve") return frozen + (spare ? Math.min(main, reserve) : reserve);
+    const reserve = this.#until(this.#reserve, this.#main, this.#mainCap, SHARE);
+    if (lane === "reserve")
+      return frozen + (spare ? Math.max(Math.min(main, reserve), this.#debtMs) : reserve);
     if (lane === "normal") return frozen + main;
     return frozen + Math.max(main, this.#shortfall(this.#poll) / (this.#rate * SHARE * 0.001));
   }
 
-  /** Consumes the token of one request. Without one to be had, those of the future are consumed. */
+  /**
+   * Consumes the token of one request. Without one to be had, those of the future are consumed: of the reserve by a delete,
+   * since later deletes do not wait for the main ones.
+   */
   consume(lane: Lane, now: number): void {
     this.#refill(now);
-    if (lane === "reserve" && this.#reserve >= 1 - EPSILON) this.#reserve -= 1;
+    const isMainEmpty = this.#main < 1 - EPSILON;
+    if (lane === "reserve" && (this.#reserve >= 1 - EPSILON || isMainEmpty)) this.#reserve -= 1;
     else this.#main -= 1;
     if (lane === "poll") this.#poll -= 1;
   }
@@ -85,7 +97,17 @@ export class Budget {
   refund(lane: Lane, now: number): void {
     this.#refill(now);
     if (lane === "reserve") this.#reserve = Math.min(this.#caps.reserve, this.#reserve + 1);
-    else this.#main = Math.min(this.#caps.main, this.#main + 1);
+    else this.#main = Math.min(this.#mainCap, this.#main + 1);
+  }
+
+  /** So many requests have their token and are not sent yet: what flows in meanwhile does not make the burst longer. */
+  hold(outstanding: number, now: number): void {
+    this.#refill(now);
+    this.#outstanding = outstanding;
+  }
+
+  get #mainCap(): number {
+    return Math.max(1, this.#caps.main - this.#outstanding);
   }
 
   /**
@@ -114,6 +136,12 @@ export class Budget {
     this.#rate = Math.min(this.#fastest, this.#rate + this.#fastest * STEP_UP);
   }
 
+  /** What deletes have sent in advance is made up for with all that flows in, where nothing else needs it. */
+  get #debtMs(): number {
+    if (this.#reserve >= 0) return 0;
+    return this.#shortfall(this.#reserve + Math.max(0, this.#main)) / (this.#rate / 1000);
+  }
+
   #shortfall(tokens: number): number {
     return tokens >= 1 - EPSILON ? 0 : 1 - tokens;
   }
@@ -132,7 +160,8 @@ export class Budget {
     if (now <= from) return;
     this.#refilledAt = now;
     const inflow = ((now - from) / 1000) * this.#rate;
-    const { main, reserve, poll } = this.#caps;
+    const { reserve, poll } = this.#caps;
+    const main = this.#mainCap;
     const intoMain = this.#main + inflow * (1 - SHARE);
     const intoReserve = this.#reserve + inflow * SHARE;
     // What one bucket cannot hold overflows into the other: an idle reserve costs nothing.

@@ -10,8 +10,20 @@ function setUp(options: Partial<{ requestsPerSecond: number; burst: number }> = 
   const throttle = new Throttle(clock, { requestsPerSecond: 1, burst: 5, concurrency: 16, ...options });
   const permits = new ThrottlePermits(throttle);
   const granted: string[] = [];
-  const ask = (holder: string, over: Partial<PermitOptions> = {}) =>
-    permits.ask({ holder, group: "ns", lane: "normal", granted: () => void granted.push(holder), ...over });
+  /** Who is notified comes at once, as a pass with a free worker does, and has not sent yet. */
+  const ask = (holder: string, over: Partial<PermitOptions> = {}) => {
+    const options: PermitOptions = {
+      holder,
+      group: "ns",
+      lane: "normal",
+      granted: () => {
+        granted.push(holder);
+        permits.ask(options);
+      },
+      ...over,
+    };
+    return permits.ask(options);
+  };
   /** Tokens that could be had at once. */
   const tokens = () => {
     let count = 0;
@@ -155,6 +167,133 @@ describe("a permit", () => {
     expect(granted).toEqual([]);
     expect(clock.pending).toBe(0);
   });
+});
+
+describe("holders that were notified and do not come, since all workers are busy", () => {
+  /** `comes` is what the holder does when it is notified. */
+  function crowd(count: number, options = {}) {
+    const world = setUp({ requestsPerSecond: 1, burst: 10, ...options });
+    const notified: string[] = [];
+    const ask = (holder: string, group = "ns") =>
+      world.permits.ask({ holder, group, lane: "normal", granted: () => void notified.push(holder) });
+    for (let n = 0; n < count; n++) ask(`h${n}`);
+    return { ...world, ask, notified };
+  }
+
+  it("do not pile permits up: what is sent once they come is within the burst", async () => {
+    const { clock, permits, ask, notified } = crowd(200);
+    for (let n = 0; n < 8; n++) permits.release(`h${n}`);
+    await clock.advance(600_000);
+    let sent = 0;
+    for (let come = notified.splice(0); come.length > 0; come = notified.splice(0))
+      for (const holder of come) {
+        const permit = ask(holder);
+        if (permit) await permit.run(async () => void sent++);
+        permits.release(holder);
+      }
+    expect(sent).toBeGreaterThan(4);
+    expect(sent).toBeLessThanOrEqual(8);
+    expect(permits.size).toBe(200 - 8 - sent);
+  });
+
+  it("keep no read of their team waiting", async () => {
+    const { clock, throttle } = crowd(200);
+    await clock.advance(60_000);
+    let reads = 0;
+    for (let n = 0; n < 50; n++) void throttle.run(async () => void reads++);
+    await clock.advance(30_000);
+    expect(reads).toBeGreaterThan(20);
+  });
+
+  it("give way in the turns of their groups, each of which goes on once they come", async () => {
+    const { clock, permits, ask, notified } = crowd(200);
+    for (let n = 0; n < 200; n++) ask(`other ${n}`, "other");
+    await clock.advance(60_000);
+    const came: string[] = [];
+    for (let second = 0; second < 20; second++) {
+      for (const holder of notified.splice(0)) {
+        came.push(holder);
+        permits.release(holder);
+      }
+      await clock.advance(1_500);
+    }
+    const others = came.filter((holder) => holder.startsWith("other")).length;
+    expect(others).toBeGreaterThanOrEqual(came.length / 2 - 4);
+  });
+});
+
+describe("the turns of a group", () => {
+  it("are not behind those of its holders that have left", async () => {
+    const { clock, permits, granted, ask } = setUp();
+    for (let n = 0; n < 4; n++) ask(`used ${n}`);
+    for (const group of ["a", "b"]) for (let n = 0; n < 100; n++) ask(`${group}${n}`, { group });
+    for (let n = 0; n < 99; n++) permits.release(`a${n}`);
+    await clock.advance(4_000);
+    expect(granted.slice(0, 2)).toContain("a99");
+  });
+
+  it("are not lost to a pause, nor to a pass that could not use them", async () => {
+    const { clock, throttle, permits, granted, ask } = setUp();
+    for (let n = 0; n < 4; n++) ask(`used ${n}`);
+    for (let n = 0; n < 100; n++) ask(`h${n}`);
+    await clock.advance(1_300);
+    expect(granted.splice(0)).toEqual(["h0"]);
+    throttle.rateLimited(clock.monotonic());
+    permits.keep("h0");
+    expect(ask("h0")).toBeUndefined();
+    await clock.advance(10_001);
+    expect(granted).toEqual(["h0"]);
+  });
+});
+
+describe("keep", () => {
+  it("keeps few permits, and the turns of all others: together they are within the burst", async () => {
+    const { clock, permits } = setUp({ burst: 10 });
+    /** A pass that lacks a fact. */
+    const pass = (holder: string): void => {
+      const granted = () => pass(holder);
+      if (permits.ask({ holder, group: "ns", lane: "normal", granted })) permits.keep(holder);
+    };
+    for (let round = 0; round < 40; round++) {
+      for (let n = 0; n < 40; n++) pass(`h${n}`);
+      await clock.advance(2_000);
+    }
+    const ask = (n: number) =>
+      permits.ask({ holder: `h${n}`, group: "ns", lane: "normal", granted: () => {} });
+    const held = Array.from({ length: 40 }, (_, n) => ask(n)).filter((permit) => permit);
+    expect(held.length).toBeGreaterThan(3);
+    expect(held.length).toBeLessThanOrEqual(10);
+  });
+
+  it("ends a permit that was used: the next step has its own turn", async () => {
+    const { ask, permits, tokens } = setUp();
+    await ask("a")?.run(nothing);
+    permits.keep("a");
+    expect(permits.size).toBe(0);
+    expect(tokens()).toBe(3);
+  });
+});
+
+it("deletes that send many requests each make up for them before the next ones", async () => {
+  for (const busy of [true, false]) {
+    const { clock, permits, throttle } = setUp();
+    let sent = 0;
+    const step = (holder: string, lane: "normal" | "reserve", requests: number) => {
+      const run = async (): Promise<void> => {
+        const permit = permits.ask({ holder, group: "ns", lane, granted: () => void run() });
+        if (!permit) return;
+        for (let n = 0; n < requests; n++) await permit.run(async () => void sent++);
+        permits.release(holder);
+      };
+      void run();
+    };
+    for (let n = 0; n < 500; n++) step(`delete ${n}`, "reserve", 12);
+    if (busy) for (let n = 0; n < 500; n++) step(`write ${n}`, "normal", 1);
+    await clock.advance(200_000);
+    expect(sent).toBeGreaterThan(150);
+    expect(sent).toBeLessThan(240);
+    throttle.close();
+  }
 });
 
 it("grants all who stay, in the end, and no more than the budget allows, whoever comes, leaves and is limited", async () => {

@@ -60,6 +60,11 @@ export class Throttle {
     hooks.rateChanged?.(this.#budget.rate);
   }
 
+  /** Requests that may be sent at once after an idle time. */
+  get burst(): number {
+    return this.#budget.burst;
+  }
+
   /** Requests per second at present. */
   get rate(): number {
     return this.#budget.rate;
@@ -98,14 +103,19 @@ export class Throttle {
   }
 
   /**
-   * Calls `admitted` once, when its turn in the lane has come and the budget allows one request, which is counted as sent.
-   * The result gives the turn up while it waits. Nothing is called any more once the throttle closes.
+   * Calls `wants` once, when its turn in the lane has come and the budget allows one request; where that is true, the
+   * request is counted as sent, and `admitted` is called. The result gives the turn up while it waits. Nothing is called any
+   * more once the throttle closes.
    */
-  admit({ lane, group }: { lane: Lane; group: string }, admitted: () => void): Cancel {
+  admit(
+    { lane, group }: { lane: Lane; group: string },
+    { wants, admitted }: { wants(): boolean; admitted(): void },
+  ): Cancel {
     if (this.#closed) return () => {};
     const queuedAt = this.#clock.monotonic();
     const waiting = new AbortController();
     const start = async () => {
+      if (!wants()) return;
       this.#admit(lane, queuedAt);
       admitted();
     };
@@ -125,6 +135,11 @@ export class Throttle {
   refund(lane: Lane): void {
     this.#budget.refund(lane, this.#clock.monotonic());
     this.#pace();
+  }
+
+  /** So many requests of the normal lane were admitted and are not sent yet: they are part of the burst. */
+  hold(outstanding: number): void {
+    this.#budget.hold(outstanding, this.#clock.monotonic());
   }
 
   /** Whether a request of this lane may be sent without waiting. */

@@ -49,6 +49,11 @@ export function isFailed(outcome: Outcome): outcome is Failed {
   return outcome.kind === "Retry" || outcome.kind === "Terminal";
 }
 
+/** Nothing was done, and the next pass decides anew. */
+export function isUnsent(outcome: Outcome): boolean {
+  return outcome.kind === "Requeue" && outcome.backOff === true;
+}
+
 export function isReported(outcome: Outcome): outcome is ReportedOutcome {
   return outcome.kind !== "Requeue" && outcome.kind !== "Unknown" && outcome.kind !== "Released";
 }

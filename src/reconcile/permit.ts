@@ -27,6 +27,8 @@ export type PermitAnswer<A> =
 
 export interface Permits<A> {
   ask(account: A, request: PermitRequest): PermitAnswer<A>;
+  /** The pass ends without its step, which a later one may take: then the holder keeps its permit, or its turn. */
+  keep(holder: string): void;
   /** Ends the permit, or the wait for it. */
   release(holder: string): void;
 }

@@ -113,11 +113,16 @@ class SampleKind implements Kind<SampleTypes> {
 class SamplePermits implements Permits<CloudAccount> {
   answer: Exclude<PermitAnswer<CloudAccount>, { state: "granted" }> | undefined;
   readonly asked: PermitRequest[] = [];
+  readonly kept: string[] = [];
   readonly released: string[] = [];
 
   ask(account: CloudAccount, request: PermitRequest): PermitAnswer<CloudAccount> {
     this.asked.push(request);
     return this.answer ?? { state: "granted", account };
+  }
+
+  keep(holder: string): void {
+    this.kept.push(holder);
   }
 
   release(holder: string): void {
@@ -427,6 +432,24 @@ describe("a step that sends something", () => {
     permits.asked.length = 0;
     await pass();
     expect(permits.asked).toEqual([]);
+  });
+
+  it("keeps its permit, or its turn, where the pass fails before it is sent; after the end of a term nothing is kept", async () => {
+    const { pass, object, permits, reconciler, resource, store } = await setUp();
+    for (let passes = 0; passes < 2; passes++) await pass();
+    const stale = await object();
+    const { uid } = stale.metadata;
+    await resource.mergePatch("default", "box", { metadata: { labels: { changed: "meanwhile" } } });
+    permits.kept.length = 0;
+    permits.released.length = 0;
+    store.replace([stale]);
+    expect(await reconciler.reconcile(KEY)).toEqual({ kind: "retry" });
+    expect(permits).toMatchObject({ kept: [uid], released: [] });
+    const inFlight = reconciler.reconcile(KEY);
+    reconciler.reset();
+    await inFlight;
+    expect(permits.kept).toEqual([uid]);
+    expect(permits.released.at(-1)).toBe(uid);
   });
 
   it("gives its permit up where the object is gone, and at the start of a term", async () => {

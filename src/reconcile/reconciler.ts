@@ -28,7 +28,15 @@ import {
 import { LeakReports } from "./leak-report.ts";
 import { type Sends, stepName } from "./managed.ts";
 import type { CacheSizes } from "./metrics.ts";
-import { isFailed, isReported, type Outcome, type ReportedOutcome, requeueNow, resultOf } from "./outcome.ts";
+import {
+  isFailed,
+  isReported,
+  isUnsent,
+  type Outcome,
+  type ReportedOutcome,
+  requeueNow,
+  resultOf,
+} from "./outcome.ts";
 import { Owners } from "./owners.ts";
 import { isOwnershipStep } from "./ownership.ts";
 import { HOLDING, ownershipFacts, vouchedId } from "./ownership-facts.ts";
@@ -124,7 +132,8 @@ export class Reconciler<T extends KindTypes> {
       return { kind: "done" };
     }
     this.#begin(key, object);
-    let isWaiting = false;
+    // A pass that throws is repeated, and has not lost its turn.
+    let isWaiting = true;
     try {
       const pass = await this.#observe(key, object);
       const decision = this.#permitted(pass, this.#decide(pass));
@@ -132,7 +141,7 @@ export class Reconciler<T extends KindTypes> {
       await this.#protectSecret(pass, decision);
       const outcome = await this.#act(pass, decision);
       // What waits for facts keeps its permit, or its turn: a fact may be valid for seconds.
-      isWaiting = pass.isWaiting === true || outcome.kind === "Unknown";
+      isWaiting = pass.isWaiting === true || outcome.kind === "Unknown" || isUnsent(outcome);
       if (isReported(outcome)) await this.#reporter.patchStatus(pass, pass.memory, outcome);
       return resultOf(outcome, this.#untilResync(object.metadata.uid ?? key));
     } catch (error) {
@@ -141,8 +150,16 @@ export class Reconciler<T extends KindTypes> {
       throw error;
     } finally {
       this.#options.secrets.passEnded(object);
-      if (!isWaiting) this.#options.permits.release(holderOf(object));
+      this.#passEnded(key, object, isWaiting);
     }
+  }
+
+  /** After the end of a term, nothing would ever release what is kept. */
+  #passEnded(key: string, object: T["object"], isWaiting: boolean): void {
+    const { permits } = this.#options;
+    const holder = holderOf(object);
+    if (isWaiting && this.#uids.get(key) === object.metadata.uid) permits.keep(holder);
+    else permits.release(holder);
   }
 
   /** The team that a pass of this key works with, as far as it is known; else the Secret that names it. */

@@ -3,6 +3,7 @@
  * occupies no worker, and steps are sent in turns. Run with the whole operator in virtual time.
  */
 import { describe, expect, it } from "vitest";
+import { KubeError } from "../../src/kube/errors.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { calls, checkTraffic, newWorld, onlyMachine, running } from "../support/scenario-world.ts";
 import type { VirtualWorld } from "../support/virtual-world.ts";
@@ -188,6 +189,37 @@ describe("an object that waits for its permit", () => {
       (name) => !isReady(world, name, "crowd"),
     );
     expect(waiting.length).toBeGreaterThan(15);
+  });
+
+  it("sends with the others within the burst, after all workers were busy for long", async () => {
+    const world = teams(["--requests-per-second=2", "--burst=5", "--concurrency=2"]);
+    world.sim.faults.add({ match: { method: "POST", path: "machines$", times: 3 }, do: { hang: true } });
+    for (let n = 0; n < 60; n++) world.apply(`c${n}`);
+    await world.until("ready", () => isReady(world, "c59", "default"));
+    const sentAt = calls(world, "POST", /machines$/).map(({ time }) => Date.parse(time));
+    const within = (ms: number) => (at: number, index: number) =>
+      sentAt.slice(index).filter((other) => other - at < ms).length;
+    expect(Math.max(...sentAt.map(within(10_000)))).toBeLessThanOrEqual(5 + 10 * 2);
+  });
+
+  it("keeps its turn where its first write fails: the next pass sends it, before all that came later", async () => {
+    const timeWith = async (failures: number) => {
+      const world = await crowd(60);
+      let left = failures;
+      world.kube.intercept = ({ method, path, body }) => {
+        const isAnnouncement =
+          method === "PATCH" && path.endsWith("/box") && JSON.stringify(body).includes("create-pending");
+        const error = new KubeError({ code: "KUBE_CONFLICT", message: "the object has been modified" });
+        return isAnnouncement && left-- > 0 ? { fail: "before", error } : undefined;
+      };
+      world.apply("box", {}, { namespace: "crowd" });
+      await world.clock.advance(30_000);
+      for (let n = 60; n < 100; n++) world.apply(`c${n}`, {}, { namespace: "crowd" });
+      const ms = await timeOf(world, "ready", () => isReady(world, "box", "crowd"));
+      expect(left).toBeLessThanOrEqual(0);
+      return ms;
+    };
+    expect(await timeWith(2)).toBeLessThan(1.1 * (await timeWith(0)));
   });
 
   it("sends nothing once its process has lost the lease, and is sent once by the next leader", async () => {
