@@ -187,7 +187,7 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     return controller;
   });
   createCacheMetrics(registry, () => ({
-    "": { api_keys: accounts.size, credential_secrets: credentials.size },
+    "": { api_keys: accounts.size, api_key_callers: accounts.callers, credential_secrets: credentials.size },
     ...Object.fromEntries(controllers.map((each) => [each.name, each.cacheSizes()])),
   }));
   return {

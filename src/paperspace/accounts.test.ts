@@ -337,4 +337,20 @@ describe("open", () => {
       expect(accounts.open(KEY, late)?.team).toBe("te1");
     },
   );
+
+  it.each([
+    ["an accepted key", session("te1")],
+    ["a refused key", unauthorized],
+  ])("keeps nothing for callers of %s that are gone, though others use it", async (_, reply) => {
+    server.script = [reply];
+    const stays = caller("stays");
+    for (let n = 0; n < 100; n++) accounts.open(KEY, caller(`gone ${n}`));
+    accounts.open(KEY, stays);
+    await until(() => stays.answers.length > 0);
+    for (let used = 0; used < 2 * UNUSED_MS; used += RECHECK_MS) {
+      await clock.advance(RECHECK_MS);
+      await accounts.get(KEY).catch(() => {});
+    }
+    expect(accounts.callers).toBeLessThanOrEqual(1);
+  });
 });

@@ -67,8 +67,8 @@ interface ProbedKey {
   failures: number;
   /** By holder: those that a running probe notifies. */
   readonly waiting: Map<string, () => void>;
-  /** Holders that have not asked again since the probe ended that they waited for. */
-  readonly owed: Set<string>;
+  /** By holder that has not asked again since the probe ended that it waited for: when that was, monotonic. */
+  readonly owed: Map<string, number>;
 }
 
 /** What the keys of a team have in common. */
@@ -157,6 +157,14 @@ export class Accounts {
     return this.#probed.size;
   }
 
+  /** Callers that wait for a probe, or have not come since it ended. */
+  get callers(): number {
+    return Array.from(this.#probed.values(), ({ waiting, owed }) => waiting.size + owed.size).reduce(
+      (sum, one) => sum + one,
+      0,
+    );
+  }
+
   /**
    * Drops an accepted key after a 401 to another call. `beganAt`: when the refused call began; one that began before the
    * last probe is ignored. A refusal stays remembered, and a running probe is not repeated.
@@ -182,7 +190,7 @@ export class Accounts {
     const known = this.#probed.get(id);
     if (known) return known;
     const times = { beganAt: 0, usedAt: 0, failures: 0 };
-    const entry: ProbedKey = { ...times, isProbing: false, waiting: new Map(), owed: new Set() };
+    const entry: ProbedKey = { ...times, isProbing: false, waiting: new Map(), owed: new Map() };
     this.#probed.set(id, entry);
     return entry;
   }
@@ -196,7 +204,9 @@ export class Accounts {
       entry.isProbing = false;
       const waiting = [...entry.waiting];
       entry.waiting.clear();
-      for (const [holder] of waiting) entry.owed.add(holder);
+      // An account is there for any caller, and holders that are gone never come.
+      if (entry.answer && "api" in entry.answer) entry.owed.clear();
+      else for (const [holder] of waiting) entry.owed.set(holder, clock.monotonic());
       for (const [, answered] of waiting) answered();
     };
     this.#probe(id, key, { group, priority }).then(
@@ -284,6 +294,7 @@ export class Accounts {
     const isUnused = ({ usedAt }: { usedAt: number }) => now - usedAt >= unusedMs;
     for (const [id, entry] of this.#probed) {
       const { answer, isProbing, owed } = entry;
+      for (const [holder, since] of owed) if (isUnused({ usedAt: since })) owed.delete(holder);
       // A key in use that is not accepted is probed again within the recheck.
       const isOver = answer && "until" in answer && owed.size === 0 && answer.until + recheckMs <= now;
       if (!isProbing && (isOver || isUnused(entry))) this.#probed.delete(id);
