@@ -213,7 +213,7 @@ base("describe shows a new user why a machine did not start and what to do, with
   const conditions = output.slice(output.indexOf("Conditions:"), output.indexOf("Last Events:"));
   expect(conditions).toMatch(/Reason: +CreateFailed/);
   expect(conditions).toContain("GPU has fallen off the bus");
-  expect(conditions).toContain("It is tried again by itself within a minute");
+  expect(conditions).toContain("It is tried again by itself, more rarely each time");
   expect(conditions).toContain(
     "ask for another machineType or region, or delete this object and apply it again",
   );
