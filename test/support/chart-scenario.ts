@@ -57,7 +57,7 @@ async function machineScenario(testEnv: TestEnv): Promise<void> {
   }, TAKES);
   const id = testEnv.get("box")?.status?.id ?? "";
   sim.console.renewDesktop(id);
-  await requestReconcile(testEnv, "box");
+  await testEnv.requestReconcile("box");
   await vi.waitFor(async () => expect((await desktop("one"))?.password).not.toBe(first?.password), TAKES);
   await testEnv.edit("box", { spec: { desktopSecretRef: { name: "two" } } });
   await vi.waitFor(async () => {
@@ -93,7 +93,7 @@ async function deploymentScenario(testEnv: TestEnv<PaperspaceDeployment>): Promi
   expect(config()?.env).toContainEqual({ name: "LEVEL", value: "high" });
   const before = config()?.env?.[0]?.value;
   await testEnv.kubectl(`patch secret tokens --type=merge -p '{"stringData":{"hub":"hf_456"}}'`);
-  await requestReconcile(testEnv, "web");
+  await testEnv.requestReconcile("web");
   await testEnv.until("the rotated value is sent", () => config()?.env?.[0]?.value !== before);
   await testEnv.ready("web");
   await testEnv.kubectl("scale psd/web --replicas=2");
@@ -144,11 +144,6 @@ async function createdThroughConflict<T extends ManagedObject>(
     if (!annotation(edited, ANNOTATION.record)) return;
     await testEnv.kubectl(`delete ${testEnv.objectsOf.type.plural} ${name} --timeout=60s`);
   }
-}
-
-/** As a user does who does not want to wait for the resync. */
-function requestReconcile<T extends ManagedObject>(testEnv: TestEnv<T>, name: string): Promise<void> {
-  return testEnv.edit(name, { metadata: { annotations: { [ANNOTATION.reconcileRequestedAt]: "now" } } });
 }
 
 function annotation(object: ManagedObject | undefined, name: string): string | undefined {

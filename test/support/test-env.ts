@@ -19,6 +19,7 @@ import { isAlreadyExists, isNotFound } from "../../src/kube/errors.ts";
 import { type Condition, compareVersions, type KubeObject } from "../../src/kube/objects.ts";
 import { events, type KubeEvent, Resource, secrets } from "../../src/kube/resource.ts";
 import type { KindDefinition, ManagedObject } from "../../src/reconcile/managed.ts";
+import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { Reflector } from "../../src/runtime/reflector.ts";
 import { Store } from "../../src/runtime/store.ts";
 import { Daemon } from "./daemon.ts";
@@ -225,6 +226,11 @@ export class TestEnv<T extends ManagedObject = PaperspaceMachine> {
       const seen = this.get(name)?.metadata.resourceVersion;
       return compareVersions(seen, metadata.resourceVersion) >= 0;
     });
+  }
+
+  /** As a user does who does not want to wait for the resync, or for a retry that backs off. */
+  requestReconcile(name: string): Promise<void> {
+    return this.edit(name, { metadata: { annotations: { [ANNOTATION.reconcileRequestedAt]: "now" } } });
   }
 
   /** The object as the watch delivered it last. */
