@@ -39,7 +39,7 @@ export default defineConfig({
           globalSetup: ["test/support/global-setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          maxWorkers: 3,
+          maxWorkers: 4,
           // After the others: they differ in the number of workers.
           sequence: { groupOrder: 1 },
         },
