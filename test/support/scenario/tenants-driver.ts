@@ -149,6 +149,10 @@ export class TenantsDriver<O extends ManagedObject> extends VirtualDriver<O> {
       throw new Error(`${this.#violations.join("\n")}\n${this.world.describe()}`);
   }
 
+  protected override namespaces(): number {
+    return this.tenants.length;
+  }
+
   override check(): void {
     super.check();
     this.judge();
