@@ -60,8 +60,8 @@ export interface Created {
   /** Present where something was created. */
   record?: OwnerRecord;
   outcome: Outcome;
-  /** Why it failed, where it may have taken effect all the same. */
-  doubt?: Failed;
+  /** Why it failed, where it may have taken effect all the same: see `Performed`. */
+  heldBack?: Failed;
 }
 
 /** Updates the pass with the object, the record and the facts of the answer; throws the error of a Kubernetes call. */
@@ -200,6 +200,6 @@ async function failed<T extends KindTypes>(
   const message = `${cause}. Whether the create took effect is not known; the account is searched for it before anything else is done`;
   return {
     outcome: requeueNow(REASON.ResolvingCreate, message),
-    ...(isFailed(failure.outcome) && { doubt: failure.outcome }),
+    ...(isFailed(failure.outcome) && { heldBack: failure.outcome }),
   };
 }

@@ -25,7 +25,7 @@ export interface OwnersOptions<O extends ManagedObject> {
   store: Pick<Store<O>, "get" | "indexed">;
   clock: Clock;
   /** See `Policy`. */
-  createdAs?(name: string, object: O): string;
+  createdAs?(name: string, object: O): string | undefined;
 }
 
 /** An object, and since when it holds something, in milliseconds. */

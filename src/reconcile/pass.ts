@@ -1,7 +1,6 @@
 /** What one pass works on. It advances with the operator's own writes; nothing of it outlives the pass. */
 import type { Secret } from "../kube/resource.ts";
 import type { ContextOf, KindTypes, MemoryOf } from "./kind.ts";
-import type { Failed } from "./outcome.ts";
 
 export interface Pass<T extends KindTypes> {
   readonly key: string;
@@ -16,8 +15,6 @@ export interface Pass<T extends KindTypes> {
   isWaiting?: boolean;
   /** A write went out and was not surely refused. */
   mayHaveEffect?: boolean;
-  /** The step failed in a way that is not what the pass reports. */
-  heldBack?: Failed;
   /** The back-off of a failed step is over when this changes. */
   readonly signature: string;
   /** Name of the Secret that carries our finalizer on behalf of the object; kept in status. */

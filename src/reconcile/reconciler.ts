@@ -84,8 +84,8 @@ export interface ReconcilerSettings {
   adoptWithOperatorKey: boolean;
 }
 
-/** `doubt`: see `Created`. */
-type Sent = Pick<Created, "outcome" | "doubt">;
+/** `heldBack`: see `Performed`. */
+type Sent = Pick<Created, "outcome" | "heldBack">;
 
 export class Reconciler<T extends KindTypes> {
   readonly #options: ReconcilerOptions<T>;
@@ -104,7 +104,7 @@ export class Reconciler<T extends KindTypes> {
     this.#options = options;
     this.#reporter = new Reporter(options);
     const { writer, secrets: guard, clock, store, kind } = options;
-    const createdAs = (name: string, object: T["object"]) => kind.policy.createdAs?.(name, object) ?? name;
+    const createdAs = (name: string, object: T["object"]) => kind.policy.createdAs?.(name, object);
     this.#owners = new Owners({ store, clock, createdAs });
     this.#ownership = {
       writer,
@@ -286,11 +286,9 @@ export class Reconciler<T extends KindTypes> {
     if (backingOff) return backingOff;
     try {
       const hindrance = this.#hindrance(pass, step);
-      const { outcome, doubt }: Sent = hindrance ? { outcome: hindrance } : await this.#send(pass, step);
+      const { outcome, heldBack }: Sent = hindrance ? { outcome: hindrance } : await this.#send(pass, step);
       if (isFailed(outcome)) return this.#backoff.record(pass.key, name, pass.signature, outcome);
-      // Failed, though the pass reports something else.
-      const failed = doubt ?? pass.heldBack;
-      if (failed) this.#backoff.record(pass.key, name, pass.signature, failed);
+      if (heldBack) this.#backoff.record(pass.key, name, pass.signature, heldBack);
       else this.#backoff.clear(pass.key, name);
       return outcome;
     } catch (error) {
@@ -305,10 +303,8 @@ export class Reconciler<T extends KindTypes> {
     }
   }
 
-  async #send(pass: Pass<T>, step: T["step"] | { do: "create" }): Promise<Sent> {
-    return step.do === "create"
-      ? this.#create(pass)
-      : { outcome: await this.#perform(pass, step as T["step"]) };
+  #send(pass: Pass<T>, step: T["step"] | { do: "create" }): Promise<Sent> {
+    return step.do === "create" ? this.#create(pass) : this.#perform(pass, step as T["step"]);
   }
 
   /**
@@ -323,7 +319,7 @@ export class Reconciler<T extends KindTypes> {
     const { kind, writer, clock, settings } = this.#options;
     const cluster = this.#options.clusterId();
     if (cluster.state === "unknown") throw new Error("a create needs the id of the cluster");
-    const { record, outcome, doubt } = await create<T>(pass, {
+    const { record, outcome, heldBack } = await create<T>(pass, {
       kind,
       writer,
       clock,
@@ -346,10 +342,10 @@ export class Reconciler<T extends KindTypes> {
       const note = `created ${record.id} as "${record.name}"`;
       this.#reporter.event(pass.object, "Normal", REASON.Created, "Create", note);
     }
-    return { outcome, ...(doubt && { doubt }) };
+    return { outcome, ...(heldBack && { heldBack }) };
   }
 
-  async #perform(pass: Pass<T>, step: T["step"]): Promise<Outcome> {
+  async #perform(pass: Pass<T>, step: T["step"]): Promise<Sent> {
     const { kind, writer } = this.#options;
     const { generation = 0 } = pass.object.metadata;
     const fields = fieldsPutBack(kind, step, pass.observation);
@@ -372,20 +368,19 @@ export class Reconciler<T extends KindTypes> {
         },
       });
       const { outcome, memory, learned, events = [], refused, heldBack } = performed;
-      if (heldBack) pass.heldBack = heldBack;
       if (refused || heldBack || isFailed(outcome)) pass.mayHaveEffect = false;
       else this.#contention.note(pass.key, fields, generation);
       pass.memory = memory;
       pass.observation = { ...pass.observation, ...learned };
       for (const note of events) this.#reporter.note(pass.object, note);
-      return outcome;
+      return { outcome, ...(heldBack && { heldBack }) };
     } catch (error) {
       const failure = kind.actuator.failure(error);
       if (!failure) throw error;
       // The intent of a write that may have taken effect stays in status; one that certainly had none is dropped.
       if (failure.effect === "unknown") pass.memory = intended;
       else pass.mayHaveEffect = false;
-      return failure.outcome;
+      return { outcome: failure.outcome };
     }
   }
 

@@ -2,7 +2,6 @@
  * Delays a cloud write that failed. The queue alone cannot: writes to the object, the operator's own or the user's,
  * requeue the key at once. In memory only: after a restart each write may be retried once.
  */
-
 import { backoffMs } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import type { CloudAccount, ManagedObject } from "./managed.ts";

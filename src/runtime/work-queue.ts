@@ -2,7 +2,6 @@
  * The queue of keys to reconcile: each at most once in the queue and with at most one worker, by priority and fairly, now
  * or later, with back-off per key. It handles keys and times, neither objects nor workers.
  */
-
 import { backoffMs } from "../base/backoff.ts";
 import type { Cancel, Clock } from "../base/clock.ts";
 import { Heap } from "../base/heap.ts";
