@@ -3,7 +3,7 @@
  */
 
 import { Type } from "typebox";
-import { closed, date, nullable, OptionalName, opt } from "./schemas.ts";
+import { closed, date, nullable, OptionalName, opt, SHOWN_USER } from "./schemas.ts";
 
 /** other-resources.md, teams. */
 export const TeamUser = closed({
@@ -11,11 +11,7 @@ export const TeamUser = closed({
   isOwner: Type.Boolean(),
   dtConfirmed: opt(nullable(date())),
   user: closed({
-    id: Type.String(),
-    email: Type.String(),
-    firstName: OptionalName,
-    lastName: OptionalName,
-    publicProfileImageUrl: OptionalName,
+    ...SHOWN_USER,
     lastActive: opt(nullable(date())),
   }),
 });

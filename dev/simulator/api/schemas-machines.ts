@@ -4,7 +4,7 @@
 
 import { Type } from "typebox";
 import { MACHINE_STATES } from "../world/records.ts";
-import { closed, date, nullable, OptionalName, opt } from "./schemas.ts";
+import { closed, date, nullable, opt, SHOWN_USER } from "./schemas.ts";
 
 /** 50, 100, 250 … 16000 "or another positive number" (observed-in-the-field, vendor's schema). */
 const diskSize = () => Type.Number({ exclusiveMinimum: 0 });
@@ -142,11 +142,8 @@ export const MachineAndMaybeEvent = closed({ data: Machine, event: opt(MachineEv
 /** machines.md section 5.3. */
 export const Accessor = closed({
   user: closed({
-    id: Type.String(),
+    ...SHOWN_USER,
     email: Type.String({ format: "email" }),
-    firstName: OptionalName,
-    lastName: OptionalName,
-    publicProfileImageUrl: OptionalName,
   }),
   dtDeleted: opt(nullable(date())),
 });

@@ -4,7 +4,7 @@
 
 import { Type } from "typebox";
 import { REGISTRY_KINDS } from "../world/records.ts";
-import { closed, date, nullable, OptionalName, opt } from "./schemas.ts";
+import { closed, date, nullable, opt, SHOWN_USER } from "./schemas.ts";
 
 const projectName = () => Type.String({ minLength: 1, maxLength: 128 });
 
@@ -77,11 +77,7 @@ export const Tag = closed({ id: Type.Number(), name: Type.String(), dtCreated: d
 export const AddCollaborator = closed({ userId: some() });
 export const Collaborator = closed({
   user: closed({
-    id: Type.String(),
-    email: Type.String(),
-    firstName: OptionalName,
-    lastName: OptionalName,
-    publicProfileImageUrl: OptionalName,
+    ...SHOWN_USER,
   }),
   dtCreated: date(),
   dtDeleted: opt(nullable(date())),

@@ -13,6 +13,14 @@ export const opt = <S extends TSchema>(schema: S) => Type.Optional(schema);
 export const date = () => Type.String({ format: "date-time" });
 /** A user's name, which an answer may lack. */
 export const OptionalName = opt(nullable(Type.String()));
+/** What is shown of a user wherever one is (other-resources.md, teams; machines.md section 5.3). */
+export const SHOWN_USER = {
+  id: Type.String(),
+  email: Type.String(),
+  firstName: OptionalName,
+  lastName: OptionalName,
+  publicProfileImageUrl: OptionalName,
+};
 
 /** No parameters in the query. */
 export const NoQuery = closed({});
