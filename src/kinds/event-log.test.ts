@@ -117,7 +117,7 @@ describe("EventLog", () => {
     expect(events.get("e1")).toBeDefined();
   });
 
-  it("says of one that had not ended that it vanished: whoever waits for its end would wait for ever", async () => {
+  it("says of one that had not ended that it vanished: what waits for its end would wait for ever", async () => {
     const { clock, events, heard } = log([]);
     events.note(event(1));
     events.track("ns/a", "e1");

@@ -332,7 +332,7 @@ export class EventLog<E extends ResourceEvent> {
     if (known && this.#parts.clock.monotonic() - this.updatedAt(id) < LAG_MS) return;
     if (this.#vanished.has(id)) return;
     this.#vanished.add(id);
-    // Whoever waits for it decides by the state from now on.
+    // What waits for it decides by the state from now on.
     if (known) this.#parts.changed(known);
   }
 

@@ -296,7 +296,7 @@ it("deletes that send many requests each make up for them before the next ones",
   }
 });
 
-it("grants all who stay, in the end, and no more than the budget allows, whoever comes, leaves and is limited", async () => {
+it("grants all who stay, in the end, and no more than the budget allows, whatever comes, leaves and is limited", async () => {
   const action = fc.record({
     what: fc.constantFrom("ask", "ask", "ask", "use", "release", "limited"),
     holder: fc.integer({ min: 0, max: 9 }),

@@ -178,7 +178,7 @@ const types = listable({
 });
 
 const machines = listable({
-  summary: "machines of the team, whoever made them",
+  summary: "machines of the team, also those that no object made",
   usedIn: "adoptId",
   flags: ["region"],
   async read(account, { region }, signal) {
@@ -201,7 +201,7 @@ const machines = listable({
 });
 
 const deployments = listable({
-  summary: "deployments of the team, whoever made them",
+  summary: "deployments of the team, also those that no object made",
   usedIn: "the annotation paperspace.com/adopt",
   async read(account, _, signal) {
     const found = await all(account, "/deployments", signal);
@@ -210,7 +210,7 @@ const deployments = listable({
       const { replicas, machineType } = record(data.resources);
       const { id, name, projectId, endpoint, dtCreated } = item;
       const enabled = typeof data.enabled === "boolean" ? data.enabled : undefined;
-      const all = {
+      const shown = {
         id,
         name,
         projectId,
@@ -221,7 +221,7 @@ const deployments = listable({
         replicas,
         dtCreated,
       };
-      return only(all, ...Object.keys(all));
+      return only(shown, ...Object.keys(shown));
     });
   },
   columns: () => ({

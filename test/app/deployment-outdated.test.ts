@@ -31,7 +31,7 @@ async function unreadable(): Promise<VirtualWorld> {
 }
 
 describe("a Secret that cannot be read any more, after it was", () => {
-  it("is told within two resyncs, and the deployment runs on: what is missing stops nothing", async () => {
+  it("is reported within two resyncs, and the deployment runs on: what is missing stops nothing", async () => {
     const world = await unreadable();
     expect(synced(world)).toMatchObject({ status: "Unknown", reason: "Unreadable" });
     expect(synced(world)?.message).toMatch(/Secret hub cannot be read/);

@@ -1,4 +1,4 @@
-/** A vendor that writes a setting otherwise than it was sent: seen once or twice, then no drift, and told. */
+/** A vendor that writes a setting otherwise than it was sent: seen once or twice, then no drift, and reported. */
 import { describe, expect, it } from "vitest";
 import { calls, checkTraffic, onlyMachine, running } from "../support/scenario-world.ts";
 

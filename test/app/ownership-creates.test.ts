@@ -1,5 +1,5 @@
 /**
- * What an object is making is its own from the announcement of the create on, also while no status has the id: whoever
+ * What an object is making is its own from the announcement of the create on, also while no status has the id: what
  * adopts it meanwhile comes too late, by whichever way.
  */
 import { describe, expect, it } from "vitest";
