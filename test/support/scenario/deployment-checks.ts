@@ -2,7 +2,7 @@
  * What must hold in a random scenario of deployments, while it runs and in the end, checked against the simulator's own
  * state.
  */
-import { secretNames } from "../../../dev/simulator/world/deployment-config.ts";
+import { meaningOf, secretNames } from "../../../dev/simulator/world/deployment-config.ts";
 import type { DeploymentRecord } from "../../../dev/simulator/world/deployment-records.ts";
 import type { PaperspaceDeployment } from "../../../src/kinds/deployment/types.ts";
 import { parseRecord } from "../../../src/reconcile/record.ts";
@@ -159,6 +159,7 @@ export class DeploymentChecks {
       enabled: [spec.enabled, data.enabled ?? true],
       replicas: [spec.replicas, data.resources.replicas ?? 1],
       command: [spec.command?.join(), data.command?.join()],
+      liveness: [!!spec.healthChecks?.liveness, !!meaningOf(data).checks.liveness],
       basicAuthKey: [auth, valueIn(data.basicAuthKey)],
       env: [
         env.sort().join(),

@@ -4,7 +4,8 @@
  */
 import fc from "fast-check";
 import type { Behaviour } from "../../../dev/simulator/world/behaviour.ts";
-import { HOLDS } from "../../../dev/simulator/world/deployment-records.ts";
+import { meaningOf } from "../../../dev/simulator/world/deployment-config.ts";
+import { HOLDS, type RunRecord } from "../../../dev/simulator/world/deployment-records.ts";
 import type { PaperspaceDeployment } from "../../../src/kinds/deployment/types.ts";
 import { ANNOTATION } from "../../../src/reconcile/record.ts";
 import { configMap, drop, isReady, keep } from "../scenario-world-deployments.ts";
@@ -26,6 +27,9 @@ const IMAGES = [
 ];
 /** Parts of images whose instances come up, or do not, as the console says. */
 const FATES = ["model:2", "model:3", "does-not-exist"] as const;
+/** What instances run on. */
+const TYPE = "C4";
+const REGION = "ny2";
 const CLOUD_NAMES = ["ada", "bob", "shared", "free"];
 
 /** Switches that a deployment's lifecycle depends on. */
@@ -55,6 +59,9 @@ export const DEPLOYMENT_SCENARIOS: ScenarioKind<Object_, VirtualDriver<Object_>>
     "an instance crashes": 1,
     "instances recover": 1,
     "a configuration will be refused": 1,
+    "hardware is scarce": 1,
+    "an autoscaler begins": 1,
+    "the cloud scales": 1,
   },
   behaviours: behavioursOf(SWITCHES, {
     jitter: fc.constantFrom(0, 0.5),
@@ -75,6 +82,13 @@ export const DEPLOYMENT_SCENARIOS: ScenarioKind<Object_, VirtualDriver<Object_>>
   actors: (driver, tenants) => new DeploymentActors(driver, tenants),
 };
 
+/** The numbers that the cloud may choose by itself. */
+function scaledBetween({ spec }: RunRecord): number[] {
+  const { replicas: least, autoscaling } = meaningOf(spec.data);
+  const most = Math.max(least, autoscaling?.maxReplicas ?? least);
+  return Array.from({ length: most - least + 1 }, (_, i) => least + i);
+}
+
 /** The Secret whose values the objects of this name use. */
 const secretOf = (key: string) => `hub-${nameOf(key)}`;
 
@@ -85,6 +99,7 @@ export class DeploymentActors implements Actors<Object_> {
   readonly #tenants: readonly Tenant[];
   readonly #keys: readonly string[];
   readonly #checks: DeploymentChecks;
+  #isCalm = false;
 
   constructor(driver: VirtualDriver<Object_>, tenants: readonly Tenant[]) {
     this.#driver = driver;
@@ -194,6 +209,10 @@ export class DeploymentActors implements Actors<Object_> {
           dice.of(...FATES),
           dice.of("pull", "crash", "unready", null),
         );
+      case "hardware is scarce":
+        return sim.world.setCapacity(TYPE, REGION, dice.of(0, 1, 2, null));
+      case "an autoscaler begins":
+        return this.#autoscale(key, dice, dice.of(3, 10, 40));
       case "console: takes a name":
         return this.#takeName(project, dice.of(...CLOUD_NAMES));
       default:
@@ -236,7 +255,23 @@ export class DeploymentActors implements Actors<Object_> {
         return;
       case "instances recover":
         return deployments.recover(id);
+      case "the cloud scales": {
+        const run = runs.findLast(({ isEnding }) => !isEnding);
+        if (run) deployments.autoscale(id, dice.of(...scaledBetween(run)));
+        return;
+      }
     }
+  }
+
+  /** A HorizontalPodAutoscaler: it writes the number every now and then, whatever state the rollout is in. */
+  #autoscale(key: string, dice: Dice, times: number): void {
+    if (times === 0 || this.#isCalm) return;
+    const { name, namespace } = { name: nameOf(key), namespace: namespaceOf(key) };
+    const { world } = this.#driver;
+    const object = this.#driver.get(key);
+    if (object && !object.metadata.deletionTimestamp && object.spec.replicas > 0)
+      world.deployments.edit(name, { spec: { replicas: dice.of(1, 2, 3) } }, world.kube, namespace);
+    world.clock.after(dice.of(15_000, 45_000, 120_000), () => this.#autoscale(key, dice, times - 1));
   }
 
   #tenant(key: string): Tenant {
@@ -271,6 +306,8 @@ export class DeploymentActors implements Actors<Object_> {
 
   /** Images stay as they are: a failed rollout has to be reported as one. */
   calm(): void {
+    this.#isCalm = true;
+    this.#driver.sim.world.setCapacity(TYPE, REGION, null);
     const { deployments } = this.#driver.sim.console;
     for (const key of this.#keys) this.#rotate(key, this.#checks.values.get(key) ?? "back again");
     for (const { id, isDeleting } of this.#checks.alive()) {
