@@ -91,6 +91,54 @@ describe("judgeAbsence", () => {
     expect(judged({ newestList: undefined, listFailure: failure(MINUTE) }).doubt?.isBlocked).toBeUndefined();
   });
 
+  describe("where what it is in is not shown either, and has no list", () => {
+    const within = (over: Partial<AbsenceEvidence> = {}) => ({
+      newestList: undefined,
+      listFailure: { error: new Error("404"), since: NOW - 3 * MINUTE, at: NOW },
+      container: evidence({ noun: "project p1", id: "p1", ...over }),
+    });
+
+    it("is certain once that is, by its own reads and a list that began after all misses", () => {
+      expect(judged(within())).toMatchObject({ certain: true, within: "project p1" });
+      for (const doubt of [
+        { misses: undefined },
+        { misses: misses(MINUTE) },
+        { newestList: undefined },
+        { newestList: list(4 * MINUTE) },
+        { newestList: list(MINUTE, "p1") },
+        { newestList: { ...list(MINUTE), withoutId: 1 } },
+      ])
+        expect(judged(within(doubt)).certain).toBe(false);
+      // The project was missed long before the deployment was.
+      const late = within({ misses: misses(20 * MINUTE), newestList: list(4 * MINUTE) });
+      expect(judged(late).certain).toBe(false);
+    });
+
+    it("is not certain within the settle time of its create, and at once after no deletion of it: that was not of the project", () => {
+      expect(judged(within(), { unsettledMs: 1 }).certain).toBe(false);
+      expect(judged(within({ misses: misses(MINUTE) }), { isDeleted: true }).certain).toBe(false);
+      expect(judged(within(), { isDeleted: true }).certain).toBe(true);
+    });
+
+    it("says what of that is missing, and is blocked where that is", () => {
+      expect(judged(within({ newestList: undefined })).doubt).toEqual({
+        message:
+          "the API does not show the machine just now, and the API does not show the project p1 just now",
+      });
+      const listFailure = { error: new Error("503"), since: NOW - 2 * MINUTE, at: NOW };
+      const { doubt } = judged(within({ newestList: undefined, listFailure }));
+      expect(doubt).toMatchObject({ isBlocked: true });
+      expect(doubt?.message).toContain("(503)");
+    });
+
+    it("is stale once the reads of that are", () => {
+      const old = within({ misses: misses(30 * MINUTE, 6 * MINUTE), newestList: list(0) });
+      expect(judged({ misses: misses(30 * MINUTE), ...old }).isStale).toBe(true);
+      const fresh = within({ misses: misses(30 * MINUTE), newestList: list(0) });
+      expect(judged({ misses: misses(30 * MINUTE), ...fresh }).isStale).toBeUndefined();
+    });
+  });
+
   it("is stale once what it rests on is old: nothing is done before it is confirmed", () => {
     expect(judged().isStale).toBeUndefined();
     expect(judged({ misses: misses(30 * MINUTE), newestList: list(6 * MINUTE) }).isStale).toBe(true);

@@ -22,7 +22,8 @@ import type { CacheSizes } from "../reconcile/metrics.ts";
 import { atLeast } from "../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../reconcile/ownership.ts";
 import { ANNOTATION, type CreateAttempt, clusterIdIn, type OwnerRecord } from "../reconcile/record.ts";
-import { type AbsenceTerms, type Contradiction, judgeAbsence } from "./absence.ts";
+import { type AbsenceEvidence, type AbsenceTerms, type Contradiction, judgeAbsence } from "./absence.ts";
+import { isListDue, shownWith } from "./absence-reads.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import { AttemptAges } from "./attempt-ages.ts";
 import { type Rechecks, readErrorOf } from "./failure.ts";
@@ -141,11 +142,15 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     return account && account.team === team ? this.of(account, object) : undefined;
   }
 
-  /** Whether the resource of this observation is there, as last read; notes why the last read failed. */
+  /**
+   * Whether the resource of this observation is there, as last read; notes why the last read failed. `container`: what shows
+   * that what it is in is absent as well.
+   */
   locate<T extends Item>(
     observation: V,
     context: ReconcileContext<O, PaperspaceAccount>,
     { inventory }: { inventory: Pick<Inventory<T>, "get" | "readError" | "retryInMs" | "listed"> },
+    container?: AbsenceEvidence,
   ): ResourceState<{ item: T }> {
     const id = idOf(observation.identity);
     if (id === undefined) return { state: "unknown" };
@@ -164,11 +169,10 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
       return { state: "present", item };
     }
     const { fingerprint = "" } = context.account ?? {};
-    const { lists, listFailure } = inventory.listed(fingerprint);
-    const misses = cached.misses?.get(fingerprint);
+    const shown = shownWith(fingerprint, inventory, id);
+    const { misses } = shown;
     const contradiction = misses && this.contradiction(observation, id, context, misses.since);
-    const { newestList } = lists;
-    const evidence = { noun: observation.noun, id, misses, newestList, listFailure, contradiction };
+    const evidence = { ...shown, noun: observation.noun, contradiction, container };
     return judgeAbsence(evidence, this.#absenceTerms(observation, context));
   }
 
@@ -307,14 +311,16 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     return madeBy === clusterId ? undefined : madeBy;
   }
 
-  #absenceTerms(observation: V, context: ReconcileContext<O, PaperspaceAccount>): AbsenceTerms {
+  /** In which absence is judged, of what no deletion and no create of ours concerns. */
+  protected absenceTerms(): AbsenceTerms {
     const { clock, settings } = this.#parts;
     const { lookMs, slowMs, absenceGraceMs: graceMs } = settings.limits;
+    return { now: clock.monotonic(), lookMs, slowMs, graceMs, unsettledMs: 0, isDeleted: false };
+  }
+
+  #absenceTerms(observation: V, context: ReconcileContext<O, PaperspaceAccount>): AbsenceTerms {
     return {
-      now: clock.monotonic(),
-      lookMs,
-      slowMs,
-      graceMs,
+      ...this.absenceTerms(),
       unsettledMs: this.#unsettledMs(context),
       isDeleted: this.isDeleted(observation),
     };
@@ -338,15 +344,8 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
   ): boolean {
     // What is to be adopted need not be gone: it is not found.
     if (resource.state !== "absent" || resource.certain || identity.state !== "ours") return false;
-    const { lists, listFailure } = inventory.listed(fingerprint);
-    const misses = inventory.get(identity.record.id)?.misses?.get(fingerprint);
-    if (!misses) return false;
-    const last = Math.max(
-      lists.newest ?? Number.NEGATIVE_INFINITY,
-      listFailure?.at ?? Number.NEGATIVE_INFINITY,
-    );
-    const { lookAfterMs = 0 } = resource;
-    return last < misses.since || this.#parts.clock.monotonic() - last >= lookAfterMs * STALE_FRACTION;
+    const shown = shownWith(fingerprint, inventory, identity.record.id);
+    return isListDue(shown, resource.lookAfterMs, this.#parts.clock.monotonic());
   }
 
   /**

@@ -20,6 +20,8 @@ export interface AbsentResource {
   absentMs?: number;
   /** What this rests on is old: to be confirmed before anything is done because of it. */
   isStale?: true;
+  /** What it was in, which is certainly gone as well: "project p1". */
+  within?: string;
   /** Why it is not certain. `isBlocked`: what would confirm it cannot be had. */
   doubt?: { message: string; isBlocked?: true };
   /** When to read again while something depends on it, in milliseconds: ever more rarely. */

@@ -43,12 +43,14 @@ export function absence<S extends Step = never, M = unknown>(
   if (!resource.certain) return unconfirmed(observation, resource);
   if (observation.deleting) return act({ do: "release", reason: REASON.Deleted }, forgotten);
   if (observation.spec.onExternalDeletion === "Recreate") return recreation(observation, resource, forgotten);
-  return stalled(
-    forgotten,
-    REASON.ExternallyDeleted,
-    `the ${noun} was deleted outside Kubernetes. Set onExternalDeletion to Recreate, or delete this object and apply it again, to get a new ${noun}; or delete this object`,
-    recheckMs,
-  );
+  return stalled(forgotten, REASON.ExternallyDeleted, externallyDeleted(noun, resource), recheckMs);
+}
+
+function externallyDeleted(noun: string, { within }: AbsentResource): string {
+  const deleted = `the ${noun} was deleted outside Kubernetes`;
+  return within === undefined
+    ? `${deleted}. Set onExternalDeletion to Recreate, or delete this object and apply it again, to get a new ${noun}; or delete this object`
+    : `${deleted}, and so was its ${within}, without which there can be no other: delete this object, and apply it again with another one to get a new ${noun}`;
 }
 
 function unconfirmed<M>(

@@ -8,6 +8,7 @@ import type { AuthorizedContext } from "../../reconcile/kind.ts";
 import type { Resolution } from "../../reconcile/ownership.ts";
 import { INTENT_CREATE, referenceOf } from "../../reconcile/ownership-facts.ts";
 import { adoptOrder, type CreateAttempt, parseAdopt } from "../../reconcile/record.ts";
+import { type AbsenceEvidence, type AbsenceTerms, judgeAbsence } from "../absence.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import type { AttemptAges } from "../attempt-ages.ts";
 import {
@@ -37,6 +38,8 @@ export interface AttemptOptions {
   references: References;
   reservations: NameReservations;
   attempts: AttemptAges;
+  /** In which the absence of a project is judged. */
+  terms: AbsenceTerms;
   cacheOf(account: PaperspaceAccount, projectId: string): ProjectCache;
 }
 
@@ -80,7 +83,8 @@ export function resolveAttempt(
   if (conflict && !conflict.owns && !reservations.reserve(key, projectId, name))
     return open(`${conflict.key} is making a deployment named "${name}" just now`);
   const cache = options.cacheOf(account, projectId);
-  const named = resolveByName(cache.inventory, account.fingerprint, attempt, search, name);
+  const listed = resolveByName(cache.inventory, account.fingerprint, attempt, search, name);
+  const named = goneWith(cache.absence(account.fingerprint), options.terms, search) ?? listed;
   const answered = answeredWith(object, attempt);
   const ids = answered !== undefined ? [answered] : named.state === "found" ? named.ids : [];
   const [id, ...more] = ids;
@@ -101,6 +105,17 @@ export function resolveAttempt(
     `${there}, and whether this object made it cannot be determined: ${why}. Nothing is done until it can, or until that deployment is gone or has another name. If it is this object's: ${command}`,
     needs,
   );
+}
+
+/** What was created in a project that is certainly gone, and that was still gone once the create was settled, is gone. */
+function goneWith(
+  project: AbsenceEvidence | undefined,
+  terms: AbsenceTerms,
+  { settleMs, announced }: ResolutionSettings,
+): Resolution | undefined {
+  if (!project?.newestList || !judgeAbsence(project, terms).certain) return undefined;
+  const isSettled = unsettledMs({ settleMs, announced, now: project.newestList.began }) === 0;
+  return isSettled ? { state: "surelyNone" } : undefined;
 }
 
 /** `why`: why nothing can be proved, once that is settled. */

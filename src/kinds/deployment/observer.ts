@@ -23,6 +23,7 @@ import type {
   DeploymentStep,
 } from "./observation.ts";
 import { type DeploymentSubject, ProjectCache } from "./project-cache.ts";
+import type { PresenceDue } from "./project-presence.ts";
 import { ownerMark, ownerMarkIn, secretsNamedIn } from "./project-secrets.ts";
 import { REASON } from "./reasons.ts";
 import type { References } from "./references.ts";
@@ -93,7 +94,8 @@ export class DeploymentObserver extends CloudObserver<
         reason: REASON.ProjectNotFound,
         message: `there is no project ${projectId} in this team: correct projectId (kubectl paperspace list projects shows them)`,
       };
-    const resource = this.locate(observation, context, project);
+    const container = project.absence(context.account?.fingerprint ?? "");
+    const resource = this.locate(observation, context, project, container);
     observation.resource =
       resource.state === "present" ? { state: "present", deployment: resource.item } : resource;
     const inherited = this.#inherited(observation);
@@ -107,7 +109,8 @@ export class DeploymentObserver extends CloudObserver<
   ): Resolution {
     const cacheOf = (account: PaperspaceAccount, projectId: string) => this.at(account, projectId);
     const { attempts, reservations } = this;
-    return resolveAttempt(context, attempt, { ...this.#parts, attempts, reservations, cacheOf });
+    const terms = this.absenceTerms();
+    return resolveAttempt(context, attempt, { ...this.#parts, attempts, reservations, cacheOf, terms });
   }
 
   override track(
@@ -124,6 +127,9 @@ export class DeploymentObserver extends CloudObserver<
     // What a create sent is recognised by its configuration, also where the object is deleted meanwhile.
     if (!deleting || attempt) this.#parts.references.fetchStale(context.key, context.object);
     project.track(subjectOf(observation, context), decision);
+    const { fingerprint = "" } = context.account ?? {};
+    const due = presenceDue(observation, decision);
+    project.trackPresence(context.key, fingerprint, due, this.absenceTerms());
   }
 
   override cacheSizes(): CacheSizes {
@@ -185,6 +191,17 @@ export class DeploymentObserver extends CloudObserver<
 
 function subjectOf({ identity, name }: DeploymentObservation, { key }: DeploymentContext): DeploymentSubject {
   return { key, id: idOf(identity), name };
+}
+
+/** Undefined where nothing depends on whether the project is there. */
+function presenceDue(
+  { identity, resource, attempt, resolution }: DeploymentObservation,
+  { confirms }: Pick<Decision<DeploymentStep, DeploymentMemory>, "confirms">,
+): PresenceDue | undefined {
+  if (confirms) return "now";
+  if (attempt) return resolution?.state === "open" ? "paced" : undefined;
+  if (identity.state !== "ours" || resource.state !== "absent") return undefined;
+  return resource.certain ? "never" : "paced";
 }
 
 function secretsOfSpec({ data }: StoredSpec): string[] {

@@ -5,6 +5,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
+import type { AbsenceEvidence } from "../absence.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import {
   CachedFact,
@@ -20,6 +21,7 @@ import { Lookup, UNUSED_TURNS } from "../lookup.ts";
 import { AccountCache, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
 import { type Deployment, DeploymentApi, firstItems, type Run, type StoredSpec } from "./api.ts";
 import type { DeploymentObservation, ObservedFacts } from "./observation.ts";
+import { type PresenceDue, type PresenceTerms, ProjectPresence } from "./project-presence.ts";
 import { foldedName } from "./types.ts";
 
 export interface ProjectCacheOptions extends Omit<CloudObserverOptions, "settings"> {
@@ -87,6 +89,7 @@ export class ProjectCache extends AccountCache<Deployment> {
   /** The first specs of a deployment, by which its maker is recognised. Empty where none is shown. */
   readonly origins: Lookup<readonly StoredSpec[]>;
   readonly #projectId: string;
+  readonly #presence: ProjectPresence;
   readonly #table: ReturnType<typeof factTable>;
   readonly #facts: Facts<DeploymentSubject, ObservedFacts>;
   readonly #clock: Clock;
@@ -108,6 +111,7 @@ export class ProjectCache extends AccountCache<Deployment> {
     const inventory = new Inventory<Deployment>(parts, sourceOf(api));
     super(inventory, sourceOf);
     this.#projectId = projectId;
+    this.#presence = new ProjectPresence(options, api);
     this.#clock = clock;
     this.#rechecks = rechecks;
     this.#api = new DeploymentApi(api);
@@ -127,6 +131,7 @@ export class ProjectCache extends AccountCache<Deployment> {
 
   override use(account: PaperspaceAccount): void {
     super.use(account);
+    this.#presence.use(account);
     this.#api = new DeploymentApi(account.api);
   }
 
@@ -136,10 +141,28 @@ export class ProjectCache extends AccountCache<Deployment> {
    */
   missing(): { dueInMs: number } | undefined {
     const { error, since, at } = this.inventory.listFailure ?? { since: 0, at: 0 };
-    if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND") return undefined;
+    if (!isNotFound(error)) return undefined;
     const { recheckMs, slowMs } = this.#rechecks;
     const pace = Math.min(Math.max(at - since, recheckMs), slowMs);
     return { dueInMs: at + pace - this.#clock.monotonic() };
+  }
+
+  /** What shows that the project is absent, where that is why this credential lists no deployments. */
+  absence(credential: string): AbsenceEvidence | undefined {
+    return this.#hasNoList(credential) ? this.#presence.absence(credential) : undefined;
+  }
+
+  /**
+   * Begins the reads that `absence` needs; `due` is undefined where the object does not depend on it. While the project has
+   * a list that costs no call.
+   */
+  trackPresence(key: string, credential: string, due: PresenceDue | undefined, terms: PresenceTerms): void {
+    if (due === undefined || !this.#hasNoList(credential)) this.#presence.forget(key);
+    else this.#presence.refresh(key, credential, due, terms);
+  }
+
+  #hasNoList(credential: string): boolean {
+    return isNotFound(this.inventory.listed(credential).listFailure?.error);
   }
 
   /** Names of the project's secrets, by project id. */
@@ -172,13 +195,23 @@ export class ProjectCache extends AccountCache<Deployment> {
     this.#facts.reload(subject);
   }
 
+  override stop(): void {
+    super.stop();
+    this.#presence.stop();
+  }
+
   override forget(key: string): void {
     this.#facts.forget(key);
+    this.#presence.forget(key);
     const id = this.inventory.unsubscribe(key);
     if (id === undefined) return;
     this.#facts.invalidate(id);
     this.origins.invalidate(id);
   }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof PaperspaceError && error.code === "PS_NOT_FOUND";
 }
 
 /** Deployments of the declared name, of the lists that the inventory makes. */

@@ -217,6 +217,23 @@ const UNREADABLE: Record<string, State> = {
     reason: "ExternallyDeleted",
     reach: async (w) => w.sim.console.deployments.delete(await web(w), true),
   },
+  "whose project was deleted": {
+    cost: "waiting",
+    reason: "ExternallyDeleted",
+    simulation: { behaviour: { deleteUsedProject: "accept" } },
+    reach: async (w) => {
+      await web(w);
+      w.sim.console.deleteProject(PROJECT);
+    },
+  },
+  "that is missed with its project, which lists show": {
+    cost: "waiting",
+    reason: "AbsenceUnconfirmed",
+    reach: async (w) => {
+      await web(w);
+      for (const path of ["deployments(/[^/]+)?$", "projects/[^/]+$"]) fails(w, 404, path, "GET");
+    },
+  },
   "whose runs cannot be read": {
     cost: "waiting",
     reason: "Available",
