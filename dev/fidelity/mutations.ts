@@ -13,7 +13,8 @@ const BY_ID = "reads the deployment by id before it acts on a spec that a list d
 const FORM = "tells the forms apart by what is there (`resources.ports`, `port`), never by the label";
 const PAGES = "follows the cursor to the end; an item counts once, and absence needs two complete lists";
 const SKIPPED = "the item is skipped and counted; a list with one proves no absence";
-const SIZE = "half the limit after a page of more than 4 MiB, down to one item of 16 MiB at most";
+const SIZE =
+  "half the limit after a page of more than 16 MiB, or of 4 MiB of what is read, down to one item of 16 MiB at most";
 
 export const OPERATOR_UNDER_MUTATION: Readonly<Record<string, string>> = {
   "optional-dropped": LENIENT,

@@ -348,14 +348,15 @@ export class Inventory<T extends Item> {
     const { clock } = this.#parts;
     const began = momentOf(clock);
     const entry = this.#sources.getOrNewest(credential);
-    const items: T[] = [];
+    // No more of each than this: the list may be of any length.
+    const items: Item[] = [];
     const doubted = new Set<string>();
     let skipped = 0;
     for await (const page of entry.source.list(this.#listGroup())) {
       skipped += page.skipped ?? 0;
       for (const item of page.items) {
         if (this.#isGone(item)) continue;
-        items.push(item);
+        items.push(identityOf(item));
         if (!this.#subscriptions.has(item.id)) continue;
         if (this.#parts.isDoubtful?.(item, this.#items.get(item.id)?.item)) doubted.add(item.id);
         else this.#update(item.id, item, page.beganAt);
@@ -445,4 +446,8 @@ export class Inventory<T extends Item> {
   #warn(error: unknown, message: string): void {
     this.#parts.logger.warn({ err: error }, message);
   }
+}
+
+function identityOf({ id, name, unreadable }: Item): Item {
+  return unreadable === undefined ? { id, name } : { id, name, unreadable };
 }

@@ -1,6 +1,6 @@
 import { Type } from "typebox";
 import { describe, expect, it } from "vitest";
-import { isReadable, nullable, readAnswer, resource } from "./answers.ts";
+import { isReadable, MOST_ENTRIES, MOST_TEXT, nullable, readAnswer, resource } from "./answers.ts";
 
 const spec = resource({ id: Type.String(), error: nullable(Type.String()) }, ["id"]);
 const schema = resource(
@@ -21,9 +21,50 @@ const value = (answer: unknown) => {
 };
 
 describe("an answer", () => {
-  it("that fits is taken as it came, with fields that nobody has heard of", () => {
-    const whole = { id: "a", name: "n", ram: 1, accelerators: null, color: "blue", latestSpec: null };
-    expect(readAnswer(schema, whole)).toEqual({ fits: true, value: whole, unreadable: [] });
+  it("that fits is taken as it came, but for fields that nobody reads: they would be held, and compared", () => {
+    const known = { id: "a", name: "n", ram: 1, accelerators: null, latestSpec: null };
+    const whole = {
+      color: "blue",
+      ...known,
+      accelerators: [{ name: "V", color: 1 }],
+      latestSpec: { id: "s", more: [] },
+    };
+    const value = { ...known, accelerators: [{ name: "V" }], latestSpec: { id: "s" } };
+    expect(readAnswer(schema, whole)).toEqual({ fits: true, value, unreadable: [] });
+  });
+
+  it("reads as the same text in whatever order its fields come", () => {
+    const texts = [
+      { id: "a", name: "n", ram: 1 },
+      { ram: 1, name: "n", id: "a" },
+    ].map((one) => value(one));
+    expect(JSON.stringify(texts[1])).toBe(JSON.stringify(texts[0]));
+  });
+
+  it("loses a text or an array that is longer than its schema states, or than any is where it states nothing", () => {
+    const long = "x".repeat(MOST_TEXT + 1);
+    expect(value({ id: "a", name: long })).toMatchObject({ name: "", unreadable: ["name"] });
+    expect(value({ id: "a", name: long.slice(1) })).toMatchObject({ name: long.slice(1) });
+    const many = Array.from({ length: MOST_ENTRIES + 1 }, () => ({ name: "V" }));
+    expect(value({ id: "a", name: "n", accelerators: many })).toMatchObject({ unreadable: ["accelerators"] });
+    expect(value({ id: "a", name: "n", latestSpec: { id: "s", error: long } })).toMatchObject({
+      latestSpec: { unreadable: ["error"] },
+    });
+    const stated = resource({ id: Type.String(), error: nullable(Type.String({ maxLength: 2_000 })) }, [
+      "id",
+    ]);
+    expect(readAnswer(stated, { id: "a", error: long })).toMatchObject({
+      value: { error: long },
+      unreadable: [],
+    });
+    expect(readAnswer(stated, { id: long }).fits).toBe(false);
+  });
+
+  it("has what could not be kept of it as unreadable, which is not the same as absent", () => {
+    expect(readAnswer(schema, { id: "a", name: "n" }, ["latestSpec", "", "color"])).toMatchObject({
+      value: { id: "a", name: "n", unreadable: ["latestSpec"] },
+    });
+    expect(readAnswer(schema, { name: "n" }, ["id"]).fits).toBe(false);
   });
 
   it("with a field of another type loses that field only, which is named: it is not the same as null", () => {

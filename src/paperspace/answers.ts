@@ -1,6 +1,7 @@
 /**
- * How an answer is read by its schema: a field that does not fit is left out of a resource and named there, so that one odd
- * field costs that field only. What a missing field means is up to the caller; HTTP is in transport.ts.
+ * How an answer is read by its schema, which is all that is kept of it: a field that does not fit is left out of a resource
+ * and named there, so that one odd field costs that field only. What a missing field means is up to the caller; HTTP is in
+ * transport.ts.
  */
 import { type Static, type TObject, type TProperties, type TSchema, Type } from "typebox";
 import { Value } from "typebox/value";
@@ -38,19 +39,44 @@ export type Reading<T> =
   /** `where`: the first misfit, for a message; it quotes nothing of the answer. */
   | { readonly fits: false; readonly where: string };
 
-export function readAnswer<S extends TSchema>(schema: S, answer: unknown): Reading<Static<S>> {
+/** Characters of a text of which the schema states no maximum. */
+export const MOST_TEXT = 1_024;
+/** Of a text for people, such as the reason of a failure. */
+export const LONG_TEXT = 32_768;
+/** Entries of an array of which the schema states no maximum. */
+export const MOST_ENTRIES = 10_000;
+
+/** `dropped`: names of fields that the answer had and that are not in it, since they could not be read. */
+export function readAnswer<S extends TSchema>(
+  given: S,
+  answer: unknown,
+  dropped: readonly string[] = [],
+): Reading<Static<S>> {
+  const schema = bounded(given);
   const unreadable = new Set<string>();
-  const value = read(schema, answer, [], unreadable);
+  const value = read(schema, answer, [], unreadable, dropped);
   if (value !== undefined) return { fits: true, value: value as Static<S>, unreadable: [...unreadable] };
   const [first] = Value.Errors(schema, answer);
   const where = first ? `${first.instancePath || "the answer"} ${first.message}` : "its shape does not fit";
   return { fits: false, where };
 }
 
+/** Names of the fields that are read of an answer; undefined where all are. */
+export function fieldsOf(schema: TSchema): ReadonlySet<string> | undefined {
+  const { properties } = schema as { properties?: TProperties };
+  return properties && new Set(Object.keys(properties));
+}
+
 /** Undefined, which no JSON is, where it does not fit. */
-function read(schema: TSchema, value: unknown, path: readonly string[], unreadable: Set<string>): unknown {
-  const fits: boolean = Value.Check(schema, value);
-  if (fits) return value;
+function read(
+  schema: TSchema,
+  value: unknown,
+  path: readonly string[],
+  unreadable: Set<string>,
+  dropped: readonly string[] = [],
+): unknown {
+  const fits: boolean = dropped.length === 0 && Value.Check(schema, value);
+  if (fits) return onlyKnown(schema, value);
   const { anyOf, items, properties } = schema as { anyOf?: TSchema[]; items?: TSchema; properties?: object };
   if (anyOf) {
     for (const variant of anyOf) {
@@ -60,10 +86,33 @@ function read(schema: TSchema, value: unknown, path: readonly string[], unreadab
     return undefined;
   }
   if (items && Array.isArray(value)) {
+    if (value.length > ((schema as { maxItems?: number }).maxItems ?? 0)) return undefined;
     const all = value.map((item) => read(items, item, path, unreadable));
     return all.includes(undefined) ? undefined : all;
   }
-  return properties && isObject(value) ? readFields(schema as TObject, value, path, unreadable) : undefined;
+  return properties && isObject(value)
+    ? readFields(schema as TObject, value, path, unreadable, dropped)
+    : undefined;
+}
+
+/** What the schema names of a value that fits it, in the order of the schema: two readings of the same are equal texts. */
+function onlyKnown(schema: TSchema, value: unknown): unknown {
+  const { anyOf, items, properties } = schema as {
+    anyOf?: TSchema[];
+    items?: TSchema;
+    properties?: TProperties;
+  };
+  if (typeof value !== "object" || value === null) return value;
+  if (anyOf) {
+    const variant = anyOf.find((one) => Value.Check(one, value));
+    return variant ? onlyKnown(variant, value) : value;
+  }
+  if (items && Array.isArray(value)) return value.map((item) => onlyKnown(items, item));
+  if (!properties || !isObject(value)) return value;
+  const fields: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(properties))
+    if (Object.hasOwn(value, name)) fields[name] = onlyKnown(field, value[name]);
+  return fields;
 }
 
 function readFields(
@@ -71,15 +120,15 @@ function readFields(
   value: Record<string, unknown>,
   path: readonly string[],
   unreadable: Set<string>,
+  dropped: readonly string[],
 ): Record<string, unknown> | undefined {
   const { needed } = schema as { needed?: readonly string[] };
-  const fields = { ...value };
+  const fields: Record<string, unknown> = {};
   const odd: string[] = [];
-  delete fields.unreadable;
   for (const [name, field] of Object.entries<TSchema>(schema.properties)) {
     if (name === "unreadable") continue;
     const isGiven = Object.hasOwn(value, name);
-    if (!isGiven && Type.IsOptional(field)) continue;
+    if (!isGiven && !dropped.includes(name) && Type.IsOptional(field)) continue;
     const one = isGiven ? read(field, value[name], [...path, name], unreadable) : undefined;
     if (one !== undefined) {
       fields[name] = one;
@@ -87,8 +136,7 @@ function readFields(
     }
     if (needed === undefined || needed.includes(name)) return undefined;
     const { default: instead } = field as { default?: unknown };
-    if (instead === undefined) delete fields[name];
-    else fields[name] = instead;
+    if (instead !== undefined) fields[name] = instead;
     odd.push(name);
     unreadable.add([...path, name].join("."));
   }
@@ -97,4 +145,30 @@ function readFields(
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+const boundedSchemas = new WeakMap<TSchema, TSchema>();
+
+/** The same schema with a maximum for each text and each array that states none: nothing of an answer grows without one. */
+function bounded<S extends TSchema>(schema: S): S {
+  const known = boundedSchemas.get(schema) ?? withMaxima(schema);
+  boundedSchemas.set(schema, known);
+  return known as S;
+}
+
+function withMaxima(schema: TSchema): TSchema {
+  // What the library knows of a schema is in properties that are not enumerable.
+  const copy = Object.defineProperties({}, Object.getOwnPropertyDescriptors(schema)) as Record<
+    string,
+    unknown
+  >;
+  if (copy.type === "string") copy.maxLength ??= MOST_TEXT;
+  if (copy.type === "array") copy.maxItems ??= MOST_ENTRIES;
+  if (copy.items) copy.items = withMaxima(copy.items as TSchema);
+  if (copy.anyOf) copy.anyOf = (copy.anyOf as TSchema[]).map(withMaxima);
+  if (copy.properties)
+    copy.properties = Object.fromEntries(
+      Object.entries(copy.properties).map(([name, field]) => [name, withMaxima(field)]),
+    );
+  return copy as TSchema;
 }

@@ -2,6 +2,7 @@
  * The error catalogue of calls to Paperspace, and how answers are classified. How an error is handled and reported is up to
  * the caller.
  */
+import { nestsTooDeep } from "./nesting.ts";
 
 /**
  * - `PS_UNAUTHORIZED` the key is not accepted (401, or a session of `null`)
@@ -46,8 +47,6 @@ export interface PaperspaceErrorFields {
   readonly status?: number | undefined;
   /** `code` of the error body: an open set of strings. */
   readonly apiCode?: string | undefined;
-  /** `details` or `issues` of the error body, as they came. */
-  readonly details?: unknown;
   /** Least time before a retry, in milliseconds, from the answer or a rule of our own. */
   readonly retryAfterMs?: number | undefined;
 }
@@ -58,7 +57,6 @@ export class PaperspaceError extends Error {
   readonly effect: Effect;
   readonly status: number | undefined;
   readonly apiCode: string | undefined;
-  readonly details: unknown;
   readonly retryAfterMs: number | undefined;
 
   /** `message` must be fit for a status and a log: no bodies, no keys. */
@@ -68,7 +66,6 @@ export class PaperspaceError extends Error {
     this.effect = fields.effect;
     this.status = fields.status;
     this.apiCode = fields.apiCode;
-    this.details = fields.details;
     this.retryAfterMs = fields.retryAfterMs;
   }
 
@@ -85,11 +82,10 @@ export interface RawAnswer {
   readonly text: string;
 }
 
-/** The API's error body, as far as it is one. Two generations of the schema differ in `details` and `issues`. */
+/** The API's error body, as far as it is one. Its `details` or `issues` are left unread: they may be of any size. */
 export interface ApiErrorBody {
   readonly code: string | undefined;
   readonly message: string | undefined;
-  readonly details: unknown;
   /** Both required fields are present: it comes from the API, not from a gateway. */
   readonly genuine: boolean;
 }
@@ -112,8 +108,7 @@ export function readErrorBody(value: unknown): ApiErrorBody | undefined {
   const body = value as Record<string, unknown>;
   const code = typeof body.code === "string" ? body.code : undefined;
   const message = typeof body.message === "string" ? body.message : undefined;
-  const details = body.details ?? body.issues;
-  return { code, message, details, genuine: code !== undefined && message !== undefined };
+  return { code, message, genuine: code !== undefined && message !== undefined };
 }
 
 /** As the official client, treats a 2xx as an error if it holds only `code`, `message` and one more field. */
@@ -121,9 +116,10 @@ export function looksLikeErrorBody(value: unknown): boolean {
   return readErrorBody(value)?.genuine === true && Object.keys(value as object).length <= 3;
 }
 
-/** A parsed body: JSON, truncated JSON, or something else. */
+/** A parsed body: JSON, JSON that is nested too deep to be read, truncated JSON, or something else. */
 export type ParsedBody =
   | { readonly kind: "json"; readonly value: unknown }
+  | { readonly kind: "deep" }
   | { readonly kind: "broken" }
   | { readonly kind: "other" };
 
@@ -131,6 +127,7 @@ export type ParsedBody =
 export function parseBody(answer: RawAnswer, scrub?: (text: string) => string): ParsedBody {
   const reviver =
     scrub && ((_: string, value: unknown) => (typeof value === "string" ? scrub(value) : value));
+  if (nestsTooDeep(answer.text)) return { kind: "deep" };
   try {
     return { kind: "json", value: JSON.parse(answer.text, reviver) };
   } catch {
@@ -164,7 +161,6 @@ export function errorFromAnswer(
       effect,
       status,
       apiCode: body?.code === undefined ? undefined : clip(body.code, 80),
-      details: body?.details,
       retryAfterMs: retryAfterMs(answer),
     });
 

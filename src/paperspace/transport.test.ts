@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { Type } from "typebox";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { cutAtOnce, html, json } from "../../test/paperspace/scripted-server.ts";
+import { answer, cutAtOnce, html, json } from "../../test/paperspace/scripted-server.ts";
 import {
   failure,
   get,
@@ -13,6 +13,8 @@ import {
   type TransportEnv,
   until,
 } from "../../test/paperspace/transport.ts";
+import { resource } from "./answers.ts";
+import { MOST_DEPTH } from "./nesting.ts";
 import { apiPath } from "./route.ts";
 import { Throttle } from "./throttle.ts";
 
@@ -23,6 +25,12 @@ beforeEach(async () => {
 afterEach(() => env.stop());
 
 const machine = json(200, { id: "ps1", more: { kept: true } });
+const json200 = (body: string) => answer(200, "application/json", body);
+const deepError = answer(
+  404,
+  "application/json",
+  `{"code":"NOT_FOUND","message":"m","details":${"[".repeat(30_000)}`,
+);
 const busy = json(503, { code: "INTERNAL_SERVER_ERROR", message: "busy" });
 
 describe("a request", () => {
@@ -74,9 +82,19 @@ describe("a request", () => {
     expect(server.received[1]?.headers["content-type"]).toBeUndefined();
   });
 
-  it("passes unknown fields on", async () => {
+  it("returns what its schema names", async () => {
     env.server.script = [machine];
-    expect((await env.api.request(get())).body).toEqual({ id: "ps1", more: { kept: true } });
+    expect((await env.api.request(get())).body).toEqual({ id: "ps1" });
+  });
+
+  it("takes no answer that is nested so deep that whoever walks it runs out of stack", async () => {
+    const answer = Type.Object({ id: Type.Unknown() });
+    const nested = (levels: number) => json200(`{"id":${"[".repeat(levels)}${"]".repeat(levels)}}`);
+    env.server.script = [nested(MOST_DEPTH - 1), nested(MOST_DEPTH), nested(1_000_000), deepError];
+    expect(await env.api.request({ ...get(), answer })).toMatchObject({ status: 200 });
+    for (let n = 0; n < 2; n++)
+      expect((await failure(env.api.request({ ...get(), answer }))).message).toContain("nested too deep");
+    expect(await failure(env.api.request(post()))).toMatchObject({ code: "PS_SERVER", effect: "unknown" });
   });
 
   it("accepts null where the schema allows it", async () => {
@@ -100,6 +118,14 @@ describe("a request", () => {
     expect(error.message).toBe("GET /machines/ps1: unexpected answer: /id must be string");
   });
 });
+
+/** Whether it has ended, once sockets had their turn. */
+async function settled(promise: Promise<unknown>): Promise<boolean> {
+  let done = false;
+  void promise.finally(() => (done = true));
+  for (let turn = 0; turn < 20 && !done; turn++) await new Promise((resolve) => setImmediate(resolve));
+  return done;
+}
 
 describe("retries", () => {
   it.each([
@@ -245,6 +271,8 @@ describe("pages", () => {
   const page = (ids: string[], hasMore: boolean, nextPage?: string | null) =>
     json(200, { hasMore, items: ids.map((id) => ({ id })), ...(nextPage === undefined ? {} : { nextPage }) });
 
+  const text = Type.Object({ id: Type.String(), text: Type.String() });
+
   async function ids(): Promise<string[]> {
     const found: string[] = [];
     for await (const { items } of env.api.pages(list)) found.push(...items.map(({ id }) => id));
@@ -316,7 +344,7 @@ describe("pages", () => {
     ];
     const read = async () => {
       const found: string[] = [];
-      for await (const { items } of small.api.pages({ ...list, limit: 8 }))
+      for await (const { items } of small.api.pages({ ...list, item: text, limit: 8 }))
         found.push(...items.map(({ id }) => id));
       return found;
     };
@@ -328,15 +356,89 @@ describe("pages", () => {
     await small.stop();
   });
 
-  it("fail where one item alone is too large: the message says so, and the list is not complete", async () => {
+  it("hold nothing of a field that nobody reads, however large it is", async () => {
     const small = await setUp({ maxBytes: 1_000 });
-    small.server.script = [json(200, { hasMore: false, items: [{ id: "x".repeat(2_000) }] })];
+    const items = ["a", "b", "c"].map((id) => ({ padding: "x".repeat(1_200), id }));
+    small.server.script = [json(200, { hasMore: false, items })];
+    for await (const page of small.api.pages(list))
+      expect(page).toMatchObject({ items: [{ id: "a" }, {}, {}] });
+    expect(small.server.received).toHaveLength(1);
+    await small.stop();
+  });
+
+  it("drop a field that is too large by itself, or too deep, so that it costs nothing of the others", async () => {
+    const small = await setUp({ maxBytes: 1_000 });
+    const item = resource({ id: Type.String({ maxLength: 1e6 }), more: Type.Optional(Type.Unknown()) }, [
+      "id",
+    ]);
+    const deep = `${"[".repeat(99)}${"]".repeat(99)}`;
+    const page = (items: string) => json200(`{"hasMore":false,"items":[${items}]}`);
+    const read = async (request: Partial<typeof list>) => {
+      for await (const page of small.api.pages({ ...list, ...request, item })) return page;
+      throw new Error("no page");
+    };
+    small.server.script = [page(`{"id":"a","more":"${"x".repeat(2_000)}"}`)];
+    expect(await read({})).toMatchObject({ items: [{ id: "a", unreadable: ["more"] }], skipped: 0 });
+    expect(small.server.received.map(({ path }) => /limit=\d+/.exec(path)?.[0])).toEqual(
+      [120, 60, 30, 15, 7, 3, 1].map((limit) => `limit=${limit}`),
+    );
+    small.server.script = [page(`{"more":${deep},"id":"b"},{"id":"c"},${deep}`)];
+    expect(await read({ path: "/other" })).toMatchObject({
+      items: [{ id: "b", unreadable: ["more"] }, { id: "c" }],
+      skipped: 1,
+    });
+    small.server.script = [page(`{"id":"${"x".repeat(2_000)}"}`)];
+    expect(await read({ path: "/third" })).toMatchObject({ items: [], skipped: 1 });
+    await small.stop();
+  });
+
+  it("fail where a page of one item has too many bytes: the message says so, and the list is not complete", async () => {
+    const small = await setUp({ maxBytes: 1_000 });
+    small.server.script = [json(200, { hasMore: false, items: [{ id: "a", padding: "x".repeat(5_000) }] })];
     const reading = async () => {
       for await (const page of small.api.pages({ ...list, limit: 4 })) expect(page).toBeUndefined();
     };
-    expect((await failure(reading())).code).toBe("PS_TOO_LARGE");
+    const error = await failure(reading());
+    expect([error.code, error.message]).toEqual([
+      "PS_TOO_LARGE",
+      "GET /machines: the answer is larger than 4000 bytes",
+    ]);
     expect(small.server.received).toHaveLength(3);
     await small.stop();
+  });
+
+  it.each([
+    [
+      "of items without end",
+      `{"hasMore":false,"items":[${"{},".repeat(200_000)}{}]}`,
+      "a page of more than 1200 items",
+    ],
+    [
+      "of much besides",
+      `{"hasMore":false,"nextPage":"${"x".repeat(1e6)}","items":[]}`,
+      "the answer breaks off",
+    ],
+    [
+      "with a cursor that goes into no address",
+      json(200, { hasMore: true, items: [], nextPage: "x".repeat(5_000) }),
+      "/nextPage",
+    ],
+    ["that is nested too deep", `{"hasMore":${"[".repeat(100)}`, "nested deeper than 64 levels"],
+  ])("fail %s", async (_, body, message) => {
+    env.server.script = [body.startsWith("HTTP") ? body : json200(body)];
+    const failed = failure(ids());
+    await env.server.arrived(1);
+    while (!(await settled(failed))) await env.clock.advance(5_000);
+    expect((await failed).message).toContain(message);
+  });
+
+  it("are read again from the beginning where one broke off: no item counts twice", async () => {
+    const half = page(["a", "b"], false).slice(0, -8);
+    env.server.script = [(socket) => socket.end(half), page(["a", "b"], false)];
+    const reading = ids();
+    await until(() => env.tries.length === 1);
+    await env.clock.advance(1_000);
+    expect(await reading).toEqual(["a", "b"]);
   });
 
   it("fail past so many pages: a list without end must not be read for ever", async () => {

@@ -1,11 +1,13 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
+  answer,
   cutAnswer,
   cutAtOnce,
   html,
   json,
+  type Reply,
   ScriptedServer,
   silence,
 } from "../../test/paperspace/scripted-server.ts";
@@ -19,6 +21,7 @@ import {
   type TransportEnv,
   until,
 } from "../../test/paperspace/transport.ts";
+import { AnswerMemory, createSockets } from "./wire.ts";
 
 let env: TransportEnv;
 beforeEach(async () => {
@@ -175,6 +178,48 @@ describe("limits", () => {
     expect(error).toMatchObject({ code: "PS_TOO_LARGE" });
     expect(error.message).toContain("larger than 1000 bytes");
     await small.stop();
+  });
+
+  it("reads no more than the beginning of an answer that reports an error, and its status counts", async () => {
+    const { api, server } = env;
+    const body = JSON.stringify({ code: "NOT_FOUND", message: "x".repeat(10_000_000) });
+    server.script = [answer(404, "application/json", body)];
+    // It breaks off: without the API's own error body nothing is certain, least of all absence.
+    expect(await failure(api.request(post()))).toMatchObject({ code: "PS_TRUNCATED", status: 404 });
+    server.script = [answer(429, "application/json", body)];
+    expect(await failure(api.request(post()))).toMatchObject({ code: "PS_RATE_LIMITED", effect: "none" });
+  });
+
+  it("takes no headers of 30 KB", async () => {
+    const { api, server } = env;
+    server.script = [json(200, { id: "ps1" }, [`x-more: ${"x".repeat(30_000)}`])];
+    expect(await failure(api.request(post()))).toMatchObject({ code: "PS_CONNECTION", effect: "unknown" });
+  });
+
+  it("holds so many bytes of all answers together, beside a small part of each, and frees them in the end", async () => {
+    const memory = new AnswerMemory(1_000_000);
+    const sockets = { ...createSockets(), memory };
+    const other = await setUp({ sockets });
+    const head = "HTTP/1.1 200 OK\r\ncontent-length: 4000000\r\n\r\n";
+    const large: Socket[] = [];
+    const begin: Reply = (socket) => {
+      large.push(socket);
+      socket.write(`${head}${" ".repeat(900_000)}`);
+    };
+    other.server.script = [begin, begin, machine, json(200, { id: "ps1", padding: "x".repeat(900_000) })];
+    const failures = [failure(other.api.request(post())), failure(other.api.request(post()))];
+    const first = await Promise.race(failures);
+    expect([first.code, first.message]).toEqual([
+      "PS_TOO_LARGE",
+      expect.stringContaining("too many large ones"),
+    ]);
+    await expect(other.api.request(get("/small"))).resolves.toMatchObject({ status: 200 });
+    for (const socket of large) socket.destroy();
+    await Promise.all(failures);
+    await expect(other.api.request(get("/three"))).resolves.toMatchObject({ status: 200 });
+    expect(memory.take(1_000_000)).toBe(true);
+    await other.stop();
+    await sockets.close();
   });
 
   it("stops at once when the caller cancels, and reports that it may have taken effect", async () => {

@@ -1,17 +1,67 @@
 /**
- * One HTTP exchange over a socket: connect, write, read to the end, within a deadline. It reports exactly whether the first
- * byte was sent. Retries and the meaning of answers are in transport.ts.
+ * One HTTP exchange over a socket: connect, write, read to the end, within a deadline and within bounds of memory. It
+ * reports exactly whether the first byte was sent. Retries and the meaning of answers are in transport.ts.
  */
 
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from "undici";
 import type { Clock } from "../base/clock.ts";
 import type { RawAnswer } from "./errors.ts";
+import { GrowingText } from "./growing-text.ts";
 
 /** Safe calls share kept-alive connections; a call that must not be sent twice gets its own. */
 export interface Sockets {
   readonly shared: Dispatcher;
   readonly fresh: () => Dispatcher;
+  /** What is held of all answers that are being read. */
+  readonly memory: AnswerMemory;
   readonly close: () => Promise<void>;
+}
+
+/** An answer of so many bytes needs nothing of the common memory. */
+const FREE_BYTES = 256 * 1024;
+/** The pod has 512 MiB, and an answer takes several times its bytes while it is parsed. */
+const COMMON_BYTES = 64 * 1024 * 1024;
+/** Most that is read of an answer that reports an error. */
+const ERROR_BYTES = 64 * 1024;
+
+/** The bytes of all large answers that are being read at once: whatever many accounts send, the process lives. */
+export class AnswerMemory {
+  #left: number;
+
+  constructor(bytes = COMMON_BYTES) {
+    this.#left = bytes;
+  }
+
+  /** Bytes that an exchange may hold beside those that each may; false where there are not so many left. */
+  take(bytes: number): boolean {
+    if (bytes > this.#left) return false;
+    this.#left -= bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.#left += bytes;
+  }
+}
+
+/** What the body of an answer is read into. */
+export interface BodyReader {
+  /** Bytes that it holds. */
+  readonly held: number;
+  /** False where it needs no more of the body. Throws BodyError. */
+  push(chunk: Uint8Array): boolean;
+  /** The text that is left when the body has ended. */
+  end(): string;
+}
+
+/** The body cannot be taken as it is. */
+export class BodyError extends Error {
+  readonly kind: FailureKind;
+
+  constructor(kind: FailureKind, message: string) {
+    super(message);
+    this.kind = kind;
+  }
 }
 
 /** Proxies by target scheme; `noProxy` lists hosts reached directly. */
@@ -44,7 +94,7 @@ export function createSockets(proxy: ProxyOptions = {}): Sockets {
         })
       : new Agent(options);
   const shared = make();
-  return { shared, fresh: make, close: () => shared.destroy() };
+  return { shared, fresh: make, memory: new AnswerMemory(), close: () => shared.destroy() };
 }
 
 export interface Exchange {
@@ -53,8 +103,12 @@ export interface Exchange {
   readonly method: Dispatcher.HttpMethod;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
+  /** For the whole exchange, however slowly the answer comes. */
   readonly timeoutMs: number;
+  /** Of the body, as it comes over the wire. */
   readonly maxBytes: number;
+  /** Reads the body of an answer of this status; the whole text by default. */
+  readonly reader?: (() => BodyReader) | undefined;
   /** On a connection of its own, and at most once. */
   readonly once: boolean;
   /** Called once connected, before the first byte; a string is the reason not to send. */
@@ -62,8 +116,20 @@ export interface Exchange {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** `invalid`: the HTTP client takes no such request, such as one with a newline in a header. */
-export type FailureKind = "timeout" | "cancelled" | "gate" | "too-large" | "cut" | "refused" | "invalid";
+/**
+ * `invalid`: the HTTP client takes no such request, such as one with a newline in a header. `broken`, `unexpected`: the
+ * body is no JSON, or not such as it may be.
+ */
+export type FailureKind =
+  | "timeout"
+  | "cancelled"
+  | "gate"
+  | "too-large"
+  | "cut"
+  | "refused"
+  | "invalid"
+  | "broken"
+  | "unexpected";
 
 /** An exchange without a complete answer. */
 export class ExchangeFailure extends Error {
@@ -83,19 +149,24 @@ export class ExchangeFailure extends Error {
 
 /** Runs one exchange. Rejects with ExchangeFailure. */
 export async function exchange(clock: Clock, sockets: Sockets, request: Exchange): Promise<RawAnswer> {
-  if (!request.once) return dispatch(clock, sockets.shared, request);
+  if (!request.once) return dispatch(clock, sockets.shared, sockets.memory, request);
   const dispatcher = sockets.fresh();
   try {
-    return await dispatch(clock, dispatcher, request);
+    return await dispatch(clock, dispatcher, sockets.memory, request);
   } finally {
     // Not awaited: a connection that is still being made would delay the answer.
     void dispatcher.destroy().catch(() => {});
   }
 }
 
-function dispatch(clock: Clock, dispatcher: Dispatcher, request: Exchange): Promise<RawAnswer> {
+function dispatch(
+  clock: Clock,
+  dispatcher: Dispatcher,
+  memory: AnswerMemory,
+  request: Exchange,
+): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
-    const run = new Run(request, resolve, reject);
+    const run = new Run(request, memory, resolve, reject);
     run.watch(clock);
     const { origin, path, method, headers, body, once } = request;
     try {
@@ -109,6 +180,7 @@ function dispatch(clock: Clock, dispatcher: Dispatcher, request: Exchange): Prom
 /** The state of one exchange, driven by undici's callbacks, the deadline and the caller's signal. */
 class Run implements Dispatcher.DispatchHandler {
   readonly #request: Exchange;
+  readonly #memory: AnswerMemory;
   readonly #resolve: (answer: RawAnswer) => void;
   readonly #reject: (failure: ExchangeFailure) => void;
   #controller: Dispatcher.DispatchController | undefined;
@@ -117,15 +189,19 @@ class Run implements Dispatcher.DispatchHandler {
   #sent = false;
   #status: number | undefined;
   #headers: RawAnswer["headers"] = {};
-  #chunks: Buffer[] = [];
+  #reader: BodyReader | undefined;
   #bytes = 0;
+  /** Of the common memory. */
+  #taken = 0;
 
   constructor(
     request: Exchange,
+    memory: AnswerMemory,
     resolve: (answer: RawAnswer) => void,
     reject: (failure: ExchangeFailure) => void,
   ) {
     this.#request = request;
+    this.#memory = memory;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -161,25 +237,43 @@ class Run implements Dispatcher.DispatchHandler {
   onResponseStart(_: Dispatcher.DispatchController, status: number, headers: RawAnswer["headers"]): void {
     this.#status = status;
     this.#headers = headers;
-    this.#chunks = [];
+    const isError = status < 200 || status > 299;
+    this.#reader = isError
+      ? new WholeText(ERROR_BYTES)
+      : (this.#request.reader?.() ?? new WholeText(Number.POSITIVE_INFINITY));
     this.#bytes = 0;
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#settled || !this.#reader) return;
     this.#bytes += chunk.length;
-    if (this.#bytes > this.#request.maxBytes) {
-      this.#fail("too-large", `the answer is larger than ${this.#request.maxBytes} bytes`);
-    } else {
-      this.#chunks.push(chunk);
+    if (this.#bytes > this.#request.maxBytes)
+      return this.#fail("too-large", `the answer is larger than ${this.#request.maxBytes} bytes`);
+    try {
+      if (!this.#reader.push(chunk)) {
+        this.#end();
+        this.#controller?.abort(new Error("enough was read"));
+        return;
+      }
+    } catch (error) {
+      if (!(error instanceof BodyError)) throw error;
+      return this.#fail(error.kind, error.message);
     }
+    const more = Math.max(0, this.#reader.held - FREE_BYTES) - this.#taken;
+    if (!this.#memory.take(more))
+      return this.#fail("too-large", "the answer is large, and too many large ones are being read");
+    this.#taken += more;
   }
 
   onResponseEnd(): void {
-    if (this.#settled || this.#status === undefined) return;
-    this.#settled = true;
-    this.#release();
-    const text = Buffer.concat(this.#chunks).toString("utf8");
-    this.#resolve({ status: this.#status, headers: this.#headers, text });
+    if (!this.#settled) this.#end();
+  }
+
+  /** The answer is complete, or enough of it has come. */
+  #end(): void {
+    if (this.#status === undefined || !this.#reader) return;
+    this.#settle();
+    this.#resolve({ status: this.#status, headers: this.#headers, text: this.#reader.end() });
   }
 
   onResponseError(_: unknown, error: Error): void {
@@ -190,10 +284,39 @@ class Run implements Dispatcher.DispatchHandler {
 
   #fail(kind: FailureKind, message: string): void {
     if (this.#settled) return;
-    this.#settled = true;
-    this.#release();
+    this.#settle();
     this.#reject(new ExchangeFailure(kind, message, this.#sent, this.#status));
     this.#controller?.abort(new Error(message));
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    this.#release();
+    this.#memory.giveBack(this.#taken);
+    this.#taken = 0;
+  }
+}
+
+/** The text of a body, or its beginning. */
+class WholeText implements BodyReader {
+  readonly #text = new GrowingText();
+  readonly #maxBytes: number;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  get held(): number {
+    return this.#text.length;
+  }
+
+  push(chunk: Uint8Array): boolean {
+    this.#text.append(chunk, 0, Math.min(chunk.length, this.#maxBytes - this.#text.length));
+    return this.#text.length < this.#maxBytes;
+  }
+
+  end(): string {
+    return this.#text.take();
   }
 }
 

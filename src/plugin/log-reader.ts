@@ -6,7 +6,9 @@ import { type Static, Type } from "typebox";
 import type { Clock } from "../base/clock.ts";
 import { apiPath, type PaperspaceApi } from "../paperspace/transport.ts";
 
-const nullable = Type.Optional(Type.Union([Type.String(), Type.Null()]));
+/** Most bytes that are kept of a page: a line may be as long. */
+const PAGE_BYTES = 16 * 1024 * 1024;
+const nullable = Type.Optional(Type.Union([Type.String({ maxLength: PAGE_BYTES }), Type.Null()]));
 const logItem = Type.Object({
   id: Type.String(),
   message: nullable,
@@ -99,9 +101,8 @@ export class LogReader {
     const { api, deploymentId, instanceId, signal } = this.#options;
     const path = apiPath`/deployments/${deploymentId}/logs`;
     const query = { instanceId, order };
-    const mostPages = Number.POSITIVE_INFINITY;
-    for await (const { items } of api.pages({ path, query, item: logItem, limit, mostPages, signal }))
-      yield items;
+    const bounds = { limit, mostPages: Number.POSITIVE_INFINITY, maxBytes: PAGE_BYTES };
+    for await (const { items } of api.pages({ path, query, item: logItem, signal, ...bounds })) yield items;
   }
 
   #remember(ids: ReadonlyMap<string, number>): void {

@@ -36,7 +36,7 @@ describe("a large log", () => {
     };
     expect(await plugin.run("logs psd/api --tail=-1")).toBe(0);
     expect(firsts(plugin).slice(0, -1)).toEqual(numbers(0, 260));
-    expect(printedBefore.length).toBeGreaterThan(5);
+    expect(printedBefore).toHaveLength(2);
     expect(printedBefore.every((length, i) => length > (printedBefore[i - 1] ?? 0))).toBe(true);
   });
 

@@ -5,7 +5,7 @@
 import { Dispatcher } from "undici";
 import { type Answer, ConnectionCut } from "../../dev/simulator/api/handle.ts";
 import type { Simulation } from "../../dev/simulator/simulation.ts";
-import type { Sockets } from "../../src/paperspace/wire.ts";
+import { AnswerMemory, type Sockets } from "../../src/paperspace/wire.ts";
 
 /** Observes one request; called before it takes effect and after. */
 export interface Edge {
@@ -15,7 +15,7 @@ export interface Edge {
 
 export function simSockets(simulation: Pick<Simulation, "handle">, edge: Edge): Sockets {
   const dispatcher = new SimDispatcher(simulation, edge);
-  return { shared: dispatcher, fresh: () => dispatcher, close: async () => {} };
+  return { shared: dispatcher, fresh: () => dispatcher, memory: new AnswerMemory(), close: async () => {} };
 }
 
 class SimDispatcher extends Dispatcher {

@@ -3,7 +3,7 @@
  * other-resources.md, secrets), and the part of their answers that we rely on. No decisions here.
  */
 import { type Static, Type } from "typebox";
-import { isReadable, nullable, resource } from "../../paperspace/answers.ts";
+import { isReadable, LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
@@ -18,7 +18,7 @@ const specSchema = resource(
     data: Type.Optional(Type.Unknown()),
     externalApplied: nullable(Type.String()),
     dtHealthy: nullable(Type.String()),
-    error: nullable(Type.String()),
+    error: nullable(Type.String({ maxLength: LONG_TEXT })),
   },
   ["id"],
 );
@@ -42,7 +42,7 @@ const instanceSchema = resource(
     id: Type.String(),
     instanceId: nullable(Type.String()),
     state: nullable(Type.String()),
-    stateMessage: nullable(Type.String()),
+    stateMessage: nullable(Type.String({ maxLength: LONG_TEXT })),
     dtCreated: nullable(Type.String()),
     dtFinished: nullable(Type.String()),
   },

@@ -3,7 +3,7 @@
  * lenient where a fresh machine is documented to show null, 0 or "". No decisions here.
  */
 import { type Static, Type } from "typebox";
-import { nullable, resource } from "../../paperspace/answers.ts";
+import { LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
 import type { ApiAnswer, CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
 import { about, changing, creating, OLDEST_FIRST, reading, removing } from "../calls.ts";
@@ -22,7 +22,9 @@ const machineFields = {
   ram: nullable(Type.Number()),
   storageTotal: nullable(Type.Number()),
   accelerators: nullable(
-    Type.Array(Type.Object({ name: Type.String(), count: Type.Number(), memory: nullable(Type.Number()) })),
+    Type.Array(Type.Object({ name: Type.String(), count: Type.Number(), memory: nullable(Type.Number()) }), {
+      maxItems: 64,
+    }),
   ),
   networkId: nullable(Type.String()),
   privateIp: nullable(Type.String()),
@@ -61,7 +63,7 @@ export const eventSchema = resource(
     name: Type.String({ default: "" }),
     state: Type.String({ default: "" }),
     machineId: nullable(Type.String()),
-    error: nullable(Type.String()),
+    error: nullable(Type.String({ maxLength: LONG_TEXT })),
     dtCreated: Type.String({ default: "" }),
     dtStarted: nullable(Type.String()),
     dtFinished: nullable(Type.String()),

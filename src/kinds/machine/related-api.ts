@@ -3,7 +3,7 @@
  * standing, and whether hardware is free (machines.md section 5, other-resources.md). No decisions here.
  */
 import { type Static, type TSchema, Type } from "typebox";
-import { isReadable, nullable, resource } from "../../paperspace/answers.ts";
+import { isReadable, LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { readSession } from "../../paperspace/session.ts";
 import {
@@ -41,7 +41,7 @@ const desktopSchema = Type.Object({
   ),
 });
 const standingSchema = resource(
-  { isInGoodStanding: Type.Boolean(), messages: nullable(Type.Array(Type.String())) },
+  { isInGoodStanding: Type.Boolean(), messages: nullable(Type.Array(Type.String({ maxLength: LONG_TEXT }))) },
   ["isInGoodStanding"],
 );
 const templateSchema = Type.Object({
