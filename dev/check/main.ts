@@ -1,6 +1,6 @@
 /**
- * `npm run check`: format and lint, types, import directions and circles, exported names, drift of generated files. Runs
- * all of them and reports every failure; the exit code is 1 when any failed.
+ * `npm run check`: format and lint, types, import directions and circles, exported names, time of regular expressions,
+ * drift of generated files. Runs all of them and reports every failure; the exit code is 1 when any failed.
  */
 import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { generatedFiles } from "../generate/files.ts";
 import { importCircles, importViolations } from "./imports.ts";
 import { namesWithTwoMeanings } from "./names.ts";
+import { slowExpressions } from "./regexes.ts";
 import { readSources } from "./sources.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -35,6 +36,7 @@ const checks: Record<string, () => string[] | Promise<string[]>> = {
   "import directions": () => importViolations(sources),
   "import circles": () => importCircles(sources),
   "exported names": () => namesWithTwoMeanings(sources),
+  "regular expressions": () => slowExpressions(sources),
   "generated files": drift,
 };
 

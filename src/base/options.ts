@@ -1,6 +1,7 @@
 /**
  * Types of configuration values: how each is parsed from text and what it allows. Which options exist is in config.ts.
  */
+import { withoutTrailing } from "./text.ts";
 
 /** Parses text; throws BadValue when it is not allowed. */
 export interface ValueType<T> {
@@ -18,7 +19,7 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h
 export function parseDuration(text: string): number | undefined {
   if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) return undefined;
   let ms = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
+  for (const [, amount, unit] of text.matchAll(/(?<![\d.])(\d+(?:\.\d+)?)(ms|s|m|h)/g)) {
     ms += Number(amount) * (UNIT_MS[unit ?? ""] ?? Number.NaN);
   }
   return ms;
@@ -144,7 +145,7 @@ export const httpUrl: ValueType<string> = {
     const url = URL.parse(value);
     if (!url || !/^https?:$/.test(url.protocol)) throw new BadValue();
     if (url.username || url.password || url.search || url.hash) throw new BadValue();
-    return url.href.replace(/\/+$/, "");
+    return withoutTrailing(url.href, "/");
   },
 };
 

@@ -2,12 +2,14 @@
  * The credentials for the API server and its address, from a kubeconfig or a pod's service account, kept fresh. The only
  * module that uses @kubernetes/client-node; it sends no request itself.
  */
+
 import type { RequestOptions } from "node:https";
 import { isDeepStrictEqual } from "node:util";
 import { KubeConfig } from "@kubernetes/client-node";
 import type { Logger } from "pino";
 import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from "undici";
 import type { Clock } from "../base/clock.ts";
+import { withoutTrailing } from "../base/text.ts";
 import { KubeError } from "./errors.ts";
 
 export interface KubeCredentialsOptions {
@@ -47,7 +49,7 @@ export class KubeCredentials {
 
   /** Address of the API server, without a slash at its end. */
   get server(): string {
-    return (this.#config.getCurrentCluster()?.server ?? "").replace(/\/+$/, "");
+    return withoutTrailing(this.#config.getCurrentCluster()?.server ?? "", "/");
   }
 
   get namespace(): string {

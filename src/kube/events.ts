@@ -2,9 +2,11 @@
  * Writes Kubernetes Events (events.k8s.io/v1), each at most once, in order, and without blocking a pass. Which Events
  * are recorded is decided by the callers.
  */
+
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import { type Clock, sleep } from "../base/clock.ts";
+import { withoutTrailing } from "../base/text.ts";
 import { isAlreadyExists, isTransient } from "./errors.ts";
 import { type KubeObject, keyOf, toMicroTime } from "./objects.ts";
 import type { KubeEvent, Resource } from "./resource.ts";
@@ -154,7 +156,7 @@ function toKubeEvent(event: EventToRecord, options: EventRecorderOptions): KubeE
 function eventName(name: string, uid: string, id: string): string {
   const hash = createHash("sha256").update(`${uid}/${id}`).digest("hex").slice(0, 16);
   // A name part must not end in a dot or a dash.
-  const start = name.slice(0, NAME_LENGTH - hash.length - 1).replace(/[.-]+$/, "");
+  const start = withoutTrailing(name.slice(0, NAME_LENGTH - hash.length - 1), ".-");
   return `${start}.${hash}`;
 }
 

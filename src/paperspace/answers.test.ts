@@ -33,6 +33,10 @@ describe("an answer", () => {
     expect(readAnswer(schema, whole)).toEqual({ fits: true, value, unreadable: [] });
   });
 
+  it("has no half characters: what the API server stores must be what was written", () => {
+    expect(value({ id: "a", name: "n\ud800" })).toMatchObject({ name: "n\ufffd" });
+  });
+
   it("reads as the same text in whatever order its fields come", () => {
     const texts = [
       { id: "a", name: "n", ram: 1 },

@@ -102,6 +102,8 @@ function onlyKnown(schema: TSchema, value: unknown): unknown {
     items?: TSchema;
     properties?: TProperties;
   };
+  // Half a character, as an escape in JSON can be, would be stored as another one by the API server.
+  if (typeof value === "string") return value.toWellFormed();
   if (typeof value !== "object" || value === null) return value;
   if (anyOf) {
     const variant = anyOf.find((one) => Value.Check(one, value));

@@ -2,6 +2,7 @@
  * The error catalogue of calls to Paperspace, and how answers are classified. How an error is handled and reported is up to
  * the caller.
  */
+import { cut } from "../base/text.ts";
 import { nestsTooDeep } from "./nesting.ts";
 
 /**
@@ -99,7 +100,7 @@ export function clip(text: string, limit: number = MESSAGE_LIMIT): string {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
     .replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, " ")
     .trim();
-  return line.length <= limit ? line : `${line.slice(0, limit - 1)}…`;
+  return line.length <= limit ? line : `${cut(line, limit - 1)}…`;
 }
 
 /** Reads an error body leniently; undefined when the value is no object at all. */

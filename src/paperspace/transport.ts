@@ -6,6 +6,7 @@
 
 import type { Static, TSchema } from "typebox";
 import { type Clock, sleep } from "../base/clock.ts";
+import { withoutTrailing } from "../base/text.ts";
 import { readAnswer } from "./answers.ts";
 import type {
   ApiAnswer,
@@ -84,7 +85,7 @@ export class Transport implements PaperspaceApi {
     const base = new URL(options.baseUrl);
     this.#options = options;
     this.#origin = base.origin;
-    this.#prefix = base.pathname.replace(/\/+$/, "");
+    this.#prefix = withoutTrailing(base.pathname, "/");
     const { maxBytes = MAX_BYTES, mostPages = MOST_PAGES, metrics } = options;
     const send: ListsOptions["send"] = (request, reader) => this.#retrying(request, reader);
     this.#lists = new Lists({ maxBytes, mostPages, metrics, send });

@@ -4,6 +4,7 @@
  */
 import { Type } from "typebox";
 import { PaperspaceError } from "../paperspace/errors.ts";
+import { codeInBrackets } from "../paperspace/region.ts";
 import { apiPath } from "../paperspace/transport.ts";
 import type { OpenedAccount } from "./access.ts";
 import { UsageError } from "./failure.ts";
@@ -69,7 +70,7 @@ function only(item: ListedItem, ...fields: string[]): ListedItem {
 /** The API reports regions of networks in two spellings, ny2 and East Coast (NY2) (observed-in-the-field 12). */
 function inRegion(item: ListedItem, region: string | undefined): boolean {
   if (region === undefined) return true;
-  const code = (name: string) => (/\(([^)]+)\)\s*$/.exec(name)?.[1] ?? name).trim().toLowerCase();
+  const code = (name: string) => codeInBrackets(name).trim().toLowerCase();
   return code(text(item.region) ?? "") === code(region);
 }
 

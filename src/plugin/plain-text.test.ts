@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { linesOf, printableJson, terminalLine } from "./plain-text.ts";
 
@@ -22,6 +23,39 @@ describe("terminalLine", () => {
     ["an escape at the end is gone", "a\x1b", "a"],
   ])("%s", (_, given, kept) => {
     expect(terminalLine(given)).toBe(kept);
+  });
+});
+
+describe("terminalLine, for any text", () => {
+  /** The same by one expression, which takes quadratic time. */
+  const sequences = new RegExp(
+    [
+      "(?:\\x1b\\[|\\x9b)[0-?]*[ -/]*[@-~]",
+      "(?:\\x1b[\\]PX^_]|[\\x9d\\x90\\x98\\x9e\\x9f])[^\\x07\\x1b\\x9c]*(?:\\x07|\\x1b\\\\|\\x9c)",
+      "\\x1b[ -/]*[0-~]?",
+    ].join("|"),
+    "g",
+  );
+  function expected(text: string): string {
+    const isColour = (sequence: string) => sequence.startsWith("\x1b[") && /^.\[[0-9;:]*m$/.test(sequence);
+    const found = text.match(sequences) ?? [];
+    const line = text
+      .replace(sequences, (sequence) => (isColour(sequence) ? sequence : ""))
+      .replace(/./gsu, (char) => (char !== "\t" && char !== "\x1b" && /\p{Cc}/u.test(char) ? "" : char));
+    return found.some(isColour) ? `${line}\x1b[0m` : line;
+  }
+
+  it("removes whole sequences and all other control characters", () => {
+    const parts = fc.constantFrom(..."\x1b\x1b[]P\\\x9b\x9c\x9d\x90\x07m019;: /@~aé\t\n");
+    const property = fc.property(fc.string({ unit: parts }), (text) => {
+      expect(terminalLine(text)).toBe(expected(text));
+    });
+    fc.assert(property, { numRuns: 1_000 });
+  });
+
+  it("comes to an end, since its time grows with the length of the text alone", () => {
+    for (const part of ["\x9d", "\x1b]", "\x1b[", "\x9b0", "\x1b[0", "\x90\x1b"])
+      expect(terminalLine(part.repeat(1_000_000)).length).toBeLessThanOrEqual(1_000_000);
   });
 });
 

@@ -65,7 +65,7 @@ function sampleOf(item: unknown): Sample | undefined {
 
 /** "NaN", "+Inf", "n/a" and "" are not numbers; Number() would accept some of them. */
 function numberOf(text: string): number | undefined {
-  if (!/^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(text)) return undefined;
+  if (!/^\s*[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\s*$/i.test(text)) return undefined;
   const number = Number(text);
   return Number.isFinite(number) ? number : undefined;
 }

@@ -2,6 +2,7 @@
  * Conditions as kstatus and kubectl wait read them. Derived from the outcome of a pass and a kind's own conditions;
  * pure. The transition time moves only when a condition's status does.
  */
+import { cut } from "../base/text.ts";
 import type { Condition } from "../kube/objects.ts";
 import type { ReportedOutcome } from "./outcome.ts";
 
@@ -39,7 +40,7 @@ export function conditions(desired: readonly DesiredCondition[], facts: Conditio
 }
 
 function clip(message: string): string {
-  return message.length <= MESSAGE_LIMIT ? message : `${message.slice(0, MESSAGE_LIMIT - 1)}…`;
+  return message.length <= MESSAGE_LIMIT ? message : `${cut(message, MESSAGE_LIMIT - 1)}…`;
 }
 
 /** Ready, Reconciling and Stalled (docs/design.md, Status); the last two only when true, and never both. */

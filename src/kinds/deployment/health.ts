@@ -2,6 +2,7 @@
  * Third phase of a pass: what has become of the rollout that Paperspace shows of ours. It is healthy, it is waited for,
  * or it has failed and the last healthy one is to be rolled back to. Pure.
  */
+import { cut } from "../../base/text.ts";
 import { toTime } from "../../kube/objects.ts";
 import {
   EXTERNAL_CHANGE,
@@ -186,7 +187,7 @@ function failed(at: Assessment, outcome: "Failed" | "TimedOut", reason: string, 
   const to = lastHealthy(history, head);
   if (to === undefined)
     return giveUp(reason, `${why}. There is no healthy configuration to go back to. ${ADVICE}`);
-  const begun = { hash: at.choice.desired.hash, to, message: why.slice(0, 1000), at: toTime(now) };
+  const begun = { hash: at.choice.desired.hash, to, message: cut(why, 1000), at: toTime(now) };
   const message = `${why}; going back to the last healthy configuration (spec ${to})`;
   const decision = requeueAfter({ ...memory, rolledBack: begun }, REASON.RolledBack, message, 0);
   return { state: "rollBack", decision: { ...decision, needs } as DeploymentDecision };

@@ -2,6 +2,7 @@
  * The rollouts of a deployment: how far a spec of ours is, by the rules of the official tools, and the history of what
  * this object sent (docs/design.md, Rollouts). Pure.
  */
+import { cut } from "../../base/text.ts";
 import { toTime } from "../../kube/objects.ts";
 import type { Instance, Run, StoredSpec } from "./api.ts";
 import type { DeploymentObservation, Target } from "./observation.ts";
@@ -107,7 +108,7 @@ export function concluded(
 
 function ended(rollout: Rollout, outcome: Rollout["outcome"], now: number, message?: string): Rollout {
   const { message: _before, finishedAt: _until, ...kept } = rollout;
-  const clipped = message?.slice(0, 1024);
+  const clipped = message && cut(message, 1024);
   // One that is under way once more is not finished.
   const finished = outcome === "Progressing" ? {} : { finishedAt: toTime(now) };
   return { ...kept, outcome, ...finished, ...(clipped && { message: clipped }) };

@@ -2,6 +2,7 @@
  * What the object reports about its deployment: the status and its conditions. Pure: an equal observation
  * gives an equal status, so that an idle deployment costs no write.
  */
+import { cut } from "../../base/text.ts";
 import type { DesiredCondition } from "../../reconcile/conditions.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
 import type { ReconcileContext } from "../../reconcile/kind.ts";
@@ -96,7 +97,7 @@ function describedBy(
         ...(head?.specId === latestSpec.id && { hash: head.hash }),
         ...(appliedAt && { appliedAt }),
         ...(healthyAt && { healthyAt }),
-        ...(latestSpec.error && { error: latestSpec.error.slice(0, 4096) }),
+        ...(latestSpec.error && { error: cut(latestSpec.error, 4096) }),
       },
     }),
   };
@@ -122,7 +123,7 @@ function shownInstance({ id, state, message, createdAt }: Instance) {
   return {
     id,
     state,
-    ...(message && { message: message.slice(0, 1024) }),
+    ...(message && { message: cut(message, 1024) }),
     ...(created && { createdAt: created }),
   };
 }

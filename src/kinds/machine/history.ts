@@ -2,6 +2,7 @@
  * The machine's events in Paperspace as status and Kubernetes Events show them, including what other actors did in the
  * console. Pure.
  */
+import { cut } from "../../base/text.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
 import { apiTime } from "../time.ts";
 import type { MachineEvent } from "./api.ts";
@@ -103,7 +104,7 @@ function shown({ id, name, state, error, dtCreated, dtFinished }: MachineEvent):
     id,
     name,
     state,
-    ...(error && { error }),
+    ...(error && { error: cut(error, 4096) }),
     createdAt: apiTime(dtCreated) ?? dtCreated,
     ...(apiTime(dtFinished) && { finishedAt: apiTime(dtFinished) }),
   };
