@@ -13,7 +13,7 @@ const PROCESSES = ["src/**/*.process.test.ts", "dev/**/*.process.test.ts"];
 const IN_PROCESS = { isolate: false, maxWorkers: "100%", testTimeout: 30_000 };
 
 /**
- * Four projects. `unit`: tests beside the code. `laws`: decisions over whole products of observations. `app`: the whole
+ * Four projects. `unit`: tests beside the code, and hostile input to it. `laws`: decisions over whole products of observations. `app`: the whole
  * operator in virtual time. `suites`: real processes, which share one control plane.
  */
 export default defineConfig({
@@ -24,7 +24,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts", "dev/**/*.test.ts"],
+          include: ["src/**/*.test.ts", "dev/**/*.test.ts", "test/fuzz/**/*.test.ts"],
           exclude: PROCESSES,
           ...IN_PROCESS,
         },
@@ -35,7 +35,7 @@ export default defineConfig({
         test: {
           name: "suites",
           include: ["test/**/*.test.ts", ...PROCESSES],
-          exclude: ["test/decide/**", "test/app/**"],
+          exclude: ["test/decide/**", "test/app/**", "test/fuzz/**"],
           globalSetup: ["test/support/global-setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -167,7 +167,7 @@ function load(options: KubeCredentialsOptions): KubeConfig {
     if (options.kubeconfig) config.loadFromFile(options.kubeconfig);
     else config.loadFromDefault(undefined, true);
   } catch (error) {
-    throw configError(`${source} cannot be read: ${messageOf(error)}`, error);
+    throw unreadable(source, error);
   }
   // Where it finds nothing, the library invents a cluster on localhost:8080, under this name.
   if (config.getCurrentContext() === "loaded-context") {
@@ -194,6 +194,14 @@ function load(options: KubeCredentialsOptions): KubeConfig {
     );
   }
   return config;
+}
+
+/** The parser's own message quotes the lines around the fault, with the tokens and keys that are in them. */
+function unreadable(source: string, error: unknown): KubeError {
+  const { mark } = error as { mark?: { line: number; column: number } };
+  if (mark)
+    return configError(`${source} is no valid YAML at line ${mark.line + 1}, column ${mark.column + 1}`);
+  return configError(`${source} cannot be read: ${messageOf(error)}`, error);
 }
 
 function configError(message: string, cause?: unknown): KubeError {
