@@ -20,12 +20,14 @@ export interface ListsOptions {
   send<S extends TSchema>(request: ApiRequest<S>, reader: () => BodyReader): Promise<ApiAnswer<Static<S>>>;
 }
 
+/** It goes into the address of the next request. */
+const CURSOR_LENGTH = 4_096;
+
 /** What frames the items of every list, which are read apart from it. */
 const frameSchema = Type.Object({
   hasMore: Type.Boolean(),
   items: Type.Array(Type.Unknown()),
-  /** It goes into the address of the next request. */
-  nextPage: Type.Optional(Type.Union([Type.String({ maxLength: 4_096 }), Type.Null()])),
+  nextPage: Type.Optional(Type.Union([Type.String({ maxLength: CURSOR_LENGTH }), Type.Null()])),
 });
 
 /** Bytes on the wire for each byte that may be kept: most of an answer may be what nobody reads. */

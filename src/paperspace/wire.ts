@@ -21,6 +21,8 @@ export interface Sockets {
 const FREE_BYTES = 256 * 1024;
 /** The pod has 512 MiB, and an answer takes several times its bytes while it is parsed. */
 const COMMON_BYTES = 64 * 1024 * 1024;
+/** Of all headers of an answer together. */
+const HEADER_BYTES = 16 * 1024;
 /** Most that is read of an answer that reports an error. */
 const ERROR_BYTES = 64 * 1024;
 
@@ -78,6 +80,7 @@ export function createSockets(proxy: ProxyOptions = {}): Sockets {
     headersTimeout: 0,
     bodyTimeout: 0,
     pipelining: 1,
+    maxHeaderSize: HEADER_BYTES,
     // HTTP/2 may move a request to another connection by itself; over HTTP/1.1 nothing is sent twice.
     allowH2: false,
     keepAliveTimeout: 20_000,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { lines } from "./watch-stream.ts";
+import { BadLineError, lines } from "./watch-stream.ts";
 
 test("any split of the bytes into chunks gives the same lines, also inside characters and for long lines", async () => {
   const text = fc.array(
@@ -36,4 +36,16 @@ test("a line of megabytes in small chunks is joined once, not once per chunk", a
     for (let at = 0; at < bytes.length; at += 1_000) yield bytes.subarray(at, at + 1_000);
   }
   for await (const line of lines(chunks())) expect(line.length).toBe(huge.length);
+});
+
+test("a line without end is not gathered for ever", async () => {
+  let sent = 0;
+  async function* chunks() {
+    for (const chunk = Buffer.alloc(1024 * 1024, "x"); sent < 100; sent++) yield chunk;
+  }
+  const read = async () => {
+    for await (const line of lines(chunks())) expect(line).toBeUndefined();
+  };
+  await expect(read()).rejects.toThrow(BadLineError);
+  expect(sent).toBe(16);
 });

@@ -15,25 +15,33 @@ export class BadLineError extends Error {
 
 const INITIAL_EVENTS_END = "k8s.io/initial-events-end";
 const NEWLINE = 0x0a;
+/** Ten times what etcd stores of an object by default. */
+const LINE_BYTES = 16 * 1024 * 1024;
 
 /**
  * Cuts a byte stream into lines, without their newline. It cuts bytes, not text, since a chunk may end inside a
- * character. What follows the last newline is dropped: the stream broke there, and the server will send it again.
+ * character. What follows the last newline is dropped: the stream broke there, and the server will send it again. Throws
+ * BadLineError at a line that is larger than any object.
  */
 export async function* lines(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   // A large object spans many chunks: they are joined once, at its end.
   let parts: Uint8Array[] = [];
+  let bytes = 0;
   for await (const chunk of stream) {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
       parts.push(chunk.subarray(start, end));
       const line = decoder.decode(parts.length === 1 ? parts[0] : Buffer.concat(parts));
       parts = [];
+      bytes = 0;
       start = end + 1;
       if (line.trim() !== "") yield line;
     }
-    if (start < chunk.length) parts.push(chunk.subarray(start));
+    if (start === chunk.length) continue;
+    parts.push(chunk.subarray(start));
+    bytes += chunk.length - start;
+    if (bytes > LINE_BYTES) throw new BadLineError(`a line of more than ${LINE_BYTES} bytes`);
   }
 }
 
