@@ -21,7 +21,7 @@ export class DeploymentChecks {
   readonly foreign = new Map<string, number>();
   /** UIDs of objects that were released with their resources. */
   readonly orphaning = new Set<string>();
-  /** By key: what the Secret of the object holds. */
+  /** By key: what the Secret of the object holds, and by the key of a namespace's shared one what that holds. */
   readonly values = new Map<string, string>();
   /** By namespace: what its ConfigMap holds. */
   readonly levels = new Map<string, string>();

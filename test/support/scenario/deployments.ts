@@ -89,8 +89,9 @@ function scaledBetween({ spec }: RunRecord): number[] {
   return Array.from({ length: most - least + 1 }, (_, i) => least + i);
 }
 
-/** The Secret whose values the objects of this name use. */
+/** The Secret of an object, and the one that all objects of its namespace may use, by the key of either. */
 const secretOf = (key: string) => `hub-${nameOf(key)}`;
+const sharedBy = (key: string) => `${namespaceOf(key)}/shared`;
 
 export class DeploymentActors implements Actors<Object_> {
   readonly requests = [ANNOTATION.restartRequestedAt, ANNOTATION.reconcileRequestedAt];
@@ -106,13 +107,13 @@ export class DeploymentActors implements Actors<Object_> {
     this.#tenants = tenants;
     this.#keys = keysOf(tenants);
     this.#checks = new DeploymentChecks(driver, tenants);
-    for (const key of this.#keys) this.#rotate(key, "first");
+    for (const key of this.#secrets()) this.#rotate(key, "first");
     for (const { namespace } of tenants) this.#changeSettings(namespace, "info");
     for (const project of this.#projects()) this.#takeName(project, "foreign");
   }
 
   spec(key: string, dice: Dice): Partial<Object_["spec"]> {
-    const secretKeyRef = { name: secretOf(key), key: "token" };
+    const secretKeyRef = { name: secretOf(dice.chance(0.3) ? sharedBy(key) : key), key: "token" };
     return {
       projectId: this.#tenant(key).project,
       image: dice.of(...IMAGES),
@@ -189,14 +190,13 @@ export class DeploymentActors implements Actors<Object_> {
   }
 
   act(what: string, key: string, object: Object_ | undefined, dice: Dice): void {
-    const { sim, world } = this.#driver;
+    const { sim } = this.#driver;
     const { namespace, project } = this.#tenant(key);
     switch (what) {
       case "rotate":
-        return this.#rotate(key, `value-${dice.random()}`);
+        return this.#rotate(dice.chance(0.3) ? sharedBy(key) : key, `value-${dice.random()}`);
       case "the Secret goes":
-        if (this.#checks.values.delete(key)) drop(world, secretOf(key), "Secret", namespace);
-        return;
+        return this.#loseSecret(dice.chance(0.3) ? sharedBy(key) : key);
       case "the settings change":
         return this.#changeSettings(namespace, dice.of("info", "debug"));
       case "a configuration will be refused":
@@ -289,6 +289,15 @@ export class DeploymentActors implements Actors<Object_> {
     keep(this.#driver.world, secretOf(key), { token: value }, undefined, namespaceOf(key));
   }
 
+  #loseSecret(key: string): void {
+    if (this.#checks.values.delete(key)) drop(this.#driver.world, secretOf(key), "Secret", namespaceOf(key));
+  }
+
+  /** Keys of all Secrets that objects use. */
+  #secrets(): string[] {
+    return [...new Set(this.#keys.flatMap((key) => [key, sharedBy(key)]))];
+  }
+
   #changeSettings(namespace: string, level: string): void {
     this.#checks.levels.set(namespace, level);
     configMap(this.#driver.world, "settings", { level }, namespace);
@@ -309,7 +318,7 @@ export class DeploymentActors implements Actors<Object_> {
     this.#isCalm = true;
     this.#driver.sim.world.setCapacity(TYPE, REGION, null);
     const { deployments } = this.#driver.sim.console;
-    for (const key of this.#keys) this.#rotate(key, this.#checks.values.get(key) ?? "back again");
+    for (const key of this.#secrets()) this.#rotate(key, this.#checks.values.get(key) ?? "back again");
     for (const { id, isDeleting } of this.#checks.alive()) {
       if (isDeleting) continue;
       deployments.hold(id, null);
