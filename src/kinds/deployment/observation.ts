@@ -97,6 +97,8 @@ export interface DeploymentObservation extends Observation<DeploymentMemory, { d
    * was left with an adopted deployment.
    */
   inherited?: readonly string[];
+  /** It was shown without any configuration (latestSpec null) by one read only: another one has to show that as well. */
+  shownEmptyOnce?: true;
   /** Another object that has a deployment of this name, or is making one just now. */
   conflict?: { key: string; owns: boolean };
   /**

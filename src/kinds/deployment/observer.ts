@@ -98,6 +98,7 @@ export class DeploymentObserver extends CloudObserver<
     const resource = this.locate(observation, context, project, container);
     observation.resource =
       resource.state === "present" ? { state: "present", deployment: resource.item } : resource;
+    if (isShownEmptyOnce(observation, project)) observation.shownEmptyOnce = true;
     const inherited = this.#inherited(observation);
     if (inherited.length > 0) observation.inherited = inherited;
     return observation;
@@ -181,6 +182,7 @@ export class DeploymentObserver extends CloudObserver<
   }
 
   protected override maxAgeMs(observation: DeploymentObservation, ageMs: number): number {
+    if (observation.shownEmptyOnce) return 0;
     const { operation, history } = observation.memory;
     const [head] = history;
     if (operation || !head || head.outcome === "Healthy" || head.outcome === "Disabled")
@@ -202,6 +204,16 @@ function presenceDue(
   if (attempt) return resolution?.state === "open" ? "paced" : undefined;
   if (identity.state !== "ours" || resource.state !== "absent") return undefined;
   return resource.certain ? "never" : "paced";
+}
+
+/** Only null: a read without the field shows nothing at all. */
+function isShownEmptyOnce(
+  { identity, resource }: DeploymentObservation,
+  { inventory }: ProjectCache,
+): boolean {
+  const cached = inventory.get(idOf(identity) ?? "");
+  if (resource.state !== "present" || resource.deployment.latestSpec !== null || !cached) return false;
+  return cached.sameSince === cached.beganAt;
 }
 
 function secretsOfSpec({ data }: StoredSpec): string[] {

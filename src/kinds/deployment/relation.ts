@@ -47,6 +47,7 @@ export function relationTo(
   if (unreadable.length > 0) return unknown(observation, unreadable);
   const { name: from, latestSpec: latest } = deployment;
   const { memory, now, limits, name: to } = observation;
+  if (observation.shownEmptyOnce) return { kind: "unknown", decision: noStep({ kind: "Unknown" }, memory) };
   const [head] = memory.history;
   if (isShown && latest) return { kind: "ours", latest, memory };
   const relation = relate(memory.history, latest, target, now, limits.resendMs);
