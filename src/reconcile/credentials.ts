@@ -8,6 +8,7 @@ import { isForbidden, isNotFound } from "../kube/errors.ts";
 import type { Resource, Secret } from "../kube/resource.ts";
 import type { CloudAccount, ManagedObject } from "./managed.ts";
 import type { AccountFact } from "./ownership.ts";
+import { secretUnreadable } from "./secret-rights.ts";
 
 export const DEFAULT_SECRET = "paperspace-credentials";
 export const DEFAULT_KEY = "apiKey";
@@ -86,7 +87,8 @@ export class Credentials<A extends CloudAccount> {
     try {
       source = await this.#source(object);
     } catch (error) {
-      const message = `the Secret with the API key cannot be read: ${text(error)}`;
+      const why = isForbidden(error) ? secretUnreadable(this.#nameOf(object)) : text(error);
+      const message = `the Secret with the API key cannot be read: ${why}`;
       return { fact: isForbidden(error) ? { state: "invalid", message } : { state: "unreachable", message } };
     }
     if (source.state === "none") return { fact: { state: "invalid", message: source.message } };
@@ -104,8 +106,8 @@ export class Credentials<A extends CloudAccount> {
   }
 
   /** "namespace/name" of the Secret that the object's key comes from, whether it exists or not. */
-  referenceOf({ metadata, spec }: ManagedObject): string {
-    return `${metadata.namespace ?? ""}/${spec.credentialsSecretRef?.name ?? DEFAULT_SECRET}`;
+  referenceOf(object: ManagedObject): string {
+    return `${object.metadata.namespace ?? ""}/${this.#nameOf(object)}`;
   }
 
   /** Secrets of which the key is kept. */
@@ -123,10 +125,14 @@ export class Credentials<A extends CloudAccount> {
     }
   }
 
+  #nameOf({ spec }: ManagedObject): string {
+    return spec.credentialsSecretRef?.name ?? DEFAULT_SECRET;
+  }
+
   async #source(object: ManagedObject): Promise<Source> {
     const namespace = object.metadata.namespace ?? "";
     const reference = object.spec.credentialsSecretRef;
-    const name = reference?.name ?? DEFAULT_SECRET;
+    const name = this.#nameOf(object);
     const field = reference?.key ?? DEFAULT_KEY;
     const held = await this.#read(namespace, name, field);
     if (held) return sourceIn(held, `${namespace}/${name}`, field);

@@ -49,6 +49,16 @@ describe("without the right", () => {
     expect(world.getSecret("default", "access")).toBeDefined();
   });
 
+  it("any more, the object is deleted all the same: garbage collection takes the Secret", async () => {
+    const world = running();
+    world.apply("box", WITH_DESKTOP);
+    await world.ready("box");
+    answering(world, 403, "Forbidden");
+    world.delete("box");
+    await world.until("it is gone", () => world.get("box") === undefined);
+    expect(world.machines()).toEqual([]);
+  });
+
   it("works on all else: the machine is stopped as requested", async () => {
     const world = running();
     answering(world, 403, "Forbidden");

@@ -93,6 +93,25 @@ annotations:
 {{- $kinds | toJson }}
 {{- end }}
 
+{{/* The operator as the API server names it. */}}
+{{- define "operator.user" -}}
+{{- printf "system:serviceaccount:%s:%s" .Release.Namespace (include "operator.serviceAccountName" .) }}
+{{- end }}
+
+{{/* Names of the Secrets that it may use, as JSON; an empty list is any. */}}
+{{- define "operator.secretNames" -}}
+{{- $all := .Values.rbac.allSecrets }}
+{{- if kindIs "invalid" $all }}{{- $all = .Values.rbac.scoped }}{{- end }}
+{{- if $all }}{{- list | toJson }}{{- else }}{{- .Values.rbac.secretNames | uniq | sortAlpha | toJson }}{{- end }}
+{{- end }}
+
+{{/* Not empty where a served kind writes Secrets, and may. */}}
+{{- define "operator.writesSecrets" -}}
+{{- if .Values.rbac.desktopSecrets }}
+{{- range include "operator.enabledKinds" . | fromJsonArray }}{{- if .writesSecrets }}true{{- end }}{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Three quarters of the memory limit, in MiB, for Node's heap; empty without a limit that can be read. */}}
 {{- define "operator.heap" -}}
 {{- $given := dig "limits" "memory" "" .Values.resources }}

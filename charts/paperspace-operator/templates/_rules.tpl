@@ -4,10 +4,8 @@ Role of each namespace (rbac.scoped).
 */}}
 {{- define "operator.rules" -}}
 {{- $readsConfigMaps := false }}
-{{- $writesSecrets := false }}
 {{- range include "operator.enabledKinds" . | fromJsonArray }}
 {{- $readsConfigMaps = or $readsConfigMaps .readsConfigMaps }}
-{{- $writesSecrets = or $writesSecrets .writesSecrets }}
 # {{ .kind }} is watched (list, watch), read again where a save met a conflict (get), and gets the
 # finalizer and the annotations that are the operator's memory (patch).
 - apiGroups: [paperspace.com]
@@ -18,23 +16,24 @@ Role of each namespace (rbac.scoped).
   resources: [{{ .plural }}/status]
   verbs: [patch]
 {{- end }}
+{{- $names := include "operator.secretNames" . | fromJsonArray }}
 # The Secrets with API keys (get), and the finalizer on them that keeps a key as long as a machine needs it (patch).
 # PaperspaceDeployment reads the Secrets that env, integrations and basicAuthSecretRef name. Never listed or watched.
 - apiGroups: [""]
   resources: [secrets]
-  {{- with .Values.rbac.secretNames }}
+  {{- with $names }}
   resourceNames: {{ toJson . }}
   {{- end }}
   verbs: [get, patch]
-{{- if and .Values.rbac.desktopSecrets $writesSecrets }}
+{{- if include "operator.writesSecrets" . }}
 # desktopSecretRef: the Secret with the desktop access of a machine is made by the operator, and removed with the machine.
-# No name can be given for create: that is how Kubernetes is.
+# No name can be given for create: that is how Kubernetes is. secretspolicy.yaml restricts both further.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [create]
 - apiGroups: [""]
   resources: [secrets]
-  {{- with .Values.rbac.secretNames }}
+  {{- with $names }}
   resourceNames: {{ toJson . }}
   {{- end }}
   verbs: [delete]

@@ -10,6 +10,7 @@ import { isForbidden, isNotFound } from "../../kube/errors.ts";
 import type { ConfigMap, Resource, Secret } from "../../kube/resource.ts";
 import { STALE_FRACTION } from "../../reconcile/decision.ts";
 import { atLeast, type ReadError } from "../../reconcile/outcome.ts";
+import { secretUnreadable } from "../../reconcile/secret-rights.ts";
 import { type KubeRef, KubeRefs, type RefContent, type RefData } from "../kube-refs.ts";
 import { UNUSED_TURNS } from "../lookup.ts";
 import type { SlowHash } from "../slow-hash.ts";
@@ -164,7 +165,9 @@ export class References {
     const error = this.#refs.error(ref);
     if (error === undefined) return undefined;
     const readError = this.#parts.readErrorOf(error);
-    const message = `${reference.field}: the ${reference.source} ${reference.name} cannot be read: ${readError.message}`;
+    const isMissingRight = reference.source === "Secret" && isForbidden(error);
+    const why = isMissingRight ? secretUnreadable(reference.name) : readError.message;
+    const message = `${reference.field}: the ${reference.source} ${reference.name} cannot be read: ${why}`;
     return atLeast({ ...readError, message }, this.#refs.retryInMs(ref));
   }
 

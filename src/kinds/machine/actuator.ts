@@ -8,6 +8,7 @@ import { startOperation } from "../../reconcile/decision.ts";
 import type { AuthorizedContext, PerformContext, Performed, SendContext } from "../../reconcile/kind.ts";
 import type { Operation, Sends } from "../../reconcile/managed.ts";
 import type { CreateAttempt } from "../../reconcile/record.ts";
+import { secretUnwritable } from "../../reconcile/secret-rights.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { PaperspaceActuator } from "../actuator.ts";
 import { MachineApi } from "./api.ts";
@@ -90,13 +91,17 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
     error: unknown,
     step: MachineStep,
     observation: MachineObservation,
-    { account, record }: Context,
+    { account, record, object }: Context,
   ): Result {
     const { memory } = observation;
     // What a setting names is no related fact.
     if (error instanceof PaperspaceError && step.of !== undefined && step.do !== "update")
       this.#observer.at(account).relatedFacts.invalidate(record?.id);
-    if (step.do === "writeDesktop" || step.do === "removeDesktop") return this.#secretRefused(error, memory);
+    if (step.do === "writeDesktop") {
+      const name = object.spec.desktopSecretRef?.name ?? "";
+      return this.#secretRefused(error, name, memory);
+    }
+    if (step.do === "removeDesktop") return this.#secretRefused(error, step.name, memory);
     if (!(error instanceof PaperspaceError)) throw error;
     const { code, message } = error;
     const declined = { kind: "Retry", reason: REASON.Declined, message } as const;
@@ -124,16 +129,13 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
   }
 
   /** What the API server does not let be written, whenever it is tried; all else is tried again. */
-  #secretRefused(error: unknown, memory: MachineMemory): Result {
+  #secretRefused(error: unknown, name: string, memory: MachineMemory): Result {
     const recheckMs = this.#options.settings.limits.slowMs;
     const refused = (reason: string, message: string): Result => ({
       outcome: { kind: "Terminal", reason, message, recheckMs },
       memory,
     });
-    if (isForbidden(error)) {
-      const message = `the operator may not write the Secret with the desktop access: ${error.message}`;
-      return refused(REASON.DesktopSecretForbidden, message);
-    }
+    if (isForbidden(error)) return refused(REASON.DesktopSecretForbidden, secretUnwritable(name));
     if (!isKube(error, "KUBE_INVALID", "KUBE_BAD_REQUEST")) throw error;
     const message = `the Secret with the desktop access is refused: ${error.message}. Correct desktopSecretRef.name`;
     return refused(REASON.Refused, message);

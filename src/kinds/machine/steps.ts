@@ -2,6 +2,7 @@
  * Performs a step that was decided: one cloud write each. The intent of a power change is in status before it is sent;
  * the answer of every write goes into the inventory.
  */
+import { isForbidden } from "../../kube/errors.ts";
 import type { ApiAnswer } from "../../paperspace/transport.ts";
 import { describe, isFirstNaming } from "../../reconcile/change.ts";
 import { startOperation } from "../../reconcile/decision.ts";
@@ -256,7 +257,13 @@ async function removeDesktop(
   { desktopSecret: _removed, ...memory }: MachineMemory,
   { object, desktops }: MachineStepOptions,
 ): Done {
-  await desktops.remove(object, name);
+  try {
+    await desktops.remove(object, name);
+  } catch (error) {
+    // The garbage collector deletes it with the object, whose deletion must not wait for a right that was taken away.
+    if (!isForbidden(error) || object.metadata.deletionTimestamp === undefined) throw error;
+    return progressing(REASON.Updating, `the Secret ${name} is left to garbage collection`, memory);
+  }
   return progressing(REASON.Updating, `removed the Secret ${name} with the desktop access`, memory);
 }
 

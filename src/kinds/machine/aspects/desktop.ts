@@ -2,6 +2,8 @@
  * The Secret with the access to the machine's desktop: where the spec names one, and where memory names one that has no
  * use any more. Pure.
  */
+
+import { secretUnreadable } from "../../../reconcile/secret-rights.ts";
 import type { Machine } from "../api.ts";
 import {
   act,
@@ -60,7 +62,7 @@ function write(convergence: Convergence): MachineDecision | undefined {
     case "forbidden":
       convergence.userErrors.push({
         reason: REASON.DesktopSecretForbidden,
-        message: `the operator may not read the Secret ${desired.name}, so it does not write the desktop access into it: give it the right, choose a name for which it has it, or remove desktopSecretRef`,
+        message: `${secretUnreadable(desired.name)}. Until then it does not write the desktop access into it; or choose a name that is listed, or remove desktopSecretRef`,
       });
       return undefined;
   }
