@@ -48,7 +48,10 @@ const releaseOf = (name: string, namespace: string) => new Release({ helm, plane
 /** The values of every release here. */
 const values = (more: Values = {}): Values => ({ ...QUICK, apiUrl: sim.url, ...more });
 const OWN_KEY = { credentials: { existingSecret: "own-key", namespaces: ["keyless"] } };
-const clusterWide = () => values({ ...OWN_KEY, admissionPolicy: { enabled: true, exemptUsers: ["backup"] } });
+/** All that it can be allowed. Which Secrets it uses by their names is the last test's matter. */
+const RIGHTS = { allSecrets: true, desktopSecrets: true };
+const clusterWide = () =>
+  values({ ...OWN_KEY, rbac: RIGHTS, admissionPolicy: { enabled: true, exemptUsers: ["backup"] } });
 
 async function opened(namespace?: string): Promise<TestEnv> {
   const testEnv = await TestEnv.open({ cluster: plane, sim, ...(namespace ? { namespace, key: null } : {}) });
@@ -255,7 +258,7 @@ test("scoped, and of another name, it needs each right that it has, in its names
   const scoped = releaseOf("team", "team-system");
   const machines = await opened();
   const deployments = await openedForDeployments(machines.namespace);
-  const given = values({ rbac: { scoped: true }, watchNamespaces: [machines.namespace] });
+  const given = values({ rbac: { ...RIGHTS, scoped: true }, watchNamespaces: [machines.namespace] });
   const refusal = await scoped.refused(given);
   expect(refusal).toContain("invalid ownership metadata");
   expect(refusal).toContain('key "meta.helm.sh/release-name" must equal "team": current value is "ps"');
@@ -277,7 +280,7 @@ test("narrowed to some Secrets, the others are reported as forbidden, and all el
       watchNamespaces: [machines.namespace],
       rbac: {
         scoped: true,
-        desktopSecrets: false,
+        allSecrets: false,
         secretNames: ["paperspace-credentials", "listed", "screen"],
       },
     }),
@@ -298,19 +301,19 @@ test("narrowed to some Secrets, the others are reported as forbidden, and all el
   await deployments.ready("listed");
   const desktop = async (name: string) =>
     (await machines.reason(name, "Stalled", "DesktopSecretForbidden")).message;
-  expect(await desktop("unread")).toContain("the operator may not read the Secret other");
+  expect(await desktop("unread")).toContain("has to list the name in rbac.secretNames");
   const keyed = await machines.reason("keyed", "Stalled", "CredentialsInvalid");
   expect(keyed.message).toMatch(
-    /^the Secret with the API key cannot be read: .*secrets "other" is forbidden/,
+    /^the Secret with the API key cannot be read: .*the Secret other: .*rbac.secretNames/,
   );
   const unread = await deployments.until("it is reported", () => {
     const condition = deployments.condition("other", "Ready");
-    return condition?.message.includes("forbidden") && condition;
+    return condition?.message.includes("cannot be read") && condition;
   });
-  expect(unread.message).toMatch(/^env\.A: the Secret other cannot be read: .*"other" is forbidden/);
+  expect(unread.message).toMatch(/^env\.A: the Secret other cannot be read: .*rbac.secretNames/);
   await machines.edit("unread", { spec: { powerState: "Stopped", desktopSecretRef: null } });
   expect((await machines.ready("unread")).status?.state).toBe("off");
-  expect(await desktop("unwritten")).toContain("the operator may not write the Secret");
+  expect(await desktop("unwritten")).toContain("has to set rbac.desktopSecrets");
   await machines.kubectl(`delete ${ALL_KINDS} --all --timeout=60s`);
   await daemon.stop();
   await narrow.helm(["uninstall", narrow.name]);

@@ -302,6 +302,42 @@ test("the rights of a kind that is not served are not there", () => {
   expect(rights("rights not by the chart")).toBe("[]");
 });
 
+test("which Secrets it may use: by name, but for an explicit value, and scoped those of the served namespaces", () => {
+  const usable = (set: string) =>
+    objects(set)
+      .filter(({ kind, metadata }) => /^(Cluster)?Role$/.test(kind) && !/view|edit/.test(metadata.name))
+      .flatMap(({ kind, rules }) =>
+        (rules as Record<string, string[]>[])
+          .filter(({ resources }) => resources?.includes("secrets"))
+          .map(({ verbs, resourceNames = ["any"] }) => `${kind}: ${verbs} ${resourceNames}`),
+      );
+  expect(usable("nothing given")).toEqual(["ClusterRole: get,patch paperspace-credentials"]);
+  expect(usable("scoped")).toEqual(["Role: get,patch any"]);
+  expect(usable("every Secret, and some written")).toEqual([
+    "ClusterRole: get,patch any",
+    "ClusterRole: create any",
+    "ClusterRole: delete any",
+  ]);
+  expect(usable("few Secrets of the served namespaces")).toEqual([
+    "Role: get,patch paperspace-credentials,tokens",
+  ]);
+});
+
+test("where it may write Secrets a policy binds it, whatever else is switched off", () => {
+  for (const set of SETS) {
+    const creates = objects(set).some(
+      ({ kind, rules }) => /Role$/.test(kind) && /"secrets"\],"verbs":\["create/.test(JSON.stringify(rules)),
+    );
+    const policies = objects(set).filter(({ kind }) => kind === "ValidatingAdmissionPolicy");
+    if (creates)
+      expect(
+        policies.map(({ metadata }) => metadata.name),
+        set,
+      ).toContainEqual(expect.stringMatching(/-secrets$/));
+  }
+  expect(JSON.stringify(objects("every Secret, and some written"))).toContain('"verbs":["create"]');
+});
+
 test("a kind that is new in the registry has its rights without an edit of the chart", async () => {
   const [{ crd }] = KINDS;
   const scale = { specReplicasPath: ".spec.n", statusReplicasPath: ".status.n", labelSelectorPath: ".s" };

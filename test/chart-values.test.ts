@@ -98,6 +98,9 @@ const WRONG: [what: string, values: Values, named: string][] = [
   ["days", { leaderElection: { leaseDuration: "1d" } }, "/leaderElection/leaseDuration"],
   ["an unknown level", { logLevel: "verbose" }, "/logLevel"],
   ["a list that is text", { rbac: { secretNames: "tokens" } }, "/rbac/secretNames"],
+  // In a role no name means any.
+  ["no Secret", { rbac: { secretNames: [] } }, "/rbac/secretNames"],
+  ["a Secret whose name cannot be", { rbac: { secretNames: ["my_key"] } }, "/rbac/secretNames/0"],
   ["an account that cannot be", { serviceAccount: { name: "-a" } }, "/serviceAccount/name"],
   ["a port too high", { metrics: { service: { port: 70000 } } }, "/metrics/service/port"],
   ["an interval", { metrics: { serviceMonitor: { interval: "often" } } }, "/metrics/serviceMonitor/interval"],

@@ -14,6 +14,7 @@ import {
   adoptOrder,
   FINALIZER,
   isOn,
+  isReleased,
   openRequests,
   parseAdopt,
   parseAttempt,
@@ -97,7 +98,7 @@ function deleteSentAt({ metadata, status = {} }: ManagedObject): string | undefi
  */
 export function leakedResource(last: ManagedObject, definition: KindDefinition): string | undefined {
   const { metadata, spec } = last;
-  if (metadata.finalizers?.includes(FINALIZER) || isOn(metadata, ANNOTATION.released)) return undefined;
+  if (metadata.finalizers?.includes(FINALIZER) || isReleased(metadata)) return undefined;
   if (spec.deletionPolicy === "Orphan") return undefined;
   const identity = identityOf(last, definition);
   if (identity.state === "ours") return `${definition.noun} ${identity.record.id}`;

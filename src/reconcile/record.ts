@@ -24,7 +24,7 @@ export function isOurFinalizer(finalizer: string): boolean {
 export const ANNOTATION = {
   record: `${GROUP}/record`,
   createPending: `${GROUP}/create-pending`,
-  /** Written with the release of the object: distinguishes it from a deletion that bypassed the operator. */
+  /** Written with the release of the object (`releasedMark`): distinguishes it from a deletion that bypassed the operator. */
   released: `${GROUP}/released`,
   paused: `${GROUP}/paused`,
   dryRun: `${GROUP}/dry-run`,
@@ -126,6 +126,18 @@ export function parseAdopt(meta: ObjectMeta): string | undefined {
 /** The kubectl command for that request. `reference`: the object's name in it, "psm/name -n namespace". */
 export function adoptOrder(reference: string, id: string, uid: string): string {
   return `kubectl annotate ${reference} --overwrite ${ANNOTATION.adopt}=${id}@${uid}`;
+}
+
+/** Value of the annotation `released`: the object's UID, which neither a manifest nor a backup can bring. */
+export function releasedMark({ uid = "" }: ObjectMeta): string {
+  return uid;
+}
+
+/** Whether the operator has released the object, which it does only where that is being deleted. */
+export function isReleased(meta: ObjectMeta): boolean {
+  const { uid, deletionTimestamp, annotations } = meta;
+  const mark = annotations?.[ANNOTATION.released];
+  return uid !== undefined && deletionTimestamp !== undefined && mark === releasedMark(meta);
 }
 
 /** An annotation that switches something on: present and not "false". */

@@ -8,7 +8,7 @@ import { isConflict } from "../kube/errors.ts";
 import type { Resource } from "../kube/resource.ts";
 import type { Store } from "../runtime/store.ts";
 import type { ManagedObject } from "./managed.ts";
-import { ANNOTATION, FINALIZER } from "./record.ts";
+import { ANNOTATION, FINALIZER, releasedMark } from "./record.ts";
 
 /** How many times a save that must not be lost is tried against a changing object before the pass gives up. */
 const SAVE_TRIES = 5;
@@ -33,7 +33,10 @@ export class ObjectWriter<O extends ManagedObject> {
   removeFinalizer(object: O): Promise<O> {
     const finalizers = (object.metadata.finalizers ?? []).filter((name) => name !== FINALIZER);
     // The store is left to the watch here: the answer may arrive after the deletion was observed, and must not undo it.
-    return this.#patch(object, { finalizers, annotations: { [ANNOTATION.released]: "true" } });
+    return this.#patch(object, {
+      finalizers,
+      annotations: { [ANNOTATION.released]: releasedMark(object.metadata) },
+    });
   }
 
   /** `null` removes an annotation. Throws KUBE_CONFLICT where the object changed since it was read. */

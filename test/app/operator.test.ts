@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { KubeError } from "../../src/kube/errors.ts";
-import { ANNOTATION } from "../../src/reconcile/record.ts";
+import { ANNOTATION, FINALIZER } from "../../src/reconcile/record.ts";
 import { FakeKube } from "../support/fake-kube.ts";
 import { calls, checkTraffic, eventNotes, onlyMachine, running } from "../support/scenario-world.ts";
 import { MACHINES, NAMESPACE, SPEC, VirtualWorld } from "../support/virtual-world.ts";
@@ -364,6 +364,47 @@ describe("a deletion without the finalizer", () => {
     await world.until("the Event is written", () => eventNotes(world, "LeftBehind", "box").length > 0);
     expect(eventNotes(world, "LeftBehind", "box")[0]).toContain(`machine ${onlyMachine(world).id}`);
     expect(await metric(world)).toBe("1");
+  });
+
+  it.each(["true", "the object's own UID"])(
+    "is reported though the annotation released says %s: only a deletion that the operator saw counts",
+    async (value) => {
+      const world = running();
+      world.apply("box");
+      await world.ready("box");
+      const released = value === "true" ? value : (world.get("box")?.metadata.uid ?? "");
+      world.edit("box", { metadata: { annotations: { [ANNOTATION.released]: released }, finalizers: null } });
+      world.delete("box");
+      await world.until("the Event is written", () => eventNotes(world, "LeftBehind", "box").length > 0);
+      expect(await metric(world)).toBe("1");
+    },
+  );
+
+  it("is reported though a manifest brought the annotation, where another finalizer outlives the operator's", async () => {
+    const world = running();
+    world.apply("box");
+    await world.ready("box");
+    const annotations = { [ANNOTATION.released]: "true" };
+    world.edit("box", { metadata: { annotations, finalizers: [FINALIZER, "example.org/theirs"] } });
+    await world.clock.advance(MINUTE);
+    world.delete("box");
+    world.edit("box", { metadata: { finalizers: ["example.org/theirs"] } });
+    world.edit("box", { metadata: { finalizers: null } });
+    await world.until("the Event is written", () => eventNotes(world, "LeftBehind", "box").length > 0);
+  });
+
+  it("is not what the operator released, where another finalizer outlives its own", async () => {
+    const world = running();
+    world.apply("box");
+    await world.ready("box");
+    world.edit("box", { metadata: { finalizers: [FINALIZER, "example.org/theirs"] } });
+    world.delete("box");
+    await world.until("it is released", () => !world.get("box")?.metadata.finalizers?.includes(FINALIZER));
+    await world.clock.advance(MINUTE);
+    world.edit("box", { metadata: { finalizers: null } });
+    await world.gone("box");
+    await world.clock.advance(10 * MINUTE);
+    expect(eventNotes(world, "LeftBehind", "box")).toEqual([]);
   });
 
   it("is reported for a create whose outcome was still open", async () => {

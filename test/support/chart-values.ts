@@ -72,6 +72,7 @@ export const EVERYTHING: Values = {
   rateLimit: { requestsPerSecond: 2.5, burst: 7 },
   leaderElection: { leaseDuration: "30s", renewDeadline: "20s", retryPeriod: "500ms" },
   logLevel: "debug",
+  rbac: { secretNames: ["paperspace-credentials", "tokens"], allSecrets: false, desktopSecrets: true },
   serviceAccount: { name: "its-own", annotations: { role: "a" } },
   podAnnotations: { scrape: "no" },
   podLabels: { sidecar: "none", "app.kubernetes.io/name": "not-this" },
@@ -128,8 +129,9 @@ export const VALUE_SETS: Readonly<Record<string, Values>> = {
   },
   "extra everything": { ...EXTRA, extraCA: { configMap: "ca" } },
   "an admission policy": { admissionPolicy: { enabled: true } },
-  "few Secrets, and none written": {
-    rbac: { secretNames: ["paperspace-credentials", "tokens"], desktopSecrets: false },
+  "every Secret, and some written": { rbac: { allSecrets: true, desktopSecrets: true } },
+  "few Secrets of the served namespaces": {
+    rbac: { scoped: true, allSecrets: false, secretNames: ["paperspace-credentials", "tokens"] },
   },
   "rights not by the chart": { rbac: { create: false }, serviceAccount: { create: false } },
   "no limit of memory": { resources: { limits: null } },

@@ -27,20 +27,29 @@ export async function operatorKubeconfig(
 ): Promise<string> {
   rendered ??= render();
   const objects = objectsIn((await rendered).replaceAll(SERVED, namespace));
-  for (const object of objects.filter(({ kind }) => KINDS.includes(kind)))
-    await new Resource<KubeObject>(kube, typeOf(object)).create(object.metadata.namespace ?? "", object);
+  await createAll(
+    kube,
+    objects.filter(({ kind }) => KINDS.includes(kind)),
+  );
   return kubeconfigFor(admin, `system:serviceaccount:${RELEASE_NAMESPACE}:${namespace}`);
 }
 
 async function render(): Promise<string> {
   const helm = await Helm.find();
-  const rbac = { scoped: SCOPED, aggregateRoles: false };
+  // The names of Secrets are those of the scenarios. What the default leaves out is test/security's.
+  const rbac = { scoped: SCOPED, aggregateRoles: false, allSecrets: true, desktopSecrets: true };
   const values = { fullnameOverride: SERVED, watchNamespaces: [SERVED], rbac, crds: { enabled: false } };
   return helm.template(values, { namespace: RELEASE_NAMESPACE });
 }
 
-function typeOf({ apiVersion, kind, metadata }: Rendered): ResourceType {
+/** One after the other, in their order. */
+export async function createAll(kube: KubeConnection, objects: readonly Rendered[]): Promise<void> {
+  for (const object of objects)
+    await new Resource<KubeObject>(kube, typeOf(object)).create(object.metadata.namespace ?? "", object);
+}
+
+export function typeOf({ apiVersion, kind, metadata }: Rendered): ResourceType {
   const [version = "", group = ""] = apiVersion.split("/").reverse();
-  const plural = `${kind.toLowerCase()}s`;
+  const plural = `${kind.toLowerCase()}s`.replace(/ys$/, "ies");
   return { group, version, plural, kind, namespaced: metadata.namespace !== undefined };
 }

@@ -163,6 +163,14 @@ annotations:
 {{- if and (gt (int .Values.replicaCount) 1) (not .Values.leaderElection.enabled) }}
 {{- fail "replicaCount is more than 1, but leaderElection.enabled is false: two processes would work on the same machines" }}
 {{- end }}
+{{- if semverCompare "<1.30.0-0" .Capabilities.KubeVersion.Version }}
+{{- if .Values.admissionPolicy.enabled }}
+{{- fail (printf "admissionPolicy.enabled is true, but Kubernetes %s has no ValidatingAdmissionPolicy: set it to false, and read in docs/install.md what that leaves unguarded" .Capabilities.KubeVersion.Version) }}
+{{- end }}
+{{- if include "operator.writesSecrets" . }}
+{{- fail (printf "rbac.desktopSecrets is true, but Kubernetes %s has no ValidatingAdmissionPolicy, without which the right to create Secrets makes the operator as good as a cluster-admin" .Capabilities.KubeVersion.Version) }}
+{{- end }}
+{{- end }}
 {{- if and .Values.extraCA.configMap .Values.extraCA.secret }}
 {{- fail "extraCA.configMap and extraCA.secret are both given: give one of them" }}
 {{- end }}

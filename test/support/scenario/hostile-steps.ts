@@ -75,7 +75,7 @@ function forged({ metadata }: ManagedObject, target: Target, dice: Dice): Record
     { [ANNOTATION.adopt]: `${id}@${uid}` },
     { [ANNOTATION.record]: "{" },
     { [ANNOTATION.createPending]: "{" },
-    { [ANNOTATION.released]: "true" },
+    { [ANNOTATION.released]: dice.of("true", uid) },
     { [ANNOTATION.paused]: dice.of("true", "false") },
     { [ANNOTATION.restartRequestedAt]: String(dice.random()) },
     { [ANNOTATION.startRequestedAt]: String(dice.random()) },
