@@ -3,11 +3,14 @@
  * to write against the cluster. No operator runs: these are the limits of whoever takes its pod over.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { machineDefinition } from "../../src/kinds/machine/types.ts";
 import { isForbidden } from "../../src/kube/errors.ts";
-import { type Secret, secrets } from "../../src/kube/resource.ts";
+import type { KubeObject } from "../../src/kube/objects.ts";
+import { configMaps, Resource, type Secret, secrets } from "../../src/kube/resource.ts";
 import { FINALIZER, kindFinalizer } from "../../src/reconcile/record.ts";
 import { COMPILE_MS } from "../support/helm.ts";
 import { InstalledRights } from "../support/installed-rights.ts";
+import { manifest } from "../support/manifest.ts";
 
 const KEY = "paperspace-credentials";
 /** Of desktopSecretRef. */
@@ -18,11 +21,14 @@ const DATA = { token: "aGY=" };
 type Installed = Awaited<ReturnType<typeof InstalledRights.install>>;
 type Secrets = ReturnType<typeof secrets>;
 
+/** UID of a machine in the namespace: what a missing object owns the garbage collector deletes at once. */
+let machine = "5c1c7b9e-0000-4000-8000-000000000000";
+
 const owner = (more: object = {}) => ({
   apiVersion: "paperspace.com/v1alpha1",
   kind: "PaperspaceMachine",
   name: "box",
-  uid: "5c1c7b9e-0000-4000-8000-000000000000",
+  uid: machine,
   controller: true,
   ...more,
 });
@@ -109,6 +115,11 @@ describe("with rbac.desktopSecrets", () => {
     [namespace = ""] = installed.served;
     await fill(installed, namespace);
     own = secrets(await installed.operator());
+    const created = await new Resource(installed.admin, { ...machineDefinition, namespaced: true }).create(
+      namespace,
+      manifest("box") as KubeObject,
+    );
+    machine = created.metadata.uid ?? "";
     await installed.enforced(
       () => own.create(namespace, desktop({ name: "probe", ownerReferences: [] })),
       /creates only Opaque Secrets/,
@@ -125,33 +136,37 @@ describe("with rbac.desktopSecrets", () => {
     await own.delete(namespace, SCREEN);
   });
 
-  test.each<[string, Secret]>([
+  test.each<[string, () => Secret]>([
     [
       "token of an account",
-      desktop(
-        { annotations: { "kubernetes.io/service-account.name": "default" } },
-        { type: "kubernetes.io/service-account-token", data: {} },
-      ),
+      () =>
+        desktop(
+          { annotations: { "kubernetes.io/service-account.name": "default" } },
+          { type: "kubernetes.io/service-account-token", data: {} },
+        ),
     ],
-    ["bootstrap token", desktop({}, { type: "bootstrap.kubernetes.io/token" })],
-    ["certificate", desktop({}, { type: "kubernetes.io/tls", data: { "tls.crt": "", "tls.key": "" } })],
-    ["Secret without an owner", desktop({ ownerReferences: [] })],
-    ["Secret whose owner does not control it", desktop({ ownerReferences: [owner({ controller: false })] })],
+    ["bootstrap token", () => desktop({}, { type: "bootstrap.kubernetes.io/token" })],
+    ["certificate", () => desktop({}, { type: "kubernetes.io/tls", data: { "tls.crt": "", "tls.key": "" } })],
+    ["Secret without an owner", () => desktop({ ownerReferences: [] })],
+    [
+      "Secret whose owner does not control it",
+      () => desktop({ ownerReferences: [owner({ controller: false })] }),
+    ],
     [
       "Secret of another group's object",
-      desktop({ ownerReferences: [owner({ apiVersion: "v1", kind: "ConfigMap" })] }),
+      () => desktop({ ownerReferences: [owner({ apiVersion: "v1", kind: "ConfigMap" })] }),
     ],
     [
       "Secret of a group that only looks alike",
-      desktop({ ownerReferences: [owner({ apiVersion: "paperspace.com.example.org/v1" })] }),
+      () => desktop({ ownerReferences: [owner({ apiVersion: "paperspace.com.example.org/v1" })] }),
     ],
     [
       "Secret of a kind that writes none",
-      desktop({ ownerReferences: [owner({ kind: "PaperspaceDeployment" })] }),
+      () => desktop({ ownerReferences: [owner({ kind: "PaperspaceDeployment" })] }),
     ],
   ])("it creates no %s, whoever owns it", async (_, secret) => {
-    await refused(own.create(namespace, secret), /creates only Opaque Secrets/);
-    await refused(own.create("kube-system", secret), /creates only Opaque Secrets/);
+    await refused(own.create(namespace, secret()), /creates only Opaque Secrets/);
+    await refused(own.create("kube-system", secret()), /creates only Opaque Secrets/);
   });
 
   test("it creates none by whose labels or annotations another controller acts, and none of a name that is not listed", async () => {
@@ -164,10 +179,11 @@ describe("with rbac.desktopSecrets", () => {
 
   test("it deletes nothing that no object of ours controls", async () => {
     await refused(own.delete(namespace, KEY), /deletes only/);
-    for (const ownerReferences of [
-      [owner({ controller: false })],
-      [owner({ apiVersion: "v1", kind: "Pod" })],
-    ]) {
+    const { metadata } = await configMaps(installed.admin).create(namespace, {
+      metadata: { name: "theirs" },
+    });
+    const theirs = { apiVersion: "v1", kind: "ConfigMap", name: "theirs", uid: metadata.uid };
+    for (const ownerReferences of [[owner({ controller: false })], [owner(theirs)]]) {
       await secrets(installed.admin).create(namespace, desktop({ ownerReferences }));
       await refused(own.delete(namespace, SCREEN), /deletes only/);
       await secrets(installed.admin).delete(namespace, SCREEN);
