@@ -268,15 +268,16 @@ test("a variable that the user gives stands once, because a server-side apply ta
   expect(env).toContainEqual({ name: "NODE_OPTIONS", value: "--max-old-space-size=1000" });
 });
 
-test("scoped, nothing is cluster-wide but the CRDs, and without those nothing at all", () => {
+test("scoped, nothing is cluster-wide but CRDs and policies, and without those nothing at all", () => {
   const wide = (set: string) =>
     objects(set)
       .filter(({ kind }) => CLUSTER_WIDE.includes(kind))
       .map(({ kind }) => kind);
-  const crds = KINDS.map(() => "CustomResourceDefinition");
-  expect(wide("scoped")).toEqual(crds);
-  expect(wide("scoped to several namespaces")).toEqual(crds);
-  expect(wide("scoped, without CRDs")).toEqual([]);
+  const policies = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"];
+  const expected = [...KINDS.map(() => "CustomResourceDefinition"), ...policies, ...policies].sort();
+  expect(wide("scoped").sort()).toEqual(expected);
+  expect(wide("scoped to several namespaces").sort()).toEqual(expected);
+  expect(wide("scoped, without CRDs and policies")).toEqual([]);
   const roles = (set: string) => objects(set).filter(({ kind }) => kind === "Role");
   expect(roles("scoped to several namespaces").map(({ metadata }) => metadata.namespace)).toEqual([
     "ml",
@@ -321,6 +322,23 @@ test("which Secrets it may use: by name, but for an explicit value, and scoped t
   expect(usable("few Secrets of the served namespaces")).toEqual([
     "Role: get,patch paperspace-credentials,tokens",
   ]);
+});
+
+test("an older cluster fails to render until the policies are switched off, and no Secret is written without them", async () => {
+  const render = async (version: string, values: Values) => {
+    const flags = ["template", "r", CHART, `--kube-version=${version}`, "--values=-"];
+    const { code, err } = await helm.exec(flags, values);
+    return code === 0 ? "rendered" : err;
+  };
+  const off = { admissionPolicy: { enabled: false } };
+  expect(await render("1.30.0", {})).toBe("rendered");
+  expect(await render("1.29.9", {})).toContain(
+    "admissionPolicy.enabled is true, but Kubernetes v1.29.9 has no",
+  );
+  expect(await render("1.29.9", off)).toBe("rendered");
+  expect(await render("1.29.9", { ...off, rbac: { desktopSecrets: true } })).toContain(
+    "rbac.desktopSecrets is true, but Kubernetes v1.29.9",
+  );
 });
 
 test("where it may write Secrets a policy binds it, whatever else is switched off", () => {

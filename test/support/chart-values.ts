@@ -105,7 +105,11 @@ export const VALUE_SETS: Readonly<Record<string, Values>> = {
   "everything on": EVERYTHING,
   scoped: { rbac: { scoped: true } },
   "scoped to several namespaces": { rbac: { scoped: true }, watchNamespaces: ["ml", "research", "ml-2"] },
-  "scoped, without CRDs": { rbac: { scoped: true }, crds: { enabled: false } },
+  "scoped, without CRDs and policies": {
+    rbac: { scoped: true },
+    crds: { enabled: false },
+    admissionPolicy: { enabled: false },
+  },
   "machines only": { enabledKinds: ["PaperspaceMachine"] },
   "deployments only": { enabledKinds: ["PaperspaceDeployment"], rbac: { scoped: true } },
   "a digest in a private registry": {
@@ -128,7 +132,7 @@ export const VALUE_SETS: Readonly<Record<string, Values>> = {
     ...SCHEDULING,
   },
   "extra everything": { ...EXTRA, extraCA: { configMap: "ca" } },
-  "an admission policy": { admissionPolicy: { enabled: true } },
+  "no admission policy": { admissionPolicy: { enabled: false } },
   "every Secret, and some written": { rbac: { allSecrets: true, desktopSecrets: true } },
   "few Secrets of the served namespaces": {
     rbac: { scoped: true, allSecrets: false, secretNames: ["paperspace-credentials", "tokens"] },

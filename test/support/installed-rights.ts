@@ -10,12 +10,15 @@ import { systemClock } from "../../src/base/clock.ts";
 import { connect, type KubeConnection } from "../../src/kube/connection.ts";
 import { isForbidden, isNotFound } from "../../src/kube/errors.ts";
 import type { KubeObject } from "../../src/kube/objects.ts";
-import { Resource, secrets } from "../../src/kube/resource.ts";
+import { Resource, type ResourceType, SECRETS } from "../../src/kube/resource.ts";
+import { KINDS } from "../../src/registry.ts";
 import { Helm, objectsIn, type Rendered, type Values } from "./helm.ts";
 import { createAll, typeOf } from "./operator-rights.ts";
 
 const NAMESPACES = { group: "", version: "v1", plural: "namespaces", kind: "Namespace", namespaced: false };
 const INSTALLED = /^(ServiceAccount|(Cluster)?Role(Binding)?|ValidatingAdmissionPolicy(Binding)?)$/;
+/** What may have a finalizer. */
+const HELD = [SECRETS, ...KINDS.map(({ definition }) => ({ ...definition, namespaced: true }))];
 /** The API server compiles a policy in its own time. */
 const TAKES = { timeout: 60_000, interval: 50 };
 
@@ -51,7 +54,10 @@ export class InstalledRights {
     const [namespace = "", ...served] = names;
     const helm = await Helm.find();
     const rendered = objectsIn(
-      await helm.template({ crds: { enabled: false }, ...valuesOf(...served) }, { namespace }),
+      await helm.template(
+        { crds: { enabled: false }, watchNamespaces: served, ...valuesOf(...served) },
+        { namespace },
+      ),
     );
     const objects = rendered.filter(({ kind }) => INSTALLED.test(kind));
     await createAll(admin, objects);
@@ -65,8 +71,29 @@ export class InstalledRights {
     return this.as(this.user);
   }
 
-  async as(user: string, groups: string[] = []): Promise<KubeConnection> {
-    const kubeconfig = await kubeconfigFor(inject("kubeconfig"), user, groups);
+  /** A user who has a ClusterRole in one namespace. */
+  async account(namespace: string, name: string, clusterRole: string): Promise<KubeConnection> {
+    const metadata = { name, namespace };
+    const user = { apiVersion: "v1", kind: "ServiceAccount", metadata };
+    const apiGroup = "rbac.authorization.k8s.io";
+    const binding = {
+      apiVersion: `${apiGroup}/v1`,
+      kind: "RoleBinding",
+      metadata,
+      roleRef: { apiGroup, kind: "ClusterRole", name: clusterRole },
+      subjects: [{ kind: "ServiceAccount", ...metadata }],
+    };
+    await createAll(this.admin, [user, binding]);
+    return this.as(`system:serviceaccount:${namespace}:${name}`);
+  }
+
+  /** Of a ServiceAccount that exists. */
+  kubeconfigOf(namespace: string, name: string): Promise<string> {
+    return kubeconfigFor(inject("kubeconfig"), `system:serviceaccount:${namespace}:${name}`);
+  }
+
+  async as(user: string): Promise<KubeConnection> {
+    const kubeconfig = await kubeconfigFor(inject("kubeconfig"), user);
     const connection = await connect({ kubeconfig, clock: systemClock });
     this.#connections.push(connection);
     return connection;
@@ -92,15 +119,22 @@ export class InstalledRights {
     }, TAKES);
   }
 
+  /** So that the namespace can end. */
+  async #unhold(type: ResourceType, namespace: string): Promise<void> {
+    const resource = new Resource<KubeObject>(this.admin, type);
+    const { items } = await resource.list({ namespace });
+    for (const { metadata } of items)
+      if (metadata.finalizers?.length)
+        await resource.mergePatch(namespace, metadata.name, { metadata: { finalizers: null } });
+  }
+
   async close(): Promise<void> {
     for (const object of [...this.objects].reverse())
       await new Resource<KubeObject>(this.admin, typeOf(object))
         .delete(object.metadata.namespace ?? "", object.metadata.name)
         .catch(() => {});
     for (const name of this.#namespaces) {
-      const { items } = await secrets(this.admin).list({ namespace: name });
-      for (const { metadata } of items.filter(({ metadata: { finalizers = [] } }) => finalizers.length > 0))
-        await secrets(this.admin).mergePatch(name, metadata.name, { metadata: { finalizers: null } });
+      for (const type of HELD) await this.#unhold(type, name);
       await new Resource<KubeObject>(this.admin, NAMESPACES).delete("", name).catch(() => {});
     }
     for (const connection of this.#connections) await connection.close();
