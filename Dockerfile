@@ -26,6 +26,9 @@ ENV NODE_COMPILE_CACHE=/app/.compile-cache
 RUN mkdir -m 1777 .compile-cache
 USER 65532:65532
 RUN node src/main.ts --help > /dev/null && chmod -R a+rX .compile-cache/*
+# The operator's user wrote it, and may not write it later: what is in there is code that runs.
+USER 0:0
+RUN chmod 0755 .compile-cache && chmod -R go-w .compile-cache
 
 FROM ${BASE_IMAGE}
 ARG VERSION=0.0.0-dev
@@ -47,4 +50,5 @@ COPY --from=build --chown=0:0 /app/.compile-cache ./.compile-cache
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/.compile-cache
 # A number, because Kubernetes cannot tell of a name that it is not root.
 USER 65532:65532
-ENTRYPOINT ["/usr/local/bin/node", "src/main.ts"]
+# A signal would open Node's debugger, which is a shell for whoever reaches its port.
+ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "src/main.ts"]

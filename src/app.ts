@@ -8,6 +8,7 @@ import type { Registry } from "prom-client";
 import type { Clock } from "./base/clock.ts";
 import { type Config, ConfigError } from "./base/config.ts";
 import { type RunningHealthServer, startHealthServer } from "./base/health.ts";
+import { KeyFile } from "./base/key-file.ts";
 import type { Logger } from "./base/logger.ts";
 import { createRegistry } from "./base/metrics.ts";
 import { version } from "./base/version.ts";
@@ -66,6 +67,7 @@ export interface Operator {
 /** Runs the operator until the signal aborts; rejects where it cannot start. */
 export async function runOperator(parts: AppParts, signal: AbortSignal): Promise<void> {
   const { config, clock, logger } = parts;
+  await checkKeyFile(parts);
   await using cleanup = new AsyncDisposableStack();
   const connection = await connect({
     ...(config.kubeconfig !== undefined && { kubeconfig: config.kubeconfig }),
@@ -124,8 +126,8 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     secrets: secrets(connection),
     checker: credentialChecker(accounts),
     clock,
-    secretTtlMs: Math.min(SECRET_TTL_MS, config.credentialRecheck),
-    operatorKey: config.paperspaceApiKey,
+    secretTtlMs: secretTtlMs(config),
+    operatorKey: operatorKeyOf(parts),
     operatorKeyNamespaces: config.apiKeyNamespaces,
   });
   const mayWrite = () => leadership?.holds() ?? true;
@@ -201,6 +203,28 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
       await recorder.flush();
     },
   };
+}
+
+/** A file that is missing at the start is a wrong path or mount, which nobody would notice before an object needs the key. */
+async function checkKeyFile(parts: AppParts): Promise<void> {
+  if (parts.config.apiKeyFile === undefined) return;
+  try {
+    await operatorKeyOf(parts)?.();
+  } catch (error) {
+    throw new ConfigError([`--api-key-file: ${error instanceof Error ? error.message : error}`]);
+  }
+}
+
+function operatorKeyOf({ config, clock }: AppParts): (() => Promise<string>) | undefined {
+  const { paperspaceApiKey, apiKeyFile } = config;
+  if (paperspaceApiKey !== undefined) return async () => paperspaceApiKey;
+  if (apiKeyFile === undefined) return undefined;
+  const file = new KeyFile(apiKeyFile, clock, secretTtlMs(config));
+  return () => file.key();
+}
+
+function secretTtlMs({ credentialRecheck }: Config): number {
+  return Math.min(SECRET_TTL_MS, credentialRecheck);
 }
 
 /** Throws ConfigError where --enabled-kinds names a kind that does not exist. */

@@ -20,7 +20,16 @@ import { createSockets } from "../src/paperspace/wire.ts";
 import { defined } from "../src/reconcile/schema.ts";
 import { KINDS } from "../src/registry.ts";
 import { EVERYTHING, VALUE_SETS } from "./support/chart-values.ts";
-import { CHART, COMPILE_MS, Helm, objectsIn, only, type Rendered, type Values } from "./support/helm.ts";
+import {
+  CHART,
+  COMPILE_MS,
+  Helm,
+  objectsIn,
+  only,
+  REPOSITORY,
+  type Rendered,
+  type Values,
+} from "./support/helm.ts";
 import { TestEnv } from "./support/test-env.ts";
 
 const NAMESPACE = "ns";
@@ -201,7 +210,8 @@ test("a namespace that enforces the restricted standard admits the pod of every 
 
 test("every value for the operator reaches it as intended", () => {
   expect(configOf(objects("everything on"))).toMatchObject({
-    paperspaceApiKey: "x",
+    paperspaceApiKey: undefined,
+    apiKeyFile: "/etc/paperspace-operator/api-key/apiKey",
     apiKeyNamespaces: ["*", "ml"],
     adoptWithOperatorKey: true,
     paperspaceApiUrl: "https://paperspace.example.com/v1",
@@ -231,10 +241,28 @@ test("every value for the operator reaches it as intended", () => {
   expect(configOf(objects("one process without an election")).leaderElect).toBe(false);
 });
 
+test("the operator's own key is a file, of the key that the values name, and in no variable", () => {
+  const { containers, volumes } = podOf(objects("everything on")).spec;
+  const volume = volumes.find(({ name }: Rendered) => name === "api-key");
+  expect(volume.secret).toEqual({
+    secretName: "own-key",
+    defaultMode: 0o440,
+    items: [{ key: "key", path: "apiKey" }],
+  });
+  const [{ volumeMounts, env }] = containers;
+  expect(volumeMounts).toContainEqual({
+    name: "api-key",
+    mountPath: "/etc/paperspace-operator/api-key",
+    readOnly: true,
+  });
+  expect(JSON.stringify(env)).not.toMatch(/secretKeyRef|API_KEY/);
+  expect(JSON.stringify(podOf(objects("nothing given")))).not.toContain("api-key");
+});
+
 test("the image is of the chart's version, of the tag, or of the digest, which wins", () => {
   const image = (set: string) => podOf(objects(set)).spec.containers[0].image;
   const { version } = JSON.parse(readFileSync(join(CHART, "..", "..", "package.json"), "utf8"));
-  expect(image("nothing given")).toBe(`ghcr.io/paperspace-operator/paperspace-operator:${version}`);
+  expect(image("nothing given")).toBe(`${REPOSITORY}:${version}`);
   expect(image("everything on")).toBe("registry.example.com/tools/operator:1.2.3");
   expect(image("a digest in a private registry")).toMatch(/^registry\.example\.com:5000\/operator@sha256:/);
 });

@@ -12,6 +12,8 @@ import { findChartTools } from "./tools.ts";
 const ROOT = join(import.meta.dirname, "..", "..");
 export const MANIFESTS = join("deploy", "kustomize", "operator.yaml");
 const NAMESPACE = "paperspace-system";
+/** No such registry can exist (RFC 6761): the overlay of the user says where the image is. */
+const IMAGE = "registry.invalid/paperspace-operator";
 const HEADER = "# Rendered from charts/paperspace-operator by `npm run manifests`. Do not edit.\n";
 
 interface Rendered {
@@ -22,7 +24,7 @@ interface Rendered {
 /** What deploy/kustomize/operator.yaml has to hold. */
 export async function manifests(helm: string): Promise<string> {
   const args = ["template", "paperspace-operator", "charts/paperspace-operator"];
-  const flags = [`--namespace=${NAMESPACE}`, "--set=crds.enabled=false"];
+  const flags = [`--namespace=${NAMESPACE}`, "--set=crds.enabled=false", `--set=image.repository=${IMAGE}`];
   const { stdout } = await promisify(execFile)(helm, [...args, ...flags], { cwd: ROOT });
   const objects = parseAllDocuments(stdout).map((document) => document.toJS() as Rendered | null);
   const plain = objects.filter((object) => object !== null).map(withoutHelm);

@@ -26,6 +26,8 @@ const CREATED = "2026-01-02T03:04:05Z";
 
 let work: string;
 let image: Image;
+/** What a user who does not own it could write, before the root is made read-only. */
+let writable: string[];
 
 beforeAll(() => {
   work = mkdtempSync(join(tmpdir(), "an image "));
@@ -35,6 +37,12 @@ beforeAll(() => {
   // What `npm ci` has fetched for the checkout is enough.
   const env = { npm_config_prefer_offline: "true" };
   image = assemble({ dockerfile, context: ROOT, ignored, work, args, env });
+  writable = readdirSync(image.root, { recursive: true, withFileTypes: true })
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => {
+      const { mode } = lstatSync(path);
+      return (mode & 0o170000) !== 0o120000 && (mode & 0o022) !== 0;
+    });
   // As in a pod with a read-only root.
   execFileSync("chmod", ["-R", "a-w", image.root]);
 }, ASSEMBLE_MS);
@@ -90,6 +98,14 @@ test("the final stage only copies from the first one: no shell has to be in it, 
 test("its user is a number and not root, because Kubernetes cannot check a name", () => {
   expect(image.user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
   expect(of("USER")).toHaveLength(1);
+});
+
+test("nothing in it can be written by another user than root, its own compiled code least of all", () => {
+  expect(writable.map((path) => path.slice(image.root.length))).toEqual([]);
+});
+
+test("no signal opens Node's debugger", () => {
+  expect(image.entrypoint).toContain("--disable-sigusr1");
 });
 
 test("the labels contain version, revision and time of the build", () => {

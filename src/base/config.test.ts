@@ -27,6 +27,7 @@ describe("where values come from", () => {
     expect(config()).toMatchObject({
       paperspaceApiUrl: "https://api.paperspace.com/v1",
       paperspaceApiKey: undefined,
+      apiKeyFile: undefined,
       apiKeyNamespaces: [],
       adoptWithOperatorKey: false,
       watchNamespaces: [],
@@ -169,7 +170,7 @@ describe("bad values", () => {
   it.each([
     [["--lease-duration=10s", "--renew-deadline=10s"], "--lease-duration"],
     [["--renew-deadline=2s", "--retry-period=2s"], "--renew-deadline"],
-    [["--api-key-namespaces=*"], "PAPERSPACE_API_KEY"],
+    [["--api-key-namespaces=*"], "neither --api-key-file nor PAPERSPACE_API_KEY"],
   ])("checks values against each other: %j", (argv, named) => {
     expect(problems(argv)).toEqual([expect.stringContaining(named)]);
   });

@@ -54,11 +54,19 @@ function optional<T>(
 
 const SECTIONS = {
   "Paperspace API": {
-    paperspaceApiKey: optional(text, "API key of the operator itself; see --api-key-namespaces", {
-      env: ["PAPERSPACE_API_KEY"],
-      envOnly: true,
-      secret: true,
-    }),
+    paperspaceApiKey: optional(
+      text,
+      "API key of the operator itself; see --api-key-namespaces, and --api-key-file",
+      {
+        env: ["PAPERSPACE_API_KEY"],
+        envOnly: true,
+        secret: true,
+      },
+    ),
+    apiKeyFile: optional(
+      text,
+      "file with the API key of the operator itself, such as a mounted Secret; it is read again when it changes",
+    ),
     apiKeyNamespaces: required(
       namespaces({ wildcard: true }),
       "",
@@ -366,8 +374,11 @@ function crossCheck(config: Config, problems: string[]): void {
   if (config.renewDeadline <= config.retryPeriod) {
     problems.push("--renew-deadline must be longer than --retry-period: else a leader gets no second try");
   }
-  if (config.apiKeyNamespaces.length > 0 && config.paperspaceApiKey === undefined) {
-    problems.push("--api-key-namespaces is given, but PAPERSPACE_API_KEY is not set");
+  const keys = [config.paperspaceApiKey, config.apiKeyFile].filter((key) => key !== undefined);
+  if (keys.length > 1)
+    problems.push("--api-key-file and PAPERSPACE_API_KEY are both given: give one of them");
+  if (config.apiKeyNamespaces.length > 0 && keys.length === 0) {
+    problems.push("--api-key-namespaces is given, but neither --api-key-file nor PAPERSPACE_API_KEY is");
   }
 }
 

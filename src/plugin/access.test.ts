@@ -49,7 +49,7 @@ describe("the API key in use", () => {
     expect(keysOf(plugin)).toEqual(["key-of-the-flag"]);
     expect(await plugin.run("list projects --secret other")).toBe(1);
     expect(plugin.err).toContain(
-      'error: no API key: there is no Secret "other" in namespace team-a. Make it (kubectl -n team-a create secret generic other --from-literal=apiKey=<key>), or leave out --secret and set PAPERSPACE_API_KEY.',
+      'error: no API key: there is no Secret "other" in namespace team-a. Make it (kubectl -n team-a create secret generic other --from-file=apiKey=/dev/stdin, and type the key), or leave out --secret and set PAPERSPACE_API_KEY.',
     );
   });
 

@@ -174,8 +174,8 @@ export class Access {
     switch (error.code) {
       case "KUBE_NOT_FOUND": {
         const problem = `there is no Secret "${name}" in namespace ${namespace}`;
-        const make = `kubectl -n ${namespace} create secret generic ${name} --from-literal=${field}=<key>`;
-        return { problem, remedy: `Make it (${make}), or ${alternative}.` };
+        const make = `kubectl -n ${namespace} create secret generic ${name} --from-file=${field}=/dev/stdin`;
+        return { problem, remedy: `Make it (${make}, and type the key), or ${alternative}.` };
       }
       case "KUBE_FORBIDDEN": {
         const problem = `you may not read ${secretName}`;

@@ -70,13 +70,25 @@ describe("Credentials", () => {
   });
 
   it("uses the operator's own key only for the namespaces it serves, and never in place of a named Secret", async () => {
-    const { context } = credentials({}, { operatorKey: "own", operatorKeyNamespaces: ["served"] });
+    const { context } = credentials(
+      {},
+      { operatorKey: async () => "own", operatorKeyNamespaces: ["served"] },
+    );
     expect((await resolve(context, object("served"))).fact).toEqual({ state: "valid", team: "team-of-own" });
     expect((await resolve(context, object("other"))).fact.state).toBe("invalid");
     const named = object("served", { credentialsSecretRef: { name: "missing" } });
     expect((await resolve(context, named)).fact).toMatchObject({
       state: "invalid",
       message: expect.stringContaining("missing"),
+    });
+  });
+
+  it("retries where the operator's own key cannot be read just now: that is not the user's to correct", async () => {
+    const operatorKey = () => Promise.reject(new Error("ENOENT: no such file"));
+    const { context } = credentials({}, { operatorKey, operatorKeyNamespaces: ["*"] });
+    expect((await resolve(context, object("served"))).fact).toEqual({
+      state: "unreachable",
+      message: "the operator's own API key cannot be read: ENOENT: no such file",
     });
   });
 

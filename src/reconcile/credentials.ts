@@ -45,14 +45,15 @@ export interface CredentialsOptions<A extends CloudAccount> {
   clock: Clock;
   /** How long a Secret that was read counts as fresh, in milliseconds: one read serves many objects. */
   secretTtlMs: number;
-  operatorKey?: string | undefined;
+  /** Throws where it cannot be read just now. */
+  operatorKey?: (() => Promise<string>) | undefined;
   /** Namespaces that the operator's own key serves; "*" means all. */
   operatorKeyNamespaces: readonly string[];
 }
 
 type Source =
   | { state: "key"; key: string; origin: string; secret?: Secret }
-  | { state: "none"; message: string };
+  | { state: "none" | "unreadable"; message: string };
 /** What is kept of a Secret: a Secret may be a megabyte, of which the key is a line. */
 interface HeldKey {
   /** Its metadata, and nothing else. */
@@ -91,7 +92,10 @@ export class Credentials<A extends CloudAccount> {
       const message = `the Secret with the API key cannot be read: ${why}`;
       return { fact: isForbidden(error) ? { state: "invalid", message } : { state: "unreachable", message } };
     }
-    if (source.state === "none") return { fact: { state: "invalid", message: source.message } };
+    if (source.state !== "key") {
+      const state = source.state === "none" ? "invalid" : "unreachable";
+      return { fact: { state, message: source.message } };
+    }
     const { secret } = source;
     try {
       const holder = object.metadata.uid ?? "";
@@ -138,10 +142,10 @@ export class Credentials<A extends CloudAccount> {
     if (held) return sourceIn(held, `${namespace}/${name}`, field);
     const { operatorKey, operatorKeyNamespaces: served } = this.#options;
     if (!reference && operatorKey && (served.includes("*") || served.includes(namespace)))
-      return { state: "key", key: operatorKey, origin: "the operator's own API key" };
+      return ownSource(operatorKey);
     return {
       state: "none",
-      message: `no API key: the Secret "${name}" is not in namespace ${namespace}. Make it: kubectl -n ${namespace} create secret generic ${name} --from-literal=${field}=<key>`,
+      message: `no API key: the Secret "${name}" is not in namespace ${namespace}. Make it, and type the key: kubectl -n ${namespace} create secret generic ${name} --from-file=${field}=/dev/stdin`,
     };
   }
 
@@ -185,6 +189,16 @@ function sourceIn({ secret, key, fields }: HeldKey, name: string, field: string)
     state: "none",
     message: `${origin} has no value under "${field}" (it holds: ${fields}). Put the API key there, or name its key in spec.credentialsSecretRef.key`,
   };
+}
+
+const OWN = "the operator's own API key";
+
+async function ownSource(operatorKey: () => Promise<string>): Promise<Source> {
+  try {
+    return { state: "key", key: await operatorKey(), origin: OWN };
+  } catch (error) {
+    return { state: "unreadable", message: `${OWN} cannot be read: ${text(error)}` };
+  }
 }
 
 function text(error: unknown): string {

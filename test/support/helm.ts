@@ -11,6 +11,9 @@ export const CHART = fileURLToPath(new URL("../../charts/paperspace-operator", i
 /** For the hook that calls `Helm.find`: the first time compiles helm. */
 export const COMPILE_MS = 20 * 60_000;
 
+/** Where the image is. */
+export const REPOSITORY = "registry.example.com/paperspace-operator";
+
 export type Values = Readonly<Record<string, unknown>>;
 
 export interface Rendered {
@@ -42,10 +45,13 @@ export class Helm {
     return new Helm(helm, env);
   }
 
-  /** Resolves with the result also where the command fails. */
+  /** Resolves with the result also where the command fails. The value that has no default is given where `values` do not. */
   exec(args: readonly string[], values: Values = {}): Promise<CommandResult> {
     const child = spawn(this.#path, args, { env: this.#env, stdio: ["pipe", "pipe", "pipe"] });
-    return runCommand(child, JSON.stringify(values));
+    const { image = {} } = values;
+    const given =
+      typeof image === "object" ? { ...values, image: { repository: REPOSITORY, ...image } } : values;
+    return runCommand(child, JSON.stringify(given));
   }
 
   /** Resolves with its output; throws with its errors. */

@@ -3,6 +3,7 @@
  * variables of the Deployment that the API server holds, and with the rights of the release's ServiceAccount alone.
  */
 import { execFile } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
@@ -35,7 +36,11 @@ export interface ReleaseParts {
 interface Variable {
   name: string;
   value?: string;
-  valueFrom?: { secretKeyRef: { name: string; key: string } };
+}
+
+interface Volume {
+  name: string;
+  secret?: { secretName: string; items: { key: string; path: string }[] };
 }
 
 export class Release {
@@ -96,30 +101,36 @@ export class Release {
   /** One of its pods, ready. It differs from a real one in where its health port is, and how it got the account's token. */
   async daemon(onNews: () => void): Promise<Daemon> {
     const { spec } = await this.deployment();
-    const [{ args, env = [] }] = spec.template.spec.containers;
+    const { containers, volumes = [] } = spec.template.spec;
+    const [{ args, env = [], volumeMounts = [] }] = containers;
+    const mounted = await this.#mount(volumes, volumeMounts);
     const daemon = new Daemon({
       name: `${this.name} ${++this.#started}`,
-      flags: [...args, "--health-address=127.0.0.1:0"],
+      flags: [...args.map(mounted), "--health-address=127.0.0.1:0"],
       env: {
         NODE_COMPILE_CACHE: join(this.#plane.dir, "compile-cache"),
         KUBECONFIG: await this.#plane.kubeconfigFor(this.user),
-        ...(await this.#variables(env)),
+        ...Object.fromEntries((env as Variable[]).map(({ name, value = "" }) => [name, value])),
       },
       onNews,
     });
     return daemon.ready();
   }
 
-  /** As kubelet would fill them in. */
-  async #variables(env: readonly Variable[]): Promise<Record<string, string>> {
-    const values: Record<string, string> = {};
-    for (const { name, value = "", valueFrom } of env) {
-      if (!valueFrom) values[name] = value;
-      else {
-        const { data } = await this.get("secret", valueFrom.secretKeyRef.name);
-        values[name] = Buffer.from(data[valueFrom.secretKeyRef.key], "base64").toString();
-      }
+  /** The Secrets of the volumes as files; gives where a path of the pod is on this host. */
+  async #mount(
+    volumes: readonly Volume[],
+    mounts: readonly { name: string; mountPath: string }[],
+  ): Promise<(argument: string) => string> {
+    const root = join(this.#plane.dir, "mounts", this.namespace);
+    for (const { name, secret } of volumes) {
+      const mountPath = mounts.find((mount) => mount.name === name)?.mountPath;
+      if (!secret || mountPath === undefined) continue;
+      const { data } = await this.get("secret", secret.secretName);
+      mkdirSync(join(root, mountPath), { recursive: true, mode: 0o700 });
+      for (const { key, path } of secret.items)
+        writeFileSync(join(root, mountPath, path), Buffer.from(data[key], "base64"), { mode: 0o600 });
     }
-    return values;
+    return (argument) => argument.replace("=/etc/paperspace-operator/", `=${root}/etc/paperspace-operator/`);
   }
 }

@@ -133,12 +133,6 @@ annotations:
 {{- $given := list }}
 {{- range .Values.extraEnv }}{{- $given = append $given .name }}{{- end }}
 {{- $own := list }}
-{{- with .Values.credentials }}
-{{- if .existingSecret }}
-{{- $from := dict "secretKeyRef" (dict "name" .existingSecret "key" .key) }}
-{{- $own = append $own (dict "name" "PAPERSPACE_API_KEY" "valueFrom" $from) }}
-{{- end }}
-{{- end }}
 {{- with include "operator.heap" . }}
 {{- $own = append $own (dict "name" "NODE_OPTIONS" "value" (printf "--max-old-space-size=%s" .)) }}
 {{- end }}
@@ -157,6 +151,9 @@ annotations:
 
 {{/* Refuses what the schema cannot see, because it is between two values. */}}
 {{- define "operator.check" -}}
+{{- if not .Values.image.repository }}
+{{- fail "image.repository is not set, and has no default, since no image is published yet: build one by the Dockerfile of the repository, push it, and set image.repository to where it is, such as registry.example.com/paperspace-operator (docs/install.md)" }}
+{{- end }}
 {{- if and .Values.credentials.namespaces (not .Values.credentials.existingSecret) }}
 {{- fail "credentials.namespaces is given, but credentials.existingSecret is not: name the Secret that holds the key" }}
 {{- end }}
