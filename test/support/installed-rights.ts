@@ -71,6 +71,10 @@ export class InstalledRights {
     return this.as(this.user);
   }
 
+  operatorKubeconfig(): Promise<string> {
+    return kubeconfigFor(inject("kubeconfig"), this.user);
+  }
+
   /** A user who has a ClusterRole in one namespace. */
   async account(namespace: string, name: string, clusterRole: string): Promise<KubeConnection> {
     const metadata = { name, namespace };
