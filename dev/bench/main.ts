@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: what the operator costs, measured against a real API server and the simulator; `npm run bench --
- * isolation`: what one namespace costs another (isolation.ts). Prints figures and asserts nothing: they depend on the host.
+ * isolation`: what one namespace costs another (isolation.ts); `npm run bench -- hostile`: what it stands (hostile.ts). Prints
+ * figures and asserts nothing but that its memory suffices: they depend on the host.
  */
 import { readFileSync, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -11,6 +12,7 @@ import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
 import { type DemoEnv, startDemoEnv } from "../demo/demo-env.ts";
 import { isReady } from "../demo/tables.ts";
 import { figure, quiet, seconds, title } from "./figures.ts";
+import { hostile } from "./hostile.ts";
 import { isolation } from "./isolation.ts";
 
 /** The idle time that is watched, in resyncs of this length. */
@@ -30,7 +32,8 @@ const { values, positionals } = parseArgs({
   options: {
     runs: { type: "string", default: "3" },
     machines: { type: "string", default: "240" },
-    /** How many times as fast as the real one Paperspace is. Default: 15, and for isolation 4. */
+    minutes: { type: "string", default: "60" },
+    /** How many times as fast as the real one Paperspace is. Default: 15, and for isolation and hostile 4. */
     speed: { type: "string" },
   },
 });
@@ -42,10 +45,12 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
 
 try {
   const [what, ...more] = positionals;
-  if (more.length > 0 || (what !== undefined && what !== "isolation"))
-    throw new Error(`there is no benchmark "${positionals.join(" ")}": give none, or isolation`);
+  if (more.length > 0 || (what !== undefined && !["isolation", "hostile"].includes(what)))
+    throw new Error(`there is no benchmark "${positionals.join(" ")}": give none, isolation or hostile`);
   if (what === undefined) await costs(Number(values.speed ?? 15));
-  else await isolation({ speed: Number(values.speed ?? 4), runs: Number(values.runs) }, stop.signal);
+  else if (what === "isolation")
+    await isolation({ speed: Number(values.speed ?? 4), runs: Number(values.runs) }, stop.signal);
+  else await hostile({ speed: Number(values.speed ?? 4), minutes: Number(values.minutes) }, stop.signal);
 } catch (error) {
   console.error((error as Error).message);
   process.exitCode = 1;

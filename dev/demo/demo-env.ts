@@ -27,6 +27,8 @@ export interface DemoEnvOptions {
   speed: number;
   /** Flags of the operator, beside those that connect it to this environment. */
   flags: readonly string[];
+  /** Of the operator, beside what connects it to the control plane. */
+  env?: Readonly<Record<string, string>>;
   /** Keep an audit log of the API server. */
   audit?: boolean;
 }
@@ -49,7 +51,7 @@ export async function startDemoEnv(
   narrator: Narrator,
   signal: AbortSignal,
 ): Promise<DemoEnv> {
-  const { speed, flags, audit = false } = options;
+  const { speed, flags, env = {}, audit = false } = options;
   await using parts = new AsyncDisposableStack();
   const controlPlane = await narrator.step("Kubernetes: API server, etcd and controller manager", () =>
     startControlPlane({ signal, audit, log: (line) => narrator.detail(line) }),
@@ -72,7 +74,10 @@ export async function startDemoEnv(
     kubectl("create", "secret", "generic", "paperspace-credentials", `--from-literal=apiKey=${DEMO_KEY}`),
   );
   const daemon = await narrator.step("The operator, as a process of its own", () =>
-    startDaemon({ flags: flagsOf(controlPlane, simulator, flags), env: controlPlane.env }, signal),
+    startDaemon(
+      { flags: flagsOf(controlPlane, simulator, flags), env: { ...controlPlane.env, ...env } },
+      signal,
+    ),
   );
   parts.defer(() => daemon.stop());
 

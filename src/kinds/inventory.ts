@@ -419,12 +419,13 @@ export class Inventory<T extends Item> {
     }
     this.#readFailures.delete(id);
     if (!item) this.lists.recordGone(id, beganAt);
-    const isSame = before !== undefined && JSON.stringify(before.item) === JSON.stringify(item);
+    const isEqual = JSON.stringify(before?.item) === JSON.stringify(item);
+    const isSame = before !== undefined && isEqual;
     const seen = { beganAt, sameSince: isSame ? before.sameSince : beganAt };
     const absentSince = before?.absentSince ?? beganAt;
     const misses = this.#missesAfter(before?.misses, missed, beganAt);
     this.#items.set(id, item ? { item, ...seen } : { ...seen, absentSince, misses });
-    if (JSON.stringify(before?.item) === JSON.stringify(item)) return;
+    if (isEqual) return;
     this.#hooks.changed?.(id);
     this.#enqueueSubscribers(id);
   }

@@ -1,6 +1,6 @@
 import { Type } from "typebox";
 import { describe, expect, it } from "vitest";
-import { isReadable, MOST_ENTRIES, MOST_TEXT, nullable, readAnswer, resource } from "./answers.ts";
+import { isReadable, MOST_ENTRIES, MOST_JSON, MOST_TEXT, nullable, readAnswer, resource } from "./answers.ts";
 
 const spec = resource({ id: Type.String(), error: nullable(Type.String()) }, ["id"]);
 const schema = resource(
@@ -62,6 +62,23 @@ describe("an answer", () => {
       unreadable: [],
     });
     expect(readAnswer(stated, { id: long }).fits).toBe(false);
+  });
+
+  it("loses what the schema states nothing of where it is too large, and nothing else", () => {
+    const stored = resource(
+      { id: Type.String(), latest: nullable(resource({ id: Type.String(), data: Type.Unknown() }, ["id"])) },
+      ["id"],
+    );
+    const latest = (length: number) => ({ id: "a", latest: { id: "s", data: ["x".repeat(length - 4)] } });
+    expect(readAnswer(stored, latest(MOST_JSON))).toEqual({
+      fits: true,
+      value: latest(MOST_JSON),
+      unreadable: [],
+    });
+    expect(readAnswer(stored, latest(MOST_JSON + 1))).toMatchObject({
+      value: { id: "a", latest: { id: "s", unreadable: ["data"] } },
+      unreadable: ["latest.data"],
+    });
   });
 
   it("has what could not be kept of it as unreadable, which is not the same as absent", () => {

@@ -43,6 +43,11 @@ export type Reading<T> =
 export const MOST_TEXT = 1_024;
 /** Of a text for people, such as the reason of a failure. */
 export const LONG_TEXT = 32_768;
+/**
+ * Characters of the JSON of what the schema states nothing of, such as a stored configuration: it is kept for each object,
+ * which may itself be as large in Kubernetes.
+ */
+export const MOST_JSON = 1024 * 1024;
 /** Entries of an array of which the schema states no maximum. */
 export const MOST_ENTRIES = 10_000;
 
@@ -76,7 +81,8 @@ function read(
   dropped: readonly string[] = [],
 ): unknown {
   const fits: boolean = dropped.length === 0 && Value.Check(schema, value);
-  if (fits) return onlyKnown(schema, value);
+  const known = fits ? onlyKnown(schema, value) : undefined;
+  if (known !== undefined) return known;
   const { anyOf, items, properties } = schema as { anyOf?: TSchema[]; items?: TSchema; properties?: object };
   if (anyOf) {
     for (const variant of anyOf) {
@@ -95,7 +101,10 @@ function read(
     : undefined;
 }
 
-/** What the schema names of a value that fits it, in the order of the schema: two readings of the same are equal texts. */
+/**
+ * What the schema names of a value that fits it, in the order of the schema: two readings of the same are equal texts.
+ * Undefined where something that the schema states nothing of is too large.
+ */
 function onlyKnown(schema: TSchema, value: unknown): unknown {
   const { anyOf, items, properties } = schema as {
     anyOf?: TSchema[];
@@ -109,11 +118,17 @@ function onlyKnown(schema: TSchema, value: unknown): unknown {
     const variant = anyOf.find((one) => Value.Check(one, value));
     return variant ? onlyKnown(variant, value) : value;
   }
-  if (items && Array.isArray(value)) return value.map((item) => onlyKnown(items, item));
+  if (items && Array.isArray(value)) {
+    const all = value.map((item) => onlyKnown(items, item));
+    return all.includes(undefined) ? undefined : all;
+  }
   if (!properties || !isObject(value)) return value;
   const fields: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(properties))
-    if (Object.hasOwn(value, name)) fields[name] = onlyKnown(field, value[name]);
+  for (const [name, field] of Object.entries(properties)) {
+    if (!Object.hasOwn(value, name)) continue;
+    fields[name] = isTooLarge(field, value[name]) ? undefined : onlyKnown(field, value[name]);
+    if (fields[name] === undefined) return undefined;
+  }
   return fields;
 }
 
@@ -131,7 +146,8 @@ function readFields(
     if (name === "unreadable") continue;
     const isGiven = Object.hasOwn(value, name);
     if (!isGiven && !dropped.includes(name) && Type.IsOptional(field)) continue;
-    const one = isGiven ? read(field, value[name], [...path, name], unreadable) : undefined;
+    const isKept = isGiven && !isTooLarge(field, value[name]);
+    const one = isKept ? read(field, value[name], [...path, name], unreadable) : undefined;
     if (one !== undefined) {
       fields[name] = one;
       continue;
@@ -143,6 +159,11 @@ function readFields(
     unreadable.add([...path, name].join("."));
   }
   return odd.length > 0 ? { ...fields, unreadable: odd } : fields;
+}
+
+/** Of a field that may be anything. */
+function isTooLarge(schema: TSchema, value: unknown): boolean {
+  return Type.IsUnknown(schema) && JSON.stringify(value).length > MOST_JSON;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
