@@ -62,6 +62,24 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
       items: Array.from({ length: 5 }, (_, i) => ({ id: `d${i}`, latestSpec: spec })),
     });
   },
+  "what was asked for, with 3 MiB": (response, { url = "" }) => {
+    const id = (url.split("?")[0] ?? "").split("/").at(-1);
+    const data = {
+      name: "a",
+      image: "b",
+      resources: { machineType: "C4" },
+      env: [{ name: "A", value: "x".repeat(3 * MIB) }],
+    };
+    json(response, { id, name: "a", state: "ready", latestSpec: { id: `s${cursor++}`, data } });
+  },
+  "a create that succeeds": (response) => {
+    const id = `new${cursor++}`;
+    json(response, {
+      deploymentId: id,
+      data: { id, state: "ready", name: "x".repeat(1_000) },
+      event: { id: `e${id}`, name: "create", state: "done" },
+    });
+  },
   "an answer of 4 MiB": (response) =>
     json(response, { id: "ps1", data: { id: "ps1", state: "x".repeat(4 * MIB - 60) } }),
   "a byte each second": async (response) => {

@@ -61,9 +61,14 @@ export function readAnswer<S extends TSchema>(
   const unreadable = new Set<string>();
   const value = read(schema, answer, [], unreadable, dropped);
   if (value !== undefined) return { fits: true, value: value as Static<S>, unreadable: [...unreadable] };
-  const [first] = Value.Errors(schema, answer);
-  const where = first ? `${first.instancePath || "the answer"} ${first.message}` : "its shape does not fit";
-  return { fits: false, where };
+  return {
+    fits: false,
+    // Of an item of a list nobody asks, and there may be many that do not fit.
+    get where() {
+      const [first] = Value.Errors(schema, answer);
+      return first ? `${first.instancePath || "the answer"} ${first.message}` : "its shape does not fit";
+    },
+  };
 }
 
 /** Names of the fields that are read of an answer; undefined where all are. */

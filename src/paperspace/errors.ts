@@ -3,7 +3,7 @@
  * the caller.
  */
 import { cut } from "../base/text.ts";
-import { nestsTooDeep } from "./nesting.ts";
+import { MOST_VALUES, refusalOf } from "./nesting.ts";
 
 /**
  * - `PS_UNAUTHORIZED` the key is not accepted (401, or a session of `null`)
@@ -117,18 +117,23 @@ export function looksLikeErrorBody(value: unknown): boolean {
   return readErrorBody(value)?.genuine === true && Object.keys(value as object).length <= 3;
 }
 
-/** A parsed body: JSON, JSON that is nested too deep to be read, truncated JSON, or something else. */
+/** A parsed body: JSON, what is not parsed, truncated JSON, or something else. */
 export type ParsedBody =
   | { readonly kind: "json"; readonly value: unknown }
-  | { readonly kind: "deep" }
+  | { readonly kind: "refused"; readonly why: string }
   | { readonly kind: "broken" }
   | { readonly kind: "other" };
 
 /** `scrub` is applied to every string of the parsed body, so that the body stays well-formed. */
-export function parseBody(answer: RawAnswer, scrub?: (text: string) => string): ParsedBody {
+export function parseBody(
+  answer: RawAnswer,
+  scrub?: (text: string) => string,
+  mostValues: number = MOST_VALUES,
+): ParsedBody {
   const reviver =
     scrub && ((_: string, value: unknown) => (typeof value === "string" ? scrub(value) : value));
-  if (nestsTooDeep(answer.text)) return { kind: "deep" };
+  const why = refusalOf(answer.text, mostValues);
+  if (why !== undefined) return { kind: "refused", why };
   try {
     return { kind: "json", value: JSON.parse(answer.text, reviver) };
   } catch {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FRAME_BYTES, ListBody, type ListBodyOptions } from "./list-body.ts";
+import { MOST_VALUES } from "./nesting.ts";
 import { BodyError } from "./wire.ts";
 
 interface Read {
@@ -133,6 +134,21 @@ describe("what is held", () => {
   it("of the frame ends the reading where it is too large", () => {
     const body = new ListBody({ maxBytes: 1e6, overflow: "fail", item: () => {} });
     expect(body.push(Buffer.from(`{"a":"${"x".repeat(FRAME_BYTES)}`))).toBe(false);
+  });
+
+  it("has no more values than can be parsed at once: the field that has them is dropped", () => {
+    const many = (count: number) => `{"id":"a","many":[${"{},".repeat(count)}0],"z":1}`;
+    const text = `{"items":[${many(MOST_VALUES / 3)},${many(MOST_VALUES)},{"id":"b"}]}`;
+    const dropped: unknown[] = [];
+    const item = (value: unknown, names: readonly string[]) =>
+      dropped.push([Object.keys(value as object), names]);
+    expect(() => read(text)).toThrow(`its items have more than ${MOST_VALUES} values`);
+    read(text, [65_536], { overflow: "drop", item });
+    expect(dropped).toEqual([
+      [["id", "many", "z"], []],
+      [["id", "z"], ["many"]],
+      [["id"], []],
+    ]);
   });
 
   it("fails beyond its bound, or drops the field that does not fit, whatever comes after it", () => {

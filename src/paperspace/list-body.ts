@@ -4,7 +4,7 @@
  * to the caller.
  */
 import { GrowingText } from "./growing-text.ts";
-import { MOST_DEPTH } from "./nesting.ts";
+import { MOST_DEPTH, MOST_VALUES } from "./nesting.ts";
 import { BodyError, type BodyReader } from "./wire.ts";
 
 export interface ListBodyOptions {
@@ -61,11 +61,14 @@ export class ListBody implements BodyReader {
   /** After a comma, which neither an array nor an object may end with. */
   #itemDue = false;
   #fieldDue = false;
-  #field = { name: "", from: 0 };
+  /** Where it begins in the text, and how many values were kept before it. */
+  #field = { name: "", from: 0, values: 0 };
   #dropped: string[] = [];
   #items = 0;
   /** Bytes of the items before this one. */
   #kept = 0;
+  /** Values that are kept of this item, and of those before it. */
+  #values = 0;
 
   constructor(options: ListBodyOptions) {
     this.#options = options;
@@ -147,6 +150,9 @@ export class ListBody implements BodyReader {
     }
     this.#emit(chunk, at, at + 1);
     if (this.#depth > MOST_DEPTH + AT_ITEMS) this.#drop("nested");
+    const isValue = byte === COMMA || byte === OPEN_ARRAY || byte === OPEN_OBJECT;
+    if (isValue && this.#target === this.#text && ++this.#values > MOST_VALUES)
+      this.#drop(`its items have more than ${MOST_VALUES} values`);
   }
 
   #beginString(): void {
@@ -252,6 +258,7 @@ export class ListBody implements BodyReader {
   #beginValue(): void {
     this.#countItem();
     this.#item = "value";
+    this.#field.values = this.#values;
     this.#target = this.#text;
   }
 
@@ -267,7 +274,7 @@ export class ListBody implements BodyReader {
   }
 
   #beginField(): void {
-    this.#field = { name: "", from: this.#text.length };
+    this.#field = { name: "", from: this.#text.length, values: this.#values };
     this.#fieldDue = false;
     if (this.#text.length > 1) this.#text.append(OPEN, 2, 3);
     this.#target = this.#text;
@@ -300,15 +307,17 @@ export class ListBody implements BodyReader {
     const target = this.#target;
     if (!target) return;
     target.append(chunk, from, to);
-    if (target === this.#text && this.#kept + target.length > this.#options.maxBytes) this.#drop("large");
+    if (target === this.#text && this.#kept + target.length > this.#options.maxBytes)
+      this.#drop(`its items are larger than ${this.#options.maxBytes} bytes`);
   }
 
-  #drop(why: "large" | "nested"): void {
+  /** `why`: nested, which costs the field alone, or why the items are too large. */
+  #drop(why: string): void {
     if (this.#target === undefined) return;
     if (this.#target === this.#frame)
       throw new BodyError("unexpected", `nested deeper than ${MOST_DEPTH} levels`);
-    if (why === "large" && this.#options.overflow === "fail")
-      throw new BodyError("too-large", `its items are larger than ${this.#options.maxBytes} bytes`);
+    if (why !== "nested" && this.#options.overflow === "fail") throw new BodyError("too-large", why);
+    this.#values = this.#field.values;
     if (this.#item === "object") {
       this.#keyFrom = undefined;
       this.#dropped.push(this.#field.name);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { MOST_DEPTH, nestsTooDeep } from "./nesting.ts";
+import { MOST_DEPTH, refusalOf } from "./nesting.ts";
 
 function depthOf(value: unknown): number {
   if (typeof value !== "object" || value === null) return 0;
@@ -20,8 +20,23 @@ it("counts the levels of any JSON, whatever its strings hold", () => {
     fc.string({ unit: fc.constantFrom("[", "{", '"', "\\", "]") }),
     ([levels, inside], text) => {
       const whole = nested(levels, [text, inside]);
-      expect(nestsTooDeep(JSON.stringify(whole))).toBe(depthOf(whole) > MOST_DEPTH);
+      expect(refusalOf(JSON.stringify(whole), 1e6) !== undefined).toBe(depthOf(whole) > MOST_DEPTH);
     },
   );
+  fc.assert(property);
+});
+
+it("counts the values of any JSON, whatever its strings hold", () => {
+  const property = fc.property(fc.jsonValue(), fc.nat(20), (value, most) => {
+    // Each array and each object, and what separates its entries.
+    const count = (one: unknown): number =>
+      typeof one !== "object" || one === null
+        ? 0
+        : Object.values(one).reduce<number>(
+            (sum, entry) => sum + count(entry),
+            Math.max(1, Object.keys(one).length),
+          );
+    expect(refusalOf(JSON.stringify(value), most) !== undefined).toBe(count(value) > most);
+  });
   fc.assert(property);
 });

@@ -1,34 +1,45 @@
-/** How deep JSON may be nested: what walks a value recursively must not run out of stack. */
+/**
+ * How deep JSON may be nested, since what walks a value recursively must not run out of stack, and how many values it may
+ * have, since parsing them stops all else meanwhile.
+ */
 
 /** Levels of arrays and objects within one value. */
 export const MOST_DEPTH = 64;
+/** Arrays, objects, and what is in them. */
+export const MOST_VALUES = 100_000;
 
-/** Whether arrays and objects are nested deeper in this JSON text; of another text the answer means nothing. */
-export function nestsTooDeep(text: string): boolean {
+/** Why this JSON text is not to be parsed; of another text the answer means nothing. */
+export function refusalOf(text: string, mostValues: number): string | undefined {
   let depth = 0;
+  let values = 0;
   for (let at = 0; at < text.length; at++) {
-    switch (text[at]) {
-      case '"':
+    switch (text.charCodeAt(at)) {
+      case 0x22: // "
         at = stringEnd(text, at);
         break;
-      case "[":
-      case "{":
-        if (++depth > MOST_DEPTH) return true;
+      case 0x5b: // [
+      case 0x7b: // {
+        if (++depth > MOST_DEPTH) return "it is nested too deep";
+        values++;
         break;
-      case "]":
-      case "}":
+      case 0x5d: // ]
+      case 0x7d: // }
         depth--;
+        break;
+      case 0x2c: // ,
+        values++;
     }
+    if (values > mostValues) return `it has more than ${mostValues} values`;
   }
-  return false;
+  return undefined;
 }
 
 /** Index of the quote that ends the string which begins here, or behind the text. */
 function stringEnd(text: string, from: number): number {
   for (let at = from + 1; at < text.length; at++) {
-    const char = text[at];
-    if (char === '"') return at;
-    if (char === "\\") at++;
+    const code = text.charCodeAt(at);
+    if (code === 0x22) return at;
+    if (code === 0x5c) at++;
   }
   return text.length;
 }

@@ -14,7 +14,7 @@ import {
   until,
 } from "../../test/paperspace/transport.ts";
 import { resource } from "./answers.ts";
-import { MOST_DEPTH } from "./nesting.ts";
+import { MOST_DEPTH, MOST_VALUES } from "./nesting.ts";
 import { apiPath } from "./route.ts";
 import { Throttle } from "./throttle.ts";
 
@@ -95,6 +95,14 @@ describe("a request", () => {
     for (let n = 0; n < 2; n++)
       expect((await failure(env.api.request({ ...get(), answer }))).message).toContain("nested too deep");
     expect(await failure(env.api.request(post()))).toMatchObject({ code: "PS_SERVER", effect: "unknown" });
+  });
+
+  it("takes no answer of so many values that parsing them stops all else, unless it may be as large", async () => {
+    const answer = Type.Array(Type.Unknown(), { maxItems: 1e6 });
+    env.server.script = [json200(`[${"0,".repeat(MOST_VALUES)}0]`)];
+    const call = { ...get(), answer };
+    expect((await failure(env.api.request(call))).message).toContain(`more than ${MOST_VALUES} values`);
+    expect(await env.api.request({ ...call, maxBytes: 8 * 1024 * 1024 })).toMatchObject({ status: 200 });
   });
 
   it("accepts null where the schema allows it", async () => {

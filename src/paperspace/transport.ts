@@ -31,6 +31,7 @@ import {
   retryAfterMs,
 } from "./errors.ts";
 import type { ApiMetrics } from "./metrics.ts";
+import { MOST_VALUES } from "./nesting.ts";
 import { Lists, type ListsOptions } from "./pages.ts";
 import type { Throttle } from "./throttle.ts";
 import { type BodyReader, ExchangeFailure, exchange, type FailureKind, type Sockets } from "./wire.ts";
@@ -205,7 +206,9 @@ export class Transport implements PaperspaceApi {
       if (error.code === "PS_UNAUTHORIZED") this.#options.onUnauthorized?.(beganAt);
       throw error;
     }
-    const parsed = parseBody(answer);
+    // Who asks for more than is usual may have more of it parsed.
+    const share = Math.max(1, (request.maxBytes ?? 0) / MAX_BYTES);
+    const parsed = parseBody(answer, undefined, share * MOST_VALUES);
     if (parsed.kind === "broken") {
       throw new PaperspaceError("PS_TRUNCATED", `${what}: the answer breaks off`, {
         effect: "unknown",
@@ -216,7 +219,7 @@ export class Transport implements PaperspaceApi {
       const text = `${what}: ${describeBody(answer)} came instead of JSON (${status})`;
       throw new PaperspaceError("PS_NOT_JSON", text, { effect: "unknown", status });
     }
-    if (parsed.kind === "deep") throw this.#unexpected(request, status, undefined, "it is nested too deep");
+    if (parsed.kind === "refused") throw this.#unexpected(request, status, undefined, parsed.why);
     const reading = readAnswer(request.answer, parsed.value);
     if (!reading.fits) throw this.#unexpected(request, status, parsed.value, reading.where);
     for (const field of reading.unreadable) this.#options.metrics?.unreadableField(request.path, field);
