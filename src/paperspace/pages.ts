@@ -42,13 +42,16 @@ type Page<T> = ApiPage<T> & {
   readonly nextPage?: string | null;
 };
 
+/** By path: the limit at which the last page was not too large. */
+export type PageLimits = Map<string, number>;
+
 export class Lists {
   readonly #options: ListsOptions;
-  /** By path: the limit at which the last page was not too large. */
-  readonly #limits = new Map<string, number>();
+  readonly #limits: PageLimits;
 
-  constructor(options: ListsOptions) {
+  constructor(options: ListsOptions, limits: PageLimits) {
     this.#options = options;
+    this.#limits = limits;
   }
 
   async *pages<S extends TSchema>(request: PagesRequest<S>): AsyncGenerator<ApiPage<Static<S>>, void, void> {

@@ -352,7 +352,7 @@ describe("pages", () => {
     ];
     const read = async () => {
       const found: string[] = [];
-      for await (const { items } of small.api.pages({ ...list, item: text, limit: 8 }))
+      for await (const { items } of small.api.with({ group: "g" }).pages({ ...list, item: text, limit: 8 }))
         found.push(...items.map(({ id }) => id));
       return found;
     };

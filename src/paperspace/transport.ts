@@ -32,7 +32,7 @@ import {
 } from "./errors.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { MOST_VALUES } from "./nesting.ts";
-import { Lists, type ListsOptions } from "./pages.ts";
+import { Lists, type ListsOptions, type PageLimits } from "./pages.ts";
 import type { Throttle } from "./throttle.ts";
 import { type BodyReader, ExchangeFailure, exchange, type FailureKind, type Sockets } from "./wire.ts";
 
@@ -81,19 +81,23 @@ export class Transport implements PaperspaceApi {
   readonly #origin: string;
   readonly #prefix: string;
   readonly #lists: Lists;
+  readonly #limits: PageLimits;
 
-  constructor(options: TransportOptions) {
+  /** `limits`: what another transport for the same key has learnt. */
+  constructor(options: TransportOptions, limits: PageLimits = new Map()) {
     const base = new URL(options.baseUrl);
     this.#options = options;
     this.#origin = base.origin;
     this.#prefix = withoutTrailing(base.pathname, "/");
     const { maxBytes = MAX_BYTES, mostPages = MOST_PAGES, metrics } = options;
     const send: ListsOptions["send"] = (request, reader) => this.#retrying(request, reader);
-    this.#lists = new Lists({ maxBytes, mostPages, metrics, send });
+    this.#limits = limits;
+    this.#lists = new Lists({ maxBytes, mostPages, metrics, send }, limits);
   }
 
   with(defaults: CallDefaults): Transport {
-    return new Transport({ ...this.#options, defaults: { ...this.#options.defaults, ...defaults } });
+    const options = { ...this.#options, defaults: { ...this.#options.defaults, ...defaults } };
+    return new Transport(options, this.#limits);
   }
 
   request<S extends TSchema>(call: ApiRequest<S>): Promise<ApiAnswer<Static<S>>> {
