@@ -30,6 +30,19 @@ describe.each(KINDS)(
       120_000,
     );
 
+    // Of 12 MiB one kind is enough: the simulator writes them for each list anew.
+    const sizes = [
+      "large-neighbours",
+      ...(kind === "deployment" ? ["items-of-1-mib", "items-of-12-mib"] : []),
+    ];
+    it.each(sizes)(
+      "where answers are large: %s",
+      async (name) => {
+        await live({ mutations: [name], hurried: true });
+      },
+      120_000,
+    );
+
     it(`where they differ in several ways, in ${COUNT} combinations`, async () => {
       const failures: string[] = [];
       for (let seed = FIRST_SEED; seed < FIRST_SEED + COUNT; seed++) {

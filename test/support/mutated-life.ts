@@ -193,7 +193,7 @@ async function rest(subject: Subject): Promise<void> {
     );
 }
 
-/** Sizes cost more time than a whole life does; transport.test.ts has what they are about. */
+/** Sizes cost more time than a whole life does; they are lived without the rest, and alone. */
 const LARGE = /^items-of|^large/;
 
 /** Mutations that a kind lives with, but for those of which it is known what is still missing. */
