@@ -3,7 +3,7 @@
  * the caller.
  */
 import { cut } from "../base/text.ts";
-import { MOST_VALUES, refusalOf } from "./nesting.ts";
+import { MOST_VALUES, parseRefusal } from "./nesting.ts";
 
 /**
  * - `PS_UNAUTHORIZED` the key is not accepted (401, or a session of `null`)
@@ -132,7 +132,7 @@ export function parseBody(
 ): ParsedBody {
   const reviver =
     scrub && ((_: string, value: unknown) => (typeof value === "string" ? scrub(value) : value));
-  const why = refusalOf(answer.text, mostValues);
+  const why = parseRefusal(answer.text, mostValues);
   if (why !== undefined) return { kind: "refused", why };
   try {
     return { kind: "json", value: JSON.parse(answer.text, reviver) };

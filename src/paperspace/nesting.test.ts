@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { MOST_DEPTH, refusalOf } from "./nesting.ts";
+import { MOST_DEPTH, parseRefusal } from "./nesting.ts";
 
 function depthOf(value: unknown): number {
   if (typeof value !== "object" || value === null) return 0;
@@ -20,7 +20,7 @@ it("counts the levels of any JSON, whatever its strings hold", () => {
     fc.string({ unit: fc.constantFrom("[", "{", '"', "\\", "]") }),
     ([levels, inside], text) => {
       const whole = nested(levels, [text, inside]);
-      expect(refusalOf(JSON.stringify(whole), 1e6) !== undefined).toBe(depthOf(whole) > MOST_DEPTH);
+      expect(parseRefusal(JSON.stringify(whole), 1e6) !== undefined).toBe(depthOf(whole) > MOST_DEPTH);
     },
   );
   fc.assert(property);
@@ -36,7 +36,7 @@ it("counts the values of any JSON, whatever its strings hold", () => {
             (sum, entry) => sum + count(entry),
             Math.max(1, Object.keys(one).length),
           );
-    expect(refusalOf(JSON.stringify(value), most) !== undefined).toBe(count(value) > most);
+    expect(parseRefusal(JSON.stringify(value), most) !== undefined).toBe(count(value) > most);
   });
   fc.assert(property);
 });

@@ -9,7 +9,7 @@ export const MOST_DEPTH = 64;
 export const MOST_VALUES = 100_000;
 
 /** Why this JSON text is not to be parsed; of another text the answer means nothing. */
-export function refusalOf(text: string, mostValues: number): string | undefined {
+export function parseRefusal(text: string, mostValues: number): string | undefined {
   let depth = 0;
   let values = 0;
   for (let at = 0; at < text.length; at++) {
