@@ -44,8 +44,8 @@ export const MOST_TEXT = 1_024;
 /** Of a text for people, such as the reason of a failure. */
 export const LONG_TEXT = 32_768;
 /**
- * Characters of the JSON of what the schema states nothing of, such as a stored configuration: it is kept for each object,
- * which may itself be as large in Kubernetes.
+ * Characters of what the schema states nothing of, such as a stored configuration: it is kept for each object, which may
+ * itself be as large in Kubernetes.
  */
 export const MOST_JSON = 1024 * 1024;
 /** Entries of an array of which the schema states no maximum. */
@@ -168,7 +168,16 @@ function readFields(
 
 /** Of a field that may be anything. */
 function isTooLarge(schema: TSchema, value: unknown): boolean {
-  return Type.IsUnknown(schema) && JSON.stringify(value).length > MOST_JSON;
+  return Type.IsUnknown(schema) && sizeOf(value) > MOST_JSON;
+}
+
+/** Characters of its texts and names, and one for each value: without making its JSON, which may be of megabytes. */
+function sizeOf(value: unknown): number {
+  if (typeof value === "string") return value.length;
+  if (typeof value !== "object" || value === null) return 1;
+  let size = 1;
+  for (const name in value) size += name.length + sizeOf((value as Record<string, unknown>)[name]);
+  return size;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
