@@ -6,10 +6,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CLUSTER_TARGETS } from "./cluster.ts";
+import { DECISION_TARGETS } from "./decisions.ts";
 import { PLUGIN_TARGETS } from "./plugin.ts";
 import { TRANSPORT_TARGETS } from "./transport.ts";
 
-const TARGETS = [...TRANSPORT_TARGETS, ...CLUSTER_TARGETS, ...PLUGIN_TARGETS];
+const TARGETS = [...TRANSPORT_TARGETS, ...CLUSTER_TARGETS, ...DECISION_TARGETS, ...PLUGIN_TARGETS];
 const SECONDS = Number(process.env.FUZZ_SECONDS ?? 0);
 const shareMs = (SECONDS * 1_000) / TARGETS.length;
 

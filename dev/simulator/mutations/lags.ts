@@ -130,7 +130,8 @@ function omitting({ stable }: MutationContext): Hooks {
     answer(exchange) {
       if (!isList(exchange) || !familyPath(exchange.path)) return;
       const page = exchange.json as { items: Json[] };
-      const turn = (seen.get(exchange.path) ?? 0) + 1;
+      // Counted by lists, not by pages: one that is on a page of an even number would never be shown.
+      const turn = (seen.get(exchange.path) ?? 0) + (exchange.query.after === undefined ? 1 : 0);
       seen.set(exchange.path, turn);
       page.items = page.items.filter((item) => (turn + (stable(idOf(item)) < 0.5 ? 0 : 1)) % 2 === 0);
     },

@@ -131,3 +131,27 @@ describe("a list that lags", () => {
     expect(await names()).toEqual([]);
   });
 });
+
+describe("a list that lacks items", () => {
+  it("has each in one of two lists, also where its pages are small: what none shows cannot be told from what is not there", async () => {
+    const { ok, create } = setUp({
+      vendorOpenapi: false,
+      mutations: ["pages-small", "lists-miss-one-of-two"],
+    });
+    const made = new Set<string>();
+    for (let n = 0; n < 3; n++) made.add((await create()).data.id);
+    const list = async () => {
+      const ids: string[] = [];
+      for (let after = ""; ; ) {
+        const path = `/machines?limit=120${after && `&after=${after}`}`;
+        const page = await ok<{ items: { id: string }[]; hasMore: boolean; nextPage?: string }>("GET", path);
+        ids.push(...page.items.map(({ id }) => id));
+        if (!page.hasMore) return ids;
+        after = page.nextPage ?? "";
+      }
+    };
+    const [first, second] = [await list(), await list()];
+    expect(new Set([...first, ...second])).toEqual(made);
+    expect(first.length + second.length).toBe(made.size);
+  });
+});
