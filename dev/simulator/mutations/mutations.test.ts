@@ -139,7 +139,7 @@ describe("a list that lacks items", () => {
       mutations: ["pages-small", "lists-miss-one-of-two"],
     });
     const made = new Set<string>();
-    for (let n = 0; n < 3; n++) made.add((await create()).data.id);
+    for (let n = 0; n < 4; n++) made.add((await create()).data.id);
     const list = async () => {
       const ids: string[] = [];
       for (let after = ""; ; ) {
