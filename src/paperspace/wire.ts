@@ -73,7 +73,8 @@ export interface ProxyOptions {
   readonly noProxy?: string | undefined;
 }
 
-export function createSockets(proxy: ProxyOptions = {}): Sockets {
+/** `memory`: unless given, what a pod has for the answers of all accounts. */
+export function createSockets(proxy: ProxyOptions = {}, memory: AnswerMemory = new AnswerMemory()): Sockets {
   const options: Agent.Options = {
     // Our own deadline, on our own clock, covers the whole exchange.
     connectTimeout: 0,
@@ -97,7 +98,7 @@ export function createSockets(proxy: ProxyOptions = {}): Sockets {
         })
       : new Agent(options);
   const shared = make();
-  return { shared, fresh: make, memory: new AnswerMemory(), close: () => shared.destroy() };
+  return { shared, fresh: make, memory, close: () => shared.destroy() };
 }
 
 export interface Exchange {

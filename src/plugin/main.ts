@@ -3,7 +3,7 @@
  */
 import { systemClock } from "../base/clock.ts";
 import { version } from "../base/version.ts";
-import { createSockets } from "../paperspace/wire.ts";
+import { AnswerMemory, createSockets } from "../paperspace/wire.ts";
 import { EXIT_FAILED } from "./failure.ts";
 import { runPlugin } from "./run.ts";
 
@@ -45,7 +45,8 @@ process.exitCode = await runPlugin(process.argv.slice(2), {
   stderr: process.stderr,
   prompt: process.stdin.isTTY ? prompt : undefined,
   signal: stop.signal,
-  sockets: createSockets,
+  // Of one account, whose metrics may be a hundred megabytes.
+  sockets: (proxy) => createSockets(proxy, new AnswerMemory(Number.POSITIVE_INFINITY)),
   connect: async (cluster) => {
     // Loaded only when needed: it takes half of the start time, and help does without.
     const { connect } = await import("../kube/connection.ts");

@@ -12,7 +12,7 @@ import type { DeploymentConfig } from "./config.ts";
 import { foldedName } from "./types.ts";
 
 /** deployments.md section 6.1. `data` is read by stored-config.ts, whatever its version. */
-const specSchema = resource(
+export const specSchema = resource(
   {
     id: Type.String({ minLength: 1 }),
     data: Type.Optional(Type.Unknown()),
@@ -24,7 +24,7 @@ const specSchema = resource(
 );
 
 /** deployments.md section 6. Only `id` is needed. `basicAuthKey` is secret and left unread. */
-const deploymentSchema = resource(
+export const deploymentSchema = resource(
   {
     id: Type.String({ minLength: 1 }),
     name: Type.String({ default: "" }),
