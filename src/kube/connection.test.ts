@@ -274,6 +274,15 @@ test("an exec plugin runs once, and again after a 401", async () => {
   for (let i = 0; i < 3; i++) await connection.request({ method: "GET", path: "/" });
 });
 
+test("what an exec plugin printed is in no error: it may be a token", async () => {
+  const command = join(await folder(), "plugin");
+  await writeFile(command, "#!/bin/sh\necho s3cret\n", { mode: 0o755 });
+  const exec = { apiVersion: "client.authentication.k8s.io/v1", command };
+  const { message } = await failure(open("https://127.0.0.1:1", { exec }));
+  expect(message).toContain("the exec plugin printed no JSON");
+  expect(message).not.toContain("s3cret");
+});
+
 test("basic auth and impersonation of a kubeconfig are sent", async () => {
   const { url, requests } = await server((request, response) =>
     json(response, request.headers["impersonate-user"] ?? ""),

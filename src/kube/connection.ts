@@ -47,7 +47,7 @@ export interface ConnectOptions {
 
 /** Throws KUBE_CONFIG, naming the flag or variable, when no cluster is configured. Sends no request yet. */
 export async function connect(options: ConnectOptions): Promise<KubeConnection> {
-  const credentials = new KubeCredentials(options);
+  const credentials = await KubeCredentials.load(options);
   await credentials.current();
   return new HttpConnection(credentials, options);
 }

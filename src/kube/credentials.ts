@@ -1,20 +1,25 @@
 /**
  * The credentials for the API server and its address, from a kubeconfig or a pod's service account, kept fresh. Where
- * they come from is in cluster-config.ts and authentication.ts; no request is sent here.
+ * they are read from is in in-cluster.ts and kubeconfig.ts; no request is sent here.
  */
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
 import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from "undici";
 import type { Clock } from "../base/clock.ts";
-import { type Authentication, Authenticator, type Tls } from "./authentication.ts";
 import {
-  type ClusterConfig,
-  type ClusterConfigOptions,
+  type Authentication,
+  type Cluster,
+  type ClusterOptions,
   configError,
-  loadClusterConfig,
-} from "./cluster-config.ts";
+  messageOf,
+  type Tls,
+} from "./cluster.ts";
+import { inCluster } from "./in-cluster.ts";
 
-export interface KubeCredentialsOptions extends ClusterConfigOptions {
+export interface KubeCredentialsOptions extends ClusterOptions {
   clock: Clock;
   logger?: Logger;
 }
@@ -33,27 +38,29 @@ const RELOAD_EVERY_MS = 5_000;
 
 export class KubeCredentials {
   readonly #options: KubeCredentialsOptions;
-  #config: ClusterConfig;
-  #authenticator: Authenticator;
+  #cluster: Cluster;
   #current: { value: ResolvedCredentials; tls: Tls; at: number } | undefined;
   #pending: Promise<ResolvedCredentials> | undefined;
   #reloadedAt = Number.NEGATIVE_INFINITY;
   #serial = 0;
 
-  /** Throws KUBE_CONFIG when there is nothing to load, or the configuration is inconsistent. */
-  constructor(options: KubeCredentialsOptions) {
+  private constructor(options: KubeCredentialsOptions, cluster: Cluster) {
     this.#options = options;
-    this.#config = loadClusterConfig(options);
-    this.#authenticator = new Authenticator(this.#config);
+    this.#cluster = cluster;
+  }
+
+  /** Throws KUBE_CONFIG when there is nothing to load, or the configuration is inconsistent. */
+  static async load(options: KubeCredentialsOptions): Promise<KubeCredentials> {
+    return new KubeCredentials(options, await loadCluster(options));
   }
 
   /** Address of the API server, without a slash at its end. */
   get server(): string {
-    return this.#config.cluster.server;
+    return this.#cluster.server;
   }
 
   get namespace(): string {
-    return this.#config.namespace;
+    return this.#cluster.namespace;
   }
 
   /** Current headers and connection; reads files and runs plugins again when the last read is a minute old. */
@@ -72,8 +79,7 @@ export class KubeCredentials {
     if (now - this.#reloadedAt < RELOAD_EVERY_MS) return;
     this.#reloadedAt = now;
     try {
-      this.#config = loadClusterConfig(this.#options);
-      this.#authenticator = new Authenticator(this.#config);
+      this.#cluster = await loadCluster(this.#options);
     } catch (error) {
       // The file may be half written. The next 401 reloads again.
       this.#options.logger?.warn({ err: error }, "credentials not reloaded");
@@ -89,11 +95,10 @@ export class KubeCredentials {
   }
 
   async #refresh(): Promise<ResolvedCredentials> {
-    const { clock } = this.#options;
-    const at = clock.monotonic();
+    const at = this.#options.clock.monotonic();
     let fresh: Authentication;
     try {
-      fresh = await this.#authenticator.authenticate(clock.now());
+      fresh = await this.#cluster.authenticate();
     } catch (error) {
       if (!this.#current)
         throw configError(`credentials of ${this.server} cannot be used: ${messageOf(error)}`, error);
@@ -114,7 +119,7 @@ export class KubeCredentials {
 
   /** One pool for all requests. */
   #dispatcher(tls: Tls): Dispatcher {
-    const { "proxy-url": proxy } = this.#config.cluster;
+    const { proxyUrl: proxy } = this.#cluster;
     const connect = { ...tls, keepAlive: true, keepAliveInitialDelay: 30_000, timeout: 10_000 };
     const pool = {
       // With HTTP/2 all watches would share one connection, and one that is stuck would stop them all.
@@ -131,6 +136,15 @@ export class KubeCredentials {
   }
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+async function loadCluster(options: ClusterOptions): Promise<Cluster> {
+  const pod = hasKubeconfig(options) ? undefined : inCluster();
+  if (pod) return pod;
+  // Half a second and its models, for the one class that reads kubeconfigs: a pod does without.
+  const { loadKubeconfig } = await import("./kubeconfig.ts");
+  return loadKubeconfig(options);
+}
+
+function hasKubeconfig({ kubeconfig, context }: ClusterOptions): boolean {
+  if (kubeconfig ?? context ?? process.env.KUBECONFIG) return true;
+  return existsSync(join(homedir(), ".kube", "config"));
 }

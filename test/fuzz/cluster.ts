@@ -6,11 +6,10 @@ import fc from "fast-check";
 import { ConfigError, loadConfig } from "../../src/base/config.ts";
 import { redact, redactText } from "../../src/base/redact.ts";
 import { readConfig } from "../../src/kinds/deployment/stored-config.ts";
-import { KubeCredentials } from "../../src/kube/credentials.ts";
 import { KubeError } from "../../src/kube/errors.ts";
+import { loadKubeconfig } from "../../src/kube/kubeconfig.ts";
 import { ANNOTATION, parseAdopt, parseAttempt, parseRecord, requestsIn } from "../../src/reconcile/record.ts";
 import { BadLineError, lines, parseEvent } from "../../src/runtime/watch-stream.ts";
-import { VirtualClock } from "../support/virtual-clock.ts";
 import { chunkSizes, chunksOf, hostileText, jsonWith, mutated } from "./inputs.ts";
 import { failureOf, must, type Target, target } from "./target.ts";
 
@@ -122,9 +121,9 @@ export const CLUSTER_TARGETS: readonly Target[] = [
     try {
       writeFileSync(kubeconfig, text);
       const error = failureOf(() => {
-        const credentials = new KubeCredentials({ kubeconfig, clock: new VirtualClock() });
-        must(typeof credentials.server === "string", "a server that is no text");
-        must(typeof credentials.namespace === "string", "a namespace that is no text");
+        const cluster = loadKubeconfig({ kubeconfig });
+        must(typeof cluster.server === "string", "a server that is no text");
+        must(typeof cluster.namespace === "string", "a namespace that is no text");
       }, KubeError);
       must(!error?.message.includes("hunter2hunter2"), "a message with the token");
     } finally {
