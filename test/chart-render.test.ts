@@ -448,10 +448,10 @@ test("CRDs are those of crds/, and stay when the release goes, unless that is sw
   for (const { metadata, ...crd } of crdsOf("nothing given")) {
     const { metadata: _, ...made } = file(`paperspace.com_${metadata.name.split(".")[0]}.yaml`) ?? {};
     expect(crd).toEqual(made);
-    // Argo CD does not prune them either.
+    // Argo CD does not prune them either, nor delete them with its app.
     expect(metadata.annotations).toEqual({
       "helm.sh/resource-policy": "keep",
-      "argocd.argoproj.io/sync-options": "Prune=false",
+      "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
     });
   }
   expect(crdsOf("nothing given")).toHaveLength(KINDS.length);
@@ -459,6 +459,9 @@ test("CRDs are those of crds/, and stay when the release goes, unless that is sw
     KINDS.map(() => undefined),
   );
   expect(crdsOf("CRDs not by the chart")).toEqual([]);
+  expect(crdsOf("machines only").map(({ spec }) => spec.names.kind)).toEqual(["PaperspaceMachine"]);
+  // Left out, one that is there would be deleted: nothing keeps it.
+  expect(crdsOf("machines only, CRDs not kept")).toHaveLength(KINDS.length);
 });
 
 test("names and labels fit, however long those of the release are", async () => {
@@ -508,6 +511,20 @@ test("dashboard and alerts use metrics that the operator exports, and its own jo
   for (const { expr, alert } of alerts.slice(0, -1))
     expect(expr, alert).toContain(`job="${service}", namespace="${NAMESPACE}"`);
   expect(only(all, "ServiceMonitor").spec.endpoints[0].port).toBe(only(all, "Service").spec.ports[0].name);
+});
+
+test("each alert can be left out, and leads to a paragraph of the runbook that says what to do", () => {
+  const { rules } = only(objects("metrics, alerts and dashboard"), "PrometheusRule").spec.groups[0];
+  const alerts: Rendered[] = rules.slice(0, -1);
+  const runbook = readFileSync(join(CHART, "..", "..", "docs", "runbook.md"), "utf8");
+  expect(alerts.length).toBeGreaterThan(5);
+  for (const { alert, annotations } of alerts) {
+    expect(annotations.runbook_url).toBe(`https://docs.example.com/runbook#${alert.toLowerCase()}`);
+    const [, paragraph = ""] = runbook.split(`\n## ${alert}\n`);
+    expect(paragraph.split("\n## ")[0]?.trim().length, alert).toBeGreaterThan(200);
+  }
+  expect(JSON.stringify(alerts)).not.toContain("PaperspaceOperatorBlocked");
+  expect(runbook).toContain("\n## PaperspaceOperatorBlocked\n");
 });
 
 test("the metrics of pods without a Service belong to the same job, so that the alerts find them", () => {

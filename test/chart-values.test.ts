@@ -159,6 +159,11 @@ const WRONG: [what: string, values: Values, named: string][] = [
     { metrics: { serviceMonitor: { enabled: true }, podMonitor: { enabled: true } } },
     "every process would be scraped twice",
   ],
+  [
+    "an alert that does not exist",
+    { metrics: { prometheusRule: { enabled: true, disabled: ["Down"] } } },
+    "there is no alert Down; there are PaperspaceOperatorDown",
+  ],
   ["a deadline without a unit", { deadlines: { create: "30" } }, "/deadlines/create"],
 ];
 

@@ -32,6 +32,8 @@ const METRICS = {
   prometheusRule: {
     enabled: true,
     labels: { release: "prometheus" },
+    disabled: ["PaperspaceOperatorBlocked"],
+    runbookUrl: "https://docs.example.com/runbook",
     rules: [{ alert: "Mine", expr: "paperspace_objects > 100", labels: { severity: "none" } }],
   },
   dashboard: { enabled: true, annotations: { grafana_folder: "Clouds" } },
@@ -158,6 +160,7 @@ export const VALUE_SETS: Readonly<Record<string, Values>> = {
   },
   "CRDs not by the chart": { crds: { enabled: false } },
   "CRDs not kept": { crds: { keep: false } },
+  "machines only, CRDs not kept": { crds: { keep: false }, enabledKinds: ["PaperspaceMachine"] },
   "one process without an election": { leaderElection: { enabled: false } },
   "scoped, with the id of the cluster": { rbac: { scoped: true }, clusterId: "0123abcd" },
   "two processes on two nodes": {
