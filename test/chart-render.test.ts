@@ -459,6 +459,10 @@ test("CRDs are those of crds/, and stay when the release goes, unless that is sw
     KINDS.map(() => undefined),
   );
   expect(crdsOf("CRDs not by the chart")).toEqual([]);
+  for (const { spec } of crdsOf("orphans by default"))
+    expect(spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.deletionPolicy.default).toBe(
+      "Orphan",
+    );
   expect(crdsOf("machines only").map(({ spec }) => spec.names.kind)).toEqual(["PaperspaceMachine"]);
   // Left out, one that is there would be deleted: nothing keeps it.
   expect(crdsOf("machines only, CRDs not kept")).toHaveLength(KINDS.length);

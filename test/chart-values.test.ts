@@ -164,6 +164,7 @@ const WRONG: [what: string, values: Values, named: string][] = [
     { metrics: { prometheusRule: { enabled: true, disabled: ["Down"] } } },
     "there is no alert Down; there are PaperspaceOperatorDown",
   ],
+  ["an unknown policy", { crds: { defaultDeletionPolicy: "Keep" } }, "/crds/defaultDeletionPolicy"],
   ["a deadline without a unit", { deadlines: { create: "30" } }, "/deadlines/create"],
 ];
 

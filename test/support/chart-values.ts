@@ -159,6 +159,7 @@ export const VALUE_SETS: Readonly<Record<string, Values>> = {
     extraCA: { secret: "ca" },
   },
   "CRDs not by the chart": { crds: { enabled: false } },
+  "orphans by default": { crds: { defaultDeletionPolicy: "Orphan" } },
   "CRDs not kept": { crds: { keep: false } },
   "machines only, CRDs not kept": { crds: { keep: false }, enabledKinds: ["PaperspaceMachine"] },
   "one process without an election": { leaderElection: { enabled: false } },
