@@ -1,4 +1,7 @@
-/** docs/security.md is true: each limit is the constant that the page names, and the test that meets it exists. */
+/**
+ * docs/security.md is true: each limit is the constant that the page names, and the test that meets it exists, as does the one
+ * of each sentence about rights.
+ */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -29,8 +32,15 @@ function flagDefault(flag: string): number {
 
 const ROW = /^\| ([^|]+) \| ([\d]+(?: \w+)?) \| `([^`]+)` (\S+) \| `([^`]+)` "([^"]+)" \|$/;
 const lines = read("docs/security.md").split("\n");
-const from = lines.indexOf("| What | Limit | Where | Test |");
-const rows = lines.slice(from + 2, lines.indexOf("", from));
+
+/** The lines of the table with this head. */
+function rowsOf(head: string): string[] {
+  const from = lines.indexOf(head);
+  const end = lines.indexOf("", from);
+  return lines.slice(from + 2, end < 0 ? undefined : end);
+}
+
+const rows = rowsOf("| What | Limit | Where | Test |");
 
 describe("each limit of docs/security.md", () => {
   it.each(rows)("%s", (line) => {
@@ -42,5 +52,18 @@ describe("each limit of docs/security.md", () => {
 
   it("is in the table", () => {
     expect(rows.length).toBeGreaterThan(15);
+  });
+});
+
+describe("each sentence about rights", () => {
+  const sentences = rowsOf("| Sentence | Test |");
+
+  it.each(sentences)("%s", (line) => {
+    const [, path = "", test = ""] = /^\| .+ \| `([^`]+)` "([^"]+)" \|$/.exec(line) ?? [];
+    expect(read(path)).toContain(test);
+  });
+
+  it("is in the table", () => {
+    expect(sentences.length).toBeGreaterThan(10);
   });
 });
