@@ -2,6 +2,7 @@
  * The shape of every Kubernetes object, and the keys by which this program refers to them. Nothing here sends requests
  * or depends on a kind.
  */
+import { memoized } from "../base/memoized.ts";
 
 /** metadata of an object as the API server returns it; on the way in most of it is optional or ignored. */
 export interface ObjectMeta {
@@ -80,10 +81,13 @@ export function compareVersions(a = "", b = ""): number {
   return a < b ? -1 : 1;
 }
 
-/** metav1.Time: whole seconds, UTC. `ms` counts from the epoch. */
-export function toTime(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
-}
+/**
+ * metav1.Time: whole seconds, UTC. `ms` counts from the epoch. Each pass writes the same deadlines again, and each costs
+ * more than the rest of a decision.
+ */
+export const toTime: (ms: number) => string = memoized(
+  (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`,
+);
 
 /** metav1.MicroTime: the API server requires exactly six digits after the point. */
 export function toMicroTime(ms: number): string {

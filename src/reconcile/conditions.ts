@@ -2,6 +2,8 @@
  * Conditions as kstatus and kubectl wait read them. Derived from the outcome of a pass and a kind's own conditions;
  * pure. The transition time moves only when a condition's status does.
  */
+
+import { memoized } from "../base/memoized.ts";
 import { cut } from "../base/text.ts";
 import type { Condition } from "../kube/objects.ts";
 import type { ReportedOutcome } from "./outcome.ts";
@@ -66,6 +68,11 @@ export function progressConditions(
 /** Milliseconds since the epoch of a metav1.Time or an API date; undefined where it is none. */
 export function millis(time: string | undefined | null): number | undefined {
   if (!time) return undefined;
-  const ms = Date.parse(time);
+  const ms = time.length <= LONGEST_TIME ? parsed(time) : Date.parse(time);
   return Number.isNaN(ms) ? undefined : ms;
 }
+
+/** Of what is a time; nothing longer is kept in memory. */
+const LONGEST_TIME = 40;
+/** Each pass reads the times of its object again. */
+const parsed = memoized((time: string) => Date.parse(time));

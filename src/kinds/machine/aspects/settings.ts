@@ -61,7 +61,7 @@ function isAwaited({ changes }: FieldDrift, { observation, memory, retries }: Co
 /** Where the API shows a value as it was declared, it does not write it otherwise. */
 function forgetDisproved({ storedAs, ...memory }: MachineMemory, machine: Machine): MachineMemory {
   const kept = storedAs?.filter(({ field, declared }) => {
-    const key = SETTING[field];
+    const key = SETTING.get(field);
     return key === undefined || JSON.stringify(machine[key] ?? null) !== declared;
   });
   return { ...memory, ...(kept && kept.length > 0 && { storedAs: kept }) };
@@ -133,51 +133,83 @@ interface DeclaredSetting {
 }
 
 /** machines.md section 4 lists what can be set. The details of what is switched off may read null, so they do not count. */
+const DECLARABLE: readonly {
+  path: string;
+  key: keyof MachineSettings;
+  of(spec: MachineSpec): MachineSettings[keyof MachineSettings] | undefined;
+}[] = [
+  { path: "name", key: "name", of: ({ name }) => name },
+  { path: "publicIpType", key: "publicIpType", of: ({ publicIpType }) => publicIpType },
+  { path: "networkId", key: "networkId", of: ({ networkId }) => networkId },
+  {
+    path: "autoShutdown.enabled",
+    key: "autoShutdownEnabled",
+    of: ({ autoShutdown }) => autoShutdown?.enabled,
+  },
+  {
+    path: "autoShutdown.timeoutHours",
+    key: "autoShutdownTimeout",
+    of: ({ autoShutdown }) => switchedOn(autoShutdown)?.timeoutHours,
+  },
+  {
+    path: "autoShutdown.force",
+    key: "autoShutdownForce",
+    of: ({ autoShutdown }) => switchedOn(autoShutdown)?.force,
+  },
+  {
+    path: "autoSnapshot.enabled",
+    key: "autoSnapshotEnabled",
+    of: ({ autoSnapshot }) => autoSnapshot?.enabled,
+  },
+  {
+    path: "autoSnapshot.frequency",
+    key: "autoSnapshotFrequency",
+    of: ({ autoSnapshot }) => switchedOn(autoSnapshot)?.frequency,
+  },
+  {
+    path: "autoSnapshot.saveCount",
+    key: "autoSnapshotSaveCount",
+    of: ({ autoSnapshot }) => switchedOn(autoSnapshot)?.saveCount,
+  },
+  {
+    path: "restorePoint.enabled",
+    key: "restorePointEnabled",
+    of: ({ restorePoint }) => restorePoint?.enabled,
+  },
+  {
+    path: "restorePoint.frequency",
+    key: "restorePointFrequency",
+    of: ({ restorePoint }) => switchedOn(restorePoint)?.frequency,
+  },
+  {
+    path: "restorePoint.snapshotId",
+    key: "restorePointSnapshotId",
+    of: ({ restorePoint }) => switchedOn(restorePoint)?.snapshotId,
+  },
+];
+
+function switchedOn<T extends { enabled?: boolean }>(feature: T | undefined): T | undefined {
+  return feature?.enabled ? feature : undefined;
+}
+
 function declaredSettings(spec: MachineSpec): DeclaredSetting[] {
-  const { autoShutdown, autoSnapshot, restorePoint } = spec;
-  const shutdown = autoShutdown?.enabled ? autoShutdown : undefined;
-  const snapshot = autoSnapshot?.enabled ? autoSnapshot : undefined;
-  const restore = restorePoint?.enabled ? restorePoint : undefined;
-  const declared: Readonly<Record<string, DeclaredSetting["desired"]>> = {
-    name: spec.name,
-    publicIpType: spec.publicIpType,
-    networkId: spec.networkId,
-    "autoShutdown.enabled": autoShutdown?.enabled,
-    "autoShutdown.timeoutHours": shutdown?.timeoutHours,
-    "autoShutdown.force": shutdown?.force,
-    "autoSnapshot.enabled": autoSnapshot?.enabled,
-    "autoSnapshot.frequency": snapshot?.frequency,
-    "autoSnapshot.saveCount": snapshot?.saveCount,
-    "restorePoint.enabled": restorePoint?.enabled,
-    "restorePoint.frequency": restore?.frequency,
-    "restorePoint.snapshotId": restore?.snapshotId,
-  };
-  return Object.entries(SETTING).flatMap(([path, key]) => {
-    const desired = declared[path];
-    return desired === undefined ? [] : [{ path, key, desired }];
-  });
+  const declared: DeclaredSetting[] = [];
+  for (const { path, key, of } of DECLARABLE) {
+    const desired = of(spec);
+    if (desired !== undefined) declared.push({ path, key, desired });
+  }
+  return declared;
 }
 
 /** By the path below spec. */
-const SETTING: Readonly<Record<string, keyof MachineSettings>> = {
-  name: "name",
-  publicIpType: "publicIpType",
-  networkId: "networkId",
-  "autoShutdown.enabled": "autoShutdownEnabled",
-  "autoShutdown.timeoutHours": "autoShutdownTimeout",
-  "autoShutdown.force": "autoShutdownForce",
-  "autoSnapshot.enabled": "autoSnapshotEnabled",
-  "autoSnapshot.frequency": "autoSnapshotFrequency",
-  "autoSnapshot.saveCount": "autoSnapshotSaveCount",
-  "restorePoint.enabled": "restorePointEnabled",
-  "restorePoint.frequency": "restorePointFrequency",
-  "restorePoint.snapshotId": "restorePointSnapshotId",
-};
+const SETTING: ReadonlyMap<string, keyof MachineSettings> = new Map(
+  DECLARABLE.map(({ path, key }) => [path, key]),
+);
 
 /** Of changes of settings, with the setting that each is about. */
 export function settingChanges(changes: readonly Change[]): SettingChange[] {
   return changes.flatMap((change) => {
-    const key = SETTING[change.field];
+    const key = SETTING.get(change.field);
     return key === undefined ? [] : [{ ...change, key }];
   });
 }

@@ -1,0 +1,14 @@
+import { expect, test } from "vitest";
+import { memoized } from "./memoized.ts";
+
+test("what is asked again is not computed again, and no more than so many results are kept", () => {
+  const computed: number[] = [];
+  const double = memoized((n: number) => {
+    computed.push(n);
+    return 2 * n;
+  }, 2);
+  expect([1, 2, 1, 2, 1].map(double)).toEqual([2, 4, 2, 4, 2]);
+  expect(computed).toEqual([1, 2]);
+  expect([3, 1].map(double)).toEqual([6, 2]);
+  expect(computed).toEqual([1, 2, 3, 1]);
+});
