@@ -53,18 +53,21 @@ function played(observation: DeploymentObservation, first: DeploymentDecision): 
   const outcome = outcomeOf(first.step);
   const waits = outcome?.kind === "RequeueAfter" && outcome.afterMs > 0 && !first.confirms;
   const isAtRest = waits || outcome?.kind === "Done" || outcome?.kind === "Terminal";
-  const played = isAtRest && !observation.halted ? AT_REST : play(observation);
+  const played = isAtRest && !observation.halted ? AT_REST : play(observation, first);
   PLAYED.set(first, played);
   return played;
 }
 
-function play(observation: DeploymentObservation): Played {
+function play(observation: DeploymentObservation, first: DeploymentDecision): Played {
   const world = new ObservedWorld(observation);
+  // What is halted is played as if it were not.
+  let decided = observation.halted ? undefined : first;
   const writes: Write[] = [];
   let isComplete = true;
   for (let passes = 0; passes < PASSES; passes++) {
     const { isChanged } = world;
-    const { step, needs = [], confirms } = world.pass();
+    const { step, needs = [], confirms } = world.pass(decided);
+    decided = undefined;
     const write = writeOf(step, observation);
     if (write) writes.push(write);
     const outcome = outcomeOf(step);

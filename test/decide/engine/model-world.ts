@@ -35,11 +35,11 @@ export abstract class ModelWorld<M, O extends Observed<M>, D extends AnyDecision
   /** Milliseconds until the next pass where all is done. */
   protected readonly resyncMs: number = SECOND_MS;
 
-  /** One pass, and the time until the next. */
-  pass(): D {
+  /** One pass, and the time until the next. `decided`: what is decided on what is observed now, where that is known. */
+  pass(decided?: D): D {
     const { observation } = this;
     this.look();
-    const decision = this.decide(observation);
+    const decision = decided ?? this.decide(observation);
     const { step, memory, needs = [] } = decision;
     const before = observation.memory;
     const outcome = outcomeOf(step);

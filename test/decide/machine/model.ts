@@ -74,6 +74,11 @@ const BEGUN = {
 /** For so long a hint of what is free is believed. */
 const HINT_MS = 15_000;
 
+interface Start {
+  observation: MachineObservation;
+  machine: Machine | undefined;
+}
+
 export class World extends ModelWorld<MachineMemory, MachineObservation, MachineDecision> {
   readonly manners: Manners;
   override readonly observation: MachineObservation;
@@ -95,9 +100,8 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
   #before: Machine | undefined;
   #changedAt = 0;
 
-  constructor(manners: Partial<Manners> = {}) {
+  constructor(manners: Partial<Manners> = {}, { observation, machine }: Start = scene()) {
     super();
-    const { observation, machine } = scene();
     this.manners = { ...GOOD, ...manners };
     this.observation = observation;
     this.machine = machine;
@@ -113,9 +117,13 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
     unreadable: readonly string[] = [],
   ): World {
     const { resource, related, memory, spec } = observation;
-    const world = new World({ goodStanding: related.standing?.good !== false, ...manners });
-    Object.assign(world.observation, observation, { memory: { ...memory }, backingOff: {} });
-    world.machine = resource.state === "present" ? { ...resource.machine } : undefined;
+    const world = new World(
+      { goodStanding: related.standing?.good !== false, ...manners },
+      {
+        observation: { ...observation, memory: { ...memory }, backingOff: {} },
+        machine: resource.state === "present" ? { ...resource.machine } : undefined,
+      },
+    );
     world.scripts = [...(related.scripts ?? [])];
     world.accessors = [...(related.accessors ?? [])];
     world.addresses = [...(related.addresses ?? [])];

@@ -123,8 +123,11 @@ function isPowerOpen({ event, memory, resource }: MachineObservation): boolean {
 const AT_ANY_POWER = /^(Update|Assign|Unassign|Grant|Revoke) /;
 
 /** What is wrong with the plan of an observation; undefined where nothing is. */
-function wrong(observation: MachineObservation, manners: Partial<Manners>): string | undefined {
-  const plan = wordsOf(planOf(observation));
+function wrong(
+  plan: readonly string[],
+  observation: MachineObservation,
+  manners: Partial<Manners>,
+): string | undefined {
   // Who may have access is not known either while its facts are not complete.
   const unreadable = [FACT.scripts, FACT.accessors, FACT.users].filter(
     (fact) => observation.related[fact] === undefined,
@@ -322,8 +325,9 @@ describe("the plan", () => {
     ({ axes, manners, atLeast }) => {
       const found = new Map<string, string>();
       const observations = every(axes, ({ observation }) => {
+        const plan = wordsOf(planOf(observation));
         for (const one of manners) {
-          const what = wrong(observation, one);
+          const what = wrong(plan, observation, one);
           if (what && !found.has(what))
             found.set(what, JSON.stringify([differenceFrom(observation, scene().observation), one]));
         }
