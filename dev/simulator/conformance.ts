@@ -112,12 +112,24 @@ interface VendorOperation {
   answer: ValidateFunction;
 }
 
+interface Template {
+  method: string;
+  path: string;
+  segments: string[];
+}
+
+function sizeOf(method: string, segments: readonly string[]): string {
+  return `${method} ${segments.length}`;
+}
+
 /** The vendor's document, compiled piece by piece as it is needed. May serve many simulators. */
 export class VendorSchema {
   readonly #document: Json;
   readonly #ajv: Ajv;
   readonly #operations = new Map<string, VendorOperation>();
-  readonly #templates: { method: string; path: string; segments: string[] }[] = [];
+  readonly #templates: Template[] = [];
+  /** By method and number of segments: every request is looked up. */
+  readonly #bySize = new Map<string, Template[]>();
   #error: ValidateFunction | undefined;
 
   constructor(document: Json) {
@@ -125,7 +137,10 @@ export class VendorSchema {
     this.#ajv = ajv(false);
     for (const [path, methods] of Object.entries(document.paths as Record<string, Json>)) {
       for (const method of Object.keys(methods)) {
-        this.#templates.push({ method: method.toUpperCase(), path, segments: path.split("/") });
+        const template = { method: method.toUpperCase(), path, segments: path.split("/") };
+        this.#templates.push(template);
+        const size = sizeOf(template.method, template.segments);
+        this.#bySize.set(size, [...(this.#bySize.get(size) ?? []), template]);
       }
     }
   }
@@ -157,10 +172,9 @@ export class VendorSchema {
   /** `path` as it was called, without the /v1 in front. */
   operation(method: string, path: string): VendorOperation | undefined {
     const wanted = path.split("/");
-    const fits = (segments: string[]) =>
-      segments.length === wanted.length && segments.every((s, i) => s.startsWith("{") || s === wanted[i]);
+    const fits = ({ segments }: Template) => segments.every((s, i) => s.startsWith("{") || s === wanted[i]);
     // A path without parameters comes before one with them, as OpenAPI has it.
-    const fitting = this.#templates.filter((t) => t.method === method && fits(t.segments));
+    const fitting = (this.#bySize.get(sizeOf(method, wanted)) ?? []).filter(fits);
     const template = fitting.find((t) => !t.path.includes("{")) ?? fitting[0];
     if (!template) return undefined;
     const key = `${method} ${template.path}`;

@@ -171,14 +171,16 @@ export class FakeKube implements KubeConnection {
   }
 
   async #carry<R>(fault: Fault, serve: () => R): Promise<R> {
-    const error = fault.error ?? new KubeError({ code: "KUBE_UNREACHABLE", message: "connection reset" });
+    // Made only where it is thrown: the stack of an error costs more than the rest of a request.
+    const error = () =>
+      fault.error ?? new KubeError({ code: "KUBE_UNREACHABLE", message: "connection reset" });
     if (fault.fail === "hang") return new Promise(() => {});
     if (fault.delayMs) await sleep(this.#clock, fault.delayMs);
-    if (fault.fail === "before") throw error;
+    if (fault.fail === "before") throw error();
     const answered = attempt(serve);
     // Error answers travel as slowly as good ones.
     if (fault.answerDelayMs) await sleep(this.#clock, fault.answerDelayMs);
-    if (fault.fail === "after") throw error;
+    if (fault.fail === "after") throw error();
     return answered();
   }
 

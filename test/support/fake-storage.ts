@@ -96,7 +96,7 @@ export class FakeStorage {
     const { deletionTimestamp: _, ...metadata } = body.metadata;
     const { status: given, ...rest } = body;
     const status = of.status === false ? given : of.defaultStatus;
-    return this.#store("ADDED", of, {
+    const made = {
       ...rest,
       metadata: {
         ...metadata,
@@ -106,7 +106,8 @@ export class FakeStorage {
         ...(of.generation === false ? {} : { generation: 1 }),
       },
       ...(status === undefined ? {} : { status }),
-    });
+    };
+    return this.#store("ADDED", of, asOnTheWire(made));
   }
 
   patch(of: FakeType, namespace: string, name: string, patch: KubeObject, subresource = ""): KubeObject {
@@ -170,17 +171,17 @@ export class FakeStorage {
 
   #update(of: FakeType, current: KubeObject, wanted: KubeObject, subresource: string): KubeObject {
     const next = subresource === "status" ? { ...current, status: wanted.status } : main(of, current, wanted);
-    // Through JSON once, which drops what is undefined: so objects compare as they would on the wire.
-    const settled = JSON.parse(JSON.stringify(next)) as KubeObject;
+    const settled = asOnTheWire(next);
     if (isDeepStrictEqual(settled, current)) return current;
     if (settled.metadata.deletionTimestamp && !settled.metadata.finalizers) return this.#remove(of, settled);
     return this.#store("MODIFIED", of, settled);
   }
 
+  /** `next` is as on the wire, and may share parts with what is stored. */
   #store(type: FakeEvent["type"], of: FakeType, next: KubeObject): KubeObject {
     this.version++;
-    const object = JSON.parse(JSON.stringify(next)) as KubeObject;
-    object.metadata = { ...tidy(object.metadata), resourceVersion: String(this.version) };
+    const metadata = { ...tidy(next.metadata), resourceVersion: String(this.version) };
+    const object = { ...next, metadata };
     const key = path(of, object.metadata.namespace ?? "", object.metadata.name);
     if (type === "DELETED") this.#objects.delete(key);
     else this.#objects.set(key, { of, object });
@@ -211,7 +212,7 @@ function main(of: FakeType, current: KubeObject, wanted: KubeObject): KubeObject
   const { labels, annotations, finalizers, ownerReferences } = wanted.metadata;
   const metadata = tidy({ ...was, labels, annotations, finalizers, ownerReferences } as ObjectMeta);
   const next = { ...wanted, metadata, ...(of.status === false ? {} : { status: current.status }) };
-  if (of.generation !== false && !isDeepStrictEqual(content(next), content(current))) {
+  if (of.generation !== false && !isDeepStrictEqual(asOnTheWire(content(next)), content(current))) {
     metadata.generation = (was.generation ?? 0) + 1;
   }
   return next;
@@ -220,7 +221,12 @@ function main(of: FakeType, current: KubeObject, wanted: KubeObject): KubeObject
 /** What generation counts: everything but metadata and status. */
 function content(object: KubeObject): unknown {
   const { metadata: _, status: __, ...rest } = object;
-  return JSON.parse(JSON.stringify(rest));
+  return rest;
+}
+
+/** Through JSON once, which drops what is undefined: so objects compare, and share nothing with what the caller has. */
+function asOnTheWire<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value));
 }
 
 /** Empty lists and maps of metadata do not exist on the wire. */
