@@ -26,7 +26,7 @@ import { createApiMetrics } from "./paperspace/metrics.ts";
 import { createSockets, type Sockets } from "./paperspace/wire.ts";
 import { CredentialGuard } from "./reconcile/credential-guard.ts";
 import { Credentials } from "./reconcile/credentials.ts";
-import { createCacheMetrics, createObjectMetrics } from "./reconcile/metrics.ts";
+import { createCacheMetrics, createObjectMetrics, createReadMetrics } from "./reconcile/metrics.ts";
 import { needsOfOthers } from "./reconcile/secret-needs.ts";
 import { SecretReviews } from "./reconcile/secret-reviews.ts";
 import { KINDS } from "./registry.ts";
@@ -192,6 +192,9 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     "": { api_keys: accounts.size, api_key_callers: accounts.callers, credential_secrets: credentials.size },
     ...Object.fromEntries(controllers.map((each) => [each.name, each.cacheSizes()])),
   }));
+  createReadMetrics(registry, () =>
+    controllers.map((each) => ({ controller: each.name, oldestReadMs: each.oldestReadMs() })),
+  );
   return {
     readiness: Object.fromEntries(
       controllers.map((controller) => [controller.name, () => controller.notReadyReason()]),

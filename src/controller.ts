@@ -173,6 +173,11 @@ export class ControllerRunner {
     return this.#controller.cacheSizes();
   }
 
+  /** Milliseconds since the oldest read began that a Ready rests on, for metrics; undefined where none does. */
+  oldestReadMs(): number | undefined {
+    return this.#controller.oldestReadMs();
+  }
+
   /** Why this kind is not ready; undefined where it is. */
   notReadyReason(): string | undefined {
     if (!this.#reflectors.every((reflector) => reflector.synced)) return "the first list is not complete";

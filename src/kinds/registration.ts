@@ -96,6 +96,8 @@ export interface Controller {
   gone(last: ManagedObject): void;
   /** Entries of the caches of the kind, for metrics. */
   cacheSizes(): CacheSizes;
+  /** Milliseconds since the oldest read began that a Ready rests on, for metrics; undefined where none does. */
+  oldestReadMs(): number | undefined;
   /**
    * Clears all caches and stops all timers, while no pass runs: at shutdown, and at the start of a term of leadership,
    * since another process may have written in between.

@@ -53,16 +53,25 @@ export function progressConditions(
   const { reason, message } = outcome;
   const ready: DesiredCondition = {
     type: "Ready",
-    status: outcome.kind === "Done" ? "True" : "False",
+    status: readiness(outcome),
     reason,
     message,
   };
-  if (outcome.kind === "Done") return [ready];
+  if (outcome.kind === "Done") {
+    const { reconciling } = outcome;
+    if (reconciling === undefined || deleting) return [ready];
+    return [ready, { type: "Reconciling", status: "True", reason: reconciling, message }];
+  }
   if (outcome.kind === "Terminal") {
     // A deletion that is blocked is still a deletion, but kstatus expects one of the two: Stalled is more informative.
     return [ready, { type: "Stalled", status: "True", reason, message }];
   }
   return [ready, { type: "Reconciling", status: "True", reason: deleting ? "Deleting" : reason, message }];
+}
+
+function readiness(outcome: ReportedOutcome): DesiredCondition["status"] {
+  if (outcome.kind === "Done") return "True";
+  return outcome.kind === "RequeueAfter" && outcome.isUnknown ? "Unknown" : "False";
 }
 
 /** Milliseconds since the epoch of a metav1.Time or an API date; undefined where it is none. */

@@ -82,6 +82,11 @@ export interface Observer<T extends KindTypes> {
   /** Entries of its caches, for metrics. Default: none are reported. */
   cacheSizes?(): CacheSizes;
   /**
+   * Milliseconds since the oldest read began that a Ready rests on, where each resource is read by itself; for metrics.
+   * Undefined where none does. Default: not reported.
+   */
+  oldestReadMs?(): number | undefined;
+  /**
    * Reads whether the resource of an object that is gone from the cluster is still there; undefined where there is no key
    * to read it with. Default: not known.
    */

@@ -3,7 +3,6 @@
  * without cleanup.
  */
 import { Counter, Gauge, type Registry } from "prom-client";
-import { keyOf } from "../kube/objects.ts";
 import type { ManagedObject } from "./managed.ts";
 
 export interface ObjectMetrics {
@@ -33,6 +32,24 @@ export function createCacheMetrics(
   });
 }
 
+/** `reads`: of each kind, with the plural as `controller`. */
+export function createReadMetrics(
+  registry: Registry,
+  reads: () => readonly { controller: string; oldestReadMs: number | undefined }[],
+): void {
+  new Gauge({
+    name: "paperspace_oldest_read_seconds",
+    help: "Age of the oldest read that a Ready rests on, of kinds whose resources are read one by one.",
+    labelNames: ["controller"] as const,
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { controller, oldestReadMs } of reads())
+        if (oldestReadMs !== undefined) this.set({ controller }, oldestReadMs / 1000);
+    },
+  });
+}
+
 /** Of one kind. `unowned`: resources that this cluster made and no object owns. */
 export interface Counted {
   objects(): readonly ManagedObject[];
@@ -42,9 +59,6 @@ export interface Counted {
 /** The states of an object; `unknown` before its first pass. */
 const STATES = ["ready", "reconciling", "stalled", "paused", "unknown"] as const;
 type State = (typeof STATES)[number];
-
-/** Series that Prometheus has to hold for one kind, however many objects a bad key or a quota stalls. */
-const MOST_NAMED = 100;
 
 export function createObjectMetrics(registry: Registry): ObjectMetrics {
   const kinds = new Map<string, Counted>();
@@ -61,23 +75,6 @@ export function createObjectMetrics(registry: Registry): ObjectMetrics {
           counts.set(state, (counts.get(state) ?? 0) + 1);
         }
         for (const [state, count] of counts) this.set({ controller, state }, count);
-      }
-    },
-  });
-  new Gauge({
-    name: "paperspace_stalled_object",
-    help: `1 for each object that only a user can help on, by namespace and name; at most ${MOST_NAMED} of a kind.`,
-    labelNames: ["controller", "object"] as const,
-    registers: [registry],
-    collect() {
-      // One that is no longer stalled has no series.
-      this.reset();
-      for (const [controller, { objects }] of kinds) {
-        const stalled = objects()
-          .filter((object) => stateOf(object) === "stalled")
-          .map(keyOf)
-          .sort();
-        for (const object of stalled.slice(0, MOST_NAMED)) this.set({ controller, object }, 1);
       }
     },
   });

@@ -5,10 +5,16 @@
 import type { Result } from "../runtime/workers.ts";
 
 export type Outcome =
-  /** The resource is as declared. Next pass at the resync, or when something changes. */
-  | { kind: "Done"; reason: string; message: string }
-  /** The cloud is working. `afterMs`: when to requeue if no change is observed before. Reconciling. */
-  | { kind: "RequeueAfter"; reason: string; message: string; afterMs: number }
+  /**
+   * The resource is as declared. Next pass at the resync, or when something changes. `reconciling`: the reason why
+   * Reconciling is True beside it, for what goes on without being needed.
+   */
+  | { kind: "Done"; reason: string; message: string; reconciling?: string }
+  /**
+   * The cloud is working. `afterMs`: when to requeue if no change is observed before. Reconciling. `isUnknown`: it could not
+   * be observed for long, so that Ready is Unknown.
+   */
+  | { kind: "RequeueAfter"; reason: string; message: string; afterMs: number; isUnknown?: true }
   /** A transient failure: retried with back-off, not before `atLeastMs`. Reconciling. */
   | { kind: "Retry"; reason: string; message: string; atLeastMs?: number }
   /** Only the user can correct it: the spec, the credential or the identity. Rechecked slowly all the same. Stalled. */

@@ -405,6 +405,10 @@ export class Reconciler<T extends KindTypes> {
     return this.#options.kind.observer.cacheSizes?.() ?? {};
   }
 
+  oldestReadMs(): number | undefined {
+    return this.#options.kind.observer.oldestReadMs?.();
+  }
+
   /** Called at the start of a term of leadership: what failed under another leader may be retried. */
   reset(): void {
     this.#options.kind.observer.reset();

@@ -11,7 +11,7 @@ describe("a fleet", () => {
     Array.from({ length: count }, (_, i) => world.deployments.get(`web${i}`));
   const COUNT = 500;
 
-  it("of five hundred is made at once, each one once, and then costs pages alone", async () => {
+  it("of five hundred is made at once, each one once, and then costs pages and a read of each one's runs in a resync", async () => {
     const world = running(["--requests-per-second=50", "--burst=2000", "--concurrency=64"], {
       simulation: { vendorOpenapi: false },
     });
@@ -32,9 +32,14 @@ describe("a fleet", () => {
     expect(world.sim.calls.list().filter(({ method }) => method !== "GET")).toEqual([]);
     const pages = calls(world, "GET", new RegExp(`projects/${PROJECT}/deployments$`));
     expect(pages.length).toBeLessThanOrEqual(7 * Math.ceil(COUNT / 120));
-    // Runs are looked at ever more rarely, and spread.
+    // Runs are read once in a resync, by which Ready is as old at most, and spread.
     const runs = calls(world, "GET", /\/runs$/);
-    expect(runs.length).toBeLessThanOrEqual(3 * COUNT);
+    expect(runs.length).toBeGreaterThanOrEqual(5 * COUNT);
+    expect(runs.length).toBeLessThanOrEqual(7 * COUNT);
+    const [, oldest] =
+      /oldest_read_seconds\{controller="paperspacedeployments"\} (\S+)/.exec(await world.metrics()) ?? [];
+    expect(Number(oldest)).toBeGreaterThan(60);
+    expect(Number(oldest)).toBeLessThanOrEqual(660);
     const minutes = new Map<number, number>();
     for (const { time } of runs) {
       const minute = Math.floor(Date.parse(time) / MINUTE);

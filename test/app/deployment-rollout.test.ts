@@ -144,9 +144,12 @@ describe("rollback OnFailure", () => {
     expect(outcomes(world)).toEqual(["Healthy", "TimedOut", "Healthy"]);
     await world.clock.advance(120 * MINUTE);
     expect(deployment(world).specs).toHaveLength(3);
-    // Something else in the spec is another try, with that image.
+    // Another number scales what runs; something else in the spec is another try, with that image.
     edit(world, { replicas: 2 });
     await world.until("it is sent", () => deployment(world).specs.length >= 4);
+    expect(stored(world)).toMatchObject({ image: GOOD, resources: { replicas: 2 } });
+    edit(world, { command: ["serve"] });
+    await world.until("it is tried", () => deployment(world).specs.length >= 5);
     expect(stored(world)).toMatchObject({ image: BAD_IMAGE });
     edit(world, { image: "ghcr.io/acme/model:3" });
     await world.deployments.ready("web");
@@ -235,12 +238,15 @@ describe("rollback OnFailure", () => {
     const [first] = projectSecrets(world);
     keep(world, "hub", { token: "second" });
     edit(world, { image: BAD_IMAGE });
-    // The new value may be noticed later than the new image: then it is another try.
+    // The new value is noticed with the new image, or goes into the good configuration once it is.
+    await world.until("it went back", () => reason(world) === "RolledBack");
+    await world.until("it is sent", () => stored(world)?.image === GOOD);
+    expect(projectSecrets(world)).toContain(first);
     await world.clock.advance(40 * MINUTE);
     expect(reason(world)).toBe("RolledBack");
     expect(condition(world, "Healthy")?.status).toBe("True");
-    expect(stored(world)).toMatchObject({ image: GOOD, env: [{ name: "TOKEN", value: `secret:${first}` }] });
-    expect(projectSecrets(world)).toContain(first);
+    const [now] = projectSecrets(world).filter((name) => name !== first);
+    expect(stored(world)).toMatchObject({ image: GOOD, env: [{ name: "TOKEN", value: `secret:${now}` }] });
   });
 
   it("is not undone by a console edit: what runs instead is put back", async () => {

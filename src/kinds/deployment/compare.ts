@@ -83,7 +83,41 @@ export function differences(desired: Leaves, stored: Leaves, filled: readonly st
   }
   for (const field of additions(desired, stored))
     if (!filled.includes(field)) changes.push({ field, from: stored.get(field), to: undefined });
-  return changes;
+  // No instances are the same as not enabled (deployments.md section 5), whatever else is said about their number.
+  return isOffIn(desired) && isOffIn(stored) ? changes.filter(({ field }) => !isScale(field)) : changes;
+}
+
+/** The same, where nothing but a number that the vendor's autoscaler may have stored is no difference. */
+export function differencesBeyondScaling(
+  desired: Leaves,
+  stored: Leaves,
+  filled: readonly string[] = [],
+): Change[] {
+  const changes = differences(desired, stored, filled);
+  const [change, ...more] = changes;
+  const isNumber = change?.field === "replicas" && more.length === 0 && isAutoscaled(desired, change.from);
+  return isNumber ? [] : changes;
+}
+
+function isAutoscaled(desired: Leaves, replicas: unknown): boolean {
+  const [least, most] = [desired.get("replicas"), desired.get("autoscaling.maxReplicas")];
+  return (
+    typeof replicas === "number" &&
+    typeof least === "number" &&
+    typeof most === "number" &&
+    least > 0 &&
+    replicas >= least &&
+    replicas <= most
+  );
+}
+
+function isOffIn(leaves: Leaves): boolean {
+  return leaves.get("enabled") === false || leaves.get("replicas") === 0;
+}
+
+/** How many instances run, by which bounds and whether any: no part of the template. */
+export function isScale(field: string): boolean {
+  return field === "replicas" || field === "enabled" || field.startsWith("autoscaling.");
 }
 
 /** Leaves of `stored` that `desired` does not have. */
@@ -93,8 +127,22 @@ export function additions(desired: Leaves, stored: Leaves): string[] {
 
 /** Equal for configurations that mean the same; the name is no part of it, since a rename is no other configuration. */
 export function hashOf(leaves: Leaves): string {
-  const sorted = [...leaves].filter(([field]) => field !== "name").sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash("sha256").update(JSON.stringify(sorted)).digest("hex").slice(0, 16);
+  return digestOf([...leaves].filter(([field]) => field !== "name").sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Equal for configurations that differ in the number of their instances alone, as a pod template is. */
+export function templateOf(leaves: Leaves): string {
+  return hashOf(new Map([...leaves].filter(([field]) => !isScale(field))));
+}
+
+/** The hash of what is composed of this template and of the number of instances in `leaves`. */
+export function scaledHash(template: string, leaves: Leaves): string {
+  const scale = [...leaves].filter(([field]) => isScale(field)).sort(([a], [b]) => (a < b ? -1 : 1));
+  return digestOf([template, ...scale]);
+}
+
+export function digestOf(value: unknown): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
 }
 
 /** What the API chooses where it is not declared, and then stores. */

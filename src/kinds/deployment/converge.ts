@@ -5,6 +5,7 @@
 import { type Change, describe } from "../../reconcile/change.ts";
 import { needFacts, stalled } from "../../reconcile/decision.ts";
 import type { Deployment } from "./api.ts";
+import { isScale } from "./compare.ts";
 import { type Health, healthOf } from "./health.ts";
 import { unusedSecret } from "./leftovers.ts";
 import {
@@ -17,8 +18,9 @@ import {
 import { type Prerequisites, toRun, toSend } from "./prerequisites.ts";
 import { REASON } from "./reasons.ts";
 import { type RelationResult, relationTo } from "./relation.ts";
+import { type RolledBack, sentAs } from "./rollback.ts";
 import { gitOriginOf } from "./rollout.ts";
-import { type ChosenTarget, chooseTarget, type RolledBack, sentAs } from "./target.ts";
+import { type ChosenTarget, chooseTarget } from "./target.ts";
 
 /** What the phases found, and what is decided by it. A phase is absent where an earlier one ended the pass. */
 export interface Course {
@@ -88,15 +90,16 @@ function sending(
   deployment: Deployment,
   changes: Deploy["changes"],
 ): Course {
-  const { target } = phases.choice;
+  const { target, rolledBack } = phases.choice;
   const { inherited, specs, readErrors } = seen;
   if (inherited && !specs && !readErrors[FACT.specs])
     return { ...phases, decision: needFacts(seen, seen.memory, [FACT.specs]) };
   const secrets = [...new Set([...seen.memory.secrets, ...(inherited ?? [])])];
-  const observation = inherited ? { ...seen, memory: { ...seen.memory, secrets } } : seen;
-  const { memory, spec } = observation;
-  const { rolledBack, history } = memory;
   const replaces = deployment.latestSpec?.id;
+  const history = scaling(seen.memory.history, target, replaces, changes);
+  const memory = { ...seen.memory, history, ...(inherited && { secrets }) };
+  const observation = { ...seen, memory };
+  const { spec } = observation;
   // What is rolled back to bears the origin that it had.
   const from = rolledBack ? sentAs(history, rolledBack.to) : gitOriginOf(spec);
   const deploy: Deploy = {
@@ -109,9 +112,22 @@ function sending(
     ...(from?.git && { git: from.git }),
     ...(replaces !== undefined && { replaces }),
   };
-  const prerequisites = toSend(observation, target, deployment);
+  const prerequisites = toSend(observation, target, { deployment, rolledBack });
   const decision = prerequisites.state === "met" ? act(deploy, memory) : prerequisites.decision;
   return { ...phases, deploy, prerequisites, decision };
+}
+
+/** An earlier version of the operator did not note the template of what is shown: it is this one where only the number differs. */
+function scaling(
+  history: DeploymentObservation["memory"]["history"],
+  { template }: ChosenTarget["target"],
+  shown: string | undefined,
+  changes: Deploy["changes"],
+): DeploymentObservation["memory"]["history"] {
+  const [head, ...older] = history;
+  const isNumber = changes.length > 0 && changes.every(({ field }) => isScale(field));
+  if (!head || head.template !== undefined || head.specId !== shown || !isNumber) return history;
+  return [{ ...head, template }, ...older];
 }
 
 /** What is shown is ours, and nothing is to be sent. */

@@ -2,8 +2,6 @@
  * Third phase of a pass: what has become of the rollout that Paperspace shows of ours. It is healthy, it is waited for,
  * or it has failed and the last healthy one is to be rolled back to. Pure.
  */
-import { cut } from "../../base/text.ts";
-import { toTime } from "../../kube/objects.ts";
 import {
   EXTERNAL_CHANGE,
   isLate,
@@ -26,7 +24,20 @@ import {
 } from "./observation.ts";
 import { REASON } from "./reasons.ts";
 import type { OwnSpec } from "./relation.ts";
-import { concluded, isOff, type Progress, progress, rolloutTimes, runWords } from "./rollout.ts";
+import { rollbackTo, type StandingRollback } from "./rollback.ts";
+import {
+  concluded,
+  isBad,
+  isOff,
+  isProven,
+  isScaled,
+  lastHealthy,
+  leastOf,
+  type Progress,
+  progress,
+  rolloutTimes,
+  runWords,
+} from "./rollout.ts";
 import type { ChosenTarget } from "./target.ts";
 import type { Rollout } from "./types.ts";
 
@@ -51,16 +62,22 @@ export function healthOf(
   const [head] = memory.history;
   if (!head) return underWay(noStep({ kind: "Unknown" }, memory));
   if (relation.kind === "refused")
-    return failed({ choice, observation, head, needs: [] }, "Failed", REASON.ConfigurationRejected, INVALID);
+    return failed(
+      { choice, observation, head, needs: [], latest: null },
+      "Failed",
+      REASON.ConfigurationRejected,
+      INVALID,
+    );
   const { latest } = relation;
   if (lacksSecret(choice, latest, observation))
     return { state: "resend", memory: { ...memory, history: concluded(memory.history, "Superseded", now) } };
   const wasHealthy = head.outcome === "Healthy" || head.outcome === "Disabled";
   const trusted = wasHealthy && memory.operation === undefined;
-  const current = progress(latest, choice.target, runs?.list, trusted);
+  const scaled = isScaled(memory.history);
+  const current = progress(latest, choice.target, runs?.list, { wasHealthy: trusted, isScaled: scaled });
   // The first time that it appears healthy, only a new fetch can confirm it.
   const needs = needsRuns(observation, current, trusted) ? [FACT.runs] : [];
-  return assessed({ choice, observation, head, needs }, current, trusted);
+  return assessed({ choice, observation, head, needs, latest }, current, trusted);
 }
 
 /** Sent, and nothing that is valid is shown: there is no spec to judge by. */
@@ -84,6 +101,7 @@ interface Assessment {
   observation: DeploymentObservation;
   head: Rollout;
   needs: readonly string[];
+  latest: StoredSpec | null;
 }
 
 function assessed(at: Assessment, current: Progress, trusted: boolean): Health {
@@ -106,9 +124,10 @@ function assessed(at: Assessment, current: Progress, trusted: boolean): Health {
       return underWay(needFacts(observation, memory, [FACT.runs]));
     case "disabled":
     case "healthy":
-      return needs.length > 0 && !trusted
-        ? underWay(needFacts(observation, memory, needs))
-        : healthy(at, current.state);
+      if (needs.length > 0 && !trusted) return underWay(needFacts(observation, memory, needs));
+      return trusted && observation.isUnobserved && current.state === "healthy" && !at.choice.rolledBack
+        ? unobserved(observation)
+        : healthy(at, current);
     case "degraded":
       return degraded(at, current);
   }
@@ -129,16 +148,16 @@ function needsRuns({ runs, limits }: DeploymentObservation, { state }: Progress,
 }
 
 function rollingOut(at: Assessment, current: Progress): Health {
-  const { observation, head, needs } = at;
+  const { choice, observation, head, needs, latest } = at;
   const { memory, now } = observation;
   const times = rolloutTimes(head, observation.spec);
-  const words = wordsOf(current);
+  const words = wordsOf(current, choice);
   if (isLate(times, now)) {
-    // Where only the runs speak against it, they must be of now: it may have come about since they were read.
-    if (needs.length > 0 && (current.state === "degraded" || current.state === "disabling"))
-      return underWay(needFacts(observation, memory, needs));
-    const why = `not done by ${times.deadline}: ${words}`;
-    return failed(at, "TimedOut", REASON.ProgressDeadlineExceeded, why);
+    // What the runs decide must be of now: it may have come about since they were read.
+    if (needs.length > 0 && isUpToRuns(at, current)) return underWay(needFacts(observation, memory, needs));
+    const error = latest?.error ? `; Paperspace reports: ${latest.error}` : "";
+    const why = `not done by ${times.deadline}: ${words}${error}`;
+    return failed(at, "TimedOut", REASON.ProgressDeadlineExceeded, why, current);
   }
   const reason =
     { pending: REASON.Pending, disabling: REASON.Disabling }[current.state as string] ?? REASON.Progressing;
@@ -152,7 +171,14 @@ function rollingOut(at: Assessment, current: Progress): Health {
   return underWay({ ...decision, needs } as DeploymentDecision);
 }
 
-function wordsOf(current: Progress): string {
+/** They alone speak against it, or they show whether what would be rolled back serves. */
+function isUpToRuns(at: Assessment, { state }: Progress): boolean {
+  if (state === "degraded" || state === "disabling") return true;
+  const { history } = at.observation.memory;
+  return mayRollBack(at) && !isProven(at.head) && lastHealthy(history) !== undefined;
+}
+
+function wordsOf(current: Progress, { target }: ChosenTarget): string {
   switch (current.state) {
     case "pending":
       return "Paperspace has not applied it yet";
@@ -160,14 +186,20 @@ function wordsOf(current: Progress): string {
       return "its instances are still running";
     case "progressing":
     case "degraded":
-      return runWords(current.run);
+      return runWords(current.run, leastOf(target));
     default:
       return "";
   }
 }
 
-function failed(at: Assessment, outcome: "Failed" | "TimedOut", reason: string, why: string): Health {
-  const { observation, head, needs } = at;
+function failed(
+  at: Assessment,
+  outcome: "Failed" | "TimedOut",
+  reason: string,
+  why: string,
+  current?: Progress,
+): Health {
+  const { choice, observation, head, needs } = at;
   const { now, limits } = observation;
   const history = concluded(observation.memory.history, outcome, now, why);
   const memory = { ...observation.memory, history };
@@ -178,77 +210,121 @@ function failed(at: Assessment, outcome: "Failed" | "TimedOut", reason: string, 
     const decision = { ...stalled(memory, code, message, pace), needs } as DeploymentDecision;
     return { state: "failed", decision };
   };
-  const { rolledBack } = memory;
-  if (rolledBack) {
+  const { rolledBack, desired } = choice;
+  if (rolledBack && !isProven(head)) {
     const message = `${rolledBack.message}. Going back to spec ${rolledBack.to} failed, too: ${why}. Correct the spec`;
     return giveUp(REASON.RollbackFailed, message);
   }
+  if (isProven(head)) {
+    if (!rolledBack) return giveUp(reason, `${why}. ${PROVEN}`);
+    return giveUp(
+      REASON.RolledBack,
+      `${rolledBack.message}. ${runsInstead(rolledBack, head)}, and of that: ${why}`,
+    );
+  }
   if (!mayRollBack(at)) return giveUp(reason, `${why}. ${ADVICE}`);
-  const to = lastHealthy(history, head);
-  if (to === undefined)
-    return giveUp(reason, `${why}. There is no healthy configuration to go back to. ${ADVICE}`);
-  const begun = { hash: at.choice.desired.hash, to, message: cut(why, 1000), at: toTime(now) };
-  const message = `${why}; going back to the last healthy configuration (spec ${to})`;
+  if (isServing(current)) return giveUp(reason, `${why}. ${SERVING}`);
+  const good = lastHealthy(history);
+  if (!good) return giveUp(reason, `${why}. There is no healthy configuration to go back to. ${ADVICE}`);
+  const begun = rollbackTo(good, desired, why, now);
+  const message = `${why}; going back to the last healthy configuration (spec ${good.specId})`;
   const decision = requeueAfter({ ...memory, rolledBack: begun }, REASON.RolledBack, message, 0);
   return { state: "rollBack", decision: { ...decision, needs } as DeploymentDecision };
 }
 
 /** What shall be off is not answered with something that runs. */
-function mayRollBack({ choice: { target, desired }, observation: { spec } }: Assessment): boolean {
-  return spec.rollback === "OnFailure" && target.hash === desired.hash && !isOff(target);
+function mayRollBack({ choice: { target, rolledBack }, observation: { spec } }: Assessment): boolean {
+  return spec.rollback === "OnFailure" && !rolledBack && !isOff(target);
 }
 
-/** Id of the newest healthy spec of another configuration. */
-function lastHealthy([, ...older]: readonly Rollout[], head: Rollout): string | undefined {
-  return older.find(({ outcome, specId, hash }) => outcome === "Healthy" && specId && hash !== head.hash)
-    ?.specId;
+/** Some of its instances are ready and none has failed: what lacks is a place for the others. */
+function isServing(current: Progress | undefined): boolean {
+  if (current?.state !== "progressing" && current?.state !== "degraded") return false;
+  return current.run !== undefined && current.run.ready > 0 && !current.run.instances.some(isBad);
 }
 
 const ADVICE = "Correct the spec; `kubectl paperspace logs` shows what the instances say";
+const PROVEN =
+  "The same configuration was healthy with another number of instances, so that it is not rolled back";
+const SERVING = "What serves is not rolled back because the other instances did not come";
 
 function degraded(at: Assessment, current: Extract<Progress, { state: "degraded" }>): Health {
-  const { observation, head, needs } = at;
-  // Never healthy yet: then it is still on its way.
-  if (head.outcome !== "Healthy") return rollingOut(at, current);
+  const { choice, observation, head, needs, latest } = at;
+  // Never healthy yet, or not with as many: then it is still on its way.
+  if (!isProven(head) || isGrowing(observation.memory.history)) return rollingOut(at, current);
   const { memory, spec, now } = observation;
   const operation = ongoingOrStart(observation, EXTERNAL_CHANGE, spec.progressDeadlineSeconds * 1000);
   const seen = { ...memory, operation };
-  const message = `it was healthy, and now ${runWords(current.run)}`;
+  const message = `it was healthy, and now ${runWords(current.run, leastOf(choice.target))}`;
   const isStuck = isLate(operation, now);
   const look = untilLook(observation, operation);
-  const stuck = `${message}, since ${operation.requestedAt}. ${ADVICE}`;
+  const error = latest?.error ? `; Paperspace reports: ${latest.error}` : "";
+  const stuck = `${message}, since ${operation.requestedAt}${error}. ${ADVICE}`;
   const decision = isStuck
     ? stalled(seen, REASON.Degraded, stuck, look)
     : requeueAfter(seen, REASON.Degraded, message, look);
   return { state: isStuck ? "failed" : "underWay", decision: { ...decision, needs } as DeploymentDecision };
 }
 
-function healthy({ observation, head }: Assessment, state: "healthy" | "disabled"): Health {
+/** It was ready when it was observed last, which is too long ago. */
+function unobserved(observation: DeploymentObservation): Health {
+  const { memory, readErrors, limits } = observation;
+  const error = readErrors[FACT.runs];
+  const message = `its instances were not read for two resyncs${error ? `: ${error.message}` : ""}`;
+  const reason = REASON.NotObserved;
+  const outcome = { kind: "RequeueAfter", reason, message, afterMs: limits.slowMs, isUnknown: true } as const;
+  return underWay({ ...noStep(outcome, memory), needs: [FACT.runs] });
+}
+
+/** The number of instances was raised, and they have not all been there yet. */
+function isGrowing([head, ...older]: readonly Rollout[]): boolean {
+  if (!head || head.outcome === "Healthy") return false;
+  const healthy = older.find(({ outcome }) => outcome === "Healthy");
+  return healthy?.replicas !== undefined && (head.replicas ?? 0) > healthy.replicas;
+}
+
+function healthy(
+  { choice, observation, head }: Assessment,
+  current: Extract<Progress, { state: "healthy" | "disabled" }>,
+): Health {
   const { memory, now, limits } = observation;
-  const outcome = state === "healthy" ? "Healthy" : "Disabled";
+  const outcome = current.state === "healthy" ? "Healthy" : "Disabled";
   const history = concluded(memory.history, outcome, now);
   return {
     state: "healthy",
-    outcome: conclusionOf(memory, head, state, limits.slowMs),
+    outcome: conclusionOf(choice, head, current, limits.slowMs),
     memory: { ...withoutOperation(memory), history },
   };
 }
 
+function runsInstead({ to }: StandingRollback, { specId }: Rollout): string {
+  return `The last healthy configuration runs instead (spec ${to}, sent again as ${specId})`;
+}
+
 function conclusionOf(
-  { rolledBack }: DeploymentMemory,
-  { specId }: Rollout,
-  state: "healthy" | "disabled",
+  { rolledBack, target }: ChosenTarget,
+  head: Rollout,
+  current: Extract<Progress, { state: "healthy" | "disabled" }>,
   recheckMs: number,
 ): ReportedOutcome {
   if (rolledBack) {
-    const message = `${rolledBack.message}. The last healthy configuration runs instead (spec ${rolledBack.to}, sent again as ${specId}). The one of this object is tried again when its spec changes`;
+    const message = `${rolledBack.message}. ${runsInstead(rolledBack, head)}. The one of this object is tried again when its spec changes in more than the number of instances`;
     return { kind: "Terminal", reason: REASON.RolledBack, message, recheckMs };
   }
-  return state === "healthy"
-    ? { kind: "Done", reason: REASON.Available, message: `the rollout of spec ${specId} is healthy` }
-    : {
-        kind: "Done",
-        reason: REASON.Disabled,
-        message: "the deployment is switched off, as asked: no instance runs",
-      };
+  if (current.state === "disabled")
+    return {
+      kind: "Done",
+      reason: REASON.Disabled,
+      message: "the deployment is switched off, as asked: no instance runs",
+    };
+  const message = `the rollout of spec ${head.specId} is healthy`;
+  const { run } = current;
+  if (!run || run.ready >= run.replicas) return { kind: "Done", reason: REASON.Available, message };
+  const scaling = `${run.ready} of ${run.replicas} instances are ready, and ${leastOf(target)} are the least`;
+  return {
+    kind: "Done",
+    reason: REASON.Available,
+    message: `${message}; ${scaling}`,
+    reconciling: REASON.Scaling,
+  };
 }

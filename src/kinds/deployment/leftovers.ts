@@ -16,10 +16,14 @@ import { REASON } from "./reasons.ts";
 
 /** A project secret of ours that neither the spec nor any kept configuration uses; in another project as "project/name". */
 export function unusedSecret(
-  { backingOff, memory: { secrets, formerSecrets = [], history } }: DeploymentObservation,
+  { backingOff, memory: { secrets, formerSecrets = [], history, rolledBack } }: DeploymentObservation,
   desired: DesiredTarget,
 ): string | undefined {
-  const inUse = new Set([...desired.secrets, ...history.flatMap((rollout) => rollout.secrets ?? [])]);
+  const inUse = new Set([
+    ...desired.secrets,
+    ...(rolledBack?.good?.secrets ?? []),
+    ...history.flatMap((rollout) => rollout.secrets ?? []),
+  ]);
   const unused = [...secrets.filter((name) => !inUse.has(name)), ...formerSecrets];
   return unused.find((of) => !backingOff[`dropSecret/${of}`]);
 }

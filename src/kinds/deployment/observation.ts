@@ -20,6 +20,8 @@ export interface Target {
   config: DeploymentConfig;
   leaves: Leaves;
   hash: string;
+  /** Hash of the same without the number of instances: what is assessed and rolled back. */
+  template: string;
   /** Names of the project secrets of this object that it uses. */
   secrets: readonly string[];
 }
@@ -85,6 +87,8 @@ export interface DeploymentObservation extends Observation<DeploymentMemory, { d
   desired: Desired;
   /** Active runs, newest first. `isNewer`: read after the deployment was first observed as it is. */
   runs?: { list: readonly Run[]; ageMs: number; isNewer?: boolean };
+  /** They were not read for two resyncs: what they showed last says nothing of now. */
+  isUnobserved?: boolean;
   specs?: readonly StoredSpec[];
   /** Names of the secrets that the project has. */
   projectSecrets?: readonly string[];

@@ -43,6 +43,9 @@ export interface DeploymentObserverOptions extends CloudObserverOptions {
   objects(): readonly PaperspaceDeployment[];
 }
 
+/** Resyncs without a read of the runs after which nothing is said about them any more. */
+const MISSED_TURNS = 2;
+
 export type DeploymentContext = ReconcileContext<PaperspaceDeployment, PaperspaceAccount>;
 
 export class DeploymentObserver extends CloudObserver<
@@ -99,6 +102,8 @@ export class DeploymentObserver extends CloudObserver<
     observation.resource =
       resource.state === "present" ? { state: "present", deployment: resource.item } : resource;
     if (isShownEmptyOnce(observation, project)) observation.shownEmptyOnce = true;
+    const id = idOf(observation.identity);
+    observation.isUnobserved = id !== undefined && project.runsAgeMs(id) >= MISSED_TURNS * settings.resyncMs;
     const inherited = this.#inherited(observation);
     if (inherited.length > 0) observation.inherited = inherited;
     return observation;
@@ -135,6 +140,11 @@ export class DeploymentObserver extends CloudObserver<
 
   override cacheSizes(): CacheSizes {
     return { ...super.cacheSizes(), references: this.#parts.references.size };
+  }
+
+  oldestReadMs(): number | undefined {
+    const ages = this.all().flatMap((project) => project.oldestRunsMs() ?? []);
+    return ages.length > 0 ? Math.max(...ages) : undefined;
   }
 
   override reset(): void {

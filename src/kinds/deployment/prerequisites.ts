@@ -14,6 +14,7 @@ import {
 } from "./observation.ts";
 import { REASON } from "./reasons.ts";
 import type { RelationResult } from "./relation.ts";
+import { rotatedSecrets, type StandingRollback } from "./rollback.ts";
 import type { ChosenTarget } from "./target.ts";
 
 export type Prerequisites =
@@ -24,19 +25,20 @@ export type Prerequisites =
   /** Another deployment, or another object, has the name. */
   | { state: "blocked"; decision: DeploymentDecision };
 
-/** To send `target`. `deployment` is what it is sent to; none where one is to be made. */
+/** To send `target`. `deployment` is what it is sent to; none where one is to be made. `rolledBack`: to roll back to it. */
 export function toSend(
   observation: DeploymentObservation,
   target: Pick<Target, "secrets" | "hash">,
-  deployment?: Deployment,
+  { deployment, rolledBack }: { deployment?: Deployment; rolledBack?: StandingRollback | undefined } = {},
 ): Prerequisites {
   const { memory, name, desired } = observation;
   if (desired.state === "known" && desired.outdated && target.hash === desired.hash)
     return { state: "pending", decision: noStep(desired.outdated, memory) };
   const named = deployment?.name === name ? MET : freeName(observation, deployment?.id);
-  // What is rolled back to had its secrets put when it was sent first; their values may be gone.
-  if (named.state !== "met" || (deployment && memory.rolledBack)) return named;
-  if (target.secrets.length === 0 || observation.projectSecrets) return secretsOf(observation, target);
+  if (named.state !== "met") return named;
+  // What is rolled back to had its secrets put when it was sent first; the values of those that were rotated since may be gone.
+  const secrets = rolledBack ? rotatedSecrets(rolledBack, target.secrets) : target.secrets;
+  if (secrets.length === 0 || observation.projectSecrets) return secretsOf(observation, { secrets });
   return { state: "pending", decision: needFacts(observation, memory, [FACT.projectSecrets]) };
 }
 

@@ -33,10 +33,10 @@ function cache(clock: VirtualClock, api: PaperspaceApi, projectId = PROJECT) {
 }
 
 /** A project with one deployment that has been healthy for long. */
-function setUp() {
+function setUp(config: { enabled?: boolean } = {}) {
   const parts = simulated();
   const { sim, clock, paperspace } = parts;
-  const web = sim.console.deployments.create(PROJECT, { name: "web" }, { settled: true });
+  const web = sim.console.deployments.create(PROJECT, { name: "web", ...config }, { settled: true });
   sim.calls.clear();
   return { ...parts, web, ...cache(clock, paperspace) };
 }
@@ -74,21 +74,21 @@ async function reads(parts: ReturnType<typeof setUp>, minutes: number): Promise<
 const gaps = (times: readonly number[]) => times.slice(1).map((time, n) => time - (times[n] ?? 0));
 
 describe("runs of what is at rest", () => {
-  it("are read ever more rarely, and at least each hour: an idle fleet must not cost a read each in every resync", async () => {
+  it("are read in each resync: Ready rests on them, and is as old at most", async () => {
     const parts = setUp();
     parts.projectCache.reload(subject(parts.web.id));
-    // The request itself reads at minute 0.
-    expect(gaps([0, ...(await reads(parts, 300))])).toEqual([5, 10, 20, 40, 60, 60, 60]);
+    // The request itself reads at minute 0, and a pass in each resync finds them stale.
+    expect(gaps([0, ...(await reads(parts, 60))])).toEqual([9, 9, 9, 9, 9, 9]);
   });
 
-  it("are read more often again once they have changed: what has just moved may move again", async () => {
-    const parts = setUp();
+  it("are read ever more rarely where none is to run: nothing rests on them but that it stays so", async () => {
+    const parts = setUp({ enabled: false });
     parts.projectCache.reload(subject(parts.web.id));
-    await reads(parts, 140);
-    parts.sim.console.deployments.scale(parts.web.id, 2);
+    expect(gaps([0, ...(await reads(parts, 300))])).toEqual([5, 10, 20, 40, 60, 60, 60]);
+    parts.sim.console.deployments.enable(parts.web.id);
     const again = await reads(parts, 90);
-    expect(gaps(again).slice(0, 2)).toEqual([5, 10]);
-    expect(pass(parts, parts.web.id).runs?.list).toMatchObject([{ replicas: 2, ready: 2 }]);
+    expect(gaps(again).slice(0, 2)).toEqual([9, 9]);
+    expect(pass(parts, parts.web.id).runs?.list).toMatchObject([{ replicas: 1, ready: 1 }]);
   });
 
   it("are given as last read while they are read again, and the key is queued when the answer is there", async () => {
@@ -109,42 +109,42 @@ describe("runs of what is at rest", () => {
 
 describe("after a start", () => {
   const FLEET = 200;
+  const RESYNC = RESYNC_MS / MINUTE;
 
-  /** An API without an account behind it: what is requested, and when. */
+  /** An API without an account behind it: what is requested, and when. Each has a pass at the start and one in a resync. */
   async function fleet(minutes: number) {
     let drawn = 0;
     // Even steps through the whole range, in the order of nothing.
     const clock = new VirtualClock(0, () => (drawn++ * 0.618) % 1);
     const minutesOfReads = new Map<string, number[]>();
+    const body = [{ replicas: 1, readyReplicas: 1, availableReplicas: 0, instances: [] }];
     const request = async ({ path }: { path: string }) => {
       const minute = Math.floor(clock.monotonic() / MINUTE);
       minutesOfReads.set(path, [...(minutesOfReads.get(path) ?? []), minute]);
-      return { body: [], status: 200, beganAt: clock.monotonic(), answeredAt: clock.monotonic() };
+      return { body, status: 200, beganAt: clock.monotonic(), answeredAt: clock.monotonic() };
     };
     const { projectCache } = cache(clock, apiWith({ request }));
     for (let minute = 0; minute < minutes; minute++) {
-      for (let n = 0; n < FLEET; n++) pass({ projectCache }, `d${n}`, [], `ns/${n}`);
+      for (let n = 0; n < FLEET; n++)
+        if (minute === 0 || n % RESYNC === minute % RESYNC) pass({ projectCache }, `d${n}`, [], `ns/${n}`);
       await clock.advance(MINUTE);
     }
     return [...minutesOfReads.values()];
   }
 
-  it("the first reads of a whole fleet are spread over an hour: else a restart would empty the budget", async () => {
-    const first = (await fleet(61)).map(([minute = -1]) => minute);
+  it("the first reads of a whole fleet come with its regular passes, not at once: else a restart would empty the budget", async () => {
+    const first = (await fleet(RESYNC + 2)).map(([minute = -1]) => minute);
     expect(first).toHaveLength(FLEET);
     const most = Math.max(...first.map((minute) => first.filter((other) => other === minute).length));
-    expect(most).toBeLessThanOrEqual(10);
-    expect(Math.max(...first)).toBeGreaterThan(50);
+    expect(most).toBeLessThanOrEqual(FLEET / RESYNC + 5);
   });
 
-  it("and they stay spread: what is read at the same moment once must not be so for ever", async () => {
+  it("and they stay spread, one in a resync each", async () => {
     const perMinute = new Map<number, number>();
-    for (const times of await fleet(360))
-      for (const minute of times) perMinute.set(minute, (perMinute.get(minute) ?? 0) + 1);
-    const late = [...perMinute].filter(([minute]) => minute > 180).map(([, count]) => count);
-    expect(Math.max(...late)).toBeLessThanOrEqual(15);
-    const spans = new Set((await fleet(120)).map(([first = 0, second = 0]) => second - first));
-    expect(spans.size).toBeGreaterThan(1);
+    const times = await fleet(6 * RESYNC);
+    for (const minute of times.flat()) perMinute.set(minute, (perMinute.get(minute) ?? 0) + 1);
+    expect(Math.max(...perMinute.values())).toBeLessThanOrEqual(FLEET / RESYNC + 5);
+    for (const each of times) expect(Math.max(...gaps(each))).toBe(RESYNC);
   });
 });
 

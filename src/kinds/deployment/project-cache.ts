@@ -5,6 +5,7 @@
 import type { Clock } from "../../base/clock.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
+import { STALE_FRACTION } from "../../reconcile/decision.ts";
 import type { AbsenceEvidence } from "../absence.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import {
@@ -42,8 +43,10 @@ type Runs = NonNullable<DeploymentObservation["runs"]>;
 type Siblings = NonNullable<DeploymentObservation["siblings"]>;
 
 const MINUTE_MS = 60_000;
-/** Runs of what is at rest are read ever more rarely: first after half a resync, in the end after so many. */
+/** Where no instance is to run, runs are read ever more rarely: first after half a resync, in the end after so many. */
 const SLOW_TURNS = 6;
+/** Part of a resync after which runs are read that were not read yet: the passes at a start are past, and next ones spread. */
+const FIRST_READ = 0.1;
 /** Former specs that are searched for one to go back to; a few at the newest end are ours. */
 const SPECS = 120;
 
@@ -59,11 +62,13 @@ function factTable(options: ProjectCacheOptions, inventory: Inventory<Deployment
     runs: cached<readonly Run[], Runs>({
       id: ({ id }) => id,
       read: (id, group) => api().for(group).runs(id),
-      staleTimeMs: (_runs, repeats) =>
-        spread(Math.min(SLOW_TURNS * resyncMs, (resyncMs / 2) * 2 ** Math.min(repeats, 10))),
+      // Each object has a pass in a resync, at a time of its own: what is Ready is read in each of them.
+      staleTimeMs: (runs, repeats) =>
+        runs.length > 0
+          ? STALE_FRACTION * resyncMs
+          : spread(Math.min(SLOW_TURNS * resyncMs, (resyncMs / 2) * 2 ** Math.min(repeats, 10))),
       whenStale: "show",
-      // After a start nothing is cached of a whole fleet at rest: those first reads are spread as well.
-      firstReadMs: () => SLOW_TURNS * resyncMs * clock.random(),
+      firstReadMs: () => FIRST_READ * resyncMs * clock.random(),
       select(list, { id = "" }, ageMs) {
         const sameMs = clock.monotonic() - (inventory.get(id)?.sameSince ?? Number.POSITIVE_INFINITY);
         return { list, ageMs, isNewer: ageMs <= sameMs };
@@ -93,6 +98,8 @@ export class ProjectCache extends AccountCache<Deployment> {
   readonly #table: ReturnType<typeof factTable>;
   readonly #facts: Facts<DeploymentSubject, ObservedFacts>;
   readonly #clock: Clock;
+  /** By id of a deployment: monotonic time since which its runs are of use. */
+  readonly #runsUsedSince = new Map<string, number>();
   readonly #rechecks: Rechecks;
   #api: DeploymentApi;
 
@@ -180,6 +187,23 @@ export class ProjectCache extends AccountCache<Deployment> {
     return this.secrets.ageMs(this.#projectId) ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Milliseconds since the runs of this deployment were read, or since they were first of use. */
+  runsAgeMs(id: string): number {
+    const now = this.#clock.monotonic();
+    const since = this.#runsUsedSince.get(id) ?? now;
+    this.#runsUsedSince.set(id, since);
+    return this.#table.runs.cache.ageMs(id) ?? now - since;
+  }
+
+  /** The greatest age of runs that a Ready rests on; undefined where none does. */
+  oldestRunsMs(): number | undefined {
+    const ids = [...this.#runsUsedSince.keys()].filter((id) => this.#table.runs.cache.get(id)?.length !== 0);
+    return ids.reduce<number | undefined>(
+      (oldest, id) => Math.max(oldest ?? 0, this.runsAgeMs(id)),
+      undefined,
+    );
+  }
+
   /** What is cached of the facts, and why the last reads failed. Begins no read. */
   facts(subject: DeploymentSubject): ObservedFacts & Pick<DeploymentObservation, "readErrors"> {
     return { ...this.#facts.data(subject), readErrors: this.#facts.readErrors(subject) };
@@ -192,6 +216,7 @@ export class ProjectCache extends AccountCache<Deployment> {
 
   /** At the user's request: invalidates all of them for this object, and reads again what was shown. */
   reload(subject: DeploymentSubject): void {
+    if (subject.id !== undefined) this.#runsUsedSince.set(subject.id, this.#clock.monotonic());
     this.#facts.reload(subject);
   }
 
@@ -207,6 +232,7 @@ export class ProjectCache extends AccountCache<Deployment> {
     if (id === undefined) return;
     this.#facts.invalidate(id);
     this.origins.invalidate(id);
+    this.#runsUsedSince.delete(id);
   }
 }
 

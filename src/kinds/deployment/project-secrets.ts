@@ -13,7 +13,7 @@ export interface PlacedSecret {
 
 /** Longest part of the names of a Secret and its key that goes into the name of a project secret. */
 const READABLE = 60;
-const NAME = /^k8s_\w*_([0-9a-f]{12})_[0-9a-f]{20}$/;
+const NAME = /^(k8s_\w*_([0-9a-f]{12}))_[0-9a-f]{20}$/;
 
 /**
  * Letters, digits and underscores, a letter first, 128 at most (other-resources.md, secrets). `digest`: 20 hexadecimal
@@ -41,6 +41,11 @@ export function isSecretOf(uid: string): (projectSecret: string) => boolean {
 
 /** The mark in the name of a project secret; undefined for one that no object of this operator put there. */
 export function ownerMarkIn(projectSecret: string): string | undefined {
+  return NAME.exec(projectSecret)?.[2];
+}
+
+/** What the names of all values of one key have in common; undefined for one that no object of this operator put there. */
+export function stemOf(projectSecret: string): string | undefined {
   return NAME.exec(projectSecret)?.[1];
 }
 
@@ -48,6 +53,10 @@ const PREFIX = secretValue("");
 
 /** The project secrets that a configuration names, whoever put them there. `leaves`: its parts. */
 export function secretsNamedIn(leaves: ReadonlyMap<string, unknown>): string[] {
-  const values = [...leaves.values()].filter((value) => typeof value === "string");
-  return values.filter((value) => value.startsWith(PREFIX)).map((value) => value.slice(PREFIX.length));
+  return [...leaves.values()].flatMap((value) => secretNamed(value) ?? []);
+}
+
+/** The project secret that a value of a configuration names. */
+export function secretNamed(value: unknown): string | undefined {
+  return typeof value === "string" && value.startsWith(PREFIX) ? value.slice(PREFIX.length) : undefined;
 }

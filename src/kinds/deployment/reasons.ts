@@ -14,6 +14,10 @@ export const REASON = {
   Pending: "Pending",
   /** The cluster has it, instances are coming up. */
   Progressing: "Progressing",
+  /** The instances were not read for two resyncs: the message has the error. */
+  NotObserved: "NotObserved",
+  /** Enough instances serve, and more are coming up. */
+  Scaling: "Scaling",
   /** Healthy once, and now fewer instances are ready than declared. */
   Degraded: "Degraded",
   /** The configuration could not be applied: see the message, correct the spec. */

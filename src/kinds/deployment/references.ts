@@ -14,7 +14,7 @@ import { secretUnreadable } from "../../reconcile/secret-rights.ts";
 import { type KubeRef, KubeRefs, type RefContent, type RefData } from "../kube-refs.ts";
 import { UNUSED_TURNS } from "../lookup.ts";
 import type { SlowHash } from "../slow-hash.ts";
-import { hashOf, leavesOf } from "./compare.ts";
+import { hashOf, leavesOf, templateOf } from "./compare.ts";
 import { configOf, type Reference, referencesOf, secretValue } from "./config.ts";
 import type { Desired } from "./observation.ts";
 import { projectSecretName } from "./project-secrets.ts";
@@ -53,7 +53,7 @@ interface Content {
   byUse: Readonly<Record<string, Kept>>;
 }
 
-/** other-resources.md, secrets: what a project secret may hold, in characters. */
+/** other-resources.md, secrets: what a project secret may hold, in characters. A value of a ConfigMap goes into none. */
 const LONGEST_VALUE = 8192;
 /** Keys that a message lists. */
 const MOST_KEYS = 20;
@@ -103,7 +103,13 @@ export class References {
     if (unknown) return unknown;
     const config = configOf(spec, name, (reference) => values.get(idOf(reference)) ?? "");
     const leaves = leavesOf(config);
-    const target = { config, leaves, hash: hashOf(leaves), secrets: [...secrets.values()] };
+    const target = {
+      config,
+      leaves,
+      hash: hashOf(leaves),
+      template: templateOf(leaves),
+      secrets: [...secrets.values()],
+    };
     return { state: "known", ...target, ...(outdated && { outdated }) };
   }
 
@@ -191,7 +197,7 @@ export class References {
         const { key } = reference;
         const value = data.text(key);
         const use = useOf(object, reference);
-        if (value === undefined || value === "" || value.length > LONGEST_VALUE)
+        if (value === undefined || value === "" || (ref.kind === "Secret" && value.length > LONGEST_VALUE))
           byUse[use] = data.keys.includes(key)
             ? { is: "unusable", why: whyUnusable(value) }
             : { is: "absent" };

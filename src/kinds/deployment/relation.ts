@@ -9,7 +9,7 @@ import type { Change } from "../../reconcile/change.ts";
 import { ageOfTime, needFacts, noStep, requeueAfter } from "../../reconcile/decision.ts";
 import { REASON as SHARED } from "../../reconcile/reasons.ts";
 import type { Deployment, StoredSpec } from "./api.ts";
-import { additions, differences, type Leaves, leavesOf } from "./compare.ts";
+import { additions, differences, differencesBeyondScaling, type Leaves, leavesOf } from "./compare.ts";
 import {
   type DeploymentDecision,
   type DeploymentMemory,
@@ -19,7 +19,7 @@ import {
   type Target,
 } from "./observation.ts";
 import { REASON } from "./reasons.ts";
-import { gitOriginOf, pushed, secretsUsed } from "./rollout.ts";
+import { gitOriginOf, pushed, sentOf } from "./rollout.ts";
 import { classifyExtras } from "./server-defaults.ts";
 import { readConfig } from "./stored-config.ts";
 import type { ChosenTarget } from "./target.ts";
@@ -122,17 +122,26 @@ function unlooked(state: "unlooked" | "stale", observation: DeploymentObservatio
 function bound(
   { memory: { history }, now, generation, spec }: DeploymentObservation,
   latest: StoredSpec,
-  { hash, secrets }: Target,
+  target: Target,
   relation: Extract<Relation, { kind: "ours" | "same" }>,
 ): readonly Rollout[] {
   const [head, ...older] = history;
   const { filled } = relation;
   const seen = { specId: latest.id, ...(filled.length > 0 && { filled: [...filled] }) };
-  if (relation.kind === "ours" && head)
-    return head.specId === latest.id ? history : [{ ...head, ...seen }, ...older];
-  const outcome = "Progressing" as const;
-  const begun = { hash, generation, sentAt: toTime(now), outcome };
-  return pushed(history, { ...begun, ...seen, ...secretsUsed(secrets), ...gitOriginOf(spec) });
+  if (relation.kind === "ours" && head) {
+    const noted = noting(head, target);
+    if (head.specId !== latest.id) return [{ ...noted, ...seen }, ...older];
+    return noted === head ? history : [noted, ...older];
+  }
+  const begun = { ...sentOf(target), generation, sentAt: toTime(now), outcome: "Progressing" as const };
+  return pushed(history, { ...begun, ...seen, ...gitOriginOf(spec) });
+}
+
+/** What an earlier version of the operator did not note of a configuration that it sent. */
+function noting(head: Rollout, target: Target): Rollout {
+  if (head.template !== undefined || head.hash !== target.hash) return head;
+  const { template, replicas } = sentOf(target);
+  return { ...head, ...(template && { template }), ...(replicas !== undefined && { replicas }) };
 }
 
 /** What the shown spec is by its id and its content. */
@@ -165,7 +174,9 @@ export function relate(
   if (awaited && !isOlder && answers(target.leaves, leaves))
     return { kind: "ours", filled: leaves ? additions(target.leaves, leaves) : [] };
   // What cannot be read cannot be compared: then only its id decides.
-  const changes = leaves ? differences(target.leaves, leaves, filled) : [];
+  // Where this was sent last, another number is one that the vendor's autoscaler chose.
+  const differing = !awaited && head?.hash === target.hash ? differencesBeyondScaling : differences;
+  const changes = leaves ? differing(target.leaves, leaves, filled) : [];
   const isOwn = head?.specId === latest.id;
   const isAsWanted = leaves ? changes.length === 0 : isOwn && head.hash === target.hash;
   // Whatever is in it: of before our upsert it proves nothing, except where the API kept the spec for the same content.
@@ -185,5 +196,5 @@ export function filledIn(history: readonly Rollout[], { id }: Pick<StoredSpec, "
 
 /** Whether a new spec can be the answer to what was sent: all of it is in there, whatever was filled in. */
 function answers(sent: Leaves, leaves: Leaves | undefined): boolean {
-  return leaves === undefined || differences(sent, leaves, additions(sent, leaves)).length === 0;
+  return leaves === undefined || differencesBeyondScaling(sent, leaves, additions(sent, leaves)).length === 0;
 }

@@ -20,7 +20,7 @@ import { deploymentStatusSchema, OUTCOMES } from "./status-schema.ts";
 import type { DeploymentSpec, Rollout } from "./types.ts";
 
 function judged(spec: StoredSpec, runs?: readonly Run[], wasHealthy = false, of: DeploymentSpec = NEW) {
-  return progress(spec, targetOf(of), runs, wasHealthy);
+  return progress(spec, targetOf(of), runs, { wasHealthy });
 }
 
 const bad: Instance = { id: "i1", state: "errored", message: "no image" };
@@ -50,8 +50,9 @@ describe("progress, by the rules of the official deploy action", () => {
   });
 
   it("is healthy by dtHealthy and by the runs of now: the one is a moment, the others are what serves", () => {
-    expect(judged(stored("s", NEW), [run(2, 2)])).toEqual({ state: "healthy" });
-    expect(judged(stored("s", NEW), [run(1, 2)])).toEqual({ state: "degraded", run: run(1, 2) });
+    const two = { ...NEW, replicas: 2 };
+    expect(judged(stored("s", two), [run(2, 2)], false, two).state).toBe("healthy");
+    expect(judged(stored("s", two), [run(1, 2)], false, two)).toEqual({ state: "degraded", run: run(1, 2) });
     expect(judged(stored("s", NEW), [])).toEqual({ state: "degraded" });
   });
 
@@ -101,7 +102,7 @@ describe("instances in trouble", () => {
 
 const healthy = (n: number): Rollout => sent(GOOD, { specId: `s${n}`, outcome: "Healthy" });
 const failed = (n: number): Rollout => sent(NEW, { specId: `s${n}`, outcome: "Failed", message: "no" });
-const entry = sent(NEW, { ageMs: 0 });
+const entry = sent({ ...NEW, image: "ghcr.io/acme/model:3" }, { ageMs: 0 });
 
 describe("pushed", () => {
   it("puts the newest first, and leaves what is over as it was", () => {
@@ -133,7 +134,7 @@ describe("pushed", () => {
     let history: readonly Rollout[] = [healthy(1), healthy(0)];
     for (let n = 2; n < 40; n++) history = pushed(history, failed(n));
     expect(history).toHaveLength(10);
-    expect(history[0]).toEqual(failed(39));
+    expect(history[0]).toMatchObject(failed(39));
     expect(history.at(-1)).toEqual(healthy(1));
   });
 

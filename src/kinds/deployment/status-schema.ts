@@ -25,10 +25,22 @@ const gitOrigin = Type.Object(
 
 const rollout = Type.Object({
   hash: Type.String({ description: "Hash of the configuration that was sent." }),
+  template: Type.Optional(
+    Type.String({
+      description: "Hash of the same without the number of instances: what is assessed and rolled back.",
+    }),
+  ),
+  replicas: Type.Optional(count("Instances that it asks for, 0 where it is switched off.")),
   specId: Type.Optional(Type.String({ description: "Id of the spec in Paperspace, once it is seen." })),
   replaces: Type.Optional(Type.String({ description: "Id of the spec that was there when it was sent." })),
   generation: Type.Integer({ format: "int64", description: "Generation of the object that asked for it." }),
   sentAt: time("When, by the operator's clock."),
+  startedAt: Type.Optional(
+    time("When its template was sent first, where that was before: the deadline runs from then."),
+  ),
+  healthyAt: Type.Optional(
+    time("When its template was seen healthy, where that was with another number or before it was put back."),
+  ),
   outcome: stringEnum([...OUTCOMES], { description: "What became of it." }),
   finishedAt: Type.Optional(time("When its outcome was seen, by the operator's clock.")),
   message: Type.Optional(Type.String({ maxLength: 1024, description: "Why it failed." })),
@@ -47,6 +59,17 @@ const rollout = Type.Object({
     }),
   ),
 });
+
+const template = (what: string, secrets: string) =>
+  Type.Object({
+    template: Type.String({ description: what }),
+    secrets: Type.Optional(
+      Type.Array(Type.String(), {
+        "x-kubernetes-list-type": "atomic",
+        description: `Names of the project secrets ${secrets}.`,
+      }),
+    ),
+  });
 
 const instance = Type.Object({
   id: Type.String({ description: "Id, as logs and metrics know it." }),
@@ -85,6 +108,13 @@ const memory = {
         to: Type.String({ description: "Id of the healthy spec whose configuration was sent again." }),
         message: Type.String({ maxLength: 1024, description: "Why." }),
         at: time("When, by the operator's clock."),
+        failed: Type.Optional(
+          template(
+            "Hash of the template that failed, whatever the values of its Secrets.",
+            "that failed with it",
+          ),
+        ),
+        good: Type.Optional(template("Hash of the template that runs instead.", "that it was healthy with")),
       },
       { description: "The spec's configuration failed, and the last healthy one runs instead." },
     ),

@@ -162,6 +162,7 @@ function healthyCondition(
   const claim = (status: DesiredCondition["status"], why: string, words: string): DesiredCondition[] => [
     { type: "Healthy", status, reason: why, message: words },
   ];
+  if (reason === REASON.NotObserved) return claim("Unknown", reason, message);
   if (reason === REASON.Degraded) return claim("False", reason, message);
   switch (head.outcome) {
     case "Healthy":

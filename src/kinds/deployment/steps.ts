@@ -18,7 +18,7 @@ import type { Deploy, DeploymentMemory, DeploymentStep, DeploymentTypes, Target 
 import { firstSpecsIfAny } from "./project-cache.ts";
 import { originOf, storedHash } from "./provenance.ts";
 import { REASON } from "./reasons.ts";
-import { pushed, secretsUsed } from "./rollout.ts";
+import { pushed, sentOf } from "./rollout.ts";
 import { dropSecret, putSecret, REFUSALS } from "./secret-steps.ts";
 import type { DeploymentStepOptions } from "./step-options.ts";
 import type { Rollout } from "./types.ts";
@@ -56,14 +56,13 @@ export function entryOf(
   sentAt: number,
 ): Rollout {
   return {
-    hash: target.hash,
+    ...sentOf(target),
     generation,
     sentAt: toTime(sentAt),
     outcome: "Progressing",
     ...(replaces !== undefined && { replaces }),
     ...(rollback && { rollback }),
     ...(git && { git }),
-    ...secretsUsed(target.secrets),
   };
 }
 

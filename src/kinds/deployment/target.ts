@@ -2,8 +2,8 @@
  * First phase of a pass: which configuration is to run now, the declared one or the one that was rolled back to. Pure.
  */
 import { needFacts, noStep, stalled } from "../../reconcile/decision.ts";
-import type { Deployment } from "./api.ts";
-import { hashOf, leavesOf } from "./compare.ts";
+import type { Deployment, StoredSpec } from "./api.ts";
+import { differences, leavesOf } from "./compare.ts";
 import {
   type DeploymentDecision,
   type DeploymentMemory,
@@ -12,10 +12,17 @@ import {
   FACT,
   type Target,
 } from "./observation.ts";
-import { asV1, readConfig } from "./stored-config.ts";
+import {
+  goodTarget,
+  isRotated,
+  isStanding,
+  type RolledBack,
+  type StandingRollback,
+  standing,
+} from "./rollback.ts";
+import { isOff } from "./rollout.ts";
+import { readConfig } from "./stored-config.ts";
 import type { Rollout } from "./types.ts";
-
-export type RolledBack = NonNullable<DeploymentMemory["rolledBack"]>;
 
 /** The configuration that is to run. */
 export interface ChosenTarget {
@@ -23,8 +30,10 @@ export interface ChosenTarget {
   target: Target;
   /** The declared one. */
   desired: DesiredTarget;
-  /** Without a rollback that is over: one ends when the spec, or the request to roll back, changes. */
+  /** Without a rollback that is over: one ends when the template, or the request to roll back, changes. */
   memory: DeploymentMemory;
+  /** The target is what was gone back to. */
+  rolledBack?: StandingRollback;
   /** It is what Paperspace shows, by its id: it was sent again to roll back. */
   isShown?: true;
   /** Paperspace does not keep the configuration to roll back to; the declared one may still come about, late. */
@@ -42,9 +51,16 @@ export function chooseTarget(observation: DeploymentObservation, deployment: Dep
   if (desired.state === "missing")
     return unknown(stalled(memory, desired.reason, desired.message, recheckMs));
   const { rolledBack, ...others } = memory;
-  if (rolledBack?.hash === desired.hash && spec.rollback === "OnFailure")
-    return rolledBackTo(observation, deployment, desired, rolledBack);
-  return { state: "chosen", target: desired, desired, memory: others };
+  if (!rolledBack || !isStanding(rolledBack, desired) || spec.rollback !== "OnFailure")
+    return declared(desired, others);
+  const still = standing(rolledBack, desired, memory.history);
+  // Nothing of it runs; once it is switched on again, what failed is still not to.
+  if (isOff(desired)) return declared(desired, { ...memory, rolledBack: still });
+  return rolledBackTo(observation, deployment, desired, still);
+}
+
+function declared(desired: DesiredTarget, memory: DeploymentMemory): ChosenTarget {
+  return { state: "chosen", target: desired, desired, memory };
 }
 
 function unknown(decision: DeploymentDecision): TargetResult {
@@ -53,39 +69,63 @@ function unknown(decision: DeploymentDecision): TargetResult {
 
 function rolledBackTo(
   observation: DeploymentObservation,
-  { latestSpec, name }: Deployment,
+  deployment: Deployment,
   desired: DesiredTarget,
-  rolledBack: RolledBack,
+  rolledBack: StandingRollback,
 ): TargetResult {
-  const { memory } = observation;
-  const [head] = memory.history;
-  const chosen = { state: "chosen", desired, memory } as const;
-  if (latestSpec && head?.rollback && head.specId === latestSpec.id && name === observation.name)
-    return { ...chosen, target: { ...desired, hash: head.hash }, isShown: true };
-  const target = former(observation, rolledBack.to, desired);
+  const { name } = observation;
+  const { rolledBack: _over, ...others } = observation.memory;
+  const memory = { ...others, rolledBack };
+  const chosen = { state: "chosen", desired, memory, rolledBack } as const;
+  const shown = shownAgain(observation, deployment, desired, rolledBack);
+  if (shown?.isShown && deployment.name === name) return { ...chosen, target: shown.target, isShown: true };
+  const target = shown?.target ?? former(observation, rolledBack, desired);
   if (target === "unknown") return unknown(needFacts(observation, memory, [FACT.specs]));
-  if (target !== "lost") return { ...chosen, target };
-  const { rolledBack: _none, ...others } = memory;
-  return { ...chosen, target: desired, memory: others, lost: rolledBack };
+  const isSame = target !== "lost" && isDeclared(target, desired, others.history);
+  // A Secret that was rotated back, or on from what failed alone, makes the same of both.
+  if (isSame && isRotated(rolledBack, desired)) return declared(desired, others);
+  if (isSame || target === "lost") return { ...declared(desired, others), lost: rolledBack };
+  return { ...chosen, target };
 }
 
-/** The configuration of a former spec, under the name that is declared now. */
+/** What was put back and is shown: the target by itself, or but for its number of instances or its name. */
+function shownAgain(
+  { memory: { history }, name }: DeploymentObservation,
+  { latestSpec }: Deployment,
+  desired: DesiredTarget,
+  rolledBack: StandingRollback,
+): { target: Target; isShown: boolean } | undefined {
+  const [head] = history;
+  if (!latestSpec || !head?.rollback || head.specId !== latestSpec.id) return undefined;
+  const { hash, template = hash } = head;
+  const stored = readConfig(latestSpec.data);
+  // What cannot be read is known by its id.
+  if (!stored) return { target: { ...desired, hash, template }, isShown: true };
+  const target = goodTarget(stored, rolledBack, desired, name);
+  if (isDeclared(target, desired, history)) return undefined;
+  const changes = differences(target.leaves, leavesOf(stored));
+  if (changes.every(({ field }) => field === "name"))
+    return { target: { ...target, hash, template }, isShown: true };
+  return target.template === template ? { target, isShown: false } : undefined;
+}
+
+/** The configuration of a former spec, as far as Paperspace keeps it. */
 function former(
-  { specs, memory, name }: DeploymentObservation,
-  id: string,
+  { specs, memory: { history }, name }: DeploymentObservation,
+  rolledBack: StandingRollback,
   desired: DesiredTarget,
 ): Target | "unknown" | "lost" {
   if (!specs) return "unknown";
-  const stored = readConfig(specs.find((spec) => spec.id === id)?.data);
-  if (!stored) return "lost";
-  const config = { ...asV1(stored), name };
-  const leaves = leavesOf(config);
-  // Its own hash, by which the history has it: what was filled in since is no part of that.
-  const { hash = hashOf(leaves), secrets = [] } = sentAs(memory.history, id) ?? {};
-  return hash === desired.hash ? desired : { config, leaves, hash, secrets };
+  const again = history.flatMap(({ rollback, specId }) => (rollback && specId ? [specId] : []));
+  for (const id of [rolledBack.to, ...again]) {
+    const stored = readConfig(specs.find((spec: StoredSpec) => spec.id === id)?.data);
+    if (stored) return goodTarget(stored, rolledBack, desired, name);
+  }
+  return "lost";
 }
 
-/** What is rolled back to, as the history has it: from when it was sent first, or else when it was put back. */
-export function sentAs(history: readonly Rollout[], id: string): Rollout | undefined {
-  return history.find(({ specId }) => specId === id) ?? history.find(({ rollback }) => rollback);
+/** What the API filled in is no difference. */
+function isDeclared({ leaves }: Target, desired: DesiredTarget, history: readonly Rollout[]): boolean {
+  const filled = history.flatMap((rollout) => rollout.filled ?? []);
+  return differences(desired.leaves, leaves, filled).length === 0;
 }

@@ -25,6 +25,8 @@ const TURNS: Readonly<Record<string, (world: World) => void>> = {
   "one that is late": (world) => world.declare({ ...world.observation.spec, ...parts(declared("late")) }),
   "one that is invalid": (world) =>
     world.declare({ ...world.observation.spec, ...parts(declared("invalid")) }),
+  "another number": (world) =>
+    world.declare({ ...world.observation.spec, replicas: world.observation.spec.replicas + 1 }),
   "switched off": (world) => world.declare({ ...world.observation.spec, enabled: false }),
   "a new name": (world) => world.declare({ ...world.observation.spec, name: "api" }),
   "a name that is taken": (world) => {
@@ -166,6 +168,7 @@ interface Game {
 }
 
 const THIRDS = [
+  "another number",
   "back to the first",
   "one that is rejected",
   "switched off",

@@ -1,15 +1,17 @@
 /** What must hold of every decision on a deployment, and of what is remembered, whatever is observed. */
 import { isDeepStrictEqual } from "node:util";
-import { hashOf, leavesOf } from "../../../src/kinds/deployment/compare.ts";
+import { hashOf, leavesOf, templateOf } from "../../../src/kinds/deployment/compare.ts";
 import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
 import type {
   DeploymentDecision,
   DeploymentObservation,
   DesiredTarget,
 } from "../../../src/kinds/deployment/observation.ts";
+import { isOff } from "../../../src/kinds/deployment/rollout.ts";
 import { readConfig } from "../../../src/kinds/deployment/stored-config.ts";
 import type { Rollout } from "../../../src/kinds/deployment/types.ts";
 import { type Law, lawsOf } from "../engine/law.ts";
+import { isScaled, NUMBER_LAWS } from "./number-laws.ts";
 import { TEAM } from "./situations.ts";
 
 export const WRITES = [
@@ -175,11 +177,12 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
     ["deploy"],
     "what failed is gone back from, not sent again, until it changes",
     (observation, { target, rollback }) => {
-      const { rolledBack } = observation.memory;
       const standing =
-        rolledBack?.hash === declaredTarget(observation).hash && observation.spec.rollback === "OnFailure";
+        isStanding(observation) &&
+        observation.spec.rollback === "OnFailure" &&
+        !isOff(declaredTarget(observation));
       return standing
-        ? rollback && target.hash !== rolledBack.hash
+        ? rollback && target.template !== declaredTarget(observation).template
         : !rollback && target.hash === declaredTarget(observation).hash;
     },
   ),
@@ -224,22 +227,25 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
       return !young || !older.some(({ specId }) => specId === id && specId !== head.replaces);
     },
   ),
-  law(["Done"], "never Ready after going back", (_observation, _step, { memory }) => !memory.rolledBack),
+  law(["Done"], "never Ready after going back, but switched off", (observation, _step, { memory }) => {
+    return !memory.rolledBack || isOff(declaredTarget(observation));
+  }),
   law(
     ["Done"],
     "healthy only where Paperspace reports it and the instances do not contradict it",
-    (observation, { outcome }) => {
+    (observation, { outcome }, { memory }) => {
       const { config } = declaredTarget(observation);
       if (outcome.reason === "Disabled")
         return (!config.enabled || config.resources.replicas === 0) && !observation.runs?.list.length;
       const [run] = observation.runs?.list ?? [];
       return (
-        !!latestOf(observation)?.dtHealthy &&
+        (!!latestOf(observation)?.dtHealthy || isScaled(memory.history)) &&
         config.enabled &&
-        (!observation.runs || (run !== undefined && run.ready >= run.replicas))
+        (!observation.runs || (run !== undefined && run.ready >= config.resources.replicas))
       );
     },
   ),
+  ...NUMBER_LAWS,
   law(
     {
       choices: ["Done"],
@@ -292,6 +298,13 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
     },
   ),
 ];
+
+/** What failed is what is declared, with whatever number of instances. */
+function isStanding(observation: DeploymentObservation): boolean {
+  const { rolledBack } = observation.memory;
+  const { hash, template } = declaredTarget(observation);
+  return rolledBack?.failed ? rolledBack.failed.template === template : rolledBack?.hash === hash;
+}
 
 function declaredTarget({ desired }: DeploymentObservation): DesiredTarget {
   if (desired.state !== "known") throw new Error("what is declared is not known");
@@ -352,16 +365,24 @@ function isReadable(data: unknown): boolean {
   return contentOf(data) !== undefined;
 }
 
-/** As it was sent, but for what Paperspace is known to have filled in. One that cannot be read is known by its id. */
+/**
+ * As it was sent, but for what Paperspace is known to have filled in, and for a number that its autoscaler chose. One that
+ * cannot be read is known by its id; two that are switched off differ in no number.
+ */
 function meansTheSame(
   data: unknown,
   { filled = [] }: Rollout,
-  { hash }: Pick<DesiredTarget, "hash">,
+  target: Pick<DesiredTarget, "config" | "hash" | "template">,
 ): boolean {
   const content = contentOf(data);
-  if (content === undefined || content === hash) return true;
+  if (content === undefined || content === target.hash) return true;
   const config = readConfig(data);
   if (!config) return true;
   const left = new Map([...leavesOf(config)].filter(([field]) => !filled.includes(field)));
-  return hashOf(left) === hash;
+  if (isOff(target) && isOff({ config })) return templateOf(left) === target.template;
+  const { autoscaling, replicas } = target.config.resources;
+  const { replicas: shown } = config.resources;
+  if (autoscaling?.enabled && shown >= replicas && shown <= autoscaling.maxReplicas)
+    left.set("replicas", replicas);
+  return hashOf(left) === target.hash;
 }

@@ -147,7 +147,8 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
   isHealthy(config: DeploymentConfig): boolean {
     const { latest } = this;
     if (!latest || !sameAs(latest.config, config)) return false;
-    return isOff({ config }) ? this.#runs().length === 0 : (this.#runs()[0]?.ready ?? 0) > 0;
+    const [run] = this.#runs();
+    return isOff({ config }) ? !run : (run?.ready ?? 0) >= config.resources.replicas;
   }
 
   protected override look(): void {
@@ -192,7 +193,8 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
     // What could not be taken leaves the one before as it is.
     if (fate === "rejected" || fate === "invalid") return this.specs.length > 1 ? [run(1)] : [];
     if (isOff(latest)) return age < HEALTHY_MS ? [run(1)] : [];
-    return [run(age >= comesUp(fate) && fate !== "crashing" ? 1 : 0)];
+    const { replicas } = latest.config.resources;
+    return [run(age >= comesUp(fate) && fate !== "crashing" ? replicas : 0, replicas)];
   }
 
   protected override elapse(ms: number): void {

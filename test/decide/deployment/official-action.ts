@@ -237,7 +237,7 @@ const DERIVED: readonly Rule[] = [
   {
     rule: "applied, healthy before, fewer instances ready now",
     official: "degraded",
-    facts: { spec: GOOD, runs: seen([run(1, 2)]) },
+    facts: { spec: { ...GOOD, replicas: 2 }, runs: seen([run(1, 2)]) },
     ours: goesOn("Degraded"),
     message: "1 of 2 instances are ready",
   },

@@ -29,6 +29,7 @@ import {
   WANTED,
 } from "./axes.ts";
 import { WRITES } from "./laws.ts";
+import { COUNTS, NUMBERS, ROLLED_BACK, SCALED, SCALED_SPECS } from "./number-axes.ts";
 import { GOOD, NEW, OFF, sent, situation, stored } from "./situations.ts";
 
 /** What is declared, what was sent and what is shown, of the same configuration. */
@@ -77,6 +78,20 @@ const TEMPTED = axis(TEMPTATIONS, ({ observation }, tempted) => {
 
 export const PRODUCTS: readonly Product<Situation>[] = [
   { what: "a rollout of what shall run", axes: [...rollingOut(NEW), underWay(2)], atLeast: 250_000 },
+  {
+    what: "numbers of instances of one template",
+    axes: [
+      declaring(...NUMBERS),
+      SCALED,
+      SCALED_SPECS,
+      COUNTS,
+      ROLLED_BACK,
+      axis([undefined, [stored("s0", GOOD), stored("s1", GOOD)]], ({ observation }, specs) => {
+        observation.specs = specs;
+      }),
+    ],
+    atLeast: 50_000,
+  },
   { what: "a rollout of what shall be off", axes: rollingOut(OFF), atLeast: 100_000 },
   {
     what: "what an upsert needs",

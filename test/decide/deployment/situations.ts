@@ -4,7 +4,7 @@
  */
 
 import type { Deployment, Instance, Run, StoredSpec } from "../../../src/kinds/deployment/api.ts";
-import { hashOf, leavesOf } from "../../../src/kinds/deployment/compare.ts";
+import { hashOf, leavesOf, templateOf } from "../../../src/kinds/deployment/compare.ts";
 import { configOf, type DeploymentConfig, secretValue } from "../../../src/kinds/deployment/config.ts";
 import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
 import type {
@@ -14,6 +14,7 @@ import type {
   DeploymentObservation,
   DesiredTarget,
 } from "../../../src/kinds/deployment/observation.ts";
+import { sentOf } from "../../../src/kinds/deployment/rollout.ts";
 import { deploymentStatus } from "../../../src/kinds/deployment/status.ts";
 import type { DeploymentSpec, Rollout } from "../../../src/kinds/deployment/types.ts";
 import { toTime } from "../../../src/kube/objects.ts";
@@ -67,7 +68,7 @@ export function targetOf(spec: DeploymentSpec, name = NAME): DesiredTarget {
     return secretValue(made);
   });
   const leaves = leavesOf(config);
-  return { state: "known", config, leaves, hash: hashOf(leaves), secrets };
+  return { state: "known", config, leaves, hash: hashOf(leaves), template: templateOf(leaves), secrets };
 }
 
 export function ago(ms: number): string {
@@ -100,13 +101,11 @@ export function sent(
   of: DeploymentSpec,
   { ageMs = 2 * MINUTE, ...more }: Partial<Rollout> & { ageMs?: number } = {},
 ): Rollout {
-  const { hash, secrets } = targetOf(of);
   return {
-    hash,
+    ...sentOf(targetOf(of)),
     generation: 1,
     sentAt: ago(ageMs),
     outcome: "Progressing",
-    ...(secrets.length > 0 && { secrets: [...secrets] }),
     ...more,
   };
 }

@@ -113,7 +113,8 @@ export class DeploymentChecks {
         // Not the image alone: what failed may be a rotated value of the same one.
         return (
           spec.rollback === "OnFailure" &&
-          latest?.dtHealthy !== null &&
+          // Of what was healthy, more instances may be still to come.
+          (latest?.dtHealthy !== null || status?.history?.[0]?.healthyAt !== undefined) &&
           this.#differences(key, object).length > 0
         );
       case "RollbackFailed":
@@ -131,7 +132,9 @@ export class DeploymentChecks {
     if (!mine || this.#differences(key, object).length > 0) return false;
     const runs = mine.runs.filter((run) => !run.dtFinished);
     if (!spec.enabled || spec.replicas === 0) return runs.length === 0;
-    return mine.specs.at(-1)?.dtHealthy !== null;
+    // What was healthy with another number needs no new mark.
+    const serving = runs.at(-1)?.instances.filter(({ isReady }) => isReady).length ?? 0;
+    return mine.specs.at(-1)?.dtHealthy !== null || serving >= spec.replicas;
   }
 
   /** Fields of the spec that the simulator's deployment does not have. */
@@ -173,7 +176,12 @@ export class DeploymentChecks {
         !!data.resources.autoscaling && data.resources.autoscaling.enabled !== false,
       ],
     };
-    return Object.keys(pairs).filter((field) => pairs[field]?.[0] !== pairs[field]?.[1]);
+    const isOff = (!spec.enabled || spec.replicas === 0) && !(data.enabled && data.resources.replicas !== 0);
+    const different = Object.keys(pairs).filter((field) => pairs[field]?.[0] !== pairs[field]?.[1]);
+    // Switched off is one state, however it is declared.
+    return isOff
+      ? different.filter((field) => !["enabled", "replicas", "autoscaling"].includes(field))
+      : different;
   }
 
   checkNothingLeaked(): void {
