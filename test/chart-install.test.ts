@@ -168,6 +168,11 @@ test("an upgrade applies its values, a rollback reverts them, and no CRD is dele
   expect(changed).toContain("--enabled-kinds=PaperspaceMachine");
   const rules = async () => JSON.stringify(await rightsOf(plane, release.user));
   expect(await rules()).not.toContain("paperspacedeployments");
+  // Of a kind that is not served any more: left out of the release, it would be deleted.
+  await release.upgrade({ ...clusterWide(), enabledKinds: ["PaperspaceMachine"] });
+  expect(await release.helm(["get", "manifest", release.name])).toContain(
+    "name: paperspacedeployments.paperspace.com",
+  );
   await release.helm(["rollback", release.name, "2"]);
   expect(await argsOf()).toEqual(before);
   expect(await rules()).toContain("paperspacedeployments");

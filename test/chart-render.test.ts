@@ -110,6 +110,8 @@ describe.each(SETS)("with %s", (set) => {
       });
       expect(metadata.annotations ?? {}, what).toMatchObject(commonAnnotations);
       if (CLUSTER_WIDE.includes(kind)) expect(metadata.namespace, what).toBeUndefined();
+      else if (kind === "ServiceMonitor")
+        expect([NAMESPACE, "monitoring"], what).toContain(metadata.namespace);
       else expect([NAMESPACE, ...served], what).toContain(metadata.namespace);
     }
   });
@@ -172,7 +174,7 @@ function checkRestricted(spec: Rendered["spec"]): void {
   const harmless = ["configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "projected", "secret"];
   for (const { name: _, ...volume } of spec.volumes ?? [])
     expect(harmless).toEqual(expect.arrayContaining(Object.keys(volume)));
-  for (const { securityContext: own, ports } of spec.containers) {
+  for (const { securityContext: own, ports = [] } of [...(spec.initContainers ?? []), ...spec.containers]) {
     expect(own).toMatchObject({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true });
     expect(own.capabilities).toEqual({ drop: ["ALL"] });
     expect(own.privileged).toBeUndefined();
@@ -225,8 +227,21 @@ test("every value for the operator reaches it as intended", () => {
     concurrency: 3,
     resyncInterval: 5_400_000,
     slowRetry: 300_000,
+    // By extraArgs, which come last.
     eventPollInterval: 5_000,
     createDeadline: 3_600_000,
+    requestTimeout: 31_000,
+    keyRecheck: 360_000,
+    resendAfter: 31_000,
+    absenceGrace: 180_000,
+    sendWindow: 61_000,
+    attemptSettle: 180_000,
+    credentialRecheck: 31_000,
+    startDeadline: 960_000,
+    stopDeadline: 1_020_000,
+    capacityDeadline: 1_920_000,
+    resizeDeadline: 1_980_000,
+    deleteDeadline: 2_040_000,
     leaderElect: true,
     leaderElectNamespace: NAMESPACE,
     leaderElectName: "r-machines",
@@ -263,7 +278,12 @@ test("the image is of the chart's version, of the tag, or of the digest, which w
   const image = (set: string) => podOf(objects(set)).spec.containers[0].image;
   const { version } = JSON.parse(readFileSync(join(CHART, "..", "..", "package.json"), "utf8"));
   expect(image("nothing given")).toBe(`${REPOSITORY}:${version}`);
-  expect(image("everything on")).toBe("registry.example.com/tools/operator:1.2.3");
+  // Of a mirror for all charts: its host takes the place of the registry's.
+  expect(image("everything on")).toBe("mirror.example.com/all/tools/operator:1.2.3");
+  expect(podOf(objects("everything on")).spec.imagePullSecrets).toEqual([
+    { name: "mirror" },
+    { name: "registry" },
+  ]);
   expect(image("a digest in a private registry")).toMatch(/^registry\.example\.com:5000\/operator@sha256:/);
 });
 
@@ -428,10 +448,10 @@ test("CRDs are those of crds/, and stay when the release goes, unless that is sw
   for (const { metadata, ...crd } of crdsOf("nothing given")) {
     const { metadata: _, ...made } = file(`paperspace.com_${metadata.name.split(".")[0]}.yaml`) ?? {};
     expect(crd).toEqual(made);
-    // Argo CD does not prune them either.
+    // Argo CD does not prune them either, nor delete them with its app.
     expect(metadata.annotations).toEqual({
       "helm.sh/resource-policy": "keep",
-      "argocd.argoproj.io/sync-options": "Prune=false",
+      "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
     });
   }
   expect(crdsOf("nothing given")).toHaveLength(KINDS.length);
@@ -439,6 +459,13 @@ test("CRDs are those of crds/, and stay when the release goes, unless that is sw
     KINDS.map(() => undefined),
   );
   expect(crdsOf("CRDs not by the chart")).toEqual([]);
+  for (const { spec } of crdsOf("orphans by default"))
+    expect(spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.deletionPolicy.default).toBe(
+      "Orphan",
+    );
+  expect(crdsOf("machines only").map(({ spec }) => spec.names.kind)).toEqual(["PaperspaceMachine"]);
+  // Left out, one that is there would be deleted: nothing keeps it.
+  expect(crdsOf("machines only, CRDs not kept")).toHaveLength(KINDS.length);
 });
 
 test("names and labels fit, however long those of the release are", async () => {
@@ -488,6 +515,28 @@ test("dashboard and alerts use metrics that the operator exports, and its own jo
   for (const { expr, alert } of alerts.slice(0, -1))
     expect(expr, alert).toContain(`job="${service}", namespace="${NAMESPACE}"`);
   expect(only(all, "ServiceMonitor").spec.endpoints[0].port).toBe(only(all, "Service").spec.ports[0].name);
+});
+
+test("each alert can be left out, and leads to a paragraph of the runbook that says what to do", () => {
+  const { rules } = only(objects("metrics, alerts and dashboard"), "PrometheusRule").spec.groups[0];
+  const alerts: Rendered[] = rules.slice(0, -1);
+  const runbook = readFileSync(join(CHART, "..", "..", "docs", "runbook.md"), "utf8");
+  expect(alerts.length).toBeGreaterThan(5);
+  for (const { alert, annotations } of alerts) {
+    expect(annotations.runbook_url).toBe(`https://docs.example.com/runbook#${alert.toLowerCase()}`);
+    const [, paragraph = ""] = runbook.split(`\n## ${alert}\n`);
+    expect(paragraph.split("\n## ")[0]?.trim().length, alert).toBeGreaterThan(200);
+  }
+  expect(JSON.stringify(alerts)).not.toContain("PaperspaceOperatorBlocked");
+  expect(runbook).toContain("\n## PaperspaceOperatorBlocked\n");
+});
+
+test("the metrics of pods without a Service belong to the same job, so that the alerts find them", () => {
+  const [endpoint] = only(objects("metrics of the pods"), "PodMonitor").spec.podMetricsEndpoints;
+  expect(endpoint.relabelings).toEqual([
+    { action: "replace", targetLabel: "job", replacement: "r-paperspace-operator-metrics" },
+  ]);
+  expect(endpoint.port).toBe(podOf(objects("metrics of the pods")).spec.containers[0].ports[0].name);
 });
 
 function expressionsIn(node: unknown): string[] {

@@ -141,6 +141,13 @@ const SAMPLES: Sample[] = [
   ),
   sample(
     MONITORING,
+    "PodMonitor",
+    { spec: { podMetricsEndpoints: [{ port: "metrics" }], selector: { matchLabels: labels } } },
+    "spec.podMetricsEndpoints.0.honorLabels",
+    "no",
+  ),
+  sample(
+    MONITORING,
     "PrometheusRule",
     { spec: { groups: [{ name: "operator", rules: [{ alert: "Down", expr: "up == 0", for: "5m" }] }] } },
     "spec.groups.0.rules.0.expr",

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { loadConfig } from "../src/base/config.ts";
-import { CHART, COMPILE_MS, Helm, type Values } from "./support/helm.ts";
+import { EVERYTHING } from "./support/chart-values.ts";
+import { CHART, COMPILE_MS, Helm, objectsIn, type Values } from "./support/helm.ts";
 
 let helm: Helm;
 
@@ -42,13 +43,36 @@ function given(values: Values, { properties = {} }: Schema, above = ""): string[
 
 test("values.yaml and the schema hold the same values, so that none is forgotten in either", () => {
   const named = described(schema).map(([path]) => path);
-  // Helm puts it there for every chart.
-  const expected = named.filter((path) => path !== "/global");
-  expect(given(defaults, schema).toSorted()).toEqual(expected.toSorted());
+  expect(given(defaults, schema).toSorted()).toEqual(named.toSorted());
 });
 
 test("every value has a description", () => {
   for (const [path, { description = "" }] of described(schema)) expect(description, path).toMatch(/.\.$/);
+});
+
+test("a default of a flag is the same in the chart and in the operator", async () => {
+  const [deployment] = objectsIn(await helm.template({})).filter(({ kind }) => kind === "Deployment");
+  const args: string[] = deployment?.spec.template.spec.containers[0].args;
+  const config = (flags: string[]) => {
+    const loaded = loadConfig(flags, {}, "test");
+    return loaded.action === "run" ? loaded.config : undefined;
+  };
+  const { enabledKinds, leaderElectNamespace, leaderElectName, ...ours } = config(args) ?? {};
+  expect(config([])).toMatchObject(ours);
+});
+
+test("every flag has a value, so that none needs extraArgs", async () => {
+  const [deployment] = objectsIn(await helm.template(EVERYTHING)).filter(({ kind }) => kind === "Deployment");
+  const args: string[] = deployment?.spec.template.spec.containers[0].args;
+  const set = args.map((arg) => /^--([\w-]+)/.exec(arg)?.[1]);
+  const help = loadConfig(["--help"], {}, "test");
+  const flags =
+    help.action === "print" ? [...help.text.matchAll(/^ {2}--([\w-]+)/gm)].map(([, flag]) => flag) : [];
+  // Where it finds the API server in a pod is no question; the id of the cluster is in no set with others.
+  const without = ["kubeconfig", "context", "help", "version", "cluster-id"];
+  expect(flags.filter((flag) => !set.includes(flag))).toEqual(
+    flags.filter((flag) => without.includes(flag ?? "")),
+  );
 });
 
 test("a duration that the schema takes is one that the operator can read", () => {
@@ -130,6 +154,18 @@ const WRONG: [what: string, values: Values, named: string][] = [
     { metrics: { service: { enabled: false }, serviceMonitor: { enabled: true } } },
     "metrics.serviceMonitor.enabled is true, but metrics.service.enabled is false",
   ],
+  [
+    "two monitors of the same pods",
+    { metrics: { serviceMonitor: { enabled: true }, podMonitor: { enabled: true } } },
+    "every process would be scraped twice",
+  ],
+  [
+    "an alert that does not exist",
+    { metrics: { prometheusRule: { enabled: true, disabled: ["Down"] } } },
+    "there is no alert Down; there are PaperspaceOperatorDown",
+  ],
+  ["an unknown policy", { crds: { defaultDeletionPolicy: "Keep" } }, "/crds/defaultDeletionPolicy"],
+  ["a deadline without a unit", { deadlines: { create: "30" } }, "/deadlines/create"],
 ];
 
 describe.concurrent("a wrong value is refused by its name:", () => {

@@ -29,6 +29,18 @@ const relabelings: Structural = {
   },
 };
 
+const keyOf: Structural = {
+  type: "object",
+  required: ["key"],
+  properties: { name: text, key: text, optional: { type: "boolean" } },
+};
+
+const safeTls: Readonly<Record<string, Structural>> = {
+  ca: { type: "object", properties: { secret: keyOf, configMap: keyOf } },
+  serverName: text,
+  insecureSkipVerify: { type: "boolean" },
+};
+
 const endpoint: Structural = {
   type: "object",
   properties: {
@@ -42,9 +54,15 @@ const endpoint: Structural = {
     metricRelabelings: relabelings,
     tlsConfig: {
       type: "object",
-      properties: { caFile: text, serverName: text, insecureSkipVerify: { type: "boolean" } },
+      properties: { caFile: text, ...safeTls },
     },
   },
+};
+
+/** It reads no file of Prometheus' own. */
+const podEndpoint: Structural = {
+  ...endpoint,
+  properties: { ...endpoint.properties, tlsConfig: { type: "object", properties: safeTls } },
 };
 
 const selector: Structural = {
@@ -77,6 +95,17 @@ const serviceMonitor: Structural = {
     targetLabels: texts,
     podTargetLabels: texts,
     sampleLimit: { type: "integer" },
+  },
+};
+
+const podMonitor: Structural = {
+  type: "object",
+  required: ["podMetricsEndpoints", "selector"],
+  properties: {
+    podMetricsEndpoints: { type: "array", items: podEndpoint },
+    selector,
+    namespaceSelector: { type: "object", properties: { any: { type: "boolean" }, matchNames: texts } },
+    jobLabel: text,
   },
 };
 
@@ -120,5 +149,6 @@ const prometheusRule: Structural = {
 /** The schema of the spec by kind. */
 export const MONITORING: Readonly<Record<string, Structural>> = {
   ServiceMonitor: serviceMonitor,
+  PodMonitor: podMonitor,
   PrometheusRule: prometheusRule,
 };

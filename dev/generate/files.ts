@@ -5,7 +5,14 @@ import { KINDS } from "../../src/registry.ts";
 import { withFidelityTables } from "../fidelity/page.ts";
 import { ARGOCD_CONFIG, argocdConfig, healthScript } from "../gitops/argocd.ts";
 import { crdFileName, crdYaml } from "./crd.ts";
-import { kindsPartial, pluginKinds, withEnabledKinds, withKindsAllowed, withKindsTable } from "./kinds.ts";
+import {
+  kindsPartial,
+  pluginKinds,
+  withChartCrds,
+  withEnabledKinds,
+  withKindsAllowed,
+  withKindsTable,
+} from "./kinds.ts";
 import { withValuesTable } from "./values.ts";
 
 const CHART = join("charts", "paperspace-operator");
@@ -13,6 +20,8 @@ const CHART = join("charts", "paperspace-operator");
 const CRD_FOLDERS = ["crds", join(CHART, "files", "crds")];
 const VALUES = join(CHART, "values.yaml");
 const VALUES_SCHEMA = join(CHART, "values.schema.json");
+const CHART_YAML = join(CHART, "Chart.yaml");
+const CHART_README = join(CHART, "README.md");
 const FIDELITY = join("docs", "fidelity.md");
 const INSTALL = join("docs", "install.md");
 
@@ -26,6 +35,8 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     [join("deploy", "kustomize", "crds.yaml"), all],
     [VALUES, values],
     [VALUES_SCHEMA, schema],
+    [CHART_YAML, withChartCrds(text(CHART_YAML), KINDS)],
+    [CHART_README, withValuesTable(text(CHART_README), schema, values)],
     [join(CHART, "templates", "_kinds.tpl"), kindsPartial(KINDS)],
     [INSTALL, withValuesTable(text(INSTALL), schema, values)],
     [join("src", "plugin", "kinds.generated.ts"), pluginKinds(KINDS)],

@@ -36,6 +36,25 @@ describe("paperspace_objects", () => {
   });
 });
 
+describe("paperspace_stalled_object", () => {
+  it("names each object that is stalled, and drops it once it is not: an alert has to say which", async () => {
+    const registry = new Registry();
+    const named = (name: string, condition: string) => ({
+      ...object(condition),
+      metadata: { name, namespace: "ml" },
+    });
+    const objects = [named("a", "Stalled"), named("b", "Ready")];
+    createObjectMetrics(registry).count("things", { objects: () => objects, unowned: () => 0 });
+    const series = async () =>
+      (await registry.metrics()).split("\n").filter((line) => line.startsWith("paperspace_stalled_object{"));
+    expect(await series()).toEqual(['paperspace_stalled_object{controller="things",object="ml/a"} 1']);
+    objects.shift();
+    expect(await series()).toEqual([]);
+    objects.push(...Array.from({ length: 1_000 }, (_, i) => named(`c${i}`, "Stalled")));
+    expect(await series()).toHaveLength(100);
+  });
+});
+
 describe("paperspace_leaked_objects_total", () => {
   it("exists before the first leak, so that an alert sees the increase", async () => {
     const registry = new Registry();

@@ -3,6 +3,7 @@
  * without cleanup.
  */
 import { Counter, Gauge, type Registry } from "prom-client";
+import { keyOf } from "../kube/objects.ts";
 import type { ManagedObject } from "./managed.ts";
 
 export interface ObjectMetrics {
@@ -60,6 +61,9 @@ export interface Counted {
 const STATES = ["ready", "reconciling", "stalled", "paused", "unknown"] as const;
 type State = (typeof STATES)[number];
 
+/** Series that Prometheus has to hold for one kind, however many objects a bad key or a quota stalls. */
+const MOST_NAMED = 100;
+
 export function createObjectMetrics(registry: Registry): ObjectMetrics {
   const kinds = new Map<string, Counted>();
   new Gauge({
@@ -75,6 +79,23 @@ export function createObjectMetrics(registry: Registry): ObjectMetrics {
           counts.set(state, (counts.get(state) ?? 0) + 1);
         }
         for (const [state, count] of counts) this.set({ controller, state }, count);
+      }
+    },
+  });
+  new Gauge({
+    name: "paperspace_stalled_object",
+    help: `1 for each object that only a user can help on, by namespace and name; at most ${MOST_NAMED} of a kind.`,
+    labelNames: ["controller", "object"] as const,
+    registers: [registry],
+    collect() {
+      // One that is no longer stalled has no series.
+      this.reset();
+      for (const [controller, { objects }] of kinds) {
+        const stalled = objects()
+          .filter((object) => stateOf(object) === "stalled")
+          .map(keyOf)
+          .sort();
+        for (const object of stalled.slice(0, MOST_NAMED)) this.set({ controller, object }, 1);
       }
     },
   });

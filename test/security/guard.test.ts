@@ -4,8 +4,10 @@
  */
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { parse } from "yaml";
 import { deploymentDefinition } from "../../src/kinds/deployment/types.ts";
 import { machineDefinition, type PaperspaceMachine } from "../../src/kinds/machine/types.ts";
 import type { KubeConnection } from "../../src/kube/connection.ts";
@@ -18,6 +20,7 @@ import { deployed, manifest } from "../support/manifest.ts";
 import { runCommand } from "../support/run-command.ts";
 
 const PLUGIN = fileURLToPath(new URL("../../bin/kubectl-paperspace.js", import.meta.url));
+const install = readFileSync(new URL("../../docs/install.md", import.meta.url), "utf8");
 const GUARDED = [ANNOTATION.record, ANNOTATION.createPending, ANNOTATION.released];
 
 const machines = (kube: KubeConnection) =>
@@ -141,6 +144,28 @@ test("the plugin releases an object by the rights of a tenant", async () => {
   const { err, out } = await runCommand(spawn(process.execPath, args), "");
   expect(out, err).toContain("psm/box released");
   expect((await operator.get(served, "box")).metadata.finalizers).toBeUndefined();
+});
+
+test("a ResourceQuota limits how many machines a namespace has, as docs/install.md has it", async () => {
+  const [, recipe = ""] = /```yaml\n(apiVersion: v1\nkind: ResourceQuota\n[\s\S]+?)```/.exec(install) ?? [];
+  const { spec } = parse(recipe) as { spec: { hard: Record<string, string> } };
+  const counted = `count/${machineDefinition.plural}.${machineDefinition.group}`;
+  expect(Object.keys(spec.hard)).toContain(counted);
+  const quotas = new Resource<KubeObject>(installed.admin, {
+    group: "",
+    version: "v1",
+    plural: "resourcequotas",
+    kind: "ResourceQuota",
+    namespaced: true,
+  });
+  const quota = { metadata: { name: "paperspace" }, spec: { hard: { [counted]: "0" } } };
+  await quotas.create(beside, quota as KubeObject);
+  // What the quota controller does, which this control plane has not.
+  await quotas.patchStatus(beside, "paperspace", { status: { ...quota.spec, used: { [counted]: "0" } } });
+  await installed.enforced(
+    () => machines(installed.admin).create(beside, manifest(`m-${randomUUID()}`) as PaperspaceMachine),
+    /exceeded quota: paperspace, requested: count\/paperspacemachines/,
+  );
 });
 
 test("objects of a namespace that the release does not serve are none of its business", async () => {

@@ -5,12 +5,26 @@ import type { Values } from "./helm.ts";
 const DIGEST = `sha256:${"0123456789abcdef".repeat(4)}`;
 const peer = { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "monitoring" } } };
 
+/** That a restricted namespace admits. */
+const container = (name: string) => ({
+  name,
+  image: "registry.example.com/tools/helper:1",
+  securityContext: {
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ["ALL"] },
+  },
+});
+
 const METRICS = {
   service: { port: 9090, annotations: { "prometheus.io/scrape": "true" } },
   serviceMonitor: {
     enabled: true,
     interval: "15s",
+    namespace: "monitoring",
     labels: { release: "prometheus" },
+    scheme: "https",
+    tlsConfig: { ca: { secret: { name: "ca", key: "ca.crt" } }, serverName: "operator" },
     honorLabels: true,
     relabelings: [{ action: "labeldrop", regex: "endpoint" }],
     metricRelabelings: [{ sourceLabels: ["__name__"], regex: "nodejs_gc_.*", action: "drop" }],
@@ -18,6 +32,8 @@ const METRICS = {
   prometheusRule: {
     enabled: true,
     labels: { release: "prometheus" },
+    disabled: ["PaperspaceOperatorBlocked"],
+    runbookUrl: "https://docs.example.com/runbook",
     rules: [{ alert: "Mine", expr: "paperspace_objects > 100", labels: { severity: "none" } }],
   },
   dashboard: { enabled: true, annotations: { grafana_folder: "Clouds" } },
@@ -30,6 +46,8 @@ const EXTRA = {
     { name: "NODE_OPTIONS", value: "--max-old-space-size=1000" },
   ],
   extraEnvFrom: [{ secretRef: { name: "more", optional: true } }],
+  initContainers: [container("wait")],
+  extraContainers: [container("beside")],
   extraVolumes: [{ name: "scratch", emptyDir: {} }],
   extraVolumeMounts: [{ name: "scratch", mountPath: "/scratch" }],
   extraObjects: [
@@ -52,11 +70,15 @@ const SCHEDULING = {
     { maxSkew: 1, topologyKey: "kubernetes.io/hostname", whenUnsatisfiable: "ScheduleAnyway" },
   ],
   priorityClassName: "system-cluster-critical",
+  dnsPolicy: "None",
+  dnsConfig: { nameservers: ["10.0.0.10"], searches: ["svc.cluster.local"] },
+  hostAliases: [{ ip: "10.0.0.1", hostnames: ["paperspace.example.com"] }],
   updateStrategy: { type: "RollingUpdate", rollingUpdate: { maxUnavailable: 0 } },
 };
 
 /** No value is its default. */
 export const EVERYTHING: Values = {
+  global: { imageRegistry: "mirror.example.com/all", imagePullSecrets: ["mirror", { name: "registry" }] },
   replicaCount: 2,
   image: { repository: "registry.example.com/tools/operator", tag: "1.2.3", pullPolicy: "Always" },
   imagePullSecrets: [{ name: "registry" }],
@@ -68,12 +90,25 @@ export const EVERYTHING: Values = {
   watchNamespaces: ["research", "ml"],
   credentials: { existingSecret: "own-key", key: "key", namespaces: ["ml", "*"], allowAdoption: true },
   apiUrl: "https://paperspace.example.com/v1",
-  reconcile: { concurrency: 3, resyncInterval: "1h30m", slowRetry: "5m" },
-  rateLimit: { requestsPerSecond: 2.5, burst: 7 },
+  reconcile: {
+    concurrency: 3,
+    resyncInterval: "1h30m",
+    slowRetry: "5m",
+    eventPollInterval: "4s",
+    resendAfter: "31s",
+    absenceGrace: "3m",
+    sendWindow: "61s",
+    attemptSettle: "3m",
+    credentialRecheck: "31s",
+  },
+  deadlines: { create: "31m", start: "16m", stop: "17m", capacity: "32m", resize: "33m", delete: "34m" },
+  rateLimit: { requestsPerSecond: 2.5, burst: 7, requestTimeout: "31s", keyRecheck: "6m" },
   leaderElection: { leaseDuration: "30s", renewDeadline: "20s", retryPeriod: "500ms" },
   logLevel: "debug",
   rbac: { secretNames: ["paperspace-credentials", "tokens"], allSecrets: false, desktopSecrets: true },
   serviceAccount: { name: "its-own", annotations: { role: "a" } },
+  revisionHistoryLimit: 0,
+  startupProbe: { failureThreshold: 10 },
   podAnnotations: { scrape: "no" },
   podLabels: { sidecar: "none", "app.kubernetes.io/name": "not-this" },
   deploymentAnnotations: { owner: "platform" },
@@ -117,13 +152,16 @@ export const VALUE_SETS: Readonly<Record<string, Values>> = {
     imagePullSecrets: [{ name: "registry" }],
   },
   "metrics, alerts and dashboard": { metrics: METRICS },
+  "metrics of the pods": { metrics: { service: { enabled: false }, podMonitor: { enabled: true } } },
   "a closed network, a proxy and a CA in a Secret": {
     networkPolicy: { enabled: true },
     proxy: { httpsProxy: "http://user:p%40ss@proxy:3128" },
     extraCA: { secret: "ca" },
   },
   "CRDs not by the chart": { crds: { enabled: false } },
+  "orphans by default": { crds: { defaultDeletionPolicy: "Orphan" } },
   "CRDs not kept": { crds: { keep: false } },
+  "machines only, CRDs not kept": { crds: { keep: false }, enabledKinds: ["PaperspaceMachine"] },
   "one process without an election": { leaderElection: { enabled: false } },
   "scoped, with the id of the cluster": { rbac: { scoped: true }, clusterId: "0123abcd" },
   "two processes on two nodes": {

@@ -65,10 +65,60 @@ annotations:
 
 {{- define "operator.image" -}}
 {{- $repository := .Values.image.repository }}
+{{- with .Values.global.imageRegistry }}
+{{- /* A first part with a dot or a port is a host, as the container runtimes have it. */}}
+{{- $path := regexReplaceAll "^([^/]*[.:][^/]*|localhost)/" $repository "" }}
+{{- $repository = printf "%s/%s" (trimSuffix "/" .) $path }}
+{{- end }}
 {{- if .Values.image.digest }}
 {{- printf "%s@%s" $repository .Values.image.digest }}
 {{- else }}
 {{- printf "%s:%s" $repository (default .Chart.AppVersion .Values.image.tag) }}
+{{- end }}
+{{- end }}
+
+{{/* Secrets for the registry, as a list of the pod. */}}
+{{- define "operator.imagePullSecrets" -}}
+{{- $all := list }}
+{{- range concat .Values.global.imagePullSecrets .Values.imagePullSecrets }}
+{{- $all = append $all (kindIs "string" . | ternary (dict "name" .) .) }}
+{{- end }}
+{{- with $all | uniq }}{{ toYaml . }}{{ end }}
+{{- end }}
+
+{{/* Flags with a duration, as they stand in args. */}}
+{{- define "operator.durations" -}}
+{{- $deadlines := .Values.deadlines }}
+{{- $reconcile := .Values.reconcile }}
+{{- $flags := dict "request-timeout" .Values.rateLimit.requestTimeout "key-recheck" .Values.rateLimit.keyRecheck }}
+{{- range $name := list "resyncInterval" "slowRetry" "eventPollInterval" "resendAfter" "absenceGrace" "sendWindow" "attemptSettle" "credentialRecheck" }}
+{{- $_ := set $flags (kebabcase $name) (index $reconcile $name) }}
+{{- end }}
+{{- range $name, $value := $deadlines }}{{- $_ := set $flags (printf "%s-deadline" $name) $value }}{{- end }}
+{{- range $name, $value := $flags }}
+- --{{ $name }}={{ $value }}
+{{- end }}
+{{- end }}
+
+{{/* The part that ServiceMonitor and PodMonitor share. */}}
+{{- define "operator.endpoint" -}}
+port: metrics
+path: /metrics
+interval: {{ .interval }}
+scrapeTimeout: {{ .scrapeTimeout }}
+honorLabels: {{ .honorLabels }}
+scheme: {{ .scheme }}
+{{- with .tlsConfig }}
+tlsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .relabelings }}
+relabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .metricRelabelings }}
+metricRelabelings:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -172,6 +222,9 @@ annotations:
 {{- fail "extraCA.configMap and extraCA.secret are both given: give one of them" }}
 {{- end }}
 {{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.service.enabled) }}
-{{- fail "metrics.serviceMonitor.enabled is true, but metrics.service.enabled is false: it finds the pods by that Service" }}
+{{- fail "metrics.serviceMonitor.enabled is true, but metrics.service.enabled is false: it finds the pods by that Service (metrics.podMonitor needs none)" }}
+{{- end }}
+{{- if and .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled }}
+{{- fail "metrics.serviceMonitor.enabled and metrics.podMonitor.enabled are both true: every process would be scraped twice" }}
 {{- end }}
 {{- end }}
