@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from "typebox";
 import { LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
+import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { ApiAnswer, CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
 import { about, changing, creating, OLDEST_FIRST, reading, removing } from "../calls.ts";
@@ -148,6 +149,24 @@ export class MachineApi implements Source<Machine> {
     return about(id, this.#api.request(request), ({ data }) => data);
   }
 
+  /**
+   * As `update`. Where the API answers with success and yet shows no machine (errors-and-limits.md 7), with what it shows
+   * right after: `isAnswer` is false then.
+   */
+  async updateSettings(
+    id: string,
+    body: MachineSettings,
+    options: CallOptions,
+  ): Promise<ApiAnswer<Started> & { isAnswer: boolean }> {
+    try {
+      return { ...(await this.update(id, body, options)), isAnswer: true };
+    } catch (error) {
+      if (!isSuccessWithoutMachine(error)) throw error;
+      const shown = await this.get(id);
+      return { ...shown, body: { data: shown.body }, isAnswer: false };
+    }
+  }
+
   /** The live API refuses an empty body (observed-in-the-field.md 4), so `{}` is sent. */
   power(id: string, action: "start" | "stop" | "restart", options: CallOptions): Promise<ApiAnswer<Started>> {
     const request = this.#api.request({
@@ -198,4 +217,12 @@ export class MachineApi implements Source<Machine> {
       class: "poll",
     });
   }
+}
+
+/** An error that comes with such a status has a code. */
+function isSuccessWithoutMachine(error: unknown): boolean {
+  if (!(error instanceof PaperspaceError)) return false;
+  const { code, status = 0, apiCode } = error;
+  const isUnreadable = code === "PS_UNEXPECTED" || code === "PS_TRUNCATED";
+  return isUnreadable && status >= 200 && status <= 299 && apiCode === undefined;
 }

@@ -86,7 +86,7 @@ async function update(
   parts: MachineStepOptions,
 ): Done {
   const { id, createdAs, api, inventory, object } = parts;
-  const { body, answeredAt } = await api.update(id, step.settings, { gate });
+  const { body, answeredAt, isAnswer } = await api.updateSettings(id, step.settings, { gate });
   inventory.set(id, body.data, answeredAt);
   const changed = describe(step.changes);
   const events: EventNote[] = [];
@@ -103,7 +103,8 @@ async function update(
   const learned = present(body.data);
   if (!body.event) {
     // What changes in the background has an event, and shows later.
-    const storedAs = learnt(memory.storedAs, settingChanges(step.changes), body.data, parts.now());
+    const answer = { machine: body.data, isCertain: isAnswer };
+    const storedAs = learnt(memory.storedAs, settingChanges(step.changes), answer, parts.now());
     const { storedAs: _before, ...others } = memory;
     const after = storedAs.length > 0 ? { ...others, storedAs } : others;
     return { ...progressing(REASON.Updating, `changed ${changed}`, after), learned, events };

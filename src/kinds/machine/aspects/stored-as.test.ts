@@ -18,8 +18,8 @@ const driftsOf = (shown: string, storedAs?: StoredAs[]) =>
   fieldDrifts(spec, showing(shown), storedAs).flatMap(({ changes }) => changes.map(({ field }) => field));
 
 describe("what the answer of an update shows", () => {
-  const answered = (from: string, shown: string, before: StoredAs[] = []) =>
-    learnt(before, settingChanges([{ ...WEEKLY, from }]), showing(shown), NOW);
+  const answered = (from: string, shown: string, before: StoredAs[] = [], isCertain = true) =>
+    learnt(before, settingChanges([{ ...WEEKLY, from }]), { machine: showing(shown), isCertain }, NOW);
 
   it("is how the API writes the value, where it is neither what was sent nor what was there before", () => {
     expect(answered("day", "week")).toEqual([KNOWN]);
@@ -31,6 +31,15 @@ describe("what the answer of an update shows", () => {
     expect(first).toEqual([{ ...KNOWN, since: "2026-06-01T00:00:00Z" }]);
     expect(answered("week", "week", first)).toEqual([KNOWN]);
     expect(answered("week", "weekly", first)).toEqual([]);
+  });
+
+  it("may be another actor's where it was read after the update: it counts once it is read so after a later one", () => {
+    const first = answered("day", "week", [], false);
+    expect(first).toEqual([{ ...KNOWN, since: "2026-06-01T00:00:00Z" }]);
+    expect(answered("day", "week", first, false)).toEqual([KNOWN]);
+    expect(answered("day", "monthly", first, false)).toMatchObject([
+      { shown: '"monthly"', since: expect.anything() },
+    ]);
   });
 
   it("replaces what was known of the same field, and keeps the others", () => {

@@ -28,12 +28,12 @@ export function find(
 /**
  * After an update was answered. An answer that shows neither what was sent nor what was there before shows how the API
  * writes it; one that still shows what was there before may be late: it counts when a later update is answered in the same
- * way.
+ * way. So does what was read after an update (`isCertain` false): another actor may have written in between.
  */
 export function learnt(
   storedAs: readonly StoredAs[] = [],
   changes: readonly SettingChange[],
-  answer: Machine,
+  { machine: answer, isCertain: isAnswer }: { machine: Machine; isCertain: boolean },
   now: number,
 ): StoredAs[] {
   const fields = new Set(changes.map(({ field }) => field));
@@ -41,7 +41,7 @@ export function learnt(
     const shown = answer[key] ?? undefined;
     if (jsonOf(shown) === jsonOf(to) || !isReadable(answer, key)) return [];
     const known = find(storedAs, { field, from: shown, to });
-    const isCertain = known !== undefined || jsonOf(shown) !== jsonOf(from);
+    const isCertain = known !== undefined || (isAnswer && jsonOf(shown) !== jsonOf(from));
     const entry = { field, declared: jsonOf(to), shown: jsonOf(shown) };
     return [isCertain ? entry : { ...entry, since: toTime(now) }];
   });
