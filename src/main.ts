@@ -3,6 +3,7 @@ import { runOperator } from "./app.ts";
 import { systemClock } from "./base/clock.ts";
 import { ConfigError, loadConfig } from "./base/config.ts";
 import { createLogger } from "./base/logger.ts";
+import { visible } from "./base/plain-text.ts";
 import { version } from "./base/version.ts";
 
 /** sysexits.h: wrong usage of the command. */
@@ -37,7 +38,8 @@ main().then(
     process.exitCode = code;
   },
   (error: unknown) => {
-    process.stderr.write(`${error instanceof ConfigError ? error.message : error}\n`);
+    const message = error instanceof ConfigError ? error.message : String(error);
+    process.stderr.write(`${message.split("\n").map(visible).join("\n")}\n`);
     process.exitCode = error instanceof ConfigError ? EXIT_USAGE : 1;
   },
 );

@@ -56,7 +56,7 @@ describe.concurrent("API keys", () => {
       await testEnv.apply(deployed(NAME));
       const { message } = await testEnv.reason(NAME, "Stalled", "CredentialsInvalid");
       expect(testEnv.sim.calls.list()).toEqual([]);
-      const line = /kubectl .*<key>/.exec(message)?.[0].replace("<key>", "sim-key-alpha") ?? "";
+      const line = /kubectl .*'<key>'/.exec(message)?.[0].replace("'<key>'", "sim-key-alpha") ?? "";
       expect(await testEnv.shell(line)).toMatchObject({ code: 0, err: "" });
       await testEnv.ready(NAME);
     },

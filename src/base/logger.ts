@@ -1,9 +1,9 @@
 /**
- * JSON logs, one line an event, with every credential redacted. What is logged is decided by the callers.
+ * JSON logs, one line an event, with every credential redacted and every text plain. What is logged is decided by the callers.
  */
 
 import { type DestinationStream, type Logger, pino } from "pino";
-import { errorFields, redact, redactText } from "./redact.ts";
+import { errorFields, loggedText, redact } from "./redact.ts";
 
 export type { Logger };
 
@@ -32,7 +32,7 @@ export function createLogger(options: LoggerOptions): Logger {
       },
       hooks: {
         logMethod(args, method) {
-          const clean = args.map((arg) => (typeof arg === "string" ? redactText(arg) : arg));
+          const clean = args.map((arg) => (typeof arg === "string" ? loggedText(arg) : arg));
           method.apply(this, clean as typeof args);
         },
       },

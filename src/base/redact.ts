@@ -3,9 +3,13 @@
  * that only credentials have; it cannot detect a key in the middle of a sentence.
  */
 
+import { clip, shorten, visible } from "./plain-text.ts";
+
 const REDACTED = "[redacted]";
 const MAX_DEPTH = 8;
 const MAX_ITEMS = 100;
+/** Characters of one text. */
+const TEXT_LIMIT = 4_096;
 
 /** Field names without case, dashes and underscores. */
 const SECRET_NAMES =
@@ -16,6 +20,12 @@ export function redact(value: unknown): unknown {
   return walk(value, 0, false, new Set());
 }
 
+/** A text as it is logged: visible, without credentials and of bounded length. */
+export function loggedText(text: string): string {
+  // Hidden characters could split a credential, and so could the cut.
+  return shorten(redactText(visible(text)), TEXT_LIMIT);
+}
+
 /** Redacts credentials that are recognizable by their form. */
 export function redactText(text: string): string {
   return text
@@ -24,7 +34,7 @@ export function redactText(text: string): string {
 }
 
 function walk(value: unknown, depth: number, inSecret: boolean, path: Set<object>): unknown {
-  if (typeof value === "string") return redactText(value);
+  if (typeof value === "string") return loggedText(value);
   if (typeof value === "bigint") return String(value);
   if (typeof value !== "object" || value === null) return value;
   if (value instanceof Error) return errorFields(value);
@@ -47,7 +57,7 @@ function walkObject(value: object, depth: number, inSecret: boolean, path: Set<o
     inSecret || fields.some(([name, kind]) => name === "kind" && /^Secret(List)?$/.test(String(kind)));
   const copy: Record<string, unknown> = {};
   for (const [rawName, field] of entries) {
-    const name = String(rawName);
+    const name = clip(String(rawName));
     const plain = name.toLowerCase().replace(/[-_]/g, "");
     // The data of a Secret, whether the object has a kind or is under a field named secret; kubectl keeps a copy.
     const isData =
@@ -90,14 +100,14 @@ export function errorFields(error: Error, depth: number = 0): ErrorFields {
   const named: Record<string, unknown> = {};
   for (const name of NAMED_FIELDS) {
     const field = own[name];
-    if (typeof field === "string") named[name] = redactText(field).slice(0, MESSAGE_LIMIT);
+    if (typeof field === "string") named[name] = shorten(loggedText(field), MESSAGE_LIMIT);
     else if (typeof field === "number") named[name] = field;
   }
   const inner = (value: unknown) =>
     value instanceof Error && depth < 3 ? errorFields(value, depth + 1) : undefined;
   const causes = error instanceof AggregateError ? error.errors.slice(0, 5).map(inner).filter(Boolean) : [];
   return {
-    type: error.name || error.constructor.name,
+    type: clip(error.name || error.constructor.name),
     message: errorMessage(error),
     ...named,
     stack: frames(error),
@@ -108,12 +118,11 @@ export function errorFields(error: Error, depth: number = 0): ErrorFields {
 
 /** The Kubernetes client's errors carry body and headers inside their message. */
 function errorMessage(error: Error): string {
-  const text = redactText(error.message.split(/\n?\b(?:Body|Headers): /)[0] ?? "");
-  return text.length <= MESSAGE_LIMIT ? text : `${text.slice(0, MESSAGE_LIMIT)}…`;
+  return shorten(loggedText(error.message.split(/\n?\b(?:Body|Headers): /)[0] ?? ""), MESSAGE_LIMIT);
 }
 
 /** The frames only: the head of a stack repeats the message. */
 function frames(error: Error): string | undefined {
   const lines = error.stack?.split("\n").filter((line) => /^\s+at /.test(line));
-  return lines && lines.length > 0 ? lines.map((line) => line.trim()).join("\n") : undefined;
+  return lines && lines.length > 0 ? lines.map((line) => visible(line).trim()).join("\n") : undefined;
 }

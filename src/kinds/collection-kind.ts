@@ -3,7 +3,8 @@
  * between these calls. The behaviour that such kinds share is here; what is particular to one is its `Collection`.
  */
 import { type Static, type TObject, type TProperties, type TString, type TUnsafe, Type } from "typebox";
-import { isReadable, resource } from "../paperspace/answers.ts";
+import { printableJson } from "../base/plain-text.ts";
+import { answeredId, isReadable, resource } from "../paperspace/answers.ts";
 import { apiPath, type PaperspaceApi } from "../paperspace/transport.ts";
 import { type Change, describe } from "../reconcile/change.ts";
 import type { DesiredCondition } from "../reconcile/conditions.ts";
@@ -97,7 +98,7 @@ export function collectionKind<S extends object, A extends AnswerSchema>(
   table: Omit<Collection<S, Item & Static<A>>, "answer"> & { answer: A },
 ): KindRegistration<CollectionObject<S>> {
   const { properties } = table.answer;
-  const answer = resource({ ...properties, name: Type.String({ default: "" }) }, ["id"]);
+  const answer = resource({ ...properties, id: answeredId, name: Type.String({ default: "" }) }, ["id"]);
   // AnswerSchema admits nothing but an Item, which the compiler cannot derive while A is a parameter.
   return kindOf({ ...table, answer: Type.Unsafe<Item & Static<A>>(answer) });
 }
@@ -352,8 +353,8 @@ function planOf<S extends object, T extends Item>(
       return next.step.changes.map(({ field, from, to }) => ({
         action: "Update",
         field,
-        ...(from !== undefined && { from: JSON.stringify(from) }),
-        to: JSON.stringify(to),
+        ...(from !== undefined && { from: printableJson(from) }),
+        to: printableJson(to),
       }));
     default:
       return [];
@@ -370,11 +371,11 @@ function creationOf<S extends object, T extends Item>(
     .map(([field, to]) => ({
       action: updateOnly.includes(field) ? "Update" : "Create",
       field,
-      to: JSON.stringify(to),
+      to: printableJson(to),
     }));
   const unseen = Object.entries(hidden?.(spec) ?? {})
     .filter(([, to]) => to !== undefined)
-    .map(([field]) => ({ action: "Create", field, to: JSON.stringify(HIDDEN) }));
+    .map(([field]) => ({ action: "Create", field, to: printableJson(HIDDEN) }));
   return [
     { action: "Create" },
     ...entries.filter(({ action }) => action === "Create"),

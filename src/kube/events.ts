@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import { type Clock, sleep } from "../base/clock.ts";
+import { clip, plainReason } from "../base/plain-text.ts";
 import { withoutTrailing } from "../base/text.ts";
 import { isAlreadyExists, isTransient } from "./errors.ts";
 import { type KubeObject, keyOf, toMicroTime } from "./objects.ts";
@@ -137,8 +138,8 @@ function toKubeEvent(event: EventToRecord, options: EventRecorderOptions): KubeE
     eventTime: toMicroTime(options.clock.now()),
     reportingController: options.controller,
     reportingInstance: options.instance.slice(0, INSTANCE_LENGTH),
-    action: event.action,
-    reason: event.reason,
+    action: plainReason(event.action),
+    reason: plainReason(event.reason),
     type: event.type,
     note: clipNote(event.note),
     regarding: {
@@ -160,9 +161,10 @@ function eventName(name: string, uid: string, id: string): string {
   return `${start}.${hash}`;
 }
 
-/** Cuts at a whole character. */
+/** One plain line, cut at a whole character. */
 function clipNote(note: string): string {
-  const bytes = Buffer.from(note);
-  if (bytes.length <= NOTE_BYTES) return note;
+  const line = clip(note, NOTE_BYTES);
+  const bytes = Buffer.from(line);
+  if (bytes.length <= NOTE_BYTES) return line;
   return `${new TextDecoder().decode(bytes.subarray(0, NOTE_BYTES - 3), { stream: true })}...`;
 }

@@ -14,6 +14,16 @@ export interface Unreadable {
 // Never, so that a field of this name in an answer is replaced.
 const UNREADABLE = Type.Optional(Type.Unsafe<readonly string[]>(Type.Never()));
 
+/**
+ * An id, which is opaque: what a path can carry as one segment, and what stands in status as it was answered. A resource
+ * with another one cannot be read, since it could be neither addressed nor found again.
+ */
+export const answeredId = Type.String({
+  minLength: 1,
+  maxLength: 256,
+  pattern: "^(?!\\.{1,2}$)[!-.0-\\[\\]-~]+$",
+});
+
 /** Absent, null, or as given. */
 export function nullable<T extends TSchema>(schema: T) {
   return Type.Optional(Type.Union([schema, Type.Null()]));

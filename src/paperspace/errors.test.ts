@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { clip } from "../base/plain-text.ts";
 import {
-  clip,
   errorFromAnswer,
   looksLikeErrorBody,
   PaperspaceError,

@@ -2,8 +2,8 @@
  * The error catalogue of calls to Paperspace, and how answers are classified. How an error is handled and reported is up to
  * the caller.
  */
-import { cut } from "../base/text.ts";
 import { MOST_VALUES, parseRefusal } from "./nesting.ts";
+import { clip } from "../base/plain-text.ts";
 
 /**
  * - `PS_UNAUTHORIZED` the key is not accepted (401, or a session of `null`)
@@ -89,18 +89,6 @@ export interface ApiErrorBody {
   readonly message: string | undefined;
   /** Both required fields are present: it comes from the API, not from a gateway. */
   readonly genuine: boolean;
-}
-
-const MESSAGE_LIMIT = 300;
-
-/** One printable line of at most 300 characters. */
-export function clip(text: string, limit: number = MESSAGE_LIMIT): string {
-  // Control characters would let an answer forge log lines and status messages.
-  const line = text
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
-    .replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, " ")
-    .trim();
-  return line.length <= limit ? line : `${cut(line, limit - 1)}…`;
 }
 
 /** Reads an error body leniently; undefined when the value is no object at all. */

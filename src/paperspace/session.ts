@@ -3,7 +3,7 @@
  * whom, is up to the caller.
  */
 import { Type } from "typebox";
-import { nullable, resource } from "./answers.ts";
+import { answeredId, nullable, resource } from "./answers.ts";
 import type { CallOptions, PaperspaceApi } from "./transport.ts";
 
 export interface Session {
@@ -17,7 +17,7 @@ export interface Session {
 const sessionSchema = Type.Union([
   Type.Null(),
   Type.Object({
-    team: resource({ id: Type.String({ minLength: 1 }), maxMachines: nullable(Type.Number()) }, ["id"]),
+    team: resource({ id: answeredId, maxMachines: nullable(Type.Number()) }, ["id"]),
   }),
 ]);
 

@@ -6,6 +6,7 @@
 
 import type { Static, TSchema } from "typebox";
 import { type Clock, sleep } from "../base/clock.ts";
+import { clip } from "../base/plain-text.ts";
 import { withoutTrailing } from "../base/text.ts";
 import { readAnswer } from "./answers.ts";
 import type {
@@ -18,7 +19,6 @@ import type {
   Query,
 } from "./api.ts";
 import {
-  clip,
   describeBody,
   type Effect,
   errorFromAnswer,

@@ -4,6 +4,7 @@
  * the user's own rights in Kubernetes.
  */
 import { BadValue, httpUrl, proxyUrl, type ValueType } from "../base/options.ts";
+import { shellCommand } from "../base/shell-command.ts";
 import { version } from "../base/version.ts";
 import type { KubeConnection } from "../kube/connection.ts";
 import { isKube, type KubeError } from "../kube/errors.ts";
@@ -174,7 +175,7 @@ export class Access {
     switch (error.code) {
       case "KUBE_NOT_FOUND": {
         const problem = `there is no Secret "${name}" in namespace ${namespace}`;
-        const make = `kubectl -n ${namespace} create secret generic ${name} --from-file=${field}=/dev/stdin`;
+        const make = shellCommand`kubectl -n ${{ namespace }} create secret generic ${{ name }} --from-file=${{ key: field }}=/dev/stdin`;
         return { problem, remedy: `Make it (${make}, and type the key), or ${alternative}.` };
       }
       case "KUBE_FORBIDDEN": {

@@ -2,7 +2,7 @@
  * Metrics as pictures of text: a panel for each series, bars where each has one value, a number where there is one alone.
  * It returns strings; reading the metrics and printing is elsewhere.
  */
-import { clip } from "../paperspace/errors.ts";
+import { clip } from "../base/plain-text.ts";
 import { Braille, type Dot } from "./braille.ts";
 import type { Sample, Series } from "./series.ts";
 

@@ -1,13 +1,12 @@
 /** The command `list`: what is listed, which items of it, and in which format they are printed. */
 import { oneOf } from "../base/options.ts";
-import { clip } from "../paperspace/errors.ts";
+import { clip, printableJson } from "../base/plain-text.ts";
 import type { Access } from "./access.ts";
 import type { CommandContext } from "./command.ts";
 import { UsageError } from "./failure.ts";
 import type { FlagName, Flags } from "./flags.ts";
 import { outputFormat } from "./format.ts";
 import { LISTABLES, type Listable, type ListedItem } from "./listables.ts";
-import { printableJson } from "./plain-text.ts";
 import { didYouMean } from "./suggest.ts";
 import { table } from "./table.ts";
 import { yaml } from "./yaml.ts";
@@ -27,7 +26,7 @@ export async function list(args: readonly string[], flags: Flags, context: Comma
   listable.check?.(flags);
   const { output, clock } = context;
   const items = await read(listable, flags, context.access, context.signal);
-  if (format === "json") return output.print(`${printableJson(items)}\n`);
+  if (format === "json") return output.print(`${printableJson(items, 2)}\n`);
   if (format === "yaml") return output.print(yaml(items));
   if (format === "name")
     return output.print(items.map((item) => `${clip(listable.reference(item))}\n`).join(""));

@@ -1,5 +1,6 @@
 /** The command `logs`: prints the log of a deployment, and follows it until the user interrupts. */
 import { sleep } from "../base/clock.ts";
+import { clip } from "../base/plain-text.ts";
 import { PaperspaceError, type PaperspaceErrorCode } from "../paperspace/errors.ts";
 import type { CommandContext } from "./command.ts";
 import { deploymentName, openDeployment } from "./deployment.ts";
@@ -105,14 +106,11 @@ class Printer {
 
   #format({ instanceId, dtCreated, message }: LogLine): string {
     const showInstance = this.#flags.instance === undefined && this.#instances.size > 1;
-    const instance = showInstance ? `[${instanceId || "?"}] ` : "";
-    const prefix = `${instance}${this.#flags.timestamps ? `${dtCreated} ` : ""}`;
+    const instance = showInstance ? `[${clip(terminalLine(instanceId || "?"))}] ` : "";
+    const prefix = `${instance}${this.#flags.timestamps ? `${clip(dtCreated)} ` : ""}`;
     // A file or a pipe gets what the application wrote; a terminal would interpret control sequences.
     const text = message ?? "";
     const lines = this.#output.isTerminal ? linesOf(text) : text.replace(/\r?\n$/, "").split("\n");
-    return lines
-      .map((line) => prefix + line)
-      .map((line) => `${this.#output.isTerminal ? terminalLine(line) : line}\n`)
-      .join("");
+    return lines.map((line) => `${prefix}${line}\n`).join("");
   }
 }

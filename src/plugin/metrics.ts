@@ -1,6 +1,7 @@
 /** The command `metrics`: which metric is requested, and in which format it is printed. */
 import { Type } from "typebox";
 import { oneOf } from "../base/options.ts";
+import { printableJson } from "../base/plain-text.ts";
 import { apiPath } from "../paperspace/transport.ts";
 import { drawChart } from "./chart.ts";
 import type { CommandContext } from "./command.ts";
@@ -8,7 +9,6 @@ import { deploymentName, openDeployment } from "./deployment.ts";
 import { PluginError, UsageError } from "./failure.ts";
 import type { Flags } from "./flags.ts";
 import { outputFormat } from "./format.ts";
-import { printableJson } from "./plain-text.ts";
 import { decodeMetrics, type Series } from "./series.ts";
 import { didYouMean } from "./suggest.ts";
 import { table } from "./table.ts";
@@ -52,7 +52,7 @@ export async function metrics(args: readonly string[], flags: Flags, context: Co
   const { output } = context;
   if (format === "json" || format === "yaml") {
     const shown = { namespace, name, id, metric, timeframe: flags.timeframe ?? null, series: plain(series) };
-    return output.print(format === "yaml" ? yaml(shown) : `${printableJson(shown)}\n`);
+    return output.print(format === "yaml" ? yaml(shown) : `${printableJson(shown, 2)}\n`);
   }
   if (format === "table") return output.print(tableOf(series));
   output.print(

@@ -3,6 +3,7 @@
  * refuse to do while one leads is decided there.
  */
 import { type Clock, sleep } from "../base/clock.ts";
+import { shellCommand } from "../base/shell-command.ts";
 import { isForbidden, isNotFound } from "../kube/errors.ts";
 import { type Lease, leases } from "../kube/resource.ts";
 import type { Access } from "./access.ts";
@@ -88,6 +89,6 @@ function leading({ metadata: { namespace, name }, spec }: Lease, clock: Clock): 
   const ago = age(spec?.renewTime, clock.now());
   const since = ago === undefined ? "" : `, renewed ${ago} ago`;
   return new PluginError(
-    `an operator is running (lease ${namespace}/${name}${since}): it would put its finalizer back, or delete at Paperspace what the objects own. Stop it first: helm uninstall, or kubectl -n ${namespace} scale deployment ${name} --replicas=0. Or give --force`,
+    `an operator is running (lease ${namespace}/${name}${since}): it would put its finalizer back, or delete at Paperspace what the objects own. Stop it first: helm uninstall, or ${shellCommand`kubectl -n ${{ namespace }} scale deployment ${{ name }} --replicas=0`}. Or give --force`,
   );
 }

@@ -2,8 +2,10 @@
  * Where the plugin writes: results to standard output, notes and errors to standard error, the API key to neither.
  * What is printed is decided in the commands.
  */
+
+import { clip } from "../base/plain-text.ts";
 import { redactText } from "../base/redact.ts";
-import { clip } from "../paperspace/errors.ts";
+import { terminalLine } from "./plain-text.ts";
 import type { ProcessIO, Sink } from "./process-io.ts";
 
 const DEFAULT_WIDTH = 80;
@@ -38,9 +40,11 @@ export class Output {
     if (key.length >= SHORTEST_KEY) this.#hidden.add(key);
   }
 
-  /** A part of the result, with its line ends. */
+  /** A part of the result, with its line ends. On a terminal, colours are all that it does but to show text. */
   print(text: string): void {
-    this.#isFull = this.#out.write(this.#clean(text)) === false;
+    const clean = this.#clean(text);
+    const shown = this.isTerminal ? clean.split("\n").map(terminalLine).join("\n") : clean;
+    this.#isFull = this.#out.write(shown) === false;
   }
 
   /** Resolves once the reader has taken what was printed: what is printed page by page is not held in memory. */
@@ -50,7 +54,7 @@ export class Output {
     await new Promise<void>((resolve) => out.once?.("drain", resolve));
   }
 
-  /** One line on standard error; control characters in it are removed. */
+  /** One plain line on standard error. */
   note(text: string): void {
     this.#err.write(`${clip(redactText(this.#clean(text)), LONGEST_NOTE)}\n`);
   }

@@ -2,6 +2,7 @@
  * Makes foreign text safe for a terminal: sequences that move the cursor, set the title or the clipboard are removed.
  * Strings in, strings out.
  */
+import { withoutHidden } from "../base/plain-text.ts";
 
 const ESC = 0x1b;
 const BEL = 0x07;
@@ -24,21 +25,28 @@ export function terminalLine(text: string): string {
   const sequences = new Sequences(text);
   let line = "";
   let coloured = false;
+  let shown = "";
+  const flush = () => {
+    line += withoutHidden(shown, "\t");
+    shown = "";
+  };
   for (let at = 0; at < text.length; ) {
     const end = sequences.endOf(at);
     if (end === at) {
-      if (!isControl(text.charCodeAt(at))) line += text[at];
+      shown += text[at];
       at++;
       continue;
     }
     const sequence = text.slice(at, end);
     if (COLOUR.test(sequence)) {
       coloured = true;
+      flush();
       line += sequence;
     }
     at = end;
   }
-  return coloured ? line + RESET : line;
+  flush();
+  return coloured && !line.endsWith(RESET) ? line + RESET : line;
 }
 
 /** Where control sequences (ECMA-48) of a text end; positions must be asked for in ascending order. */
@@ -106,18 +114,7 @@ class Sequences {
   }
 }
 
-/** All but the tab. */
-function isControl(code: number): boolean {
-  return (code < 0x20 && code !== 0x09) || (code >= 0x7f && code <= 0x9f);
-}
-
 /** The lines of a text; a carriage return, as progress bars use it, ends one too. */
 export function linesOf(text: string): string[] {
   return text.replace(/(?:\r?\n|\r)$/, "").split(/\r\n|\n|\r/);
-}
-
-/** Indented JSON with all control characters escaped, also those that JSON.stringify leaves. */
-export function printableJson(value: unknown): string {
-  const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return JSON.stringify(value, null, 2).replace(/[\x7f-\x9f]/g, escaped);
 }

@@ -3,8 +3,9 @@
  * from the Secrets with their API keys. It never changes a spec, nor anything at Paperspace.
  */
 import { sleep } from "../base/clock.ts";
+import { clip } from "../base/plain-text.ts";
+import { shellWord } from "../base/shell-command.ts";
 import { isConflict, isForbidden, isNotFound } from "../kube/errors.ts";
-import { clip } from "../paperspace/errors.ts";
 import type { Access } from "./access.ts";
 import type { CommandContext } from "./command.ts";
 import { PluginError, UsageError } from "./failure.ts";
@@ -114,7 +115,9 @@ async function releaseOne(one: ReleaseTarget, { access, output }: CommandContext
   const stays = await removeFinalizer(one, access);
   const id = ownedId(one);
   const owned =
-    id === undefined ? "it owned nothing" : `${nounOf(one)} ${id} stays; spec.adoptId: ${id} takes it over`;
+    id === undefined
+      ? "it owned nothing"
+      : `${nounOf(one)} ${id} stays; spec.adoptId: ${shellWord({ id })} takes it over`;
   output.print(`${one.namespace} ${one.reference} released: ${clip(owned)}\n`);
   return stays;
 }

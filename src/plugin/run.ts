@@ -2,6 +2,7 @@
  * One run of the plugin, from its arguments to its exit code. Input and output of the process are passed in
  * (main.ts), the work is in the commands.
  */
+import { visible } from "../base/plain-text.ts";
 import { version } from "../base/version.ts";
 import { Access } from "./access.ts";
 import type { Command } from "./command.ts";
@@ -44,7 +45,8 @@ async function run({ args, flags }: CommandLine, io: ProcessIO, output: Output):
   checkFlags(name, command, Object.keys(flags) as FlagName[]);
   const access = new Access(io, output, flags);
   try {
-    const { clock, signal, prompt } = io;
+    const { clock, signal } = io;
+    const prompt = io.prompt && ((question: string) => io.prompt?.(visible(question)) ?? Promise.resolve(""));
     await command.run(commandArgs, flags, { access, output, clock, signal, prompt });
   } finally {
     await access.close();

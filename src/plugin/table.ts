@@ -2,7 +2,7 @@
  * Tables as kubectl prints them: columns three blanks apart, an absent value as <none>, ages in short. It knows
  * nothing of what the cells mean.
  */
-import { clip } from "../paperspace/errors.ts";
+import { clip } from "../base/plain-text.ts";
 
 const GAP = 3;
 const NONE = "<none>";

@@ -2,7 +2,7 @@
  * YAML for `-o yaml`, of what JSON can hold. Every text that could be read as anything else is written with double quotes,
  * which YAML has from JSON.
  */
-import { printableJson } from "./plain-text.ts";
+import { printableJson } from "../base/plain-text.ts";
 
 /** Lines, each with its line end. */
 export function yaml(value: unknown): string {

@@ -1,6 +1,9 @@
 /**
  * One difference between the declared and the actual state, and its text in messages. What is compared is the kind's.
  */
+
+import { printableJson } from "../base/plain-text.ts";
+
 export interface Change {
   /** Path below spec. */
   field: string;
@@ -11,7 +14,7 @@ export interface Change {
 /** "autoShutdown.enabled: false → true", for events and conditions. */
 export function describe(changes: readonly Change[]): string {
   return changes
-    .map(({ field, from, to }) => `${field}: ${JSON.stringify(from ?? null)} → ${JSON.stringify(to)}`)
+    .map(({ field, from, to }) => `${field}: ${printableJson(from ?? null)} → ${printableJson(to)}`)
     .join(", ");
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { memoized } from "../base/memoized.ts";
-import { cut } from "../base/text.ts";
+import { clip, plainReason } from "../base/plain-text.ts";
 import type { Condition } from "../kube/objects.ts";
 import type { ReportedOutcome } from "./outcome.ts";
 
@@ -33,16 +33,12 @@ export function conditions(desired: readonly DesiredCondition[], facts: Conditio
     return {
       type,
       status,
-      reason,
-      message: clip(message),
+      reason: plainReason(reason),
+      message: clip(message, MESSAGE_LIMIT),
       observedGeneration: facts.generation,
       lastTransitionTime: before?.status === status ? before.lastTransitionTime : facts.now,
     };
   });
-}
-
-function clip(message: string): string {
-  return message.length <= MESSAGE_LIMIT ? message : `${cut(message, MESSAGE_LIMIT - 1)}…`;
 }
 
 /** Ready, Reconciling and Stalled (docs/design.md, Status); the last two only when true, and never both. */

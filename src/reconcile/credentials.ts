@@ -4,6 +4,7 @@
  * only.
  */
 import type { Clock } from "../base/clock.ts";
+import { shellCommand } from "../base/shell-command.ts";
 import { isForbidden, isNotFound } from "../kube/errors.ts";
 import type { Resource, Secret } from "../kube/resource.ts";
 import type { CloudAccount, ManagedObject } from "./managed.ts";
@@ -145,7 +146,7 @@ export class Credentials<A extends CloudAccount> {
       return ownSource(operatorKey);
     return {
       state: "none",
-      message: `no API key: the Secret "${name}" is not in namespace ${namespace}. Make it, and type the key: kubectl -n ${namespace} create secret generic ${name} --from-file=${field}=/dev/stdin`,
+      message: `no API key: the Secret "${name}" is not in namespace ${namespace}. Make it, and type the key: ${shellCommand`kubectl -n ${{ namespace }} create secret generic ${{ name }} --from-file=${{ key: field }}=/dev/stdin`}`,
     };
   }
 

@@ -57,7 +57,7 @@ function unconfirmed<M>(
   observation: AbsenceInput<M>,
   { doubt, lookAfterMs }: AbsentResource,
 ): Decision<never, M> {
-  const { noun, reference = "<object>", memory, limits, deleting, deletedAt, now } = observation;
+  const { noun, reference = "'<object>'", memory, limits, deleting, deletedAt, now } = observation;
   const message = doubt?.message ?? `the API does not show the ${noun} just now`;
   const lookMs = lookAfterMs ?? limits.lookMs;
   const isLate = deletedAt !== undefined && ageOfTime(deletedAt, now) >= limits.deleteMs;

@@ -147,7 +147,7 @@ function unconfirmed(facts: IdentityFacts): Memory {
 }
 
 function conflict(facts: IdentityFacts, id: string | undefined, why: string): Memory {
-  const command = adoptOrder(facts.reference, id ?? "<id>", facts.uid);
+  const command = adoptOrder(facts.reference, id, facts.uid);
   return {
     state: "conflict",
     message: `${why}. Nothing is created, changed or deleted. If this object shall own ${id ?? `a ${facts.noun}`}: ${command}`,

@@ -2,6 +2,7 @@
  * Reads an object's metadata and status into the facts that the ownership decision needs. Pure: facts about other
  * objects and the account are passed in.
  */
+import { shellCommand } from "../base/shell-command.ts";
 import { keyOf } from "../kube/objects.ts";
 import { millis } from "./conditions.ts";
 import { type Identity, idOf, resolveIdentity } from "./identity.ts";
@@ -120,9 +121,10 @@ export function ownedAtLast({
   return id !== undefined && status?.teamId !== undefined ? { id, team: status.teamId } : undefined;
 }
 
-/** The object's name in a kubectl command. */
+/** The object's name in a kubectl command: "psm/name -n namespace". */
 export function referenceOf({ metadata }: ManagedObject, { shortName }: KindDefinition): string {
-  return `${shortName}/${metadata.name} -n ${metadata.namespace ?? "default"}`;
+  const { name, namespace = "default" } = metadata;
+  return `${shortName}/${shellCommand`${{ name }} -n ${{ namespace }}`}`;
 }
 
 function identityOf(object: ManagedObject, definition: KindDefinition): Identity {

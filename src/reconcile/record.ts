@@ -3,6 +3,7 @@
  * cloud name of an attempt. Pure; reading and writing them through the API server happens elsewhere.
  */
 import { createHash } from "node:crypto";
+import { shellCommand } from "../base/shell-command.ts";
 import type { ObjectMeta } from "../kube/objects.ts";
 
 export const GROUP = "paperspace.com";
@@ -123,9 +124,9 @@ export function parseAdopt(meta: ObjectMeta): string | undefined {
   return id && uid === meta.uid && rest.length === 0 ? id : undefined;
 }
 
-/** The kubectl command for that request. `reference`: the object's name in it, "psm/name -n namespace". */
-export function adoptOrder(reference: string, id: string, uid: string): string {
-  return `kubectl annotate ${reference} --overwrite ${ANNOTATION.adopt}=${id}@${uid}`;
+/** The kubectl command for that request. `reference`: the object's name in it (`referenceOf`). */
+export function adoptOrder(reference: string, id: string | undefined, uid: string): string {
+  return `kubectl annotate ${reference} --overwrite ${ANNOTATION.adopt}=${shellCommand`${{ id }}@${{ uid }}`}`;
 }
 
 /** Value of the annotation `released`: the object's UID, which neither a manifest nor a backup can bring. */

@@ -3,6 +3,7 @@
  * steps of ownership write status as well, where it is a record of theirs (ownership-steps.ts).
  */
 import type { Clock } from "../base/clock.ts";
+import { plainCopy } from "../base/plain-text.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import { type EventNote, transitionEvents } from "./event-notes.ts";
 import type { Kind, KindTypes, MemoryOf, StatusOf } from "./kind.ts";
@@ -29,7 +30,8 @@ export class Reporter<T extends KindTypes> {
   statusOf(pass: Pass<T>, memory: MemoryOf<T>, outcome: ReportedOutcome): StatusOf<T> {
     const observation = { ...pass.observation, memory };
     const context = { ...pass.context, object: pass.object };
-    return withSecret(this.#options.kind.policy.status(observation, outcome, context), pass);
+    // As it will be in the object: what differs from there is reported as a change.
+    return plainCopy(withSecret(this.#options.kind.policy.status(observation, outcome, context), pass));
   }
 
   /** Writes the status where it differs, and Events for its changes; the pass continues with the updated object. */

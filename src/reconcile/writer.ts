@@ -4,6 +4,7 @@
  * an older object.
  */
 import { isDeepStrictEqual } from "node:util";
+import { plainCopy } from "../base/plain-text.ts";
 import { isConflict } from "../kube/errors.ts";
 import type { Resource } from "../kube/resource.ts";
 import type { Store } from "../runtime/store.ts";
@@ -71,9 +72,12 @@ export class ObjectWriter<O extends ManagedObject> {
     }
   }
 
-  /** Returns the object as it is afterwards; no call is made where nothing differs. */
+  /**
+   * Returns the object as it is afterwards; no call is made where nothing differs. Of every text, what is not plain is
+   * removed: a status shows what the API and other users wrote.
+   */
   async status(object: O, status: NonNullable<O["status"]>): Promise<O> {
-    const patch = mergePatch(object.status ?? {}, plain(status));
+    const patch = mergePatch(object.status ?? {}, plainCopy(plain(status)));
     if (patch === undefined) return object;
     const { namespace = "", name, uid, resourceVersion } = object.metadata;
     const body = { metadata: { uid, resourceVersion }, status: patch };

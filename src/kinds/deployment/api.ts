@@ -3,7 +3,7 @@
  * other-resources.md, secrets), and the part of their answers that we rely on. No decisions here.
  */
 import { type Static, Type } from "typebox";
-import { isReadable, LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
+import { answeredId, isReadable, LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
@@ -14,7 +14,7 @@ import { foldedName } from "./types.ts";
 /** deployments.md section 6.1. `data` is read by stored-config.ts, whatever its version. */
 export const specSchema = resource(
   {
-    id: Type.String({ minLength: 1 }),
+    id: answeredId,
     data: Type.Optional(Type.Unknown()),
     externalApplied: nullable(Type.String()),
     dtHealthy: nullable(Type.String()),
@@ -26,7 +26,7 @@ export const specSchema = resource(
 /** deployments.md section 6. Only `id` is needed. `basicAuthKey` is secret and left unread. */
 export const deploymentSchema = resource(
   {
-    id: Type.String({ minLength: 1 }),
+    id: answeredId,
     name: Type.String({ default: "" }),
     projectId: nullable(Type.String()),
     endpoint: nullable(Type.String()),
@@ -128,7 +128,7 @@ export class DeploymentApi {
     body: { projectId: string; config: DeploymentConfig; deploymentId?: string },
     options: CallOptions & { headers: Readonly<Record<string, string>> },
   ) {
-    const answer = Type.Object({ deploymentId: Type.String({ minLength: 1 }) });
+    const answer = Type.Object({ deploymentId: answeredId });
     return this.#api.request(creating("/deployments", body, answer, options));
   }
 

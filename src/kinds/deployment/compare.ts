@@ -3,6 +3,7 @@
  * has no meaning (the order of env, of ports, the spelling of a machine type); then leaf is compared to leaf. Pure.
  */
 import { createHash } from "node:crypto";
+import { escapeHidden } from "../../base/plain-text.ts";
 import type { Change } from "../../reconcile/change.ts";
 import { regionCode } from "../region.ts";
 import { PROBES, type Probe } from "./config.ts";
@@ -28,7 +29,8 @@ export function leavesOf(config: Readonly<StoredConfig>): Leaves {
 function takenApart(config: StoredConfig): Leaves {
   const leaves = new Map<string, unknown>();
   const set = (path: string, value: unknown) => {
-    if (value !== undefined) leaves.set(path, value);
+    // Names that the API filled in are kept in status, where nothing hidden is.
+    if (value !== undefined) leaves.set(escapeHidden(path), value);
   };
   const { resources, env = [], integrations = [], healthChecks = {} } = config;
   for (const field of ["name", "image", "enabled", "command", "containerRegistry", "basicAuthKey"] as const)

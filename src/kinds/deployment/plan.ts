@@ -2,6 +2,7 @@
  * What would be done if the object were not under dry-run, and in what the deployment differs from the spec, for users.
  * The plan is the cloud write that the decision itself comes to, so it cannot promise another one. Pure.
  */
+import { printableJson } from "../../base/plain-text.ts";
 import type { Change } from "../../reconcile/change.ts";
 import { withoutOperation } from "../../reconcile/decision.ts";
 import type { Outcome } from "../../reconcile/outcome.ts";
@@ -75,8 +76,8 @@ function entries(action: string, changes: readonly Change[]): Plan {
   return shown(changes).map(({ field, from, to }) => ({
     action,
     field,
-    ...(from !== undefined && { from: JSON.stringify(from) }),
-    ...(to !== undefined && { to: JSON.stringify(to) }),
+    ...(from !== undefined && { from: printableJson(from) }),
+    ...(to !== undefined && { to: printableJson(to) }),
   }));
 }
 

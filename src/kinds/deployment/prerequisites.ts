@@ -93,6 +93,6 @@ export function taken(
   { name, projectId, reference, uid }: DeploymentObservation,
   ids: readonly string[],
 ): string {
-  const [id = "<id>"] = ids;
+  const [id] = ids;
   return `project ${projectId} has a deployment named "${name}" already (${ids.join(", ")}), and it is not this object's. Choose another spec.name; or let this object take it over and replace its configuration: ${adoptOrder(reference, id, uid)}`;
 }

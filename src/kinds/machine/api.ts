@@ -3,8 +3,7 @@
  * lenient where a fresh machine is documented to show null, 0 or "". No decisions here.
  */
 import { type Static, Type } from "typebox";
-import { LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
-import { PaperspaceError } from "../../paperspace/errors.ts";
+import { answeredId, LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
 import type { ApiAnswer, CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
 import { about, changing, creating, OLDEST_FIRST, reading, removing } from "../calls.ts";
@@ -12,7 +11,7 @@ import type { Source } from "../source.ts";
 
 /** machines.md section 5.1. Only `id` is needed: a machine without a readable state is left as it is. */
 const machineFields = {
-  id: Type.String({ minLength: 1 }),
+  id: answeredId,
   name: Type.String({ default: "" }),
   state: Type.String({ default: "unknown" }),
   machineType: nullable(Type.String()),
@@ -60,7 +59,7 @@ export const machineSchema = resource(machineFields, ["id"]);
 /** machines.md section 5.2. `state` is new, "in progress", done, error or cancelled. */
 export const eventSchema = resource(
   {
-    id: Type.String({ minLength: 1 }),
+    id: answeredId,
     name: Type.String({ default: "" }),
     state: Type.String({ default: "" }),
     machineId: nullable(Type.String()),

@@ -3,7 +3,7 @@
  * standing, and whether hardware is free (machines.md section 5, other-resources.md). No decisions here.
  */
 import { type Static, type TSchema, Type } from "typebox";
-import { isReadable, LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
+import { answeredId, isReadable, LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { readSession } from "../../paperspace/session.ts";
 import {
@@ -13,13 +13,13 @@ import {
   type PaperspaceApi,
 } from "../../paperspace/transport.ts";
 
-const userSchema = resource({ id: Type.String(), email: nullable(Type.String()) }, ["id"]);
+const userSchema = resource({ id: answeredId, email: nullable(Type.String()) }, ["id"]);
 /** machines.md section 5.3: one that was removed may still be listed, with dtDeleted. */
 const memberSchema = resource({ user: userSchema, dtDeleted: nullable(Type.String()) }, ["user"]);
 /** other-resources.md, startup-scripts: only assignedMachineIds shows an assignment. */
 const scriptSchema = resource(
   {
-    id: Type.String(),
+    id: answeredId,
     assignedMachineIds: nullable(Type.Array(Type.String())),
     dtDeleted: Type.Optional(Type.Unknown()),
   },

@@ -2,6 +2,8 @@
  * What the object reports of its machine: the status and its conditions, from the observation. Pure: equal observations
  * give an equal status, so that an idle machine costs no write.
  */
+import { plainReason } from "../../base/plain-text.ts";
+import { shellWord } from "../../base/shell-command.ts";
 import type { DesiredCondition } from "../../reconcile/conditions.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
 import type { ReconcileContext } from "../../reconcile/kind.ts";
@@ -170,8 +172,8 @@ function runningCondition(machine: Machine | undefined, outcome: ReportedOutcome
 
 /** A reason must be CamelCase; a state of the API, even one not known yet, becomes one. */
 function stateReason(state: string): string {
-  const letters = state.replace(/[^A-Za-z0-9]/g, "");
-  return letters ? `${letters.charAt(0).toUpperCase()}${letters.slice(1)}` : "Unknown";
+  const letters = plainReason(state.replace(/[^A-Za-z0-9]/g, ""));
+  return `${letters.charAt(0).toUpperCase()}${letters.slice(1)}`;
 }
 
 /** The events of a change of status, beyond those of its conditions. */
@@ -189,7 +191,7 @@ export function machineEventNotes(before: MachineStatus, after: MachineStatus): 
         id: `leak/${id}`,
         type: "Warning",
         reason: REASON.MachineLeaked,
-        note: `machine ${id} was made by a create of this object whose answer never came, or was given up as gone and shows up again; it belongs to nobody and costs money. Delete it in the Paperspace console, or adopt it by another object (spec.adoptId: ${id})`,
+        note: `machine ${id} was made by a create of this object whose answer never came, or was given up as gone and shows up again; it belongs to nobody and costs money. Delete it in the Paperspace console, or adopt it by another object (spec.adoptId: ${shellWord({ id })})`,
       });
   return events;
 }

@@ -3,6 +3,7 @@
  * missing, what differs, what to do next, and what that leads to. Their order, and what is computed over all of them,
  * is in aspects/list.ts. Pure.
  */
+import { printableJson } from "../../../base/plain-text.ts";
 import type { Change } from "../../../reconcile/change.ts";
 import { stepName } from "../../../reconcile/managed.ts";
 import type { ReadError } from "../../../reconcile/outcome.ts";
@@ -119,7 +120,7 @@ export function plannedChange(
     needsStop,
     losesData,
     field,
-    ...(from !== undefined && { from: JSON.stringify(from) }),
-    ...(to !== undefined && { to: JSON.stringify(to) }),
+    ...(from !== undefined && { from: printableJson(from) }),
+    ...(to !== undefined && { to: printableJson(to) }),
   };
 }

@@ -11,7 +11,7 @@ import type { MachineDecision, MachineMemory, MachineStep } from "../observation
 import { REASON } from "../reasons.ts";
 import type { MachineSpec } from "../types.ts";
 import { type Aspect, type Convergence, plannedChange, unlessBackingOff } from "./aspect.ts";
-import { find, type SettingChange, type StoredAs } from "./stored-as.ts";
+import { find, jsonOf, type SettingChange, type StoredAs } from "./stored-as.ts";
 
 export const settings: Aspect = {
   anyPower: true,
@@ -62,7 +62,7 @@ function isAwaited({ changes }: FieldDrift, { observation, memory, retries }: Co
 function forgetDisproved({ storedAs, ...memory }: MachineMemory, machine: Machine): MachineMemory {
   const kept = storedAs?.filter(({ field, declared }) => {
     const key = SETTING.get(field);
-    return key === undefined || JSON.stringify(machine[key] ?? null) !== declared;
+    return key === undefined || jsonOf(machine[key]) !== declared;
   });
   return { ...memory, ...(kept && kept.length > 0 && { storedAs: kept }) };
 }

@@ -2,7 +2,7 @@
  * How the API writes a setting otherwise than it was sent, such as "week" for "weekly". A machine has no history of its
  * settings: the answer to our own update shows it. Then it is no drift. Pure.
  */
-
+import { shorten, printableJson } from "../../../base/plain-text.ts";
 import { toTime } from "../../../kube/objects.ts";
 import { isReadable } from "../../../paperspace/answers.ts";
 import type { Change } from "../../../reconcile/change.ts";
@@ -15,7 +15,8 @@ export type StoredAs = NonNullable<MachineStatus["storedAs"]>[number];
 /** A change, and the setting of the API that it is about. */
 export type SettingChange = Change & { key: keyof MachineSettings };
 
-const jsonOf = (value: unknown) => JSON.stringify(value ?? null);
+/** In status the same as here: nothing in it is hidden, or so long that it would be cut there. */
+export const jsonOf = (value: unknown) => shorten(printableJson(value ?? null), 1_024);
 
 export function find(
   storedAs: readonly StoredAs[] | undefined,
