@@ -52,7 +52,7 @@ const MOST_READS = 8;
 
 export class KubeRefs<T> {
   readonly #options: KubeRefsOptions<T>;
-  /** By "kind/namespace/name". */
+  /** By `idOf`. */
   readonly #contents: Lookup<RefContent<T>>;
   /** By namespace: one with a thousand Secrets does not keep the others waiting. */
   readonly #reads = new PQueue<LaneQueue, LaneOptions>({ concurrency: MOST_READS, queueClass: LaneQueue });
@@ -160,14 +160,14 @@ function configMapData({ data = {}, binaryData = {} }: ConfigMap): RefData {
   };
 }
 
-/** Neither a kind nor the names of Kubernetes have a slash in them. */
+/** As JSON: a name that is no name of Kubernetes must not stand for another object. */
 function idOf({ kind, namespace, name }: KubeRef): string {
-  return `${kind}/${namespace}/${name}`;
+  return JSON.stringify([kind, namespace, name]);
 }
 
 function refOf(id: string): KubeRef {
-  const [kind, namespace = "", name = ""] = id.split("/");
-  return { kind: kind === "ConfigMap" ? kind : "Secret", namespace, name };
+  const [kind, namespace, name] = JSON.parse(id) as [KubeRef["kind"], string, string];
+  return { kind, namespace, name };
 }
 
 /** Removes nothing, a byte order mark neither. */

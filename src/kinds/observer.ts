@@ -21,7 +21,7 @@ import type { ManagedObject, Step } from "../reconcile/managed.ts";
 import type { CacheSizes } from "../reconcile/metrics.ts";
 import { atLeast } from "../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../reconcile/ownership.ts";
-import { ANNOTATION, type CreateAttempt, clusterIdIn, type OwnerRecord } from "../reconcile/record.ts";
+import { type CreateAttempt, clusterIdIn, type OwnerRecord, reconcileRequest } from "../reconcile/record.ts";
 import { type AbsenceEvidence, type AbsenceTerms, type Contradiction, judgeAbsence } from "./absence.ts";
 import { isListDue, shownWith } from "./absence-reads.ts";
 import type { PaperspaceAccount } from "./account.ts";
@@ -394,7 +394,7 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
   }
 
   #isReloadRequested({ key, object }: ReconcileContext<O, PaperspaceAccount>): boolean {
-    const requested = object.metadata.annotations?.[ANNOTATION.reconcileRequestedAt];
+    const requested = reconcileRequest(object.metadata);
     if (requested === undefined || requested === this.#reloaded.get(key)) return false;
     this.#reloaded.set(key, requested);
     return true;

@@ -27,16 +27,35 @@ test("paths: core and named groups, one namespace and all, subresources; names a
   const things = new Resource<KubeObject>(kube, THINGS);
   await secrets(kube).list({ namespace: "ns", limit: 1 });
   await things.list();
-  await things.get("ns", "../x").catch(() => {});
+  await things.get("ns", "x y").catch(() => {});
   await things.patchStatus("ns", "x", {}).catch(() => {});
   expect(kube.calls.map(({ method, path }) => `${method} ${path}`)).toEqual([
     "GET /api/v1/namespaces/ns/secrets",
     "GET /apis/test.dev/v1/things",
-    "GET /apis/test.dev/v1/namespaces/ns/things/..%2Fx",
+    "GET /apis/test.dev/v1/namespaces/ns/things/x%20y",
     "PATCH /apis/test.dev/v1/namespaces/ns/things/x/status",
   ]);
   expect(kube.calls[0]?.query).toEqual({ limit: 1 });
 });
+
+test.each(["", ".", "..", "../../kube-system/secrets/x", "x/status", "a%2Fb"])(
+  "no request is sent for %j, which a path cannot hold as one segment",
+  async (name) => {
+    const kube = new FakeKube({ clock: new VirtualClock(), types: [THINGS] });
+    const things = new Resource<KubeObject>(kube, THINGS);
+    const calls = [
+      () => things.get("ns", name),
+      () => things.mergePatch("ns", name, {}),
+      () => things.patchStatus("ns", name, {}),
+      () => things.delete("ns", name),
+      ...(name === ""
+        ? []
+        : [() => things.get(name, "x"), () => things.create(name, { metadata: { name: "x" } })]),
+    ];
+    for (const call of calls) await expect(call()).rejects.toMatchObject({ code: "KUBE_BAD_REQUEST" });
+    expect(kube.calls).toEqual([]);
+  },
+);
 
 test("a kind that is not installed is KUBE_NOT_FOUND, for lists and watches alike", async () => {
   const kube = new FakeKube({ clock: new VirtualClock() });

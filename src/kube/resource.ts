@@ -3,6 +3,7 @@
  * to retry them, is decided by the callers.
  */
 import type { KubeConnection, KubeRequest } from "./connection.ts";
+import { KubeError } from "./errors.ts";
 import type { KubeList, KubeObject } from "./objects.ts";
 
 export interface ResourceType {
@@ -59,17 +60,17 @@ export class Resource<T extends KubeObject> {
     return this.type.group === "" ? this.type.version : `${this.type.group}/${this.type.version}`;
   }
 
-  get(namespace: string, name: string, options: KubeCallOptions = {}): Promise<T> {
+  async get(namespace: string, name: string, options: KubeCallOptions = {}): Promise<T> {
     return this.#request({ method: "GET", path: this.#path(namespace, name), ...options });
   }
 
-  list(query: ListQuery = {}, options: KubeCallOptions = {}): Promise<KubeList<T>> {
+  async list(query: ListQuery = {}, options: KubeCallOptions = {}): Promise<KubeList<T>> {
     const { namespace, ...rest } = query;
     return this.#request({ method: "GET", path: this.#path(namespace), query: { ...rest }, ...options });
   }
 
   /** Lines of JSON watch events, as bytes cut anywhere. The caller ends the stream by its signal. */
-  watch(query: WatchQuery = {}, options: KubeCallOptions = {}): Promise<AsyncIterable<Uint8Array>> {
+  async watch(query: WatchQuery = {}, options: KubeCallOptions = {}): Promise<AsyncIterable<Uint8Array>> {
     const { namespace, ...rest } = query;
     return this.#connection.stream({
       method: "GET",
@@ -79,23 +80,33 @@ export class Resource<T extends KubeObject> {
     });
   }
 
-  create(namespace: string, object: T, options: KubeCallOptions = {}): Promise<T> {
+  async create(namespace: string, object: T, options: KubeCallOptions = {}): Promise<T> {
     const body = { apiVersion: this.apiVersion, kind: this.type.kind, ...object };
     return this.#request({ method: "POST", path: this.#path(namespace), body, ...options });
   }
 
   /** JSON merge patch (RFC 7386). `metadata.resourceVersion` or `uid` inside the patch makes it conditional. */
-  mergePatch(namespace: string, name: string, patch: object, options: KubeCallOptions = {}): Promise<T> {
+  async mergePatch(
+    namespace: string,
+    name: string,
+    patch: object,
+    options: KubeCallOptions = {},
+  ): Promise<T> {
     return this.#patch(this.#path(namespace, name), patch, options);
   }
 
   /** A merge patch of /status: everything but `status` and the preconditions is ignored by the server. */
-  patchStatus(namespace: string, name: string, patch: object, options: KubeCallOptions = {}): Promise<T> {
+  async patchStatus(
+    namespace: string,
+    name: string,
+    patch: object,
+    options: KubeCallOptions = {},
+  ): Promise<T> {
     return this.#patch(`${this.#path(namespace, name)}/status`, patch, options);
   }
 
   /** Puts the whole status; `metadata.resourceVersion` of the object is the precondition. */
-  replaceStatus(object: T, options: KubeCallOptions = {}): Promise<T> {
+  async replaceStatus(object: T, options: KubeCallOptions = {}): Promise<T> {
     const { namespace = "", name } = object.metadata;
     const body = { apiVersion: this.apiVersion, kind: this.type.kind, ...object };
     return this.#request({ method: "PUT", path: `${this.#path(namespace, name)}/status`, body, ...options });
@@ -127,10 +138,22 @@ export class Resource<T extends KubeObject> {
   }
 
   #path(namespace: string | undefined, name?: string): string {
-    const scope = this.type.namespaced && namespace ? `/namespaces/${encodeURIComponent(namespace)}` : "";
-    const item = name === undefined ? "" : `/${encodeURIComponent(name)}`;
+    const scope = this.type.namespaced && namespace ? `/namespaces/${segment(namespace)}` : "";
+    const item = name === undefined ? "" : `/${segment(name)}`;
     return `${this.#root}${scope}/${this.type.plural}${item}`;
   }
+}
+
+/**
+ * A name as one segment of a path. The API server decodes a path before it routes: "%2F" separates there, so what is no
+ * name of an object is refused here, as by client-go. Throws KUBE_BAD_REQUEST.
+ */
+function segment(name: string): string {
+  if (name !== "" && name !== "." && name !== ".." && !/[/%]/.test(name)) return encodeURIComponent(name);
+  throw new KubeError({
+    code: "KUBE_BAD_REQUEST",
+    message: `${JSON.stringify(name)} is no name of an object`,
+  });
 }
 
 /** v1 Secret; values of `data` are base64. */

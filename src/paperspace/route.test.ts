@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { apiPath, routeOf } from "./route.ts";
 
-it.each(["", " ", ".", ".."])(
+it.each(["", " ", ".", "..", "a/b", "../teams", "..\\teams", "/"])(
   "refuses %j as an id: it would name another resource, such as the whole list",
   (id) => {
     expect(() => apiPath`/machines/${id}`).toThrow(expect.objectContaining({ code: "PS_INVALID" }));
@@ -10,7 +10,7 @@ it.each(["", " ", ".", ".."])(
 );
 
 it("keeps an id one segment, whatever its characters", () => {
-  const id = fc.string({ minLength: 1 }).filter((text) => text.trim() !== "" && !/^\.\.?$/.test(text));
+  const id = fc.string({ minLength: 1 }).filter((text) => text.trim() !== "" && !/^\.\.?$|[/\\]/.test(text));
   fc.assert(
     fc.property(id, (text) => {
       const path = apiPath`/machines/${text}/start`;

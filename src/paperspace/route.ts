@@ -15,13 +15,14 @@ const SEGMENTS: ReadonlySet<string> = new Set(
 );
 
 /**
- * Builds a path with encoded ids: apiPath`/machines/${id}/start`. An empty id or a dot segment would name another
- * resource altogether (DELETE /machines/), so it is refused with PS_INVALID.
+ * Builds a path with encoded ids: apiPath`/machines/${id}/start`. An empty id, a dot segment or one with a slash, which
+ * many servers decode before they route, would name another resource altogether (DELETE /machines/): refused with
+ * PS_INVALID.
  */
 export function apiPath(parts: TemplateStringsArray, ...ids: readonly string[]): string {
   return parts.reduce((path, part, i) => {
     const id = ids[i - 1] ?? "";
-    if (id.trim() === "" || id === "." || id === "..") {
+    if (id.trim() === "" || id === "." || id === ".." || /[/\\]/.test(id)) {
       throw new PaperspaceError("PS_INVALID", `${JSON.stringify(id)} is no id for ${parts.join("…")}`, {
         effect: "none",
       });

@@ -3,6 +3,7 @@
  * finalizer refers to it. Which objects are released is decided in release.ts.
  */
 import { isConflict, isForbidden, isNotFound } from "../kube/errors.ts";
+import { splitKey } from "../kube/objects.ts";
 import { SECRETS, type Secret, secrets } from "../kube/resource.ts";
 import { DEFAULT_SECRET } from "../reconcile/credentials.ts";
 import type { Access } from "./access.ts";
@@ -40,11 +41,6 @@ export async function releaseSecrets(selected: readonly ReleaseTarget[], options
 /** "namespace/name" of the Secret with the object's key. */
 function secretOf({ namespace, object }: ReleaseTarget): string {
   return `${namespace}/${object.spec.credentialsSecretRef?.name ?? DEFAULT_SECRET}`;
-}
-
-function splitKey(key: string): { namespace: string; name: string } {
-  const [namespace = "", name = ""] = key.split("/");
-  return { namespace, name };
 }
 
 /** An object that is gone may have left the finalizer on its Secret. Where Secrets may not be listed, these are skipped. */

@@ -3,6 +3,7 @@
  * can be deleted in the cloud, and the deletion of a namespace would remove the key first (docs/design.md, Deletion).
  */
 import { isForbidden, isNotFound } from "../kube/errors.ts";
+import { splitKey } from "../kube/objects.ts";
 import type { Resource, Secret } from "../kube/resource.ts";
 import type { Credentials } from "./credentials.ts";
 import type { CloudAccount, ManagedObject } from "./managed.ts";
@@ -185,7 +186,7 @@ export class CredentialGuard<A extends CloudAccount> {
 
   /** The Secret as it is now, where it carries a finalizer of ours. */
   async #protectedSecret(reference: string): Promise<Secret | undefined> {
-    const [namespace = "", name = ""] = reference.split("/");
+    const { namespace, name } = splitKey(reference);
     try {
       const secret = await this.#parts.secrets.get(namespace, name);
       return secret.metadata.finalizers?.some(isOurFinalizer) ? secret : undefined;

@@ -64,7 +64,13 @@ interface HeldKey {
   /** Names of all fields, for the message where there is none. */
   fields: string;
 }
-type CachedRead = { at: number; held: Promise<HeldKey | undefined> };
+type CachedRead = {
+  namespace: string;
+  name: string;
+  field: string;
+  at: number;
+  held: Promise<HeldKey | undefined>;
+};
 
 /** In base64. No longer value is an API key, and the beginning is enough to refuse it. */
 const LONGEST_VALUE = 4_096;
@@ -73,7 +79,7 @@ const MOST_FIELDS = 20;
 
 export class Credentials<A extends CloudAccount> {
   readonly #options: CredentialsOptions<A>;
-  /** By "namespace/name/field". */
+  /** By namespace, name and field, as JSON. */
   readonly #reads = new Map<string, CachedRead>();
 
   constructor(options: CredentialsOptions<A>) {
@@ -122,10 +128,10 @@ export class Credentials<A extends CloudAccount> {
 
   /** Updates the cache after a write of the operator; undefined invalidates it. */
   note({ metadata }: Secret, now: Secret | undefined): void {
-    const prefix = `${metadata.namespace ?? ""}/${metadata.name}/`;
-    for (const [id, { at }] of this.#reads) {
-      if (!id.startsWith(prefix)) continue;
-      if (now) this.#reads.set(id, { at, held: Promise.resolve(heldKey(now, id.slice(prefix.length))) });
+    const { namespace = "", name } = metadata;
+    for (const [id, read] of this.#reads) {
+      if (read.namespace !== namespace || read.name !== name) continue;
+      if (now) this.#reads.set(id, { ...read, held: Promise.resolve(heldKey(now, read.field)) });
       else this.#reads.delete(id);
     }
   }
@@ -153,7 +159,7 @@ export class Credentials<A extends CloudAccount> {
   #read(namespace: string, name: string, field: string): Promise<HeldKey | undefined> {
     const { clock, secretTtlMs, secrets } = this.#options;
     const now = clock.monotonic();
-    const id = `${namespace}/${name}/${field}`;
+    const id = JSON.stringify([namespace, name, field]);
     const cached = this.#reads.get(id);
     if (cached && now - cached.at < secretTtlMs) return cached.held;
     // What is too old for any object is of none any more, for all that is known.
@@ -168,7 +174,7 @@ export class Credentials<A extends CloudAccount> {
       }
     };
     const held = read();
-    this.#reads.set(id, { at: now, held });
+    this.#reads.set(id, { namespace, name, field, at: now, held });
     return held;
   }
 }

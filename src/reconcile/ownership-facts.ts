@@ -4,6 +4,7 @@
  */
 import { shellCommand } from "../base/shell-command.ts";
 import { keyOf } from "../kube/objects.ts";
+import { annotationFault } from "./annotation-limits.ts";
 import { millis } from "./conditions.ts";
 import { type Identity, idOf, resolveIdentity } from "./identity.ts";
 import type { KindDefinition, ManagedObject } from "./managed.ts";
@@ -47,6 +48,7 @@ export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): 
   const id = idOf(identity);
   const ownedBy = id === undefined ? undefined : inputs.rivalOf(id);
   const halted = haltOf(object);
+  const fault = annotationFault(metadata);
   const orphanTooLate = object.spec.deletionPolicy === "Orphan" ? deleteSentAt(object) : undefined;
   return {
     noun: inputs.definition.noun,
@@ -68,6 +70,7 @@ export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): 
     ...confirmationOf(object, identity, inputs.definition),
     ...(inputs.clusterId !== undefined && { clusterId: inputs.clusterId }),
     ...(!inputs.mayAdopt && { adoptionBarred: true as const }),
+    ...(fault !== undefined && { annotationFault: fault }),
     recheckMs: inputs.recheckMs,
   };
 }

@@ -65,6 +65,8 @@ export interface OwnershipFacts {
   confirmation?: string;
   /** The key is the operator's own, with which nothing may be adopted. */
   adoptionBarred?: true;
+  /** Why nothing is done for an object with these annotations. */
+  annotationFault?: string;
   /** Slow recheck of terminal states, in milliseconds. */
   recheckMs: number;
 }
@@ -115,6 +117,8 @@ function whileLiving(facts: OwnershipFacts): OwnershipStep | undefined {
   if (identity.state === "ours" && facts.ownedBy !== undefined)
     return none(alreadyOwned(identity.record.id, facts.ownedBy, facts.recheckMs));
   if (!facts.finalizer) return { do: "addFinalizer" };
+  if (facts.annotationFault !== undefined)
+    return stall(facts, REASON.AnnotationRefused, facts.annotationFault);
   if (identity.state === "ours" && identity.contradicted !== undefined)
     return stall(facts, REASON.IdentityConflict, identity.contradicted);
   if (identity.state === "ours" && identity.restore) return { do: "restoreRecord" };

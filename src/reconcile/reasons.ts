@@ -9,6 +9,8 @@ export const REASON = {
   CredentialsUnchecked: "CredentialsUnchecked",
   /** A copy or a restored backup: declare which object owns the resource with the adopt annotation. */
   IdentityConflict: "IdentityConflict",
+  /** An annotation is too long, or all of them together are: shorten them. */
+  AnnotationRefused: "AnnotationRefused",
   /** Two resources have the name of one attempt: delete one by hand. */
   CreateAmbiguous: "CreateAmbiguous",
   /** What is to be adopted belongs to another object. */

@@ -75,6 +75,9 @@ export type CreateAttempt = Pick<Attempt, "name" | "mark" | "time">;
 /** An annotation that exists but cannot be read is not the same as an absent one: it must block the object. */
 export type Parsed<T> = { state: "absent" } | { state: "read"; value: T } | { state: "unreadable" };
 
+/** Characters of a record or an attempt; the operator's own are shorter by far. */
+const LONGEST = 4_096;
+
 function parse<T>(
   meta: ObjectMeta,
   annotation: string,
@@ -83,6 +86,7 @@ function parse<T>(
 ): Parsed<T> {
   const text = meta.annotations?.[annotation];
   if (text === undefined) return { state: "absent" };
+  if (text.length > LONGEST) return { state: "unreadable" };
   try {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null) return { state: "unreadable" };
@@ -103,19 +107,42 @@ export function parseAttempt(meta: ObjectMeta): Parsed<Attempt> {
   return parse<Attempt>(meta, ANNOTATION.createPending, ["name", "team", "uid", "time"], ["mark"]);
 }
 
+/** A short word, such as a time: it stands in the record as it is, for who reads it there. */
+const SHORT = /^[!-~]{1,64}$/;
+
+/**
+ * What is kept of the value of an annotation to tell it from the next one. The same for what was kept already: of an object
+ * that an older operator wrote, all of the value was.
+ */
+export function keptValue(value: string): string {
+  if (SHORT.test(value)) return value;
+  return `sha256:${createHash("sha256").update(value).digest("hex").slice(0, 32)}`;
+}
+
+/** What is kept of the requests that the annotations hold. */
 export function requestsIn({ annotations = {} }: ObjectMeta): Requests {
   const restart = annotations[ANNOTATION.restartRequestedAt];
   const start = annotations[ANNOTATION.startRequestedAt];
-  return { ...(restart && { restart }), ...(start && { start }) };
+  return {
+    ...(restart && { restart: keptValue(restart) }),
+    ...(start && { start: keptValue(start) }),
+  };
 }
 
 /** Those that are not handled yet. */
 export function openRequests(meta: ObjectMeta, handled: Requests): Requests {
   const { restart, start } = requestsIn(meta);
   return {
-    ...(restart && restart !== handled.restart && { restart }),
-    ...(start && start !== handled.start && { start }),
+    ...(restart && restart !== kept(handled.restart) && { restart }),
+    ...(start && start !== kept(handled.start) && { start }),
   };
+}
+
+const kept = (value: string | undefined) => value && keptValue(value);
+
+/** The value of reconcile-requested-at, as it is kept. */
+export function reconcileRequest({ annotations }: ObjectMeta): string | undefined {
+  return kept(annotations?.[ANNOTATION.reconcileRequestedAt]);
 }
 
 /** The user's request that this very object owns a resource: `<id>@<uid>`. One for another UID does not count. */

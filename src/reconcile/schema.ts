@@ -36,8 +36,9 @@ export const TEXT_RULES = {
       "give the id as Paperspace shows it: letters, digits and . _ ~ - only, without blanks; or leave it empty",
   },
   line: {
-    rule: "self.matches('^[^[:cntrl:][:space:]]([^[:cntrl:]]*[^[:cntrl:][:space:]])?$')",
-    message: "write it on one line, without blanks at its beginning or end",
+    // As src/base/plain-text.ts: what is hidden could not be compared with what stands in status.
+    rule: "self.matches(r'^[^\\pC\\pZ]([^\\pC\\p{Zl}\\p{Zp}]*[^\\pC\\pZ])?$')",
+    message: "write it on one line, without blanks at its beginning or end, and without hidden characters",
   },
   objectName: {
     rule: "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
@@ -95,8 +96,16 @@ export function secretKeyRef(description: string) {
 export const requestsSchema = (description: string) =>
   Type.Object(
     {
-      start: Type.Optional(Type.String({ description: "Value of the annotation start-requested-at." })),
-      restart: Type.Optional(Type.String({ description: "Value of the annotation restart-requested-at." })),
+      start: Type.Optional(
+        Type.String({
+          description: "Value of the annotation start-requested-at, or its hash where it is no short word.",
+        }),
+      ),
+      restart: Type.Optional(
+        Type.String({
+          description: "Value of the annotation restart-requested-at, or its hash where it is no short word.",
+        }),
+      ),
     },
     { description },
   );

@@ -5,7 +5,7 @@
 import type { Logger } from "pino";
 import type { KubeConnection } from "../kube/connection.ts";
 import { isForbidden, isNotFound } from "../kube/errors.ts";
-import type { KubeList } from "../kube/objects.ts";
+import { type KubeList, splitKey } from "../kube/objects.ts";
 import { Resource } from "../kube/resource.ts";
 import { needsKey } from "./credential-guard.ts";
 import type { Credentials } from "./credentials.ts";
@@ -28,7 +28,7 @@ export function needsOfOthers(
   credentials: Pick<Credentials<CloudAccount>, "referenceOf">,
 ): (reference: string) => Promise<boolean | undefined> {
   return async (reference) => {
-    const [namespace = ""] = reference.split("/");
+    const { namespace } = splitKey(reference);
     for (const { definition, hasLeftovers } of kinds) {
       const resource = new Resource<ManagedObject>(connection, { ...definition, namespaced: true });
       try {

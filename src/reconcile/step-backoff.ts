@@ -6,12 +6,12 @@ import { backoffMs } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import type { CloudAccount, ManagedObject } from "./managed.ts";
 import type { Failed } from "./outcome.ts";
-import { ANNOTATION } from "./record.ts";
+import { reconcileRequest } from "./record.ts";
 
 /** What a back-off is valid for: the spec, the credential, and the user's request to reconcile. */
 export function signatureOf({ metadata }: ManagedObject, account: CloudAccount | undefined): string {
-  const { generation, annotations, deletionTimestamp } = metadata;
-  const requested = annotations?.[ANNOTATION.reconcileRequestedAt] ?? "";
+  const { generation, deletionTimestamp } = metadata;
+  const requested = reconcileRequest(metadata) ?? "";
   return `${generation}/${deletionTimestamp !== undefined}/${account?.fingerprint ?? ""}/${requested}`;
 }
 

@@ -75,9 +75,9 @@ describe("runs as the API may give them", () => {
       { id: "r2", replicas: 2 },
       { id: "r1", replicas: 1 },
     ]);
-    expect((await api.runs("d/1")).map(({ replicas }) => replicas)).toEqual([2, 1]);
+    expect((await api.runs("d?1")).map(({ replicas }) => replicas)).toEqual([2, 1]);
     expect(requests.map(({ method, path }) => `${method} ${path}`)).toEqual([
-      "GET /v1/deployments/d%2F1/runs",
+      "GET /v1/deployments/d%3F1/runs",
     ]);
   });
 });

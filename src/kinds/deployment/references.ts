@@ -271,7 +271,7 @@ function useOf({ metadata }: PaperspaceDeployment, { source, key }: Reference): 
 }
 
 function idOf({ source, name, key }: Pick<Reference, "source" | "name" | "key">): string {
-  return `${source}/${name}/${key}`;
+  return JSON.stringify([source, name, key]);
 }
 
 function refOf({ metadata }: PaperspaceDeployment, { source, name }: Reference): KubeRef {

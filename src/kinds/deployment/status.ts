@@ -185,7 +185,7 @@ export function deploymentEventNotes(before: DeploymentStatus, after: Deployment
   return (after.instances ?? [])
     .filter((one) => isBad(one) && states.get(one.id) !== one.state)
     .map(({ id, state, message }) => ({
-      id: `instance/${id}/${state}`,
+      id: `instance/${encodeURIComponent(id)}/${state}`,
       type: "Warning",
       reason: REASON.InstanceFailed,
       note: `instance ${id} is ${state}${message ? `: ${message}` : ""}`,

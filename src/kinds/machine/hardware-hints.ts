@@ -143,11 +143,10 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
 }
 
 function placeOf(machineType: string, region: string): string {
-  return `${region}/${machineType}`;
+  return JSON.stringify([region, machineType]);
 }
 
-/** No region has a slash in it. */
 function atPlace(place: string): { region: string; machineType: string } {
-  const slash = place.indexOf("/");
-  return { region: place.slice(0, slash), machineType: place.slice(slash + 1) };
+  const [region, machineType] = JSON.parse(place) as [string, string];
+  return { region, machineType };
 }

@@ -17,7 +17,7 @@ import {
 } from "../../reconcile/decision.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import type { Outcome } from "../../reconcile/outcome.ts";
-import type { Requests } from "../../reconcile/record.ts";
+import { keptValue, type Requests } from "../../reconcile/record.ts";
 import type { Machine } from "./api.ts";
 import { typeOf, whenFree } from "./capacity.ts";
 import { failuresInRow } from "./history.ts";
@@ -70,8 +70,8 @@ export function settle(observation: MachineObservation, machine: Machine): Machi
 function answeredBy({ requests = {} }: Operation, open: Requests): Requests | undefined {
   const { restart, start } = open;
   const answered = {
-    ...(restart !== undefined && restart === requests.restart && { restart }),
-    ...(start !== undefined && start === requests.start && { start }),
+    ...(restart !== undefined && restart === keptValue(requests.restart ?? "") && { restart }),
+    ...(start !== undefined && start === keptValue(requests.start ?? "") && { start }),
   };
   return Object.keys(answered).length > 0 ? answered : undefined;
 }

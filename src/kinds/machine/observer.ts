@@ -9,7 +9,7 @@ import type { ReconcileContext } from "../../reconcile/kind.ts";
 import { type Operation, stepName } from "../../reconcile/managed.ts";
 import type { CacheSizes } from "../../reconcile/metrics.ts";
 import type { OwnershipFacts } from "../../reconcile/ownership.ts";
-import { ANNOTATION } from "../../reconcile/record.ts";
+import { reconcileRequest } from "../../reconcile/record.ts";
 import type { Contradiction } from "../absence.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { readErrorOf } from "../failure.ts";
@@ -114,7 +114,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     const { clock, settings } = this.#parts;
     const { object, account } = context;
     const memory = memoryOf(object);
-    const asked = object.metadata.annotations?.[ANNOTATION.reconcileRequestedAt];
+    const asked = reconcileRequest(object.metadata);
     const observation: MachineObservation = {
       ...facts,
       spec: object.spec,
