@@ -216,6 +216,7 @@ test("every value for the operator reaches it as intended", () => {
     apiKeyFile: "/etc/paperspace-operator/api-key/apiKey",
     apiKeyNamespaces: ["*", "ml"],
     adoptWithOperatorKey: true,
+    allowSharedReferences: true,
     paperspaceApiUrl: "https://paperspace.example.com/v1",
     requestsPerSecond: 2.5,
     burst: 7,

@@ -30,6 +30,7 @@ describe("where values come from", () => {
       apiKeyFile: undefined,
       apiKeyNamespaces: [],
       adoptWithOperatorKey: false,
+      allowSharedReferences: false,
       watchNamespaces: [],
       concurrency: 8,
       resyncInterval: 600_000,

@@ -77,6 +77,11 @@ const SECTIONS = {
       "false",
       "objects that use the operator's own API key may adopt what is in the account of that key already",
     ),
+    allowSharedReferences: required(
+      bool,
+      "false",
+      "objects that use the operator's own API key may name what is in the account of that key: secrets of projects and teams, and container registries",
+    ),
     paperspaceApiUrl: required(
       httpUrl,
       "https://api.paperspace.com/v1",

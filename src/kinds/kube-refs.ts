@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { isForbidden, isNotFound } from "../kube/errors.ts";
 import type { ConfigMap, Resource, Secret } from "../kube/resource.ts";
 import { type LaneOptions, LaneQueue } from "../paperspace/lane-queue.ts";
+import { isOurFinalizer } from "../reconcile/record.ts";
 import { Lookup } from "./lookup.ts";
 
 export interface KubeRef {
@@ -22,6 +23,8 @@ export interface RefData {
   text(key: string): string | undefined;
   /** UID of the controlling owner. */
   owner?: string;
+  /** Objects use a key in it: it has the operator's finalizer. */
+  hasApiKey?: true;
 }
 
 /** What a reference leads to; `kept` is what was selected of it. */
@@ -150,6 +153,7 @@ function secretData(secret: Secret): RefData {
     keys: Object.keys(data),
     text: (key) => decoded(data, key),
     ...(owner !== undefined && { owner }),
+    ...(secret.metadata.finalizers?.some(isOurFinalizer) && { hasApiKey: true as const }),
   };
 }
 

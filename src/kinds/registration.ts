@@ -137,6 +137,7 @@ export function newController<T extends PaperspaceTypes>(
     sendWindowMs: config.sendWindow,
     graceMs: config.absenceGrace,
     adoptWithOperatorKey: config.adoptWithOperatorKey,
+    allowSharedReferences: config.allowSharedReferences,
   };
   return new Reconciler<T>({ ...options, kind, settings });
 }

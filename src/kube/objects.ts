@@ -72,6 +72,14 @@ export function splitKey(key: ObjectKey): { namespace: string; name: string } {
 }
 
 /**
+ * How an object of `namespace` refers to another one in its status and Events: one of another namespace is not named, since
+ * who may read this object may know nothing of that namespace.
+ */
+export function shownKey(key: ObjectKey, namespace = ""): string {
+  return splitKey(key).namespace === namespace ? key : "an object of another namespace";
+}
+
+/**
  * Compares two resourceVersions: negative when `a` is older. They are decimal numbers of any length, without leading
  * zeros; an absent one is older than all.
  */

@@ -38,7 +38,7 @@ describe("the API key in use", () => {
     await plugin.secret();
     await plugin.secret("mine", { token: "key-of-the-object" });
     plugin.deployment({ credentialsSecretRef: { name: "mine", key: "token" } });
-    expect(await plugin.run("logs psd/api")).toBe(0);
+    expect(await plugin.run("logs psd/api --yes")).toBe(0);
     expect(keysOf(plugin)).toEqual(["key-of-the-object"]);
   });
 
@@ -170,5 +170,77 @@ describe("the object", () => {
     plugin.deployment();
     expect(await plugin.run("metrics psd/api cpu")).toBe(1);
     expect(plugin.err).toContain(`GET /deployments/${ID}/metrics: refused with 404 NOT_FOUND: Not found`);
+  });
+});
+
+describe("a Secret that an object names, and that is not the usual one", () => {
+  const names = (ref: object, options: ConstructorParameters<typeof PluginEnv>[0] = {}) => {
+    const plugin = new PluginEnv({ handle: empty, ...options });
+    plugin.deployment({ credentialsSecretRef: ref });
+    return plugin;
+  };
+  const PASSWORD = "password-of-a-database";
+  const OTHERS = [
+    { name: "database", key: "password" },
+    { name: "database" },
+    { name: "paperspace-credentials", key: "password" },
+  ];
+
+  it.each(OTHERS)("is not sent before the user agrees: %j", async (ref) => {
+    for (const command of ["logs psd/api", "metrics psd/api cpu"]) {
+      const plugin = names(ref, { answer: "no" });
+      await plugin.secret(ref.name, { apiKey: PASSWORD, password: PASSWORD });
+      expect(await plugin.run(command)).toBe(1);
+      expect(plugin.questions).toEqual([
+        `The object names key "${ref.key ?? "apiKey"}" of the Secret team-a/${ref.name} as its API key. Send its value to https://api.paperspace.com/v1? Type "yes": `,
+      ]);
+      expect(plugin.err).toContain("error: nothing was sent: the object names key");
+      expect(plugin.requests).toEqual([]);
+    }
+  });
+
+  it("is sent once the user agrees", async () => {
+    const plugin = names({ name: "database", key: "password" }, { answer: "yes" });
+    await plugin.secret("database", { password: PASSWORD });
+    expect(await plugin.run("logs psd/api")).toBe(0);
+    expect(keysOf(plugin)).toEqual([PASSWORD]);
+  });
+
+  it("is never sent where there is no terminal, unless by --yes", async () => {
+    const plugin = names({ name: "database", key: "password" });
+    await plugin.secret("database", { password: PASSWORD });
+    expect(await plugin.run("logs psd/api")).toBe(1);
+    expect(plugin.err).toContain("there is no terminal to confirm on; give --yes");
+    expect(plugin.requests).toEqual([]);
+    expect(await plugin.run("logs psd/api --yes")).toBe(0);
+    expect(keysOf(plugin)).toEqual([PASSWORD]);
+  });
+
+  it("is not even read before, nor asked about where the user has a key", async () => {
+    const refused = names({ name: "database" }, { answer: "" });
+    await refused.secret("database");
+    await refused.run("logs psd/api");
+    expect(
+      refused.kube.calls.filter(({ method, path }) => method === "GET" && path.includes("/secrets/")),
+    ).toEqual([]);
+    const plugin = names(
+      { name: "database" },
+      { answer: "", env: { PAPERSPACE_API_KEY: "key-of-the-user" } },
+    );
+    expect(await plugin.run("logs psd/api")).toBe(0);
+    expect(plugin.questions).toEqual([]);
+  });
+
+  it("is asked about in one plain line, whatever its name", async () => {
+    const plugin = names({ name: "\x1b[2Jx\u202e\nSend? yes", key: "k" }, { answer: "no" });
+    await plugin.run("logs psd/api");
+    expect(plugin.questions[0]).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    expect(plugin.requests).toEqual([]);
+  });
+
+  it("is the usual one: nothing is asked", async () => {
+    const plugin = names({ name: "paperspace-credentials" });
+    await plugin.secret();
+    expect(await plugin.run("logs psd/api")).toBe(0);
   });
 });

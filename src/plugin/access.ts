@@ -12,6 +12,7 @@ import { secrets } from "../kube/resource.ts";
 import { type Account, Accounts } from "../paperspace/accounts.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
 import { DEFAULT_KEY, DEFAULT_SECRET } from "../reconcile/credentials.ts";
+import { confirm } from "./confirm.ts";
 import { PluginError } from "./failure.ts";
 import type { Flags } from "./flags.ts";
 import type { Output } from "./output.ts";
@@ -96,7 +97,7 @@ export class Access {
       noProxy: env.no_proxy || env.NO_PROXY,
     });
     this.#cleanup.defer(() => sockets.close());
-    const baseUrl = readVariable(env, httpUrl, "PAPERSPACE_API_URL") ?? DEFAULT_URL;
+    const baseUrl = this.#baseUrl();
     const accounts = new Accounts({
       clock,
       sockets,
@@ -136,9 +137,29 @@ export class Access {
     const fromEnvironment = this.#io.env[VARIABLE]?.trim();
     // As with every tool that has such a variable. No Secret is read then, so that nobody needs the right to.
     if (fromEnvironment && reference.namedBy !== "flag") return { key: fromEnvironment, origin: VARIABLE };
+    await this.#confirmed(reference);
     const found = await this.#readKey(reference);
     if ("key" in found) return found;
     throw new PluginError(`no API key: ${found.problem}. ${found.remedy}`);
+  }
+
+  /**
+   * Who may write objects chooses what they name; who runs the plugin may read more than they, and would send it. A Secret
+   * that a flag names was chosen by the user.
+   */
+  async #confirmed({ name, key = DEFAULT_KEY, namedBy }: SecretRef): Promise<void> {
+    const isUsual = name === DEFAULT_SECRET && key === DEFAULT_KEY;
+    if (isUsual || namedBy !== "object") return;
+    const what = `key "${key}" of the Secret ${await this.namespace()}/${name}`;
+    const confirmation = {
+      question: `The object names ${what} as its API key. Send its value to ${this.#baseUrl()}?`,
+      otherwise: `nothing was sent: the object names ${what} as its API key, which is not the usual one`,
+    };
+    await confirm(confirmation, this.#flags, this.#io.prompt);
+  }
+
+  #baseUrl(): string {
+    return readVariable(this.#io.env, httpUrl, "PAPERSPACE_API_URL") ?? DEFAULT_URL;
   }
 
   async #readKey(reference: SecretRef): Promise<FoundKey | MissingKey> {

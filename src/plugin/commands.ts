@@ -38,7 +38,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   logs: {
     summary: "Print the log of a deployment, and follow it",
     usage: "psd/NAME [flags]",
-    flags: ["follow", "instance", "since", "since-time", "tail", "timestamps"],
+    flags: ["follow", "instance", "since", "since-time", "tail", "timestamps", "yes"],
     complete: { args: [DEPLOYMENT] },
     examples: ["logs psd/api", "logs psd/api -f --since 10m", "logs psd/api --tail=-1 --timestamps"],
     run: logs,
@@ -47,7 +47,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     summary: "Draw a metric of a deployment",
     usage: "psd/NAME METRIC [flags]",
     args: { title: "METRIC is one of", rows: rowsOf(METRICS, ({ summary }) => summary) },
-    flags: ["timeframe", "output"],
+    flags: ["timeframe", "output", "yes"],
     formats: `${METRICS_FORMATS.allowed}; chart by default`,
     complete: { args: [DEPLOYMENT, rowsOf(METRICS, ({ summary }) => summary)], output: METRICS_FORMAT_NAMES },
     examples: [

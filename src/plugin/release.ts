@@ -8,6 +8,7 @@ import { shellWord } from "../base/shell-command.ts";
 import { isConflict, isForbidden, isNotFound } from "../kube/errors.ts";
 import type { Access } from "./access.ts";
 import type { CommandContext } from "./command.ts";
+import { confirm } from "./confirm.ts";
 import { PluginError, UsageError } from "./failure.ts";
 import type { Flags } from "./flags.ts";
 import { ANY_REFERENCE, TYPES } from "./kinds.ts";
@@ -49,7 +50,9 @@ export async function release(args: readonly string[], flags: Flags, context: Co
   const pending = selected.filter(({ object }) => hasFinalizer(object));
   if (pending.length > 0) {
     show(pending, context);
-    await confirm(pending, flags, context);
+    const many = pending.length === 1 ? "this object" : `these ${pending.length} objects`;
+    const confirmation = { question: `Release ${many}?`, otherwise: "nothing was changed" };
+    await confirm(confirmation, flags, context.prompt);
   }
   if (snapshot) await confirmNoLeader(leaseQuery, snapshot);
   const remaining: ReleaseTarget[] = [];
@@ -96,18 +99,6 @@ function show(pending: readonly ReleaseTarget[], { output }: CommandContext): vo
 
 function whatStays(one: ReleaseTarget): string {
   return ownedId(one) === undefined ? "owns nothing" : `${nounOf(one)} stays`;
-}
-
-async function confirm(
-  pending: readonly ReleaseTarget[],
-  flags: Flags,
-  { prompt }: CommandContext,
-): Promise<void> {
-  if (flags.yes) return;
-  if (!prompt) throw new PluginError("nothing was changed: there is no terminal to confirm on; give --yes");
-  const many = pending.length === 1 ? "this object" : `these ${pending.length} objects`;
-  const answer = await prompt(`Release ${many}? Type "yes": `);
-  if (answer.trim().toLowerCase() !== "yes") throw new PluginError("nothing was changed");
 }
 
 /** Whether the object still exists afterwards. */

@@ -43,10 +43,10 @@ async function run({ args, flags }: CommandLine, io: ProcessIO, output: Output):
   }
   if (wantsHelp) return output.print(`${helpText(name)}\n`);
   checkFlags(name, command, Object.keys(flags) as FlagName[]);
-  const access = new Access(io, output, flags);
+  const { clock, signal, prompt: ask } = io;
+  const prompt = ask && ((question: string) => ask(visible(question)));
+  const access = new Access({ ...io, prompt }, output, flags);
   try {
-    const { clock, signal } = io;
-    const prompt = io.prompt && ((question: string) => io.prompt?.(visible(question)) ?? Promise.resolve(""));
     await command.run(commandArgs, flags, { access, output, clock, signal, prompt });
   } finally {
     await access.close();

@@ -3,7 +3,7 @@
  * between two of these steps, the next pass finds an open attempt or an id in status, and never sends a second create.
  */
 import { type Clock, type Moment, momentOf } from "../base/clock.ts";
-import { type ObjectMeta, toTime } from "../kube/objects.ts";
+import { type ObjectMeta, shownKey, toTime } from "../kube/objects.ts";
 import type { Gate } from "./gate.ts";
 import {
   type Actuator,
@@ -99,7 +99,9 @@ export async function create<T extends KindTypes>(
   // The attempt stays open: what it made, if anything, is searched for by its name.
   if (owner !== undefined) {
     pass.memory = memory;
-    return { outcome: alreadyOwned(answer.id, owner, options.recheckMs) };
+    return {
+      outcome: alreadyOwned(answer.id, shownKey(owner, pass.object.metadata.namespace), options.recheckMs),
+    };
   }
   const record: OwnerRecord = {
     id: answer.id,

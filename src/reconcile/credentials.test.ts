@@ -102,14 +102,14 @@ describe("Credentials", () => {
     expect((await resolve(context, object("a"))).fact).toEqual({ state: "valid", team: "team-of-k2" });
   });
 
-  it("names the fields that a Secret holds instead of the key, and never a value", async () => {
+  it("names the key that is missing, and neither what else the Secret holds nor a value", async () => {
     const { context } = credentials({ "a/paperspace-credentials": secretOf({ password: "hunter2" }) });
     const { fact } = await resolve(context, object("a"));
     expect(fact).toMatchObject({
       state: "invalid",
-      message: expect.stringMatching(/apiKey.*it holds: password/),
+      message: expect.stringContaining('has no value under "apiKey". Put'),
     });
-    expect(JSON.stringify(fact)).not.toContain("hunter2");
+    expect(JSON.stringify(fact)).not.toMatch(/hunter2|password/);
   });
 
   it("keeps the key alone, and only while it is fresh: a Secret may be a megabyte, and another one named each second", async () => {
@@ -123,13 +123,6 @@ describe("Credentials", () => {
       await clock.advance(10_000);
     }
     expect(context.size).toBe(3);
-  });
-
-  it("lists some fields of a Secret that has thousands", async () => {
-    const fields = Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`f${i}`, "x"]));
-    const { context } = credentials({ "a/paperspace-credentials": secretOf(fields) });
-    const { fact } = await resolve(context, object("a"));
-    expect(fact).toMatchObject({ message: expect.stringMatching(/it holds: f0, .*f19 and 980 more\)/) });
   });
 
   it("distinguishes a Secret that cannot be read just now from a missing one: only the second is the user's to correct", async () => {

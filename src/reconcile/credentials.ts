@@ -61,8 +61,6 @@ interface HeldKey {
   secret: Secret;
   /** Empty where there is none. */
   key: string;
-  /** Names of all fields, for the message where there is none. */
-  fields: string;
 }
 type CachedRead = {
   namespace: string;
@@ -74,8 +72,6 @@ type CachedRead = {
 
 /** In base64. No longer value is an API key, and the beginning is enough to refuse it. */
 const LONGEST_VALUE = 4_096;
-/** Names of other fields that a message lists. */
-const MOST_FIELDS = 20;
 
 export class Credentials<A extends CloudAccount> {
   readonly #options: CredentialsOptions<A>;
@@ -183,18 +179,15 @@ function heldKey({ metadata, data = {} }: Secret, field: string): HeldKey {
   const { annotations: _a, labels: _l, managedFields: _m, ...kept } = metadata;
   const value = Object.hasOwn(data, field) ? (data[field] ?? "") : "";
   const key = Buffer.from(value.slice(0, LONGEST_VALUE), "base64").toString("utf8").trim();
-  const names = Object.keys(data);
-  const more = names.length > MOST_FIELDS ? ` and ${names.length - MOST_FIELDS} more` : "";
-  const fields = names.slice(0, MOST_FIELDS).join(", ") + more || "nothing";
-  return { secret: { metadata: kept }, key, fields };
+  return { secret: { metadata: kept }, key };
 }
 
-function sourceIn({ secret, key, fields }: HeldKey, name: string, field: string): Source {
+function sourceIn({ secret, key }: HeldKey, name: string, field: string): Source {
   const origin = `the Secret ${name}`;
   if (key !== "") return { state: "key", key, origin, secret };
   return {
     state: "none",
-    message: `${origin} has no value under "${field}" (it holds: ${fields}). Put the API key there, or name its key in spec.credentialsSecretRef.key`,
+    message: `${origin} has no value under "${field}". Put the API key there, or name its key in spec.credentialsSecretRef.key`,
   };
 }
 

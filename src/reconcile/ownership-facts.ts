@@ -3,7 +3,7 @@
  * objects and the account are passed in.
  */
 import { shellCommand } from "../base/shell-command.ts";
-import { keyOf } from "../kube/objects.ts";
+import { keyOf, shownKey } from "../kube/objects.ts";
 import { annotationFault } from "./annotation-limits.ts";
 import { millis } from "./conditions.ts";
 import { type Identity, idOf, resolveIdentity } from "./identity.ts";
@@ -32,6 +32,8 @@ export interface OwnershipInputs {
   rivalOf(id: string): string | undefined;
   /** Whether an object with this key may adopt. */
   mayAdopt: boolean;
+  /** Whether an object with this key may name what others have put into the account (default: true). */
+  mayShareReferences?: boolean;
   backingOff: OwnershipFacts["backingOff"];
   recheckMs: number;
   /** Absent while it is not known. */
@@ -66,10 +68,11 @@ export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): 
     account: inputs.account,
     backingOff: inputs.backingOff,
     requests: openRequests(metadata, identity.state === "ours" ? identity.record : {}),
-    ...(ownedBy ? { ownedBy } : {}),
+    ...(ownedBy ? { ownedBy: shownKey(ownedBy, metadata.namespace) } : {}),
     ...confirmationOf(object, identity, inputs.definition),
     ...(inputs.clusterId !== undefined && { clusterId: inputs.clusterId }),
     ...(!inputs.mayAdopt && { adoptionBarred: true as const }),
+    ...(inputs.mayShareReferences === false && { sharedReferencesBarred: true as const }),
     ...(fault !== undefined && { annotationFault: fault }),
     recheckMs: inputs.recheckMs,
   };

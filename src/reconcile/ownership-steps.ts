@@ -3,7 +3,7 @@
  * dies between two of their writes is in docs/design.md, Record and Deletion.
  */
 import type { Clock } from "../base/clock.ts";
-import { toTime } from "../kube/objects.ts";
+import { shownKey, toTime } from "../kube/objects.ts";
 import { recorded } from "./create.ts";
 import type { CredentialGuard } from "./credential-guard.ts";
 import { withoutOperation } from "./decision.ts";
@@ -72,7 +72,7 @@ async function recordOwnership<T extends KindTypes>(
   const { uid = "" } = object.metadata;
   const record = { id, team, name: attempt?.name ?? "", uid, ...requestsIn(object.metadata) };
   const owner = owners.claim(id, pass.object, attempt ? { attempt } : { name: candidateName, team });
-  if (owner !== undefined) return alreadyOwned(id, owner, recheckMs);
+  if (owner !== undefined) return alreadyOwned(id, shownKey(owner, object.metadata.namespace), recheckMs);
   const adopted = attempt ? undefined : policy.adopted?.(pass.observation, pass.memory);
   // Status first: an annotation that it does not confirm is not believed.
   pass.object = await writer.saveStatus(pass.object, (latest) => ({

@@ -53,9 +53,9 @@ export interface OwnershipFacts {
   requests: Requests;
   /** Steps that failed and are not to be retried yet, by their name. */
   backingOff: Readonly<Record<string, Failed>>;
-  /** Another object of this cluster that owns what this one names: it owned it earlier, or is to be adopted from it. */
+  /** As messages name it (`shownKey`). Another object of this cluster that owns what this one names: it owned it earlier, or is to be adopted from it. */
   ownedBy?: string;
-  /** Another object whose open create may have made what this one is to adopt. */
+  /** As messages name it: another object whose open create may have made what this one is to adopt. */
   madeBy?: string;
   /** Name of what this one is to adopt, where it is there. */
   candidateName?: string;
@@ -65,6 +65,8 @@ export interface OwnershipFacts {
   confirmation?: string;
   /** The key is the operator's own, with which nothing may be adopted. */
   adoptionBarred?: true;
+  /** The key is the operator's own, with which nothing may be named that others have put into its account. */
+  sharedReferencesBarred?: true;
   /** Why nothing is done for an object with these annotations. */
   annotationFault?: string;
   /** Slow recheck of terminal states, in milliseconds. */
@@ -223,7 +225,7 @@ export function tooLate(sentAt: string): string {
   return `deletionPolicy Orphan came too late: the delete was sent at ${sentAt}, and cannot be called back`;
 }
 
-/** What an object reports that names what another one owns. It touches nothing, and may be deleted. */
+/** What an object reports that names what another one owns (`owner`: `shownKey`). It touches nothing, and may be deleted. */
 export function alreadyOwned(id: string, owner: string, recheckMs: number): Outcome {
   const message = `${id} is already owned by ${owner}: delete that object with deletionPolicy Orphan first, or delete this one, which leaves ${id} as it is`;
   return { kind: "Terminal", reason: REASON.AlreadyOwned, message, recheckMs };

@@ -162,6 +162,7 @@ async function setUp() {
     sendWindowMs: 60_000,
     graceMs: 120_000,
     adoptWithOperatorKey: false,
+    allowSharedReferences: false,
   };
   const reconciler = new Reconciler<SampleTypes>({
     kind,

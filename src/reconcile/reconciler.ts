@@ -8,7 +8,7 @@ import type { Clock } from "../base/clock.ts";
 import type { KnownClusterId } from "../kube/cluster-id.ts";
 import { isConflict, isKube, isNotFound } from "../kube/errors.ts";
 import type { EventRecorder } from "../kube/events.ts";
-import { keyOf } from "../kube/objects.ts";
+import { keyOf, shownKey } from "../kube/objects.ts";
 import type { Store } from "../runtime/store.ts";
 import type { Result } from "../runtime/workers.ts";
 import { Contention, contended, fieldsPutBack } from "./contention.ts";
@@ -82,6 +82,8 @@ export interface ReconcilerSettings {
   graceMs: number;
   /** Whether an object may adopt with the operator's own key. */
   adoptWithOperatorKey: boolean;
+  /** Whether an object may name what others have put into the account of the operator's own key. */
+  allowSharedReferences: boolean;
 }
 
 /** `heldBack`: see `Performed`. */
@@ -182,6 +184,7 @@ export class Reconciler<T extends KindTypes> {
       backingOff: this.#backoff.active(key, signature),
       rivalOf: (id) => this.#owners.rivalOf(id, object),
       mayAdopt: secret !== undefined || settings.adoptWithOperatorKey,
+      mayShareReferences: !account || secret !== undefined || settings.allowSharedReferences,
       recheckMs: settings.recheckMs,
       clusterId: cluster.state === "known" ? cluster.id : undefined,
     });
@@ -208,7 +211,8 @@ export class Reconciler<T extends KindTypes> {
     const { identity, candidateName } = observation;
     if (identity.state !== "adopt" || !account) return observation;
     const madeBy = this.#owners.makerOf(candidateName, account.team, object);
-    return madeBy === undefined ? observation : { ...observation, madeBy };
+    if (madeBy === undefined) return observation;
+    return { ...observation, madeBy: shownKey(madeBy, object.metadata.namespace) };
   }
 
   #decide(pass: Pass<T>): DecisionOf<T> {

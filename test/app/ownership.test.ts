@@ -212,7 +212,7 @@ describe("one owner", () => {
     await world.clock.advance(10 * MINUTE);
     expect(reason(world, "asks", "third")).toBe("AlreadyOwned");
     expect(reason(world, "thief", OTHER)).toBe("AlreadyOwned");
-    expect(condition(world, "thief", "Stalled", OTHER)?.message).toContain("default/victim");
+    expect(condition(world, "thief", "Stalled", OTHER)?.message).toContain("an object of another namespace");
     world.delete("asks", world.kube, "third");
     world.delete("thief", world.kube, OTHER);
     await world.clock.advance(10 * MINUTE);

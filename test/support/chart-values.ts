@@ -88,7 +88,13 @@ export const EVERYTHING: Values = {
   commonAnnotations: { note: "with: a colon" },
   enabledKinds: KINDS.map(({ definition }) => definition.kind),
   watchNamespaces: ["research", "ml"],
-  credentials: { existingSecret: "own-key", key: "key", namespaces: ["ml", "*"], allowAdoption: true },
+  credentials: {
+    existingSecret: "own-key",
+    key: "key",
+    namespaces: ["ml", "*"],
+    allowAdoption: true,
+    allowSharedReferences: true,
+  },
   apiUrl: "https://paperspace.example.com/v1",
   reconcile: {
     concurrency: 3,

@@ -81,7 +81,7 @@ export function resolveAttempt(
   const { projectId, name } = nameIn(attempt.name);
   const conflict = reservations.conflictingOwner(key, projectId, name);
   if (conflict && !conflict.owns && !reservations.reserve(key, projectId, name))
-    return open(`${conflict.key} is making a deployment named "${name}" just now`);
+    return open(`${conflict.owner} is making a deployment named "${name}" just now`);
   const cache = options.cacheOf(account, projectId);
   const listed = resolveByName(cache.inventory, account.fingerprint, attempt, search, name);
   const named = goneWith(cache.absence(account.fingerprint), options.terms, search) ?? listed;

@@ -46,7 +46,7 @@ function beforeCreate(observation: DeploymentObservation): DeploymentDecision | 
   if (desired.state === "unknown") return noStep(desired.readError ?? { kind: "Unknown" }, memory);
   if (desired.state === "missing") return stalled(memory, desired.reason, desired.message, recheckMs);
   if (conflict?.owns) {
-    const message = `${conflict.key} has a deployment named "${observation.name}" in project ${observation.projectId} already: choose another spec.name, or delete that object with deletionPolicy Orphan and adopt its deployment`;
+    const message = `${conflict.owner} has a deployment named "${observation.name}" in project ${observation.projectId} already: choose another spec.name, or delete that object with deletionPolicy Orphan and adopt its deployment`;
     return stalled(memory, REASON.AlreadyExists, message, limits.slowMs);
   }
   const prerequisites = toSend(observation, desired);

@@ -37,7 +37,7 @@ describe("creating a deployment of a name", () => {
     expect(one.reserve("ns/a", PROJECT, "web")).toBe(true);
     expect(one.reserve("ns/b", PROJECT, "web")).toBe(false);
     expect(one.reserve("ns/a", PROJECT, "web")).toBe(true);
-    expect(one.conflictingOwner("ns/b", PROJECT, "web")).toEqual({ key: "ns/a", owns: false });
+    expect(one.conflictingOwner("ns/b", PROJECT, "web")).toEqual({ owner: "ns/a", owns: false });
     expect(one.conflictingOwner("ns/a", PROJECT, "web")).toBeUndefined();
   });
 
@@ -68,19 +68,19 @@ describe("a conflicting owner", () => {
   it("is another object that has the deployment of this name, under its declared or its current name", () => {
     const status = recorded("uid-a");
     expect(conflictWith(object("a", { spec: { name: "web" }, status }))).toEqual({
-      key: "ns/a",
+      owner: "ns/a",
       owns: true,
     });
     // It has the old name in Paperspace until it is renamed.
     const renamed = { spec: { name: "new" }, status: { name: "web", ...status } };
-    expect(conflictWith(object("a", renamed))).toEqual({ key: "ns/a", owns: true });
+    expect(conflictWith(object("a", renamed))).toEqual({ owner: "ns/a", owns: true });
     expect(conflictWith(object("a", { status }))).toBeUndefined();
   });
 
   it("is another object that may just have created it, though this process has no reservation: after a restart", () => {
     const status = attempted("uid-a");
     expect(conflictWith(object("a", { spec: { name: "web" }, status }))).toEqual({
-      key: "ns/a",
+      owner: "ns/a",
       owns: false,
     });
   });
@@ -104,6 +104,6 @@ describe("a conflicting owner", () => {
   it("is the object that is creating it before the one that has it: the new one may not show yet", () => {
     const one = reservations(object("b", { spec: { name: "web" }, status: recorded("uid-b") }));
     one.reserve("ns/a", PROJECT, "web");
-    expect(one.conflictingOwner("ns/web", PROJECT, "web")).toEqual({ key: "ns/a", owns: false });
+    expect(one.conflictingOwner("ns/web", PROJECT, "web")).toEqual({ owner: "ns/a", owns: false });
   });
 });

@@ -3,7 +3,7 @@
  * same deployment: within this process only one at a time may try. Names that are owned, or being searched for, are
  * read from the objects themselves.
  */
-import { keyOf } from "../../kube/objects.ts";
+import { keyOf, shownKey, splitKey } from "../../kube/objects.ts";
 import { attemptOf, makingSince, ownerOf, vouchedId } from "../../reconcile/ownership-facts.ts";
 import type { CreateAttempt } from "../../reconcile/record.ts";
 import type { DeploymentObservation } from "./observation.ts";
@@ -42,12 +42,13 @@ export class NameReservations {
 
   conflictingOwner(key: string, projectId: string, name: string): DeploymentObservation["conflict"] {
     const reservation = reservationKey(projectId, name);
+    const { namespace } = splitKey(key);
     const holder = this.#making.get(reservation);
-    if (holder !== undefined && holder !== key) return { key: holder, owns: false };
+    if (holder !== undefined && holder !== key) return { owner: shownKey(holder, namespace), owns: false };
     for (const other of this.#objects()) {
       if (!this.#namesOf(other).includes(reservation) || keyOf(other) === key) continue;
-      if (vouchedId(other) !== undefined) return { key: keyOf(other), owns: true };
-      if (attemptOf(other)) return { key: keyOf(other), owns: false };
+      if (vouchedId(other) !== undefined) return { owner: shownKey(keyOf(other), namespace), owns: true };
+      if (attemptOf(other)) return { owner: shownKey(keyOf(other), namespace), owns: false };
     }
     return undefined;
   }

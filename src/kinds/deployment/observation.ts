@@ -103,8 +103,8 @@ export interface DeploymentObservation extends Observation<DeploymentMemory, { d
   inherited?: readonly string[];
   /** It was shown without any configuration (latestSpec null) by one read only: another one has to show that as well. */
   shownEmptyOnce?: true;
-  /** Another object that has a deployment of this name, or is making one just now. */
-  conflict?: { key: string; owns: boolean };
+  /** As messages name it (`shownKey`): another object that has a deployment of this name, or is making one just now. */
+  conflict?: { owner: string; owns: boolean };
   /**
    * Only the user can fix the reason why nothing can be observed. `dueInMs`: when it is to be read again whether that is
    * still so.

@@ -22,6 +22,7 @@ import type {
   DeploymentObservation,
   DeploymentStep,
 } from "./observation.ts";
+import { withoutShared } from "./permitted-references.ts";
 import { type DeploymentSubject, ProjectCache } from "./project-cache.ts";
 import type { PresenceDue } from "./project-presence.ts";
 import { ownerMark, ownerMarkIn, secretsNamedIn } from "./project-secrets.ts";
@@ -87,7 +88,7 @@ export class DeploymentObserver extends CloudObserver<
     };
     const project = this.cacheFor(facts, context);
     if (!project) return observation;
-    if (!facts.deleting) observation.desired = references.desired(object, name);
+    if (!facts.deleting) observation.desired = withoutShared(references.desired(object, name), facts);
     Object.assign(observation, project.facts(subjectOf(observation, context)));
     observation.secretsDue = project.secretsAgeMs >= settings.resyncMs;
     const missing = project.missing();

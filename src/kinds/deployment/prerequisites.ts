@@ -74,7 +74,7 @@ function secretsOf(
 function freeName(observation: DeploymentObservation, own: string | undefined): Prerequisites {
   const { siblings, limits, conflict, memory, name, projectId } = observation;
   if (conflict && !conflict.owns) {
-    const message = `${conflict.key} is making a deployment named "${name}" in project ${projectId} just now`;
+    const message = `${conflict.owner} is making a deployment named "${name}" in project ${projectId} just now`;
     return { state: "blocked", decision: requeueAfter(memory, REASON.AlreadyExists, message, limits.lookMs) };
   }
   const others = siblings?.ids.filter((id) => id !== own) ?? [];

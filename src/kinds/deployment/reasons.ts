@@ -34,6 +34,10 @@ export const REASON = {
   SecretNotFound: "SecretNotFound",
   /** A ConfigMap or a key in it that the spec names is missing: create it. */
   ConfigMapNotFound: "ConfigMapNotFound",
+  /** A Secret with an API key is not handed on to containers: name another Secret. */
+  ApiKeyReferenced: "ApiKeyReferenced",
+  /** What others put into the account of the operator's own key is not used: give the namespace a key of its own. */
+  SharedReferenceNotAllowed: "SharedReferenceNotAllowed",
   /** A value that Paperspace does not accept: see the message. */
   ValueInvalid: "ValueInvalid",
   /** The project already has a deployment of this name: adopt it, or choose another name. */

@@ -17,6 +17,7 @@ import type { SlowHash } from "../slow-hash.ts";
 import { hashOf, leavesOf, templateOf } from "./compare.ts";
 import { configOf, type Reference, referencesOf, secretValue } from "./config.ts";
 import type { Desired } from "./observation.ts";
+import { isKeySecret } from "./permitted-references.ts";
 import { projectSecretName } from "./project-secrets.ts";
 import { REASON } from "./reasons.ts";
 import type { PaperspaceDeployment } from "./types.ts";
@@ -27,6 +28,8 @@ export interface ReferencesParts {
   /** All objects of the kind in the cluster: only what they name is kept. */
   objects(): readonly PaperspaceDeployment[];
   slowHash: SlowHash;
+  /** Whether the value is the operator's own API key. */
+  isApiKey(value: string): boolean;
   clock: Clock;
   /** Stale time of what was read, in milliseconds: a rotation is noticed within it. */
   resyncMs: number;
@@ -40,6 +43,8 @@ export interface ReferencesParts {
 /** What is kept of one key, for those that name it (see `useOf`). */
 type Kept =
   | { is: "absent" }
+  /** It is an API key, or lies beside one. */
+  | { is: "apiKey" }
   /** `why`: the end of a sentence about the key. */
   | { is: "unusable"; why: string }
   /** Of a ConfigMap. */
@@ -48,15 +53,11 @@ type Kept =
   | { is: "digest"; digest: string; print: string };
 
 interface Content {
-  /** What else there is, for the message about a key that is absent. */
-  keys: string;
   byUse: Readonly<Record<string, Kept>>;
 }
 
 /** other-resources.md, secrets: what a project secret may hold, in characters. A value of a ConfigMap goes into none. */
 const LONGEST_VALUE = 8192;
-/** Keys that a message lists. */
-const MOST_KEYS = 20;
 
 export class References {
   readonly #parts: ReferencesParts;
@@ -89,7 +90,7 @@ export class References {
       const content = this.#refs.get(refOf(object, reference));
       outdated ??= this.#outdated(object, reference);
       const kept = keptOf(content, object, reference);
-      const fault = content && faultOf(reference, content, kept);
+      const fault = content && faultOf(object, reference, content, kept);
       if (fault) missing.push(fault);
       else if (kept?.is === "value") values.set(idOf(reference), kept.value);
       else if (kept?.is === "digest") {
@@ -197,7 +198,9 @@ export class References {
         const { key } = reference;
         const value = data.text(key);
         const use = useOf(object, reference);
-        if (value === undefined || value === "" || (ref.kind === "Secret" && value.length > LONGEST_VALUE))
+        if (data.hasApiKey || (value !== undefined && this.#parts.isApiKey(value)))
+          byUse[use] = { is: "apiKey" };
+        else if (value === undefined || value === "" || (ref.kind === "Secret" && value.length > LONGEST_VALUE))
           byUse[use] = data.keys.includes(key)
             ? { is: "unusable", why: whyUnusable(value) }
             : { is: "absent" };
@@ -205,7 +208,7 @@ export class References {
         else byUse[use] = await this.#digest(object, value, keptOf(before, object, reference));
       }
     }
-    return { keys: listed(data.keys), byUse };
+    return { byUse };
   }
 
   async #digest({ metadata }: PaperspaceDeployment, value: string, before: Kept | undefined): Promise<Kept> {
@@ -225,17 +228,23 @@ function printOf(uid: string | undefined, value: string): string {
 }
 
 function faultOf(
-  { source, name, key, field }: Reference,
+  object: PaperspaceDeployment,
+  reference: Reference,
   content: RefContent<Content>,
   kept: Kept | undefined,
 ): Extract<Desired, { state: "missing" }> | undefined {
+  const { source, name, key, field } = reference;
   const gone = source === "Secret" ? REASON.SecretNotFound : REASON.ConfigMapNotFound;
   const fault = (reason: string, message: string) =>
     ({ state: "missing", reason, message: `${field}: ${message}` }) as const;
+  if (isKeySecret(object, reference) || kept?.is === "apiKey")
+    return fault(
+      REASON.ApiKeyReferenced,
+      `the Secret "${name}" has an API key of Paperspace, which is not handed on to containers: name another Secret`,
+    );
   if (content.state !== "found")
     return fault(gone, `there is no ${source} "${name}" in this namespace: make it, or correct the name`);
-  if (kept?.is === "absent")
-    return fault(gone, `the ${source} "${name}" has no key "${key}" (it has: ${content.kept.keys})`);
+  if (kept?.is === "absent") return fault(gone, `the ${source} "${name}" has no key "${key}"`);
   if (kept?.is === "unusable")
     return fault(REASON.ValueInvalid, `key "${key}" of the ${source} "${name}" ${kept.why}`);
   return undefined;
@@ -245,12 +254,6 @@ function whyUnusable(value: string | undefined): string {
   if (value === undefined) return "is not UTF-8 text";
   if (value === "") return "is empty, and Paperspace takes no empty value";
   return `has ${value.length} characters, and Paperspace takes ${LONGEST_VALUE} at most`;
-}
-
-function listed(keys: readonly string[]): string {
-  if (keys.length > MOST_KEYS)
-    return `${keys.slice(0, MOST_KEYS).join(", ")} and ${keys.length - MOST_KEYS} more`;
-  return keys.join(", ") || "nothing";
 }
 
 /** Undefined where it was not read, or not for this object. */

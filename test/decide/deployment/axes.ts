@@ -233,8 +233,8 @@ export const SIBLING = axis(SIBLINGS, ({ observation }, siblings) => {
 });
 const RIVALS: readonly DeploymentObservation["conflict"][] = [
   undefined,
-  { key: "default/other", owns: false },
-  { key: "default/other", owns: true },
+  { owner: "default/other", owns: false },
+  { owner: "default/other", owns: true },
 ];
 export const RIVAL = axis(RIVALS, ({ observation }, conflict) => {
   observation.conflict = conflict;

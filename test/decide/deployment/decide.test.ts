@@ -87,12 +87,12 @@ describe("a creation", () => {
   });
 
   it("waits for another object that is making one of the name: both would get the same one", () => {
-    const observation = beginning({ conflict: { key: "default/other", owns: false } });
+    const observation = beginning({ conflict: { owner: "default/other", owns: false } });
     expect(chosen(observation)).toBe("RequeueAfter/AlreadyExists");
   });
 
   it("stalls beside another object that has one of the name, and names that object", () => {
-    const decision = decideDeployment(beginning({ conflict: { key: "default/other", owns: true } }));
+    const decision = decideDeployment(beginning({ conflict: { owner: "default/other", owns: true } }));
     expect(outcomeOf(decision)).toMatchObject({ kind: "Terminal", reason: "AlreadyExists" });
     expect(messageOf(decision)).toContain("default/other");
   });

@@ -10,6 +10,8 @@ import { VirtualClock } from "../../support/virtual-clock.ts";
 import { SPEC } from "./spec.ts";
 
 export const KEY = "ns/web";
+/** The operator's own API key. */
+export const OPERATOR_KEY = "key-of-the-operator";
 export const RESYNC_MS = 600_000;
 export const RECHECK_MS = 30_000;
 /** What is believed is read again a little before its time, so that a pass on time finds it new. */
@@ -53,6 +55,7 @@ export function setUp() {
       secrets,
       configMaps,
       objects: () => [...objects.values()],
+      isApiKey: (value) => value === OPERATOR_KEY,
       slowHash: (value, salt) => {
         hashed.push(value);
         return quickHash(value, salt);
