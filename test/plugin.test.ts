@@ -291,7 +291,7 @@ describe("metrics", () => {
   base("uses the key of the Secret that the object names", async () => {
     await testEnv.secret("sim-key-beta", "of-beta");
     await deployment("foreign", { credentialsSecretRef: { name: "of-beta" } });
-    const { code, err } = await type("paperspace metrics psd/foreign cpu");
+    const { code, err } = await type("paperspace metrics psd/foreign cpu --yes");
     expect([code, err]).toEqual([1, expect.stringMatching(/refused with 40[34]/)]);
   });
 });
