@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { clip, shorten, escapeHidden, plainCopy, plainReason, printableJson, visible } from "./plain-text.ts";
+import { clip, escapeHidden, plainCopy, plainReason, printableJson, shorten, visible } from "./plain-text.ts";
 
 /** One of each sort: C0, DEL, C1, separators, bidi, zero-width, ignorable, tag, private use, half a surrogate pair. */
 const HIDDEN =

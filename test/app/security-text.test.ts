@@ -3,7 +3,7 @@
  * whole operator runs, and what it sent to the API server and to its log is looked through.
  */
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { HOSTILE, HostileAnswers, oddTexts } from "../support/hostile-text.ts";
+import { HOSTILE, HostileAnswers, LONG, oddTexts } from "../support/hostile-text.ts";
 import { VirtualWorld } from "../support/virtual-world.ts";
 
 const MINUTE = 60_000;
@@ -76,13 +76,20 @@ it("the life of a machine and of a deployment meets the fields that a user sees"
   expectPlain();
 });
 
-it("where every field but those is hostile that a life goes on by, cluster and log hold plain text", async () => {
-  open();
-  answers.isHostile = (place) => !NEEDED.includes(fieldOf(place));
-  await live();
-  expectPlain();
-  expect(JSON.stringify(world.kube.calls)).toContain("touch /tmp/x");
-});
+it.each([
+  ["hostile", HOSTILE],
+  ["hostile and long", LONG],
+])(
+  "where every field but those is %s that a life goes on by, cluster and log hold plain text",
+  async (_, text) => {
+    open();
+    answers.text = text;
+    answers.isHostile = (place) => !NEEDED.includes(fieldOf(place));
+    await live();
+    expectPlain();
+    expect(JSON.stringify(world.kube.calls)).toContain("touch /tmp/x");
+  },
+);
 
 it.each(NEEDED)("where %s alone is hostile, cluster and log hold plain text", async (field) => {
   open();
@@ -98,7 +105,7 @@ describe.each([400, 401, 403, 404, 409, 422, 429, 500, 503])(
       open();
       world.sim.faults.add({
         match: { method: "POST" },
-        do: { status, body: { code: `BAD${HOSTILE}`, message: `no: ${HOSTILE}`, details: [HOSTILE] } },
+        do: { status, body: { code: `BAD${LONG}`, message: `no: ${LONG}`, details: [LONG] } },
       } as never);
       await live();
       expect(oddTexts(world.kube.calls, log)).toEqual([]);

@@ -6,8 +6,10 @@ import type { Simulation } from "../../dev/simulator/simulation.ts";
 import { routeOf } from "../../src/paperspace/route.ts";
 import type { Call } from "./fake-kube.ts";
 
-/** Sequences for a terminal, bidirectional and zero-width characters, line ends, a command, and too much of it. */
-export const HOSTILE = `\x1b[31m\x1b]0;t\x07\x9b2J\u202e\u2066\u200b\ufeff\u2028\r\n'; touch /tmp/x; $(id) \`id\`${"long ".repeat(900)}`;
+/** Sequences for a terminal, bidirectional and zero-width characters, line ends, and commands. */
+export const HOSTILE = `\x1b[31m\x1b]0;t\x07\x9b2J\u202e\u2066\u200b\ufeff\u2028\r\n'; touch /tmp/x; $(id) \`id\``;
+/** Longer than any text that is shown. */
+export const LONG = HOSTILE + "long ".repeat(900);
 
 // biome-ignore lint/suspicious/noMisleadingCharacterClass: each by itself
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u034f\u3164\ufe0f]/u;
@@ -16,6 +18,7 @@ const LONGEST = 4_096;
 /** "GET /v1/machines/{id} items.name" for each field with a text that was answered. */
 export class HostileAnswers {
   readonly places = new Set<string>();
+  text = HOSTILE;
   /** Whether the text at this place is hostile. */
   isHostile: (place: string) => boolean = () => false;
 
@@ -36,7 +39,7 @@ export class HostileAnswers {
   #spoiled(value: unknown, place: string): unknown {
     if (typeof value === "string") {
       this.places.add(place);
-      return this.isHostile(place) ? value + HOSTILE : value;
+      return this.isHostile(place) ? value + this.text : value;
     }
     if (Array.isArray(value)) return value.map((item) => this.#spoiled(item, place));
     if (typeof value !== "object" || value === null) return value;

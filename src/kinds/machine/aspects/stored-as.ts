@@ -2,7 +2,7 @@
  * How the API writes a setting otherwise than it was sent, such as "week" for "weekly". A machine has no history of its
  * settings: the answer to our own update shows it. Then it is no drift. Pure.
  */
-import { shorten, printableJson } from "../../../base/plain-text.ts";
+import { printableJson, shorten } from "../../../base/plain-text.ts";
 import { toTime } from "../../../kube/objects.ts";
 import { isReadable } from "../../../paperspace/answers.ts";
 import type { Change } from "../../../reconcile/change.ts";
