@@ -1,11 +1,12 @@
 /**
  * `npm run check`: format and lint, types, import directions and circles, exported names, time of regular expressions,
- * drift of generated files. Runs all of them and reports every failure; the exit code is 1 when any failed.
+ * production dependencies, drift of generated files. Runs all of them and reports every failure; the exit code is 1 when any failed.
  */
 import { spawnSync } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { generatedFiles } from "../generate/files.ts";
+import { unreviewed } from "./dependencies.ts";
 import { importCircles, importViolations } from "./imports.ts";
 import { namesWithTwoMeanings } from "./names.ts";
 import { slowExpressions } from "./regexes.ts";
@@ -29,6 +30,11 @@ async function drift(): Promise<string[]> {
   return problems;
 }
 
+async function dependencies(): Promise<string[]> {
+  const read = (file: string) => readFile(join(root, file), "utf8");
+  return unreviewed(await read("docs/dependencies.md"), JSON.parse(await read("package-lock.json")));
+}
+
 const sources = await readSources(join(root, "src"));
 const checks: Record<string, () => string[] | Promise<string[]>> = {
   "format and lint": () => command("biome", "ci", "--error-on-warnings", "."),
@@ -37,6 +43,7 @@ const checks: Record<string, () => string[] | Promise<string[]>> = {
   "import circles": () => importCircles(sources),
   "exported names": () => namesWithTwoMeanings(sources),
   "regular expressions": () => slowExpressions(sources),
+  dependencies,
   "generated files": drift,
 };
 

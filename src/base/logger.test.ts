@@ -67,6 +67,25 @@ describe("credentials", () => {
   });
 });
 
+it("are plain and of bounded length, all texts, whoever wrote them: bindings, fields, names of fields, errors", () => {
+  const hostile = `\x1b[2J\u202e\u200b\u2028\n${"x".repeat(10_000)}`;
+  const line = logged((log) =>
+    log
+      .child({ key: hostile })
+      .error({ err: new Error(hostile), [hostile]: [{ deep: hostile }] }, `failed: ${hostile} %s`, hostile),
+  );
+  const walk = (value: unknown): string[] =>
+    typeof value === "object" && value !== null
+      ? Object.entries(value).flatMap(([name, field]) => (name === "stack" ? [name] : [name, ...walk(field)]))
+      : [String(value)];
+  for (const text of walk(JSON.parse(line))) {
+    expect(text).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}]/u);
+    // The message has two of them.
+    expect(text.length).toBeLessThanOrEqual(2 * 4_096);
+  }
+  expect(line).not.toMatch(/[\u202e\u200b\u2028]/);
+});
+
 describe("errors", () => {
   it("never print bodies, headers or requests that libraries attach to them", () => {
     const error = Object.assign(

@@ -2,8 +2,9 @@
  * The error catalogue of calls to Paperspace, and how answers are classified. How an error is handled and reported is up to
  * the caller.
  */
-import { MOST_VALUES, parseRefusal } from "./nesting.ts";
+
 import { clip } from "../base/plain-text.ts";
+import { MOST_VALUES, parseRefusal } from "./nesting.ts";
 
 /**
  * - `PS_UNAUTHORIZED` the key is not accepted (401, or a session of `null`)
