@@ -96,7 +96,22 @@ export function unknownKeywords(schema: Schema, path: Path = []): string[] {
 const TEXTS: Record<keyof typeof TEXT_RULES, { refused: string[]; accepted: string[] }> = {
   id: { refused: [" ", "x ", " x", "x\n", "..", "a/b", "\u00e4"], accepted: ["x", "x-1_A.b~c", "1"] },
   idOrEmpty: { refused: [" ", "x ", "x\n", ".."], accepted: ["", "x-1_A"] },
-  line: { refused: [" ", "x ", " x", "x\n", "\tx", "a\nb"], accepted: ["x", "Ada's \u00e4 x", "a/b:1"] },
+  line: {
+    refused: [
+      " ",
+      "x ",
+      " x",
+      "x\n",
+      "\tx",
+      "a\nb",
+      "a\u202eb",
+      "a\u200bb",
+      "\ufeffx",
+      "a\u2028b",
+      "a\u009b",
+    ],
+    accepted: ["x", "Ada's \u00e4 x", "a/b:1", "\u65e5\u672c \u{1f642}"],
+  },
   objectName: {
     refused: ["My_Desktop", "x ", "x\n", "-x", "x-", ".x", "a..b"],
     accepted: ["x", "a-1.b2"],
