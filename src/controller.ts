@@ -125,6 +125,7 @@ export class ControllerRunner {
       secretResource: secrets(connection),
       configMapResource: configMaps(connection),
       slowHash: shared.slowHash,
+      isOperatorKey: (value) => shared.credentials.isOperatorKey(value),
       enqueue,
       reviewList: (team, items) => this.#unowned.review(team, items),
     });

@@ -56,8 +56,8 @@ describe.concurrent("API keys", () => {
       await testEnv.apply(deployed(NAME));
       const { message } = await testEnv.reason(NAME, "Stalled", "CredentialsInvalid");
       expect(testEnv.sim.calls.list()).toEqual([]);
-      const line = /kubectl .*'<key>'/.exec(message)?.[0].replace("'<key>'", "sim-key-alpha") ?? "";
-      expect(await testEnv.shell(line)).toMatchObject({ code: 0, err: "" });
+      const [line = ""] = /kubectl .*/.exec(message) ?? [];
+      expect(await testEnv.shell(`printf %s sim-key-alpha | ${line}`)).toMatchObject({ code: 0, err: "" });
       await testEnv.ready(NAME);
     },
   );

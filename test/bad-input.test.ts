@@ -41,8 +41,8 @@ describe.concurrent("API keys", () => {
       const { message } = await testEnv.reason(NAME, "Stalled", "CredentialsInvalid");
       await testEnv.eventOf(NAME, "Warning", "CredentialsInvalid");
       expect(testEnv.sim.calls.list()).toEqual([]);
-      const line = /kubectl .*'<key>'/.exec(message)?.[0].replace("'<key>'", "sim-key-alpha") ?? "";
-      expect(await testEnv.shell(line)).toMatchObject({ code: 0, err: "" });
+      const [line = ""] = /kubectl .*/.exec(message) ?? [];
+      expect(await testEnv.shell(`printf %s sim-key-alpha | ${line}`)).toMatchObject({ code: 0, err: "" });
       await testEnv.ready(NAME);
       expectAlive(testEnv);
     },

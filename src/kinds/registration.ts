@@ -61,6 +61,8 @@ export interface KindOptions<O extends ManagedObject> {
   /** ConfigMaps of the cluster, for kinds whose spec refers to some. */
   configMapResource: Resource<ConfigMap>;
   slowHash: SlowHash;
+  /** Whether a value is the operator's own API key; false while that key cannot be read. */
+  isOperatorKey(value: string): Promise<boolean>;
   /** Puts a key of this kind into its work queue. */
   enqueue(key: string): void;
   /** Takes each complete list of what a team has, for kinds whose resources have the names of their creates. */

@@ -132,6 +132,12 @@ export class Credentials<A extends CloudAccount> {
     }
   }
 
+  /** Whether a value is the operator's own key, which no object may hand on; false while that cannot be read. */
+  async isOperatorKey(value: string): Promise<boolean> {
+    const key = await this.#options.operatorKey?.().catch(() => undefined);
+    return key !== undefined && value.trim() === key.trim();
+  }
+
   #nameOf({ spec }: ManagedObject): string {
     return spec.credentialsSecretRef?.name ?? DEFAULT_SECRET;
   }

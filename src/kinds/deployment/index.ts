@@ -25,7 +25,7 @@ export const deployment: PublishedKind<PaperspaceDeployment> = {
       configMaps: options.configMapResource,
       objects,
       slowHash: options.slowHash,
-      isApiKey: (value) => value.trim() === config.paperspaceApiKey,
+      isApiKey: options.isOperatorKey,
       clock,
       resyncMs: config.resyncInterval,
       recheckMs: config.credentialRecheck,

@@ -29,7 +29,7 @@ export interface ReferencesParts {
   objects(): readonly PaperspaceDeployment[];
   slowHash: SlowHash;
   /** Whether the value is the operator's own API key. */
-  isApiKey(value: string): boolean;
+  isApiKey(value: string): Promise<boolean>;
   clock: Clock;
   /** Stale time of what was read, in milliseconds: a rotation is noticed within it. */
   resyncMs: number;
@@ -198,7 +198,7 @@ export class References {
         const { key } = reference;
         const value = data.text(key);
         const use = useOf(object, reference);
-        if (data.hasApiKey || (value !== undefined && this.#parts.isApiKey(value)))
+        if (data.hasApiKey || (value !== undefined && (await this.#parts.isApiKey(value))))
           byUse[use] = { is: "apiKey" };
         else if (value === undefined || value === "" || (ref.kind === "Secret" && value.length > LONGEST_VALUE))
           byUse[use] = data.keys.includes(key)

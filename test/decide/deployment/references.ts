@@ -55,7 +55,7 @@ export function setUp() {
       secrets,
       configMaps,
       objects: () => [...objects.values()],
-      isApiKey: (value) => value === OPERATOR_KEY,
+      isApiKey: async (value) => value === OPERATOR_KEY,
       slowHash: (value, salt) => {
         hashed.push(value);
         return quickHash(value, salt);
