@@ -37,10 +37,10 @@ describe("a request", () => {
   it("joins the path to the base URL, and sends key, client names and query", async () => {
     const { api, server } = env;
     server.script = [machine];
-    const path = apiPath`/machines/${"a/b?c"}`;
+    const path = apiPath`/machines/${"a b?c"}`;
     await api.request({ ...get(path), query: { limit: 5, name: "x y&z", after: undefined, flag: false } });
     const [sent] = server.received;
-    expect(sent?.path).toBe("/v1/machines/a%2Fb%3Fc?limit=5&name=x+y%26z&flag=false");
+    expect(sent?.path).toBe("/v1/machines/a%20b%3Fc?limit=5&name=x+y%26z&flag=false");
     expect(sent?.headers).toMatchObject({
       authorization: `Bearer ${KEY}`,
       accept: "application/json",
