@@ -71,13 +71,14 @@ describe.concurrent("API keys", () => {
   );
 
   keyless(
-    "a key under another field is reported with the fields of the Secret, and the spec can name it",
+    "a key under another field is reported by the name that is missing, not by those that are there, and the spec can name it",
     async ({ testEnv }) => {
       await testEnv.secret("sim-key-alpha", "paperspace-credentials", "token");
       await testEnv.daemon();
       await testEnv.apply(manifest(NAME));
       const { message } = await testEnv.reason(NAME, "Stalled", "CredentialsInvalid");
-      expect(message).toContain("token");
+      expect(message).toContain('has no value under "apiKey"');
+      expect(message).not.toContain("token");
       await testEnv.edit(NAME, {
         spec: { credentialsSecretRef: { name: "paperspace-credentials", key: "token" } },
       });
