@@ -200,7 +200,11 @@ export class References {
         const use = useOf(object, reference);
         if (data.hasApiKey || (value !== undefined && (await this.#parts.isApiKey(value))))
           byUse[use] = { is: "apiKey" };
-        else if (value === undefined || value === "" || (ref.kind === "Secret" && value.length > LONGEST_VALUE))
+        else if (
+          value === undefined ||
+          value === "" ||
+          (ref.kind === "Secret" && value.length > LONGEST_VALUE)
+        )
           byUse[use] = data.keys.includes(key)
             ? { is: "unusable", why: whyUnusable(value) }
             : { is: "absent" };
