@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from "typebox";
 import { answeredId, LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
+import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { ApiAnswer, CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
 import { about, changing, creating, OLDEST_FIRST, reading, removing } from "../calls.ts";
