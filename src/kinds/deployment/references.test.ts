@@ -221,6 +221,12 @@ describe("what Paperspace cannot take", () => {
     expect((await resolved(object(fromSecret("constructor")))).secrets).toHaveLength(1);
   });
 
+  it("is no long value of a ConfigMap: it goes into the configuration, and not into a project secret", async () => {
+    const { configMap, resolved } = setUp();
+    await configMap({ data: { level: "x".repeat(100_000) } });
+    expect((await resolved(object(fromConfigMap()))).config.env?.[0]?.value).toHaveLength(100_000);
+  });
+
   it("is an empty value, one that is no text, and one that is too long: the API would refuse all three", async () => {
     for (const [value, why] of [
       ["", "is empty"],
