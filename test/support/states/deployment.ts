@@ -236,7 +236,7 @@ const UNREADABLE: Record<string, State> = {
   },
   "whose runs cannot be read": {
     cost: "waiting",
-    reason: "Available",
+    reason: "NotObserved",
     reach: async (w) => {
       await web(w);
       fails(w, 500, "runs", "GET");
