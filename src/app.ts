@@ -7,7 +7,8 @@ import { hostname } from "node:os";
 import type { Registry } from "prom-client";
 import type { Clock } from "./base/clock.ts";
 import { type Config, ConfigError } from "./base/config.ts";
-import { type RunningHealthServer, startHealthServer } from "./base/health.ts";
+import { startHealthServer, startMetricsServer } from "./base/health.ts";
+import type { RunningServer } from "./base/http-server.ts";
 import { KeyFile } from "./base/key-file.ts";
 import type { Logger } from "./base/logger.ts";
 import { createRegistry } from "./base/metrics.ts";
@@ -21,6 +22,7 @@ import { ClusterId } from "./kube/cluster-id.ts";
 import { connect, type KubeConnection } from "./kube/connection.ts";
 import { EventRecorder } from "./kube/events.ts";
 import { configMaps, events, leases, secrets } from "./kube/resource.ts";
+import { ScrapeAccess } from "./kube/scrape-access.ts";
 import { Accounts } from "./paperspace/accounts.ts";
 import { createApiMetrics } from "./paperspace/metrics.ts";
 import { createSockets, type Sockets } from "./paperspace/wire.ts";
@@ -81,15 +83,34 @@ export async function runOperator(parts: AppParts, signal: AbortSignal): Promise
   cleanup.defer(() => sockets.close());
   const registry = createRegistry({ version });
   const operator = assembleOperator(parts, { connection, sockets, registry });
+  const metrics = await startMetrics(parts, connection, registry);
+  if (metrics) cleanup.defer(() => metrics.stop());
   const health = await startHealthServer({
     address: config.healthAddress,
-    registry,
+    ...(!metrics && { registry }),
     readiness: operator.readiness,
   });
   cleanup.defer(() => health.stop());
-  logStart(parts, connection, health);
+  logStart(parts, connection, { health: health.port, ...(metrics && { metrics: metrics.port }) });
   await operator.run(signal);
   logger.info("stopped");
+}
+
+/** Undefined where metrics are served beside the probes. */
+async function startMetrics(
+  { config, clock }: AppParts,
+  connection: KubeConnection,
+  registry: Registry,
+): Promise<RunningServer | undefined> {
+  const { metricsAddress, metricsCertDir, metricsSecure } = config;
+  if (!metricsAddress) return undefined;
+  const access = new ScrapeAccess({ connection, clock });
+  return startMetricsServer({
+    address: metricsAddress,
+    registry,
+    ...(metricsCertDir !== undefined && { tls: { directory: metricsCertDir, clock } }),
+    ...(metricsSecure && { authorize: (authorization) => access.decide(authorization) }),
+  });
 }
 
 /** Puts the parts together over the given dependencies; nothing runs yet. */
@@ -115,7 +136,7 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     timeoutMs: config.requestTimeout,
     recheckMs: config.keyRecheck,
     unusedMs: UNUSED_TURNS * Math.max(config.resyncInterval, config.slowRetry),
-    metrics: createApiMetrics(registry),
+    metrics: createApiMetrics(registry, { clock, teamLabels: config.metricsTeamLabels }),
     throttle: {
       requestsPerSecond: config.requestsPerSecond,
       burst: config.burst,
@@ -299,14 +320,14 @@ function leadershipOf(
 function logStart(
   { config, logger }: AppParts,
   connection: KubeConnection,
-  health: RunningHealthServer,
+  ports: { health: number; metrics?: number },
 ): void {
   logger.info(
     {
       version,
       kubernetes: connection.server,
       paperspace: config.paperspaceApiUrl,
-      health: health.port,
+      ...ports,
       namespaces: config.watchNamespaces.length > 0 ? config.watchNamespaces : "all",
     },
     "paperspace-operator started",

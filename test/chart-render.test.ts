@@ -152,11 +152,11 @@ describe.each(SETS)("with %s", (set) => {
 /** As the process would read it: flags and variables of the container, the key as if its Secret had one. */
 function configOf(all: readonly Rendered[]): Config {
   const [{ args, env = [] }] = podOf(all).spec.containers;
-  const variables = (env as { name: string; value?: string }[]).map(({ name, value }) => [
-    name,
-    value ?? "x",
-  ]);
-  const loaded = loadConfig(args, Object.fromEntries(variables), "test");
+  const variables: Record<string, string> = {};
+  // As kubelet does: a variable may name those that stand before it.
+  for (const { name, value = "x" } of env as { name: string; value?: string }[])
+    variables[name] = value.replaceAll(/\$\((\w+)\)/g, (all, other) => variables[other] ?? all);
+  const loaded = loadConfig(args, variables, "test");
   if (loaded.action !== "run") throw new Error(`it would only print: ${loaded.text}`);
   return loaded.config;
 }
@@ -220,8 +220,8 @@ test("every value for the operator reaches it as intended", () => {
     paperspaceApiUrl: "https://paperspace.example.com/v1",
     requestsPerSecond: 2.5,
     burst: 7,
-    httpProxy: "http://proxy:3128/",
-    httpsProxy: "http://proxy:3128/",
+    httpProxy: "http://x:x@proxy:3128/",
+    httpsProxy: "http://x:x@proxy:3129/",
     noProxy: "10.0.0.0/8,.svc",
     watchNamespaces: ["ml", "research"],
     enabledKinds: KINDS.map(({ definition }) => definition.kind).sort(),
@@ -271,8 +271,60 @@ test("the operator's own key is a file, of the key that the values name, and in 
     mountPath: "/etc/paperspace-operator/api-key",
     readOnly: true,
   });
-  expect(JSON.stringify(env)).not.toMatch(/secretKeyRef|API_KEY/);
+  expect(JSON.stringify(env)).not.toMatch(/own-key|API_KEY/);
   expect(JSON.stringify(podOf(objects("nothing given")))).not.toContain("api-key");
+});
+
+interface Rule {
+  ports: { port: number; protocol: string }[];
+  to?: object[];
+}
+
+/** Port of a URL, which leaves out the one that is usual. */
+const portOf = (url: string) => {
+  const { port, protocol } = new URL(url);
+  return Number(port || (protocol === "https:" ? 443 : 80));
+};
+
+test.each(SETS.filter((set) => JSON.stringify(VALUE_SETS[set]).includes('"networkPolicy":{"enabled":true')))(
+  "the network policy lets through what the pod beside it connects to, and no other port: %s",
+  (set) => {
+    const { egress, policyTypes } = only(objects(set), "NetworkPolicy").spec as {
+      egress: Rule[];
+      policyTypes: string[];
+    };
+    const config = configOf(objects(set));
+    expect(policyTypes).toEqual(["Ingress", "Egress"]);
+    const proxies = [config.httpProxy, config.httpsProxy].flatMap((url) => (url ? [portOf(url)] : []));
+    const allowed = egress.slice(1).map(({ ports }) => ports.map(({ port }) => port).toSorted());
+    const [server = [], ...others] = allowed;
+    expect(server).toContain(6443);
+    expect(others).toEqual([
+      [portOf(config.paperspaceApiUrl)],
+      ...(proxies.length > 0 ? [[...new Set(proxies)].toSorted()] : []),
+    ]);
+  },
+);
+
+test("the API server, Paperspace and the proxy have peers of their own", () => {
+  const { egress } = only(objects("everything on"), "NetworkPolicy").spec as { egress: Rule[] };
+  const { apiServer, paperspace, proxy } = (EVERYTHING.networkPolicy as { egress: Record<string, Rule> })
+    .egress;
+  expect(egress.map(({ to }) => to)).toEqual([undefined, apiServer?.to, paperspace?.to, proxy?.to]);
+});
+
+test("user and password of a proxy come from a Secret alone", () => {
+  const set = "a closed network, a proxy and a CA in a Secret";
+  expect(configOf(objects(set)).httpsProxy).toBe("http://x:x@proxy.example.com:3128/");
+  const [{ env }] = podOf(objects(set)).spec.containers;
+  expect(env).toContainEqual({
+    name: "PROXY_PASSWORD",
+    valueFrom: { secretKeyRef: { name: "proxy-user", key: "password" } },
+  });
+});
+
+test("the hardened example closes the network", () => {
+  expect(objects("hardened").map(({ kind }) => kind)).toContain("NetworkPolicy");
 });
 
 test("the image is of the chart's version, of the tag, or of the digest, which wins", () => {

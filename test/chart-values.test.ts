@@ -129,8 +129,26 @@ const WRONG: [what: string, values: Values, named: string][] = [
   ["an account that cannot be", { serviceAccount: { name: "-a" } }, "/serviceAccount/name"],
   ["a port too high", { metrics: { service: { port: 70000 } } }, "/metrics/service/port"],
   ["an interval", { metrics: { serviceMonitor: { interval: "often" } } }, "/metrics/serviceMonitor/interval"],
-  ["no way out", { networkPolicy: { egressPorts: [] } }, "/networkPolicy/egressPorts"],
-  ["a port by name", { networkPolicy: { egressPorts: ["https"] } }, "/networkPolicy/egressPorts/0"],
+  [
+    "no way to the API server",
+    { networkPolicy: { egress: { apiServer: { ports: [] } } } },
+    "/networkPolicy/egress/apiServer/ports",
+  ],
+  [
+    "a port by name",
+    { networkPolicy: { egress: { paperspace: { ports: ["https"] } } } },
+    "/networkPolicy/egress/paperspace/ports/0",
+  ],
+  [
+    "a password of a proxy in clear",
+    { proxy: { httpsProxy: "http://user:p%40ss@proxy:3128" } },
+    "put them into a Secret, and name it in proxy.credentialsSecret",
+  ],
+  [
+    "a password for no proxy",
+    { proxy: { credentialsSecret: "proxy-user" } },
+    "proxy.credentialsSecret is given, but neither proxy.httpProxy nor proxy.httpsProxy is",
+  ],
   ["flags in one text", { extraArgs: "--log-level=debug" }, "/extraArgs"],
   ["variables as a map", { extraEnv: { A: "b" } }, "/extraEnv"],
   ["a user without a name", { admissionPolicy: { exemptUsers: [""] } }, "/admissionPolicy/exemptUsers/0"],

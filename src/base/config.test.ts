@@ -114,6 +114,43 @@ describe("where values come from", () => {
   });
 });
 
+describe("the address of the API", () => {
+  it.each([
+    "http://127.0.0.1:9/v1",
+    "http://127.8.9.1/v1",
+    "http://[::1]:80/v1",
+    "http://localhost/v1",
+    "http://sim.localhost/v1",
+  ])("may be http:// where nothing leaves the host: %s", (url) => {
+    expect(config([`--paperspace-api-url=${url}`]).paperspaceApiUrl).toBe(url.replace(":80/", "/"));
+  });
+
+  it.each([
+    "http://api.paperspace.com/v1",
+    "http://10.0.0.1/v1",
+    "http://0.0.0.0/v1",
+    "http://127.0.0.1.example.com/v1",
+    "http://localhost.example.com/v1",
+    "http://[::ffff:127.0.0.1]/v1",
+    "http://[fe80::1]/v1",
+  ])("is refused with http:// elsewhere, since every request has an API key in it: %s", (url) => {
+    expect(problems([`--paperspace-api-url=${url}`])).toEqual([
+      expect.stringMatching(
+        /^--paperspace-api-url: .* over http:\/\/ API keys would be readable on the way; give an https:/,
+      ),
+    ]);
+  });
+});
+
+describe("variables that Node itself reads", () => {
+  it("must not switch off the check of certificates: any server could pass for the API", () => {
+    expect(problems([], { NODE_TLS_REJECT_UNAUTHORIZED: "0" })).toEqual([
+      expect.stringMatching(/^NODE_TLS_REJECT_UNAUTHORIZED: 0 is not allowed.*NODE_EXTRA_CA_CERTS/),
+    ]);
+    for (const value of ["1", ""]) expect(config([], { NODE_TLS_REJECT_UNAUTHORIZED: value }).burst).toBe(20);
+  });
+});
+
 describe("bad values", () => {
   it.each([
     ["--burst", "1"],

@@ -9,7 +9,6 @@ import {
   bool,
   decimal,
   duration,
-  httpUrl,
   integer,
   kinds,
   type ListenAddress,
@@ -17,6 +16,7 @@ import {
   namespaces,
   oneOf,
   proxyUrl,
+  secureUrl,
   shortId,
   text,
   type ValueType,
@@ -83,7 +83,7 @@ const SECTIONS = {
       "objects that use the operator's own API key may name what is in the account of that key: secrets of projects and teams, and container registries",
     ),
     paperspaceApiUrl: required(
-      httpUrl,
+      secureUrl,
       "https://api.paperspace.com/v1",
       "base URL of the API, version included",
       {
@@ -199,7 +199,22 @@ const SECTIONS = {
     healthAddress: required(
       address,
       "0.0.0.0:8080",
-      "address of /healthz, /readyz and /metrics; port 0 takes a free one",
+      "address of /healthz and /readyz, and of /metrics without --metrics-address; port 0 takes a free one",
+    ),
+    metricsAddress: optional(address, "address of /metrics alone"),
+    metricsCertDir: optional(
+      text,
+      "directory with tls.crt and tls.key, with which metrics are served over HTTPS; they are read again when renewed",
+    ),
+    metricsSecure: required(
+      bool,
+      "false",
+      "metrics are for accounts of the cluster that may get the path /metrics: TokenReview and SubjectAccessReview of each scraper",
+    ),
+    metricsTeamLabels: required(
+      bool,
+      "false",
+      "label what is about one team with its id: whoever reads metrics sees whose accounts there are",
     ),
     logLevel: required(
       oneOf("trace", "debug", "info", "warn", "error", "fatal"),
@@ -283,10 +298,19 @@ export function loadConfig(argv: readonly string[], env: Env, version: string): 
 
   const values: Record<string, unknown> = {};
   for (const entry of entries) values[entry.key] = resolve(entry, given, env, problems);
+  problems.push(...refusedVariables(env));
   // Rules between values are checked only once each value by itself is valid.
   if (problems.length === 0) crossCheck(values as unknown as Config, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   return { action: "run", config: freeze(values) as unknown as Config };
+}
+
+/** What Node itself reads from the environment, before any code of ours runs, and what must not stand there. */
+function refusedVariables({ NODE_TLS_REJECT_UNAUTHORIZED }: Env): string[] {
+  if (NODE_TLS_REJECT_UNAUTHORIZED !== "0") return [];
+  return [
+    "NODE_TLS_REJECT_UNAUTHORIZED: 0 is not allowed: any server could pass for the Paperspace API and read every API key. Remove it; NODE_EXTRA_CA_CERTS names a file with the certificates of a proxy or of a private API",
+  ];
 }
 
 function resolve(entry: Entry, given: ReadonlyMap<string, string>, env: Env, problems: string[]): unknown {
@@ -378,6 +402,12 @@ function crossCheck(config: Config, problems: string[]): void {
   }
   if (config.renewDeadline <= config.retryPeriod) {
     problems.push("--renew-deadline must be longer than --retry-period: else a leader gets no second try");
+  }
+  if (config.metricsCertDir !== undefined && config.metricsAddress === undefined) {
+    problems.push("--metrics-cert-dir needs --metrics-address: kubelet probes without HTTPS");
+  }
+  if (config.metricsSecure && config.metricsCertDir === undefined) {
+    problems.push("--metrics-secure needs --metrics-cert-dir: scrapers would send their tokens in clear");
   }
   const keys = [config.paperspaceApiKey, config.apiKeyFile].filter((key) => key !== undefined);
   if (keys.length > 1)

@@ -1,10 +1,11 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { afterEach, expect, it } from "vitest";
-import { type Check, type RunningHealthServer, startHealthServer } from "./health.ts";
+import { afterEach, describe, expect, it } from "vitest";
+import { type Check, startHealthServer, startMetricsServer } from "./health.ts";
+import type { RunningServer } from "./http-server.ts";
 import { createRegistry } from "./metrics.ts";
 
-let server: RunningHealthServer | undefined;
+let server: RunningServer | undefined;
 afterEach(async () => {
   await server?.stop();
   server = undefined;
@@ -80,4 +81,43 @@ it("rejects when the address is in use, instead of running without probes", asyn
   const registry = createRegistry({ version: "1", processMetrics: false });
   const again = startHealthServer({ address: { host: "127.0.0.1", port: server?.port ?? 0 }, registry });
   await expect(again).rejects.toThrow("EADDRINUSE");
+});
+
+it("leaves metrics to their own address where there is one", async () => {
+  server = await startHealthServer({ address: { host: "127.0.0.1", port: 0 } });
+  const response = await fetch(`http://127.0.0.1:${server.port}/metrics`);
+  expect([response.status, await response.text()]).toEqual([404, "/healthz or /readyz\n"]);
+});
+
+describe("the address of the metrics", () => {
+  async function metricsFor(verdict: "allowed" | 401 | 403 | 503) {
+    const registry = createRegistry({ version: "1.2.3", processMetrics: false });
+    const asked: (string | undefined)[] = [];
+    server = await startMetricsServer({
+      address: { host: "127.0.0.1", port: 0 },
+      registry,
+      authorize: async (authorization) => {
+        asked.push(authorization);
+        return verdict;
+      },
+    });
+    const headers = { authorization: "Bearer t0k3n" };
+    const get = (path: string) => fetch(`http://127.0.0.1:${server?.port}${path}`, { headers });
+    return { get, asked };
+  }
+
+  it("serves them to whom it is allowed, and nothing else", async () => {
+    const { get, asked } = await metricsFor("allowed");
+    expect(await (await get("/metrics")).text()).toContain("paperspace_operator_build_info");
+    expect(asked).toEqual(["Bearer t0k3n"]);
+    for (const path of ["/", "/readyz", "/healthz"]) expect((await get(path)).status).toBe(404);
+  });
+
+  it.each([401, 403, 503] as const)("serves no line of them otherwise: %d", async (status) => {
+    const { get } = await metricsFor(status);
+    const response = await get("/metrics");
+    expect(response.status).toBe(status);
+    expect(response.headers.get("www-authenticate")).toBe(status === 401 ? "Bearer" : null);
+    expect(await response.text()).not.toContain("paperspace_operator_build_info");
+  });
 });

@@ -1,12 +1,11 @@
 /**
- * The HTTP server of the probes and metrics, for kubelet and Prometheus. It holds no state; each check belongs to the part
- * that it checks.
+ * What the HTTP servers of the process answer: probes for kubelet, metrics for Prometheus, at one address or at two. They
+ * hold no state; each check belongs to the part that it checks.
  */
 
-import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Registry } from "prom-client";
+import { type HttpServerOptions, type RunningServer, startHttpServer, TEXT } from "./http-server.ts";
 import type { ListenAddress } from "./options.ts";
 
 /** Undefined when healthy, else the problem. Must be quick; throwing counts as unhealthy. */
@@ -14,66 +13,84 @@ export type Check = () => string | undefined;
 
 export interface HealthOptions {
   readonly address: ListenAddress;
-  readonly registry: Registry;
+  /** Absent: metrics have an address of their own. */
+  readonly registry?: Registry | undefined;
   /** A failing one gets the process killed: only for what a restart fixes. */
   readonly liveness?: Readonly<Record<string, Check>> | undefined;
   readonly readiness?: Readonly<Record<string, Check>> | undefined;
 }
 
-export interface RunningHealthServer {
-  /** The port that is listened on, also when port 0 was configured. */
-  readonly port: number;
-  /** Stops listening and closes open connections. */
-  stop(): Promise<void>;
+/** Whether the sender of a request may have the metrics, by its header; a number is the HTTP status of the refusal. */
+export type Authorize = (authorization: string | undefined) => Promise<"allowed" | 401 | 403 | 503>;
+
+export interface MetricsOptions extends Pick<HttpServerOptions, "address" | "tls"> {
+  readonly registry: Registry;
+  /** Absent: anybody may. */
+  readonly authorize?: Authorize | undefined;
 }
 
-/** Starts listening; rejects when the address cannot be bound. */
-export async function startHealthServer(options: HealthOptions): Promise<RunningHealthServer> {
-  const server = createServer((request, response) => {
-    respond(options, request, response).catch((error: unknown) => {
-      if (!response.headersSent) response.writeHead(500, TEXT);
-      response.end(`${error instanceof Error ? error.message : "failed"}\n`);
-    });
-  });
-  server.listen(options.address.port, options.address.host);
-  await once(server, "listening");
-  return {
-    port: (server.address() as AddressInfo).port,
-    async stop() {
-      const closed = once(server, "close");
-      server.close();
-      server.closeAllConnections();
-      await closed;
+/** Serves /healthz, /readyz and, where they have no address of their own, /metrics. Rejects when the address cannot be bound. */
+export function startHealthServer(options: HealthOptions): Promise<RunningServer> {
+  const { address, registry, liveness = {}, readiness = {} } = options;
+  return startHttpServer({
+    address,
+    respond(request, response) {
+      const url = read(request, response);
+      switch (url?.pathname) {
+        case undefined:
+          return;
+        case "/healthz":
+        case "/livez":
+          return report(liveness, url, response);
+        case "/readyz":
+          return report(readiness, url, response);
+        case "/metrics":
+          if (registry) return expose(registry, response);
+      }
+      const paths = registry ? "/healthz, /readyz or /metrics" : "/healthz or /readyz";
+      response.writeHead(404, TEXT).end(`${paths}\n`);
     },
-  };
+  });
 }
 
-const TEXT = { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" };
+/** Serves /metrics alone. Rejects when the address cannot be bound, or the certificate cannot be read. */
+export function startMetricsServer(options: MetricsOptions): Promise<RunningServer> {
+  const { address, registry, authorize, tls } = options;
+  return startHttpServer({
+    address,
+    tls,
+    async respond(request, response) {
+      const url = read(request, response);
+      if (!url) return;
+      if (url.pathname !== "/metrics") return void response.writeHead(404, TEXT).end("/metrics\n");
+      const verdict = (await authorize?.(request.headers.authorization)) ?? "allowed";
+      if (verdict === "allowed") return expose(registry, response);
+      const challenge = verdict === 401 ? { "www-authenticate": "Bearer" } : {};
+      response.writeHead(verdict, { ...TEXT, ...challenge }).end(`${REFUSALS[verdict]}\n`);
+    },
+  });
+}
 
-async function respond(
-  options: HealthOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const url = new URL(request.url ?? "/", "http://localhost");
+const REFUSALS = {
+  401: "a bearer token of this cluster is needed",
+  403: "this account may not get /metrics (a nonResourceURL)",
+  503: "the API server cannot be asked just now who this is",
+} as const;
+
+/** Undefined where the request is answered already. */
+function read(request: IncomingMessage, response: ServerResponse): URL | undefined {
   if (request.method !== "GET" && request.method !== "HEAD") {
-    response.writeHead(405, { ...TEXT, allow: "GET, HEAD" }).end("only GET and HEAD\n");
-    return;
+    response.writeHead(405, { ...TEXT, allow: "GET, HEAD", connection: "close" }).end("only GET and HEAD\n");
+    return undefined;
   }
-  switch (url.pathname) {
-    case "/healthz":
-    case "/livez":
-      return report(options.liveness ?? {}, url, response);
-    case "/readyz":
-      return report(options.readiness ?? {}, url, response);
-    case "/metrics": {
-      const text = await options.registry.metrics();
-      response.writeHead(200, { ...TEXT, "content-type": options.registry.contentType }).end(text);
-      return;
-    }
-    default:
-      response.writeHead(404, TEXT).end("/healthz, /readyz or /metrics\n");
-  }
+  const url = URL.parse(request.url ?? "/", "http://localhost");
+  if (!url) response.writeHead(400, TEXT).end("no such address\n");
+  return url ?? undefined;
+}
+
+async function expose(registry: Registry, response: ServerResponse): Promise<void> {
+  const text = await registry.metrics();
+  response.writeHead(200, { ...TEXT, "content-type": registry.contentType }).end(text);
 }
 
 function report(checks: Readonly<Record<string, Check>>, url: URL, response: ServerResponse): void {

@@ -149,6 +149,23 @@ export const httpUrl: ValueType<string> = {
   },
 };
 
+/** The same, and http:// only where nothing leaves the host: every request has an API key in it. */
+export const secureUrl: ValueType<string> = {
+  allowed: "an https:// URL without user, query and fragment (http:// for a loopback address only)",
+  parse(value) {
+    const href = httpUrl.parse(value);
+    const { protocol, hostname } = new URL(href);
+    if (protocol === "http:" && !isLoopback(hostname))
+      throw new BadValue("over http:// API keys would be readable on the way");
+    return href;
+  },
+};
+
+/** As URL spells it: an address in its usual form. RFC 6761: names below localhost are loopback as well. */
+function isLoopback(hostname: string): boolean {
+  return /^(127\.\d+\.\d+\.\d+|\[::1\]|(.+\.)?localhost)$/.test(hostname);
+}
+
 /** A proxy: an http(s) URL that may hold credentials. */
 export const proxyUrl: ValueType<string> = {
   allowed: "an http:// or https:// URL",

@@ -37,7 +37,7 @@ beforeEach(async () => {
     timeoutMs: 30_000,
     recheckMs: RECHECK_MS,
     unusedMs: UNUSED_MS,
-    metrics: createApiMetrics(registry),
+    metrics: createApiMetrics(registry, { clock, teamLabels: true }),
   });
 });
 afterEach(async () => {

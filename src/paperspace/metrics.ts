@@ -1,8 +1,11 @@
 /**
- * Metrics of the calls to Paperspace. Labels hold routes, never ids, and teams, never keys.
+ * Metrics of the calls to Paperspace. Labels hold routes, never ids and never keys, and teams only where that is asked for:
+ * whoever may read metrics need not know whose accounts there are.
  */
 
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { Clock } from "../base/clock.ts";
+import type { PaperspaceErrorCode } from "./errors.ts";
 import { routeOf } from "./route.ts";
 import type { ThrottleHooks } from "./throttle.ts";
 
@@ -19,8 +22,17 @@ export interface ApiMetrics {
   forget(team: string): void;
 }
 
-export function createApiMetrics(registry: Registry): ApiMetrics {
+export interface ApiMetricsOptions {
+  clock: Pick<Clock, "monotonic">;
+  /** Whether what is about one team has its id as a label; otherwise it is one figure for all. */
+  teamLabels: boolean;
+}
+
+export function createApiMetrics(registry: Registry, { clock, teamLabels }: ApiMetricsOptions): ApiMetrics {
   const registers = [registry];
+  const byTeam = teamLabels ? (["team"] as const) : [];
+  const labelsOf = (team: string) => (teamLabels ? { team } : {});
+  const unanswered = unansweredSince(clock);
   const requests = new Counter({
     name: "paperspace_api_requests_total",
     help: "Requests sent to the Paperspace API, retries included, by HTTP status or kind of failure.",
@@ -43,15 +55,29 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
   });
   const limited = new Counter({
     name: "paperspace_api_rate_limited_total",
-    help: "Answers 429, by team.",
-    labelNames: ["team"],
+    help: "Answers 429; by team with --metrics-team-labels.",
+    labelNames: byTeam,
     registers,
   });
   const rate = new Gauge({
     name: "paperspace_api_throttle_rate",
-    help: "Requests per second that the throttle allows at present, by team.",
-    labelNames: ["team"],
+    help: "Requests per second that the throttle of a team allows at present: the lowest; of each with --metrics-team-labels.",
+    labelNames: byTeam,
     registers,
+  });
+  const rates = new Map<string, number>();
+  const showRates = () => {
+    rate.reset();
+    if (teamLabels) for (const [team, value] of rates) rate.set({ team }, value);
+    else if (rates.size > 0) rate.set(Math.min(...rates.values()));
+  };
+  new Gauge({
+    name: "paperspace_api_unreachable_seconds",
+    help: "For how long no request to the Paperspace API was answered, though some were sent; 0 while it answers.",
+    registers,
+    collect() {
+      this.set(unanswered.seconds());
+    },
   });
   const unreadable = new Counter({
     name: "paperspace_api_unreadable_fields_total",
@@ -69,18 +95,42 @@ export function createApiMetrics(registry: Registry): ApiMetrics {
     unreadableField: (path, field) => unreadable.inc({ route: routeOf(path), field }),
     skippedItems: (path, count) => skipped.inc({ route: routeOf(path) }, count),
     request(method, path, status, seconds) {
+      unanswered.note(status);
       const route = routeOf(path);
       requests.inc({ method, route, status });
       durations.observe({ method, route }, seconds);
     },
     throttle: (team) => ({
       waited: (seconds, lane) => waits.observe({ lane }, seconds),
-      rateLimited: () => limited.inc({ team }),
-      rateChanged: (value) => rate.set({ team }, value),
+      rateLimited: () => limited.inc(labelsOf(team)),
+      rateChanged(value) {
+        rates.set(team, value);
+        showRates();
+      },
     }),
     forget(team) {
-      limited.remove({ team });
-      rate.remove({ team });
+      if (teamLabels) limited.remove({ team });
+      if (rates.delete(team)) showRates();
+    },
+  };
+}
+
+/** Outcomes without any answer: no connection, or one that stayed silent. */
+const UNANSWERED: ReadonlySet<string> = new Set<PaperspaceErrorCode>(["PS_CONNECTION", "PS_TIMEOUT"]);
+/** When nothing was sent for so long, nothing is known any more. */
+const FORGOTTEN_MS = 60 * 60_000;
+
+/** From the first of the requests in a row that were not answered to the last. */
+function unansweredSince(clock: Pick<Clock, "monotonic">) {
+  let failing: { since: number; at: number } | undefined;
+  return {
+    note(outcome: string) {
+      const at = clock.monotonic();
+      failing = UNANSWERED.has(outcome) ? { since: failing?.since ?? at, at } : undefined;
+    },
+    seconds(): number {
+      if (!failing || clock.monotonic() - failing.at >= FORGOTTEN_MS) return 0;
+      return (failing.at - failing.since) / 1000;
     },
   };
 }

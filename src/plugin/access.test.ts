@@ -90,12 +90,12 @@ describe("without a usable key", () => {
   it("the error names the origin of the key that is not accepted, and the URL", async () => {
     const plugin = new PluginEnv({
       handle: () => ({ body: null }),
-      env: { PAPERSPACE_API_URL: "http://sim/v1/" },
+      env: { PAPERSPACE_API_URL: "https://sim/v1/" },
     });
     await plugin.secret();
     expect(await plugin.run("list users")).toBe(1);
     expect(plugin.err).toBe(
-      "error: the Secret team-a/paperspace-credentials, at http://sim/v1: Paperspace does not accept the API key\n",
+      "error: the Secret team-a/paperspace-credentials, at https://sim/v1: Paperspace does not accept the API key\n",
     );
   });
 });

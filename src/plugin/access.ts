@@ -3,7 +3,7 @@
  * then PAPERSPACE_API_KEY, and then the Secrets of the operator's own order (reconcile/credentials.ts), which are read with
  * the user's own rights in Kubernetes.
  */
-import { BadValue, httpUrl, proxyUrl, type ValueType } from "../base/options.ts";
+import { BadValue, proxyUrl, secureUrl, type ValueType } from "../base/options.ts";
 import { shellCommand } from "../base/shell-command.ts";
 import { version } from "../base/version.ts";
 import type { KubeConnection } from "../kube/connection.ts";
@@ -159,7 +159,7 @@ export class Access {
   }
 
   #baseUrl(): string {
-    return readVariable(this.#io.env, httpUrl, "PAPERSPACE_API_URL") ?? DEFAULT_URL;
+    return readVariable(this.#io.env, secureUrl, "PAPERSPACE_API_URL") ?? DEFAULT_URL;
   }
 
   async #readKey(reference: SecretRef): Promise<FoundKey | MissingKey> {

@@ -1,7 +1,12 @@
 /** Values for the chart: each set is a realistic installation. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
 import { KINDS } from "../../src/registry.ts";
 import type { Values } from "./helm.ts";
 
+/** What docs/install.md recommends for clusters that are shared. */
+const HARDENED = join(import.meta.dirname, "..", "..", "docs", "values-hardened.yaml");
 const DIGEST = `sha256:${"0123456789abcdef".repeat(4)}`;
 const peer = { namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "monitoring" } } };
 
@@ -127,13 +132,19 @@ export const EVERYTHING: Values = {
   networkPolicy: {
     enabled: true,
     metricsFrom: [peer],
-    egressTo: [{ ipBlock: { cidr: "10.0.0.0/8" } }],
-    egressPorts: [443],
+    egress: {
+      apiServer: { to: [{ ipBlock: { cidr: "10.0.0.1/32" } }], ports: [6443] },
+      paperspace: { to: [{ ipBlock: { cidr: "203.0.113.0/24" } }], ports: [443] },
+      proxy: { to: [peer], ports: [3128, 3129] },
+    },
   },
   proxy: {
     httpProxy: "http://proxy:3128",
-    httpsProxy: "http://proxy:3128",
+    httpsProxy: "http://proxy:3129",
     noProxy: "10.0.0.0/8,.svc",
+    credentialsSecret: "proxy-user",
+    usernameKey: "user",
+    passwordKey: "pass",
   },
   extraCA: { configMap: "ca", key: "bundle.pem" },
   admissionPolicy: { enabled: true, exemptUsers: ["system:serviceaccount:velero:velero", `it's "me"`] },
@@ -161,9 +172,18 @@ export const VALUE_SETS: Readonly<Record<string, Values>> = {
   "metrics of the pods": { metrics: { service: { enabled: false }, podMonitor: { enabled: true } } },
   "a closed network, a proxy and a CA in a Secret": {
     networkPolicy: { enabled: true },
-    proxy: { httpsProxy: "http://user:p%40ss@proxy:3128" },
+    apiUrl: "https://paperspace.example.com:8443/v1",
+    proxy: { httpsProxy: "proxy.example.com:3128", credentialsSecret: "proxy-user" },
     extraCA: { secret: "ca" },
   },
+  "a closed network, and proxies that extraEnv brings": {
+    networkPolicy: { enabled: true },
+    extraEnv: [
+      { name: "https_proxy", value: "https://secure.example.com" },
+      { name: "HTTP_PROXY", value: "http://plain.example.com/" },
+    ],
+  },
+  hardened: parse(readFileSync(HARDENED, "utf8")),
   "CRDs not by the chart": { crds: { enabled: false } },
   "orphans by default": { crds: { defaultDeletionPolicy: "Orphan" } },
   "CRDs not kept": { crds: { keep: false } },

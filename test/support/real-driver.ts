@@ -21,7 +21,7 @@ export const SPEED = 300;
 
 /** The defaults, so many times as fast, as far as the options go. */
 const FLAGS = [
-  "--paperspace-api-url=http://sim.invalid/v1",
+  "--paperspace-api-url=https://sim.invalid/v1",
   "--leader-elect=false",
   "--resync-interval=2s",
   "--slow-retry=2s",

@@ -266,7 +266,7 @@ export class VirtualWorld {
 }
 
 function configOf(flags: readonly string[], env: Readonly<Record<string, string>> = {}): Config {
-  const loaded = loadConfig(["--paperspace-api-url=http://sim.invalid/v1", ...flags], env, "test");
+  const loaded = loadConfig(["--paperspace-api-url=https://sim.invalid/v1", ...flags], env, "test");
   if (loaded.action !== "run") throw new Error("no configuration");
   return loaded.config;
 }

@@ -191,12 +191,46 @@ metricRelabelings:
 {{- $own = append $own (dict "name" "NODE_EXTRA_CA_CERTS" "value" $path) }}
 {{- end }}
 {{- $proxy := .Values.proxy }}
-{{- range $name, $value := dict "HTTP_PROXY" $proxy.httpProxy "HTTPS_PROXY" $proxy.httpsProxy "NO_PROXY" $proxy.noProxy }}
-{{- if $value }}{{- $own = append $own (dict "name" $name "value" $value) }}{{- end }}
+{{- $user := "" }}
+{{- with $proxy.credentialsSecret }}
+{{- range $name, $key := dict "PROXY_PASSWORD" $proxy.passwordKey "PROXY_USERNAME" $proxy.usernameKey }}
+{{- $from := dict "secretKeyRef" (dict "name" $proxy.credentialsSecret "key" $key) }}
+{{- $own = append $own (dict "name" $name "valueFrom" $from) }}
+{{- end }}
+{{- /* kubelet puts in the values of variables that stand before; the second dollar sign is for the expression. */}}
+{{- $user = "$$(PROXY_USERNAME):$$(PROXY_PASSWORD)@" }}
+{{- end }}
+{{- range $name, $value := dict "HTTP_PROXY" $proxy.httpProxy "HTTPS_PROXY" $proxy.httpsProxy }}
+{{- if $value }}
+{{- $own = append $own (dict "name" $name "value" (regexReplaceAll "^([a-z]+://)?" $value (printf "${1}%s" $user))) }}
+{{- end }}
+{{- end }}
+{{- with $proxy.noProxy }}
+{{- $own = append $own (dict "name" "NO_PROXY" "value" .) }}
 {{- end }}
 {{- $env := list }}
 {{- range $own }}{{- if not (has .name $given) }}{{- $env = append $env . }}{{- end }}{{- end }}
 {{- concat $env .Values.extraEnv | toYaml }}
+{{- end }}
+
+{{/* URLs of the proxies that the container's variables have, as JSON: those of values and of extraEnv alike. */}}
+{{- define "operator.proxies" -}}
+{{- $urls := list }}
+{{- range include "operator.env" . | fromYamlArray }}
+{{- if and (regexMatch "^(http|https|HTTP|HTTPS)_(proxy|PROXY)$" .name) .value }}{{- $urls = append $urls .value }}{{- end }}
+{{- end }}
+{{- $urls | toJson }}
+{{- end }}
+
+{{/* Ports of a list of URLs, as JSON; what has no scheme is reached over HTTP. */}}
+{{- define "operator.ports" -}}
+{{- $ports := list }}
+{{- range . }}
+{{- $origin := regexFind "^([a-z]+://)?[^/?#]*" . }}
+{{- $port := regexFind ":[0-9]+$" $origin | trimPrefix ":" }}
+{{- $ports = append $ports (default (ternary 443 80 (hasPrefix "https://" .)) $port | int) }}
+{{- end }}
+{{- $ports | uniq | sortAlpha | toJson }}
 {{- end }}
 
 {{/* Refuses what the schema cannot see, because it is between two values. */}}
@@ -209,6 +243,12 @@ metricRelabelings:
 {{- end }}
 {{- if and (gt (int .Values.replicaCount) 1) (not .Values.leaderElection.enabled) }}
 {{- fail "replicaCount is more than 1, but leaderElection.enabled is false: two processes would work on the same machines" }}
+{{- end }}
+{{- if or (contains "@" .Values.proxy.httpProxy) (contains "@" .Values.proxy.httpsProxy) }}
+{{- fail "proxy.httpProxy and proxy.httpsProxy hold no user and no password: put them into a Secret, and name it in proxy.credentialsSecret" }}
+{{- end }}
+{{- if and .Values.proxy.credentialsSecret (not .Values.proxy.httpProxy) (not .Values.proxy.httpsProxy) }}
+{{- fail "proxy.credentialsSecret is given, but neither proxy.httpProxy nor proxy.httpsProxy is" }}
 {{- end }}
 {{- if semverCompare "<1.30.0-0" .Capabilities.KubeVersion.Version }}
 {{- if .Values.admissionPolicy.enabled }}
