@@ -26,6 +26,8 @@ export class Daemon {
   readonly #process: ChildProcess;
   readonly #ended: Promise<string>;
   readonly #port = Promise.withResolvers<number>();
+  /** Where metrics are served apart from the probes. */
+  #metricsPort: number | undefined;
   /** "exit code 0", "signal SIGKILL"; undefined while it runs. */
   ending: string | undefined;
 
@@ -65,7 +67,9 @@ export class Daemon {
   }
 
   async metrics(): Promise<string> {
-    return (await fetch(await this.#url("/metrics"))).text();
+    const url = await this.#url("/metrics");
+    const own = this.#metricsPort;
+    return (await fetch(own === undefined ? url : `http://127.0.0.1:${own}/metrics`)).text();
   }
 
   /** SIGKILL: nothing is cleaned up. */
@@ -117,6 +121,8 @@ export class Daemon {
 
   /** The port is a free one, which only its own first line contains. */
   #lookForPort(line: string): void {
+    const metrics = /"metrics":(\d+)/.exec(line);
+    if (metrics) this.#metricsPort ??= Number(metrics[1]);
     const found = /"health":(\d+)/.exec(line);
     if (found) this.#port.resolve(Number(found[1]));
   }
