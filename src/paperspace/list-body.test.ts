@@ -112,6 +112,18 @@ describe("the items of a page", () => {
     fc.assert(property);
   });
 
+  it.each([
+    '{"items":[:]}',
+    '{"items":[:{"id":1}]}',
+    '{"items":[{"id":1}:,{"id":2}]}',
+    '{"items":[{:"id":1}]}',
+    '{"items":[{"id":1,:"b":2}]}',
+    '{"items":[{"id":1}],"items":[]}',
+    '{"items":[],"it\\u0065ms":[{"id":1}]}',
+  ])("are none of %s", (text) => {
+    expect(() => read(text)).toThrow(BodyError);
+  });
+
   it("are found where the names are written with escapes", () => {
     expect(read('{"it\\u0065ms":[{"\\u0069d":1,"b":2}]}', [3], { fields: new Set(["id"]) })).toEqual({
       items: [{ id: 1 }],

@@ -57,6 +57,7 @@ export class ListBody implements BodyReader {
   /** The value that begins next is that of the frame's `items`. */
   #itemsNext = false;
   #inItems = false;
+  #hadItems = false;
   #item: "before" | "object" | "value" | "after" = "before";
   /** After a comma, which neither an array nor an object may end with. */
   #itemDue = false;
@@ -146,6 +147,8 @@ export class ListBody implements BodyReader {
         if (this.#comma()) return;
         break;
       case COLON:
+        // Where nothing is kept that JSON.parse would refuse.
+        if (this.#isAtItems || this.#isAtKey) throw broken();
         break;
     }
     this.#emit(chunk, at, at + 1);
@@ -178,6 +181,9 @@ export class ListBody implements BodyReader {
     this.#depth++;
     if (this.#depth === 1) this.#keyNext = byte === OPEN_OBJECT;
     if (!isItems) return false;
+    // JSON.parse would take the last ones alone: which of them the page has is unknown.
+    if (this.#hadItems) throw new BodyError("unexpected", "two fields of the name items");
+    this.#hadItems = true;
     this.#frame.append(OPEN, 0, 1);
     this.#inItems = true;
     this.#item = "before";
