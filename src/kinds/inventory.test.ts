@@ -249,6 +249,15 @@ describe("a list", () => {
     expect(cloud.inventory.lists.count).toBe(0);
   });
 
+  it("with more of names and ids than is kept fails, before it is read to its end", async () => {
+    const cloud = new Cloud();
+    for (let n = 0; n < 20; n++) cloud.things.set(`ps${n}`, { ...thing(n), name: "x".repeat(1024 * 1024) });
+    cloud.inventory.refreshList("ns/a");
+    await cloud.clock.advance(100);
+    expect(String(cloud.inventory.listError)).toContain("the list of things has ids and names of more than");
+    expect([cloud.inventory.lists.count, cloud.queued]).toEqual([undefined, ["ns/a"]]);
+  });
+
   it("that fails does not hide what can be read by id: one broken list must not stop the objects of a team", async () => {
     const cloud = new Cloud();
     cloud.failList = new Error("500");

@@ -6,6 +6,7 @@
 import type { Logger } from "pino";
 import { type Cancel, type Clock, momentOf } from "../base/clock.ts";
 import { splitKey } from "../kube/objects.ts";
+import { PaperspaceError } from "../paperspace/errors.ts";
 import { type CredentialSource, CredentialSources } from "./credential-sources.ts";
 import { ListHistory } from "./list-history.ts";
 import type { CachedItem, Item, ListFailure, Misses, ReadBackoff, Source } from "./source.ts";
@@ -47,6 +48,8 @@ const PAGE = 120;
 const MOST_READS = 30;
 /** A credential that is not used for so many resyncs is dropped: each object has a pass in every one. */
 const UNUSED_RESYNCS = 3;
+/** Of the ids and names that are kept of a list; those of 100,000 items have a third of them at most. */
+const LIST_CHARACTERS = 16 * 1024 * 1024;
 const FAILURE_BASE_MS = 1_000;
 const FAILURE_MAX_MS = 5 * 60_000;
 
@@ -352,10 +355,13 @@ export class Inventory<T extends Item> {
     const items: Item[] = [];
     const doubted = new Set<string>();
     let skipped = 0;
+    let characters = 0;
     for await (const page of entry.source.list(this.#listGroup())) {
       skipped += page.skipped ?? 0;
       for (const item of page.items) {
         if (this.#isGone(item)) continue;
+        characters += item.id.length + item.name.length;
+        if (characters > LIST_CHARACTERS) throw tooLong(this.#parts.name);
         items.push(identityOf(item));
         if (!this.#subscriptions.has(item.id)) continue;
         if (this.#parts.isDoubtful?.(item, this.#items.get(item.id)?.item)) doubted.add(item.id);
@@ -447,6 +453,11 @@ export class Inventory<T extends Item> {
   #warn(error: unknown, message: string): void {
     this.#parts.logger.warn({ err: error }, message);
   }
+}
+
+function tooLong(what: string): PaperspaceError {
+  const message = `the list of ${what} has ids and names of more than ${LIST_CHARACTERS} characters, so that it is not read on`;
+  return new PaperspaceError("PS_UNEXPECTED", message, { effect: "none" });
 }
 
 function identityOf({ id, name, unreadable }: Item): Item {

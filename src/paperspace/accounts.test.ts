@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { html, json, type Received, ScriptedServer } from "../../test/paperspace/scripted-server.ts";
 import { failure, get, KEY, until } from "../../test/paperspace/transport.ts";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
-import { type Account, Accounts, keyFingerprint } from "./accounts.ts";
+import { type Account, Accounts, keyFingerprint, mostPagesOf } from "./accounts.ts";
 import { createApiMetrics } from "./metrics.ts";
 import { createSockets, type Sockets } from "./wire.ts";
 
@@ -47,6 +47,11 @@ afterEach(async () => {
 });
 
 const keyOf = ({ headers }: Received) => headers.authorization?.replace("Bearer ", "");
+
+it("reads lists as long as the quota allows, and no quota allows any length", () => {
+  expect([Number.POSITIVE_INFINITY, 7, 60_000].map(mostPagesOf)).toEqual([500, 500, 1_010]);
+  expect([1e9, 1e300].map(mostPagesOf)).toEqual([1_677, 1_677]);
+});
 
 describe("a good key", () => {
   it("is probed once, however many objects use it", async () => {

@@ -326,9 +326,12 @@ function failed(caught: unknown): PaperspaceError {
   return new PaperspaceError("PS_UNEXPECTED", message, { effect: "none" });
 }
 
+/** Of a quota that is believed: what the API says of it bounds no list. */
+const MOST_MACHINES = 100_000;
+
 /** Twice what the quota allows, and some: a list without end is not read for ever. */
-function mostPagesOf(maxMachines: number): number {
-  const known = Number.isFinite(maxMachines) ? maxMachines : 0;
+export function mostPagesOf(maxMachines: number): number {
+  const known = Number.isFinite(maxMachines) ? Math.min(maxMachines, MOST_MACHINES) : 0;
   return Math.max(500, Math.ceil((2 * known) / 120) + 10);
 }
 

@@ -68,6 +68,8 @@ export interface PagesRequest<S extends TSchema> extends CallOptions {
   readonly limit?: number | undefined;
   /** Of this list, in place of the transport's bound: of what is read as far as the user asks, such as a log. */
   readonly mostPages?: number | undefined;
+  /** Bytes that may be kept of the items of all pages together: of a list that the caller holds whole. Default: any. */
+  readonly mostKept?: number | undefined;
 }
 
 export interface ApiPage<T> {

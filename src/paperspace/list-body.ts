@@ -96,6 +96,11 @@ export class ListBody implements BodyReader {
     return this.#frame.length + this.#kept + this.#text.length;
   }
 
+  /** Bytes of the items that were read, without the fields that are not kept. */
+  get kept(): number {
+    return this.#kept;
+  }
+
   /** The frame, whose `items` are empty. */
   end(): string {
     return this.#frame.take();

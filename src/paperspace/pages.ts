@@ -32,6 +32,8 @@ const frameSchema = Type.Object({
 
 /** Bytes on the wire for each byte that may be kept: most of an answer may be what nobody reads. */
 const WIRE_SHARE = 4;
+/** Most bytes of a list that its caller holds whole: once parsed it takes several times as many. */
+export const HELD_BYTES = 32 * 1024 * 1024;
 /** Lists whose lower limit is remembered. */
 const MOST_LIMITS = 200;
 const PAGE_LIMIT = 120;
@@ -40,6 +42,8 @@ type Page<T> = ApiPage<T> & {
   readonly status: number;
   readonly hasMore: boolean;
   readonly nextPage?: string | null;
+  /** That were kept of its items. */
+  readonly bytes: number;
 };
 
 /** By path: the limit at which the last page was not too large. */
@@ -56,12 +60,17 @@ export class Lists {
 
   async *pages<S extends TSchema>(request: PagesRequest<S>): AsyncGenerator<ApiPage<Static<S>>, void, void> {
     const { limit = PAGE_LIMIT, mostPages = this.#options.mostPages, path } = request;
+    const { mostKept = Number.POSITIVE_INFINITY } = request;
     const seen = new Set<string>();
     // In pages of the full limit: smaller ones hold less, and a list must not be read without end.
     let read = 0;
+    let kept = 0;
     for (let after: string | undefined; ; ) {
-      const { status, hasMore, nextPage, ...page } = await this.#page(request, limit, after);
+      const { status, hasMore, nextPage, bytes, ...page } = await this.#page(request, limit, after);
       read += (this.#limits.get(path) ?? limit) / limit;
+      kept += bytes;
+      if (kept > mostKept)
+        throw badList(path, status, `more than ${mostKept} bytes, so that it is not read on`);
       yield page;
       if (!hasMore) return this.#raiseLimit(path, limit);
       // Absent, null and "" all mean no cursor. Without this check an incomplete list would count as complete.
@@ -97,8 +106,17 @@ export class Lists {
     limit: number,
     after: string | undefined,
   ): Promise<Page<Static<S>>> {
-    const { item, limit: _, query, mostPages, maxBytes = this.#options.maxBytes, ...call } = request;
+    const {
+      item,
+      limit: _,
+      query,
+      mostPages,
+      mostKept,
+      maxBytes = this.#options.maxBytes,
+      ...call
+    } = request;
     let items = new Items(request.path, item, this.#options.metrics);
+    let reader: ListBody | undefined;
     const { body, status, beganAt, answeredAt } = await this.#options.send(
       {
         ...call,
@@ -112,16 +130,27 @@ export class Lists {
         // A page that broke off is read again from its beginning.
         const anew = new Items(request.path, item, this.#options.metrics);
         items = anew;
-        return new ListBody({
+        reader = new ListBody({
           fields: fieldsOf(item),
           maxBytes,
           overflow: limit > 1 ? "fail" : "drop",
           item: (value, dropped) => anew.add(value, dropped),
         });
+        return reader;
       },
     );
     const { hasMore, nextPage } = body;
-    return { items: items.read, skipped: items.close(), beganAt, answeredAt, status, hasMore, nextPage };
+    const { kept: bytes = 0 } = reader ?? {};
+    return {
+      bytes,
+      items: items.read,
+      skipped: items.close(),
+      beganAt,
+      answeredAt,
+      status,
+      hasMore,
+      nextPage,
+    };
   }
 
   /** What made a page too large may be gone: the next list tries twice as many. */

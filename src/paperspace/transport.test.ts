@@ -464,6 +464,24 @@ describe("pages", () => {
     await small.stop();
   });
 
+  it("fail past so many bytes of all pages, where the caller holds them all", async () => {
+    let next = 0;
+    env.server.script = [
+      (socket) =>
+        void socket.write(
+          json(200, { hasMore: true, items: [{ id: "a", text: "x".repeat(500) }], nextPage: `c${next++}` }),
+        ),
+    ];
+    const reading = async () => {
+      for await (const { items } of env.api.pages({ ...list, item: text, mostKept: 2_000 }))
+        expect(items).toHaveLength(1);
+    };
+    expect((await failure(reading())).message).toBe(
+      "GET /machines: more than 2000 bytes, so that it is not read on",
+    );
+    expect(env.server.received).toHaveLength(4);
+  });
+
   it("return every item once, in order, for any page sizes and retries", async () => {
     const cut = fc.array(fc.record({ size: fc.nat(3), fails: fc.boolean() }), { minLength: 1, maxLength: 6 });
     const property = fc.asyncProperty(cut, async (pages) => {

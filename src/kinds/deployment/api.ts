@@ -5,6 +5,7 @@
 import { type Static, Type } from "typebox";
 import { answeredId, isReadable, LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
+import { HELD_BYTES } from "../../paperspace/pages.ts";
 import type { CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
 import { about, creating, OLDEST_FIRST, reading, removing } from "../calls.ts";
@@ -108,6 +109,7 @@ export class DeploymentApi {
       path,
       query: { name },
       item: deploymentSchema,
+      mostKept: HELD_BYTES,
     })) {
       if (skipped > 0 || items.some((one) => !isReadable(one, "name")))
         throw new PaperspaceError("PS_UNEXPECTED", `GET ${path}: a deployment has no readable name or id`, {
@@ -161,7 +163,7 @@ export class DeploymentApi {
   async secrets(projectId: string): Promise<string[]> {
     const path = apiPath`/projects/${projectId}/secrets`;
     const names: string[] = [];
-    for await (const { items } of this.#api.pages({ path, item: secretSchema }))
+    for await (const { items } of this.#api.pages({ path, item: secretSchema, mostKept: HELD_BYTES }))
       names.push(...items.map(({ name }) => name));
     return names;
   }

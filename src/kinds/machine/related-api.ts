@@ -5,6 +5,7 @@
 import { type Static, type TSchema, Type } from "typebox";
 import { answeredId, isReadable, LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
+import { HELD_BYTES } from "../../paperspace/pages.ts";
 import { readSession } from "../../paperspace/session.ts";
 import {
   apiPath,
@@ -240,7 +241,7 @@ export class RelatedApi {
   async #all<S extends TSchema>(request: PagesRequest<S>) {
     const items = [];
     let skipped = 0;
-    for await (const page of this.#api.pages(request)) {
+    for await (const page of this.#api.pages({ ...request, mostKept: HELD_BYTES })) {
       items.push(...page.items);
       skipped += page.skipped;
     }
