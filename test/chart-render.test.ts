@@ -118,8 +118,9 @@ describe.each(SETS)("with %s", (set) => {
 
   test("no role lists or watches Secrets, and none has a wildcard", () => {
     for (const { metadata, rules } of objects(set).filter(({ kind }) => /^(Cluster)?Role$/.test(kind))) {
-      for (const rule of rules as { apiGroups: string[]; resources: string[]; verbs: string[] }[]) {
-        const { apiGroups, resources, verbs } = rule;
+      for (const rule of rules as { apiGroups?: string[]; resources?: string[]; verbs: string[] }[]) {
+        // What is no resource, such as /metrics, has neither groups nor resources.
+        const { apiGroups = [], resources = [], verbs } = rule;
         expect([...apiGroups, ...resources, ...verbs], metadata.name).not.toContain("*");
         if (!resources.includes("secrets")) continue;
         expect(["get", "patch", "create", "delete"]).toEqual(expect.arrayContaining(verbs));
@@ -249,7 +250,11 @@ test("every value for the operator reaches it as intended", () => {
     leaseDuration: 30_000,
     renewDeadline: 20_000,
     retryPeriod: 500,
-    healthAddress: { host: "0.0.0.0", port: 8080 },
+    healthAddress: { host: "0.0.0.0", port: 8081 },
+    metricsAddress: { host: "0.0.0.0", port: 8080 },
+    metricsSecure: true,
+    metricsCertDir: "/etc/paperspace-operator/metrics-tls",
+    metricsTeamLabels: true,
     logLevel: "debug",
   });
   expect(configOf(objects("scoped")).watchNamespaces).toEqual([NAMESPACE]);
@@ -311,6 +316,25 @@ test("the API server, Paperspace and the proxy have peers of their own", () => {
   const { apiServer, paperspace, proxy } = (EVERYTHING.networkPolicy as { egress: Record<string, Rule> })
     .egress;
   expect(egress.map(({ to }) => to)).toEqual([undefined, apiServer?.to, paperspace?.to, proxy?.to]);
+});
+
+test("secure metrics bring their certificate, the right to ask who scrapes, and a role for whoever does", () => {
+  const all = objects("metrics, alerts and dashboard");
+  const { volumes, containers } = podOf(all).spec;
+  const volume = volumes.find(({ name }: Rendered) => name === "metrics-tls");
+  expect(volume.secret).toMatchObject({ secretName: "metrics-tls", defaultMode: 0o440 });
+  expect(containers[0].volumeMounts).toContainEqual({
+    name: "metrics-tls",
+    mountPath: configOf(all).metricsCertDir,
+    readOnly: true,
+  });
+  const named = (end: string) => all.find(({ metadata }) => metadata.name.endsWith(end));
+  expect(named("-metrics-auth")?.roleRef.name).toBe("system:auth-delegator");
+  expect(named("-metrics-reader")?.rules).toEqual([{ nonResourceURLs: ["/metrics"], verbs: ["get"] }]);
+  expect(only(all, "ServiceMonitor").spec.endpoints[0]).toHaveProperty("bearerTokenFile");
+  const plain = objects("nothing given");
+  expect(configOf(plain)).toMatchObject({ metricsSecure: false, metricsTeamLabels: false });
+  expect(JSON.stringify(plain)).not.toMatch(/auth-delegator|metrics-reader/);
 });
 
 test("user and password of a proxy come from a Secret alone", () => {

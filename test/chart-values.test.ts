@@ -57,7 +57,10 @@ test("a default of a flag is the same in the chart and in the operator", async (
     const loaded = loadConfig(flags, {}, "test");
     return loaded.action === "run" ? loaded.config : undefined;
   };
-  const { enabledKinds, leaderElectNamespace, leaderElectName, ...ours } = config(args) ?? {};
+  // In a pod the metrics have a port of their own, and keep the one that was both's.
+  const { enabledKinds, leaderElectNamespace, leaderElectName, healthAddress, metricsAddress, ...ours } =
+    config(args) ?? {};
+  expect([healthAddress?.port, metricsAddress?.port]).toEqual([8081, 8080]);
   expect(config([])).toMatchObject(ours);
 });
 
@@ -166,6 +169,11 @@ const WRONG: [what: string, values: Values, named: string][] = [
     "both sources of a CA",
     { extraCA: { configMap: "a", secret: "b" } },
     "extraCA.configMap and extraCA.secret are both given",
+  ],
+  [
+    "secure metrics without a certificate",
+    { metrics: { secure: { enabled: true } } },
+    "metrics.secure.enabled is true, but metrics.secure.tlsSecret is not given",
   ],
   [
     "a monitor of a Service that is not there",

@@ -52,6 +52,8 @@ const endpoint: Structural = {
     honorLabels: { type: "boolean" },
     relabelings,
     metricRelabelings: relabelings,
+    // The other ways to authorize need a Secret with a token that does not change.
+    bearerTokenFile: text,
     tlsConfig: {
       type: "object",
       properties: { caFile: text, ...safeTls },

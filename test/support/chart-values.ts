@@ -22,6 +22,8 @@ const container = (name: string) => ({
 });
 
 const METRICS = {
+  teamLabels: true,
+  secure: { enabled: true, tlsSecret: "metrics-tls" },
   service: { port: 9090, annotations: { "prometheus.io/scrape": "true" } },
   serviceMonitor: {
     enabled: true,

@@ -106,7 +106,7 @@ export class Release {
     const mounted = await this.#mount(volumes, volumeMounts);
     const daemon = new Daemon({
       name: `${this.name} ${++this.#started}`,
-      flags: [...args.map(mounted), "--health-address=127.0.0.1:0"],
+      flags: [...args.map(mounted), "--health-address=127.0.0.1:0", "--metrics-address=127.0.0.1:0"],
       env: {
         NODE_COMPILE_CACHE: join(this.#plane.dir, "compile-cache"),
         KUBECONFIG: await this.#plane.kubeconfigFor(this.user),

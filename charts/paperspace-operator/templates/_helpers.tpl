@@ -261,6 +261,9 @@ metricRelabelings:
 {{- if and .Values.extraCA.configMap .Values.extraCA.secret }}
 {{- fail "extraCA.configMap and extraCA.secret are both given: give one of them" }}
 {{- end }}
+{{- if and .Values.metrics.secure.enabled (not .Values.metrics.secure.tlsSecret) }}
+{{- fail "metrics.secure.enabled is true, but metrics.secure.tlsSecret is not given: without HTTPS scrapers would send their tokens in clear" }}
+{{- end }}
 {{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.service.enabled) }}
 {{- fail "metrics.serviceMonitor.enabled is true, but metrics.service.enabled is false: it finds the pods by that Service (metrics.podMonitor needs none)" }}
 {{- end }}
