@@ -560,10 +560,46 @@ test("names and labels fit, however long those of the release are", async () => 
   expect(configOf(all).leaderElectName).toHaveLength(63);
 });
 
+test("a name that YAML takes for a number, a boolean or a comment stays the name", async () => {
+  const values = {
+    ...EVERYTHING,
+    nameOverride: "null",
+    apiUrl: "https://paperspace.example.com/v1/ #a: b",
+    watchNamespaces: ["1e3", "true"],
+    rbac: { scoped: true },
+    serviceAccount: { name: "0" },
+    credentials: { existingSecret: "12" },
+    extraCA: { secret: "13" },
+    priorityClassName: "yes",
+  };
+  const all = await render(values, { name: "1e3", namespace: "123" });
+  const strings = (value: unknown): unknown[] =>
+    typeof value !== "object" || value === null
+      ? []
+      : Object.entries(value).flatMap(([key, of]) =>
+          /^(name|namespace|secretName|serviceAccountName|priorityClassName|matchNames|resourceNames|matchLabels|labels|args)$/.test(
+            key,
+          ) && of !== undefined
+            ? typeof of === "object" && of !== null
+              ? Object.values(of)
+              : [of]
+            : strings(of),
+        );
+  for (const object of all)
+    for (const value of strings(object)) expect(typeof value, `${object.kind}: ${value}`).toBe("string");
+  expect(only(all, "Deployment").spec.template.spec.containers[0].args).toContain(
+    "--paperspace-api-url=https://paperspace.example.com/v1/ #a: b",
+  );
+});
+
 test("two releases share no cluster-wide object but the CRDs, however alike their long names begin", async () => {
   const namespace = "n".repeat(63);
   const releases = await Promise.all(["a", "b"].map((name) => render(EVERYTHING, { name, namespace })));
-  const names = releases
+  const alike = [
+    await render(EVERYTHING, { name: "a-b", namespace: "c" }),
+    await render(EVERYTHING, { name: "b", namespace: "c-a" }),
+  ];
+  const names = [...releases, ...alike]
     .flat()
     .filter(({ kind }) => CLUSTER_WIDE.includes(kind))
     .map(({ kind, metadata }) => `${kind} ${metadata.name}`);

@@ -130,6 +130,12 @@ const WRONG: [what: string, values: Values, named: string][] = [
   ["no Secret", { rbac: { secretNames: [] } }, "/rbac/secretNames"],
   ["a Secret whose name cannot be", { rbac: { secretNames: ["my_key"] } }, "/rbac/secretNames/0"],
   ["an account that cannot be", { serviceAccount: { name: "-a" } }, "/serviceAccount/name"],
+  ["no Secret by a null, which no schema sees", { rbac: { secretNames: null } }, "rbac.secretNames is empty"],
+  [
+    "the account of all pods",
+    { serviceAccount: { create: false } },
+    "serviceAccount.create is false, but serviceAccount.name is not given",
+  ],
   ["a port too high", { metrics: { service: { port: 70000 } } }, "/metrics/service/port"],
   ["an interval", { metrics: { serviceMonitor: { interval: "often" } } }, "/metrics/serviceMonitor/interval"],
   [

@@ -203,6 +203,6 @@ export const VALUE_SETS: Readonly<Record<string, Values>> = {
   "few Secrets of the served namespaces": {
     rbac: { scoped: true, allSecrets: false, secretNames: ["paperspace-credentials", "tokens"] },
   },
-  "rights not by the chart": { rbac: { create: false }, serviceAccount: { create: false } },
+  "rights not by the chart": { rbac: { create: false }, serviceAccount: { create: false, name: "theirs" } },
   "no limit of memory": { resources: { limits: null } },
 };

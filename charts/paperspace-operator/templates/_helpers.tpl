@@ -17,9 +17,12 @@
 {{- end }}
 {{- end }}
 
-{{/* Names of objects that are not in a namespace hold the release's, so that two releases do not share one. */}}
+{{/*
+Names of objects that are not in a namespace hold the release's, so that two releases do not share one: not even a-b in c and
+a in b-c, since no namespace has a dot.
+*/}}
 {{- define "operator.clusterName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "operator.fullname" .) }}
+{{- printf "%s.%s" .Release.Namespace (include "operator.fullname" .) }}
 {{- end }}
 
 {{/* The name of a Service must be a label, so it is cut shorter than that of any other object. */}}
@@ -28,8 +31,8 @@
 {{- end }}
 
 {{- define "operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "operator.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "operator.labels" -}}
@@ -59,7 +62,7 @@ annotations:
 {{- if .Values.serviceAccount.create }}
 {{- default (include "operator.fullname" .) .Values.serviceAccount.name }}
 {{- else }}
-{{- default "default" .Values.serviceAccount.name }}
+{{- .Values.serviceAccount.name }}
 {{- end }}
 {{- end }}
 
@@ -152,7 +155,10 @@ metricRelabelings:
 {{- define "operator.secretNames" -}}
 {{- $all := .Values.rbac.allSecrets }}
 {{- if kindIs "invalid" $all }}{{- $all = .Values.rbac.scoped }}{{- end }}
-{{- if $all }}{{- list | toJson }}{{- else }}{{- .Values.rbac.secretNames | uniq | sortAlpha | toJson }}{{- end }}
+{{- if $all }}{{- list | toJson }}
+{{- /* The schema may have been skipped, and a role without names means any Secret. */}}
+{{- else if not .Values.rbac.secretNames }}{{- fail "rbac.secretNames is empty: name the Secrets, or set rbac.allSecrets" }}
+{{- else }}{{- .Values.rbac.secretNames | uniq | sortAlpha | toJson }}{{- end }}
 {{- end }}
 
 {{/* Not empty where a served kind writes Secrets, and may. */}}
@@ -237,6 +243,9 @@ metricRelabelings:
 {{- define "operator.check" -}}
 {{- if not .Values.image.repository }}
 {{- fail "image.repository is not set, and has no default, since no image is published yet: build one by the Dockerfile of the repository, push it, and set image.repository to where it is, such as registry.example.com/paperspace-operator (docs/install.md)" }}
+{{- end }}
+{{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) }}
+{{- fail "serviceAccount.create is false, but serviceAccount.name is not given: name the account. The account default is that of every pod of the namespace that names none, and each would have the operator's rights" }}
 {{- end }}
 {{- if and .Values.credentials.namespaces (not .Values.credentials.existingSecret) }}
 {{- fail "credentials.namespaces is given, but credentials.existingSecret is not: name the Secret that holds the key" }}
