@@ -44,3 +44,12 @@ it("reads back as what was printed, by the rules of either version of YAML", () 
     { numRuns: 500 },
   );
 });
+
+it("escapes what is hidden by one escape a character, as every parser of YAML wants it", () => {
+  const hidden = "a\u200b\u{e0041}\\u{f0000}";
+  const half = "\ud83d";
+  const text = yaml([hidden, `\\ud83d\\ude00${hidden}`, half]);
+  expect(text).not.toMatch(/(?<!\\)\\ud[89a-f]/);
+  expect(text).toContain("\\U000e0041");
+  expect(parse(text)).toEqual([hidden, `\\ud83d\\ude00${hidden}`, "\ufffd"]);
+});

@@ -41,5 +41,17 @@ const PLAIN = /^[A-Za-z](?:[A-Za-z0-9_./@+-]| (?=[A-Za-z0-9(]))*$/;
 const RESERVED = /^(?:true|false|null|yes|no|on|off|y|n|e[-+]?\d+)$/i;
 
 function text(value: string): string {
-  return PLAIN.test(value) && !RESERVED.test(value) ? value : printableJson(value);
+  return PLAIN.test(value) && !RESERVED.test(value) ? value : quoted(value);
+}
+
+/** An escape of JSON, with the halves of a character that it has two escapes for. */
+const ESCAPED = /\\(?:u(d[89ab]..)\\u(d[c-f]..)|.)/g;
+
+/** JSON, but for a character that JSON escapes in two halves, or half of one: neither is YAML. */
+function quoted(value: string): string {
+  return printableJson(value.toWellFormed()).replace(ESCAPED, (same, high?: string, low?: string) => {
+    if (high === undefined || low === undefined) return same;
+    const units = [high, low].map((unit) => Number.parseInt(unit, 16));
+    return `\\U${(String.fromCharCode(...units).codePointAt(0) ?? 0).toString(16).padStart(8, "0")}`;
+  });
 }
