@@ -18,10 +18,18 @@ export function mutationNamed(name: string): Mutation {
   return found;
 }
 
-/** The names of two to four mutations, the same for the same seed, from those within what the operator guarantees. */
+/**
+ * The names of up to four mutations, the same for the same seed, from those within what the operator guarantees, and
+ * together within it.
+ */
 export function combinationOf(seed: number, from: readonly Mutation[] = MUTATIONS): string[] {
   const random = seeded(seed);
   const left = from.filter(({ beyond }) => !beyond).map(({ name }) => name);
   const count = Math.min(left.length, between(random, 2, 4));
-  return Array.from({ length: count }, () => left.splice(Math.floor(random() * left.length), 1)[0] ?? "");
+  const drawn = Array.from(
+    { length: count },
+    () => left.splice(Math.floor(random() * left.length), 1)[0] ?? "",
+  );
+  const omitting = drawn.filter((name) => mutationNamed(name).omits);
+  return drawn.filter((name) => !omitting.slice(1).includes(name));
 }

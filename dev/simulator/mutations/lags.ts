@@ -202,7 +202,7 @@ export const LAGS: readonly Mutation[] = [
       start: lagging(seconds * 1000, readFrom),
     }),
   ),
-  { name: "lists-miss-one-of-two", source: CONSISTENCY, start: omitting },
+  { name: "lists-miss-one-of-two", source: CONSISTENCY, omits: true, start: omitting },
   {
     name: "pages-small",
     source: "machines.md 2: the page size is the server's",
@@ -216,6 +216,7 @@ export const LAGS: readonly Mutation[] = [
   {
     name: "pages-lose",
     source: STABILITY,
+    omits: true,
     // Of two lists in a row one is whole: what both lose cannot be told from what is not there.
     start: paged(1, (items, before, turn) => (before.length > 0 && turn % 2 === 1 ? items.slice(1) : items)),
   },

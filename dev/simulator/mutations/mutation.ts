@@ -59,6 +59,8 @@ export interface Mutation {
   readonly behaviour?: Partial<Behaviour>;
   /** Past what the operator guarantees: it is not drawn by a seed. */
   readonly beyond?: true;
+  /** One of two lists lacks items. Two such together may leave none that has them, which is past the guarantee. */
+  readonly omits?: true;
   start?(context: MutationContext): Hooks;
 }
 

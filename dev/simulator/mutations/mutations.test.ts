@@ -105,6 +105,10 @@ describe("a combination", () => {
     const drawn = new Set(Array.from({ length: 500 }, (_, seed) => combinationOf(seed)).flat());
     const within = MUTATIONS.filter(({ beyond }) => !beyond).map(({ name }) => name);
     expect([...drawn].sort()).toEqual(within.sort());
+    const omitting = MUTATIONS.filter(({ omits }) => omits).map(({ name }) => name);
+    expect(omitting.length).toBeGreaterThan(1);
+    const both = (seed: number) => combinationOf(seed).filter((name) => omitting.includes(name)).length > 1;
+    expect(Array.from({ length: 5_000 }, (_, seed) => seed).filter(both)).toEqual([]);
   });
 });
 
