@@ -199,6 +199,10 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     credentials,
     permits: new AccountPermits(),
     secrets: credentialGuard,
+    isKeySecret: (reference) =>
+      controllers.some((controller) =>
+        controller.objects().some((object) => credentials.referenceOf(object) === reference),
+      ),
     secretReviews: () => secretReviews,
   };
   const controllers: ControllerRunner[] = served.map((entry) => {

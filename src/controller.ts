@@ -45,6 +45,8 @@ export interface ControllerServices {
   credentials: Credentials<PaperspaceAccount>;
   permits: Permits<PaperspaceAccount>;
   secrets: CredentialGuard<PaperspaceAccount>;
+  /** Whether any object names this Secret as the one with its API key. */
+  isKeySecret: (reference: string) => boolean;
   secretReviews: () => SecretReviews;
 }
 
@@ -126,6 +128,7 @@ export class ControllerRunner {
       configMapResource: configMaps(connection),
       slowHash: shared.slowHash,
       isOperatorKey: (value) => shared.credentials.isOperatorKey(value),
+      isKeySecret: shared.isKeySecret,
       enqueue,
       reviewList: (team, items) => this.#unowned.review(team, items),
     });

@@ -63,6 +63,8 @@ export interface KindOptions<O extends ManagedObject> {
   slowHash: SlowHash;
   /** Whether a value is the operator's own API key; false while that key cannot be read. */
   isOperatorKey(value: string): Promise<boolean>;
+  /** Whether any object, of any kind, names this Secret ("namespace/name") as the one with its API key. */
+  isKeySecret(reference: string): boolean;
   /** Puts a key of this kind into its work queue. */
   enqueue(key: string): void;
   /** Takes each complete list of what a team has, for kinds whose resources have the names of their creates. */

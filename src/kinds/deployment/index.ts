@@ -26,6 +26,7 @@ export const deployment: PublishedKind<PaperspaceDeployment> = {
       objects,
       slowHash: options.slowHash,
       isApiKey: options.isOperatorKey,
+      isKeySecret: options.isKeySecret,
       clock,
       resyncMs: config.resyncInterval,
       recheckMs: config.credentialRecheck,

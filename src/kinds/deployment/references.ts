@@ -30,6 +30,8 @@ export interface ReferencesParts {
   slowHash: SlowHash;
   /** Whether the value is the operator's own API key. */
   isApiKey(value: string): Promise<boolean>;
+  /** Whether any object names this Secret ("namespace/name") as the one with its API key, though it may not use it yet. */
+  isKeySecret(reference: string): boolean;
   clock: Clock;
   /** Stale time of what was read, in milliseconds: a rotation is noticed within it. */
   resyncMs: number;
@@ -190,6 +192,8 @@ export class References {
   /** What the objects of the namespace name of it, and nothing else. */
   async #select(data: RefData, ref: KubeRef): Promise<Content> {
     const before = this.#refs.get(ref);
+    const hasApiKey =
+      data.hasApiKey || (ref.kind === "Secret" && this.#parts.isKeySecret(`${ref.namespace}/${ref.name}`));
     const byUse: Record<string, Kept> = {};
     for (const object of this.#parts.objects()) {
       if (object.metadata.namespace !== ref.namespace) continue;
@@ -198,7 +202,7 @@ export class References {
         const { key } = reference;
         const value = data.text(key);
         const use = useOf(object, reference);
-        if (data.hasApiKey || (value !== undefined && (await this.#parts.isApiKey(value))))
+        if (hasApiKey || (value !== undefined && (await this.#parts.isApiKey(value))))
           byUse[use] = { is: "apiKey" };
         else if (
           value === undefined ||

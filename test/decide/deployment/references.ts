@@ -56,6 +56,7 @@ export function setUp() {
       configMaps,
       objects: () => [...objects.values()],
       isApiKey: async (value) => value === OPERATOR_KEY,
+      isKeySecret: () => false,
       slowHash: (value, salt) => {
         hashed.push(value);
         return quickHash(value, salt);
