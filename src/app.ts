@@ -25,7 +25,7 @@ import { configMaps, events, leases, secrets } from "./kube/resource.ts";
 import { ScrapeAccess } from "./kube/scrape-access.ts";
 import { Accounts } from "./paperspace/accounts.ts";
 import { createApiMetrics } from "./paperspace/metrics.ts";
-import { createSockets, type Sockets } from "./paperspace/wire.ts";
+import { createSockets, proxyFor, type Sockets } from "./paperspace/wire.ts";
 import { CredentialGuard } from "./reconcile/credential-guard.ts";
 import { Credentials } from "./reconcile/credentials.ts";
 import { createCacheMetrics, createObjectMetrics, createReadMetrics } from "./reconcile/metrics.ts";
@@ -79,7 +79,7 @@ export async function runOperator(parts: AppParts, signal: AbortSignal): Promise
     userAgent: `paperspace-operator/${version}`,
   });
   cleanup.defer(() => connection.close());
-  const sockets = createSockets(config);
+  const sockets = createSockets(proxyFor(config.paperspaceApiUrl, config));
   cleanup.defer(() => sockets.close());
   const registry = createRegistry({ version });
   const operator = assembleOperator(parts, { connection, sockets, registry });

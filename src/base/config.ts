@@ -306,7 +306,7 @@ export function loadConfig(argv: readonly string[], env: Env, version: string): 
 }
 
 /** What Node itself reads from the environment, before any code of ours runs, and what must not stand there. */
-function refusedVariables({ NODE_TLS_REJECT_UNAUTHORIZED }: Env): string[] {
+export function refusedVariables({ NODE_TLS_REJECT_UNAUTHORIZED }: Env): string[] {
   if (NODE_TLS_REJECT_UNAUTHORIZED !== "0") return [];
   return [
     "NODE_TLS_REJECT_UNAUTHORIZED: 0 is not allowed: any server could pass for the Paperspace API and read every API key. Remove it; NODE_EXTRA_CA_CERTS names a file with the certificates of a proxy or of a private API",

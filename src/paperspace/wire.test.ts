@@ -21,7 +21,7 @@ import {
   type TransportEnv,
   until,
 } from "../../test/paperspace/transport.ts";
-import { AnswerMemory, createSockets } from "./wire.ts";
+import { AnswerMemory, createSockets, proxyFor } from "./wire.ts";
 
 let env: TransportEnv;
 beforeEach(async () => {
@@ -293,5 +293,11 @@ describe("a proxy", () => {
     await expect(other.api.request(post())).resolves.toMatchObject({ status: 200 });
     await other.stop();
     await direct.stop();
+  });
+
+  it("is not used for http://, where a key would leave the host readable", () => {
+    const proxy = { httpProxy: "http://proxy", httpsProxy: "http://proxy" };
+    expect(proxyFor("http://localhost:8080/v1", proxy)).toEqual({});
+    expect(proxyFor("https://api.paperspace.com/v1", proxy)).toBe(proxy);
   });
 });

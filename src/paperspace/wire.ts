@@ -73,6 +73,11 @@ export interface ProxyOptions {
   readonly noProxy?: string | undefined;
 }
 
+/** None where the API is at an http:// address, which is allowed only because nothing leaves the host then (base/options.ts). */
+export function proxyFor(baseUrl: string, proxy: ProxyOptions): ProxyOptions {
+  return baseUrl.startsWith("http:") ? {} : proxy;
+}
+
 /** `memory`: unless given, what a pod has for the answers of all accounts. */
 export function createSockets(proxy: ProxyOptions = {}, memory: AnswerMemory = new AnswerMemory()): Sockets {
   const options: Agent.Options = {

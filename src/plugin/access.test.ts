@@ -132,6 +132,13 @@ describe("the key", () => {
     expect(plugin.err).toContain("PAPERSPACE_API_URL: the value is not allowed");
     expect(plugin.err).not.toContain("hunter2");
   });
+
+  it("is not sent where any server could pass for Paperspace", async () => {
+    const plugin = new PluginEnv({ env: { NODE_TLS_REJECT_UNAUTHORIZED: "0" } });
+    await plugin.secret();
+    expect(await plugin.run("list users")).toBe(1);
+    expect(plugin.err).toContain("NODE_TLS_REJECT_UNAUTHORIZED: 0 is not allowed");
+  });
 });
 
 describe("the object", () => {

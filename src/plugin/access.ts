@@ -3,6 +3,7 @@
  * then PAPERSPACE_API_KEY, and then the Secrets of the operator's own order (reconcile/credentials.ts), which are read with
  * the user's own rights in Kubernetes.
  */
+import { refusedVariables } from "../base/config.ts";
 import { BadValue, proxyUrl, secureUrl, type ValueType } from "../base/options.ts";
 import { shellCommand } from "../base/shell-command.ts";
 import { version } from "../base/version.ts";
@@ -11,6 +12,7 @@ import { isKube, type KubeError } from "../kube/errors.ts";
 import { secrets } from "../kube/resource.ts";
 import { type Account, Accounts } from "../paperspace/accounts.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
+import { proxyFor } from "../paperspace/wire.ts";
 import { DEFAULT_KEY, DEFAULT_SECRET } from "../reconcile/credentials.ts";
 import { confirm } from "./confirm.ts";
 import { PluginError } from "./failure.ts";
@@ -88,16 +90,19 @@ export class Access {
    * before both. Throws PluginError where there is no key, or Paperspace does not accept it.
    */
   async open(reference: SecretRef = { name: DEFAULT_SECRET }): Promise<OpenedAccount> {
+    const [refused] = refusedVariables(this.#io.env);
+    if (refused !== undefined) throw new PluginError(refused);
     const { key, origin } = await this.#resolveKey(reference);
     this.#output.hide(key);
     const { clock, env } = this.#io;
-    const sockets = this.#io.sockets({
+    const baseUrl = this.#baseUrl();
+    const proxy = {
       httpProxy: readVariable(env, proxyUrl, "http_proxy", "HTTP_PROXY"),
       httpsProxy: readVariable(env, proxyUrl, "https_proxy", "HTTPS_PROXY"),
       noProxy: env.no_proxy || env.NO_PROXY,
-    });
+    };
+    const sockets = this.#io.sockets(proxyFor(baseUrl, proxy));
     this.#cleanup.defer(() => sockets.close());
-    const baseUrl = this.#baseUrl();
     const accounts = new Accounts({
       clock,
       sockets,
