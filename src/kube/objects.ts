@@ -19,6 +19,8 @@ export interface ObjectMeta {
   finalizers?: string[];
   ownerReferences?: OwnerReference[];
   managedFields?: unknown[];
+  /** Not of Kubernetes: bytes of the annotations that the store has dropped, which the API server counts all the same. */
+  droppedAnnotationBytes?: number;
 }
 
 export interface OwnerReference {

@@ -20,13 +20,16 @@ const REQUESTED_BY = [
 ];
 
 /** Why nothing is done for an object with these annotations; undefined where they are within the limits. */
-export function annotationFault({ annotations = {} }: ObjectMeta): string | undefined {
+export function annotationFault({
+  annotations = {},
+  droppedAnnotationBytes = 0,
+}: ObjectMeta): string | undefined {
   for (const name of REQUESTED_BY) {
     const { length } = annotations[name] ?? "";
     if (length > LONGEST)
       return `the annotation ${name} has ${length} characters, and ${LONGEST} are the most: nothing is done until it is shorter`;
   }
-  const bytes = bytesOf(annotations);
+  const bytes = bytesOf(annotations) + droppedAnnotationBytes;
   if (bytes <= TOTAL_BYTES - RESERVED_BYTES) return undefined;
   return `the annotations have ${bytes} bytes, which leaves no room for what the operator records among them (the API server takes ${TOTAL_BYTES}): nothing is done until there is room again; ${RESERVED_BYTES} bytes are enough`;
 }

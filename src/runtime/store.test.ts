@@ -30,13 +30,17 @@ test("versions compare as numbers, however long: 99 is older than 100", () => {
   expect(store.upsert(thing(2_000))).toEqual([]);
 });
 
-test("what is never read is dropped: managedFields and the last applied configuration", () => {
+test("what is never read is dropped: managedFields and the last applied configuration, but for its length", () => {
   const store = new Store<Thing>();
   const object = thing(1);
   object.metadata.managedFields = [{}];
   object.metadata.annotations = { "kubectl.kubernetes.io/last-applied-configuration": "{}", mine: "yes" };
   store.replace([object]);
-  expect(store.get("ns/a")?.metadata).toEqual({ ...thing(1).metadata, annotations: { mine: "yes" } });
+  expect(store.get("ns/a")?.metadata).toEqual({
+    ...thing(1).metadata,
+    annotations: { mine: "yes" },
+    droppedAnnotationBytes: 50,
+  });
 });
 
 test("an observed write is visible at once, and its watch event is no change", () => {

@@ -182,7 +182,11 @@ function compareAge(a: KubeObject, b: KubeObject): number {
 
 /** Drops what is never read and would take half of the memory. */
 function strip<T extends KubeObject>(object: T): T {
-  delete object.metadata.managedFields;
-  delete object.metadata.annotations?.[LAST_APPLIED];
+  const { metadata } = object;
+  delete metadata.managedFields;
+  const applied = metadata.annotations?.[LAST_APPLIED];
+  if (applied === undefined) return object;
+  metadata.droppedAnnotationBytes = LAST_APPLIED.length + Buffer.byteLength(applied);
+  delete metadata.annotations?.[LAST_APPLIED];
   return object;
 }

@@ -83,13 +83,17 @@ describe("annotations", () => {
     },
   );
 
-  it("of others that leave no room for the record: nothing is created until there is room", async () => {
+  it.each([
+    "example.com/notes",
+    // Not held in memory, and yet counted by the API server: kubectl apply of a long manifest.
+    "kubectl.kubernetes.io/last-applied-configuration",
+  ])("%s that leaves no room for the record: nothing is created until there is room", async (annotation) => {
     world.start();
-    world.apply("box", {}, { annotations: { "example.com/notes": "x".repeat(261_000) } });
+    world.apply("box", {}, { annotations: { [annotation]: "x".repeat(261_000) } });
     await world.clock.advance(5 * MINUTE);
     expect(world.condition("box", "Stalled")?.reason).toBe("AnnotationRefused");
     expect(world.sim.world.machines.size).toBe(0);
-    world.edit("box", { metadata: { annotations: { "example.com/notes": "short" } } });
+    world.edit("box", { metadata: { annotations: { [annotation]: "short" } } });
     await world.ready("box");
     expect(world.machines()).toHaveLength(1);
   });
