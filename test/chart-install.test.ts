@@ -126,14 +126,16 @@ test("objects stored under the previous chart stay valid through an upgrade, and
   await home.apply(...objects);
   const before = await Promise.all([home.ready("kept"), home.ready("resting")]);
   await daemon.stop();
+  const stored = () =>
+    Promise.all(objects.map(({ metadata }) => home.objectsOf.get(home.namespace, metadata.name)));
+  const asStored = await stored();
 
   const since = lastCall();
   await release.upgrade(clusterWide());
   await home.kubectl(`wait --for=condition=Established ${CRDS}`);
   await vi.waitFor(() => home.kubectl("get psd"), TAKES);
-  const stored = (name: string) => home.objectsOf.get(home.namespace, name);
   // The resource version among it, so that nothing wrote to them.
-  expect(await Promise.all(objects.map(({ metadata }) => stored(metadata.name)))).toMatchObject(before);
+  expect(await stored()).toMatchObject(asStored);
   const again = await home.kubectl("apply -f -", objects.map((object) => stringify(object)).join("---\n"));
   expect(again).toMatch(/^(.* unchanged\n){2}$/);
   daemon = await started(release);
