@@ -17,6 +17,7 @@ import { driftOf, planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import { undecidable } from "./relation.ts";
 import { isBad } from "./rollout.ts";
+import { storedOtherwise } from "./stored-as.ts";
 import type { DeploymentStatus, PaperspaceDeployment } from "./types.ts";
 
 type KnownContext = ReconcileContext<PaperspaceDeployment, { team: string }>;
@@ -55,11 +56,13 @@ function remembering({
   formerSecrets = [],
   operation,
   rolledBack,
+  storedAs = [],
 }: DeploymentMemory): Partial<DeploymentStatus> {
   return {
     ...(operation && { operation }),
     ...(history.length > 0 && { history: [...history] }),
     ...(rolledBack && { rolledBack }),
+    ...(storedAs.length > 0 && { storedAs: [...storedAs] }),
     ...(secrets.length > 0 && { secrets: [...secrets] }),
     ...(formerSecrets.length > 0 && { formerSecrets: [...formerSecrets] }),
   };
@@ -149,7 +152,8 @@ function synced(observation: DeploymentObservation, seen: Deployment | undefined
     const message = `as declared when it was read last; ${desired.outdated.message}`;
     return [{ type: "Synced", status: "Unknown", reason: "Unreadable", message }];
   }
-  return [syncedCondition(changes, "the configuration is as declared", { declared, all })];
+  const inSync = `the configuration is as declared${storedOtherwise(observation.memory.storedAs)}`;
+  return [syncedCondition(changes, inSync, { declared, all })];
 }
 
 /** Of what this object sent last, and nothing else: what else runs does not change it. */
