@@ -110,7 +110,7 @@ describe("generated requests", () => {
     expect(code, out.slice(-4_000)).toBe(0);
     expect(sim.calls.list().length).toBeGreaterThan(500);
     expect(wrongAnswers()).toEqual([]);
-  });
+  }, 600_000);
 });
 
 describe("a client made from the vendor's document", () => {

@@ -55,7 +55,7 @@ export function itKeepsItsLaws<S extends { observation: O }, O, D extends AnyDec
       expect((product.chooses ?? []).filter((choice) => !checker.chosen.has(choice))).toEqual([]);
       expect(situations).toBeGreaterThanOrEqual(product.atLeast);
     },
-    120_000,
+    600_000,
   );
 
   it("is checked against every law: one that never applies could not fail", () => {
