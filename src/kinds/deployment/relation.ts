@@ -21,7 +21,7 @@ import {
 import { REASON } from "./reasons.ts";
 import { gitOriginOf, pushed, sentOf } from "./rollout.ts";
 import { classifyExtras } from "./server-defaults.ts";
-import { asSent, isOnlyAnswer, learntFromAnswer } from "./stored-as.ts";
+import { asSent, isOnlyAnswer, learnt } from "./stored-as.ts";
 import { readConfig } from "./stored-config.ts";
 import type { ChosenTarget } from "./target.ts";
 import type { Rollout } from "./types.ts";
@@ -109,7 +109,7 @@ function answeredOtherwise(
   // The API may keep a spec that it is sent once more.
   const isKept = latest.id === head.replaces;
   if (!isKept && !specs && !readErrors[FACT.specs]) return unlooked("unlooked", observation);
-  const storedAs = learntFromAnswer(memory, relation.changes, head.sentAt);
+  const storedAs = learnt(memory, relation.changes, head.sentAt);
   const fields = new Set(relation.changes.map(({ field }) => field));
   const isCertain = storedAs.every(({ field, since }) => since === undefined || !fields.has(field));
   if (isKept) return isCertain ? again({ ...memory, storedAs }) : relation;

@@ -17,7 +17,7 @@ import { driftOf, planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import { undecidable } from "./relation.ts";
 import { isBad } from "./rollout.ts";
-import { writtenOtherwise } from "./stored-as.ts";
+import { storedOtherwise } from "./stored-as.ts";
 import type { DeploymentStatus, PaperspaceDeployment } from "./types.ts";
 
 type KnownContext = ReconcileContext<PaperspaceDeployment, { team: string }>;
@@ -152,7 +152,7 @@ function synced(observation: DeploymentObservation, seen: Deployment | undefined
     const message = `as declared when it was read last; ${desired.outdated.message}`;
     return [{ type: "Synced", status: "Unknown", reason: "Unreadable", message }];
   }
-  const inSync = `the configuration is as declared${writtenOtherwise(observation.memory.storedAs)}`;
+  const inSync = `the configuration is as declared${storedOtherwise(observation.memory.storedAs)}`;
   return [syncedCondition(changes, inSync, { declared, all })];
 }
 

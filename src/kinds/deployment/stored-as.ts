@@ -11,7 +11,7 @@ import type { DeploymentMemory } from "./observation.ts";
 import type { DeploymentStatus, Rollout } from "./types.ts";
 
 /** One for each field. `since`: when what showed it was sent, while it was seen once only. */
-type StoredAs = NonNullable<DeploymentStatus["storedAs"]>[number];
+export type StoredAs = NonNullable<DeploymentStatus["storedAs"]>[number];
 
 /** Fields that are remembered, newest first. */
 const KEPT = 100;
@@ -52,7 +52,7 @@ export function isOnlyAnswer(
 }
 
 /** What was learnt by these differences between what was sent and its answer; certain where an earlier upsert showed the same. */
-export function learntFromAnswer(
+export function learnt(
   { storedAs = [] }: DeploymentMemory,
   changes: readonly Change[],
   sentAt: string,
@@ -68,7 +68,7 @@ export function learntFromAnswer(
 }
 
 /** For the message of Synced; empty where all is stored as it was sent. */
-export function writtenOtherwise(storedAs: readonly StoredAs[] = []): string {
+export function storedOtherwise(storedAs: readonly StoredAs[] = []): string {
   return storedAs
     .filter(({ since }) => since === undefined)
     .map(({ field, declared, shown }) =>
