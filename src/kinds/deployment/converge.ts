@@ -72,7 +72,7 @@ function towards(choice: ChosenTarget, chosen: DeploymentObservation, deployment
     case "unknown":
       return { choice, relation, decision: relation.decision };
     case "other":
-      return sending({ choice, relation }, withMemory(chosen, relation), deployment, relation.changes);
+      return sending({ choice, relation }, chosen, deployment, relation.changes);
     default: {
       const related = withMemory(chosen, relation);
       const health = healthOf(choice, relation, related);
@@ -169,5 +169,5 @@ function withMemory(
   observation: DeploymentObservation,
   result: ChosenTarget | RelationResult | Health,
 ): DeploymentObservation {
-  return "memory" in result && result.memory ? { ...observation, memory: result.memory } : observation;
+  return "memory" in result ? { ...observation, memory: result.memory } : observation;
 }

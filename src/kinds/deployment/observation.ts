@@ -42,8 +42,6 @@ export interface DeploymentMemory {
   /** Configurations that this object sent, newest first. */
   history: readonly Rollout[];
   rolledBack?: NonNullable<DeploymentStatus["rolledBack"]>;
-  /** Fields that the API writes otherwise than they were sent. */
-  storedAs?: NonNullable<DeploymentStatus["storedAs"]>;
   /** Project secrets that were made for this object, in the project of the observation. */
   secrets: readonly string[];
   /** The same in other projects, as "project/name". Nothing uses them any more. */

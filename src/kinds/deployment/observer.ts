@@ -239,15 +239,9 @@ function memoryOf(
   projectId: string,
 ): DeploymentMemory {
   const { status = { observedGeneration: -1 }, spec } = object;
-  const { operation, history = [], rolledBack, storedAs, secrets = [], formerSecrets = [] } = status;
+  const { operation, history = [], rolledBack, secrets = [], formerSecrets = [] } = status;
   const from = status.projectId ?? spec.projectId;
   const placed = movedSecrets({ secrets, formerSecrets }, { from, to: projectId });
   if (identity.state !== "ours" && !attempt) return { history: [], ...placed };
-  return {
-    history,
-    ...placed,
-    ...(operation && { operation }),
-    ...(rolledBack && { rolledBack }),
-    ...(storedAs && { storedAs }),
-  };
+  return { history, ...placed, ...(operation && { operation }), ...(rolledBack && { rolledBack }) };
 }

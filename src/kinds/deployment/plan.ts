@@ -13,7 +13,6 @@ import { courseOf, misplacement } from "./converge.ts";
 import { deploymentPhases } from "./decide.ts";
 import { type DeploymentObservation, FACT, type Target } from "./observation.ts";
 import { filledIn } from "./relation.ts";
-import { asSent } from "./stored-as.ts";
 import { readConfig } from "./stored-config.ts";
 import type { DeploymentStatus } from "./types.ts";
 
@@ -58,8 +57,6 @@ function favoured(
   if (outcome.kind === "RequeueAfter" && outcome.afterMs === 0) return observation;
   if (outcome.kind !== "Unknown") return undefined;
   if (needs.includes(FACT.siblings)) return { ...observation, siblings: { ids: [], ageMs: 0 } };
-  // Not known to be how the API writes what was sent.
-  if (needs.includes(FACT.specs) && !observation.specs) return { ...observation, specs: [] };
   if (needs.includes(FACT.projectSecrets) && desired.state === "known")
     return { ...observation, projectSecrets: desired.secrets };
   return undefined;
@@ -102,11 +99,7 @@ export function driftOf(observation: DeploymentObservation): Change[] {
   const stored = readConfig(latestSpec?.data);
   const changes =
     latestSpec && stored
-      ? differences(
-          desired.leaves,
-          asSent(leavesOf(stored), desired.leaves, memory.storedAs),
-          filledIn(memory.history, latestSpec),
-        )
+      ? differences(desired.leaves, leavesOf(stored), filledIn(memory.history, latestSpec))
       : [];
   return orUnreadable(visibleChanges(deployment, desired, changes), deployment);
 }

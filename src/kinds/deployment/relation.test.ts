@@ -23,7 +23,7 @@ const A = sent(GOOD, { specId: "a", outcome: "Healthy", ageMs: 3_600 * SECOND })
 const b = (ageMs: number, more: Partial<Rollout> = {}) => sent(NEW, { replaces: "a", ageMs, ...more });
 
 function related(history: readonly Rollout[], latest: StoredSpec | null, desired: DeploymentSpec = NEW) {
-  return relate({ history }, latest, targetOf(desired), NOW, LIMITS.resendMs);
+  return relate(history, latest, targetOf(desired), NOW, LIMITS.resendMs);
 }
 
 const kind = (...given: Parameters<typeof related>) => related(...given).kind;

@@ -21,7 +21,6 @@ import {
 import { REASON } from "./reasons.ts";
 import { gitOriginOf, pushed, sentOf } from "./rollout.ts";
 import { classifyExtras } from "./server-defaults.ts";
-import { asSent, isOnlyAnswer, learnt } from "./stored-as.ts";
 import { readConfig } from "./stored-config.ts";
 import type { ChosenTarget } from "./target.ts";
 import type { Rollout } from "./types.ts";
@@ -33,18 +32,17 @@ export type RelationResult =
   | { kind: "unknown"; decision: DeploymentDecision }
   /** What was sent is shown as no valid configuration (latestSpec null, deployments.md section 6). */
   | { kind: "refused" }
-  /** Another configuration, or another name, than is to run. `memory`: what that taught. */
-  | { kind: "other"; changes: readonly Change[]; memory?: DeploymentMemory };
+  /** Another configuration, or another name, than is to run. */
+  | { kind: "other"; changes: readonly Change[] };
 
 /** The shown spec is of our own rollout. */
 export type OwnSpec = Extract<RelationResult, { kind: "ours" | "same" }>;
 
 export function relationTo(
-  choice: Pick<ChosenTarget, "target" | "isShown">,
+  { target, isShown }: Pick<ChosenTarget, "target" | "isShown">,
   observation: DeploymentObservation,
   deployment: Deployment,
 ): RelationResult {
-  const { target, isShown } = choice;
   const unreadable = undecidable(deployment);
   if (unreadable.length > 0) return unknown(observation, unreadable);
   const { name: from, latestSpec: latest } = deployment;
@@ -52,13 +50,10 @@ export function relationTo(
   if (observation.shownEmptyOnce) return { kind: "unknown", decision: noStep({ kind: "Unknown" }, memory) };
   const [head] = memory.history;
   if (isShown && latest) return { kind: "ours", latest, memory };
-  const relation = relate(memory, latest, target, now, limits.resendMs);
+  const relation = relate(memory.history, latest, target, now, limits.resendMs);
   if (relation.kind === "unseen") return unseen(observation);
   if (!latest && head?.hash === target.hash && head.specId === undefined) return { kind: "refused" };
-  if (relation.kind === "other")
-    return answeredOtherwise(observation, latest, target, relation, (memoryNow) =>
-      relationTo(choice, { ...observation, memory: memoryNow }, deployment),
-    );
+  if (relation.kind === "other") return relation;
   if (from === to && latest) return withExtras(observation, latest, target, relation);
   const isYoung = head !== undefined && ageOfTime(head.sentAt, now) < limits.resendMs;
   if (relation.kind === "ours" && isYoung) return unseen(observation);
@@ -89,32 +84,6 @@ function unseen({ memory, limits }: DeploymentObservation): RelationResult {
   const [head] = memory.history;
   const message = `the configuration was sent at ${head?.sentAt}; Paperspace still shows the one before it`;
   return { kind: "unknown", decision: requeueAfter(memory, REASON.Deploying, message, limits.lookMs) };
-}
-
-/**
- * Another configuration than was sent: where the history of specs shows that it is what became of our own upsert, this is
- * remembered, and the upsert is sent once more. `again` is the relation once that has had the same answer.
- */
-function answeredOtherwise(
-  observation: DeploymentObservation,
-  latest: StoredSpec | null | undefined,
-  { hash }: Target,
-  relation: Extract<Relation, { kind: "other" }>,
-  again: (memory: DeploymentMemory) => RelationResult,
-): RelationResult {
-  const { memory, specs, readErrors } = observation;
-  const [head] = memory.history;
-  const isAwaited = head !== undefined && head.specId === undefined && head.hash === hash;
-  if (!isAwaited || !latest || relation.changes.length === 0) return relation;
-  // The API may keep a spec that it is sent once more.
-  const isKept = latest.id === head.replaces;
-  if (!isKept && !specs && !readErrors[FACT.specs]) return unlooked("unlooked", observation);
-  const storedAs = learnt(memory, relation.changes, head.sentAt);
-  const fields = new Set(relation.changes.map(({ field }) => field));
-  const isCertain = storedAs.every(({ field, since }) => since === undefined || !fields.has(field));
-  if (isKept) return isCertain ? again({ ...memory, storedAs }) : relation;
-  if (!isOnlyAnswer(head, latest, specs ?? [])) return relation;
-  return isCertain ? again({ ...memory, storedAs }) : { ...relation, memory: { ...memory, storedAs } };
 }
 
 /** Where more stands in our newest upsert's spec than was sent, their origin decides: the API or another actor. */
@@ -188,7 +157,7 @@ export type Relation =
 
 /** `resendMs`: how long an older spec may be read after an upsert. */
 export function relate(
-  { history, storedAs }: Pick<DeploymentMemory, "history" | "storedAs">,
+  history: readonly Rollout[],
   latest: StoredSpec | null | undefined,
   target: Pick<Target, "hash" | "leaves">,
   now: number,
@@ -199,7 +168,7 @@ export function relate(
   const awaited = head !== undefined && head.specId === undefined && head.hash === target.hash;
   if (!latest) return isYoung ? { kind: "unseen" } : { kind: "other", changes: [] };
   const stored = readConfig(latest.data);
-  const leaves = stored && asSent(leavesOf(stored), target.leaves, storedAs);
+  const leaves = stored && leavesOf(stored);
   const filled = filledIn(history, latest);
   const isOlder = history.some(({ specId, replaces }) => replaces === latest.id || specId === latest.id);
   if (awaited && !isOlder && answers(target.leaves, leaves))

@@ -119,20 +119,6 @@ const memory = {
       { description: "The spec's configuration failed, and the last healthy one runs instead." },
     ),
   ),
-  storedAs: Type.Optional(
-    Type.Array(
-      Type.Object({
-        field: Type.String({ description: "Of the configuration, by the API's names." }),
-        declared: Type.String({ description: "As JSON; a hash where it may be secret." }),
-        shown: Type.String({ description: "How Paperspace writes it, in the same form." }),
-        since: Type.Optional(time("When what showed it was sent, while it was seen once only.")),
-      }),
-      {
-        "x-kubernetes-list-type": "atomic",
-        description: "Fields that Paperspace writes otherwise than they were sent.",
-      },
-    ),
-  ),
   secrets: Type.Optional(
     Type.Array(Type.String(), {
       "x-kubernetes-list-type": "atomic",

@@ -17,7 +17,6 @@ import { driftOf, planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import { undecidable } from "./relation.ts";
 import { isBad } from "./rollout.ts";
-import { storedOtherwise } from "./stored-as.ts";
 import type { DeploymentStatus, PaperspaceDeployment } from "./types.ts";
 
 type KnownContext = ReconcileContext<PaperspaceDeployment, { team: string }>;
@@ -56,13 +55,11 @@ function remembering({
   formerSecrets = [],
   operation,
   rolledBack,
-  storedAs = [],
 }: DeploymentMemory): Partial<DeploymentStatus> {
   return {
     ...(operation && { operation }),
     ...(history.length > 0 && { history: [...history] }),
     ...(rolledBack && { rolledBack }),
-    ...(storedAs.length > 0 && { storedAs: [...storedAs] }),
     ...(secrets.length > 0 && { secrets: [...secrets] }),
     ...(formerSecrets.length > 0 && { formerSecrets: [...formerSecrets] }),
   };
@@ -152,8 +149,7 @@ function synced(observation: DeploymentObservation, seen: Deployment | undefined
     const message = `as declared when it was read last; ${desired.outdated.message}`;
     return [{ type: "Synced", status: "Unknown", reason: "Unreadable", message }];
   }
-  const inSync = `the configuration is as declared${storedOtherwise(observation.memory.storedAs)}`;
-  return [syncedCondition(changes, inSync, { declared, all })];
+  return [syncedCondition(changes, "the configuration is as declared", { declared, all })];
 }
 
 /** Of what this object sent last, and nothing else: what else runs does not change it. */
