@@ -1,12 +1,13 @@
 /**
- * Who may have the metrics: whoever brings a token that the API server knows (TokenReview), and may get the path /metrics
+ * Who may have the metrics: a client that brings a token that the API server knows (TokenReview), and may get the path /metrics
  * (SubjectAccessReview), as with the metrics of Kubernetes itself. Answers are kept for a while; tokens are kept as hashes.
  */
 import { createHash } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
+import type { Authorize } from "../base/health.ts";
 import type { KubeConnection } from "./connection.ts";
 
-type Verdict = "allowed" | 401 | 403 | 503;
+type Verdict = Awaited<ReturnType<Authorize>>;
 
 export interface ScrapeAccessOptions {
   connection: Pick<KubeConnection, "request">;
@@ -24,7 +25,7 @@ interface Review {
 /** How long an answer counts, in milliseconds: a right that was taken away ends within it. */
 const ALLOWED_MS = 60_000;
 const REFUSED_MS = 10_000;
-/** Tokens of which the answer is kept, and reviews at once: whoever sends rubbish must not load the API server. */
+/** Tokens of which the answer is kept, and reviews at once: a client that sends rubbish must not load the API server. */
 export const MOST_TOKENS = 64;
 export const MOST_REVIEWS = 4;
 

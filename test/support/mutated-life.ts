@@ -8,6 +8,7 @@ import { seeded } from "../../dev/simulator/world/random.ts";
 import type { DeploymentSpec } from "../../src/kinds/deployment/types.ts";
 import type { MachineSpec } from "../../src/kinds/machine/types.ts";
 import type { ManagedObject } from "../../src/reconcile/managed.ts";
+import { readyOf, versionsOf } from "./ready-watch.ts";
 import type { VirtualObjects } from "./virtual-objects.ts";
 import { VirtualWorld, type WorldOptions } from "./virtual-world.ts";
 
@@ -179,10 +180,8 @@ async function rest(subject: Subject): Promise<void> {
   const from = world.kube.storage.events.length;
   await world.clock.advance(REST.hours * HOUR);
   check(subject);
-  const uid = objects.get(name)?.metadata.uid;
-  for (const { object } of world.kube.storage.events.slice(from)) {
-    if (object.metadata.uid !== uid) continue;
-    const condition = (object as ManagedObject).status?.conditions?.find(({ type }) => type === "Ready");
+  for (const version of versionsOf(world, objects.get(name), from)) {
+    const condition = readyOf(version);
     if (condition?.status !== "True")
       throw new Error(`at rest, Ready was ${condition?.status}: ${condition?.reason}: ${condition?.message}`);
   }

@@ -8,9 +8,8 @@ import type { VirtualWorld } from "./virtual-world.ts";
 const EVERY_MS = 5_000;
 
 export interface Watched {
-  /** In paths of the API server: `paperspacemachines`. */
-  plural: string;
-  name: string;
+  /** The object as it is now. */
+  object: () => ManagedObject | undefined;
   /** Whether it serves at this moment. */
   serves: () => boolean;
 }
@@ -35,13 +34,8 @@ export class ReadyWatch {
 
   /** Changes of the status of Ready since the last call, each as `status reason: message`. */
   changes(): string[] {
-    const { plural, name } = this.#watched;
-    const { events } = this.#world.kube.storage;
-    const readings = events
-      .slice(this.#from)
-      .filter(({ of, object }) => of.plural === plural && object.metadata.name === name)
-      .flatMap(({ object }) => readyOf(object as ManagedObject) ?? []);
-    this.#from = events.length;
+    const readings = this.#written().flatMap((version) => readyOf(version) ?? []);
+    this.#from = this.#world.kube.storage.events.length;
     return readings
       .filter(({ status }, i) => i > 0 && status !== readings[i - 1]?.status)
       .map(({ status, reason, message }) => `${status} ${reason}: ${message}`);
@@ -49,10 +43,11 @@ export class ReadyWatch {
 
   /** Versions of the object that were written since the last call of `changes`. */
   versions(): number {
-    const { plural, name } = this.#watched;
-    return this.#world.kube.storage.events
-      .slice(this.#from)
-      .filter(({ of, object }) => of.plural === plural && object.metadata.name === name).length;
+    return this.#written().length;
+  }
+
+  #written(): ManagedObject[] {
+    return versionsOf(this.#world, this.#watched.object(), this.#from);
   }
 
   end(): void {
@@ -61,7 +56,7 @@ export class ReadyWatch {
 
   #sample(): void {
     if (!this.#isRunning) return;
-    const isTrue = this.#ready()?.status === "True";
+    const isTrue = readyOf(this.#watched.object())?.status === "True";
     const serves = this.#watched.serves();
     this.#wronglyTrue = isTrue && !serves ? this.#wronglyTrue + EVERY_MS : 0;
     this.#wronglyFalse = !isTrue && serves ? this.#wronglyFalse + EVERY_MS : 0;
@@ -69,16 +64,18 @@ export class ReadyWatch {
     this.longest.wronglyFalse = Math.max(this.longest.wronglyFalse, this.#wronglyFalse);
     this.#world.clock.after(EVERY_MS, () => this.#sample());
   }
-
-  #ready() {
-    const { plural, name } = this.#watched;
-    const object = this.#world.kube.storage.events.findLast(
-      ({ of, object: { metadata } }) => of.plural === plural && metadata.name === name,
-    )?.object;
-    return object && readyOf(object as ManagedObject);
-  }
 }
 
-function readyOf({ status }: ManagedObject) {
-  return status?.conditions?.find(({ type }) => type === "Ready");
+/** All versions of the object that were written since the event of this index. */
+export function versionsOf(
+  { kube }: VirtualWorld,
+  object: ManagedObject | undefined,
+  from: number,
+): ManagedObject[] {
+  const written = kube.storage.events.slice(from).map((event) => event.object as ManagedObject);
+  return written.filter(({ metadata }) => metadata.uid === object?.metadata.uid);
+}
+
+export function readyOf(object: ManagedObject | undefined) {
+  return object?.status?.conditions?.find(({ type }) => type === "Ready");
 }
