@@ -50,5 +50,5 @@ COPY --from=build --chown=0:0 /app/.compile-cache ./.compile-cache
 ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/.compile-cache
 # A number, because Kubernetes cannot tell of a name that it is not root.
 USER 65532:65532
-# A signal would open Node's debugger, which is a shell for whoever reaches its port.
+# A signal would open Node's debugger, which is a shell for all that reach its port.
 ENTRYPOINT ["/usr/local/bin/node", "--disable-sigusr1", "src/main.ts"]

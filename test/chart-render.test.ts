@@ -318,7 +318,7 @@ test("the API server, Paperspace and the proxy have peers of their own", () => {
   expect(egress.map(({ to }) => to)).toEqual([undefined, apiServer?.to, paperspace?.to, proxy?.to]);
 });
 
-test("secure metrics bring their certificate, the right to ask who scrapes, and a role for whoever does", () => {
+test("secure metrics bring their certificate, the right to ask who scrapes, and a role for those who do", () => {
   const all = objects("metrics, alerts and dashboard");
   const { volumes, containers } = podOf(all).spec;
   const volume = volumes.find(({ name }: Rendered) => name === "metrics-tls");

@@ -28,7 +28,7 @@ async function flood(response: ServerResponse, before: string, part: string, byt
     yield "{}]}";
   }
   response.writeHead(200, JSON_HEAD);
-  // Whoever has read enough closes the connection.
+  // A client that has read enough closes the connection.
   await pipeline(Readable.from(chunks()), response).catch(() => {});
 }
 
@@ -124,7 +124,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
   },
 };
 
-/** Whoever waits asks for nothing meanwhile: what makes the operator wait is rare. */
+/** A client that waits asks for nothing meanwhile: what makes the operator wait is rare. */
 const RARE = ["a byte each second", "silence", "429 for an hour"];
 const OFTEN = Object.keys(ANSWERS).filter((name) => !RARE.includes(name));
 const ORDER = [...OFTEN, ...OFTEN, ...OFTEN, ...OFTEN, ...RARE];

@@ -20,7 +20,7 @@ describe("the review of dependencies", () => {
     expect(unreviewed(page, read())).toEqual([]);
   });
 
-  it("fails for a new package, whoever brings it", () => {
+  it("fails for a new package, also where another one needs it", () => {
     const problems = changed((packages) => {
       packages["node_modules/left-pad"] = { integrity: INTEGRITY };
       (packages["node_modules/pino"] as Lock["packages"][string]).dependencies = { "left-pad": "1" };

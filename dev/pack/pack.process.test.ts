@@ -1,6 +1,6 @@
 /**
- * Two archives of `npm pack` from one commit are the same, whoever built them, when and where. (A umask of 077 gives others:
- * npm keeps whether others may read a file.)
+ * Two archives of `npm pack` from one commit are the same, no matter where, when and by which user they were
+ * built. (A umask of 077 gives others: npm keeps whether others may read a file.)
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";

@@ -214,7 +214,7 @@ const SECTIONS = {
     metricsTeamLabels: required(
       bool,
       "false",
-      "label what is about one team with its id: whoever reads metrics sees whose accounts there are",
+      "label what is about one team with its id: readers of metrics see whose accounts there are",
     ),
     logLevel: required(
       oneOf("trace", "debug", "info", "warn", "error", "fatal"),

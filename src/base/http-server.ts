@@ -11,7 +11,7 @@ import { join } from "node:path";
 import type { Clock } from "./clock.ts";
 import type { ListenAddress } from "./options.ts";
 
-/** Connections at once; beyond it the oldest is closed, so that whoever holds many keeps no probe out. */
+/** Connections at once; beyond it the oldest is closed, so that a client that holds many keeps no probe out. */
 export const MOST_CONNECTIONS = 64;
 /** For the head of a request, in milliseconds, from the connection on; for a whole one twice as long. */
 export const HEADERS_MS = 5_000;

@@ -67,7 +67,7 @@ describe("credentials", () => {
   });
 });
 
-it("are plain and of bounded length, all texts, whoever wrote them: bindings, fields, names of fields, errors", () => {
+it("are plain and of bounded length, all texts, of any origin: bindings, fields, names of fields, errors", () => {
   const hostile = `\x1b[2J\u202e\u200b\u2028\n${"x".repeat(10_000)}`;
   const line = logged((log) =>
     log

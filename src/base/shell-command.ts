@@ -1,5 +1,5 @@
 /**
- * Commands that messages offer to paste into a shell. A value in them is somebody's: it is written only where it has the
+ * Commands that messages offer to paste into a shell. A value in them is another's: it is written only where it has the
  * form of what it stands for, which no shell gives another meaning; else a quoted placeholder is.
  */
 

@@ -103,7 +103,7 @@ describe("answers", () => {
     expect(requests).toHaveLength(2);
   });
 
-  it("are waited for by few at once, whoever sends rubbish, and by one for each token", async () => {
+  it("are waited for by few at once, however much rubbish is sent, and by one for each token", async () => {
     const { promise, resolve } = Promise.withResolvers<unknown>();
     answer = () => promise;
     const first = Array.from({ length: MOST_REVIEWS }, (_, i) => bearer(`t${i}`));

@@ -1,6 +1,6 @@
 /**
  * Metrics of the calls to Paperspace. Labels hold routes, never ids and never keys, and teams only where that is asked for:
- * whoever may read metrics need not know whose accounts there are.
+ * those who may read metrics need not know whose accounts there are.
  */
 
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";

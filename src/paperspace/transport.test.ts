@@ -87,7 +87,7 @@ describe("a request", () => {
     expect((await env.api.request(get())).body).toEqual({ id: "ps1" });
   });
 
-  it("takes no answer that is nested so deep that whoever walks it runs out of stack", async () => {
+  it("takes no answer that is nested so deep that what walks it runs out of stack", async () => {
     const answer = Type.Object({ id: Type.Unknown() });
     const nested = (levels: number) => json200(`{"id":${"[".repeat(levels)}${"]".repeat(levels)}}`);
     env.server.script = [nested(MOST_DEPTH - 1), nested(MOST_DEPTH), nested(1_000_000), deepError];

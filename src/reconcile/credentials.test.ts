@@ -133,7 +133,7 @@ describe("Credentials", () => {
       "b/paperspace-credentials": forbidden,
     });
     expect((await resolve(context, object("a"))).fact.state).toBe("unreachable");
-    // Whoever reads it has no part in the operator's account, and learns what to ask for.
+    // Its reader has no part in the operator's account, and learns what to ask for.
     expect((await resolve(context, object("b"))).fact).toEqual({
       state: "invalid",
       message:

@@ -1,5 +1,5 @@
 /**
- * Everything that reads what others wrote, with inputs that somebody hostile could send: it fails in the ways that it says,
+ * Everything that reads what others wrote, with inputs that an attacker could send: it fails in the ways that it says,
  * within its bounds. A bounded number of runs here, the same each time, so that a failure is due to the change; `npm run fuzz`
  * (FUZZ_SECONDS, default an hour) looks for new ones, and prints how many there were.
  */

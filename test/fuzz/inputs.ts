@@ -1,5 +1,5 @@
 /**
- * Inputs that somebody hostile could send: known texts with bytes lost, repeated and put in, JSON of any shape, strings that
+ * Inputs that an attacker could send: known texts with bytes lost, repeated and put in, JSON of any shape, strings that
  * repeat one part, and the chunks in which bytes come.
  */
 import fc from "fast-check";
@@ -79,7 +79,7 @@ function apply(text: string, { at, length, kind, by, times }: Edit): string {
   }
 }
 
-/** Any JSON, with names and values that mean something to somebody. */
+/** Any JSON, with names and values that mean something to a reader of it. */
 export function jsonWith(names: readonly string[], values: readonly unknown[]): fc.Arbitrary<unknown> {
   const name = fc.oneof(
     { arbitrary: fc.constantFrom(...names), weight: 6 },

@@ -24,7 +24,7 @@ const coloured = mutated([
   "1%\r2%\r\n",
 ]);
 
-/** Colours are all that a terminal may be told. */
+/** Colours are all that may reach a terminal. */
 function mustBePlain(text: string): void {
   const rest = text.replace(/.(?<=\p{Cc})\[[0-9;:]*m/gu, (colour) =>
     colour.startsWith("\x1b") ? "" : colour,

@@ -1,5 +1,5 @@
 /**
- * Who gets the metrics where they are secure: whoever the API server knows by a token and lets get the path, by the chart's
+ * Who gets the metrics where they are secure: the accounts that the API server knows by a token and lets get the path, by the chart's
  * own roles, against the real API server. Only the server of the metrics runs, with the operator's account.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

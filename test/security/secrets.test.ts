@@ -1,6 +1,6 @@
 /**
  * What the chart's ServiceAccount can do with Secrets, against the real API server: which it reads, and that it turns no right
- * to write against the cluster. No operator runs: these are the limits of whoever takes its pod over.
+ * to write against the cluster. No operator runs: these are the limits of an attacker who takes its pod over.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { machineDefinition } from "../../src/kinds/machine/types.ts";
@@ -164,7 +164,7 @@ describe("with rbac.desktopSecrets", () => {
       "Secret of a kind that writes none",
       () => desktop({ ownerReferences: [owner({ kind: "PaperspaceDeployment" })] }),
     ],
-  ])("it creates no %s, whoever owns it", async (_, secret) => {
+  ])("it creates no %s, with any owner", async (_, secret) => {
     await refused(own.create(namespace, secret()), /creates only Opaque Secrets/);
     await refused(own.create("kube-system", secret()), /creates only Opaque Secrets/);
   });

@@ -217,7 +217,7 @@ export const LAGS: readonly Mutation[] = [
     name: "pages-lose",
     source: STABILITY,
     omits: true,
-    // Of two lists in a row one is whole: what both lose cannot be told from what is not there.
+    // Of two lists in a row one is whole: what both lose looks as what is not there.
     start: paged(1, (items, before, turn) => (before.length > 0 && turn % 2 === 1 ? items.slice(1) : items)),
   },
   { name: "pages-endless", source: STABILITY, beyond: true, start: endless },

@@ -137,7 +137,7 @@ describe("a list that lags", () => {
 });
 
 describe("a list that lacks items", () => {
-  it("has each in one of two lists, also where its pages are small: what none shows cannot be told from what is not there", async () => {
+  it("has each in one of two lists, also where its pages are small: what none shows looks as what is not there", async () => {
     const { ok, create } = setUp({
       vendorOpenapi: false,
       mutations: ["pages-small", "lists-miss-one-of-two"],
