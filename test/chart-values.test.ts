@@ -158,6 +158,31 @@ const WRONG: [what: string, values: Values, named: string][] = [
     { proxy: { credentialsSecret: "proxy-user" } },
     "proxy.credentialsSecret is given, but neither proxy.httpProxy nor proxy.httpsProxy is",
   ],
+  [
+    "a password of a proxy in clear, by a variable",
+    { extraEnv: [{ name: "https_proxy", value: "http://user:p%40ss@proxy:3128" }] },
+    "extraEnv gives https_proxy a URL with a user or a password in clear",
+  ],
+  [
+    "a password in clear beside a user from a Secret",
+    { extraEnv: [{ name: "HTTP_PROXY", value: "http://$(PROXY_USER):p@ss@proxy:3128" }] },
+    "extraEnv gives HTTP_PROXY a URL with a user or a password in clear",
+  ],
+  [
+    "a password of a proxy in clear, in another container of the pod",
+    { extraContainers: [{ name: "beside", env: [{ name: "ALL_PROXY", value: "socks5://u:p@proxy" }] }] },
+    "extraContainers (beside) gives ALL_PROXY a URL with a user or a password in clear",
+  ],
+  [
+    "an API key in clear",
+    { initContainers: [{ name: "wait", env: [{ name: "PAPERSPACE_API_KEY", value: "k" }] }] },
+    "initContainers (wait) gives PAPERSPACE_API_KEY a value in clear",
+  ],
+  [
+    "unverified certificates, with which the operator does not start",
+    { extraEnv: [{ name: "NODE_TLS_REJECT_UNAUTHORIZED", value: "0" }] },
+    "extraEnv sets NODE_TLS_REJECT_UNAUTHORIZED to 0, with which the operator refuses to start",
+  ],
   ["flags in one text", { extraArgs: "--log-level=debug" }, "/extraArgs"],
   ["variables as a map", { extraEnv: { A: "b" } }, "/extraEnv"],
   ["a user without a name", { admissionPolicy: { exemptUsers: [""] } }, "/admissionPolicy/exemptUsers/0"],
@@ -204,4 +229,23 @@ describe.concurrent("a wrong value is refused by its name:", () => {
   test.each(WRONG)("%s", async (_, values, named) => {
     expect(await helm.refusal(values)).toContain(named);
   });
+});
+
+test("a refusal names the variable with a credential and never shows its value, since pipelines keep their logs", async () => {
+  const env = [{ name: "HTTPS_PROXY", value: "http://user:s3cret@proxy:3128" }];
+  expect(await helm.refusal({ extraEnv: env })).not.toContain("s3cret");
+});
+
+test("variables that take credentials from a Secret are not refused", async () => {
+  const from = (key: string) => ({ valueFrom: { secretKeyRef: { name: "proxy", key } } });
+  const env = [
+    { name: "HTTP_PROXY", ...from("url") },
+    { name: "U", ...from("user") },
+    { name: "P", ...from("password") },
+    { name: "HTTPS_PROXY", value: "http://$(U):$(P)@proxy:3128" },
+    { name: "PAPERSPACE_API_KEY", ...from("key") },
+    { name: "NODE_TLS_REJECT_UNAUTHORIZED", value: "1" },
+  ];
+  const extraContainers = [{ name: "beside", image: "registry.example.com/helper:1", env }];
+  expect(await helm.template({ extraEnv: env, extraContainers })).toContain("$(U):$(P)@proxy");
 });

@@ -239,8 +239,36 @@ metricRelabelings:
 {{- $ports | uniq | sortAlpha | toJson }}
 {{- end }}
 
+{{/*
+Refuses variables of a container that show a credential to all who may read pods: (dict "where" "extraEnv" "env" (list …)).
+The texts name the variable, never its value. kubelet puts $(NAME) in, so that it shows nothing.
+*/}}
+{{- define "operator.checkEnv" -}}
+{{- range .env }}
+{{- $value := toString (default "" .value) }}
+{{- if and (regexMatch "(?i)_proxy$" .name) (regexReplaceAll "^([a-zA-Z]+://)?\\$\\(\\w+\\)(:\\$\\(\\w+\\))?@" $value "" | contains "@") }}
+{{- fail (printf "%s gives %s a URL with a user or a password in clear, which everybody sees who may read the pod: put them into a Secret, and name it in proxy.credentialsSecret, or take the whole variable from a Secret by valueFrom.secretKeyRef" $.where .name) }}
+{{- end }}
+{{- if and (eq .name "PAPERSPACE_API_KEY") $value }}
+{{- fail (printf "%s gives PAPERSPACE_API_KEY a value in clear, which everybody sees who may read the pod: put the key into a Secret, and name it in credentials.existingSecret" $.where) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Refuses what the schema cannot see, because it is between two values. */}}
 {{- define "operator.check" -}}
+{{- include "operator.checkEnv" (dict "where" "extraEnv" "env" .Values.extraEnv) }}
+{{- range $where, $containers := dict "initContainers" .Values.initContainers "extraContainers" .Values.extraContainers }}
+{{- range $containers }}
+{{- include "operator.checkEnv" (dict "where" (printf "%s (%s)" $where .name) "env" .env) }}
+{{- end }}
+{{- end }}
+{{- /* Of the operator alone: what other containers of the pod connect to is the matter of their own programs. */}}
+{{- range .Values.extraEnv }}
+{{- if and (eq .name "NODE_TLS_REJECT_UNAUTHORIZED") (eq (toString .value) "0") }}
+{{- fail "extraEnv sets NODE_TLS_REJECT_UNAUTHORIZED to 0, with which the operator refuses to start: any server could pass for the Paperspace API and read every API key. Remove it; extraCA adds the certificates of a proxy or of a private API" }}
+{{- end }}
+{{- end }}
 {{- if not .Values.image.repository }}
 {{- fail "image.repository is not set, and has no default, since no image is published yet: build one by the Dockerfile of the repository, push it, and set image.repository to where it is, such as registry.example.com/paperspace-operator (docs/install.md)" }}
 {{- end }}
