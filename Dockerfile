@@ -25,10 +25,12 @@ COPY src ./src
 ENV NODE_COMPILE_CACHE=/app/.compile-cache
 RUN mkdir -m 1777 .compile-cache
 USER 65532:65532
-RUN node src/main.ts --help > /dev/null && chmod -R a+rX .compile-cache/*
-# The operator's user wrote it, and may not write it later: what is in there is code that runs.
+# Two builds have to give the same bytes: without --predictable threads and a random seed show in what V8 keeps.
+RUN node --predictable src/main.ts --help > /dev/null
+# The operator's user wrote it, and may not write it later: what is in there is code that runs. The rest has the rights of
+# the checkout, which differ with the umask of its user.
 USER 0:0
-RUN chmod 0755 .compile-cache && chmod -R go-w .compile-cache
+RUN chmod 0755 .compile-cache && chmod -R u=rwX,go=rX .
 
 FROM ${BASE_IMAGE}
 ARG VERSION=0.0.0-dev

@@ -14,6 +14,7 @@ import { type DemoEnv, startDemoEnv } from "../demo/demo-env.ts";
 import { isReady } from "../demo/tables.ts";
 import { figure, median, quiet, seconds, title } from "./figures.ts";
 import { HOSTILE_KEY, HostileApi } from "./hostile-api.ts";
+import { limitMemory } from "./memory-limit.ts";
 
 export interface HostileOptions {
   speed: number;
@@ -41,6 +42,9 @@ export interface HostileResult {
   answers: ReadonlyMap<string, number>;
   /** What the hostile tenants have written. */
   changes: number;
+  /** What held the operator to its memory, and how much of that it used at most. */
+  limit: string;
+  peakMiB: number | undefined;
 }
 
 /** As in the chart: the limit of the container, and the heap that values.yaml sets for it. */
@@ -60,11 +64,14 @@ export async function besideHostile(options: HostileOptions, signal: AbortSignal
   await using parts = new AsyncDisposableStack();
   const api = await HostileApi.start();
   parts.defer(() => api.stop());
+  const limit = limitMemory(LIMIT_MIB);
+  parts.defer(() => limit.remove());
   const env = await startDemoEnv(
     {
       speed: options.speed,
       flags: [`--paperspace-api-url=${api.url}`],
       env: { NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}` },
+      launcher: limit.launcher,
     },
     quiet,
     signal,
@@ -111,7 +118,8 @@ export async function besideHostile(options: HostileOptions, signal: AbortSignal
     await Promise.all(running);
   }
   const changes = tenants.reduce((sum, tenant) => sum + tenant.changes, 0);
-  return { before, beside, samplesBefore, samples, answers: api.given, changes };
+  const memory = { limit: limit.by, peakMiB: limit.peakMiB() };
+  return { before, beside, samplesBefore, samples, answers: api.given, changes, ...memory };
 }
 
 interface Cluster {
@@ -224,7 +232,7 @@ export async function hostile(
     if (run === 0) until = systemClock.monotonic() + minutes * 60_000;
     return systemClock.monotonic() < until;
   };
-  const { before, beside, samplesBefore, samples, answers, changes } = await besideHostile(
+  const { before, beside, samplesBefore, samples, answers, changes, limit, peakMiB } = await besideHostile(
     { speed, runsBefore: 3, goOn },
     signal,
   );
@@ -239,6 +247,10 @@ export async function hostile(
   figure(
     "memory",
     `median ${median(rss).toFixed(0)} MiB, at most ${most(rss).toFixed(0)} MiB of ${LIMIT_MIB}`,
+  );
+  figure(
+    "held to it by",
+    `${limit}${peakMiB === undefined ? "" : `; at most ${peakMiB.toFixed(0)} MiB with the page cache`}`,
   );
   for (const [when, some] of [
     ["alone", samplesBefore],

@@ -13,6 +13,8 @@ export interface DaemonOptions {
   flags: readonly string[];
   /** The whole environment beside PATH and HOME: settings of your own operator must not reach this one. */
   env: Readonly<Record<string, string>>;
+  /** Command that the program and its arguments are appended to, such as one that limits what they may use. */
+  launcher?: readonly string[];
 }
 
 export interface Daemon {
@@ -30,10 +32,15 @@ export interface Daemon {
 }
 
 /** Resolves once it is ready. Throws, with its log, where it does not get there. */
-export async function startDaemon({ flags, env }: DaemonOptions, signal?: AbortSignal): Promise<Daemon> {
+export async function startDaemon(
+  { flags, env, launcher = [] }: DaemonOptions,
+  signal?: AbortSignal,
+): Promise<Daemon> {
   const guard = new Guard(mkdtempSync(join(tmpdir(), "paperspace-operator-")));
   const started = systemClock.monotonic();
-  const child = guard.spawn("operator", process.execPath, [join(ROOT, "src", "main.ts"), ...flags], {
+  const command = [...launcher, process.execPath, join(ROOT, "src", "main.ts"), ...flags];
+  const [program = "", ...args] = command;
+  const child = guard.spawn("operator", program, args, {
     cwd: ROOT,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
   });

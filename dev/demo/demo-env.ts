@@ -29,6 +29,8 @@ export interface DemoEnvOptions {
   flags: readonly string[];
   /** Of the operator, beside what connects it to the control plane. */
   env?: Readonly<Record<string, string>>;
+  /** As in `DaemonOptions`. */
+  launcher?: readonly string[];
   /** Keep an audit log of the API server. */
   audit?: boolean;
 }
@@ -51,7 +53,7 @@ export async function startDemoEnv(
   narrator: Narrator,
   signal: AbortSignal,
 ): Promise<DemoEnv> {
-  const { speed, flags, env = {}, audit = false } = options;
+  const { speed, flags, env = {}, launcher = [], audit = false } = options;
   await using parts = new AsyncDisposableStack();
   const controlPlane = await narrator.step("Kubernetes: API server, etcd and controller manager", () =>
     startControlPlane({ signal, audit, log: (line) => narrator.detail(line) }),
@@ -75,7 +77,7 @@ export async function startDemoEnv(
   );
   const daemon = await narrator.step("The operator, as a process of its own", () =>
     startDaemon(
-      { flags: flagsOf(controlPlane, simulator, flags), env: { ...controlPlane.env, ...env } },
+      { flags: flagsOf(controlPlane, simulator, flags), env: { ...controlPlane.env, ...env }, launcher },
       signal,
     ),
   );

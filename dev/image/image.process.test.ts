@@ -1,6 +1,19 @@
 /** What goes into the image, without docker: the Dockerfile's own steps are taken in a folder, and the operator starts from it. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, globSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  cpSync,
+  globSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  utimesSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -21,22 +34,31 @@ interface Locked {
 const packages: Record<string, Locked> = JSON.parse(read("package-lock.json")).packages;
 
 /** Far above what it takes, which is mostly npm's. */
-const ASSEMBLE_MS = 120_000;
+const ASSEMBLE_MS = 300_000;
 const CREATED = "2026-01-02T03:04:05Z";
 
-let work: string;
+let folder: string;
 let image: Image;
+/** The hash of what two builds made, of which the second is the image of the tests. */
+const hashes: string[] = [];
 /** What a user who does not own it could write, before the root is made read-only. */
 let writable: string[];
 
 beforeAll(() => {
-  work = mkdtempSync(join(tmpdir(), "an image "));
-  chmodSync(work, 0o755);
+  folder = mkdtempSync(join(tmpdir(), "an image "));
+  chmodSync(folder, 0o755);
   const registry = execFileSync("npm", ["config", "get", "registry"], { cwd: ROOT, encoding: "utf8" }).trim();
   const args = { NPM_REGISTRY: registry, VERSION: "9.8.7", REVISION: "abc", CREATED };
   // What `npm ci` has fetched for the checkout is enough.
   const env = { npm_config_prefer_offline: "true" };
-  image = assemble({ dockerfile, context: ROOT, ignored, work, args, env });
+  for (const context of [otherCheckout(join(folder, "checkout")), ROOT]) {
+    // At the same place, since compiled code is kept by its path. A container has only one.
+    const work = join(folder, "build");
+    rmSync(work, { recursive: true, force: true });
+    mkdirSync(work);
+    image = assemble({ dockerfile, context, ignored, work, args, env });
+    hashes.push(hashOf(image.root));
+  }
   writable = readdirSync(image.root, { recursive: true, withFileTypes: true })
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((path) => {
@@ -48,9 +70,35 @@ beforeAll(() => {
 }, ASSEMBLE_MS);
 
 afterAll(() => {
-  execFileSync("chmod", ["-R", "u+w", work]);
-  rmSync(work, { recursive: true, force: true });
+  execFileSync("chmod", ["-R", "u+w", folder]);
+  rmSync(folder, { recursive: true, force: true });
 });
+
+/** The same commit, checked out at another time by a user who shares with a group. */
+function otherCheckout(copy: string): string {
+  const at = new Date("2020-02-02T02:02:02Z");
+  for (const path of context()) {
+    const to = join(copy, path);
+    cpSync(join(ROOT, path), to);
+    utimesSync(to, at, at);
+    chmodSync(to, 0o664);
+  }
+  return copy;
+}
+
+/** Of every path, its rights and its content. Not of times, which the builder sets (SOURCE_DATE_EPOCH). */
+function hashOf(root: string): string {
+  const hash = createHash("sha256");
+  const paths = readdirSync(root, { recursive: true, encoding: "utf8" }).sort();
+  for (const path of paths) {
+    const at = join(root, path);
+    const stat = lstatSync(at);
+    hash.update(`${path}\0${stat.mode.toString(8)}\0`);
+    if (stat.isSymbolicLink()) hash.update(readlinkSync(at));
+    else if (stat.isFile()) hash.update(readFileSync(at));
+  }
+  return hash.digest("hex");
+}
 
 /** Every file that a build could copy. */
 function context(folder = ""): string[] {
@@ -93,6 +141,11 @@ test("the final stage only copies from the first one: no shell has to be in it, 
   const names = new Set(final?.instructions.map(({ name }) => name));
   expect([...names].sort()).toEqual(["ARG", "COPY", "ENTRYPOINT", "ENV", "LABEL", "USER", "WORKDIR"]);
   for (const { flags } of of("COPY")) expect(flags).toEqual({ from: "build", chown: "0:0" });
+});
+
+test("two builds of one commit give the same files, so that others can check what an image was made of", () => {
+  const [first, second] = hashes;
+  expect(second).toBe(first);
 });
 
 test("its user is a number and not root, because Kubernetes cannot check a name", () => {
