@@ -399,7 +399,12 @@ test("scoped, nothing is cluster-wide but CRDs and policies, and without those n
       .filter(({ kind }) => CLUSTER_WIDE.includes(kind))
       .map(({ kind }) => kind);
   const policies = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"];
-  const expected = [...KINDS.map(() => "CustomResourceDefinition"), ...policies, ...policies].sort();
+  const expected = [
+    ...KINDS.map(() => "CustomResourceDefinition"),
+    ...policies,
+    ...policies,
+    ...policies,
+  ].sort();
   expect(wide("scoped").sort()).toEqual(expected);
   expect(wide("scoped to several namespaces").sort()).toEqual(expected);
   expect(wide("scoped, without CRDs and policies")).toEqual([]);

@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, inject, test } from "vitest";
-import { MANIFESTS, manifests } from "../dev/chart-tools/manifests.ts";
+import { HARDENED, hardened, MANIFESTS, manifests } from "../dev/chart-tools/manifests.ts";
 import { findChartTools } from "../dev/chart-tools/tools.ts";
 import { COMPILE_MS } from "./support/helm.ts";
 
@@ -25,6 +25,10 @@ function kubectl(...args: string[]) {
 
 test("they are what the chart renders: two ways to install must not differ in rights or flags", async () => {
   expect(readFileSync(join(ROOT, MANIFESTS), "utf8"), "run npm run manifests").toBe(await manifests(helm));
+});
+
+test("the hardened example is shown as the chart renders it, so that a review needs no Helm", async () => {
+  expect(readFileSync(join(ROOT, HARDENED), "utf8"), "run npm run manifests").toBe(await hardened(helm));
 });
 
 test("the API server takes all of them, and the pod fits the restricted standard that their namespace enforces", () => {

@@ -1,12 +1,12 @@
 /**
- * Who may write the operator's memory, which is in the status and in annotations of its objects: the admission policy that is
- * on by default, against the real API server. No operator runs; its account writes as it would.
+ * Who may write what of an object, against the real API server: the admission policies that are on by default keep users from
+ * the operator's memory, and the operator from what users declare. No operator runs; its account writes as it would.
  */
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { deploymentDefinition } from "../../src/kinds/deployment/types.ts";
 import { machineDefinition, type PaperspaceMachine } from "../../src/kinds/machine/types.ts";
@@ -22,6 +22,8 @@ import { runCommand } from "../support/run-command.ts";
 const PLUGIN = fileURLToPath(new URL("../../bin/kubectl-paperspace.js", import.meta.url));
 const install = readFileSync(new URL("../../docs/install.md", import.meta.url), "utf8");
 const GUARDED = [ANNOTATION.record, ANNOTATION.createPending, ANNOTATION.released];
+
+const CHANGED_SPEC = { spec: { machineType: "H100" } };
 
 const machines = (kube: KubeConnection) =>
   new Resource<PaperspaceMachine>(kube, { ...machineDefinition, namespaced: true });
@@ -55,6 +57,7 @@ beforeAll(async () => {
     () => annotated(installed.admin, { [ANNOTATION.record]: randomUUID() }),
     /is the operator's memory/,
   );
+  await installed.enforced(() => operator.mergePatch(served, "box", CHANGED_SPEC), /the spec of no object/);
 }, COMPILE_MS);
 afterAll(() => installed.close());
 
@@ -144,6 +147,83 @@ test("the plugin releases an object by the rights of a tenant", async () => {
   const { err, out } = await runCommand(spawn(process.execPath, args), "");
   expect(out, err).toContain("psm/box released");
   expect((await operator.get(served, "box")).metadata.finalizers).toBeUndefined();
+});
+
+/** What its role cannot refuse: `patch` is of the whole object. */
+const OF_USERS: [what: string, patch: object, why: RegExp][] = [
+  ["the spec", CHANGED_SPEC, /the spec of no object/],
+  ["a field of the spec, by its removal", { spec: { powerState: null } }, /the spec of no object/],
+  ["a label", { metadata: { labels: { team: "web" } } }, /only its annotations and its own finalizer/],
+  ["a label, by its removal", { metadata: { labels: null } }, /only its annotations and its own finalizer/],
+  [
+    "who owns it",
+    {
+      metadata: { ownerReferences: [{ apiVersion: "v1", kind: "ConfigMap", name: "theirs", uid: "u" }] },
+    },
+    /only its annotations and its own finalizer/,
+  ],
+  [
+    "a finalizer of another, by its removal",
+    { metadata: { finalizers: [FINALIZER] } },
+    /only its annotations and its own finalizer/,
+  ],
+  [
+    "a request in a user's name",
+    { metadata: { annotations: { [ANNOTATION.restartRequestedAt]: "now" } } },
+    /of the annotations/,
+  ],
+  [
+    "an order to adopt in a user's name",
+    { metadata: { annotations: { [ANNOTATION.adopt]: "ps1@u" } } },
+    /of the annotations/,
+  ],
+  ["an annotation of another", { metadata: { annotations: { note: "theirs" } } }, /of the annotations/],
+  [
+    "an annotation of another, by its removal",
+    { metadata: { annotations: { note: null } } },
+    /of the annotations/,
+  ],
+];
+
+describe("of an object the operator itself changes its finalizer, its annotations and the status", () => {
+  let object: PaperspaceMachine;
+  beforeAll(async () => {
+    const theirs = {
+      finalizers: ["example.org/theirs"],
+      labels: { team: "ml" },
+      annotations: { note: "ours" },
+    };
+    object = manifest("theirs", { powerState: "Stopped" }, theirs) as PaperspaceMachine;
+    for (const namespace of [served, beside]) await machines(installed.admin).create(namespace, object);
+  });
+
+  test.each(OF_USERS)("it never changes %s, whoever has its token", async (_, patch, why) => {
+    await expect(operator.mergePatch(served, "theirs", patch)).rejects.toThrow(why);
+    // Not served, and no less bound.
+    await expect(operator.mergePatch(beside, "theirs", patch)).rejects.toThrow(why);
+  });
+
+  test("it writes and removes what is its own, and removes an order to adopt that it has carried out", async () => {
+    await annotated(tenant, { [ANNOTATION.adopt]: "ps1@u" });
+    const written = Object.fromEntries(GUARDED.map((name) => [name, "{}"]));
+    const finalizers = ["example.org/theirs", FINALIZER];
+    await operator.mergePatch(served, "theirs", { metadata: { finalizers, annotations: written } });
+    const removed = Object.fromEntries(GUARDED.map((name) => [name, null]));
+    const { metadata } = await operator.mergePatch(served, "theirs", {
+      metadata: { finalizers: ["example.org/theirs"], annotations: removed },
+    });
+    expect(metadata.annotations).toEqual({ note: "ours" });
+    const { metadata: box } = await own({ [ANNOTATION.adopt]: null });
+    expect(box.annotations?.[ANNOTATION.adopt]).toBeUndefined();
+  });
+
+  test("by the status it changes nothing but the status", async () => {
+    const forged = { ...CHANGED_SPEC, metadata: { labels: { team: "web" } }, status: { state: "off" } };
+    const { spec, metadata, status } = await operator.patchStatus(served, "theirs", forged);
+    expect(spec).toMatchObject(object.spec);
+    expect(metadata.labels).toEqual({ team: "ml" });
+    expect(status).toMatchObject({ state: "off" });
+  });
 });
 
 test("a ResourceQuota limits how many machines a namespace has, as docs/install.md has it", async () => {
