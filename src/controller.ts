@@ -18,6 +18,7 @@ import type { Credentials } from "./reconcile/credentials.ts";
 import type { ManagedObject } from "./reconcile/managed.ts";
 import type { CacheSizes, ObjectMetrics } from "./reconcile/metrics.ts";
 import { holdingOf } from "./reconcile/ownership-facts.ts";
+import { partialIfLarge } from "./reconcile/partial.ts";
 import type { Permits } from "./reconcile/permit.ts";
 import type { SecretReviews } from "./reconcile/secret-reviews.ts";
 import { UnownedReview } from "./reconcile/unowned.ts";
@@ -54,7 +55,7 @@ export class ControllerRunner {
   readonly name: string;
   readonly workers: Workers;
   readonly #registration: KindRegistration;
-  readonly #store = new Store<ManagedObject>(holdingOf);
+  readonly #store = new Store<ManagedObject>(holdingOf, partialIfLarge);
   readonly #queue: WorkQueue;
   readonly #reflectors: Reflector<ManagedObject>[];
   readonly #controller: Controller;

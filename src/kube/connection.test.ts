@@ -312,3 +312,18 @@ test("the error of a wrong configuration names the flag or variable", async () =
   vi.stubEnv("HOME", await folder());
   expect(await configError({})).toMatch(/--kubeconfig.*KUBECONFIG.*pod/);
 });
+
+test("an answer of more bytes than the caller takes is not read to its end", async () => {
+  const { url } = await server((_, response) => {
+    response.writeHead(200);
+    const more = () => {
+      while (!response.destroyed && response.write("x".repeat(64 * 1024)));
+    };
+    response.on("drain", more);
+    more();
+  });
+  const connection = await open(url);
+  expect(
+    await failure(connection.request({ method: "GET", path: "/endless", maxBytes: 100_000 })),
+  ).toMatchObject({ code: "KUBE_TOO_LARGE", message: "GET /endless: more than 100000 bytes" });
+});

@@ -19,6 +19,8 @@ export interface KubeRequest {
   signal?: AbortSignal;
   /** Milliseconds for the whole call, or, for a stream, until its answer begins. Default 30 s. */
   timeoutMs?: number;
+  /** Bytes of the answer past which it fails with KUBE_TOO_LARGE; absent: none. */
+  maxBytes?: number;
 }
 
 export interface KubeConnection {
@@ -80,7 +82,7 @@ class HttpConnection implements KubeConnection {
     const limit = this.#limit(request);
     try {
       const answer = await this.#send(request, limit.signal);
-      const text = await answer.body.text();
+      const text = await textOf(answer.body, request);
       return parse(text, answer.statusCode, describe(request)) as T;
     } catch (error) {
       throw toKubeError(error, request, limit.signal);
@@ -161,6 +163,25 @@ class HttpConnection implements KubeConnection {
       signal,
     });
   }
+}
+
+/** Reads no more than the caller takes. */
+async function textOf(body: Dispatcher.ResponseData["body"], request: KubeRequest): Promise<string> {
+  const { maxBytes } = request;
+  if (maxBytes === undefined) return body.text();
+  const read: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    bytes += chunk.length;
+    // Leaving the loop closes the answer.
+    if (bytes > maxBytes)
+      throw new KubeError({
+        code: "KUBE_TOO_LARGE",
+        message: `${describe(request)}: more than ${maxBytes} bytes`,
+      });
+    read.push(chunk);
+  }
+  return Buffer.concat(read).toString();
 }
 
 async function* chunks(

@@ -17,6 +17,7 @@ const CATALOGUE = {
   KUBE_SERVER: "the API server failed",
   KUBE_TIMEOUT: "no answer in time; a write may have taken effect all the same",
   KUBE_UNREACHABLE: "no answer at all; a write may have taken effect all the same",
+  KUBE_TOO_LARGE: "the answer is larger than the caller takes",
   KUBE_BAD_ANSWER: "the answer is not the JSON of the Kubernetes API",
   KUBE_REFUSED: "another 4xx answer",
   KUBE_CONFIG: "the kubeconfig or the in-cluster configuration cannot be used",

@@ -21,6 +21,8 @@ export interface ObjectMeta {
   managedFields?: unknown[];
   /** Not of Kubernetes: bytes of the annotations that the store has dropped, which the API server counts all the same. */
   droppedAnnotationBytes?: number;
+  /** Not of Kubernetes: the object is too large to be held, and most of it is missing here. */
+  partial?: true;
 }
 
 export interface OwnerReference {

@@ -4,6 +4,7 @@
  */
 import { isForbidden, isNotFound } from "../kube/errors.ts";
 import type { Condition, KubeObject } from "../kube/objects.ts";
+import { pages } from "../kube/pages.ts";
 import { Resource, type ResourceType } from "../kube/resource.ts";
 import { isOurFinalizer, parseAttempt, parseRecord } from "../reconcile/record.ts";
 import type { Access } from "./access.ts";
@@ -17,8 +18,6 @@ export interface OperatorObject extends KubeObject {
 }
 
 const NAME = /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/;
-/** Objects a list call. */
-const PAGE = 500;
 
 /** An object that may be released; `namespace/psm/name` identifies it. */
 export interface ReleaseTarget {
@@ -130,17 +129,8 @@ export async function listAll<T extends KubeObject>(
   { signal }: Pick<Access, "signal">,
 ): Promise<T[]> {
   const all: T[] = [];
-  let next: string | undefined;
-  do {
-    const query = {
-      limit: PAGE,
-      ...(namespace !== undefined && { namespace }),
-      ...(next && { continue: next }),
-    };
-    const { items, metadata } = await resource.list(query, { signal });
-    for (const item of items) all.push(item);
-    next = metadata.continue || undefined;
-  } while (next);
+  const scope = namespace === undefined ? {} : { namespace };
+  for await (const { items } of pages(resource, scope, { signal })) for (const item of items) all.push(item);
   return all;
 }
 

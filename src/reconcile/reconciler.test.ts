@@ -1,5 +1,5 @@
 import pino from "pino";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { FakeKube } from "../../test/support/fake-kube.ts";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { KubeError } from "../kube/errors.ts";
@@ -11,6 +11,7 @@ import type { Observation } from "./decision.ts";
 import type { Kind, Performed } from "./kind.ts";
 import type { CloudAccount, ManagedObject, Operation, Step } from "./managed.ts";
 import { holdingOf } from "./ownership-facts.ts";
+import { partialIfLarge } from "./partial.ts";
 import type { PermitAnswer, PermitRequest, Permits } from "./permit.ts";
 import { Reconciler } from "./reconciler.ts";
 import { ANNOTATION, FINALIZER, parseAttempt } from "./record.ts";
@@ -134,7 +135,7 @@ async function setUp() {
   const clock = new VirtualClock(NOW);
   const kube = new FakeKube({ clock, types: [SAMPLES] });
   const resource = new Resource<Sample>(kube, SAMPLES);
-  const store = new Store<Sample>(holdingOf);
+  const store = new Store<Sample>(holdingOf, partialIfLarge);
   const kind = new SampleKind();
   const credentials = new Credentials<CloudAccount>({
     secrets: secrets(kube),
@@ -474,5 +475,38 @@ describe("the account of a key", () => {
     expect(reconciler.accountOf(KEY)).toBe("default/paperspace-credentials");
     await pass();
     expect(reconciler.accountOf(KEY)).toBe("te1");
+  });
+});
+
+describe("an object that is too large to be held", () => {
+  const large = async () => {
+    const env = await setUp();
+    const annotations = { note: "x".repeat(50_000) };
+    await env.resource.mergePatch("default", "box", { metadata: { annotations } });
+    return env;
+  };
+
+  it("is reconciled as any other: its pass reads all of it", async () => {
+    const { kind, pass, object, store } = await large();
+    for (let i = 0; i < 5; i++) await pass();
+    expect(kind.done).toContain("create");
+    expect((await object()).metadata.annotations?.note).toHaveLength(50_000);
+    expect(store.get(KEY)?.metadata).toMatchObject({ partial: true });
+  });
+
+  it("is tried again where it is another one by now: nothing is decided on what the store holds", async () => {
+    const { kind, pass, resource, reconciler, object } = await large();
+    await pass();
+    const before = [...kind.done];
+    const { uid, resourceVersion } = (await object()).metadata;
+    const get = vi.spyOn(resource, "get");
+    for (const metadata of [{ uid: "other" }, { uid, resourceVersion: "1" }]) {
+      get.mockResolvedValueOnce({
+        metadata: { name: "box", resourceVersion, ...metadata },
+        spec: {},
+      } as never);
+      expect(await reconciler.reconcile(KEY)).toEqual({ kind: "retry" });
+    }
+    expect(kind.done).toEqual(before);
   });
 });

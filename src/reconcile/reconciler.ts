@@ -128,15 +128,16 @@ export class Reconciler<T extends KindTypes> {
 
   /** Throws only what a later pass can recover from: a failed Kubernetes call. */
   async reconcile(key: string): Promise<Result> {
-    const object = this.#options.store.get(key);
-    if (!object) {
+    const held = this.#options.store.get(key);
+    if (!held) {
       this.#forget(key);
       return { kind: "done" };
     }
-    this.#begin(key, object);
+    this.#begin(key, held);
     // A pass that throws is repeated, and has not lost its turn.
     let isWaiting = true;
     try {
+      const object = await this.#options.writer.whole(held);
       const pass = await this.#observe(key, object);
       const decision = this.#permitted(pass, this.#decide(pass));
       this.#options.kind.observer.track(pass.context, pass.observation, decision);
@@ -145,14 +146,14 @@ export class Reconciler<T extends KindTypes> {
       // What waits for facts keeps its permit, or its turn: a fact may be valid for seconds.
       isWaiting = pass.isWaiting === true || outcome.kind === "Unknown" || isUnsent(outcome);
       if (isReported(outcome)) await this.#reporter.patchStatus(pass, pass.memory, outcome);
-      return resultOf(outcome, this.#untilResync(object.metadata.uid ?? key));
+      return resultOf(outcome, this.#untilResync(held.metadata.uid ?? key));
     } catch (error) {
       // Another write was faster, or the object is gone: not logged, since the watch is about to deliver the change.
       if (isConflict(error) || isNotFound(error)) return { kind: "retry" };
       throw error;
     } finally {
-      this.#options.secrets.passEnded(object);
-      this.#passEnded(key, object, isWaiting);
+      this.#options.secrets.passEnded(held);
+      this.#passEnded(key, held, isWaiting);
     }
   }
 

@@ -5,7 +5,8 @@
 import type { Logger } from "pino";
 import type { KubeConnection } from "../kube/connection.ts";
 import { isForbidden, isNotFound } from "../kube/errors.ts";
-import { type KubeList, splitKey } from "../kube/objects.ts";
+import { splitKey } from "../kube/objects.ts";
+import { pages } from "../kube/pages.ts";
 import { Resource } from "../kube/resource.ts";
 import { needsKey } from "./credential-guard.ts";
 import type { Credentials } from "./credentials.ts";
@@ -17,8 +18,6 @@ export interface OtherKind {
   /** Whether an object without a record may still have left something in the cloud. */
   hasLeftovers?(object: ManagedObject): boolean;
 }
-
-const PAGE = 500;
 
 /** For a reference "namespace/name"; undefined where the objects may not be listed. */
 export function needsOfOthers(
@@ -32,10 +31,11 @@ export function needsOfOthers(
     for (const { definition, hasLeftovers } of kinds) {
       const resource = new Resource<ManagedObject>(connection, { ...definition, namespaced: true });
       try {
-        for await (const object of objectsOf(resource, namespace)) {
-          const needs = needsKey(object) || hasLeftovers?.(object);
-          if (needs && credentials.referenceOf(object) === reference) return true;
-        }
+        for await (const { items } of pages(resource, { namespace }))
+          for (const object of items) {
+            const needs = needsKey(object) || hasLeftovers?.(object);
+            if (needs && credentials.referenceOf(object) === reference) return true;
+          }
       } catch (error) {
         // A server without the kind has no objects of it.
         if (isNotFound(error)) continue;
@@ -47,16 +47,4 @@ export function needsOfOthers(
     }
     return false;
   };
-}
-
-async function* objectsOf(
-  resource: Resource<ManagedObject>,
-  namespace: string,
-): AsyncGenerator<ManagedObject> {
-  let page: KubeList<ManagedObject> | undefined;
-  do {
-    const next = page?.metadata.continue;
-    page = await resource.list({ namespace, limit: PAGE, ...(next ? { continue: next } : {}) });
-    yield* page.items;
-  } while (page.metadata.continue);
 }

@@ -1,11 +1,12 @@
 /**
  * The only place that writes our custom resources: metadata by merge patch under the resource version it was decided
  * on, status only where it differs. Each answer goes into the store at once, so that the next pass does not decide on
- * an older object.
+ * an older object. It reads those that the store holds in part.
  */
 import { isDeepStrictEqual } from "node:util";
 import { plainCopy } from "../base/plain-text.ts";
-import { isConflict } from "../kube/errors.ts";
+import { isConflict, KubeError } from "../kube/errors.ts";
+import { compareVersions, keyOf } from "../kube/objects.ts";
 import type { Resource } from "../kube/resource.ts";
 import type { Store } from "../runtime/store.ts";
 import type { ManagedObject } from "./managed.ts";
@@ -24,6 +25,20 @@ export class ObjectWriter<O extends ManagedObject> {
   ) {
     this.#resource = resource;
     this.#store = store;
+  }
+
+  /**
+   * All of an object of the store. Throws KUBE_CONFLICT where it is another one by now, or an older one: the watch is about
+   * to deliver the change.
+   */
+  async whole(held: O): Promise<O> {
+    const { partial, namespace = "", name, uid, resourceVersion } = held.metadata;
+    if (!partial) return held;
+    const object = await this.#resource.get(namespace, name);
+    const { metadata } = object;
+    if (metadata.uid === uid && compareVersions(metadata.resourceVersion, resourceVersion) >= 0)
+      return object;
+    throw new KubeError({ code: "KUBE_CONFLICT", message: `${keyOf(held)} is not the object of the store` });
   }
 
   addFinalizer(object: O): Promise<O> {

@@ -194,3 +194,17 @@ test("one namespace's reflector neither reads nor deletes what other reflectors 
   controller.abort(new Error("test over"));
   await Promise.all(running);
 });
+
+test.each([true, false])(
+  "a list is gathered as the store holds it, never whole, whether it is streamed (%s) or paged: objects that fill the memory do so before its end",
+  async (streaming) => {
+    const { kube, create, start, transformed, store, counts } = reflectorEnv();
+    kube.streamingLists = streaming;
+    for (let i = 0; i < 3; i++) await create(`w${i}`);
+    const listed: number[] = [];
+    transformed.push(() => listed.push(counts.listed));
+    await start();
+    expect(store.size).toBe(3);
+    expect(listed.slice(0, 3)).toEqual([0, 0, 0]);
+  },
+);

@@ -7,6 +7,7 @@ import { Backoff } from "../base/backoff.ts";
 import { type Clock, deadline, sleep } from "../base/clock.ts";
 import { isGone, isKube, isNotFound, isUnauthorized, KubeError } from "../kube/errors.ts";
 import { compareVersions, type KubeList, type KubeObject, keyOf } from "../kube/objects.ts";
+import { pages } from "../kube/pages.ts";
 import type { KubeCallOptions, ListQuery, WatchQuery } from "../kube/resource.ts";
 import type { Store, StoreChange } from "./store.ts";
 import { BadLineError, lines, parseEvent, type WatchEvent } from "./watch-stream.ts";
@@ -55,8 +56,6 @@ type State<T> =
   | { readonly kind: "paging" }
   | { readonly kind: "watching" };
 
-/** As the kube-apiserver's own chunks; keeps one answer of large objects at some megabytes. */
-const PAGE_SIZE = 500;
 /** Watches end after 4 to 6 minutes, so that those of many clients do not end together. */
 const WATCH_SECONDS = 300;
 /** The server ends a watch by itself; one that outlives its timeout by this much has a dead connection. */
@@ -130,17 +129,14 @@ export class Reflector<T extends KubeObject> {
 
   /** Lists page by page. An expired continue token throws 410, and the list starts again. */
   async #page(signal: AbortSignal): Promise<void> {
+    const { source, store } = this.#options;
     const items: T[] = [];
-    let page: KubeList<T> | undefined;
-    do {
-      const next = page?.metadata.continue;
-      page = await this.#options.source.list(
-        { ...this.#scope(), limit: PAGE_SIZE, ...(next ? { continue: next } : {}) },
-        { signal },
-      );
-      items.push(...withTypeMeta(page));
-    } while (page.metadata.continue);
-    this.#replace(items, page.metadata.resourceVersion ?? "");
+    let version = "";
+    for await (const page of pages(source, this.#scope(), { signal })) {
+      for (const item of withTypeMeta(page)) items.push(store.held(item));
+      version = page.metadata.resourceVersion ?? "";
+    }
+    this.#replace(items, version);
     this.#backoff.reset();
   }
 
@@ -199,7 +195,8 @@ export class Reflector<T extends KubeObject> {
   /** Collects the initial events; the store sees them all at once, or not at all. */
   #receive(event: WatchEvent<T>, received: Map<string, T>): void {
     if (event.type === "DELETED") received.delete(keyOf(event.object));
-    else if (event.type !== "BOOKMARK") received.set(keyOf(event.object), event.object);
+    else if (event.type !== "BOOKMARK")
+      received.set(keyOf(event.object), this.#options.store.held(event.object));
     else if (event.initialEventsEnd) this.#replace([...received.values()], event.version);
   }
 

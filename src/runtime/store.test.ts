@@ -149,3 +149,16 @@ test("objects are found by the value of the index, whatever changed them last", 
 test("a lookup in a store without an index is an error, since it would find nothing", () => {
   expect(() => new Store<Thing>().indexed("7")).toThrow();
 });
+
+test("what is held of an object is what goes to handlers and is the state before the next change: nothing keeps the rest", () => {
+  const store = new Store<Thing>(undefined, (object) => ({ ...object, spec: Math.min(object.spec, 5) }));
+  const changes = [
+    ...store.upsert(thing(3)),
+    ...store.upsert(thing(7)),
+    ...store.replace([thing(8)]),
+    ...store.upsert(thing(9, { uid: "u2" })),
+  ];
+  store.observeWrite(thing(10, { uid: "u2" }));
+  changes.push(...store.remove(thing(11, { uid: "u2" })));
+  expect(changes.map(({ object }) => object.spec)).toEqual([3, 5, 5, 5, 5, 5]);
+});

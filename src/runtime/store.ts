@@ -23,14 +23,24 @@ const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 /** A value by which objects are found, as an indexer of client-go: undefined where an object has none. */
 export type IndexBy<T> = (object: T) => string | undefined;
 
+/** What is held of an object, as a TransformFunc of client-go. Of what it has returned it MUST return the same. */
+export type Transform<T> = (object: T) => T;
+
 export class Store<T extends KubeObject> {
   readonly #entries = new Map<ObjectKey, Entry<T>>();
   readonly #indexBy: IndexBy<T> | undefined;
+  readonly #transform: Transform<T>;
   /** Keys by the value of the index. */
   readonly #index = new Map<string, Set<ObjectKey>>();
 
-  constructor(indexBy?: IndexBy<T>) {
+  constructor(indexBy?: IndexBy<T>, transform: Transform<T> = (object) => object) {
     this.#indexBy = indexBy;
+    this.#transform = transform;
+  }
+
+  /** What this store holds of an object, for those that gather many before they put them in. */
+  held(object: T): T {
+    return this.#transform(strip(object));
   }
 
   get(key: ObjectKey): T | undefined {
@@ -87,7 +97,7 @@ export class Store<T extends KubeObject> {
     const same = entry.object.metadata.uid === object.metadata.uid;
     if (!same && compareAge(object, entry.object) <= 0) return [];
     this.#drop(key);
-    return [{ type: "deleted", object: same ? strip(object) : entry.object }];
+    return [{ type: "deleted", object: same ? this.held(object) : entry.object }];
   }
 
   /**
@@ -103,15 +113,16 @@ export class Store<T extends KubeObject> {
     const entry = this.#entries.get(keyOf(object));
     if (!entry || entry.object.metadata.uid !== object.metadata.uid) return;
     if (compareAge(object, entry.object) <= 0 || (base && compareAge(object, base) <= 0)) return;
+    const held = this.held(object);
     entry.before ??= entry.object;
     entry.ownVersions.push(object.metadata.resourceVersion ?? "");
-    this.#reindex(entry.object, object);
-    entry.object = strip(object);
+    this.#reindex(entry.object, held);
+    entry.object = held;
   }
 
   #hold(key: ObjectKey, object: T): void {
     this.#reindex(this.get(key), object);
-    this.#entries.set(key, fresh(object));
+    this.#entries.set(key, { object, ownVersions: [], before: undefined });
   }
 
   #drop(key: ObjectKey): void {
@@ -131,7 +142,8 @@ export class Store<T extends KubeObject> {
     if (after && to !== undefined) this.#index.set(to, (this.#index.get(to) ?? new Set()).add(keyOf(after)));
   }
 
-  #put(object: T, from: { listed: boolean; initial: boolean }): StoreChange<T>[] {
+  #put(given: T, from: { listed: boolean; initial: boolean }): StoreChange<T>[] {
+    const object = this.held(given);
     const key = keyOf(object);
     const entry = this.#entries.get(key);
     if (!entry) {
@@ -169,10 +181,6 @@ export class Store<T extends KubeObject> {
     entry.before = entry.ownVersions.length === 0 ? undefined : foreign ? entry.object : before;
     return foreign ? [{ type: "updated", old: before, object: entry.object }] : [];
   }
-}
-
-function fresh<T extends KubeObject>(object: T): Entry<T> {
-  return { object: strip(object), ownVersions: [], before: undefined };
 }
 
 /** Positive when `a` is newer than `b`. */

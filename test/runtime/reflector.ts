@@ -32,7 +32,12 @@ export function reflectorEnv() {
   const clock = new VirtualClock();
   const kube = new FakeKube({ clock, types: [WIDGETS] });
   const widgets = new Resource<Widget>(kube, WIDGETS);
-  const store = new Store<Widget>();
+  /** Called for each object of which the store works out what it holds. */
+  const transformed: (() => void)[] = [];
+  const store = new Store<Widget>(undefined, (object) => {
+    for (const each of transformed) each();
+    return object;
+  });
   const notified: string[] = [];
   const changes: StoreChange<Widget>[] = [];
   const counts = { listed: 0, watched: 0, badLine: 0, failed: 0 };
@@ -68,6 +73,7 @@ export function reflectorEnv() {
     kube,
     widgets,
     store,
+    transformed,
     notified,
     changes,
     counts,

@@ -156,6 +156,7 @@ export class DeploymentObserver extends CloudObserver<
   override forget(key: string): void {
     super.forget(key);
     this.reservations.release(key);
+    this.#parts.references.forget(key);
   }
 
   /** Of a deployment to which this object has sent nothing yet: it was adopted, or the status is lost. */

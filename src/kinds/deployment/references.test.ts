@@ -440,3 +440,22 @@ describe("reading", () => {
     expect(reads()).toEqual([]);
   });
 });
+
+it("what a large object refers to is known though the store does not hold it, until the object is gone", async () => {
+  const { secret, objects, references, clock, pass } = setUp();
+  await secret({ token: VALUE });
+  const whole = object(fromSecret());
+  const { env: _, ...rest } = whole.spec;
+  const held = { ...whole, metadata: { ...whole.metadata, partial: true as const }, spec: rest };
+  const passOfLarge = async () => {
+    pass(whole);
+    objects.set(whole.metadata.uid, held);
+    await clock.settle();
+  };
+  await passOfLarge();
+  expect(references.desired(whole, "web").state).toBe("known");
+  references.forget(KEY);
+  references.invalidate(whole);
+  references.fetchStale("ns/other", object({}));
+  expect(references.desired(whole, "web").state).toBe("unknown");
+});

@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import { isForbidden, isNotFound } from "../../kube/errors.ts";
+import { keyOf } from "../../kube/objects.ts";
 import type { ConfigMap, Resource, Secret } from "../../kube/resource.ts";
 import { STALE_FRACTION } from "../../reconcile/decision.ts";
 import { atLeast, type ReadError } from "../../reconcile/outcome.ts";
@@ -64,6 +65,8 @@ const LONGEST_VALUE = 8192;
 export class References {
   readonly #parts: ReferencesParts;
   readonly #refs: KubeRefs<Content>;
+  /** By key, as of the last pass: the store does not hold what a large object refers to. */
+  readonly #named = new Map<string, readonly Reference[]>();
 
   constructor(parts: ReferencesParts) {
     const { secrets, configMaps, clock, enqueue, resyncMs, recheckMs } = parts;
@@ -118,7 +121,9 @@ export class References {
 
   /** Reads what is missing or stale of what the spec refers to, and queues the key then. */
   fetchStale(key: string, object: PaperspaceDeployment): void {
-    for (const reference of referencesOf(object.spec)) {
+    const references = referencesOf(object.spec);
+    this.#named.set(key, references);
+    for (const reference of references) {
       const ref = refOf(object, reference);
       const content = this.#refs.get(ref);
       // It was read before this object named the key.
@@ -156,6 +161,12 @@ export class References {
   /** At a new term: another process may have sent newer values meanwhile. */
   reset(): void {
     this.#refs.reset();
+    this.#named.clear();
+  }
+
+  /** The object of this key is gone. */
+  forget(key: string): void {
+    this.#named.delete(key);
   }
 
   #unknown(object: PaperspaceDeployment, reference: Reference): Extract<Desired, { state: "unknown" }> {
@@ -197,7 +208,7 @@ export class References {
     const byUse: Record<string, Kept> = {};
     for (const object of this.#parts.objects()) {
       if (object.metadata.namespace !== ref.namespace) continue;
-      for (const reference of referencesOf(object.spec)) {
+      for (const reference of this.#namedBy(object)) {
         if (reference.source !== ref.kind || reference.name !== ref.name) continue;
         const { key } = reference;
         const value = data.text(key);
@@ -217,6 +228,10 @@ export class References {
       }
     }
     return { byUse };
+  }
+
+  #namedBy(object: PaperspaceDeployment): readonly Reference[] {
+    return object.metadata.partial ? (this.#named.get(keyOf(object)) ?? []) : referencesOf(object.spec);
   }
 
   async #digest({ metadata }: PaperspaceDeployment, value: string, before: Kept | undefined): Promise<Kept> {

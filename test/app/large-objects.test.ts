@@ -1,0 +1,35 @@
+/** Objects that are too large to be held whole: they live as any other, and nothing of them is lost. */
+import { describe, expect, it } from "vitest";
+import { checkTraffic, onlyDeployment, running } from "../support/scenario-world.ts";
+import { edit, keep, stored } from "../support/scenario-world-deployments.ts";
+
+checkTraffic();
+
+const LARGE = Array.from({ length: 60 }, (_, i) => ({ name: `A${i}`, value: `${i}`.padEnd(2_000, "x") }));
+
+describe("a deployment whose spec is too large to be held", () => {
+  it("is made, changed and deleted whole, with the Secrets that it refers to", async () => {
+    const world = running();
+    keep(world, "hub", { token: "first-value" });
+    const valueFrom = { secretKeyRef: { name: "hub", key: "token" } };
+    world.deployments.apply("web", { env: [...LARGE, { name: "TOKEN", valueFrom }] });
+    await world.deployments.ready("web");
+    expect(stored(world)?.env).toHaveLength(LARGE.length + 1);
+    edit(world, { env: LARGE.slice(1) });
+    await world.until("it is sent", () => stored(world)?.env?.length === LARGE.length - 1);
+    await world.deployments.ready("web");
+    world.deployments.delete("web");
+    await world.deployments.gone("web");
+    expect(world.deployed()).toEqual([]);
+  });
+
+  it("keeps its name from others: its owner is known though most of it is not held", async () => {
+    const world = running();
+    world.deployments.apply("web", { env: LARGE });
+    await world.deployments.ready("web");
+    const { id } = onlyDeployment(world);
+    world.deployments.apply("other", { name: "web" });
+    await world.deployments.reports("other", "AlreadyExists");
+    expect(onlyDeployment(world).id).toBe(id);
+  });
+});
