@@ -150,6 +150,7 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     secretTtlMs: secretTtlMs(config),
     operatorKey: operatorKeyOf(parts),
     operatorKeyNamespaces: config.apiKeyNamespaces,
+    requireLabel: config.requireCredentialsLabel,
   });
   const mayWrite = () => leadership?.holds() ?? true;
   const { served, others } = servedKinds(config, kinds);

@@ -218,6 +218,7 @@ test("every value for the operator reaches it as intended", () => {
     apiKeyNamespaces: ["*", "ml"],
     adoptWithOperatorKey: true,
     allowSharedReferences: true,
+    requireCredentialsLabel: true,
     paperspaceApiUrl: "https://paperspace.example.com/v1",
     requestsPerSecond: 2.5,
     burst: 7,

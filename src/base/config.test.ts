@@ -31,6 +31,7 @@ describe("where values come from", () => {
       apiKeyNamespaces: [],
       adoptWithOperatorKey: false,
       allowSharedReferences: false,
+      requireCredentialsLabel: false,
       watchNamespaces: [],
       concurrency: 8,
       resyncInterval: 600_000,

@@ -82,6 +82,11 @@ const SECTIONS = {
       "false",
       "objects that use the operator's own API key may name what is in the account of that key: secrets of projects and teams, and container registries",
     ),
+    requireCredentialsLabel: required(
+      bool,
+      "false",
+      "a Secret with an API key needs the label paperspace.com/credentials=true, unless it is named paperspace-credentials",
+    ),
     paperspaceApiUrl: required(
       secureUrl,
       "https://api.paperspace.com/v1",

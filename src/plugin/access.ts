@@ -14,6 +14,7 @@ import { type Account, Accounts } from "../paperspace/accounts.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
 import { proxyFor } from "../paperspace/wire.ts";
 import { DEFAULT_KEY, DEFAULT_SECRET } from "../reconcile/credentials.ts";
+import { keyFault, secretFault } from "../reconcile/key-secret.ts";
 import { confirm } from "./confirm.ts";
 import { PluginError } from "./failure.ts";
 import type { Flags } from "./flags.ts";
@@ -180,12 +181,19 @@ export class Access {
     }
     const secretName = `the Secret ${namespace}/${name}`;
     try {
-      const { data = {} } = await secrets(await this.connection()).get(namespace, name, {
-        signal: this.signal,
-      });
+      const secret = await secrets(await this.connection()).get(namespace, name, { signal: this.signal });
+      const { data = {} } = secret;
       const key = Buffer.from(data[field] ?? "", "base64")
         .toString("utf8")
         .trim();
+      const fault = secretFault(secret, { needsLabel: false });
+      if (fault !== undefined) return { problem: `${secretName} ${fault}`, remedy: `Or ${alternative}.` };
+      const wrong = key === "" ? undefined : keyFault(key);
+      if (wrong !== undefined)
+        return {
+          problem: `the value under "${field}" of ${secretName} ${wrong}`,
+          remedy: `Or ${alternative}.`,
+        };
       if (key !== "") return { key, origin: secretName };
       const present = Object.keys(data).join(", ") || "nothing";
       const problem = `${secretName} has no value under "${field}" (it holds: ${present})`;

@@ -3,6 +3,7 @@ import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { KubeError } from "../kube/errors.ts";
 import type { Secret } from "../kube/resource.ts";
 import { type CredentialCaller, Credentials, type CredentialsOptions } from "./credentials.ts";
+import { CREDENTIALS_LABEL } from "./key-secret.ts";
 import type { CloudAccount, ManagedObject } from "./managed.ts";
 
 const notFound = new KubeError({ code: "KUBE_NOT_FOUND", message: "not found", status: 404 });
@@ -139,6 +140,36 @@ describe("Credentials", () => {
       message:
         "the Secret with the API key cannot be read: the operator has no right to read the Secret paperspace-credentials: its installation has to list the name in rbac.secretNames (docs/install.md, Rights)",
     });
+  });
+
+  it.each([
+    ["of another type", { type: "kubernetes.io/service-account-token" }, "t0ken"],
+    ["of another form", {}, '{"auths":{}}'],
+  ])("sends no value %s: who names a Secret may not be let read it", async (_what, more, value) => {
+    const { context, opened } = credentials({ "a/theirs": { ...secretOf({ token: value }), ...more } });
+    const named = object("a", { credentialsSecretRef: { name: "theirs", key: "token" } });
+    const { fact } = await resolve(context, named);
+    expect(fact).toMatchObject({ state: "invalid", message: expect.stringContaining("the Secret a/theirs") });
+    expect(JSON.stringify(fact)).not.toContain(value);
+    expect(opened).toEqual([]);
+  });
+
+  it("sends no value of a Secret without the label where that is required, but for the one of the usual name", async () => {
+    const marked = secretOf({ apiKey: "k2" });
+    marked.metadata.labels = { [CREDENTIALS_LABEL]: "true" };
+    const usual = {
+      metadata: { name: "paperspace-credentials" },
+      data: secretOf({ apiKey: "k3" }).data ?? {},
+    };
+    const all = {
+      "a/theirs": secretOf({ apiKey: "k1" }),
+      "a/marked": marked,
+      "a/paperspace-credentials": usual,
+    };
+    const { context, opened } = credentials(all, { requireLabel: true });
+    for (const name of ["theirs", "marked", "paperspace-credentials"])
+      await resolve(context, object("a", { credentialsSecretRef: { name } }));
+    expect(opened).toEqual(["k2", "k3"]);
   });
 
   it("names the Secret whose key is not accepted", async () => {

@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { shellCommand } from "../base/shell-command.ts";
 import { isForbidden, isNotFound } from "../kube/errors.ts";
 import type { Resource, Secret } from "../kube/resource.ts";
+import { keyFault, secretFault } from "./key-secret.ts";
 import type { CloudAccount, ManagedObject } from "./managed.ts";
 import type { AccountFact } from "./ownership.ts";
 import { secretUnreadable } from "./secret-rights.ts";
@@ -50,6 +51,8 @@ export interface CredentialsOptions<A extends CloudAccount> {
   operatorKey?: (() => Promise<string>) | undefined;
   /** Namespaces that the operator's own key serves; "*" means all. */
   operatorKeyNamespaces: readonly string[];
+  /** Whether a Secret that has not the usual name needs the label of those for API keys. */
+  requireLabel?: boolean;
 }
 
 type Source =
@@ -61,6 +64,9 @@ interface HeldKey {
   secret: Secret;
   /** Empty where there is none. */
   key: string;
+  /** Why it may not be used: the end of a sentence about the Secret, or about its value. */
+  secretFault?: string;
+  keyFault?: string;
 }
 type CachedRead = {
   namespace: string;
@@ -127,7 +133,7 @@ export class Credentials<A extends CloudAccount> {
     const { namespace = "", name } = metadata;
     for (const [id, read] of this.#reads) {
       if (read.namespace !== namespace || read.name !== name) continue;
-      if (now) this.#reads.set(id, { ...read, held: Promise.resolve(heldKey(now, read.field)) });
+      if (now) this.#reads.set(id, { ...read, held: Promise.resolve(this.#heldKey(now, read.field)) });
       else this.#reads.delete(id);
     }
   }
@@ -168,7 +174,7 @@ export class Credentials<A extends CloudAccount> {
     for (const [other, { at }] of this.#reads) if (now - at >= secretTtlMs) this.#reads.delete(other);
     const read = async () => {
       try {
-        return heldKey(await secrets.get(namespace, name), field);
+        return this.#heldKey(await secrets.get(namespace, name), field);
       } catch (error) {
         if (isNotFound(error)) return undefined;
         this.#reads.delete(id);
@@ -179,17 +185,31 @@ export class Credentials<A extends CloudAccount> {
     this.#reads.set(id, { namespace, name, field, at: now, held });
     return held;
   }
+
+  /** Of a value that is not sent nothing is kept. */
+  #heldKey(secret: Secret, field: string): HeldKey {
+    const { annotations: _a, labels: _l, managedFields: _m, ...metadata } = secret.metadata;
+    const needsLabel = this.#options.requireLabel === true && metadata.name !== DEFAULT_SECRET;
+    const held = { secret: { metadata }, key: "" };
+    const fault = secretFault(secret, { needsLabel });
+    if (fault !== undefined) return { ...held, secretFault: fault };
+    const key = valueIn(secret, field);
+    const wrong = key === "" ? undefined : keyFault(key);
+    return wrong === undefined ? { ...held, key } : { ...held, keyFault: wrong };
+  }
 }
 
-function heldKey({ metadata, data = {} }: Secret, field: string): HeldKey {
-  const { annotations: _a, labels: _l, managedFields: _m, ...kept } = metadata;
+function valueIn({ data = {} }: Secret, field: string): string {
   const value = Object.hasOwn(data, field) ? (data[field] ?? "") : "";
-  const key = Buffer.from(value.slice(0, LONGEST_VALUE), "base64").toString("utf8").trim();
-  return { secret: { metadata: kept }, key };
+  return Buffer.from(value.slice(0, LONGEST_VALUE), "base64").toString("utf8").trim();
 }
 
-function sourceIn({ secret, key }: HeldKey, name: string, field: string): Source {
+function sourceIn(held: HeldKey, name: string, field: string): Source {
+  const { secret, key } = held;
   const origin = `the Secret ${name}`;
+  if (held.secretFault) return { state: "none", message: `${origin} ${held.secretFault}` };
+  if (held.keyFault)
+    return { state: "none", message: `the value under "${field}" of ${origin} ${held.keyFault}` };
   if (key !== "") return { state: "key", key, origin, secret };
   return {
     state: "none",

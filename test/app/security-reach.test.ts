@@ -245,3 +245,33 @@ describe("messages name what is the reader's alone", () => {
     expect(world.condition("second", "Stalled")?.message).toContain("is already owned by default/box");
   });
 });
+
+describe("a Secret that an object names as its API key", () => {
+  const SECRETS = { group: "", version: "v1", plural: "secrets", kind: "Secret", namespaced: true };
+  const change = (patch: object) =>
+    world.kube.storage.patch(SECRETS, "default", "theirs", patch as never, "");
+  const ready = () => world.condition("box", "Ready");
+
+  it("is sent only once its owner has marked it, where that is required", async () => {
+    world.secret(KEY, "default", world.kube, "theirs");
+    world.start(world.kube, ["--require-credentials-label"]);
+    world.apply("box", { credentialsSecretRef: { name: "theirs" } });
+    await world.clock.advance(10 * MINUTE);
+    expect(ready()).toMatchObject({ reason: "CredentialsInvalid" });
+    expect(world.sim.calls.list()).toEqual([]);
+    change({ metadata: { labels: { "paperspace.com/credentials": "true" } } });
+    await world.ready("box");
+  });
+
+  it("is sent as before where that is not required, and never where it holds something else by its type", async () => {
+    world.secret(KEY, "default", world.kube, "theirs");
+    change({ type: "kubernetes.io/basic-auth" });
+    world.start();
+    world.apply("box", { credentialsSecretRef: { name: "theirs" } });
+    await world.clock.advance(10 * MINUTE);
+    expect(ready()?.message).toContain("the Secret default/theirs holds something else by its type");
+    expect(world.sim.calls.list()).toEqual([]);
+    change({ type: "Opaque" });
+    await world.ready("box");
+  });
+});

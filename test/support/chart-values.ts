@@ -101,6 +101,7 @@ export const EVERYTHING: Values = {
     namespaces: ["ml", "*"],
     allowAdoption: true,
     allowSharedReferences: true,
+    requireLabel: true,
   },
   apiUrl: "https://paperspace.example.com/v1",
   reconcile: {
