@@ -12,9 +12,10 @@ import { Resource, type Secret, secrets } from "../../src/kube/resource.ts";
 import { DEFAULT_SECRET } from "../../src/reconcile/credentials.ts";
 import { type DemoEnv, startDemoEnv } from "../demo/demo-env.ts";
 import { isReady } from "../demo/tables.ts";
-import { figure, median, quiet, seconds, title } from "./figures.ts";
+import { figureOf, type Measurement, median, percentile, quiet } from "./figures.ts";
 import { HOSTILE_KEY, HostileApi } from "./hostile-api.ts";
 import { limitMemory } from "./memory-limit.ts";
+import type { Scenario } from "./scenario.ts";
 
 export interface HostileOptions {
   speed: number;
@@ -53,6 +54,8 @@ const HEAP_MIB = 384;
 
 const HONEST = "honest";
 const HONEST_KEY = "sim-key-beta";
+/** How many times as fast as the real one Paperspace is. */
+const SPEED = 4;
 const TENANTS = 6;
 const OBJECTS = 25;
 const SAMPLE_MS = 2_000;
@@ -222,46 +225,40 @@ function secretOf(key: string): Secret {
   return { metadata: { name: DEFAULT_SECRET }, data: { apiKey: Buffer.from(key).toString("base64") } };
 }
 
-export async function hostile(
-  { speed, minutes }: { speed: number; minutes: number },
-  signal: AbortSignal,
-): Promise<void> {
-  title(`One tenant beside ${TENANTS} hostile ones, whose API is hostile as well, for ${minutes} min`);
-  let until = Number.POSITIVE_INFINITY;
-  const goOn = (run: number) => {
-    if (run === 0) until = systemClock.monotonic() + minutes * 60_000;
-    return systemClock.monotonic() < until;
-  };
-  const { before, beside, samplesBefore, samples, answers, changes, limit, peakMiB } = await besideHostile(
-    { speed, runsBefore: 3, goOn },
-    signal,
-  );
-  const most = (values: readonly number[]) => values.reduce((a, b) => Math.max(a, b), 0);
-  figure("hostile answers, and changes of tenants", `${total(answers)}, ${changes}`);
-  figure("time to Ready alone", seconds(median(before)));
-  figure(
-    "time to Ready beside them",
-    `${seconds(median(beside))}, at most ${seconds(most(beside))} (${beside.length} machines)`,
-  );
+export const hostile: Scenario = {
+  name: "hostile",
+  summary: `One tenant beside ${TENANTS} hostile ones, whose API is hostile as well, in the memory that the chart gives`,
+  unit: "minutes",
+  sizes: [60],
+  small: 0.1,
+  async run({ signal }, minutes) {
+    let until = Number.POSITIVE_INFINITY;
+    const goOn = (run: number) => {
+      if (run === 0) until = systemClock.monotonic() + minutes * 60_000;
+      return systemClock.monotonic() < until;
+    };
+    return measurementOf(await besideHostile({ speed: SPEED, runsBefore: 3, goOn }, signal));
+  },
+};
+
+function measurementOf(result: HostileResult): Measurement {
+  const { before, beside, samplesBefore, samples, answers, changes, limit, peakMiB } = result;
+  const most = (values: readonly number[]) => percentile(values, 1);
   const rss = samples.map(({ rssMiB }) => rssMiB);
-  figure(
-    "memory",
-    `median ${median(rss).toFixed(0)} MiB, at most ${most(rss).toFixed(0)} MiB of ${LIMIT_MIB}`,
-  );
-  figure(
-    "held to it by",
-    `${limit}${peakMiB === undefined ? "" : `; at most ${peakMiB.toFixed(0)} MiB with the page cache`}`,
-  );
-  for (const [when, some] of [
-    ["alone", samplesBefore],
-    ["beside them", samples],
-  ] as const) {
-    const late = some.map(({ lateMs }) => lateMs);
-    figure(
-      `longest delay of the event loop in 2 s, ${when}`,
-      `median ${median(late).toFixed(0)} ms, at most ${most(late).toFixed(0)} ms`,
-    );
-  }
-  for (const [name, count] of answers) figure(`  ${name}`, String(count));
-  if (most(rss) > LIMIT_MIB) throw new Error("the operator needs more memory than its container has");
+  const late = (some: readonly Sample[]) => some.map(({ lateMs }) => lateMs);
+  return {
+    figures: [
+      figureOf("time to Ready alone", median(before) / 1_000, "s"),
+      figureOf("time to Ready beside them", median(beside) / 1_000, "s"),
+      figureOf("time to Ready beside them, at most", most(beside) / 1_000, "s"),
+      figureOf("resident memory, median", median(rss), "MiB"),
+      figureOf("resident memory, at most", most(rss), "MiB", { atMost: LIMIT_MIB }),
+      figureOf(`at most with the page cache, held to its limit by ${limit}`, peakMiB ?? Number.NaN, "MiB"),
+      figureOf("longest delay of the event loop in 2 s alone, median", median(late(samplesBefore)), "ms"),
+      figureOf("longest delay of the event loop in 2 s, median", median(late(samples)), "ms"),
+      figureOf("longest delay of the event loop in 2 s, at most", most(late(samples)), "ms"),
+      figureOf("changes of the hostile tenants", changes, ""),
+    ],
+    tables: { "Hostile answers": Object.fromEntries(answers) },
+  };
 }

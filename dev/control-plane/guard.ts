@@ -34,10 +34,14 @@ export type Ending = string;
 
 export interface GuardedChild {
   name: string;
+  /** Also the id of its process group; -1 where it could not be started. */
+  pid: number;
   /** Resolves, never rejects, once the child has ended. */
   ended: Promise<Ending>;
   /** The beginning and the end of its log: some programs name an error first and then print their whole usage. */
   excerpt(): string;
+  /** Sends SIGTERM to the child and whatever it has started: whether they end is up to them. */
+  terminate(): void;
   /** Kills the child and whatever it has started, and waits until it is gone. */
   kill(): Promise<void>;
 }
@@ -86,10 +90,12 @@ export class Guard {
     const ended = endOf(process);
     const child: GuardedChild = {
       name,
+      pid: process.pid ?? -1,
       ended,
       excerpt: () => excerpt(logPath),
+      terminate: () => signalGroup(process, "SIGTERM"),
       kill: async () => {
-        killGroup(process);
+        signalGroup(process, "SIGKILL");
         await ended;
       },
     };
@@ -126,10 +132,10 @@ function endOf(child: ChildProcess): Promise<Ending> {
   });
 }
 
-function killGroup(child: ChildProcess): void {
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   try {
-    process.kill(-child.pid, "SIGKILL");
+    process.kill(-child.pid, signal);
   } catch {
     // Gone between the look and the kill.
   }

@@ -1,0 +1,229 @@
+/**
+ * An operator as a process: ours, or another one that is given as a command. What an operator is told, and how it says that
+ * it is ready, is the same for both.
+ */
+
+import { once } from "node:events";
+import { mkdtempSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { sleep, systemClock } from "../../src/base/clock.ts";
+import { Guard, type GuardedChild } from "../control-plane/guard.ts";
+import { type ProcessUsage, usageOfGroup } from "./process-usage.ts";
+
+/** What an operator has to be told. */
+export interface OperatorSettings {
+  readonly kubeconfig: string;
+  /** That it serves; more than one only of our own operator. */
+  readonly namespaces: readonly string[];
+  readonly apiUrl: string;
+  readonly apiKey: string;
+  readonly requestsPerSecond: number;
+  readonly burst: number;
+  /** HOST:PORT where /readyz answers 200 once the first list is complete. */
+  readonly health: string;
+}
+
+interface Invocation {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface OperatorKind {
+  readonly name: string;
+  /** Whether it has the flags and the metrics of this repository's operator. */
+  readonly isOurs: boolean;
+  /** `flags`: of our operator, and left out for another one. */
+  invocation(settings: OperatorSettings, flags: readonly string[]): Invocation;
+}
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const READY_WITHIN_MS = 120_000;
+const STOP_WITHIN_MS = 10_000;
+const LOOK_AGAIN_MS = 10;
+const SAMPLE_MS = 1_000;
+
+/** `nodeOptions`: such as --cpu-prof. */
+export function ours(nodeOptions: readonly string[] = []): OperatorKind {
+  return {
+    name: "operator",
+    isOurs: true,
+    invocation: (settings, flags) => ({
+      program: process.execPath,
+      args: [...nodeOptions, join(ROOT, "src", "main.ts"), ...flagsOf(settings), ...flags],
+      env: { KUBECONFIG: settings.kubeconfig },
+    }),
+  };
+}
+
+function flagsOf(settings: OperatorSettings): string[] {
+  const [first] = settings.namespaces;
+  return [
+    `--kubeconfig=${settings.kubeconfig}`,
+    `--watch-namespaces=${settings.namespaces.join(",")}`,
+    "--leader-elect-namespace=default",
+    `--leader-elect-name=${first}`,
+    `--paperspace-api-url=${settings.apiUrl}`,
+    `--requests-per-second=${settings.requestsPerSecond}`,
+    `--burst=${settings.burst}`,
+    `--health-address=${settings.health}`,
+  ];
+}
+
+/** A command of the shell, which reads its settings from these variables. */
+export function peer(command: string): OperatorKind {
+  return {
+    name: "peer",
+    isOurs: false,
+    invocation: (settings) => ({
+      program: "/bin/sh",
+      args: ["-c", command],
+      env: {
+        KUBECONFIG: settings.kubeconfig,
+        WATCH_NAMESPACE: settings.namespaces[0] ?? "",
+        PAPERSPACE_API_URL: settings.apiUrl,
+        PAPERSPACE_API_KEY: settings.apiKey,
+        REQUESTS_PER_SECOND: String(settings.requestsPerSecond),
+        BURST: String(settings.burst),
+        HEALTH_ADDRESS: settings.health,
+      },
+    }),
+  };
+}
+
+export class OperatorProcess {
+  readonly #guard: Guard;
+  readonly #child: GuardedChild;
+  readonly #url: string;
+  readonly #sampling = new AbortController();
+  #ending = false;
+  /** Milliseconds from the start of the process until it was ready. */
+  readyAfterMs = Number.NaN;
+  /** The longest that the event loop was late, of which 10 ms are the timer's own. NaN of another operator. */
+  longestDelayMs = Number.NaN;
+  /** Rejects, with the end of its log, when it ends by itself; never resolves. */
+  readonly death: Promise<never>;
+
+  private constructor(guard: Guard, child: GuardedChild, url: string) {
+    this.#guard = guard;
+    this.#child = child;
+    this.#url = url;
+    this.death = child.ended.then((ending) => {
+      if (this.#ending) return new Promise<never>(() => {});
+      throw new Error(`The operator has ended by itself (${ending}). Its log:\n${child.excerpt()}`);
+    });
+    this.death.catch(() => {});
+  }
+
+  /** Resolves once it is ready. */
+  static async start(
+    kind: OperatorKind,
+    settings: Omit<OperatorSettings, "health">,
+    flags: readonly string[],
+    signal: AbortSignal,
+  ): Promise<OperatorProcess> {
+    const guard = new Guard(mkdtempSync(join(tmpdir(), "paperspace-bench-")));
+    const health = `127.0.0.1:${await freePort()}`;
+    const { program, args, env } = kind.invocation({ ...settings, health }, flags);
+    const started = systemClock.monotonic();
+    const child = guard.spawn("operator", program, [...args], {
+      cwd: ROOT,
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    });
+    const operator = new OperatorProcess(guard, child, `http://${health}`);
+    try {
+      await Promise.race([operator.#untilReady(signal), operator.death]);
+    } catch (error) {
+      await operator.kill();
+      throw error;
+    }
+    operator.readyAfterMs = systemClock.monotonic() - started;
+    if (kind.isOurs) void operator.#watchDelay();
+    return operator;
+  }
+
+  usage(): ProcessUsage {
+    return usageOfGroup(this.#child.pid);
+  }
+
+  /** The sum of a metric over the labels that have all of these parts; 0 where there is none. */
+  async metric(name: string, ...labels: string[]): Promise<number> {
+    const text = await (await fetch(`${this.#url}/metrics`)).text();
+    return metricIn(text, name, ...labels);
+  }
+
+  /** Once nothing is left to do: it has used next to no processor time for some seconds. */
+  settled(signal: AbortSignal): Promise<void> {
+    return this.quietFor(5, 0.05, signal);
+  }
+
+  /** Once it has used no more than this share of a processor in each of so many seconds. */
+  async quietFor(seconds: number, share: number, signal: AbortSignal): Promise<void> {
+    for (let quiet = 0, before = this.usage().cpuSeconds; quiet < seconds; ) {
+      await sleep(systemClock, 1_000, signal);
+      const { cpuSeconds } = this.usage();
+      // Where the host does not count, there is nothing to wait for.
+      quiet = cpuSeconds - before > share ? 0 : quiet + 1;
+      before = cpuSeconds;
+    }
+  }
+
+  /** SIGKILL: nothing is handed over. */
+  kill(): Promise<void> {
+    this.#ending = true;
+    this.#sampling.abort();
+    return this.#guard.close();
+  }
+
+  /** SIGTERM, as a cluster ends a pod; SIGKILL where that does not end it in time. */
+  async stop(): Promise<void> {
+    this.#ending = true;
+    this.#sampling.abort();
+    this.#child.terminate();
+    const late = new AbortController();
+    const ended = this.#child.ended.then(() => late.abort());
+    await Promise.race([ended, sleep(systemClock, STOP_WITHIN_MS, late.signal).catch(() => {})]);
+    await this.#guard.close();
+  }
+
+  async #untilReady(signal: AbortSignal): Promise<void> {
+    const end = systemClock.monotonic() + READY_WITHIN_MS;
+    while (systemClock.monotonic() < end) {
+      const answer = await fetch(`${this.#url}/readyz`).catch(() => undefined);
+      await answer?.text();
+      if (answer?.status === 200) return;
+      await sleep(systemClock, LOOK_AGAIN_MS, signal);
+    }
+    throw new Error(`The operator is not ready in time. Its log:\n${this.#child.excerpt()}`);
+  }
+
+  /** The gauge begins anew at each scrape. */
+  async #watchDelay(): Promise<void> {
+    const { signal } = this.#sampling;
+    while (!signal.aborted) {
+      const seconds = await this.metric("nodejs_eventloop_lag_max_seconds").catch(() => Number.NaN);
+      if (!Number.isNaN(seconds)) this.longestDelayMs = Math.max(seconds * 1_000, this.longestDelayMs || 0);
+      await sleep(systemClock, SAMPLE_MS, signal).catch(() => {});
+    }
+  }
+}
+
+/** The sum over all lines of a metric whose labels have all of these parts. */
+export function metricIn(text: string, name: string, ...labels: string[]): number {
+  return text
+    .split("\n")
+    .filter((line) => line.startsWith(name) && /^[ {]/.test(line.slice(name.length)))
+    .filter((line) => labels.every((label) => line.includes(label)))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const address = probe.address();
+  probe.close();
+  await once(probe, "close");
+  return typeof address === "object" && address ? address.port : 0;
+}

@@ -1,0 +1,42 @@
+/** Many deployments at once, within the rate limit of the cloud. */
+import type { PaperspaceDeployment } from "../../../src/kinds/deployment/types.ts";
+import { figureOf, total } from "../figures.ts";
+import { all, LIMITED, numbers } from "../rig.ts";
+import type { Scenario } from "../scenario.ts";
+import { perCreate } from "./bulk.ts";
+
+export const deployments: Scenario = {
+  name: "deployments",
+  summary: "Deployments created at once, at 10 requests a second, burst 20, 80 ms a request",
+  unit: "deployments",
+  sizes: [500],
+  small: 3,
+  async run(bench, size) {
+    await using rig = await bench.open({ budget: LIMITED });
+    const operator = await rig.start();
+    const followed = rig.follow(rig.deployments);
+    const spent = await rig.spent(async () => {
+      await all(numbers(size), (n) =>
+        rig.deployments.create(rig.namespace, deployment(`web-${n}`, projectOf(rig))),
+      );
+      await followed.untilReady(size);
+    });
+    return {
+      figures: [
+        figureOf("all Ready after", spent.seconds, "s"),
+        figureOf("calls to Paperspace a create", total(spent.calls) / size, "×"),
+        ...perCreate(rig, operator, spent, size),
+      ],
+      tables: { "Calls to Paperspace": spent.calls, "Writes to Kubernetes": spent.writes },
+    };
+  },
+};
+
+function projectOf({ accounts }: { accounts: readonly { project: string }[] }): string {
+  return accounts[0]?.project ?? "";
+}
+
+function deployment(name: string, projectId: string): PaperspaceDeployment {
+  const spec = { projectId, name, image: "nginx:1.27", machineType: "C5", ports: [80] };
+  return { metadata: { name }, spec } as unknown as PaperspaceDeployment;
+}
