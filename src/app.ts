@@ -109,7 +109,7 @@ async function startMetrics(
     address: metricsAddress,
     registry,
     ...(metricsCertDir !== undefined && { tls: { directory: metricsCertDir, clock } }),
-    ...(metricsSecure && { authorize: (authorization) => access.decide(authorization) }),
+    ...(metricsSecure && { authorize: (authorization, address) => access.decide(authorization, address) }),
   });
 }
 

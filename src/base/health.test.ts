@@ -92,12 +92,12 @@ it("leaves metrics to their own address where there is one", async () => {
 describe("the address of the metrics", () => {
   async function metricsFor(verdict: "allowed" | 401 | 403 | 503) {
     const registry = createRegistry({ version: "1.2.3", processMetrics: false });
-    const asked: (string | undefined)[] = [];
+    const asked: unknown[] = [];
     server = await startMetricsServer({
       address: { host: "127.0.0.1", port: 0 },
       registry,
-      authorize: async (authorization) => {
-        asked.push(authorization);
+      authorize: async (authorization, address) => {
+        asked.push([authorization, address]);
         return verdict;
       },
     });
@@ -109,7 +109,7 @@ describe("the address of the metrics", () => {
   it("serves them to whom it is allowed, and nothing else", async () => {
     const { get, asked } = await metricsFor("allowed");
     expect(await (await get("/metrics")).text()).toContain("paperspace_operator_build_info");
-    expect(asked).toEqual(["Bearer t0k3n"]);
+    expect(asked).toEqual([["Bearer t0k3n", "127.0.0.1"]]);
     for (const path of ["/", "/readyz", "/healthz"]) expect((await get(path)).status).toBe(404);
   });
 

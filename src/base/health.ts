@@ -20,8 +20,14 @@ export interface HealthOptions {
   readonly readiness?: Readonly<Record<string, Check>> | undefined;
 }
 
-/** Whether the sender of a request may have the metrics, by its header; a number is the HTTP status of the refusal. */
-export type Authorize = (authorization: string | undefined) => Promise<"allowed" | 401 | 403 | 503>;
+/**
+ * Whether the sender of a request may have the metrics, by its header and its address; a number is the HTTP status of the
+ * refusal.
+ */
+export type Authorize = (
+  authorization: string | undefined,
+  address: string | undefined,
+) => Promise<"allowed" | 401 | 403 | 503>;
 
 export interface MetricsOptions extends Pick<HttpServerOptions, "address" | "tls"> {
   readonly registry: Registry;
@@ -63,7 +69,8 @@ export function startMetricsServer(options: MetricsOptions): Promise<RunningServ
       const url = read(request, response);
       if (!url) return;
       if (url.pathname !== "/metrics") return void response.writeHead(404, TEXT).end("/metrics\n");
-      const verdict = (await authorize?.(request.headers.authorization)) ?? "allowed";
+      const { headers, socket } = request;
+      const verdict = (await authorize?.(headers.authorization, socket.remoteAddress)) ?? "allowed";
       if (verdict === "allowed") return expose(registry, response);
       const challenge = verdict === 401 ? { "www-authenticate": "Bearer" } : {};
       response.writeHead(verdict, { ...TEXT, ...challenge }).end(`${REFUSALS[verdict]}\n`);

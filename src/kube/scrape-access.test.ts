@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import type { KubeRequest } from "./connection.ts";
-import { MOST_REVIEWS, MOST_TOKENS, ScrapeAccess } from "./scrape-access.ts";
+import { MOST_REFUSED, MOST_REVIEWS, MOST_TOKENS, ScrapeAccess } from "./scrape-access.ts";
 
 const USER = { username: "system:serviceaccount:monitoring:prometheus", groups: ["system:authenticated"] };
 
@@ -25,7 +25,16 @@ beforeEach(() => {
   access = new ScrapeAccess({ connection: { request }, clock });
 });
 
-const bearer = (token: string) => access.decide(`Bearer ${token}`);
+/** From an address of its own unless another is given. */
+const bearer = (token: string, address = token) => access.decide(`Bearer ${token}`, address);
+/** Only these tokens are known. */
+const knowOnly = (...good: string[]) => {
+  answer = ({ path, body }) => {
+    if (!path.endsWith("tokenreviews")) return { status: { allowed: true } };
+    const { token } = (body as { spec: { token: string } }).spec;
+    return { status: good.includes(token) ? { authenticated: true, user: USER } : { authenticated: false } };
+  };
+};
 
 describe("who may have the metrics", () => {
   it("is who the API server knows by the token, and lets get the path", async () => {
@@ -112,5 +121,59 @@ describe("answers", () => {
     expect(requests).toHaveLength(MOST_REVIEWS);
     resolve({ status: { authenticated: false } });
     expect(await Promise.all([...first, again])).toEqual(Array(MOST_REVIEWS + 1).fill(401));
+  });
+});
+
+describe("garbage", () => {
+  it("pushes no scraper out, however many tokens it tries: its refusals have a bound of their own", async () => {
+    knowOnly("good");
+    await bearer("good");
+    for (let i = 0; i <= MOST_REFUSED; i++) expect(await bearer(`t${i}`)).toBe(401);
+    requests.length = 0;
+    expect(await bearer("good")).toBe("allowed");
+    expect(await bearer(`t${MOST_REFUSED}`)).toBe(401);
+    expect(requests).toEqual([]);
+    expect(await bearer("t0", "10.0.0.9")).toBe(401);
+    expect(requests).toHaveLength(1);
+  });
+
+  it("keeps no scraper waiting whose minute is over: a token that was allowed has a review of its own", async () => {
+    knowOnly("good");
+    await bearer("good");
+    await clock.advance(60_000);
+    const known = answer;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    answer = async (sent) => {
+      const { token = "good" } = (sent.body as { spec: { token?: string } }).spec;
+      if (token !== "good") await promise;
+      return known(sent);
+    };
+    const garbage = Array.from({ length: MOST_REVIEWS }, (_, i) => bearer(`t${i}`));
+    expect(await bearer("new")).toBe(503);
+    expect(await bearer("good")).toBe("allowed");
+    resolve();
+    await Promise.all(garbage);
+    expect(await bearer("good")).toBe("allowed");
+  });
+
+  it("of one address costs a review a second, and keeps a new scraper of another address out no longer than that", async () => {
+    knowOnly("good");
+    for (let i = 0; i < 100; i++) {
+      await bearer(`t${i}`, "10.0.0.9");
+      await clock.advance(100);
+    }
+    expect(requests.length).toBeLessThanOrEqual(11);
+    expect(await bearer("good", "10.0.0.1")).toBe("allowed");
+  });
+
+  it("by a token whose right was taken away is garbage as any other", async () => {
+    knowOnly("gone");
+    await bearer("gone");
+    await clock.advance(60_000);
+    knowOnly();
+    expect(await bearer("gone", "10.0.0.9")).toBe(401);
+    await clock.advance(10_000);
+    expect(await bearer("gone", "10.0.0.9")).toBe(401);
+    expect(await bearer("other", "10.0.0.9")).toBe(503);
   });
 });

@@ -25,43 +25,83 @@ interface Review {
 /** How long an answer counts, in milliseconds: a right that was taken away ends within it. */
 const ALLOWED_MS = 60_000;
 const REFUSED_MS = 10_000;
-/** Tokens of which the answer is kept, and reviews at once: a client that sends rubbish must not load the API server. */
+/** Tokens of which it is kept that they are allowed, and of which that they are refused: neither pushes the others out. */
 export const MOST_TOKENS = 64;
+export const MOST_REFUSED = 64;
+/** Reviews at once of tokens that were not allowed before: a client that sends garbage must not load the API server. */
 export const MOST_REVIEWS = 4;
+/** How long an address waits for its next such review after a refusal, in milliseconds, and how many addresses do. */
+const PAUSE_MS = 1_000;
+const MOST_ADDRESSES = 256;
 
 export class ScrapeAccess {
   readonly #options: ScrapeAccessOptions;
+  /** By hash of the token: until when it is allowed. Past that it is still known, and reviewed before unknown ones. */
+  readonly #allowed = new Map<string, number>();
   /** By hash of the token. */
-  readonly #known = new Map<string, { verdict: Promise<Verdict>; until: number }>();
+  readonly #refused = new Map<string, { verdict: Verdict; until: number }>();
+  /** By hash of the token: the review that is under way. */
+  readonly #reviews = new Map<string, Promise<Verdict>>();
+  /** Of unknown tokens. */
   #reviewing = 0;
+  /** By address: when the next unknown token of it may be reviewed. */
+  readonly #pauses = new Map<string, number>();
 
   constructor(options: ScrapeAccessOptions) {
     this.#options = options;
   }
 
-  /** Never rejects. `authorization` is the header of a request. */
-  async decide(authorization: string | undefined): Promise<Verdict> {
+  /** Never rejects. `authorization` is the header of a request, `address` the one that it comes from. */
+  async decide(authorization: string | undefined, address = ""): Promise<Verdict> {
     const token = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
     if (token === undefined) return 401;
-    const { clock } = this.#options;
+    const now = this.#options.clock.monotonic();
     const id = createHash("sha256").update(token).digest("base64");
-    const known = this.#known.get(id);
-    if (known && clock.monotonic() < known.until) return known.verdict;
-    if (this.#reviewing >= MOST_REVIEWS) return 503;
-    const entry = { verdict: this.#review(token), until: Number.POSITIVE_INFINITY };
-    this.#known.delete(id);
-    this.#known.set(id, entry);
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > MOST_TOKENS && oldest !== undefined) this.#known.delete(oldest);
-    const verdict = await entry.verdict;
-    // What could not be asked is asked again with the next request.
-    const ms = verdict === "allowed" ? ALLOWED_MS : verdict === 503 ? 0 : REFUSED_MS;
-    entry.until = clock.monotonic() + ms;
-    return verdict;
+    const allowedUntil = this.#allowed.get(id);
+    if (allowedUntil !== undefined && now < allowedUntil) return "allowed";
+    const refused = this.#refused.get(id);
+    if (refused && now < refused.until) return refused.verdict;
+    const isKnown = allowedUntil !== undefined;
+    if (!this.#reviews.has(id) && !isKnown && !this.#mayReview(address, now)) return 503;
+    return this.#reviews.get(id) ?? this.#begin(id, token, isKnown ? undefined : address);
+  }
+
+  /** Those of one address one after the other: garbage from one keeps no other address out. */
+  #mayReview(address: string, now: number): boolean {
+    for (const [other, until] of this.#pauses) if (until <= now) this.#pauses.delete(other);
+    return this.#reviewing < MOST_REVIEWS && !this.#pauses.has(address) && this.#pauses.size < MOST_ADDRESSES;
+  }
+
+  /** `address`: of an unknown token. */
+  #begin(id: string, token: string, address: string | undefined): Promise<Verdict> {
+    if (address !== undefined) {
+      this.#reviewing++;
+      this.#pauses.set(address, Number.POSITIVE_INFINITY);
+    }
+    const review = this.#review(token).then((verdict) => {
+      const now = this.#options.clock.monotonic();
+      this.#reviews.delete(id);
+      this.#note(id, verdict, now);
+      if (address === undefined) return verdict;
+      this.#reviewing--;
+      if (verdict === 401 || verdict === 403) this.#pauses.set(address, now + PAUSE_MS);
+      else this.#pauses.delete(address);
+      return verdict;
+    });
+    this.#reviews.set(id, review);
+    return review;
+  }
+
+  /** What could not be asked is asked again with the next request. */
+  #note(id: string, verdict: Verdict, now: number): void {
+    if (verdict === 503) return;
+    this.#allowed.delete(id);
+    this.#refused.delete(id);
+    if (verdict === "allowed") keep(this.#allowed, id, now + ALLOWED_MS, MOST_TOKENS);
+    else keep(this.#refused, id, { verdict, until: now + REFUSED_MS }, MOST_REFUSED);
   }
 
   async #review(token: string): Promise<Verdict> {
-    this.#reviewing++;
     try {
       const { authenticated, user } = await this.#ask("authentication.k8s.io/v1", "TokenReview", { token });
       if (!authenticated || !user?.username) return 401;
@@ -72,8 +112,6 @@ export class ScrapeAccess {
       return allowed === true ? "allowed" : 403;
     } catch {
       return 503;
-    } finally {
-      this.#reviewing--;
     }
   }
 
@@ -83,4 +121,11 @@ export class ScrapeAccess {
     const { status } = await this.#options.connection.request<Review>({ method: "POST", path, body });
     return status ?? {};
   }
+}
+
+/** As the newest entry; the oldest goes where there are too many. */
+function keep<T>(entries: Map<string, T>, id: string, value: T, most: number): void {
+  entries.set(id, value);
+  const [oldest] = entries.keys();
+  if (entries.size > most && oldest !== undefined) entries.delete(oldest);
 }
