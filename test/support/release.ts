@@ -6,6 +6,7 @@ import { execFile } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { inject } from "vitest";
 import type { ControlPlane } from "../../dev/control-plane/control-plane.ts";
 import { Daemon } from "./daemon.ts";
 import { CHART, type Helm, type Rendered, type Values } from "./helm.ts";
@@ -108,7 +109,7 @@ export class Release {
       name: `${this.name} ${++this.#started}`,
       flags: [...args.map(mounted), "--health-address=127.0.0.1:0", "--metrics-address=127.0.0.1:0"],
       env: {
-        NODE_COMPILE_CACHE: join(this.#plane.dir, "compile-cache"),
+        NODE_COMPILE_CACHE: inject("compileCache"),
         KUBECONFIG: await this.#plane.kubeconfigFor(this.user),
         ...Object.fromEntries((env as Variable[]).map(({ name, value = "" }) => [name, value])),
       },

@@ -173,7 +173,7 @@ export class TestEnv<T extends ManagedObject = PaperspaceMachine> {
         `--leader-elect-name=${this.namespace}`,
         ...flags,
       ],
-      env: { NODE_COMPILE_CACHE: join(dirname(sharedCluster().kubeconfig), "compile-cache"), ...env },
+      env: { NODE_COMPILE_CACHE: inject("compileCache"), ...env },
       onNews: () => this.news(),
     });
     this.daemons.push(daemon);
