@@ -259,8 +259,10 @@ export class FakeKube implements KubeConnection {
       throw answer(422, "Invalid", "sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch");
     }
     const from = Number(query.resourceVersion || this.storage.version);
-    const gone = answer(410, "Expired", `too old resource version: ${from} (${this.storage.compacted})`);
-    if (!initial && from < this.storage.compacted && this.goneAs === "http") throw gone;
+    // Made only where it is needed: a month of watches that begin again would make as many stacks.
+    const gone = () =>
+      answer(410, "Expired", `too old resource version: ${from} (${this.storage.compacted})`);
+    if (!initial && from < this.storage.compacted && this.goneAs === "http") throw gone();
 
     let ended: Cancel = () => {};
     const stream = new ByteStream(() => {
@@ -290,14 +292,13 @@ export class FakeKube implements KubeConnection {
         stream.write(line("ADDED", object));
       stream.write(this.#bookmarkLine(of, { "k8s.io/initial-events-end": "true" }));
     } else if (from < this.storage.compacted) {
-      const status = { kind: "Status", code: 410, reason: "Expired", message: gone.message };
+      const status = { kind: "Status", code: 410, reason: "Expired", message: gone().message };
       stream.write(line("ERROR", status));
       stream.end();
       return stream;
     } else {
-      for (const event of this.storage.events) {
-        if (event.version > from && watcher.matches(event)) stream.write(line(event.type, event.object));
-      }
+      for (const event of this.storage.eventsAfter(from))
+        if (watcher.matches(event)) stream.write(line(event.type, event.object));
     }
     this.#watchers.add(watcher);
     return stream;

@@ -158,6 +158,11 @@ export class FakeStorage {
     });
   }
 
+  /** Looked for from the newest on: all that a long test ever wrote stays in the list. */
+  eventsAfter(version: number): readonly FakeEvent[] {
+    return this.events.slice(this.events.findLastIndex((event) => event.version <= version) + 1);
+  }
+
   backup(): Backup {
     return { version: this.version, objects: new Map(this.#objects) };
   }
