@@ -28,6 +28,7 @@ import type { PresenceDue } from "./project-presence.ts";
 import { ownerMark, ownerMarkIn, secretsNamedIn } from "./project-secrets.ts";
 import { REASON } from "./reasons.ts";
 import type { References } from "./references.ts";
+import { specsBackTo } from "./rollback.ts";
 import { rolloutTimes } from "./rollout.ts";
 import { readConfig } from "./stored-config.ts";
 import { cloudNameOf, deploymentDefinition, type PaperspaceDeployment, projectOf } from "./types.ts";
@@ -203,8 +204,12 @@ export class DeploymentObserver extends CloudObserver<
   }
 }
 
-function subjectOf({ identity, name }: DeploymentObservation, { key }: DeploymentContext): DeploymentSubject {
-  return { key, id: idOf(identity), name };
+function subjectOf(
+  { identity, name, memory: { rolledBack, history } }: DeploymentObservation,
+  { key }: DeploymentContext,
+): DeploymentSubject {
+  const backTo = rolledBack && specsBackTo(rolledBack, history);
+  return { key, id: idOf(identity), name, ...(backTo && { backTo }) };
 }
 
 /** Undefined where nothing depends on whether the project is there. */

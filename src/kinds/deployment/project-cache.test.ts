@@ -242,6 +242,32 @@ describe("former specs", () => {
     expect(images(projectCache.origins.get(web.id))).toEqual(["nginx:1.27", "two"]);
   });
 
+  it("are read on to the one that is to be gone back to, which an autoscaler may have left far behind, and no further", async () => {
+    const clock = new VirtualClock();
+    let read = 0;
+    async function* pages() {
+      for (let page = 0; page < 100; page++) {
+        const items = Array.from({ length: 120 }, () => ({ id: `s${read++}` }));
+        yield { items, beganAt: 0, answeredAt: 0 };
+      }
+    }
+    const { projectCache } = cache(clock, apiWith({ pages }));
+    const specsOf = async (...backTo: string[]) => {
+      read = 0;
+      const id = ["d1", ...backTo].join(" ");
+      projectCache.specs.fetch(id, KEY);
+      await clock.settle();
+      return projectCache.specs.get(id)?.map((spec) => spec.id) ?? [];
+    };
+    expect(await specsOf("s500", "s300")).toHaveLength(121);
+    expect((await specsOf("s500", "s301")).at(-1)).toBe("s301");
+    expect(read).toBe(360);
+    expect(await specsOf("s7")).toHaveLength(120);
+    expect(read).toBe(120);
+    expect(await specsOf("s9999")).toHaveLength(120);
+    expect(read).toBe(2400);
+  });
+
   it("of a deployment that shows none yet are requested each time: it may just be being created", async () => {
     const clock = new VirtualClock();
     let requests = 0;

@@ -37,6 +37,8 @@ export interface DeploymentSubject extends FactSubject {
   id: string | undefined;
   /** The name in Paperspace that is declared. */
   name: string;
+  /** Ids of the specs of which one is to be gone back to. */
+  backTo?: readonly string[];
 }
 
 type Runs = NonNullable<DeploymentObservation["runs"]>;
@@ -47,8 +49,10 @@ const MINUTE_MS = 60_000;
 const SLOW_TURNS = 6;
 /** Part of a resync after which runs are read that were not read yet: the passes at a start are past, and next ones spread. */
 const FIRST_READ = 0.1;
-/** Former specs that are searched for one to go back to; a few at the newest end are ours. */
+/** Former specs that are kept; a few at the newest end are ours. */
 const SPECS = 120;
+/** Former specs that are searched for one to go back to: each number of an autoscaler makes one. */
+const MOST_SPECS = 20 * SPECS;
 
 /** The list of them, by the name that decisions need them by. */
 function factTable(options: ProjectCacheOptions, inventory: Inventory<Deployment>, api: () => DeploymentApi) {
@@ -75,8 +79,11 @@ function factTable(options: ProjectCacheOptions, inventory: Inventory<Deployment
       },
     }),
     specs: cached<readonly StoredSpec[]>({
-      id: ({ id }) => id,
-      read: (id, group) => firstItems(api().for(group).history(id, "desc", SPECS), SPECS),
+      id: ({ id, backTo = [] }) => id && [id, ...backTo].join(" "),
+      read: (key, group) => {
+        const [id = "", ...backTo] = key.split(" ");
+        return newestSpecs(api().for(group).history(id, "desc", SPECS), backTo);
+      },
       staleTimeMs: oneMinute,
       whenStale: "hide",
     }),
@@ -259,6 +266,23 @@ function namesakes(
     fetch: ({ key }) => inventory.refreshList(key),
     reload: ({ key }) => inventory.reloadList(key),
   };
+}
+
+/** The newest, and the one of `backTo` that comes first, if that is an older one. */
+async function newestSpecs(
+  specs: AsyncIterable<StoredSpec>,
+  backTo: readonly string[],
+): Promise<readonly StoredSpec[]> {
+  const newest: StoredSpec[] = [];
+  let isFound = backTo.length === 0;
+  let read = 0;
+  for await (const spec of specs) {
+    const isSought = !isFound && backTo.includes(spec.id);
+    if (newest.length < SPECS || isSought) newest.push(spec);
+    isFound ||= isSought;
+    if (++read >= MOST_SPECS || (isFound && newest.length >= SPECS)) break;
+  }
+  return newest;
 }
 
 /** As many as show who created it: its first, and whether the next one is the same once more. */

@@ -60,6 +60,11 @@ export function sentAs(history: readonly Rollout[], id: string): Rollout | undef
   return history.find(({ specId }) => specId === id) ?? history.find(({ rollback }) => rollback);
 }
 
+/** Ids of the specs that have what is gone back to. */
+export function specsBackTo({ to }: Pick<RolledBack, "to">, history: readonly Rollout[]): string[] {
+  return [to, ...history.flatMap(({ rollback, specId }) => (rollback && specId ? [specId] : []))];
+}
+
 /** `stored` is the configuration that was healthy, in the form of any of its specs. Which of them makes no difference. */
 export function goodTarget(
   stored: StoredConfig,

@@ -18,6 +18,7 @@ import {
   isStanding,
   type RolledBack,
   type StandingRollback,
+  specsBackTo,
   standing,
 } from "./rollback.ts";
 import { isOff } from "./rollout.ts";
@@ -116,8 +117,7 @@ function former(
   desired: DesiredTarget,
 ): Target | "unknown" | "lost" {
   if (!specs) return "unknown";
-  const again = history.flatMap(({ rollback, specId }) => (rollback && specId ? [specId] : []));
-  for (const id of [rolledBack.to, ...again]) {
+  for (const id of specsBackTo(rolledBack, history)) {
     const stored = readConfig(specs.find((spec: StoredSpec) => spec.id === id)?.data);
     if (stored) return goodTarget(stored, rolledBack, desired, name);
   }
