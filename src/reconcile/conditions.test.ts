@@ -41,6 +41,15 @@ describe("conditions", () => {
       }
   });
 
+  it("is Ready beside Reconciling where what is changed serves all the while", () => {
+    const ready = { status: "True", reason: "Available" } as const;
+    const outcome = { kind: "RequeueAfter", reason: "Scaling", message: "", afterMs: 1, ready } as const;
+    expect(progressConditions(outcome, false)).toMatchObject([
+      { type: "Ready", ...ready },
+      { type: "Reconciling", status: "True", reason: "Scaling" },
+    ]);
+  });
+
   it("truncates long messages of the API, since an object must stay readable", () => {
     const [made] = conditions(
       [{ type: "Ready", status: "False", reason: "Refused", message: "x".repeat(5000) }],

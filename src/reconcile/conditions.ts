@@ -47,12 +47,7 @@ export function progressConditions(
   deleting: boolean,
 ): DesiredCondition[] {
   const { reason, message } = outcome;
-  const ready: DesiredCondition = {
-    type: "Ready",
-    status: readiness(outcome),
-    reason,
-    message,
-  };
+  const ready: DesiredCondition = { type: "Ready", ...readiness(outcome), message };
   if (outcome.kind === "Done") {
     const { reconciling } = outcome;
     if (reconciling === undefined || deleting) return [ready];
@@ -65,9 +60,10 @@ export function progressConditions(
   return [ready, { type: "Reconciling", status: "True", reason: deleting ? "Deleting" : reason, message }];
 }
 
-function readiness(outcome: ReportedOutcome): DesiredCondition["status"] {
-  if (outcome.kind === "Done") return "True";
-  return outcome.kind === "RequeueAfter" && outcome.isUnknown ? "Unknown" : "False";
+function readiness(outcome: ReportedOutcome): Pick<DesiredCondition, "status" | "reason"> {
+  const { kind, reason } = outcome;
+  if (kind === "Done") return { status: "True", reason };
+  return (kind === "RequeueAfter" && outcome.ready) || { status: "False", reason };
 }
 
 /** Milliseconds since the epoch of a metav1.Time or an API date; undefined where it is none. */

@@ -11,10 +11,10 @@ export type Outcome =
    */
   | { kind: "Done"; reason: string; message: string; reconciling?: string }
   /**
-   * The cloud is working. `afterMs`: when to requeue if no change is observed before. Reconciling. `isUnknown`: it could not
-   * be observed for long, so that Ready is Unknown.
+   * The cloud is working. `afterMs`: when to requeue if no change is observed before. Reconciling. `ready`: what Ready is
+   * beside it, where that is not False: what is changed serves all the while, or could not be observed for long.
    */
-  | { kind: "RequeueAfter"; reason: string; message: string; afterMs: number; isUnknown?: true }
+  | { kind: "RequeueAfter"; reason: string; message: string; afterMs: number; ready?: Readiness }
   /** A transient failure: retried with back-off, not before `atLeastMs`. Reconciling. */
   | { kind: "Retry"; reason: string; message: string; atLeastMs?: number }
   /** Only the user can correct it: the spec, the credential or the identity. Rechecked slowly all the same. Stalled. */
@@ -30,6 +30,11 @@ export type Outcome =
   | { kind: "Unknown" }
   /** The finalizer is removed: the object is no longer managed. */
   | { kind: "Released" };
+
+export interface Readiness {
+  status: "True" | "Unknown";
+  reason: string;
+}
 
 /** The outcomes that are shown in the object's status. */
 export type ReportedOutcome = Exclude<Outcome, { kind: "Requeue" | "Unknown" | "Released" }>;

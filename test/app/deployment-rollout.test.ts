@@ -19,6 +19,7 @@ import {
   projectSecrets,
   ready,
   reason,
+  showing,
   status,
   stored,
   upserts,
@@ -193,6 +194,43 @@ describe("rollback OnFailure", () => {
     expect(images(world)).toEqual([GOOD, BAD_IMAGE, GOOD, BAD_IMAGE]);
   });
 
+  it.each([false, true])(
+    "and Ready do not depend on the order of the runs, or on an empty one (with a run for each spec: %s)",
+    async (always) => {
+      const world = await ready({ ...BACK, replicas: 2 });
+      world.sim.world.setBehaviour({ newRun: always ? "always" : "template" });
+      const empty = { id: "run-0", replicas: 0, readyReplicas: 0, availableReplicas: 0, instances: [] };
+      showing(world, /\/runs$/, (runs: object[]) => [empty, ...runs.toReversed()]);
+      edit(world, { image: "ghcr.io/acme/model:2" });
+      await world.deployments.ready("web");
+      expect(status(world)).toMatchObject({ replicas: 2, readyReplicas: 2 });
+      edit(world, { replicas: 1 });
+      await world.deployments.ready("web");
+      edit(world, { image: BAD_IMAGE });
+      await world.clock.advance(5 * MINUTE);
+      expect(stored(world)?.image).toBe("ghcr.io/acme/model:2");
+      expect(condition(world, "Healthy")?.status).toBe("True");
+    },
+  );
+
+  it("does not pass over a configuration that served for long because its instances start slowly when it is declared again", async () => {
+    const world = await ready({ ...BACK, image: "ghcr.io/acme/model:0" });
+    edit(world, { image: GOOD });
+    await world.deployments.ready("web");
+    await world.clock.advance(24 * 60 * MINUTE);
+    edit(world, { image: BAD_IMAGE });
+    await world.clock.advance(MINUTE);
+    console_(world).setImageFate("model:1", "crash");
+    edit(world, { image: GOOD });
+    await world.clock.advance(20 * MINUTE);
+    expect(stored(world)?.image).toBe(GOOD);
+    expect(reason(world)).toBe("ProgressDeadlineExceeded");
+    expect(message(world)).toContain("was healthy before");
+    console_(world).setImageFate("model:1", null);
+    await world.deployments.ready("web");
+    expect(images(world)).toEqual(["ghcr.io/acme/model:0", GOOD, BAD_IMAGE, GOOD]);
+  });
+
   it("has nothing to roll back to where nothing was ever healthy", async () => {
     const world = running();
     world.deployments.apply("web", { ...BACK, image: BAD_IMAGE });
@@ -294,6 +332,26 @@ describe("a deployment that was healthy", () => {
     await world.deployments.ready("web");
     expect(status(world)?.readyReplicas).toBe(2);
     expect(upserts(world)).toEqual([]);
+  });
+
+  it("stays Ready where Paperspace stops showing when it was applied or healthy: what is missing is no answer", async () => {
+    const world = await ready();
+    type Shown = { latestSpec: Record<string, unknown> };
+    const unmarked = ({ latestSpec, ...body }: Shown) => {
+      const { externalApplied: _a, dtHealthy: _h, ...spec } = latestSpec;
+      return { ...body, latestSpec: spec };
+    };
+    showing(world, /\/deployments\/[^/]+$/, unmarked);
+    showing(world, /\/projects\/[^/]+\/deployments$/, (page: { items: Shown[] }) => ({
+      ...page,
+      items: page.items.map(unmarked),
+    }));
+    world.deployments.edit("web", {
+      metadata: { annotations: { "paperspace.com/reconcile-requested-at": "now" } },
+    });
+    await world.clock.advance(60 * MINUTE);
+    expect(condition(world)).toMatchObject({ status: "True", reason: "Available" });
+    expect(condition(world, "Reconciling")).toBeUndefined();
   });
 
   it("shows instances in unknown states as they are", async () => {

@@ -3,7 +3,9 @@
  * a rollback, nor restart a deadline, nor are rolled back.
  */
 import { describe, expect, it } from "vitest";
+import type { SpecRecord } from "../../dev/simulator/world/deployment-records.ts";
 import type { DeploymentSpec, DeploymentStatus } from "../../src/kinds/deployment/types.ts";
+import { ReadyWatch } from "../support/ready-watch.ts";
 import { checkTraffic, newWorld, onlyDeployment, running } from "../support/scenario-world.ts";
 import {
   BAD_IMAGE,
@@ -15,6 +17,7 @@ import {
   projectSecrets,
   ready,
   reason,
+  showing,
   status,
   stored,
   upserts,
@@ -108,6 +111,33 @@ describe("a number of instances", () => {
     expect(status(world)?.history?.find(({ outcome }) => outcome === "TimedOut")?.startedAt).toBeDefined();
   });
 
+  it("does not hide what was healthy behind it, however often an autoscaler changed it since", async () => {
+    const world = await ready({ replicas: 2, ...BACK });
+    edit(world, { image: BAD_IMAGE });
+    await world.clock.advance(MINUTE);
+    const { specs } = onlyDeployment(world);
+    const bad = specs.at(-1) as SpecRecord;
+    // As many as it makes in an hour at one each 15 seconds.
+    specs.splice(1, 0, ...Array.from({ length: 240 }, () => ({ ...bad, id: world.sim.world.uuid() })));
+    await rolledBack(world);
+    expect(stored(world)).toMatchObject({ image: "ghcr.io/acme/model:1", resources: { replicas: 2 } });
+  });
+
+  it("of none now and then does not restart that deadline either: only the time when it was on counts", async () => {
+    const world = await ready({ replicas: 1, ...BACK });
+    edit(world, { image: BAD_IMAGE });
+    await world.clock.advance(10 * MINUTE);
+    edit(world, { replicas: 0 });
+    await world.clock.advance(10 * MINUTE);
+    expect(reason(world)).toBe("Disabled");
+    edit(world, { replicas: 1 });
+    await world.clock.advance(3 * MINUTE);
+    expect(reason(world)).toBe("Progressing");
+    await world.clock.advance(4 * MINUTE);
+    expect(reason(world)).toBe("RolledBack");
+    expect(stored(world)).toMatchObject({ image: "ghcr.io/acme/model:1", resources: { replicas: 1 } });
+  });
+
   it("of none switches it off while it is rolled back, and on again what was healthy runs", async () => {
     const world = await ready({ replicas: 2, ...BACK });
     edit(world, { image: BAD_IMAGE });
@@ -136,6 +166,66 @@ describe("a number of instances", () => {
     expect(condition(world)).toMatchObject({ status: "True", reason: "Disabled" });
     expect(condition(world, "Synced")?.status).toBe("True");
     expect(upserts(world)).toEqual([]);
+  });
+});
+
+describe("Ready, while only the number of instances changes", () => {
+  /** Whether as many are ready as are declared, by the simulator. */
+  const serves = (world: VirtualWorld) => () =>
+    onlyDeployment(world)
+      .runs.flatMap(({ instances }) => instances)
+      .filter(({ isReady }) => isReady).length >= (world.deployments.get("web")?.spec.replicas ?? 1);
+  const watching = (world: VirtualWorld) => {
+    const object = () => world.deployments.get("web");
+    const watch = new ReadyWatch(world, { object, serves: serves(world) });
+    watch.changes();
+    return watch;
+  };
+
+  it.each([{}, { newRun: "always" as const }, { staleSpecMs: 20_000 }, { appliedMs: 20 * MINUTE }])(
+    "stays True where enough serve all the while: fewer are declared (%j)",
+    async (behaviour) => {
+      const world = await ready({ replicas: 4 });
+      world.sim.world.setBehaviour(behaviour);
+      const watch = watching(world);
+      edit(world, { replicas: 2 });
+      await world.clock.advance(5_000);
+      expect(condition(world)).toMatchObject({ status: "True", reason: "Available", observedGeneration: 2 });
+      expect(reason(world, "Reconciling")).toBe("Scaling");
+      expect(condition(world, "Healthy")?.status).toBe("True");
+      await world.clock.advance(30 * MINUTE);
+      expect(watch.changes()).toEqual([]);
+      expect(sent(world)).toEqual(["model:1 x2"]);
+      expect(status(world)?.readyReplicas).toBe(2);
+      expect(condition(world, "Reconciling")).toBeUndefined();
+      watch.end();
+    },
+  );
+
+  it("follows what serves where an autoscaler changes its mind every 15 seconds: True at once when enough are ready", async () => {
+    const world = await ready({ replicas: 4 });
+    const watch = watching(world);
+    for (let step = 0; step < 40; step++) {
+      edit(world, { replicas: [3, 2, 4, 2][step % 4] });
+      await world.clock.advance(15_000);
+    }
+    expect(watch.longest.wronglyFalse).toBeLessThanOrEqual(30_000);
+    expect(watch.longest.wronglyTrue).toBeLessThanOrEqual(5_000);
+    edit(world, { replicas: 2 });
+    await world.deployments.ready("web");
+    watch.end();
+  });
+
+  it("is False for more than are ready, which is Reconciling, and True with the last of them", async () => {
+    const world = await ready({ replicas: 2 });
+    const watch = watching(world);
+    edit(world, { replicas: 4 });
+    await world.clock.advance(5_000);
+    expect(condition(world)?.status).toBe("False");
+    expect(condition(world, "Reconciling")?.status).toBe("True");
+    await world.deployments.ready("web");
+    expect(watch.changes()).toHaveLength(2);
+    watch.end();
   });
 });
 
@@ -359,14 +449,7 @@ type Run = Record<string, unknown> & { instances: unknown[] };
 
 /** From now on reads of the runs show this of each. */
 function showRuns(world: VirtualWorld, changed: (run: Run) => Run): void {
-  const sim = world.sim as { handle: typeof world.sim.handle };
-  const handle = sim.handle;
-  sim.handle = async (request, signal) => {
-    const answer = await handle(request, signal);
-    if (request.method !== "GET" || !/\/runs/.test(request.path)) return answer;
-    const body = JSON.stringify((JSON.parse(String(answer.body)) as Run[]).map(changed));
-    return { ...answer, body, json: JSON.parse(body) };
-  };
+  showing(world, /\/runs$/, (runs: Run[]) => runs.map(changed));
 }
 
 /** A Ready deployment, and what stops its operator, leaves the status as an earlier version did, and starts another one. */

@@ -104,6 +104,19 @@ export function before(world: VirtualWorld, seen: (request: SimRequest) => void)
   };
 }
 
+/** From now on answers to reads of this path are changed so. */
+export function showing(world: VirtualWorld, path: RegExp, changed: (json: never) => unknown): void {
+  const sim = world.sim as { handle: Simulation["handle"] };
+  const handle = sim.handle;
+  sim.handle = async (request, signal) => {
+    const answer = await handle(request, signal);
+    if (request.method !== "GET" || answer.status !== 200 || !path.test(request.path.split("?")[0] ?? ""))
+      return answer;
+    const body = JSON.stringify(changed(JSON.parse(String(answer.body)) as never));
+    return { ...answer, body, json: JSON.parse(body) };
+  };
+}
+
 /** Does it once, right before the first request of this kind. */
 export function beforeFirst(world: VirtualWorld, method: string, path: RegExp, what: () => void): void {
   let done = false;

@@ -8,6 +8,7 @@ import { PaperspaceError } from "../../paperspace/errors.ts";
 import { HELD_BYTES } from "../../paperspace/pages.ts";
 import type { CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
+import { millis } from "../../reconcile/conditions.ts";
 import { about, creating, OLDEST_FIRST, reading, removing } from "../calls.ts";
 import type { DeploymentConfig } from "./config.ts";
 import { foldedName } from "./types.ts";
@@ -73,8 +74,9 @@ export interface Instance {
   createdAt?: string;
 }
 
-/** One active run; `instances` that have ended are left out. */
+/** One active run; `instances` that have ended are left out. `newestAt`: when the newest of all was made, by the API's clock. */
 export interface Run {
+  newestAt?: number;
   replicas: number;
   ready: number;
   available: number;
@@ -191,7 +193,9 @@ export class DeploymentApi {
 }
 
 function runOf({ replicas, readyReplicas, availableReplicas, instances }: Static<typeof runSchema>): Run {
+  const made = (instances ?? []).flatMap(({ dtCreated }) => millis(dtCreated) ?? []);
   return {
+    ...(made.length > 0 && { newestAt: Math.max(...made) }),
     replicas: replicas ?? 0,
     ready: readyReplicas ?? 0,
     available: availableReplicas ?? 0,

@@ -19,7 +19,8 @@ import { type Prerequisites, toRun, toSend } from "./prerequisites.ts";
 import { REASON } from "./reasons.ts";
 import { type RelationResult, relationTo } from "./relation.ts";
 import { type RolledBack, sentAs } from "./rollback.ts";
-import { gitOriginOf } from "./rollout.ts";
+import { gitOriginOf, keepTemplate } from "./rollout.ts";
+import { isServed, readyMeanwhile } from "./scaling.ts";
 import { type ChosenTarget, chooseTarget } from "./target.ts";
 
 /** What the phases found, and what is decided by it. A phase is absent where an earlier one ended the pass. */
@@ -70,7 +71,7 @@ function towards(choice: ChosenTarget, chosen: DeploymentObservation, deployment
   const relation = relationTo(choice, chosen, deployment);
   switch (relation.kind) {
     case "unknown":
-      return { choice, relation, decision: relation.decision };
+      return { choice, relation, decision: awaiting(choice, chosen, relation.decision) };
     case "other":
       return sending({ choice, relation }, chosen, deployment, relation.changes);
     default: {
@@ -81,6 +82,17 @@ function towards(choice: ChosenTarget, chosen: DeploymentObservation, deployment
         : staying({ choice, relation, health }, related);
     }
   }
+}
+
+/** What was sent does not show yet. */
+function awaiting(
+  choice: ChosenTarget,
+  observation: DeploymentObservation,
+  decision: DeploymentDecision,
+): DeploymentDecision {
+  const [head] = observation.memory.history;
+  const isNumber = head?.scaled === true && head.hash === choice.target.hash;
+  return isNumber && isServed(choice, observation) ? readyMeanwhile(decision, observation) : decision;
 }
 
 /** Something is to be sent. What it replaces may name secrets of an object that is gone: they are this object's then. */
@@ -111,6 +123,7 @@ function sending(
     rollback: rolledBack !== undefined,
     ...(from?.git && { git: from.git }),
     ...(replaces !== undefined && { replaces }),
+    ...(keepTemplate(changes) && isServed(phases.choice, observation) && { isServed: true }),
   };
   const prerequisites = toSend(observation, target, { deployment, rolledBack });
   const decision = prerequisites.state === "met" ? act(deploy, memory) : prerequisites.decision;
@@ -159,7 +172,7 @@ function concluding(
 function unlessDone(course: Course, lost: RolledBack, observation: DeploymentObservation): Course {
   const { step, needs = [] } = course.decision;
   if (step.do === "none" ? step.outcome.kind === "Done" : step.do === "dropSecret") return course;
-  const message = `${lost.message}. Paperspace does not know the last healthy configuration (spec ${lost.to}) any more, so there is no going back: correct the spec`;
+  const message = `${lost.message}. Paperspace does not show the last healthy configuration (spec ${lost.to}) any more, so there is no going back: correct the spec`;
   const { deploy: _unsent, ...phases } = course;
   const reported = stalled(observation.memory, REASON.RollbackFailed, message, observation.recheckMs);
   return { ...phases, decision: { ...(reported as DeploymentDecision), needs } };

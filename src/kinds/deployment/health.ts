@@ -26,11 +26,11 @@ import { REASON } from "./reasons.ts";
 import type { OwnSpec } from "./relation.ts";
 import { rollbackTo, type StandingRollback } from "./rollback.ts";
 import {
+  assessedFirst,
   concluded,
   isBad,
   isOff,
   isProven,
-  isScaled,
   lastHealthy,
   leastOf,
   type Progress,
@@ -38,6 +38,7 @@ import {
   rolloutTimes,
   runWords,
 } from "./rollout.ts";
+import { isServed, readyMeanwhile } from "./scaling.ts";
 import type { ChosenTarget } from "./target.ts";
 import type { Rollout } from "./types.ts";
 
@@ -58,7 +59,7 @@ export function healthOf(
   relation: OwnSpec | { kind: "refused" },
   observation: DeploymentObservation,
 ): Health {
-  const { memory, now, runs } = observation;
+  const { memory, now } = observation;
   const [head] = memory.history;
   if (!head) return underWay(noStep({ kind: "Unknown" }, memory));
   if (relation.kind === "refused")
@@ -69,12 +70,13 @@ export function healthOf(
       INVALID,
     );
   const { latest } = relation;
-  if (lacksSecret(choice, latest, observation))
-    return { state: "resend", memory: { ...memory, history: concluded(memory.history, "Superseded", now) } };
-  const wasHealthy = head.outcome === "Healthy" || head.outcome === "Disabled";
+  const wasHealthy = head.outcome === (isOff(choice.target) ? "Disabled" : "Healthy");
   const trusted = wasHealthy && memory.operation === undefined;
-  const scaled = isScaled(memory.history);
-  const current = progress(latest, choice.target, runs?.list, { wasHealthy: trusted, isScaled: scaled });
+  const known = { wasHealthy, isTrusted: trusted, isScaled: head.scaled === true };
+  const runs = observation.runs && assessedFirst(observation.runs.list, latest, head);
+  const current = progress(latest, choice.target, runs, known);
+  if (current.state === "rejected" && lacksSecret(choice, observation))
+    return { state: "resend", memory: { ...memory, history: concluded(memory.history, "Superseded", now) } };
   // The first time that it appears healthy, only a new fetch can confirm it.
   const needs = needsRuns(observation, current, trusted) ? [FACT.runs] : [];
   return assessed({ choice, observation, head, needs, latest }, current, trusted);
@@ -83,13 +85,12 @@ export function healthOf(
 /** Sent, and nothing that is valid is shown: there is no spec to judge by. */
 const INVALID = "Paperspace took the configuration, and shows none: it calls what is stored invalid";
 
-/** Whether it was rejected and a project secret that it names is not there, or was put back since. */
+/** Of one that was rejected: whether a project secret that it names is not there, or was put back since. */
 function lacksSecret(
   { target, desired }: ChosenTarget,
-  { externalApplied, error }: StoredSpec,
   { memory, projectSecrets }: DeploymentObservation,
 ): boolean {
-  if (externalApplied || !error || target.hash !== desired.hash) return false;
+  if (target.hash !== desired.hash) return false;
   return (
     memory.history[0]?.outcome === "Superseded" ||
     (projectSecrets !== undefined && target.secrets.some((name) => !projectSecrets.includes(name)))
@@ -105,18 +106,18 @@ interface Assessment {
 }
 
 function assessed(at: Assessment, current: Progress, trusted: boolean): Health {
-  const { observation, head, needs } = at;
+  const { observation, needs } = at;
   const { memory } = observation;
   switch (current.state) {
     case "rejected": {
       const message = `Paperspace could not apply it: ${current.message}`;
       return failed(at, "Failed", REASON.ConfigurationRejected, message);
     }
+    case "scaling":
+      // However long it takes: enough instances serve all the while.
+      if (!isServed(at.choice, observation)) return rollingOut(at, { state: "pending" });
+      return underWay(readyMeanwhile(awaited(at, current), observation));
     case "progressing":
-      // What was seen to be healthy is no rollout under way any more, even where its mark is removed.
-      return head.outcome === "Healthy"
-        ? degraded(at, { ...current, state: "degraded" })
-        : rollingOut(at, current);
     case "pending":
     case "disabling":
       return rollingOut(at, current);
@@ -151,24 +152,25 @@ function rollingOut(at: Assessment, current: Progress): Health {
   const { choice, observation, head, needs, latest } = at;
   const { memory, now } = observation;
   const times = rolloutTimes(head, observation.spec);
-  const words = wordsOf(current, choice);
   if (isLate(times, now)) {
     // What the runs decide must be of now: it may have come about since they were read.
     if (needs.length > 0 && isUpToRuns(at, current)) return underWay(needFacts(observation, memory, needs));
     const error = latest?.error ? `; Paperspace reports: ${latest.error}` : "";
-    const why = `not done by ${times.deadline}: ${words}${error}`;
+    const why = `not done by ${times.deadline}: ${wordsOf(current, choice, latest)}${error}`;
     return failed(at, "TimedOut", REASON.ProgressDeadlineExceeded, why, current);
   }
+  return underWay(awaited(at, current));
+}
+
+function awaited(at: Assessment, current: Progress): DeploymentDecision {
+  const { choice, observation, head, needs, latest } = at;
+  const { memory, now } = observation;
   const reason =
     { pending: REASON.Pending, disabling: REASON.Disabling }[current.state as string] ?? REASON.Progressing;
   const seen = { ...withoutOperation(memory), history: concluded(memory.history, "Progressing", now) };
-  const decision = requeueAfter(
-    seen,
-    reason,
-    `sent at ${head.sentAt}: ${words}`,
-    untilLook(observation, times),
-  );
-  return underWay({ ...decision, needs } as DeploymentDecision);
+  const message = `sent at ${head.sentAt}: ${wordsOf(current, choice, latest)}`;
+  const look = untilLook(observation, rolloutTimes(head, observation.spec));
+  return { ...requeueAfter(seen, reason, message, look), needs } as DeploymentDecision;
 }
 
 /** They alone speak against it, or they show whether what would be rolled back serves. */
@@ -178,10 +180,13 @@ function isUpToRuns(at: Assessment, { state }: Progress): boolean {
   return mayRollBack(at) && !isProven(at.head) && lastHealthy(history) !== undefined;
 }
 
-function wordsOf(current: Progress, { target }: ChosenTarget): string {
+function wordsOf(current: Progress, { target }: ChosenTarget, latest: StoredSpec | null): string {
   switch (current.state) {
     case "pending":
-      return "Paperspace has not applied it yet";
+    case "scaling":
+      return latest?.externalApplied === undefined
+        ? "Paperspace does not show whether it has applied it"
+        : "Paperspace has not applied it yet";
     case "disabling":
       return "its instances are still running";
     case "progressing":
@@ -244,8 +249,7 @@ function isServing(current: Progress | undefined): boolean {
 }
 
 const ADVICE = "Correct the spec; `kubectl paperspace logs` shows what the instances say";
-const PROVEN =
-  "The same configuration was healthy with another number of instances, so that it is not rolled back";
+const PROVEN = "The same configuration was healthy before, so that it is not rolled back";
 const SERVING = "What serves is not rolled back because the other instances did not come";
 
 function degraded(at: Assessment, current: Extract<Progress, { state: "degraded" }>): Health {
@@ -272,7 +276,8 @@ function unobserved(observation: DeploymentObservation): Health {
   const error = readErrors[FACT.runs];
   const message = `its instances were not read for two resyncs${error ? `: ${error.message}` : ""}`;
   const reason = REASON.NotObserved;
-  const outcome = { kind: "RequeueAfter", reason, message, afterMs: limits.slowMs, isUnknown: true } as const;
+  const ready = { status: "Unknown", reason } as const;
+  const outcome = { kind: "RequeueAfter", reason, message, afterMs: limits.slowMs, ready } as const;
   return underWay({ ...noStep(outcome, memory), needs: [FACT.runs] });
 }
 

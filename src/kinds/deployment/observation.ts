@@ -126,6 +126,8 @@ export interface Deploy {
   /** Id of the spec that is shown now. */
   replaces?: string;
   rollback: boolean;
+  /** Only the number of instances changes, and enough are ready already: Ready stays True. */
+  isServed?: true;
   git?: NonNullable<Rollout["git"]>;
 }
 

@@ -16,7 +16,7 @@ export const REASON = {
   Progressing: "Progressing",
   /** The instances were not read for two resyncs: the message has the error. */
   NotObserved: "NotObserved",
-  /** Enough instances serve, and more are coming up. */
+  /** Enough instances serve, and their number is being changed. */
   Scaling: "Scaling",
   /** Healthy once, and now fewer instances are ready than declared. */
   Degraded: "Degraded",

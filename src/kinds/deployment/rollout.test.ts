@@ -15,7 +15,17 @@ import {
 } from "../../../test/decide/deployment/situations.ts";
 import { toTime } from "../../kube/objects.ts";
 import type { Instance, Run, StoredSpec } from "./api.ts";
-import { concluded, isBad, progress, pushed, runWords } from "./rollout.ts";
+import {
+  assessedFirst,
+  concluded,
+  isBad,
+  isOfTemplate,
+  isProven,
+  progress,
+  pushed,
+  rolloutTimes,
+  runWords,
+} from "./rollout.ts";
 import { deploymentStatusSchema, OUTCOMES } from "./status-schema.ts";
 import type { DeploymentSpec, Rollout } from "./types.ts";
 
@@ -27,8 +37,20 @@ const bad: Instance = { id: "i1", state: "errored", message: "no image" };
 
 describe("progress, by the rules of the official deploy action", () => {
   it("is pending until the cluster has taken it, whatever the runs of the spec before it report", () => {
-    expect(judged(stored("s", NEW, "pending"), [run(1)], true)).toEqual({ state: "pending" });
-    expect(judged(stored("s", OFF, "pending"), [], true, OFF)).toEqual({ state: "pending" });
+    expect(judged(stored("s", NEW, "pending"), [run(1)])).toEqual({ state: "pending" });
+    expect(judged(stored("s", OFF, "pending"), [], false, OFF)).toEqual({ state: "pending" });
+  });
+
+  it("takes what is not shown for neither yes nor no: what is healthy was applied, and what was once seen is not undone", () => {
+    const { externalApplied: _applied, ...healthy } = stored("s", NEW);
+    expect(judged(healthy, [run(1)]).state).toBe("healthy");
+    const { dtHealthy: _marked, ...bare } = healthy;
+    expect(judged(bare, [run(1)])).toEqual({ state: "pending" });
+    expect(judged(bare, [run(1)], true).state).toBe("healthy");
+    expect(judged(stored("s", NEW, "pending"), [run(1)], true).state).toBe("healthy");
+    const { externalApplied: _off, ...off } = stored("s", OFF, "pending");
+    expect(judged(off, [], false, OFF).state).toBe("disabled");
+    expect(judged(off, [run(1)], false, OFF).state).toBe("disabling");
   });
 
   it("is rejected by an error before that, and only before: later ones are about single instances", () => {
@@ -79,6 +101,37 @@ describe("progress, by the rules of the official deploy action", () => {
         expect(judged(stored("s", off, how), [], false, off)).toEqual({ state: "disabled" });
         expect(judged(stored("s", off, how), [run(0, 0)], true, off)).toEqual({ state: "disabling" });
       }
+  });
+});
+
+describe("the run that is assessed", () => {
+  const spec = stored("s2", NEW);
+  const appliedAt = Date.parse(spec.externalApplied ?? "");
+  const old = { ...run(2, 2), newestAt: appliedAt - MINUTE };
+  const fresh = { ...run(1, 2), newestAt: appliedAt + SECOND };
+  const empty = run(0, 0);
+  const first = sent(NEW, { specId: "s2", replaces: "s1" });
+
+  it.each([[[old, empty, fresh]], [[fresh, old, empty]], [[empty, fresh, old]]])(
+    "is the spec's own, in whatever order they are listed, and not the one before it that still drains",
+    (runs) => {
+      expect(assessedFirst(runs, spec, first)[0]).toBe(fresh);
+      expect(assessedFirst(runs, { ...spec, dtHealthy: null }, first)[0]).toBe(fresh);
+    },
+  );
+
+  it("is the one that serves where the template ran before: another number of it may get a run of its own", () => {
+    const scaled: Rollout = { ...first, healthyAt: toTime(NOW), scaled: true };
+    expect(assessedFirst([fresh, old], spec, scaled)[0]).toBe(old);
+    expect(assessedFirst([empty, old], spec, scaled)[0]).toBe(old);
+  });
+
+  it("is the newest while it is not healthy, also where it has no instance yet, and the only one whenever it is from", () => {
+    const begun = run(0, 2);
+    const unmarked = { ...spec, dtHealthy: null };
+    expect(assessedFirst([old, begun], unmarked, first)[0]).toBe(begun);
+    expect(assessedFirst([old], unmarked, first)).toEqual([old]);
+    expect(assessedFirst([old, empty], unmarked, first)[0]).toBe(empty);
   });
 });
 
@@ -161,6 +214,51 @@ describe("pushed", () => {
         if (best !== undefined)
           expect(history.find(({ outcome }) => outcome === "Healthy")?.specId).toBe(best);
         expect(Value.Check(schema, history)).toBe(true);
+      }),
+    );
+  });
+});
+
+describe("the same template again", () => {
+  it("is known to be good where it was healthy, whatever was sent between and with whatever numbers", () => {
+    const event = fc.record({ spec: fc.constantFrom(GOOD, NEW, OFF), outcome: fc.constantFrom(...OUTCOMES) });
+    fc.assert(
+      fc.property(fc.array(event, { maxLength: 10 }), (events) => {
+        let history: readonly Rollout[] = [];
+        events.forEach(({ spec, outcome }, n) => {
+          const before = history;
+          history = pushed(history, sent(spec, { specId: `s${n}` }));
+          const [head] = history;
+          const wasHealthy = before.some((one) => head && isOfTemplate(one, head) && isProven(one));
+          expect(head && isProven(head)).toBe(wasHealthy);
+          history = concluded(history, outcome, NOW);
+        });
+      }),
+    );
+  });
+
+  it("has the time that is left of its deadline, of which none passes while it is switched off", () => {
+    const step = fc.record({
+      replicas: fc.nat({ max: 2 }),
+      isSeen: fc.boolean(),
+      forMs: fc.integer({ min: 1, max: 1200 }).map((s) => s * SECOND),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 20 }), (steps) => {
+        let history: readonly Rollout[] = [];
+        let now = NOW;
+        let onMs = 0;
+        for (const { replicas, isSeen, forMs } of steps) {
+          const of = { ...NEW, replicas };
+          const specId = isSeen ? { specId: `s${now}` } : {};
+          history = pushed(history, { ...sent(of), sentAt: toTime(now), ...specId });
+          const [head] = history;
+          const { deadline } = rolloutTimes(head as Rollout, NEW);
+          const left = (Date.parse(deadline) - now) / SECOND;
+          expect(left).toBe(NEW.progressDeadlineSeconds - (replicas > 0 ? onMs / SECOND : 0));
+          now += forMs;
+          if (replicas > 0) onMs += forMs;
+        }
       }),
     );
   });

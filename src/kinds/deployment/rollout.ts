@@ -4,13 +4,18 @@
  */
 import { cut } from "../../base/text.ts";
 import { toTime } from "../../kube/objects.ts";
+import type { Change } from "../../reconcile/change.ts";
+import { millis } from "../../reconcile/conditions.ts";
 import type { Instance, Run, StoredSpec } from "./api.ts";
+import { isScale } from "./compare.ts";
 import type { DeploymentObservation, Target } from "./observation.ts";
 import type { DeploymentSpec, Rollout } from "./types.ts";
 
 export type Progress =
   /** Paperspace has it, its cluster does not. */
   | { state: "pending" }
+  /** The same, while enough instances serve: only their number is to change. */
+  | { state: "scaling"; run: Run }
   /** The cluster could not take it. */
   | { state: "rejected"; message: string }
   /** The runs have to be fetched first. */
@@ -26,10 +31,11 @@ export type Progress =
  * on, whatever numbers of instances were sent since; of one that was healthy only the number is still to come about.
  */
 export function rolloutTimes(
-  { sentAt, startedAt = sentAt, healthyAt }: Pick<Rollout, "sentAt" | "startedAt" | "healthyAt">,
+  rollout: Pick<Rollout, "sentAt" | "startedAt" | "healthyAt" | "replicas" | "outcome">,
   { progressDeadlineSeconds }: Pick<DeploymentSpec, "progressDeadlineSeconds">,
 ): { requestedAt: string; deadline: string } {
-  const from = Date.parse(healthyAt === undefined ? startedAt : sentAt);
+  const { sentAt, startedAt = sentAt, healthyAt } = rollout;
+  const from = Date.parse(healthyAt === undefined && isOn(rollout) ? startedAt : sentAt);
   return { requestedAt: sentAt, deadline: toTime(from + progressDeadlineSeconds * 1000) };
 }
 
@@ -38,10 +44,14 @@ export function isProven({ outcome, healthyAt }: Rollout): boolean {
   return outcome === "Healthy" || healthyAt !== undefined;
 }
 
-/** The newest one differs from the healthy one before it in the number of instances alone, and followed right on it. */
-export function isScaled([head, before]: readonly Rollout[]): boolean {
-  if (!head || !before || head.healthyAt === undefined) return false;
-  return isOfTemplate(before, head) && before.specId !== undefined && before.specId === head.replaces;
+/** What runs is of its template, and was healthy: another number of it is all that may lack. */
+export function isServing({ outcome, scaled = false }: Rollout): boolean {
+  return outcome === "Healthy" || scaled;
+}
+
+/** Whether they leave the template as it is. */
+export function keepTemplate(changes: readonly Pick<Change, "field">[]): boolean {
+  return changes.length > 0 && changes.every(({ field }) => isScale(field) || field === "name");
 }
 
 /** An earlier version of the operator did not note the template: then only the whole configuration shows it. */
@@ -52,31 +62,73 @@ export function isOfTemplate(
   return hash === other.hash || (template !== undefined && template === other.template);
 }
 
+/** What is known of a spec from earlier passes. */
+export interface KnownProgress {
+  wasHealthy: boolean;
+  isTrusted?: boolean;
+  isScaled?: boolean;
+}
+
 /**
  * What has become of a spec of ours, by the rules of the official deploy action (deployments.md section 10.1) in its
  * order: an error counts only while the spec is not applied, bad instances are no failure before the deadline, and off
  * means that no run is left. What has to be ready is the number that is declared, whatever the run says: with the
- * vendor's autoscaling that is the least one. `wasHealthy`: then runs that were not read are assumed to be ready.
- * `isScaled`: the template was healthy just before, with another number, so that no new mark is needed.
+ * vendor's autoscaling that is the least one. `wasHealthy`: this very spec was seen healthy, or off; both are moments in
+ * time, which a later read that lacks them does not undo. `isTrusted`: nothing has contradicted that since, so that runs
+ * that were not read are assumed to be ready. `isScaled`: the template was healthy just before, with another number, so that
+ * no new mark is needed.
  */
 export function progress(
   { externalApplied, error, dtHealthy }: StoredSpec,
   { config }: Pick<Target, "config">,
   runs: readonly Run[] | undefined,
-  { wasHealthy, isScaled = false }: { wasHealthy: boolean; isScaled?: boolean },
+  { wasHealthy, isTrusted = wasHealthy, isScaled = false }: KnownProgress,
 ): Progress {
-  if (!externalApplied) return error ? { state: "rejected", message: error } : { state: "pending" };
+  const off = isOff({ config });
+  // Absent is not null, which is not applied yet: then what was healthy was applied, and of what is off the runs show it.
+  const isShownIn = externalApplied === undefined && (!!dtHealthy || (off && !error));
+  const isApplied = !!externalApplied || isShownIn || (wasHealthy && !off);
   const [run] = runs ?? [];
-  if (isOff({ config })) {
-    if (!runs) return { state: wasHealthy ? "disabled" : "unlooked" };
+  const least = leastOf({ config });
+  if (!isApplied && error) return { state: "rejected", message: error };
+  if (!isApplied)
+    return isScaled && run && run.ready >= least && !off ? { state: "scaling", run } : { state: "pending" };
+  if (off) {
+    if (!runs) return { state: isTrusted ? "disabled" : "unlooked" };
     return { state: run ? "disabling" : "disabled" };
   }
-  const isMarked = !!dtHealthy;
+  const isMarked = wasHealthy || !!dtHealthy;
   if (!isMarked && !isScaled) return { state: "progressing", ...(run && { run }) };
-  if (!runs) return { state: wasHealthy ? "healthy" : "unlooked" };
+  if (!runs) return { state: isTrusted ? "healthy" : "unlooked" };
   // dtHealthy is a moment, not a level: the runs show what is ready now.
-  if (run && run.ready >= leastOf({ config })) return { state: "healthy", run };
+  if (run && run.ready >= least) return { state: "healthy", run };
   return { state: isMarked ? "degraded" : "progressing", ...(run && { run }) };
+}
+
+/**
+ * The run that a spec is assessed by is put first. No answer names the spec of a run, and that the newest comes first is an
+ * inference (deployments.md section 8): a run without an instance since the spec was applied is of another one, where its
+ * template has not run before and another run has one. Of what was healthy the most instances count, else the newest run.
+ */
+export function assessedFirst(
+  runs: readonly Run[],
+  { id, externalApplied, dtHealthy }: Pick<StoredSpec, "id" | "externalApplied" | "dtHealthy">,
+  head: Rollout | undefined,
+): readonly Run[] {
+  if (runs.length < 2) return runs;
+  const ranBefore = head?.healthyAt !== undefined || head?.startedAt !== undefined;
+  const from = ranBefore ? undefined : millis(externalApplied);
+  const isOlder = ({ newestAt }: Run) =>
+    Number(from !== undefined && newestAt !== undefined && newestAt < from);
+  const isHealthy = !!dtHealthy || (head?.specId === id && isServing(head));
+  const rank = isHealthy
+    ? ({ ready }: Run) => ready
+    : ({ replicas, newestAt = replicas > 0 ? Number.POSITIVE_INFINITY : 0 }: Run) => newestAt;
+  return runs.toSorted((a, b) => isOlder(a) - isOlder(b) || compared(rank(b), rank(a)));
+}
+
+function compared(a: number, b: number): number {
+  return a === b ? 0 : a - b;
 }
 
 /** How many instances have to be ready of what is not off. */
@@ -112,27 +164,34 @@ const KEPT = 10;
 export function pushed(history: readonly Rollout[], sent: Rollout): Rollout[] {
   const [head, ...older] = history;
   if (!head) return [sent];
-  const before = head.specId === undefined && !isOfTemplate(head, sent) ? older[0] : head;
-  const entry = before ? continuing(sent, before) : sent;
+  const entry = continuing(sent, head.specId === undefined && !isOfTemplate(head, sent) ? older : history);
   if (head.specId === undefined) return newest([entry, ...older]);
   const over = head.outcome === "Progressing" ? ended(head, "Superseded", Date.parse(entry.sentAt)) : head;
   return newest([entry, over, ...older]);
 }
 
-/** The same template again, with another number or put back: what was seen of it, and since when it is awaited, holds on. */
-function continuing(entry: Rollout, before: Rollout): Rollout {
-  if (!isOfTemplate(before, entry)) return entry;
+/**
+ * The same template again, with another number or put back: what was seen of it, and since when it is awaited, holds on.
+ * One that was healthy and is declared again after another one is known to be good, too.
+ */
+function continuing(sent: Rollout, [before, ...older]: readonly Rollout[]): Rollout {
+  const { scaled = false, ...entry } = sent;
+  if (!before || !isOfTemplate(before, entry)) {
+    const good = entry.rollback ? undefined : older.find((one) => isProven(one) && isOfTemplate(one, entry));
+    return good ? { ...entry, healthyAt: good.healthyAt ?? provenSince(good) } : entry;
+  }
   const { startedAt = before.sentAt, healthyAt = provenSince(before) } = before;
-  if (healthyAt !== undefined) return { ...entry, healthyAt };
-  // While it is switched off nothing is awaited of it.
-  return isOn(before) && isOn(entry) ? { ...entry, startedAt } : entry;
+  if (healthyAt !== undefined) return { ...entry, healthyAt, ...(scaled && isServing(before) && { scaled }) };
+  // While it is switched off nothing is awaited of it: that time does not count, and the time before it does.
+  const offMs = isOn(before) ? 0 : Date.parse(entry.sentAt) - Date.parse(before.sentAt);
+  return { ...entry, startedAt: offMs > 0 ? toTime(Date.parse(startedAt) + offMs) : startedAt };
 }
 
 function provenSince({ outcome, finishedAt, sentAt }: Rollout): string | undefined {
   return outcome === "Healthy" ? (finishedAt ?? sentAt) : undefined;
 }
 
-function isOn({ replicas, outcome }: Rollout): boolean {
+function isOn({ replicas, outcome }: Pick<Rollout, "replicas" | "outcome">): boolean {
   return replicas === undefined ? outcome !== "Disabled" : replicas > 0;
 }
 

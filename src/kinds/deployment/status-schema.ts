@@ -36,10 +36,20 @@ const rollout = Type.Object({
   generation: Type.Integer({ format: "int64", description: "Generation of the object that asked for it." }),
   sentAt: time("When, by the operator's clock."),
   startedAt: Type.Optional(
-    time("When its template was sent first, where that was before: the deadline runs from then."),
+    time(
+      "When its template was sent first, where that was before: the deadline runs from then. Later by the time for which it was switched off.",
+    ),
   ),
   healthyAt: Type.Optional(
-    time("When its template was seen healthy, where that was with another number or before it was put back."),
+    time(
+      "When its template was seen healthy, where that was with another number, or before it was put back or declared again.",
+    ),
+  ),
+  scaled: Type.Optional(
+    Type.Boolean({
+      description:
+        "It differs in its number of instances alone from the healthy one that it replaced, so that it needs no mark of its own.",
+    }),
   ),
   outcome: stringEnum([...OUTCOMES], { description: "What became of it." }),
   finishedAt: Type.Optional(time("When its outcome was seen, by the operator's clock.")),
@@ -166,7 +176,7 @@ export const deploymentStatusSchema = Type.Object(
     instances: Type.Optional(
       Type.Array(instance, {
         "x-kubernetes-list-type": "atomic",
-        description: "Instances of the newest run, the troubled ones first, fifty at most.",
+        description: "Instances of the run that is assessed, the troubled ones first, fifty at most.",
       }),
     ),
     createdAt: Type.Optional(time("By Paperspace's clock.")),

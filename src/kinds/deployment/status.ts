@@ -16,7 +16,7 @@ import type { DeploymentMemory, DeploymentObservation } from "./observation.ts";
 import { driftOf, planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import { undecidable } from "./relation.ts";
-import { isBad } from "./rollout.ts";
+import { assessedFirst, isBad } from "./rollout.ts";
 import type { DeploymentStatus, PaperspaceDeployment } from "./types.ts";
 
 type KnownContext = ReconcileContext<PaperspaceDeployment, { team: string }>;
@@ -77,7 +77,9 @@ function factsOf(
   before: DeploymentStatus | undefined,
 ): Partial<DeploymentStatus> {
   const described = seen ? describedBy(seen, history) : kept(before, SEEN);
-  return { ...described, ...(runs ? countsOf(runs.list) : kept(before, COUNTED)) };
+  if (!runs) return { ...described, ...kept(before, COUNTED) };
+  const latest = seen?.latestSpec;
+  return { ...described, ...countsOf(latest ? assessedFirst(runs.list, latest, history[0]) : runs.list) };
 }
 
 function describedBy(
@@ -163,6 +165,7 @@ function healthyCondition(
     { type: "Healthy", status, reason: why, message: words },
   ];
   if (reason === REASON.NotObserved) return claim("Unknown", reason, message);
+  if (reason === REASON.Scaling) return claim("True", "Healthy", message);
   if (reason === REASON.Degraded) return claim("False", reason, message);
   switch (head.outcome) {
     case "Healthy":

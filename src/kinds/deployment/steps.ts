@@ -18,7 +18,8 @@ import type { Deploy, DeploymentMemory, DeploymentStep, DeploymentTypes, Target 
 import { firstSpecsIfAny } from "./project-cache.ts";
 import { originOf, storedHash } from "./provenance.ts";
 import { REASON } from "./reasons.ts";
-import { pushed, sentOf } from "./rollout.ts";
+import { keepTemplate, pushed, sentOf } from "./rollout.ts";
+import { whileServing } from "./scaling.ts";
 import { dropSecret, putSecret, REFUSALS } from "./secret-steps.ts";
 import type { DeploymentStepOptions } from "./step-options.ts";
 import type { Rollout } from "./types.ts";
@@ -51,7 +52,13 @@ export async function perform(
 
 /** What is remembered of a configuration that is about to be sent. */
 export function entryOf(
-  { target, replaces, rollback, git }: Pick<Deploy, "target" | "replaces" | "rollback" | "git">,
+  {
+    target,
+    replaces,
+    rollback,
+    git,
+    changes = [],
+  }: Pick<Deploy, "target" | "replaces" | "rollback" | "git"> & Partial<Pick<Deploy, "changes">>,
   generation: number,
   sentAt: number,
 ): Rollout {
@@ -61,6 +68,7 @@ export function entryOf(
     sentAt: toTime(sentAt),
     outcome: "Progressing",
     ...(replaces !== undefined && { replaces }),
+    ...(keepTemplate(changes) && { scaled: true }),
     ...(rollback && { rollback }),
     ...(git && { git }),
   };
@@ -79,7 +87,8 @@ async function deploy(
   const [before] = memory.history;
   const entry = entryOf(step, object.metadata.generation ?? 0, now());
   const sent: DeploymentMemory = { ...memory, history: pushed(memory.history, entry) };
-  const outcome = requeueNow(REASON.Deploying, `the configuration is being sent: ${summary}`);
+  const sending = requeueNow(REASON.Deploying, `the configuration is being sent: ${summary}`);
+  const outcome = step.isServed ? whileServing(sending) : sending;
   if (!(await isThere(id, api))) {
     inventory.refresh(id);
     const message = "the API does not know the deployment just now, so that nothing is sent to it";

@@ -37,14 +37,23 @@ describe("instances that fail", () => {
       },
     });
 
-  it("cannot make a rollout fail that was healthy an hour ago, where its mark is removed: it would be gone back from", () => {
-    const history = [sent(GOOD, { specId: "s1", outcome: "Healthy", ageMs: 60 * MINUTE })];
-    const latest = { ...stored("s1", GOOD), dtHealthy: null };
-    const observation = (ready: number) =>
-      situation({ spec: { ...GOOD, rollback: "OnFailure" }, latest, history, runs: seen([run(ready)]) });
-    expect(chosen(observation(1))).toBe("RequeueAfter/Degraded");
-    expect(chosen(observation(0))).toBe("RequeueAfter/Degraded");
-  });
+  it.each([
+    { dtHealthy: null },
+    { dtHealthy: undefined },
+    { externalApplied: null },
+    { externalApplied: undefined },
+    { externalApplied: undefined, dtHealthy: undefined, error: "one instance failed" },
+  ])(
+    "alone take Ready away from what was healthy an hour ago, not its marks that are missing (%j)",
+    (marks) => {
+      const history = [sent(GOOD, { specId: "s1", outcome: "Healthy", ageMs: 60 * MINUTE })];
+      const latest = { ...stored("s1", GOOD), ...marks };
+      const observation = (ready: number) =>
+        situation({ spec: { ...GOOD, rollback: "OnFailure" }, latest, history, runs: seen([run(ready)]) });
+      expect(chosen(observation(1))).toBe("Done/Available");
+      expect(chosen(observation(0))).toBe("RequeueAfter/Degraded");
+    },
+  );
 
   it("after a healthy rollout make it degraded, from when it was first seen", () => {
     const { step, memory } = decideDeployment(situation({ runs: seen([run(0)]) }));

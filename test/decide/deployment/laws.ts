@@ -205,7 +205,8 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
     (observation, _step, { memory }) => {
       const latest = latestOf(observation);
       const [head] = memory.history;
-      if (!latest?.externalApplied || !head || observation.deleting) return false;
+      const isApplied = !!latest?.externalApplied || wasHealthy(observation);
+      if (!latest || !isApplied || !head || observation.deleting) return false;
       return (
         nameOf(observation) === observation.name &&
         head.specId === latest.id &&
@@ -237,11 +238,11 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
       const { config } = declaredTarget(observation);
       if (outcome.reason === "Disabled")
         return (!config.enabled || config.resources.replicas === 0) && !observation.runs?.list.length;
-      const [run] = observation.runs?.list ?? [];
+      const { runs } = observation;
       return (
-        (!!latestOf(observation)?.dtHealthy || isScaled(memory.history)) &&
+        (!!latestOf(observation)?.dtHealthy || isScaled(memory.history) || wasHealthy(observation)) &&
         config.enabled &&
-        (!observation.runs || (run !== undefined && run.ready >= config.resources.replicas))
+        (!runs || runs.list.some(({ ready }) => ready >= config.resources.replicas))
       );
     },
   ),
@@ -257,6 +258,23 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
     },
     "the first time healthy on instances that were read just now",
     ({ runs, limits }) => runs !== undefined && runs.ageMs < limits.lookMs,
+  ),
+
+  law(
+    {
+      choices: ["Done"],
+      when: (observation) =>
+        wasHealthy(observation) && observation.memory.history[0]?.hash === declaredTarget(observation).hash,
+    },
+    "what Paperspace does not show any more is no answer: it takes Ready from nothing that was healthy",
+    (observation) => {
+      const { resource } = observation;
+      if (resource.state !== "present" || !resource.deployment.latestSpec) return false;
+      const { externalApplied: _applied, dtHealthy: _marked, ...latestSpec } = resource.deployment.latestSpec;
+      const deployment = { ...resource.deployment, latestSpec };
+      const { step } = decideDeployment({ ...observation, resource: { state: "present", deployment } });
+      return step.do === "none" && step.outcome.kind === "Done";
+    },
   ),
 
   law(["none"], "every outcome gives the time of the next pass", (_observation, { outcome }) => {
@@ -313,6 +331,13 @@ function declaredTarget({ desired }: DeploymentObservation): DesiredTarget {
 
 function latestOf({ resource }: DeploymentObservation) {
   return resource.state === "present" ? resource.deployment.latestSpec : undefined;
+}
+
+/** What is shown was seen healthy before, or off. */
+function wasHealthy(observation: DeploymentObservation): boolean {
+  const [head] = observation.memory.history;
+  const outcome = isOff(declaredTarget(observation)) ? "Disabled" : "Healthy";
+  return isShown(head, observation) && head?.outcome === outcome;
 }
 
 /** It was rejected, and a project secret that it names was put back since: that is a reason to send it once more. */

@@ -41,12 +41,18 @@ export const SCALED = axis(
       well(GOOD, "s1"),
     ],
     (of: DeploymentSpec) => [
-      sent(of, { specId: "s2", replaces: "s1", healthyAt: ago(DEADLINE_MS), ageMs: DEADLINE_MS + MINUTE }),
+      sent(of, {
+        specId: "s2",
+        replaces: "s1",
+        healthyAt: ago(DEADLINE_MS),
+        ageMs: DEADLINE_MS + MINUTE,
+        scaled: true,
+      }),
       well(NEW, "s1"),
       well(GOOD, "s0"),
     ],
     (of: DeploymentSpec) => [
-      sent(of, { replaces: "s2", healthyAt: ago(DEADLINE_MS) }),
+      sent(of, { replaces: "s2", healthyAt: ago(DEADLINE_MS), scaled: true }),
       well(NEW, "s2"),
       well(GOOD, "s1"),
     ],
@@ -93,7 +99,7 @@ export const SCALED_SPECS = axis(
 const FAILED_RUN = run(1, 1, [{ id: "i1", state: "failed" }]);
 /** Not read for long as well. */
 export const COUNTS: Axis = [
-  ...axis([[], [run(0, 3)], [run(1, 4)], [run(3, 0)], [FAILED_RUN]], ({ observation }, list) => {
+  ...axis([[], [run(0, 3)], [run(1, 4)], [run(0, 0), run(3, 0)], [FAILED_RUN]], ({ observation }, list) => {
     observation.runs = seen(list);
     observation.isUnobserved = false;
   }),

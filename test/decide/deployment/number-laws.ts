@@ -1,6 +1,8 @@
 /** What must hold of numbers of instances: none of them makes another configuration, or a failure of one. */
 import { isDeepStrictEqual } from "node:util";
+import { isScale } from "../../../src/kinds/deployment/compare.ts";
 import type { DeploymentDecision, DeploymentObservation } from "../../../src/kinds/deployment/observation.ts";
+import { isOff } from "../../../src/kinds/deployment/rollout.ts";
 import type { Rollout } from "../../../src/kinds/deployment/types.ts";
 import { type Law, lawsOf } from "../engine/law.ts";
 
@@ -36,6 +38,33 @@ export const NUMBER_LAWS: readonly Law<DeploymentObservation, DeploymentDecision
     },
   ),
   law(
+    { choices: ["deploy"], when: (observation) => serves(observation, observation.memory) },
+    "another number is sent without taking Ready from what serves enough",
+    (_observation, { changes, rollback, isServed }) =>
+      rollback || isServed === true || changes.length === 0 || changes.some(({ field }) => !isNumber(field)),
+  ),
+  law(
+    {
+      choices: ["RequeueAfter", "Terminal"],
+      when: (observation, _step, { memory }) =>
+        memory.history[0]?.scaled === true && !memory.rolledBack && serves(observation, memory),
+    },
+    "what serves enough is Ready while its number is on its way, and never Degraded or Stalled",
+    ({ resource }, { outcome }) => {
+      const latest = resource.state === "present" ? resource.deployment.latestSpec : undefined;
+      const isRejected = !!latest?.error && !latest.externalApplied;
+      return isRejected || (outcome.kind === "RequeueAfter" && outcome.ready?.status === "True");
+    },
+  ),
+  law(
+    {
+      choices: ["RequeueAfter"],
+      when: (_observation, { outcome }) => outcome.ready?.status === "True",
+    },
+    "Ready while something is awaited rests on enough instances of a template that was healthy",
+    (observation, _step, { memory }) => !memory.rolledBack && serves(observation, memory),
+  ),
+  law(
     {
       choices: ["none"],
       when: ({ memory: { history } }, _step, { memory }) =>
@@ -66,6 +95,23 @@ export const NUMBER_LAWS: readonly Law<DeploymentObservation, DeploymentDecision
   ),
 ];
 
+/** What runs is of the declared template, was healthy, and has as many ready instances as are declared. */
+function serves(
+  { desired, runs, isUnobserved }: DeploymentObservation,
+  { history: [head] }: DeploymentObservation["memory"],
+): boolean {
+  if (desired.state !== "known" || isUnobserved || isOff(desired)) return false;
+  const isGood = head?.outcome === "Healthy" || head?.scaled === true;
+  const { replicas } = desired.config.resources;
+  return (
+    isGood && head?.template === desired.template && (runs?.list ?? []).some(({ ready }) => ready >= replicas)
+  );
+}
+
+function isNumber(field: string): boolean {
+  return field === "name" || isScale(field);
+}
+
 /** A rollback begins. */
 function begins(
   { memory: { rolledBack } }: DeploymentObservation,
@@ -76,8 +122,6 @@ function begins(
 }
 
 /** It follows right on a healthy one of the same template. */
-export function isScaled([head, before]: readonly Rollout[]): boolean {
-  return (
-    head?.healthyAt !== undefined && before?.template === head.template && before?.specId === head.replaces
-  );
+export function isScaled([head]: readonly Rollout[]): boolean {
+  return head?.scaled === true;
 }
