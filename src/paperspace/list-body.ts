@@ -113,15 +113,21 @@ export class ListBody implements BodyReader {
       this.#escaped = false;
       at++;
     }
-    for (; at < chunk.length; at++) {
-      const byte = chunk[at];
-      if (byte === QUOTE) {
-        this.#inString = false;
-        return at + 1;
+    for (;;) {
+      const quote = chunk.indexOf(QUOTE, at);
+      const to = quote < 0 ? chunk.length : quote;
+      let unescaped = to;
+      while (unescaped > at && chunk[unescaped - 1] === BACKSLASH) unescaped--;
+      const isEscaped = (to - unescaped) % 2 === 1;
+      if (quote < 0) {
+        this.#escaped = isEscaped;
+        return to;
       }
-      if (byte === BACKSLASH && ++at === chunk.length) this.#escaped = true;
+      at = quote + 1;
+      if (isEscaped) continue;
+      this.#inString = false;
+      return at;
     }
-    return chunk.length;
   }
 
   /** Whitespace, numbers and literals. */

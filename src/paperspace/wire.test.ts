@@ -21,6 +21,7 @@ import {
   type TransportEnv,
   until,
 } from "../../test/paperspace/transport.ts";
+import { ReadTurns } from "./turns.ts";
 import { AnswerMemory, createSockets, proxyFor } from "./wire.ts";
 
 let env: TransportEnv;
@@ -222,6 +223,37 @@ describe("limits", () => {
     await sockets.close();
   });
 
+  it("takes few bytes of all answers in a turn, and ends one large answer in it, so that all else has its turn as well", async () => {
+    const turns = new CountedTurns();
+    const sockets = { ...createSockets(), turns };
+    const other = await setUp({ sockets });
+    other.server.script = [json(200, { id: "ps1", padding: "x".repeat(3_000_000) })];
+    const answers = Array.from({ length: 5 }, () => other.api.request(post()));
+    for (const { status } of await Promise.all(answers)) expect(status).toBe(200);
+    expect(turns.all.reduce((sum, { read }) => sum + read, 0)).toBeGreaterThan(15_000_000);
+    for (const { read, ended } of turns.all) {
+      // A chunk that has come is read, of each of the sockets.
+      expect(read).toBeLessThanOrEqual((256 + 5 * 128) * 1024);
+      expect(ended).toBeLessThanOrEqual(1);
+    }
+    await other.stop();
+    await sockets.close();
+  });
+
+  it("lets go of an answer that waits for its turn when the caller cancels", async () => {
+    const turns = new CountedTurns();
+    const sockets = { ...createSockets(), turns };
+    const other = await setUp({ sockets });
+    other.server.script = [json(200, { id: "ps1", padding: "x".repeat(3_000_000) }), machine];
+    const controller = new AbortController();
+    turns.onPause = () => controller.abort();
+    const failed = failure(other.api.request({ ...post(), signal: controller.signal }));
+    expect(await failed).toMatchObject({ code: "PS_CONNECTION" });
+    await expect(other.api.request(get("/next"))).resolves.toMatchObject({ status: 200 });
+    await other.stop();
+    await sockets.close();
+  });
+
   it("stops at once when the caller cancels, and reports that it may have taken effect", async () => {
     const { api, server } = env;
     server.script = [silence];
@@ -301,3 +333,19 @@ describe("a proxy", () => {
     expect(proxyFor("https://api.paperspace.com/v1", proxy)).toBe(proxy);
   });
 });
+
+/** What is read in each turn of the event loop: chunks, and whole answers that end. */
+class CountedTurns extends ReadTurns {
+  readonly all = [{ read: 0, ended: 0 }];
+  onPause: () => void = () => {};
+
+  override spend(...[clock, bytes]: Parameters<ReadTurns["spend"]>): boolean {
+    const turn = this.all.at(-1) ?? { read: 0, ended: 0 };
+    if (turn.read + turn.ended === 0) setImmediate(() => this.all.push({ read: 0, ended: 0 }));
+    if (bytes > 1_000_000) turn.ended++;
+    else turn.read += bytes;
+    const goesOn = super.spend(clock, bytes);
+    if (!goesOn) this.onPause();
+    return goesOn;
+  }
+}

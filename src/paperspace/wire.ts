@@ -7,6 +7,7 @@ import { Agent, type Dispatcher, EnvHttpProxyAgent } from "undici";
 import type { Clock } from "../base/clock.ts";
 import type { RawAnswer } from "./errors.ts";
 import { GrowingText } from "./growing-text.ts";
+import { ReadTurns } from "./turns.ts";
 
 /** Safe calls share kept-alive connections; a call that must not be sent twice gets its own. */
 export interface Sockets {
@@ -14,6 +15,8 @@ export interface Sockets {
   readonly fresh: () => Dispatcher;
   /** What is held of all answers that are being read. */
   readonly memory: AnswerMemory;
+  /** When they are read. */
+  readonly turns: ReadTurns;
   readonly close: () => Promise<void>;
 }
 
@@ -103,7 +106,7 @@ export function createSockets(proxy: ProxyOptions = {}, memory: AnswerMemory = n
         })
       : new Agent(options);
   const shared = make();
-  return { shared, fresh: make, memory, close: () => shared.destroy() };
+  return { shared, fresh: make, memory, turns: new ReadTurns(), close: () => shared.destroy() };
 }
 
 export interface Exchange {
@@ -158,10 +161,10 @@ export class ExchangeFailure extends Error {
 
 /** Runs one exchange. Rejects with ExchangeFailure. */
 export async function exchange(clock: Clock, sockets: Sockets, request: Exchange): Promise<RawAnswer> {
-  if (!request.once) return dispatch(clock, sockets.shared, sockets.memory, request);
+  if (!request.once) return dispatch(clock, sockets.shared, sockets, request);
   const dispatcher = sockets.fresh();
   try {
-    return await dispatch(clock, dispatcher, sockets.memory, request);
+    return await dispatch(clock, dispatcher, sockets, request);
   } finally {
     // Not awaited: a connection that is still being made would delay the answer.
     void dispatcher.destroy().catch(() => {});
@@ -171,12 +174,12 @@ export async function exchange(clock: Clock, sockets: Sockets, request: Exchange
 function dispatch(
   clock: Clock,
   dispatcher: Dispatcher,
-  memory: AnswerMemory,
+  shared: Pick<Sockets, "memory" | "turns">,
   request: Exchange,
 ): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
-    const run = new Run(request, memory, resolve, reject);
-    run.watch(clock);
+    const run = new Run(request, { clock, ...shared }, resolve, reject);
+    run.watch();
     const { origin, path, method, headers, body, once } = request;
     try {
       dispatcher.dispatch({ origin, path, method, headers, body: body ?? null, reset: once }, run);
@@ -186,10 +189,15 @@ function dispatch(
   });
 }
 
+/** What exchanges have in common. */
+interface Common extends Pick<Sockets, "memory" | "turns"> {
+  readonly clock: Clock;
+}
+
 /** The state of one exchange, driven by undici's callbacks, the deadline and the caller's signal. */
 class Run implements Dispatcher.DispatchHandler {
   readonly #request: Exchange;
-  readonly #memory: AnswerMemory;
+  readonly #common: Common;
   readonly #resolve: (answer: RawAnswer) => void;
   readonly #reject: (failure: ExchangeFailure) => void;
   #controller: Dispatcher.DispatchController | undefined;
@@ -205,19 +213,19 @@ class Run implements Dispatcher.DispatchHandler {
 
   constructor(
     request: Exchange,
-    memory: AnswerMemory,
+    common: Common,
     resolve: (answer: RawAnswer) => void,
     reject: (failure: ExchangeFailure) => void,
   ) {
     this.#request = request;
-    this.#memory = memory;
+    this.#common = common;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
-  watch(clock: Clock): void {
+  watch(): void {
     const { timeoutMs, signal } = this.#request;
-    const cancel = clock.after(timeoutMs, () =>
+    const cancel = this.#common.clock.after(timeoutMs, () =>
       this.#fail("timeout", `no answer within ${timeoutMs / 1000} s`),
     );
     const onAbort = () => this.#fail("cancelled", "cancelled by the caller");
@@ -269,13 +277,25 @@ class Run implements Dispatcher.DispatchHandler {
       return this.#fail(error.kind, error.message);
     }
     const more = Math.max(0, this.#reader.held - FREE_BYTES) - this.#taken;
-    if (!this.#memory.take(more))
+    const { memory, turns, clock } = this.#common;
+    if (!memory.take(more))
       return this.#fail("too-large", "the answer is large, and too many large ones are being read");
     this.#taken += more;
+    if (turns.spend(clock, chunk.length)) return;
+    this.#controller?.pause();
+    turns.later(clock, () => this.#controller?.resume());
   }
 
   onResponseEnd(): void {
-    if (!this.#settled) this.#end();
+    if (this.#settled) return;
+    const { turns, clock } = this.#common;
+    const held = this.#reader?.held ?? 0;
+    if (held <= FREE_BYTES) return this.#end();
+    // Whoever waits for it parses it at once: in a turn of its own, and till then its memory is taken.
+    turns.later(clock, () => {
+      turns.spend(clock, held);
+      if (!this.#settled) this.#end();
+    });
   }
 
   /** The answer is complete, or enough of it has come. */
@@ -301,7 +321,7 @@ class Run implements Dispatcher.DispatchHandler {
   #settle(): void {
     this.#settled = true;
     this.#release();
-    this.#memory.giveBack(this.#taken);
+    this.#common.memory.giveBack(this.#taken);
     this.#taken = 0;
   }
 }

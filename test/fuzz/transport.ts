@@ -8,6 +8,7 @@ import { PaperspaceError } from "../../src/paperspace/errors.ts";
 import { MOST_ITEMS } from "../../src/paperspace/list-body.ts";
 import type { Permit } from "../../src/paperspace/permits.ts";
 import { Transport } from "../../src/paperspace/transport.ts";
+import { ReadTurns } from "../../src/paperspace/turns.ts";
 import { AnswerMemory } from "../../src/paperspace/wire.ts";
 import { VirtualClock } from "../support/virtual-clock.ts";
 import { chunkSizes, chunksOf, hostileText, jsonWith, mutated, repeated } from "./inputs.ts";
@@ -94,7 +95,13 @@ function transportOf(given: Answered, memory: AnswerMemory): Transport {
   const dispatcher = new FixedAnswer(given);
   return new Transport({
     clock: new VirtualClock(),
-    sockets: { shared: dispatcher, fresh: () => dispatcher, memory, close: async () => {} },
+    sockets: {
+      shared: dispatcher,
+      fresh: () => dispatcher,
+      memory,
+      turns: new ReadTurns(),
+      close: async () => {},
+    },
     throttle: { run: (task) => task(), rateLimited() {}, succeeded() {} },
     baseUrl: "http://api.test/v1",
     apiKey: KEY,

@@ -5,6 +5,7 @@
 import { Dispatcher } from "undici";
 import { type Answer, ConnectionCut } from "../../dev/simulator/api/handle.ts";
 import type { Simulation } from "../../dev/simulator/simulation.ts";
+import { ReadTurns } from "../../src/paperspace/turns.ts";
 import { AnswerMemory, type Sockets } from "../../src/paperspace/wire.ts";
 
 /** Observes one request; called before it takes effect and after. */
@@ -15,7 +16,8 @@ export interface Edge {
 
 export function simSockets(simulation: Pick<Simulation, "handle">, edge: Edge): Sockets {
   const dispatcher = new SimDispatcher(simulation, edge);
-  return { shared: dispatcher, fresh: () => dispatcher, memory: new AnswerMemory(), close: async () => {} };
+  const common = { memory: new AnswerMemory(), turns: new ReadTurns() };
+  return { shared: dispatcher, fresh: () => dispatcher, ...common, close: async () => {} };
 }
 
 class SimDispatcher extends Dispatcher {
