@@ -1,6 +1,16 @@
 import { Type } from "typebox";
 import { describe, expect, it } from "vitest";
-import { isReadable, MOST_ENTRIES, MOST_JSON, MOST_TEXT, nullable, readAnswer, resource } from "./answers.ts";
+import {
+  isReadable,
+  MOST_ENTRIES,
+  MOST_JSON,
+  MOST_PROSE,
+  MOST_TEXT,
+  nullable,
+  prose,
+  readAnswer,
+  resource,
+} from "./answers.ts";
 
 const spec = resource({ id: Type.String(), error: nullable(Type.String()) }, ["id"]);
 const schema = resource(
@@ -62,6 +72,22 @@ describe("an answer", () => {
       unreadable: [],
     });
     expect(readAnswer(stated, { id: long }).fits).toBe(false);
+  });
+
+  it("cuts a text for people to what a status shows, and loses none: it is kept for each of many events", () => {
+    const event = resource({ id: Type.String(), error: nullable(prose) }, ["id"]);
+    const kept = (error: unknown) => readAnswer(event, { id: "e", error });
+    expect(kept("x".repeat(3_000_000))).toEqual({
+      fits: true,
+      value: { id: "e", error: `${"x".repeat(MOST_PROSE - 1)}…` },
+      unreadable: [],
+    });
+    for (const error of ["short", "x".repeat(MOST_PROSE), null])
+      expect(kept(error)).toMatchObject({ value: { error }, unreadable: [] });
+    expect(kept(7)).toMatchObject({ unreadable: ["error"] });
+    expect(kept(`${"x".repeat(MOST_PROSE - 2)}😀😀`)).toMatchObject({
+      value: { error: `${"x".repeat(MOST_PROSE - 2)}…` },
+    });
   });
 
   it("loses what the schema states nothing of where it is too large, and nothing else", () => {

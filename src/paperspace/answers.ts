@@ -5,6 +5,7 @@
  */
 import { type Static, type TObject, type TProperties, type TSchema, Type } from "typebox";
 import { Value } from "typebox/value";
+import { shorten } from "../base/plain-text.ts";
 
 /** Names of the fields that were left out, because they did not have the type of the schema. */
 export interface Unreadable {
@@ -23,6 +24,12 @@ export const answeredId = Type.String({
   maxLength: 256,
   pattern: "^(?!\\.{1,2}$)[!-.0-\\[\\]-~]+$",
 });
+
+/** Characters that are kept of a text for people: as many as the message of a condition has. */
+export const MOST_PROSE = 1_024;
+
+/** A text for people, of any length: what is kept of it is what a status shows, since it is kept for each object and event. */
+export const prose = Type.String({ maxLength: Number.MAX_SAFE_INTEGER, cutAt: MOST_PROSE });
 
 /** Absent, null, or as given. */
 export function nullable<T extends TSchema>(schema: T) {
@@ -51,8 +58,6 @@ export type Reading<T> =
 
 /** Characters of a text of which the schema states no maximum. */
 export const MOST_TEXT = 1_024;
-/** Of a text for people, such as the reason of a failure. */
-export const LONG_TEXT = 32_768;
 /**
  * Characters of what the schema states nothing of, such as a stored configuration: it is kept for each object, which may
  * itself be as large in Kubernetes.
@@ -121,18 +126,19 @@ function read(
  * Undefined where something that the schema states nothing of is too large.
  */
 function onlyKnown(schema: TSchema, value: unknown): unknown {
-  const { anyOf, items, properties } = schema as {
+  const { anyOf, items, properties, cutAt } = schema as {
     anyOf?: TSchema[];
     items?: TSchema;
     properties?: TProperties;
+    cutAt?: number;
   };
-  // Half a character, as an escape in JSON can be, would be stored as another one by the API server.
-  if (typeof value === "string") return value.toWellFormed();
-  if (typeof value !== "object" || value === null) return value;
   if (anyOf) {
     const variant = anyOf.find((one) => Value.Check(one, value));
     return variant ? onlyKnown(variant, value) : value;
   }
+  // Half a character, as an escape in JSON can be, would be stored as another one by the API server.
+  if (typeof value === "string") return shorten(value, cutAt ?? value.length).toWellFormed();
+  if (typeof value !== "object" || value === null) return value;
   if (items && Array.isArray(value)) {
     const all = value.map((item) => onlyKnown(items, item));
     return all.includes(undefined) ? undefined : all;

@@ -3,7 +3,7 @@
  * other-resources.md, secrets), and the part of their answers that we rely on. No decisions here.
  */
 import { type Static, Type } from "typebox";
-import { answeredId, isReadable, LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
+import { answeredId, isReadable, nullable, prose, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { HELD_BYTES } from "../../paperspace/pages.ts";
 import type { CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
@@ -20,7 +20,7 @@ export const specSchema = resource(
     data: Type.Optional(Type.Unknown()),
     externalApplied: nullable(Type.String()),
     dtHealthy: nullable(Type.String()),
-    error: nullable(Type.String({ maxLength: LONG_TEXT })),
+    error: nullable(prose),
   },
   ["id"],
 );
@@ -44,7 +44,7 @@ const instanceSchema = resource(
     id: Type.String(),
     instanceId: nullable(Type.String()),
     state: nullable(Type.String()),
-    stateMessage: nullable(Type.String({ maxLength: LONG_TEXT })),
+    stateMessage: nullable(prose),
     dtCreated: nullable(Type.String()),
     dtFinished: nullable(Type.String()),
   },

@@ -3,7 +3,7 @@
  * lenient where a fresh machine is documented to show null, 0 or "". No decisions here.
  */
 import { type Static, Type } from "typebox";
-import { answeredId, LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
+import { answeredId, nullable, prose, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { ApiAnswer, CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
@@ -64,7 +64,7 @@ export const eventSchema = resource(
     name: Type.String({ default: "" }),
     state: Type.String({ default: "" }),
     machineId: nullable(Type.String()),
-    error: nullable(Type.String({ maxLength: LONG_TEXT })),
+    error: nullable(prose),
     dtCreated: Type.String({ default: "" }),
     dtStarted: nullable(Type.String()),
     dtFinished: nullable(Type.String()),

@@ -3,7 +3,7 @@
  * standing, and whether hardware is free (machines.md section 5, other-resources.md). No decisions here.
  */
 import { type Static, type TSchema, Type } from "typebox";
-import { answeredId, isReadable, LONG_TEXT, nullable, resource } from "../../paperspace/answers.ts";
+import { answeredId, isReadable, nullable, prose, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { HELD_BYTES } from "../../paperspace/pages.ts";
 import { readSession } from "../../paperspace/session.ts";
@@ -41,10 +41,9 @@ const desktopSchema = Type.Object({
     ]),
   ),
 });
-const standingSchema = resource(
-  { isInGoodStanding: Type.Boolean(), messages: nullable(Type.Array(Type.String({ maxLength: LONG_TEXT }))) },
-  ["isInGoodStanding"],
-);
+const standingSchema = resource({ isInGoodStanding: Type.Boolean(), messages: nullable(Type.Array(prose)) }, [
+  "isInGoodStanding",
+]);
 const templateSchema = Type.Object({
   availableMachineTypes: Type.Array(Type.Object({ machineTypeLabel: Type.String() })),
 });
