@@ -9,6 +9,8 @@ import type { PermitAnswer, PermitRequest, Permits } from "../reconcile/permit.t
 
 export interface PaperspaceAccount extends CloudAccount {
   readonly api: PaperspaceApi;
+  /** See `Account`. */
+  readonly quota: { readonly maxMachines: number; readonly readAt: number };
   readonly permits: ThrottlePermits;
 }
 

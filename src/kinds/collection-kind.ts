@@ -109,7 +109,7 @@ function kindOf<S extends object, T extends Item>(
   refuseContradictions(collection);
   const { definition, answer, path } = collection;
   const sourceOf = (api: PaperspaceApi): Source<T> => ({
-    list: (group) => api.pages({ path, query: OLDEST_FIRST, item: answer, group }),
+    list: (group, from) => api.pages({ ...from, path, query: OLDEST_FIRST, item: answer, group }),
     get: (id, group) =>
       about(id, api.request(reading(itemPath(path, id), answer, { group })), (item) => item),
   });

@@ -5,6 +5,7 @@
 import type { Clock } from "../base/clock.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
 import type { ListHistory } from "./list-history.ts";
+import { PageIndex } from "./page-index.ts";
 import type { Item, ListFailure, ReadBackoff, Source } from "./source.ts";
 
 export interface CredentialSource<T extends Item> {
@@ -12,6 +13,8 @@ export interface CredentialSource<T extends Item> {
   source: Source<T>;
   /** Its complete lists. */
   readonly lists: ListHistory;
+  /** Of its lists: another credential's may have other items on a page. */
+  readonly pages: PageIndex;
   /** Its last list failed; undefined once one succeeds. */
   listFailure?: (ListFailure & ReadBackoff) | undefined;
   /** Monotonic time at which it was last handed in. */
@@ -55,7 +58,7 @@ export class CredentialSources<T extends Item> {
     const { clock, gcTimeMs, newLists } = this.#options;
     const usedAt = clock.monotonic();
     const known = this.#all.get(credential);
-    const entry = known ?? { credential, source, lists: newLists(), usedAt };
+    const entry = known ?? { credential, source, lists: newLists(), pages: new PageIndex(), usedAt };
     Object.assign(entry, { source, usedAt });
     this.#newest = entry;
     if (known) return entry;
@@ -67,6 +70,11 @@ export class CredentialSources<T extends Item> {
   /** Undefined where it was never handed in, or not for long. */
   get(credential: string): CredentialSource<T> | undefined {
     return this.#all.get(credential);
+  }
+
+  /** No object has the item any more. */
+  forget(id: string): void {
+    for (const { pages } of this.#all.values()) pages.forget(id);
   }
 
   /** The newest one where this is not known. */

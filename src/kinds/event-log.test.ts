@@ -50,18 +50,20 @@ function log(all: MachineEvent[], size = 2, isSubscribed: (id: string) => boolea
   const clock = new VirtualClock();
   const { api, asked, broken } = cloud(all, size);
   const heard: string[] = [];
+  const budget = { isBusy: false };
   const events = new EventLog<MachineEvent>({
     api: () => api as never,
     clock,
     pollMs: 3_000,
     slowMs: 600_000,
+    isBusy: () => budget.isBusy,
     changed: ({ id, state }) => heard.push(`${id} ${state}`),
     failed: (error) => heard.push(String(error)),
     isSubscribed,
     resourceOf: ({ machineId }) => machineId,
     isPending: ({ state }) => state !== "done",
   });
-  return { clock, events, heard, asked, broken };
+  return { clock, events, heard, asked, broken, budget };
 }
 
 describe("EventLog", () => {
@@ -270,10 +272,36 @@ describe("catching up", () => {
     events.seed([event(1, { state: "done" })]);
     events.catchUp();
     await clock.advance(60_000);
-    expect(asked).toMatchObject({ polls: 1, pages: 40 });
+    expect(asked).toMatchObject({ polls: 1, pages: 200 });
     events.catchUp();
     await clock.advance(60_000);
-    expect(asked).toMatchObject({ polls: 2, pages: 41 });
+    expect(asked).toMatchObject({ polls: 2, pages: 201 });
+  });
+
+  it("reads no further than to what is awaited while others wait for the budget, and all the rest after that", async () => {
+    const { clock, events, asked, budget } = log(past(500));
+    events.seed([event(1, { state: "done" })]);
+    events.note(event(499));
+    events.track("a", "e499");
+    budget.isBusy = true;
+    await clock.advance(3_000);
+    expect(asked).toMatchObject({ polls: 1, pages: 1, ids: [] });
+    events.untrack("a");
+    events.catchUp();
+    await clock.advance(20_000);
+    // The one that was due already.
+    expect(asked).toMatchObject({ polls: 2, pages: 2, ids: [] });
+    budget.isBusy = false;
+    await clock.advance(30_000);
+    expect(asked).toMatchObject({ polls: 3, pages: 202, ids: [] });
+  });
+
+  it("reads an old event by its id while others wait for the budget, rather than all pages back to it", async () => {
+    const { clock, events, asked, budget } = log(past(500));
+    events.track("a", "e100");
+    budget.isBusy = true;
+    await clock.advance(3_000);
+    expect(asked).toMatchObject({ pages: 1, ids: ["e100"] });
   });
 
   it("misses nothing that lies before our own last write: its answer tells of one machine only", async () => {

@@ -3,7 +3,8 @@
  * Events change in place, so each poll goes back to the oldest operation it waits for; stragglers are fetched by id.
  * What an event means is the kind's business.
  */
-import type { Cancel, Clock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { EarliestTimer } from "../base/earliest-timer.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
 
 /** All that is relied on of an event. */
@@ -33,6 +34,8 @@ export interface EventLogOptions<E extends ResourceEvent> {
   pollMs: number;
   /** The longest time between two polls while they fail. */
   slowMs: number;
+  /** Whether other calls wait for the budget: then a poll reads what is awaited, by whichever costs less, and no more. */
+  isBusy(): boolean;
   /** Id of the resource that the event is about. */
   resourceOf(event: E): string | null | undefined;
   /** Whether it has not ended yet. */
@@ -47,9 +50,11 @@ export interface EventLogOptions<E extends ResourceEvent> {
 /** Events kept for each resource, newest last. */
 const KEPT = 10;
 /** Most pages that one poll reads. */
-const MOST_PAGES = 40;
+const MOST_PAGES = 200;
 /** An event may show up in the list so much later than its date (machines.md section 8: not documented). */
 const LAG_MS = 30_000;
+/** What no key waits for is read so many times as rarely while other calls wait for the budget. */
+const BUSY_PACE = 10;
 /** Stragglers fetched by id in one poll: the rest waits for the next. */
 const STRAGGLERS = 10;
 /** After so many failed polls in a row nobody waits for events: what they report may never come. */
@@ -72,13 +77,18 @@ export class EventLog<E extends ResourceEvent> {
   #readTo: number | undefined;
   /** The polls that failed in a row, and why the last one did. */
   #failure: { error: unknown; polls: number } | undefined;
-  /** `at`: monotonic. */
-  #timer: { at: number; cancel: Cancel } | undefined;
+  readonly #timer: EarliestTimer;
   #polling = false;
   #stopped = false;
 
   constructor(parts: EventLogOptions<E>) {
     this.#parts = parts;
+    this.#timer = new EarliestTimer(parts.clock, () => void this.#poll());
+  }
+
+  /** Nothing is waited for yet; what is read later goes back to this event. */
+  begin(eventId: string | undefined): void {
+    this.#readTo ??= timeOf(this.#byId.get(eventId ?? ""));
   }
 
   /** Polls from now on, until no key is tracked: as often as is asked for by any of them. */
@@ -192,7 +202,7 @@ export class EventLog<E extends ResourceEvent> {
   /** For good: what a request under way still brings begins nothing. */
   stop(): void {
     this.#stopped = true;
-    this.#timer?.cancel();
+    this.#timer.cancel();
     this.#tracked.clear();
   }
 
@@ -204,22 +214,14 @@ export class EventLog<E extends ResourceEvent> {
   /** Keeps the timer at the earliest of what is waited for. */
   #arm(): void {
     if (this.#stopped || this.#polling || (this.#tracked.size === 0 && !this.#isBehind)) return;
-    const { clock } = this.#parts;
-    const waitMs = this.#untilPoll();
-    const at = clock.monotonic() + waitMs;
-    if (this.#timer && this.#timer.at <= at) return;
-    this.#timer?.cancel();
-    const cancel = clock.after(waitMs, () => {
-      this.#timer = undefined;
-      void this.#poll();
-    });
-    this.#timer = { at, cancel };
+    this.#timer.within(this.#untilPoll());
   }
 
   /** Polls that fail are made ever more rarely: meanwhile the state of each resource decides. */
   #untilPoll(): number {
-    const { pollMs, slowMs } = this.#parts;
-    let pace = this.#isBehind ? pollMs : Number.POSITIVE_INFINITY;
+    const { pollMs, slowMs, isBusy } = this.#parts;
+    let pace = Number.POSITIVE_INFINITY;
+    if (this.#isBehind) pace = isBusy() ? BUSY_PACE * pollMs : pollMs;
     for (const tracked of this.#tracked.values()) pace = Math.min(pace, tracked.pollMs);
     const more = Math.max(0, (this.#failure?.polls ?? 0) - FAILED_POLLS);
     return Math.max(pace, Math.min(pollMs * 2 ** Math.min(more, 20), slowMs));
@@ -238,7 +240,7 @@ export class EventLog<E extends ResourceEvent> {
       const others = this.#isBehind ? this.#pendingOfSubscribed() : new Set<string>();
       await this.#pages(missing);
       // An event may never end: the past is not read again and again for its sake.
-      for (const id of others) if (!this.#ended(id)) missing.add(id);
+      if (!this.#isBehind) for (const id of others) if (!this.#ended(id)) missing.add(id);
       for (const id of [...missing].slice(0, STRAGGLERS)) await this.#fetch(id);
       this.#failure = undefined;
     } catch (error) {
@@ -309,6 +311,9 @@ export class EventLog<E extends ResourceEvent> {
         const enough = since === Number.POSITIVE_INFINITY ? missing.size === 0 : oldest < since;
         // At its bound the past is left out; what is awaited is fetched by id.
         if (enough || ++pages >= MOST_PAGES) break;
+        if (!this.#parts.isBusy() || pages < missing.size) continue;
+        this.#isBehind = true;
+        return;
       }
     } catch (error) {
       this.#isBehind ||= wasBehind;

@@ -5,11 +5,21 @@
  */
 import type { Logger } from "pino";
 import { type Cancel, type Clock, momentOf } from "../base/clock.ts";
+import { EarliestTimer } from "../base/earliest-timer.ts";
 import { splitKey } from "../kube/objects.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
 import { type CredentialSource, CredentialSources } from "./credential-sources.ts";
 import { ListHistory } from "./list-history.ts";
-import type { CachedItem, Item, ListFailure, Misses, ReadBackoff, Source } from "./source.ts";
+import type {
+  CachedItem,
+  Item,
+  ItemPage,
+  ListFailure,
+  ListFrom,
+  Misses,
+  ReadBackoff,
+  Source,
+} from "./source.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 export interface InventoryParts<T extends Item = Item> {
@@ -72,7 +82,7 @@ export class Inventory<T extends Item> {
   #listFailure: ListFailure | undefined;
   /** Ids that are being read by id. */
   readonly #reading = new Set<string>();
-  #flush: { at: number; cancel: Cancel } | undefined;
+  readonly #flush: EarliestTimer;
   #flushing = false;
   #resync: Cancel | undefined;
   #stopped = false;
@@ -82,6 +92,7 @@ export class Inventory<T extends Item> {
     const newLists = () => new ListHistory(parts.sameName);
     const gcTimeMs = UNUSED_RESYNCS * settings.resyncMs;
     this.#parts = parts;
+    this.#flush = new EarliestTimer(clock, () => void this.#flushPending());
     this.#hooks = hooks;
     this.lists = newLists();
     this.#sources = new CredentialSources({ clock, gcTimeMs, newLists }, source, credential);
@@ -128,6 +139,7 @@ export class Inventory<T extends Item> {
     if (left !== undefined) {
       this.#items.delete(left);
       this.#readFailures.delete(left);
+      this.#sources.forget(left);
     }
     this.#hooks.unsubscribed?.(key, left);
     return left;
@@ -211,7 +223,7 @@ export class Inventory<T extends Item> {
   /** Stops all timers, for good. */
   stop(): void {
     this.#stopped = true;
-    this.#flush?.cancel();
+    this.#flush.cancel();
     this.#resync?.();
   }
 
@@ -227,13 +239,7 @@ export class Inventory<T extends Item> {
     const now = clock.monotonic();
     const soonest = due.reduce((a, b) => Math.min(a, b));
     const at = Math.max(now + settings.gatherMs, soonest);
-    if (this.#flush && this.#flush.at <= at) return;
-    this.#flush?.cancel();
-    const cancel = clock.after(at - now, () => {
-      this.#flush = undefined;
-      void this.#flushPending();
-    });
-    this.#flush = { at, cancel };
+    this.#flush.within(at - now);
   }
 
   async #flushPending(): Promise<void> {
@@ -251,8 +257,9 @@ export class Inventory<T extends Item> {
     );
     for (const id of ids) this.#pending.delete(id);
     for (const credential of lists.keys()) this.#pendingLists.delete(credential);
-    if (lists.size === 0 && mayList && ids.length > pages) lists.set(common, new Set());
-    if (lists.size > 0) await this.#flushByLists(ids, lists);
+    const byPages = mayList && ids.length > 1 && this.#common.pages.isRead;
+    if (lists.size === 0 && mayList && !byPages && ids.length > pages) lists.set(common, new Set());
+    if (lists.size > 0 || byPages) await this.#flushByLists(ids, lists);
     else if (mayList) void this.#readAll(ids);
     else await this.#readSingly(ids);
     this.#flushing = false;
@@ -282,6 +289,14 @@ export class Inventory<T extends Item> {
         this.#warn(error, `${name} cannot be listed`);
       }
     }
+    if (lists.size === 0)
+      try {
+        for (const id of await this.#readByPages(ids)) listed.add(id);
+      } catch (error) {
+        failure = { error };
+        this.#listFailed(error, this.#common);
+        this.#warn(error, `${name} cannot be listed`);
+      }
     const unlisted = ids.filter((id) => !listed.has(id));
     if (!failure) return void this.#readAll(unlisted);
     // What an earlier page has shown is read.
@@ -356,6 +371,7 @@ export class Inventory<T extends Item> {
     const doubted = new Set<string>();
     let skipped = 0;
     let characters = 0;
+    let after: string | undefined;
     for await (const page of entry.source.list(this.#listGroup())) {
       skipped += page.skipped ?? 0;
       for (const item of page.items) {
@@ -363,10 +379,9 @@ export class Inventory<T extends Item> {
         characters += item.id.length + item.name.length;
         if (characters > LIST_CHARACTERS) throw tooLong(this.#parts.name);
         items.push(identityOf(item));
-        if (!this.#subscriptions.has(item.id)) continue;
-        if (this.#parts.isDoubtful?.(item, this.#items.get(item.id)?.item)) doubted.add(item.id);
-        else this.#update(item.id, item, page.beganAt);
       }
+      for (const id of this.#takePage(entry, after, page).doubted) doubted.add(id);
+      after = page.next;
     }
     const list = this.lists.add(began, items, { skipped, endedAt: clock.monotonic() });
     entry.lists.append(list);
@@ -378,6 +393,63 @@ export class Inventory<T extends Item> {
       if (!covered.has(id) && this.#items.get(id)?.item) this.#pending.add(id);
     for (const id of doubted) if (!requested.includes(id)) this.#pending.add(id);
     return new Set([...list.ids].filter((id) => !doubted.has(id)));
+  }
+
+  /** Caches what the page at `after` shows of subscribed items; returns those that it shows, and those it leaves in doubt. */
+  #takePage(entry: CredentialSource<T>, after: string | undefined, { items, beganAt, next }: ItemPage<T>) {
+    const shown = new Set<string>();
+    const doubted = new Set<string>();
+    for (const item of items) {
+      if (this.#isGone(item) || !this.#subscriptions.has(item.id)) continue;
+      shown.add(item.id);
+      if (this.#parts.isDoubtful?.(item, this.#items.get(item.id)?.item)) doubted.add(item.id);
+      else this.#update(item.id, item, beganAt);
+    }
+    entry.pages.add(after, shown, next);
+    return { shown, doubted };
+  }
+
+  /** Those of the items that pages have shown, read page by page while one has two of them or more. */
+  async #readByPages(ids: readonly string[]): Promise<ReadonlySet<string>> {
+    const { pages } = this.#common;
+    const unread = new Set(ids);
+    const shown = new Set<string>();
+    const read = new Set<string>();
+    for (let page = pages.fullest(unread, read); page !== undefined; page = pages.fullest(unread, read)) {
+      read.add(page);
+      const { ids: found } = await this.readPage(page);
+      for (const id of found) if (unread.delete(id)) shown.add(id);
+    }
+    return shown;
+  }
+
+  /** The page of the list that this item is on, or may be on. */
+  pageOf(id: string): string {
+    return this.#common.pages.pageOf(id);
+  }
+
+  /** Reads one page of the list again; the ids of subscribed items that it shows without a doubt. */
+  async readPage(
+    page: string,
+    options: Pick<ListFrom, "class"> = {},
+  ): Promise<{ isLast: boolean; ids: ReadonlySet<string> }> {
+    const entry = this.#common;
+    const after = page || undefined;
+    try {
+      for await (const one of entry.source.list(this.#listGroup(), { ...options, after })) {
+        const { shown, doubted } = this.#takePage(entry, after, one);
+        return { isLast: one.next === undefined, ids: new Set([...shown].filter((id) => !doubted.has(id))) };
+      }
+    } catch (error) {
+      if (isRefusal(error)) entry.pages.reset();
+      throw error;
+    }
+    return { isLast: true, ids: new Set() };
+  }
+
+  /** Queues the keys that follow this item. */
+  notify(id: string): void {
+    this.#enqueueSubscribers(id);
   }
 
   /** The namespace that the read of this item is for: few have more than one subscriber. */
@@ -453,6 +525,11 @@ export class Inventory<T extends Item> {
   #warn(error: unknown, message: string): void {
     this.#parts.logger.warn({ err: error }, message);
   }
+}
+
+/** The API does not know the cursor any more. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof PaperspaceError && (error.code === "PS_REFUSED" || error.code === "PS_NOT_FOUND");
 }
 
 function tooLong(what: string): PaperspaceError {

@@ -13,14 +13,30 @@ export interface Item extends Unreadable {
 /** Where the items are read. */
 export interface Source<T extends Item> {
   /**
-   * A list counts as complete only when the iteration ends without an error. `skipped`: how many further items the page
-   * has that have no readable id. Groups take turns in the throttle.
+   * Oldest first, from the page with this cursor on. A list counts as complete only when it is read from its beginning, and
+   * the iteration ends without an error. Groups take turns in the throttle.
    */
-  list(group: string): AsyncIterable<{ items: T[]; beganAt: number; skipped?: number }>;
+  list(group: string, from?: ListFrom): AsyncIterable<ItemPage<T>>;
   /** Throws PS_NOT_FOUND where there is no such item. */
   get(id: string, group: string): Promise<{ body: T; beganAt: number }>;
   /** Still shown, and yet no more. */
   isGone?(item: T): boolean;
+}
+
+export interface ListFrom {
+  /** Cursor of a page, as an earlier one had it; undefined for the first page. */
+  after?: string | undefined;
+  /** Read with the share of the budget that is there to watch. */
+  class?: "watch" | undefined;
+}
+
+export interface ItemPage<T> {
+  items: T[];
+  beganAt: number;
+  /** How many further items the page has that have no readable id. */
+  skipped?: number;
+  /** Cursor of the next page; undefined where this is the last one. */
+  next?: string | undefined;
 }
 
 export interface CachedItem<T> {

@@ -18,6 +18,8 @@ export interface Account {
   /** Id of the team that the key belongs to. */
   readonly team: string;
   readonly api: PaperspaceApi;
+  /** As the probe of the key read it: the team's machine quota, and when, by the monotonic clock. */
+  readonly quota: { readonly maxMachines: number; readonly readAt: number };
   /** Those of the team, which its keys have in common. */
   readonly permits: ThrottlePermits;
 }
@@ -237,6 +239,7 @@ export class Accounts {
     turn: Required<Pick<CallOptions, "group" | "priority">>,
   ): Promise<Account> {
     const probing = this.#transport(key, this.#probeThrottle(id));
+    const readAt = this.#options.clock.monotonic();
     const session = await readSession(probing, { ...turn, signal: this.#closing.signal }).catch(
       (error: unknown) => {
         const refused = error instanceof PaperspaceError && error.code === "PS_UNAUTHORIZED";
@@ -251,7 +254,7 @@ export class Accounts {
       onUnauthorized: (beganAt) => this.#invalidate(id, beganAt),
       mostPages: mostPagesOf(maxMachines),
     });
-    return Object.freeze({ team, api, permits });
+    return Object.freeze({ team, api, permits, quota: { maxMachines, readAt } });
   }
 
   /** The pause after a 429 is the key's own, the budget is that of all: one key never delays the probes of another. */

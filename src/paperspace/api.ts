@@ -2,6 +2,7 @@
  * The Paperspace API as its callers see it: requests, answers, pages. No behaviour: transport.ts has it.
  */
 import type { Static, TSchema } from "typebox";
+import type { LimitedLane } from "./budget.ts";
 import type { Permit } from "./permits.ts";
 
 /** Priority, budget and limits of a call. */
@@ -12,8 +13,11 @@ export interface CallOptions {
   readonly group?: string | undefined;
   /** May use the reserve of the budget: deletes: they end costs, and other calls must not delay them. */
   readonly reserve?: boolean | undefined;
-  /** `poll`: reads of events, at most a fifth of the budget. */
-  readonly class?: "poll" | undefined;
+  /**
+   * `poll`: reads of a single resource in flight, at most a fifth of the budget. `watch`: pages that show many of them, hardly
+   * any of a budget that others wait for, else half of it.
+   */
+  readonly class?: LimitedLane | undefined;
   /** With it the call does not wait for the throttle. */
   readonly permit?: Permit | undefined;
   /**
@@ -64,6 +68,8 @@ export interface PagesRequest<S extends TSchema> extends CallOptions {
   readonly query?: Query | undefined;
   /** Schema of one item: an item that does not fit is skipped. */
   readonly item: S;
+  /** Cursor of the page to begin with, as an earlier page of the same list had it. Default: the first page. */
+  readonly after?: string | undefined;
   /** Items per page, 1 to 120. Default 120. */
   readonly limit?: number | undefined;
   /** Of this list, in place of the transport's bound: of what is read as far as the user asks, such as a log. */
@@ -76,6 +82,8 @@ export interface ApiPage<T> {
   readonly items: T[];
   /** How many further items the page has that cannot be read. */
   readonly skipped: number;
+  /** Cursor of the next page; undefined where this is the last one. */
+  readonly next?: string | undefined;
   readonly beganAt: number;
   readonly answeredAt: number;
 }

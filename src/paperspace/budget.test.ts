@@ -52,6 +52,19 @@ describe("shares", () => {
   it("limit polls to a fifth", () => {
     expect(drain(make(), ["poll"], 0, 60_000).length).toBeLessThanOrEqual(BURST / 5 + 60 * RATE * 0.2 + 1);
   });
+
+  it("limit watching to half of what nothing else needs, and to a fiftieth of what others wait for", () => {
+    expect(drain(make(), ["watch"], 0, 60_000).length).toBeLessThanOrEqual(60 * RATE * 0.5 + 1);
+    const busy = make();
+    busy.setBusy(true, 0);
+    expect(drain(busy, ["watch"], 0, 60_000).length).toBeLessThanOrEqual(60 * RATE * 0.02 + 1);
+  });
+
+  it("let a small budget be watched twice a minute all the same: what is in flight must be seen to end", () => {
+    const budget = new Budget({ requestsPerSecond: 0.2, burst: BURST }, 0);
+    budget.setBusy(true, 0);
+    expect(drain(budget, ["watch"], 0, 600_000).length).toBeGreaterThanOrEqual(20);
+  });
 });
 
 describe("adapting", () => {
@@ -59,7 +72,7 @@ describe("adapting", () => {
     const budget = make();
     expect(budget.slowDown(0, 1, 0)).toBe(true);
     expect(budget.rate).toBe(RATE / 2);
-    for (const lane of ["reserve", "poll", "normal"] as const) {
+    for (const lane of ["reserve", "watch", "poll", "normal"] as const) {
       expect(budget.waitMs(lane, 1, true)).toBeGreaterThanOrEqual(10_000);
     }
     expect(budget.waitMs("normal", 10_001, true)).toBe(0);
@@ -112,12 +125,13 @@ describe("adapting", () => {
   });
 });
 
-it("never allows more than burst + rate × time in any stretch of time, nor polls than a fifth", () => {
+it("never allows more than burst + rate × time in any stretch of time, nor polls than their share", () => {
   const step = fc.record({
-    lane: fc.constantFrom<Lane>("reserve", "poll", "normal"),
+    lane: fc.constantFrom<Lane>("reserve", "watch", "poll", "normal"),
     gap: fc.integer({ min: 0, max: 1_500 }),
     limited: fc.boolean().map((b) => b),
     good: fc.boolean(),
+    busy: fc.boolean(),
   });
   const settings = fc.record({
     rate: fc.integer({ min: 1, max: 40 }),
@@ -128,8 +142,9 @@ it("never allows more than burst + rate × time in any stretch of time, nor poll
       const budget = new Budget({ requestsPerSecond: rate, burst }, 0);
       const sent: { lane: Lane; at: number }[] = [];
       let now = 0;
-      steps.forEach(({ lane, gap, limited, good }, i) => {
+      steps.forEach(({ lane, gap, limited, good, busy }, i) => {
         now += gap;
+        budget.setBusy(busy, now);
         if (budget.waitMs(lane, now, true) === 0) {
           budget.consume(lane, now);
           sent.push({ lane, at: now });
@@ -139,14 +154,15 @@ it("never allows more than burst + rate × time in any stretch of time, nor poll
       });
       const within = (times: number[], most: (seconds: number) => number) =>
         times.every((from, i) => times.slice(i).every((to, n) => n + 1 <= most((to - from) / 1000) + 0.01));
-      const polls = sent.filter(({ lane }) => lane === "poll").map(({ at }) => at);
+      const of = (which: Lane) => sent.filter(({ lane }) => lane === which).map(({ at }) => at);
       expect(
         within(
           sent.map(({ at }) => at),
           (seconds) => burst + rate * seconds,
         ),
       ).toBe(true);
-      expect(within(polls, (seconds) => Math.max(1, burst / 5) + (rate / 5) * seconds)).toBe(true);
+      expect(within(of("poll"), (seconds) => Math.max(1, burst / 5) + (rate / 5) * seconds)).toBe(true);
+      expect(within(of("watch"), (seconds) => 1 + (rate / 2) * seconds)).toBe(true);
     }),
     { numRuns: 200 },
   );

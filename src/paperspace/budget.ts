@@ -3,8 +3,11 @@
  * queue in front of it is throttle.ts.
  */
 
-/** `reserve`: deletes. `poll`: reads of events. `normal`: everything else. */
-export type Lane = "reserve" | "poll" | "normal";
+/** `reserve`: deletes. `watch`: pages that show what is in flight. `poll`: reads of single ones. `normal`: everything else. */
+export type Lane = "reserve" | LimitedLane | "normal";
+const LIMITED = ["watch", "poll"] as const;
+/** They have no tokens of their own, but a limit on how many of the main ones they may consume. */
+export type LimitedLane = (typeof LIMITED)[number];
 
 export interface BudgetOptions {
   /** The maximum rate, requests per second. */
@@ -15,6 +18,10 @@ export interface BudgetOptions {
 
 /** A fifth is kept for deletes, and at most a fifth goes to polls. */
 const SHARE = 0.2;
+/** What goes to watching at most: hardly anything of what others wait for, and never all of what nothing else needs. */
+const WATCH_SHARE = { busy: 0.015, idle: 0.5 } as const;
+/** Where the budget is small, there is one request in so many seconds to watch all the same, for a fifth of it at most. */
+const WATCHED_WITHIN_S = 30;
 /** The first pause after a 429, a value from the experience of live clients; it doubles up to the longest. */
 const FIRST_PAUSE_MS = 10_000;
 const LONGEST_PAUSE_MS = 120_000;
@@ -27,12 +34,13 @@ const EPSILON = 1e-6;
 
 export class Budget {
   readonly #fastest: number;
-  readonly #caps: { readonly main: number; readonly reserve: number; readonly poll: number };
+  readonly #caps: { readonly main: number; readonly reserve: number } & Readonly<Record<LimitedLane, number>>;
   #rate: number;
   #main: number;
   #reserve: number;
-  /** No tokens of its own, but a limit on how many of the main ones polls may consume. */
-  #poll: number;
+  readonly #limited: Record<LimitedLane, number>;
+  /** Calls of other lanes wait for tokens. */
+  #isBusy = false;
   /** Of the main tokens that were consumed, those of requests that are still to come. */
   #outstanding = 0;
   #refilledAt: number;
@@ -43,12 +51,12 @@ export class Budget {
   constructor(options: BudgetOptions, now: number) {
     const burst = Math.max(2, options.burst);
     const reserve = Math.max(1, burst * SHARE);
-    this.#caps = { main: burst - reserve, reserve, poll: Math.max(1, burst * SHARE) };
+    this.#caps = { main: burst - reserve, reserve, poll: reserve, watch: 1 };
+    this.#limited = { poll: this.#caps.poll, watch: this.#caps.watch };
     this.#fastest = options.requestsPerSecond;
     this.#rate = this.#fastest;
     this.#main = this.#caps.main;
     this.#reserve = this.#caps.reserve;
-    this.#poll = this.#caps.poll;
     this.#refilledAt = now;
   }
 
@@ -78,7 +86,26 @@ export class Budget {
     if (lane === "reserve")
       return frozen + (spare ? Math.max(Math.min(main, reserve), this.#debtMs) : reserve);
     if (lane === "normal") return frozen + main;
-    return frozen + Math.max(main, this.#shortfall(this.#poll) / (this.#rate * SHARE * 0.001));
+    return frozen + Math.max(main, this.#shortfall(this.#limited[lane]) / (this.#perSecond(lane) / 1000));
+  }
+
+  /** Whether the share of this lane allows a request; whether there is a token for it is another question. */
+  hasShare(lane: LimitedLane, now: number): boolean {
+    this.#refill(now);
+    return this.#shortfall(this.#limited[lane]) === 0;
+  }
+
+  /** From now on calls of the normal lane or of the reserve wait for tokens, or none does. */
+  setBusy(isBusy: boolean, now: number): void {
+    this.#refill(now);
+    this.#isBusy = isBusy;
+  }
+
+  #perSecond(lane: LimitedLane): number {
+    const rate = this.#rate;
+    if (lane === "poll") return rate * SHARE;
+    if (!this.#isBusy) return rate * WATCH_SHARE.idle;
+    return Math.max(rate * WATCH_SHARE.busy, Math.min(rate * SHARE, 1 / WATCHED_WITHIN_S));
   }
 
   /**
@@ -90,7 +117,7 @@ export class Budget {
     const isMainEmpty = this.#main < 1 - EPSILON;
     if (lane === "reserve" && (this.#reserve >= 1 - EPSILON || isMainEmpty)) this.#reserve -= 1;
     else this.#main -= 1;
-    if (lane === "poll") this.#poll -= 1;
+    if (lane === "poll" || lane === "watch") this.#limited[lane] -= 1;
   }
 
   /** The request that a token was consumed for is not sent. */
@@ -124,7 +151,7 @@ export class Budget {
     // One request, not a burst, tests whether the limit still applies.
     this.#main = 1;
     this.#reserve = 0;
-    this.#poll = Math.min(this.#poll, 1);
+    for (const lane of LIMITED) this.#limited[lane] = Math.min(this.#limited[lane], 1);
     return true;
   }
 
@@ -159,14 +186,16 @@ export class Budget {
     const from = Math.max(this.#refilledAt, this.#frozenUntil);
     if (now <= from) return;
     this.#refilledAt = now;
-    const inflow = ((now - from) / 1000) * this.#rate;
-    const { reserve, poll } = this.#caps;
+    const seconds = (now - from) / 1000;
+    const inflow = seconds * this.#rate;
+    const { reserve } = this.#caps;
     const main = this.#mainCap;
     const intoMain = this.#main + inflow * (1 - SHARE);
     const intoReserve = this.#reserve + inflow * SHARE;
     // What one bucket cannot hold overflows into the other: an idle reserve costs nothing.
     this.#main = Math.min(main, intoMain + Math.max(0, intoReserve - reserve));
     this.#reserve = Math.min(reserve, intoReserve + Math.max(0, intoMain - main));
-    this.#poll = Math.min(poll, this.#poll + inflow * SHARE);
+    for (const lane of LIMITED)
+      this.#limited[lane] = Math.min(this.#caps[lane], this.#limited[lane] + seconds * this.#perSecond(lane));
   }
 }

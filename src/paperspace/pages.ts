@@ -65,13 +65,13 @@ export class Lists {
     // In pages of the full limit: smaller ones hold less, and a list must not be read without end.
     let read = 0;
     let kept = 0;
-    for (let after: string | undefined; ; ) {
+    for (let { after } = request; ; ) {
       const { status, hasMore, nextPage, bytes, ...page } = await this.#page(request, limit, after);
       read += (this.#limits.get(path) ?? limit) / limit;
       kept += bytes;
       if (kept > mostKept)
         throw badList(path, status, `more than ${mostKept} bytes, so that it is not read on`);
-      yield page;
+      yield { ...page, next: (hasMore && nextPage) || undefined };
       if (!hasMore) return this.#raiseLimit(path, limit);
       // Absent, null and "" all mean no cursor. Without this check an incomplete list would count as complete.
       if (!nextPage) throw badList(path, status, "there is more, but no cursor to it");
@@ -109,6 +109,7 @@ export class Lists {
     const {
       item,
       limit: _,
+      after: __,
       query,
       mostPages,
       mostKept,

@@ -3,7 +3,7 @@
  * for its permit occupies nothing, and is notified. What a step is, and who holds permits, is up to the caller.
  */
 import type { Cancel } from "../base/clock.ts";
-import type { Lane } from "./budget.ts";
+import type { Lane, LimitedLane } from "./budget.ts";
 import { PaperspaceError } from "./errors.ts";
 import type { Throttle } from "./throttle.ts";
 
@@ -12,7 +12,7 @@ export interface PermitOptions {
   readonly holder: string;
   /** Groups, such as namespaces, take turns. */
   readonly group: string;
-  readonly lane: Exclude<Lane, "poll">;
+  readonly lane: Exclude<Lane, LimitedLane>;
   /**
    * Called once, not before `ask` has returned: the next `ask` returns the permit. The holder MUST come then: that `ask`, or
    * `keep`, or `release`. Few are notified at once, and others wait for those.
@@ -116,6 +116,11 @@ export class ThrottlePermits {
   /** Holders of a permit, and those that wait for one. */
   get size(): number {
     return this.#held.size;
+  }
+
+  /** Whether calls of the team wait for its budget, with a permit to come or without. */
+  get isBusy(): boolean {
+    return this.#throttle.isBusy;
   }
 
   /** Milliseconds that are left of the pause that the API asked for; 0 without one. */

@@ -89,6 +89,26 @@ describe("order", () => {
     expect(polls).toBeLessThanOrEqual(42);
     expect(names().length).toBeGreaterThan(190);
   });
+
+  it.each([{}, { reserve: true }])(
+    "gives what watches a small part of a budget that %j waits for, and half of one that nothing waits for any more",
+    async (lane) => {
+      const { clock, call, names } = setUp({ requestsPerSecond: 10 });
+      for (let i = 0; i < 600; i++) void call("other", lane);
+      for (let i = 0; i < 1_000; i++) void call("watch", { class: "watch" });
+      const watches = () => names().filter((name) => name === "watch").length;
+      await clock.advance(50_000);
+      expect(names().length).toBeGreaterThan(490);
+      expect(watches()).toBeGreaterThan(5);
+      expect(watches()).toBeLessThanOrEqual(0.02 * names().length);
+      await clock.advance(15_000);
+      const before = watches();
+      expect(names().length - before).toBe(600);
+      await clock.advance(20_000);
+      expect(watches() - before).toBeGreaterThan(95);
+      expect(watches() - before).toBeLessThanOrEqual(101);
+    },
+  );
 });
 
 describe("concurrency", () => {

@@ -5,12 +5,12 @@
 
 import PQueue from "p-queue";
 import type { Cancel, Clock } from "../base/clock.ts";
-import { Budget, type BudgetOptions, type Lane } from "./budget.ts";
+import { Budget, type BudgetOptions, type Lane, type LimitedLane } from "./budget.ts";
 import { PaperspaceError } from "./errors.ts";
 import { type LaneOptions, LaneQueue } from "./lane-queue.ts";
 
 export interface ThrottleOptions extends BudgetOptions {
-  /** Requests in flight at once, except deletes and polls, which have a concurrency of two each. */
+  /** Requests in flight at once, except deletes, polls and what watches, which have a concurrency of two each. */
   readonly concurrency: number;
 }
 
@@ -26,12 +26,12 @@ export interface Admission {
   /** Groups take turns within a priority. Default: one group of all that have none. */
   readonly group?: string | undefined;
   readonly reserve?: boolean | undefined;
-  readonly class?: "poll" | undefined;
+  readonly class?: LimitedLane | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Deletes before polls (a fifth at most) before the rest. */
-const LANES: readonly Lane[] = ["reserve", "poll", "normal"];
+/** Deletes before what watches (little of what others wait for) and polls (a fifth at most), before the rest. */
+const LANES: readonly Lane[] = ["reserve", "watch", "poll", "normal"];
 const RESERVED_CONCURRENCY = 2;
 
 function laneOf(concurrency: number): PQueue<LaneQueue, LaneOptions> {
@@ -54,6 +54,7 @@ export class Throttle {
     this.#hooks = hooks;
     this.#queues = {
       reserve: laneOf(RESERVED_CONCURRENCY),
+      watch: laneOf(RESERVED_CONCURRENCY),
       poll: laneOf(RESERVED_CONCURRENCY),
       normal: laneOf(Math.max(1, options.concurrency)),
     };
@@ -147,6 +148,11 @@ export class Throttle {
     return !this.#closed && this.#wait(lane) === 0;
   }
 
+  /** Whether others wait for the budget than what watches. */
+  get isBusy(): boolean {
+    return this.#queues.normal.size > 0 || this.#queues.reserve.size > 0;
+  }
+
   /** How often a 429 has paused it: what was admitted before a pause may not be sent after it. */
   get pauses(): number {
     return this.#pauses;
@@ -187,6 +193,7 @@ export class Throttle {
   #admit(lane: Lane, queuedAt: number): void {
     const now = this.#clock.monotonic();
     this.#budget.consume(lane, now);
+    this.#budget.setBusy(this.isBusy, now);
     // Synchronously: p-queue goes on to start tasks until the lane is paused.
     for (const other of LANES) if (this.#wait(other) > 0) this.#queues[other].pause();
     this.#hooks.waited?.((now - queuedAt) / 1000, lane);
@@ -196,6 +203,7 @@ export class Throttle {
   /** Starts the lanes that the budget has tokens for, and sets the timer for the next one. */
   #pace(): void {
     if (this.#closed) return;
+    this.#budget.setBusy(this.isBusy, this.#clock.monotonic());
     for (const lane of LANES) {
       if (this.#wait(lane) > 0) this.#queues[lane].pause();
       else this.#queues[lane].start();
@@ -215,8 +223,10 @@ export class Throttle {
   #wait(lane: Lane): number {
     // Deletes use main tokens only while no other call waits for them: else a mass deletion starves the reads that it
     // needs itself.
-    const spare = this.#queues.normal.size === 0 && this.#queues.poll.size === 0;
-    return this.#budget.waitMs(lane, this.#clock.monotonic(), spare);
+    const now = this.#clock.monotonic();
+    const needs = (other: LimitedLane) => this.#queues[other].size > 0 && this.#budget.hasShare(other, now);
+    const spare = this.#queues.normal.size === 0 && !needs("watch") && !needs("poll");
+    return this.#budget.waitMs(lane, now, spare);
   }
 
   #notSent(): PaperspaceError {

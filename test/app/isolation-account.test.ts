@@ -147,7 +147,7 @@ describe("an object that waits for its permit", () => {
   async function crowd(count: number, namespaces: readonly string[] = []) {
     const world = teams(["--requests-per-second=0.2", "--burst=5"], ["crowd", ...namespaces]);
     for (let n = 0; n < count; n++) world.apply(`c${n}`, {}, { namespace: "crowd" });
-    await world.clock.advance(5 * MINUTE);
+    await world.clock.advance(2 * MINUTE);
     return world;
   }
 

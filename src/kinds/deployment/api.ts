@@ -10,6 +10,7 @@ import type { CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
 import { millis } from "../../reconcile/conditions.ts";
 import { about, creating, OLDEST_FIRST, reading, removing } from "../calls.ts";
+import type { ListFrom } from "../source.ts";
 import type { DeploymentConfig } from "./config.ts";
 import { foldedName } from "./types.ts";
 
@@ -95,9 +96,9 @@ export class DeploymentApi {
     return new DeploymentApi(this.#api.with({ group }));
   }
 
-  list(projectId: string) {
+  list(projectId: string, from: ListFrom = {}) {
     const path = apiPath`/projects/${projectId}/deployments`;
-    return this.#api.pages({ path, query: OLDEST_FIRST, item: deploymentSchema });
+    return this.#api.pages({ ...from, path, query: OLDEST_FIRST, item: deploymentSchema });
   }
 
   /**

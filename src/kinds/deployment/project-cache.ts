@@ -20,6 +20,7 @@ import { type Rechecks, readErrorOf } from "../failure.ts";
 import { Inventory } from "../inventory.ts";
 import { Lookup, UNUSED_TURNS } from "../lookup.ts";
 import { AccountCache, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
+import type { ListFrom } from "../source.ts";
 import { type Deployment, DeploymentApi, firstItems, type Run, type StoredSpec } from "./api.ts";
 import type { DeploymentObservation, ObservedFacts } from "./observation.ts";
 import { type PresenceDue, type PresenceTerms, ProjectPresence } from "./project-presence.ts";
@@ -117,7 +118,7 @@ export class ProjectCache extends AccountCache<Deployment> {
     const sourceOf = (any: PaperspaceApi) => {
       const calls = new DeploymentApi(any);
       return {
-        list: (group: string) => calls.for(group).list(projectId),
+        list: (group: string, from?: ListFrom) => calls.for(group).list(projectId, from),
         get: (id: string, group: string) => calls.for(group).get(id),
       };
     };

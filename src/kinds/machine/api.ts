@@ -8,7 +8,7 @@ import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { ApiAnswer, CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";
 import { about, changing, creating, OLDEST_FIRST, reading, removing } from "../calls.ts";
-import type { Source } from "../source.ts";
+import type { ListFrom, Source } from "../source.ts";
 
 /** machines.md section 5.1. Only `id` is needed: a machine without a readable state is left as it is. */
 const machineFields = {
@@ -185,8 +185,8 @@ export class MachineApi implements Source<Machine> {
     return about(id, this.#api.request(request), ({ data }) => data);
   }
 
-  list(group?: string) {
-    return this.#api.pages({ path: "/machines", query: OLDEST_FIRST, item: machineSchema, group });
+  list(group?: string, from: ListFrom = {}) {
+    return this.#api.pages({ ...from, path: "/machines", query: OLDEST_FIRST, item: machineSchema, group });
   }
 
   /** Newest first; the reader stops where it has read enough. */
@@ -195,7 +195,7 @@ export class MachineApi implements Source<Machine> {
       path: "/machine-events",
       query: { orderBy: "dtCreated", order: "desc" },
       item: eventSchema,
-      class: "poll",
+      class: "watch",
     });
   }
 

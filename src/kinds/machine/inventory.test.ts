@@ -27,6 +27,7 @@ class Cloud {
         clock,
         logger: pino({ level: "silent" }),
         settings: { resyncMs: 600_000, eventPollMs: 3_000, gatherMs: 50 },
+        isBusy: () => false,
         enqueue: (key) => this.queued.push(key),
       },
       {

@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import type { Clock } from "../../base/clock.ts";
 import { EventLog } from "../event-log.ts";
 import { Inventory } from "../inventory.ts";
+import { PageWatch } from "../page-watch.ts";
 import type { Machine, MachineApi, MachineEvent } from "./api.ts";
 import { eventFact } from "./operation.ts";
 
@@ -22,6 +23,8 @@ export interface MachineInventoryParts {
   clock: Clock;
   logger: Logger;
   settings: InventorySettings;
+  /** Whether calls wait for the budget of the team. */
+  isBusy(): boolean;
   /** Puts a key into the work queue. */
   enqueue(key: string): void;
   /** Takes each complete list. */
@@ -30,28 +33,43 @@ export interface MachineInventoryParts {
 
 export class MachineInventory extends Inventory<Machine> {
   readonly events: EventLog<MachineEvent>;
+  /** Of new machines, whose state alone shows that they are up. */
+  readonly creates: PageWatch;
   #api: MachineApi;
 
   constructor(parts: MachineInventoryParts, api: MachineApi) {
     const logger = parts.logger.child({ team: parts.team });
     super({ ...parts, logger, name: "machines" }, api, {
-      // It may have been another actor's doing, which only events show.
-      changed: () => this.events.catchUp(),
+      // It may have been another actor's doing, which only events show. Of what a create changes, they are read at its end.
+      changed: () => {
+        if (this.creates.isIdle) this.events.catchUp();
+      },
       unsubscribed: (key, id) => {
         this.events.untrack(key);
+        this.creates.untrack(key);
         if (id !== undefined) this.events.forget(id);
       },
       // An event that no key waits for, such as a snapshot's, is read again with each resync until it ends.
       resync: () => {
-        if (this.events.unfinished) this.events.catchUp();
+        if (this.creates.isIdle && this.events.unfinished) this.events.catchUp();
       },
     });
     this.#api = api;
+    this.creates = new PageWatch({
+      clock: parts.clock,
+      slowestMs: parts.settings.eventPollMs,
+      isBusy: parts.isBusy,
+      pageOf: (id) => this.pageOf(id),
+      readPage: (page) => this.readPage(page, { class: "watch" }),
+      idle: () => this.events.catchUp(),
+      failed: (error) => logger.warn({ err: error }, "new machines cannot be listed"),
+    });
     this.events = new EventLog<MachineEvent>({
       api: () => this.#api,
       clock: parts.clock,
       pollMs: parts.settings.eventPollMs,
       slowMs: parts.settings.resyncMs,
+      isBusy: parts.isBusy,
       resourceOf: ({ machineId }) => machineId,
       isPending: (event) => eventFact(event).state === "pending",
       changed: (event) => this.#refreshMachineOf(event),
@@ -69,9 +87,12 @@ export class MachineInventory extends Inventory<Machine> {
   override stop(): void {
     super.stop();
     this.events.stop();
+    this.creates.stop();
   }
 
   #refreshMachineOf({ machineId: id }: MachineEvent): void {
-    if (id && this.isSubscribed(id)) this.refresh(id);
+    if (!id || !this.isSubscribed(id)) return;
+    if (this.creates.covers(id)) this.notify(id);
+    else this.refresh(id);
   }
 }

@@ -3,7 +3,7 @@
  * its decision needs. It never writes and never decides.
  */
 import { splitKey } from "../../kube/objects.ts";
-import { type Decision, isLate, untilLook } from "../../reconcile/decision.ts";
+import { type Decision, isLate, operationAge, untilLook } from "../../reconcile/decision.ts";
 import { idOf } from "../../reconcile/identity.ts";
 import type { ReconcileContext } from "../../reconcile/kind.ts";
 import { type Operation, stepName } from "../../reconcile/managed.ts";
@@ -62,12 +62,20 @@ class TeamCache extends AccountCache<Machine, MachineInventory> {
   readonly relatedFacts: RelatedFacts;
 
   constructor(
-    { team, api }: PaperspaceAccount,
+    { team, api, permits }: PaperspaceAccount,
     { clock, logger, settings, enqueue, desktops, reviewList }: MachineObserverOptions,
   ) {
     super(
       new MachineInventory(
-        { team, clock, logger, settings, enqueue, listed: (machines) => reviewList(team, machines) },
+        {
+          team,
+          clock,
+          logger,
+          settings,
+          enqueue,
+          isBusy: () => permits.isBusy,
+          listed: (machines) => reviewList(team, machines),
+        },
         new MachineApi(api),
       ),
       (newest) => new MachineApi(newest),
@@ -91,6 +99,7 @@ class TeamCache extends AccountCache<Machine, MachineInventory> {
   override use(account: PaperspaceAccount): void {
     super.use(account);
     this.relatedFacts.use(new RelatedApi(account.api));
+    this.relatedFacts.noteQuota(account.quota);
   }
 
   override forget(key: string): void {
@@ -155,6 +164,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     const team = this.cacheFor(observation, context);
     for (const other of this.all()) {
       other.inventory.events.untrack(key);
+      if (team !== other) other.inventory.creates.untrack(key);
       if (team && other !== team) other.relatedFacts.leave(key);
     }
     if (!account || !team) return;
@@ -170,10 +180,11 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
       inventory.events.catchUp();
     super.track(context, observation, decision);
     // What is still under way: after this pass none may come for long, and events would be polled.
-    if (awaited && record && awaited.failedAt === undefined) {
-      const pollMs = this.#eventPollMs(observation, awaited);
-      inventory.events.track(key, awaited.eventId, pollMs);
-    }
+    const inFlight = awaited && record && awaited.failedAt === undefined ? awaited : undefined;
+    if (inFlight && record && isShownByState(inFlight, observation.now))
+      this.#watch(key, record.id, observation, inFlight, inventory);
+    else inventory.creates.untrack(key, resource.state === "present" && resource.machine.state === "ready");
+    if (inFlight) this.#trackEvent(key, observation, inFlight, inventory);
     // Noted before it is sent, for other objects are decided on meanwhile. What backs off is not sent.
     const { step } = decision;
     if (takesHardware(step) && !observation.backingOff[stepName(step)])
@@ -188,6 +199,11 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
 
   cancel({ key }: MachineContext): void {
     for (const { relatedFacts } of this.all()) relatedFacts.release(key);
+  }
+
+  #isCovered({ identity }: MachineObservation): boolean {
+    const id = idOf(identity);
+    return id !== undefined && this.all().some(({ inventory }) => inventory.creates.covers(id));
   }
 
   protected override reload(team: TeamCache, context: MachineContext, observation: MachineObservation): void {
@@ -232,14 +248,40 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     const { operation } = memory;
     // Its event is polled then; the state is read all the same now and then, should events be lost.
     if (operation && event.state === "pending" && !isLate(operation, now))
-      return Math.max(limits.resendMs, limits.lookMs);
+      return this.#isCovered(observation) ? 2 * resyncMs : Math.max(limits.resendMs, limits.lookMs);
     return operation?.intent === AWAIT_CAPACITY ? 2 * resyncMs : super.maxAgeMs(observation, ageMs);
   }
 
-  /** How often events are read for an operation: past its deadline as rarely as its machine. */
-  #eventPollMs(observation: MachineObservation, operation: Operation): number {
+  #watch(
+    key: string,
+    id: string,
+    { now }: MachineObservation,
+    operation: Operation,
+    { creates, events }: MachineInventory,
+  ): void {
+    creates.track(key, id, operationAge(operation, now));
+    events.begin(operation.eventId);
+  }
+
+  /**
+   * How often events are read for an operation: past its deadline as rarely as its machine. For a create that takes no
+   * longer than others they are not: its machine is read anyway, and shows when it is up.
+   */
+  #trackEvent(
+    key: string,
+    observation: MachineObservation,
+    operation: Operation,
+    inventory: MachineInventory,
+  ): void {
     const { eventPollMs } = this.#parts.settings;
-    return isLate(operation, observation.now) ? untilLook(observation, operation) : eventPollMs;
+    const { creates, events } = inventory;
+    const ageMs = operationAge(operation, observation.now);
+    if (isLate(operation, observation.now))
+      return events.track(key, operation.eventId, untilLook(observation, operation));
+    if (!isShownByState(operation, observation.now)) return events.track(key, operation.eventId, eventPollMs);
+    if (ageMs < Math.max(UNUSUAL_MS, UNUSUAL * creates.usualMs)) return;
+    const pollMs = Math.min(Math.max(UNUSUAL_MS, ageMs / 4), MINUTE_MS);
+    events.track(key, operation.eventId, Math.max(eventPollMs, pollMs));
   }
 
   protected override contradiction(
@@ -258,6 +300,16 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
       (observation.event.state === "done" || observation.event.state === "vanished")
     );
   }
+}
+
+/** A create takes longer than others do. */
+const UNUSUAL = 1.5;
+const UNUSUAL_MS = 10_000;
+const MINUTE_MS = 60_000;
+
+/** A machine that was never on before is read as on only once its create has brought it up. */
+function isShownByState(operation: Operation, now: number): boolean {
+  return operation.intent === "Create" && operation.target !== "Stopped" && !isLate(operation, now);
 }
 
 function memoryOf({ status = { observedGeneration: -1 } }: PaperspaceMachine): MachineMemory {

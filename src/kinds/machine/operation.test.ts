@@ -80,11 +80,17 @@ describe("judge", () => {
       start(OLD),
       stop(OLD),
       restart(OLD),
-      create(OLD),
+      create(OLD, "Stopped"),
       operation("Resize", OLD),
       operation("Update", OLD),
     ])
       for (const state of STATES) expect(verdict(of, state, PENDING)).toBe("running");
+  });
+
+  it("trusts a new machine that is on, whatever was read of its events: it was never on before", () => {
+    for (const event of [PENDING, DONE, NONE])
+      for (const state of STATES)
+        expect(verdict(create(0), state, event) === "reached").toBe(state === "ready");
   });
 
   it("treats a failed event as a failure in every state: the next decision finds out why", () => {

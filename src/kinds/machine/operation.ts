@@ -81,7 +81,13 @@ export function isBelieved(event: EventFact, isOld: boolean): boolean {
   }
 }
 
+/** A machine that was never on before is on: only its create can have brought it there, whatever of its events was read. */
+function isFirstUp(operation: Operation, power: Power): boolean {
+  return operation.intent === "Create" && !leadsToOff(operation) && power === "ready";
+}
+
 function progress(operation: Operation, power: Power, event: EventFact, isOld: boolean): Verdict {
+  if (isFirstUp(operation, power)) return "reached";
   if (event.state === "pending") return "running";
   const believed = isBelieved(event, isOld);
   switch (operation.intent) {

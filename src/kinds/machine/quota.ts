@@ -24,14 +24,24 @@ export interface QuotaSubject extends FactSubject {
   machineId: string | undefined;
 }
 
+/** `readAt`: monotonic time at which the read of the session began. */
+export interface SessionQuota {
+  maxMachines: number;
+  readAt: number;
+}
+
 type Machines = NonNullable<Related["machines"]>;
 
+/** So soon after the probe of a key its session is as good as one that is read for the quota. */
+const PROBED_MS = 60_000;
 /** There is one quota in each team. */
 const TEAM = "";
 
 export class Quota implements Fact<QuotaSubject, Machines> {
   readonly #options: QuotaOptions;
   readonly #most: Lookup<number>;
+  /** Of the newest session that was noted. */
+  #notedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: QuotaOptions, api: () => Pick<RelatedApi, "maxMachines">) {
     const { clock, enqueue, resyncMs } = options;
@@ -43,6 +53,13 @@ export class Quota implements Fact<QuotaSubject, Machines> {
       staleTimeMs: () => STALE_FRACTION * resyncMs,
       gcTimeMs: UNUSED_TURNS * resyncMs,
     });
+  }
+
+  /** Each session counts once: what was dropped since is not brought back. */
+  note({ maxMachines, readAt }: SessionQuota): void {
+    if (readAt <= this.#notedAt) return;
+    this.#notedAt = readAt;
+    if (this.#options.clock.monotonic() - readAt < PROBED_MS) this.#most.set(TEAM, maxMachines, readAt);
   }
 
   /** A hint like the others: where one of the two cannot be read, the attempt decides. */

@@ -7,7 +7,7 @@ import { CachedFact, type Fact, type FactDecision, type FactDeclaration, Facts }
 import type { DesktopSecrets } from "./desktop.ts";
 import { HardwareHints, type HardwareSubject } from "./hardware-hints.ts";
 import type { DesktopFact, Related } from "./observation.ts";
-import { Quota, type QuotaOptions } from "./quota.ts";
+import { Quota, type QuotaOptions, type SessionQuota } from "./quota.ts";
 import type { Address, Desktop, RelatedApi, Scripts, Standing, User } from "./related-api.ts";
 import type { PaperspaceMachine } from "./types.ts";
 
@@ -109,6 +109,11 @@ export class RelatedFacts {
   /** The newest valid credential of the team serves all reads. */
   use(api: RelatedApi): void {
     this.#api = api;
+  }
+
+  /** As the session of a key of the team had it. */
+  noteQuota(quota: SessionQuota): void {
+    this.#table.machines.note(quota);
   }
 
   /** What is cached of the facts that this object has a use for. Begins no read. */
