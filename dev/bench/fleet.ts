@@ -23,7 +23,7 @@ export async function fillFleet(rig: Rig, count: number): Promise<void> {
   const over = new AbortController();
   await rig.follow(rig.machines, over.signal).untilReady(accounts.length);
   over.abort();
-  await operator.settled(rig.signal);
+  await rig.settled(operator);
   await operator.stop();
   const copies = accounts.flatMap((_, account) => {
     const number = Math.floor(count / accounts.length) + (account < count % accounts.length ? 1 : 0);

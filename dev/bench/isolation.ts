@@ -62,7 +62,8 @@ export const isolation: Scenario = {
   small: 1,
   async run(bench, runs) {
     const figures: Figure[] = [];
-    for (const [name, neighbour] of Object.entries(NEIGHBOURS)) {
+    const neighbours = Object.entries(NEIGHBOURS);
+    for (const [name, neighbour] of bench.isSmall ? neighbours.slice(0, 2) : neighbours) {
       const seconds = median(await timesBeside(neighbour, runs, bench)) / 1_000;
       const alone = figures[0]?.value;
       figures.push(figureOf(`beside ${name}`, seconds, "s"));

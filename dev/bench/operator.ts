@@ -10,15 +10,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import { Guard, type GuardedChild } from "../control-plane/guard.ts";
+import { inPod, type PodCredentials } from "./in-pod.ts";
 import { type ProcessUsage, usageOfGroup } from "./process-usage.ts";
 
 /** What an operator has to be told. */
 export interface OperatorSettings {
   readonly kubeconfig: string;
+  /** In place of the kubeconfig, for our operator. */
+  readonly pod?: PodCredentials;
   /** That it serves; more than one only of our own operator. */
   readonly namespaces: readonly string[];
   readonly apiUrl: string;
   readonly apiKey: string;
+  /** Path of the certificate by which the API is trusted, where it is no public one. */
+  readonly ca?: string;
   readonly requestsPerSecond: number;
   readonly burst: number;
   /** HOST:PORT where /readyz answers 200 once the first list is complete. */
@@ -50,18 +55,26 @@ export function ours(nodeOptions: readonly string[] = []): OperatorKind {
   return {
     name: "operator",
     isOurs: true,
-    invocation: (settings, flags) => ({
-      program: process.execPath,
-      args: [...nodeOptions, join(ROOT, "src", "main.ts"), ...flagsOf(settings), ...flags],
-      env: { KUBECONFIG: settings.kubeconfig },
-    }),
+    invocation(settings, flags) {
+      const { kubeconfig, ca, pod } = settings;
+      const { launcher, env } = pod ? inPod(pod) : { launcher: [], env: { KUBECONFIG: kubeconfig } };
+      const main = join(ROOT, "src", "main.ts");
+      const [program = "", ...args] = [
+        ...launcher,
+        process.execPath,
+        ...nodeOptions,
+        main,
+        ...flagsOf(settings),
+      ];
+      return { program, args: [...args, ...flags], env: { ...env, ...(ca && { NODE_EXTRA_CA_CERTS: ca }) } };
+    },
   };
 }
 
 function flagsOf(settings: OperatorSettings): string[] {
   const [first] = settings.namespaces;
   return [
-    `--kubeconfig=${settings.kubeconfig}`,
+    ...(settings.pod ? [] : [`--kubeconfig=${settings.kubeconfig}`]),
     `--watch-namespaces=${settings.namespaces.join(",")}`,
     "--leader-elect-namespace=default",
     `--leader-elect-name=${first}`,
@@ -88,6 +101,7 @@ export function peer(command: string): OperatorKind {
         REQUESTS_PER_SECOND: String(settings.requestsPerSecond),
         BURST: String(settings.burst),
         HEALTH_ADDRESS: settings.health,
+        ...(settings.ca && { SSL_CERT_FILE: settings.ca }),
       },
     }),
   };
@@ -152,11 +166,6 @@ export class OperatorProcess {
   async metric(name: string, ...labels: string[]): Promise<number> {
     const text = await (await fetch(`${this.#url}/metrics`)).text();
     return metricIn(text, name, ...labels);
-  }
-
-  /** Once nothing is left to do: it has used next to no processor time for some seconds. */
-  settled(signal: AbortSignal): Promise<void> {
-    return this.quietFor(5, 0.05, signal);
   }
 
   /** Once it has used no more than this share of a processor in each of so many seconds. */

@@ -28,7 +28,7 @@ export async function buildPeer(options: {
   const found = await provide<typeof PEER>({
     ...common,
     what: "the peer",
-    release: `the peer on controller-runtime ${version}`,
+    release: `controller-runtime ${version}`,
     programs: [PEER],
     root,
     cache,

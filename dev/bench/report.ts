@@ -18,7 +18,7 @@ export function titleOf({ scenario, size }: Pick<Result, "scenario" | "size">): 
 export function textOf(result: Result): string {
   const lines = [titleOf(result)];
   for (const [i, { what }] of figuresOf(result).entries()) {
-    const values = result.operators.map((each) => cell(each.figures[i]).padStart(14));
+    const values = result.operators.map((each, n) => cell(each.figures[i], n === 0).padStart(14));
     lines.push(`  ${what.padEnd(40)}${values.join("")}   ${goalOf(result.operators[0]?.figures[i])}`);
   }
   for (const operator of result.operators)
@@ -56,7 +56,9 @@ function rowsOf(result: Result, names: readonly string[]): string[][] {
     i === 0 ? titleOf(result) : "",
     what,
     goalOf(result.operators[0]?.figures[i]),
-    ...names.map((name) => cell(result.operators.find(({ operator }) => operator === name)?.figures[i])),
+    ...names.map((name, n) =>
+      cell(result.operators.find(({ operator }) => operator === name)?.figures[i], n === 0),
+    ),
   ]);
 }
 
@@ -68,10 +70,10 @@ function goalOf(figure: Figure | undefined): string {
   return figure ? goalText(figure) : "";
 }
 
-/** A goal is that of the first operator, this repository's; one that it misses is marked. */
-function cell(figure: Figure | undefined): string {
+/** Goals are those of the first operator, this repository's; one that it misses is marked. */
+function cell(figure: Figure | undefined, hasGoals: boolean): string {
   if (!figure) return "";
-  return isMissed(figure) ? `${valueText(figure)} ✗` : valueText(figure);
+  return hasGoals && isMissed(figure) ? `${valueText(figure)} ✗` : valueText(figure);
 }
 
 function countsOf(result: Result): string[] {

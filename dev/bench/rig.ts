@@ -22,6 +22,7 @@ import { type Arrivals, CallLog, difference, serverWrites } from "./counts.ts";
 import type { Counts } from "./figures.ts";
 import { type OperatorKind, OperatorProcess } from "./operator.ts";
 import { type StandIn, startStandIn } from "./stand-in.ts";
+import { startTlsFront, type TlsFront } from "./tls-front.ts";
 
 export interface RigOptions {
   /** Default: a real API server. */
@@ -36,6 +37,8 @@ export interface RigOptions {
   latencyMs?: number;
   /** From a create to Ready. Default 5,000. */
   provisioningMs?: number;
+  /** Paperspace is reached over TLS. */
+  tls?: boolean;
 }
 
 /** How a run gets its cluster, with our CRDs in it. */
@@ -65,6 +68,8 @@ const NAMESPACES = { group: "", version: "v1", plural: "namespaces", kind: "Name
 export interface RigParts {
   readonly operator: OperatorKind;
   readonly cluster: ClusterSource;
+  /** Whether the run only has to come to its end. */
+  readonly isSmall: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -81,7 +86,9 @@ export class Rig implements AsyncDisposable {
   readonly deployments: Resource<PaperspaceDeployment>;
   readonly secrets: Resource<Secret>;
   readonly #operator: OperatorKind;
+  readonly #front: TlsFront | undefined;
   readonly #budget: Budget | null;
+  readonly #isSmall: boolean;
   readonly #operators: OperatorProcess[] = [];
   readonly #over = new AbortController();
   /** Aborts with the caller's, or with the death of an operator as its reason. */
@@ -95,10 +102,12 @@ export class Rig implements AsyncDisposable {
     kubeconfig: string;
     standIn: StandIn | undefined;
     simulator: Simulator;
+    front: TlsFront | undefined;
     accounts: readonly Account[];
     calls: CallLog;
     budget: Budget | null;
     operator: OperatorKind;
+    isSmall: boolean;
     signal: AbortSignal;
     stack: AsyncDisposableStack;
   }) {
@@ -113,13 +122,15 @@ export class Rig implements AsyncDisposable {
     this.machines = new Resource(parts.kube, { ...machineDefinition, namespaced: true });
     this.deployments = new Resource(parts.kube, { ...deploymentDefinition, namespaced: true });
     this.secrets = secrets(parts.kube);
+    this.#front = parts.front;
     this.#budget = parts.budget;
+    this.#isSmall = parts.isSmall;
     this.#operator = parts.operator;
     this.signal = AbortSignal.any([parts.signal, this.#over.signal]);
     this.#stack = parts.stack;
   }
 
-  static async open(options: RigOptions, { operator, cluster, signal }: RigParts): Promise<Rig> {
+  static async open(options: RigOptions, { operator, cluster, isSmall, signal }: RigParts): Promise<Rig> {
     const { latencyMs = 80, provisioningMs = 5_000, budget = LIMITED } = options;
     await using stack = new AsyncDisposableStack();
     const standIn = options.standIn ? await startStandIn() : undefined;
@@ -136,6 +147,8 @@ export class Rig implements AsyncDisposable {
       onCall: (call) => calls.add(call),
     });
     stack.defer(() => simulator.stop());
+    const front = options.tls ? await startTlsFront(simulator.url) : undefined;
+    if (front) stack.defer(() => front.stop());
     if (latencyMs > 0)
       simulator.faults.add({
         match: { times: "always" },
@@ -150,10 +163,12 @@ export class Rig implements AsyncDisposable {
       kubeconfig,
       standIn,
       simulator,
+      front,
       accounts,
       calls,
       budget,
       operator,
+      isSmall,
       signal,
     };
     const rig = new Rig({ ...parts, stack: stack.move() });
@@ -179,8 +194,10 @@ export class Rig implements AsyncDisposable {
     const { perSecond: requestsPerSecond, burst } = this.#budget ?? OPEN;
     const settings = {
       kubeconfig: this.kubeconfig,
+      ...(this.standIn?.pod && { pod: this.standIn.pod }),
       namespaces: [this.namespace, ...this.neighbours],
-      apiUrl: this.simulator.url,
+      apiUrl: this.#front?.url ?? this.simulator.url,
+      ...(this.#front && { ca: this.#front.ca }),
       apiKey: this.accounts[0]?.key ?? "",
       requestsPerSecond,
       burst,
@@ -189,6 +206,11 @@ export class Rig implements AsyncDisposable {
     this.#operators.push(operator);
     operator.death.catch((error: unknown) => this.#over.abort(error));
     return operator;
+  }
+
+  /** Once nothing is left to do: it has used next to no processor time for some seconds. */
+  settled(operator: OperatorProcess): Promise<void> {
+    return operator.quietFor(this.#isSmall ? 1 : 5, 0.05, this.signal);
   }
 
   /** What is spent while it runs. */

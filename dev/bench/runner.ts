@@ -58,7 +58,7 @@ async function runSize(plan: Plan, scenario: Scenario, size: number, signal: Abo
       signal.throwIfAborted();
       const { cluster, isSmall } = plan;
       const open: Parameters<Scenario["run"]>[0]["open"] = (options = {}) =>
-        Rig.open(options, { operator, cluster, signal });
+        Rig.open(options, { operator, cluster, isSmall, signal });
       runs.get(operator)?.push(await scenario.run({ operator, isSmall, signal, open }, size));
     }
   return { scenario, size, operators: Array.from(runs, ([{ name }, all]) => resultOf(name, all)) };

@@ -21,8 +21,12 @@ import { KubeError } from "../../src/kube/errors.ts";
 import { FIRST } from "../../test/support/certificates.ts";
 import { FakeKube } from "../../test/support/fake-kube.ts";
 import { typeOf } from "../../test/support/virtual-objects.ts";
+import { canBePod, type PodCredentials, podCredentials } from "./in-pod.ts";
 
 export const STAND_IN_MACHINES = typeOf(machineDefinition);
+
+/** Nothing looks at it. */
+const TOKEN = "none";
 
 export interface StandIn {
   /** Requests that are made here directly, not through the port, are the user's. */
@@ -31,6 +35,8 @@ export interface StandIn {
   readonly writes: ReadonlyMap<string, number>;
   /** Path. */
   readonly kubeconfig: string;
+  /** Undefined where no process can be as in a pod. */
+  readonly pod: PodCredentials | undefined;
   stop(): Promise<void>;
 }
 
@@ -44,14 +50,20 @@ export async function startStandIn(): Promise<StandIn> {
   });
   server.listen(0, "localhost");
   await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const pod = canBePod()
+    ? podCredentials({ host: "localhost", port, ca: FIRST.cert, token: TOKEN })
+    : undefined;
   const dir = mkdtempSync(join(tmpdir(), "paperspace-stand-in-"));
   const kubeconfig = join(dir, "kubeconfig");
-  await writeFile(kubeconfig, JSON.stringify(configOf((server.address() as AddressInfo).port)));
+  await writeFile(kubeconfig, JSON.stringify(configOf(port)));
   return {
     kube,
     writes,
     kubeconfig,
+    pod: pod?.credentials,
     stop: async () => {
+      pod?.remove();
       await kube.close();
       server.closeAllConnections();
       server.close();
@@ -72,7 +84,7 @@ function configOf(port: number): object {
     kind: "Config",
     "current-context": "stand-in",
     clusters: [{ name: "stand-in", cluster }],
-    users: [{ name: "stand-in", user: { token: "none" } }],
+    users: [{ name: "stand-in", user: { token: TOKEN } }],
     contexts: [
       { name: "stand-in", context: { cluster: "stand-in", user: "stand-in", namespace: "default" } },
     ],

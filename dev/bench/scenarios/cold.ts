@@ -20,7 +20,7 @@ export const cold: Scenario = {
     const committed = systemClock.now();
     await rig.createMachines(1);
     const [arrived = Number.NaN] = (await arrivals.until(1)).values();
-    await operator.settled(rig.signal);
+    await rig.settled(operator);
     return {
       figures: [
         figureOf("process start until /readyz", operator.readyAfterMs / 1_000, "s"),

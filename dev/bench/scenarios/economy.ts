@@ -21,10 +21,11 @@ export const economy: Scenario = {
   async run(bench, size) {
     await using rig = await bench.open({ standIn: true, budget: null, latencyMs: 0 });
     await fillFleet(rig, size);
-    const operator = await rig.start(`--resync-interval=${RESYNC_S}s`, `--slow-retry=${RESYNC_S}s`);
+    const resyncS = bench.isSmall ? 2 : RESYNC_S;
+    const operator = await rig.start(`--resync-interval=${resyncS}s`, `--slow-retry=${resyncS}s`);
     await operator.quietFor(bench.isSmall ? 1 : 3, 0.2, rig.signal);
     const resyncs = bench.isSmall ? 1 : RESYNCS;
-    const spent = await rig.spent(() => sleepFor(resyncs * RESYNC_S * 1_000, rig.signal));
+    const spent = await rig.spent(() => sleepFor(resyncs * resyncS * 1_000, rig.signal));
     const ideal = resyncs * Math.ceil(size / MACHINES_A_PAGE);
     const renewals = spent.writes[RENEWAL] ?? 0;
     return {

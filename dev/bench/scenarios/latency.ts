@@ -18,7 +18,7 @@ export const latency: Scenario = {
     await using rig = await bench.open({ budget: { perSecond: 100, burst: 100 } });
     await all(numbers(size), (n) => rig.machines.create(rig.namespace, paused(rig, `idle-${n}`)));
     const operator = await rig.start();
-    await operator.quietFor(bench.isSmall ? 1 : 5, 0.05, rig.signal);
+    await rig.settled(operator);
     const count = (bench.isSmall ? 1 : SECONDS) * CREATES_A_SECOND;
     const waits = await waitsOf(rig, count);
     return {
