@@ -10,7 +10,7 @@ import type { DeploymentSpec, Rollout } from "../../../src/kinds/deployment/type
 import type { Identity } from "../../../src/reconcile/identity.ts";
 import type { Failed } from "../../../src/reconcile/outcome.ts";
 import type { AccountFact, Resolution } from "../../../src/reconcile/ownership.ts";
-import { type Axis as ProductAxis, productsOf } from "../engine/product.ts";
+import { both, type Axis as ProductAxis, productsOf } from "../engine/product.ts";
 import {
   ATTEMPT,
   ago,
@@ -275,15 +275,19 @@ const ABSENCES: readonly DeploymentObservation["resource"][] = [
   { state: "absent", certain: true },
   { state: "absent", certain: true, isStale: true },
 ];
-/** To be seen, or not. */
-export const SEEN: Axis = [
-  ...axis(ABSENCES, ({ observation }, resource) => {
+/** Not seen; or seen, with what is `shown` of it. Nothing is shown of what is not seen. */
+export function seenOrNot(shown: Axis): Axis {
+  const present: Axis = [
+    ({ observation, deployment }) => {
+      observation.resource = { state: "present", deployment };
+    },
+  ];
+  const unseen = axis(ABSENCES, ({ observation }, resource) => {
     observation.resource = resource;
-  }),
-  ({ observation, deployment }) => {
-    observation.resource = { state: "present", deployment };
-  },
-];
+  });
+  return [...unseen, ...both(present, shown)];
+}
+
 export const WANTED: Axis = [
   ({ observation }) => {
     observation.desired = targetOf(observation.spec);
