@@ -214,6 +214,9 @@ describe("Ready, while only the number of instances changes", () => {
     edit(world, { replicas: 2 });
     await world.deployments.ready("web");
     watch.end();
+    // All of that is one template.
+    expect(status(world)?.history).toHaveLength(1);
+    expect(status(world)?.history?.[0]?.earlier?.length).toBeGreaterThan(10);
   });
 
   it("is False for more than are ready, which is Reconciling, and True with the last of them", async () => {

@@ -12,6 +12,7 @@ import {
 } from "../../../test/decide/deployment/situations.ts";
 import type { StoredSpec } from "./api.ts";
 import { relate } from "./relation.ts";
+import { pushed } from "./rollout.ts";
 import type { DeploymentSpec, Rollout } from "./types.ts";
 
 /** Times in the status are of whole seconds. */
@@ -27,6 +28,20 @@ function related(history: readonly Rollout[], latest: StoredSpec | null, desired
 }
 
 const kind = (...given: Parameters<typeof related>) => related(...given).kind;
+
+describe("a spec of an earlier number of instances", () => {
+  it("is of before our upsert, however many numbers came since", () => {
+    let history: readonly Rollout[] = [sent(GOOD, { specId: "s0", outcome: "Healthy" })];
+    for (let n = 1; n < 15; n++)
+      history = pushed(
+        history,
+        sent({ ...GOOD, replicas: n + 1 }, { specId: `s${n}`, replaces: `s${n - 1}`, ageMs: SECOND }),
+      );
+    const late = stored("s2", { ...GOOD, replicas: 3 });
+    const last = { ...GOOD, replicas: 15 };
+    expect(kind(history, late, last)).toBe("unseen");
+  });
+});
 
 describe("after an upsert", () => {
   it("the one before it proves nothing while it may just be read late, though it reports healthy", () => {

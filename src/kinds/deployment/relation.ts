@@ -19,7 +19,7 @@ import {
   type Target,
 } from "./observation.ts";
 import { REASON } from "./reasons.ts";
-import { gitOriginOf, pushed, sentOf } from "./rollout.ts";
+import { gitOriginOf, pushed, sentOf, specIdsOf } from "./rollout.ts";
 import { classifyExtras } from "./server-defaults.ts";
 import { readConfig } from "./stored-config.ts";
 import type { ChosenTarget } from "./target.ts";
@@ -170,7 +170,7 @@ export function relate(
   const stored = readConfig(latest.data);
   const leaves = stored && leavesOf(stored);
   const filled = filledIn(history, latest);
-  const isOlder = history.some(({ specId, replaces }) => replaces === latest.id || specId === latest.id);
+  const isOlder = history.some((one) => specIdsOf(one).includes(latest.id));
   if (awaited && !isOlder && answers(target.leaves, leaves))
     return { kind: "ours", filled: leaves ? additions(target.leaves, leaves) : [] };
   // What cannot be read cannot be compared: then only its id decides.

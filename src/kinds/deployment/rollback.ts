@@ -62,7 +62,9 @@ export function sentAs(history: readonly Rollout[], id: string): Rollout | undef
 
 /** Ids of the specs that have what is gone back to. */
 export function specsBackTo({ to }: Pick<RolledBack, "to">, history: readonly Rollout[]): string[] {
-  return [to, ...history.flatMap(({ rollback, specId }) => (rollback && specId ? [specId] : []))];
+  const again = history.filter(({ rollback }) => rollback);
+  const ids = again.flatMap(({ specId, earlier = [] }) => [specId, ...earlier.map((one) => one.specId)]);
+  return [to, ...ids.filter((id) => id !== undefined)];
 }
 
 /** `stored` is the configuration that was healthy, in the form of any of its specs. Which of them makes no difference. */

@@ -157,17 +157,45 @@ export function runWords(run: Run | undefined, least = run?.replicas ?? 0): stri
   return `${counts}; instance ${bad.id} is ${bad.state}${bad.message ? `: ${bad.message}` : ""}`;
 }
 
-/** Configurations that are remembered. */
+/** Templates that are remembered, and earlier specs of each. */
 const KEPT = 10;
+const KEPT_SPECS = 20;
 
-/** The history with one more. What was never seen is replaced, what was still under way is over. */
+/**
+ * The history with one more. What is of the newest template is the same entry with another number, what was never seen is
+ * replaced, and what was still under way is over.
+ */
 export function pushed(history: readonly Rollout[], sent: Rollout): Rollout[] {
   const [head, ...older] = history;
-  if (!head) return [sent];
-  const entry = continuing(sent, head.specId === undefined && !isOfTemplate(head, sent) ? older : history);
-  if (head.specId === undefined) return newest([entry, ...older]);
-  const over = head.outcome === "Progressing" ? ended(head, "Superseded", Date.parse(entry.sentAt)) : head;
-  return newest([entry, over, ...older]);
+  if (!head) return [continuing(sent, [])];
+  if (isOfTemplate(head, sent)) return newest([merged(continuing(sent, history), head), ...older]);
+  const seen = lastSeen(head);
+  if (!seen) return pushed(older, sent);
+  const over = seen.outcome === "Progressing" ? ended(seen, "Superseded", Date.parse(sent.sentAt)) : seen;
+  return newest([continuing(sent, history), over, ...older]);
+}
+
+/** An autoscaler fills no history: of the numbers before only the specs are kept, which late reads may still show. */
+function merged(entry: Rollout, { specId, replaces, filled, earlier = [] }: Rollout): Rollout {
+  const isSame = specId === undefined || specId === entry.specId;
+  const known = isSame ? earlier : [{ specId, ...(replaces !== undefined && { replaces }) }, ...earlier];
+  return {
+    ...(filled && { filled }),
+    ...entry,
+    ...(known.length > 0 && { earlier: known.slice(0, KEPT_SPECS) }),
+  };
+}
+
+/** As Paperspace has had it last; undefined where it never had it. */
+function lastSeen(rollout: Rollout): Rollout | undefined {
+  if (rollout.specId !== undefined) return rollout;
+  const [last, ...earlier] = rollout.earlier ?? [];
+  return last && { ...rollout, specId: last.specId, ...(earlier.length > 0 && { earlier }) };
+}
+
+/** Ids of the specs that it had and that it replaced. */
+export function specIdsOf({ specId, replaces, earlier = [] }: Rollout): (string | undefined)[] {
+  return [specId, replaces, ...earlier.flatMap((one) => [one.specId, one.replaces])];
 }
 
 /**
@@ -197,7 +225,7 @@ function isOn({ replicas, outcome }: Pick<Rollout, "replicas" | "outcome">): boo
 
 /** The last healthy one stays, and the last of another template: one of them is what is gone back to, however many follow. */
 function newest(history: readonly Rollout[]): Rollout[] {
-  const healthy = history.filter(({ outcome }) => outcome === "Healthy");
+  const healthy = history.filter(isProven);
   const [last] = healthy;
   const kept = [last, healthy.find((one) => last && !isOfTemplate(one, last))];
   let others = KEPT - kept.filter((one) => one !== undefined).length;
@@ -208,9 +236,7 @@ function newest(history: readonly Rollout[]): Rollout[] {
 export function lastHealthy([head, ...older]: readonly Rollout[]):
   | (Rollout & { specId: string })
   | undefined {
-  const good = older.find(
-    (one) => one.outcome === "Healthy" && one.specId && head && !isOfTemplate(one, head),
-  );
+  const good = older.find((one) => isProven(one) && one.specId && head && !isOfTemplate(one, head));
   return good?.specId === undefined ? undefined : { ...good, specId: good.specId };
 }
 

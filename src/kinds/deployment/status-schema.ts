@@ -45,6 +45,19 @@ const rollout = Type.Object({
       "When its template was seen healthy, where that was with another number, or before it was put back or declared again.",
     ),
   ),
+  earlier: Type.Optional(
+    Type.Array(
+      Type.Object({
+        specId: Type.String({ description: "Id of the spec." }),
+        replaces: Type.Optional(Type.String({ description: "Id of the spec that it replaced." })),
+      }),
+      {
+        "x-kubernetes-list-type": "atomic",
+        description:
+          "Specs that the same template had before, with other numbers of instances; twenty at most.",
+      },
+    ),
+  ),
   scaled: Type.Optional(
     Type.Boolean({
       description:
@@ -108,7 +121,7 @@ const memory = {
     Type.Array(rollout, {
       "x-kubernetes-list-type": "atomic",
       description:
-        "The last ten configurations that this object sent, newest first. The configurations themselves stay in Paperspace.",
+        "The last ten configurations that this object sent, newest first; one that differs in the number of instances alone is no other one. The configurations themselves stay in Paperspace.",
     }),
   ),
   rolledBack: Type.Optional(

@@ -302,7 +302,9 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
     },
     "what was healthy once is not forgotten by a pass without a step",
     (observation, _step, { memory }) => {
-      const ids = new Set(memory.history.map(({ specId }) => specId));
+      const ids = new Set(
+        memory.history.flatMap(({ specId, earlier = [] }) => [specId, ...earlier.map((one) => one.specId)]),
+      );
       return observation.memory.history.every(({ specId }) => specId === undefined || ids.has(specId));
     },
   ),
