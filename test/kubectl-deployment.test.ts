@@ -270,8 +270,8 @@ base(
     });
     expect(await testEnv.kubectl("get hpa autoscaled")).toContain("PaperspaceDeployment/autoscaled");
     await testEnv.kubectl("scale psd/autoscaled --current-replicas=2 --replicas=1");
+    await testEnv.until("it is scaled", () => configOf("autoscaled")?.resources.replicas === 1);
     await testEnv.kubectl("wait --for=condition=Ready psd/autoscaled --timeout=60s");
-    expect(configOf("autoscaled")?.resources.replicas).toBe(1);
   },
 );
 

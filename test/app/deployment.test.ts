@@ -283,6 +283,8 @@ describe("switches", () => {
     for (const replicas of [4, 2]) {
       edit(world, { replicas });
       await world.deployments.ready("web");
+      // It is Ready with more than that, too, and Reconciling until the others have gone.
+      await world.until("so many are there", () => status(world)?.replicas === replicas);
       expect(status(world)).toMatchObject({ replicas, readyReplicas: replicas });
     }
     expect(status(world)?.selector).toContain(world.deployments.get("web")?.metadata.uid);
