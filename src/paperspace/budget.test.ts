@@ -116,12 +116,75 @@ describe("adapting", () => {
     expect(budget.rate).toBe(RATE / 2);
   });
 
-  it("respects Retry-After up to two minutes", () => {
+  it("respects Retry-After, shorter or longer than its own pause, up to two minutes", () => {
     const budget = make();
     budget.slowDown(0, 1, 45_000);
     expect(budget.frozenFor(1)).toBe(45_000);
+    const soon = make();
+    soon.slowDown(0, 1, 2_000);
+    expect(soon.frozenFor(1)).toBe(2_000);
     budget.slowDown(50_000, 50_001, 3_600_000);
     expect(budget.frozenFor(50_001)).toBe(120_000);
+  });
+});
+
+/** An account that allows so many requests per second, and this burst; all that is allowed is used for so long. */
+function against(account: { rate(now: number): number; burst: number }, budget: Budget, seconds: number) {
+  const answers: { at: number; beganAt: number; isGood: boolean }[] = [];
+  const seen = { good: 0, limited: 0 };
+  let [tokens, refilledAt] = [account.burst, 0];
+  const isAllowed = (now: number) => {
+    tokens = Math.min(account.burst, tokens + ((now - refilledAt) / 1_000) * account.rate(now));
+    refilledAt = now;
+    if (tokens < 1) return false;
+    tokens--;
+    return true;
+  };
+  for (let now = 0; now < seconds * 1_000; now += 5) {
+    for (let next = answers[0]; next && next.at <= now; next = answers[0]) {
+      answers.shift();
+      seen[next.isGood ? "good" : "limited"]++;
+      if (next.isGood) budget.speedUp(next.beganAt, now);
+      else budget.slowDown(next.beganAt, now);
+    }
+    while (budget.waitMs("normal", now, false) === 0) {
+      budget.consume("normal", now);
+      answers.push({ at: now + 80, beganAt: now, isGood: isAllowed(now + 40) });
+    }
+  }
+  return seen;
+}
+
+describe("the rate of an account that allows less than is configured", () => {
+  const fast = (found?: number) => new Budget({ requestsPerSecond: 10, burst: 20, found }, 0);
+
+  it.each([1, 3, 5, 8])("is found, and used with few 429s, at %d requests per second", (rate) => {
+    const { good, limited } = against({ rate: () => rate, burst: 20 }, fast(), 3_600);
+    expect(good / (3_600 * rate)).toBeGreaterThan(0.92);
+    expect(limited / good).toBeLessThan(0.01);
+  });
+
+  it("is used from the beginning where an earlier process has found it", () => {
+    const budget = fast(5);
+    expect([budget.rate, budget.found]).toEqual([5, 5]);
+    const { good, limited } = against({ rate: () => 5, burst: 20 }, budget, 600);
+    expect(good / (600 * 5)).toBeGreaterThan(0.95);
+    expect(limited).toBeLessThanOrEqual(3);
+    expect(new Budget({ requestsPerSecond: 4, burst: 20, found: 5 }, 0).rate).toBe(4);
+  });
+
+  it("is left for the configured one once the account allows that again", () => {
+    const budget = fast();
+    against({ rate: (now) => (now < 600_000 ? 5 : 100), burst: 20 }, budget, 2_400);
+    expect([budget.rate, budget.found]).toEqual([10, undefined]);
+  });
+
+  it("is not concluded from a single 429, which a hundred good answers make up for", () => {
+    const budget = fast();
+    budget.slowDown(1_000, 1_001);
+    expect([budget.rate, budget.found]).toEqual([5, undefined]);
+    for (let n = 0; n < 100; n++) budget.speedUp(20_000, 20_000);
+    expect([budget.rate, budget.found]).toEqual([10, undefined]);
   });
 });
 

@@ -14,6 +14,8 @@ export interface BudgetOptions {
   readonly requestsPerSecond: number;
   /** Requests that may be sent at once after an idle time; at least 2, so that the reserve is one whole request. */
   readonly burst: number;
+  /** What an earlier process found the account to allow, in requests per second. */
+  readonly found?: number | undefined;
 }
 
 /** A fifth is kept for deletes, and at most a fifth goes to polls. */
@@ -22,13 +24,17 @@ const SHARE = 0.2;
 const WATCH_SHARE = { busy: 0.015, idle: 0.5 } as const;
 /** Where the budget is small, there is one request in so many seconds to watch all the same, for a fifth of it at most. */
 const WATCHED_WITHIN_S = 30;
-/** The first pause after a 429, a value from the experience of live clients; it doubles up to the longest. */
+/** The first pause after a 429 without Retry-After, a value of live clients; it doubles up to the longest. */
 const FIRST_PAUSE_MS = 10_000;
 const LONGEST_PAUSE_MS = 120_000;
 /** However often it is halved, the rate stays above this part of the configured one. */
 const SLOWEST = 1 / 16;
-/** A hundred successful answers undo one halving of the full rate. */
+/** A hundred successful answers undo one halving of the full rate, where a single 429 has shown no limit. */
 const STEP_UP = 1 / 200;
+/** Two 429s within this time show one; so long after the last one twice of it is tried again, and little more at first. */
+const LIMIT_MS = 15 * 60_000;
+/** So many successful answers lead back to the rate that was found. */
+const ANSWERS_BACK = 10;
 /** Tokens are sums of fractions: 0.9999999 is one. */
 const EPSILON = 1e-6;
 
@@ -47,6 +53,10 @@ export class Budget {
   #frozenUntil = Number.NEGATIVE_INFINITY;
   #slowedAt = Number.NEGATIVE_INFINITY;
   #pauseMs = 0;
+  /** What the account allows, in requests per second, since when it was not exceeded, and the good answers since. */
+  #found: number | undefined;
+  #resumedAt: number;
+  #answers = 0;
 
   constructor(options: BudgetOptions, now: number) {
     const burst = Math.max(2, options.burst);
@@ -54,7 +64,9 @@ export class Budget {
     this.#caps = { main: burst - reserve, reserve, poll: reserve, watch: 1 };
     this.#limited = { poll: this.#caps.poll, watch: this.#caps.watch };
     this.#fastest = options.requestsPerSecond;
-    this.#rate = this.#fastest;
+    this.#found = options.found !== undefined && options.found < this.#fastest ? options.found : undefined;
+    this.#rate = Math.max(this.#slowest, this.#found ?? this.#fastest);
+    this.#resumedAt = now;
     this.#main = this.#caps.main;
     this.#reserve = this.#caps.reserve;
     this.#refilledAt = now;
@@ -68,6 +80,15 @@ export class Budget {
   /** Requests per second at present. */
   get rate(): number {
     return this.#rate;
+  }
+
+  /** What the account was found to allow, in requests per second; undefined where that is no less than configured. */
+  get found(): number | undefined {
+    return this.#found;
+  }
+
+  get #slowest(): number {
+    return this.#fastest * SLOWEST;
   }
 
   /** Milliseconds that are left of the pause, in which nothing may be sent; 0 without a pause. */
@@ -144,10 +165,14 @@ export class Budget {
   slowDown(beganAt: number, now: number, retryAfterMs: number = 0): boolean {
     if (beganAt <= this.#slowedAt) return false;
     this.#refill(now);
+    this.#found = this.#limitAt(now);
     this.#slowedAt = now;
-    this.#rate = Math.max(this.#fastest * SLOWEST, this.#rate / 2);
-    this.#pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(FIRST_PAUSE_MS, this.#pauseMs * 2));
-    this.#frozenUntil = now + Math.min(LONGEST_PAUSE_MS, Math.max(this.#pauseMs, retryAfterMs));
+    this.#rate = Math.max(this.#slowest, this.#rate / 2);
+    const first = retryAfterMs > 0 ? retryAfterMs : FIRST_PAUSE_MS;
+    this.#pauseMs = Math.min(LONGEST_PAUSE_MS, Math.max(first, this.#pauseMs * 2));
+    this.#frozenUntil = now + this.#pauseMs;
+    this.#resumedAt = this.#frozenUntil;
+    this.#answers = 0;
     // One request, not a burst, tests whether the limit still applies.
     this.#main = 1;
     this.#reserve = 0;
@@ -155,12 +180,36 @@ export class Budget {
     return true;
   }
 
-  /** After a successful answer: a small step back up, unless its request began before the last slow-down. */
+  /**
+   * After a successful answer: a small step back up, unless its request began before the last slow-down. Back to what was
+   * found the steps are large, and what lies beyond is tried the faster, the longer nothing speaks against it.
+   */
   speedUp(beganAt: number, now: number): void {
     if (beganAt <= this.#slowedAt) return;
     this.#refill(now);
     this.#pauseMs = 0;
-    this.#rate = Math.min(this.#fastest, this.#rate + this.#fastest * STEP_UP);
+    this.#answers++;
+    if (this.#found === undefined) {
+      this.#rate = Math.min(this.#fastest, this.#rate + this.#fastest * STEP_UP);
+      return;
+    }
+    const tried = this.#found * (1 + (Math.max(0, now - this.#resumedAt) / LIMIT_MS) ** 2);
+    this.#rate = Math.min(this.#fastest, tried, this.#rate + this.#found / ANSWERS_BACK);
+    if (tried >= this.#fastest) this.#found = undefined;
+  }
+
+  /**
+   * What the account allows, by the answers from one 429 to the next: of all that time, or of that after the pause without
+   * the burst that the pause has saved up. Neither is too high. Undefined where only one 429 was seen of late.
+   */
+  #limitAt(now: number): number | undefined {
+    if (now - this.#slowedAt > LIMIT_MS && this.#found === undefined) return undefined;
+    const perSecond = (answers: number, since: number) => (1000 * answers) / Math.max(1, now - since);
+    const measured = Math.max(
+      perSecond(this.#answers, this.#slowedAt),
+      perSecond(this.#answers - this.burst, this.#resumedAt),
+    );
+    return Math.max(this.#slowest, this.#rate / 2, Math.min(this.#rate, measured));
   }
 
   /** What deletes have sent in advance is made up for with all that flows in, where nothing else needs it. */
