@@ -24,6 +24,7 @@ import { EventRecorder } from "./kube/events.ts";
 import { configMaps, events, leases, secrets } from "./kube/resource.ts";
 import { ScrapeAccess } from "./kube/scrape-access.ts";
 import { Accounts } from "./paperspace/accounts.ts";
+import { readRates, writeRates } from "./paperspace/found-rates.ts";
 import { createApiMetrics } from "./paperspace/metrics.ts";
 import { createSockets, proxyFor, type Sockets } from "./paperspace/wire.ts";
 import { CredentialGuard } from "./reconcile/credential-guard.ts";
@@ -32,7 +33,7 @@ import { createCacheMetrics, createObjectMetrics, createReadMetrics } from "./re
 import { needsOfOthers } from "./reconcile/secret-needs.ts";
 import { SecretReviews } from "./reconcile/secret-reviews.ts";
 import { KINDS } from "./registry.ts";
-import { Leadership } from "./runtime/lease.ts";
+import { Leadership, type LeadershipOptions } from "./runtime/lease.ts";
 import { createRuntimeMetrics } from "./runtime/metrics.ts";
 
 export interface AppParts {
@@ -45,6 +46,8 @@ export interface AppParts {
 const CONTROLLER = "paperspace.com/operator";
 /** Concurrent requests to one team. */
 const TEAM_CONCURRENCY = 16;
+/** Annotation of the Lease: what the accounts of teams were found to allow. It costs no write and no right of its own. */
+const REQUEST_RATES = "paperspace.com/request-rates";
 /** How long one read of a Secret serves all objects at most, in milliseconds. */
 const SECRET_TTL_MS = 30_000;
 
@@ -118,7 +121,9 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
   const { connection, sockets, registry, slowHash = slowHashInThreads(), kinds = KINDS } = dependencies;
   const { config, clock, logger } = parts;
   const metrics = createRuntimeMetrics(registry);
-  const leadership = leadershipOf(parts, connection);
+  const leadership = leadershipOf(parts, connection, () => ({
+    [REQUEST_RATES]: writeRates(accounts.foundRates),
+  }));
   leadership?.onChange(metrics.leadership(config.leaderElectName));
   const recorder = new EventRecorder({
     events: events(connection),
@@ -142,6 +147,9 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
       burst: config.burst,
       concurrency: TEAM_CONCURRENCY,
     },
+  });
+  leadership?.onChange((leading) => {
+    if (leading) accounts.remember(readRates(leadership.annotation(REQUEST_RATES)));
   });
   const credentials = new Credentials({
     secrets: secrets(connection),
@@ -307,9 +315,11 @@ async function work(
 function leadershipOf(
   { config, clock, logger }: AppParts,
   connection: KubeConnection,
+  annotations: NonNullable<LeadershipOptions["annotations"]>,
 ): Leadership | undefined {
   if (!config.leaderElect) return undefined;
   return new Leadership({
+    annotations,
     leases: leases(connection),
     namespace: config.leaderElectNamespace ?? connection.namespace,
     name: config.leaderElectName,

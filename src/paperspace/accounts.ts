@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { backoffMs } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import { PaperspaceError } from "./errors.ts";
+import type { FoundRates } from "./found-rates.ts";
 import type { ApiMetrics } from "./metrics.ts";
 import { ThrottlePermits } from "./permits.ts";
 import { readSession } from "./session.ts";
@@ -97,6 +98,8 @@ export class Accounts {
   /** By SHA-256 of the key, so that the keys themselves are kept in as few places as possible. */
   readonly #probed = new Map<string, ProbedKey>();
   readonly #teams = new Map<string, Team>();
+  /** Of teams without a key so far: what an earlier process has found. */
+  #remembered: FoundRates = new Map();
   /** One budget for all keys that no team has accepted yet: anyone can invent some. */
   readonly #probes: Throttle;
   /** Pauses of keys without a known team: they outlive a failed probe, so that a 429 delays the next one of that key. */
@@ -152,6 +155,18 @@ export class Accounts {
       if (account) return account;
       await promise;
     }
+  }
+
+  /** What an earlier process has found teams to allow; for those that this one has not asked yet. */
+  remember(rates: FoundRates): void {
+    this.#remembered = rates;
+  }
+
+  /** What teams were found to allow, where that is less than configured. */
+  get foundRates(): FoundRates {
+    const own = Array.from(this.#teams, ([team, { throttle }]) => [team, throttle.found] as const);
+    const all = new Map<string, number | undefined>([...this.#remembered, ...own]);
+    return new Map([...all].flatMap(([team, rate]) => (rate === undefined ? [] : [[team, rate] as const])));
   }
 
   /** Keys that are remembered, accepted or not. */
@@ -280,12 +295,13 @@ export class Accounts {
   #teamOf(team: string): Team {
     const { clock, throttle: options, metrics } = this.#options;
     const known = this.#teams.get(team);
-    const throttle = known?.throttle ?? new Throttle(clock, options, metrics?.throttle(team));
+    const found = this.#remembered.get(team);
+    const throttle = known?.throttle ?? new Throttle(clock, { ...options, found }, metrics?.throttle(team));
     const permits = known?.permits ?? new ThrottlePermits(throttle);
-    const found = { throttle, permits, usedAt: clock.monotonic() };
-    this.#teams.set(team, found);
+    const entry = { throttle, permits, usedAt: clock.monotonic() };
+    this.#teams.set(team, entry);
     if (this.#closing.signal.aborted) throttle.close();
-    return found;
+    return entry;
   }
 
   /** Keys of deleted Secrets must not stay for ever, nor what was kept for the teams that they gave access to. */

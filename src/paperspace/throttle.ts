@@ -71,6 +71,11 @@ export class Throttle {
     return this.#budget.rate;
   }
 
+  /** See `Budget`. */
+  get found(): number | undefined {
+    return this.#budget.found;
+  }
+
   /**
    * Runs `task` when its turn comes and the budget allows it. Rejects with what the task rejects with, or with
    * PS_NOT_SENT when the signal aborts or the throttle closes before that; a task that has started is never aborted here.

@@ -318,3 +318,20 @@ test("two never hold at once, and one holds again soon after the faults end, for
     { numRuns: 40 },
   );
 });
+
+test("the holder leaves annotations for the next one, who reads them before it overwrites any", async () => {
+  const { clock, candidate, lease } = leaseEnv();
+  const first = candidate("a", {
+    annotations: () => ({ "example.com/left": "by a", "example.com/none": null }),
+  });
+  await clock.advance(5_000);
+  expect(lease()?.metadata.annotations).toEqual({ "example.com/left": "by a" });
+  await first.stop();
+  const read: (string | undefined)[] = [];
+  const second = candidate("b", { annotations: () => ({ "example.com/left": "by b" }) });
+  second.leadership.onChange(() => read.push(second.leadership.annotation("example.com/left")));
+  await clock.advance(5_000);
+  expect(second.holds()).toBe(true);
+  expect(read).toEqual(["by a"]);
+  expect(lease()?.metadata.annotations).toEqual({ "example.com/left": "by b" });
+});

@@ -21,6 +21,8 @@ export interface LeadershipOptions {
   leaseDurationMs?: number;
   renewDeadlineMs?: number;
   retryPeriodMs?: number;
+  /** What the holder leaves for the next one: its renewals carry these annotations; null removes one. */
+  annotations?: () => Readonly<Record<string, string | null>>;
 }
 
 /** One reading of both clocks. */
@@ -86,6 +88,11 @@ export class Leadership {
       this.#clock.now() - this.#renewed.wall,
     );
     return Math.max(0, this.#durationMs - elapsed);
+  }
+
+  /** An annotation of the lease, as last observed: on a gain, what the former holder has left. */
+  annotation(name: string): string | undefined {
+    return this.#observed?.lease.metadata.annotations?.[name];
   }
 
   /** Called with true on every gain and false on every loss. Returns the removal of the listener. */
@@ -168,9 +175,20 @@ export class Leadership {
       ...(isHolder ? {} : { acquireTime: time, leaseTransitions: lease ? transitions + 1 : 0 }),
     };
     const written = lease
-      ? await leases.mergePatch(namespace, name, { metadata: version(lease), spec }, { signal })
+      ? await leases.mergePatch(
+          namespace,
+          name,
+          { metadata: { ...version(lease), ...this.#left() }, spec },
+          { signal },
+        )
       : await leases.create(namespace, { metadata: { name, namespace }, spec }, { signal });
     this.#acquired(written, began);
+  }
+
+  /** Before it leads, a process has nothing to leave, and would overwrite what it has not read. */
+  #left(): { annotations?: Readonly<Record<string, string | null>> } {
+    const { annotations } = this.#options;
+    return this.#renewed && annotations ? { annotations: annotations() } : {};
   }
 
   #acquired(lease: Lease, began: Instant): void {
