@@ -387,11 +387,16 @@ const ADDRESSES: readonly (readonly Address[] | undefined)[] = [
     { ip: IP, machineId },
   ]),
 ];
-/** What the machine uses, what it claimed, who has that now, and what is to become of it. */
+/** These states, with each address that a machine may show. One that is not seen shows none. */
+export function addressed(of: Axis): Axis {
+  const used = axis(PUBLIC, ({ machine }, address) => {
+    Object.assign(machine, address);
+  });
+  return both(of, used);
+}
+
+/** What it claimed, who has that now, and what is to become of it. */
 export const ADDRESS: readonly Axis[] = [
-  axis(PUBLIC, ({ machine }, used) => {
-    Object.assign(machine, used);
-  }),
   axis([undefined, IP], ({ memory }, ip) => {
     memory.staticIp = ip;
   }),

@@ -37,6 +37,7 @@ import {
   ADDRESS,
   ASKED,
   AUTO_SHUTDOWN,
+  addressed,
   CAPACITY,
   CHANCES,
   DELETING,
@@ -246,7 +247,7 @@ const PRODUCTS: readonly Product<Situation>[] = [
       ...DESKTOP,
       ...ADDRESS,
       ON_EXTERNAL_DELETION,
-      [...UNSEEN, ...states("ready", "serviceready", "off", "starting")],
+      [...UNSEEN, ...addressed(states("ready", "serviceready", "off", "starting"))],
       DELETING,
       HALTED,
       HOLDS.slice(0, 3),
@@ -301,7 +302,7 @@ const [, REFUSED, FAILED] = HOLDS;
 /** Situations in which some fact may be missing. */
 const NEEDY = [
   [SCRIPTS, PEOPLE, ...DESKTOP, states("ready", "off"), WISH],
-  [...ADDRESS, [...UNSEEN.slice(1), ...states("ready")], DELETING],
+  [...ADDRESS, [...UNSEEN.slice(1), ...addressed(states("ready"))], DELETING],
   [CAPACITY, STANDING, QUOTA, OWNERSHIP[0]?.slice(0, 2) ?? [], states("off"), WISH],
 ];
 

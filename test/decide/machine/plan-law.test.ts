@@ -269,7 +269,7 @@ const PRODUCTS: readonly Played[] = [
       ...A.DESKTOP,
       ...A.ADDRESS,
       A.ON_EXTERNAL_DELETION,
-      [...A.UNSEEN.slice(3), ...A.states("ready", "off")],
+      [...A.UNSEEN.slice(3), ...A.addressed(A.states("ready", "off"))],
       A.DELETING,
       A.WISH,
     ],
