@@ -4,9 +4,5 @@
  */
 export const GAPS: Readonly<Record<"machine" | "deployment", Readonly<Record<string, string>>>> = {
   machine: {},
-  deployment: {
-    "names-lower-case": "what the API stores otherwise than it was sent is taken for another actor's",
-    "paths-with-slash": "what the API stores otherwise than it was sent is taken for another actor's",
-    "paths-without-slash": "what the API stores otherwise than it was sent is taken for another actor's",
-  },
+  deployment: {},
 };

@@ -37,10 +37,11 @@ function storing(world: VirtualWorld, how: (config: Config) => void): void {
 const fillsIn = (config: Config) => {
   config.region ??= "ny2";
 };
-const tags = (config: Config) => {
-  if (!config.image.includes(":")) config.image += ":latest";
+/** In no way that would be known. */
+const pins = (config: Config) => {
+  if (!config.image.includes("@")) config.image += "@sha256:0";
 };
-const UNTAGGED = { image: "ghcr.io/acme/model" };
+const UNPINNED = { image: "ghcr.io/acme/model" };
 const loseAnswer = (world: VirtualWorld) =>
   world.sim.faults.add({ match: { method: "POST", path: "/deployments$" }, do: { cut: "after" } });
 
@@ -78,8 +79,8 @@ describe("a create whose answer is lost, by an API that fills in the region", ()
 describe("what an upsert is answered with", () => {
   it("is this object's where its history has that one spec, however the API writes it", async () => {
     const world = running();
-    storing(world, tags);
-    world.deployments.apply("web", UNTAGGED);
+    storing(world, pins);
+    world.deployments.apply("web", UNPINNED);
     await world.until("it owns it", () => status(world)?.id !== undefined);
     expect(owned(world.kube)).toEqual([onlyDeployment(world).id]);
     world.deployments.delete("web");
@@ -89,9 +90,9 @@ describe("what an upsert is answered with", () => {
 
   it("is so also for the next process, and for an object that is deleted meanwhile", async () => {
     const world = newWorld();
-    storing(world, tags);
+    storing(world, pins);
     const first = world.start();
-    world.deployments.apply("web", UNTAGGED);
+    world.deployments.apply("web", UNPINNED);
     await world.until("it is answered", () => status(world)?.operation?.target !== undefined);
     await first.stop();
     world.deployments.delete("web");
@@ -102,7 +103,7 @@ describe("what an upsert is answered with", () => {
 
   it("is another actor's where that one made it before, though its history shows ours late", async () => {
     const world = running();
-    storing(world, tags);
+    storing(world, pins);
     world.sim.world.setBehaviour({ listAfterCreateMissMs: 120_000 });
     const lagMs = 120_000;
     let sentAt = Number.POSITIVE_INFINITY;
@@ -111,7 +112,7 @@ describe("what an upsert is answered with", () => {
     });
     lagHistory(world, () => world.clock.now() - sentAt < lagMs);
     const { id } = world.sim.console.deployments.create(PROJECT, { name: "web" });
-    world.deployments.apply("web", UNTAGGED);
+    world.deployments.apply("web", UNPINNED);
     await world.deployments.reports("web", "AlreadyExists");
     world.deployments.delete("web");
     await world.deployments.gone("web");
@@ -137,13 +138,13 @@ function lagHistory(world: VirtualWorld, isLate: () => boolean): void {
 
 describe("a project secret that only this object can name", () => {
   const USING: Partial<DeploymentSpec> = {
-    ...UNTAGGED,
+    ...UNPINNED,
     env: [{ name: "TOKEN", valueFrom: { secretKeyRef: { name: "hub", key: "token" } } }],
   };
 
   it("proves a lost create, however the API writes the rest, and whatever is declared meanwhile", async () => {
     const world = running();
-    storing(world, tags);
+    storing(world, pins);
     keep(world, "hub", { token: "v" });
     loseAnswer(world);
     world.deployments.apply("web", USING);

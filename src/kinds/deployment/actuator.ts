@@ -16,7 +16,7 @@ import type { DeploymentObservation, DeploymentStep, DeploymentTypes } from "./o
 import type { DeploymentObserver, DeploymentObserverOptions } from "./observer.ts";
 import { taken } from "./prerequisites.ts";
 import { REASON } from "./reasons.ts";
-import { perform } from "./steps.ts";
+import { answered, perform } from "./steps.ts";
 import type { PaperspaceDeployment } from "./types.ts";
 
 type Context = AuthorizedContext<PaperspaceDeployment, PaperspaceAccount>;
@@ -60,6 +60,7 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
       if (there) throw new NameTaken(taken(observation, [there.id]));
       const body = { projectId, config: desired.config };
       const { deploymentId: id } = (await api.upsert(body, { gate, headers: headersOf(git) })).body;
+      const answeredAt = this.#options.clock.now();
       await verifyCreated(api, id, observation);
       this.#observer.at(account, projectId).inventory.subscribe(key, id, account.fingerprint);
       const { operation: _made, ...made } = memory;
@@ -67,7 +68,7 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
         REASON.Deploying,
         `the configuration was sent at ${memory.history[0]?.sentAt}`,
       );
-      return { id, memory: made, outcome };
+      return { id, memory: answered(made, answeredAt), outcome };
     } catch (error) {
       if (!(error instanceof PaperspaceError) || error.effect === "none") reservations.release(key);
       throw error;
@@ -95,6 +96,7 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
       references,
       now: () => clock.now(),
       deleteMs: limits.deleteMs,
+      settleMs: limits.settleMs,
       slowMs: limits.slowMs,
     });
   }

@@ -172,6 +172,10 @@ function without(leaves: Leaves, field: string): Leaves {
 const PRIVATE =
   /^(env\.|basicAuthKey$|command$|repositories$|integrations\..*\.(?!(type|id|region|endpoint|path)$)[^.]*$|healthChecks\.[a-z]+\.(exec$|headers\.))/;
 
+export function isPrivate(field: string): boolean {
+  return PRIVATE.test(field);
+}
+
 /** For messages: what may be secret is left out. */
 export function shown(changes: readonly Change[]): Change[] {
   return changes.map(({ field, from, to }) => ({
@@ -183,9 +187,9 @@ export function shown(changes: readonly Change[]): Change[] {
 
 function visible(field: string, value: unknown): unknown {
   const isName = typeof value === "string" && value.startsWith("secret:");
-  return value === undefined || isName || !PRIVATE.test(field) ? value : "(not shown)";
+  return value === undefined || isName || !isPrivate(field) ? value : "(not shown)";
 }
 
-function isSame(a: unknown, b: unknown): boolean {
+export function isSame(a: unknown, b: unknown): boolean {
   return a === b || (typeof a === "object" && JSON.stringify(a) === JSON.stringify(b));
 }

@@ -73,7 +73,7 @@ function towards(choice: ChosenTarget, chosen: DeploymentObservation, deployment
     case "unknown":
       return { choice, relation, decision: awaiting(choice, chosen, relation.decision) };
     case "other":
-      return sending({ choice, relation }, chosen, deployment, relation.changes);
+      return sending({ choice, relation }, withMemory(chosen, relation), deployment, relation.changes);
     default: {
       const related = withMemory(chosen, relation);
       const health = healthOf(choice, relation, related);
@@ -182,5 +182,5 @@ function withMemory(
   observation: DeploymentObservation,
   result: ChosenTarget | RelationResult | Health,
 ): DeploymentObservation {
-  return "memory" in result ? { ...observation, memory: result.memory } : observation;
+  return "memory" in result && result.memory ? { ...observation, memory: result.memory } : observation;
 }

@@ -44,6 +44,7 @@ function settingsOf(config: Config): DeploymentSettings {
     limits: {
       ...shared.limits,
       resendMs: config.resendAfter,
+      settleMs: shared.settleMs,
       freshMs: FRESH_MS,
     },
   };

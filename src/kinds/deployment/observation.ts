@@ -13,6 +13,7 @@ import type { FactNames } from "../facts.ts";
 import type { Deployment, Run, StoredSpec } from "./api.ts";
 import type { Leaves } from "./compare.ts";
 import type { DeploymentConfig } from "./config.ts";
+import type { StoredField } from "./stored-as.ts";
 import type { DeploymentSpec, DeploymentStatus, PaperspaceDeployment, Rollout } from "./types.ts";
 
 /** A configuration that is to run. */
@@ -42,6 +43,8 @@ export interface DeploymentMemory {
   /** Configurations that this object sent, newest first. */
   history: readonly Rollout[];
   rolledBack?: NonNullable<DeploymentStatus["rolledBack"]>;
+  /** Fields that the API writes otherwise than they were sent. */
+  storedAs?: readonly StoredField[];
   /** Project secrets that were made for this object, in the project of the observation. */
   secrets: readonly string[];
   /** The same in other projects, as "project/name". Nothing uses them any more. */
@@ -50,8 +53,10 @@ export interface DeploymentMemory {
 
 /** All in milliseconds. */
 export interface DeploymentLimits {
-  /** How long an older spec may be read after an upsert until that counts as lost. */
+  /** How long an older spec may be read after an upsert that was not answered, until that counts as lost. */
   resendMs: number;
+  /** How long reads may lag behind an upsert: from then on they show what it did. */
+  settleMs: number;
   slowMs: number;
   /** How often to read while something is under way, at least. */
   lookMs: number;
@@ -89,7 +94,10 @@ export interface DeploymentObservation extends Observation<DeploymentMemory, { d
   runs?: { list: readonly Run[]; ageMs: number; isNewer?: boolean };
   /** They were not read for two resyncs: what they showed last says nothing of now. */
   isUnobserved?: boolean;
+  /** Newest first. */
   specs?: readonly StoredSpec[];
+  /** Since the read of them began. */
+  specsAgeMs?: number;
   /** Names of the secrets that the project has. */
   projectSecrets?: readonly string[];
   /** They were not read for so long that it is time to check whether they are all still there. */

@@ -30,6 +30,7 @@ import { REASON } from "./reasons.ts";
 import type { References } from "./references.ts";
 import { specsBackTo } from "./rollback.ts";
 import { rolloutTimes } from "./rollout.ts";
+import { mayReadLate, showTimes } from "./sent-specs.ts";
 import { readConfig } from "./stored-config.ts";
 import { cloudNameOf, deploymentDefinition, type PaperspaceDeployment, projectOf } from "./types.ts";
 
@@ -105,6 +106,8 @@ export class DeploymentObserver extends CloudObserver<
       resource.state === "present" ? { state: "present", deployment: resource.item } : resource;
     if (isShownEmptyOnce(observation, project)) observation.shownEmptyOnce = true;
     const id = idOf(observation.identity);
+    const specsAgeMs = project.specsAgeMs(subjectOf(observation, context));
+    if (specsAgeMs !== undefined) observation.specsAgeMs = specsAgeMs;
     observation.isUnobserved = id !== undefined && project.runsAgeMs(id) >= MISSED_TURNS * settings.resyncMs;
     const inherited = this.#inherited(observation);
     if (inherited.length > 0) observation.inherited = inherited;
@@ -200,7 +203,9 @@ export class DeploymentObserver extends CloudObserver<
     const [head] = history;
     if (operation || !head || head.outcome === "Healthy" || head.outcome === "Disabled")
       return super.maxAgeMs(observation, ageMs);
-    return this.untilDue(observation, rolloutTimes(head, observation.spec), ageMs);
+    const isAwaited = head.specId === undefined && mayReadLate(head, observation.now, observation.limits);
+    const times = isAwaited ? showTimes(head, observation.limits) : rolloutTimes(head, observation.spec);
+    return this.untilDue(observation, times, ageMs);
   }
 }
 
@@ -245,9 +250,15 @@ function memoryOf(
   projectId: string,
 ): DeploymentMemory {
   const { status = { observedGeneration: -1 }, spec } = object;
-  const { operation, history = [], rolledBack, secrets = [], formerSecrets = [] } = status;
+  const { operation, history = [], rolledBack, storedAs, secrets = [], formerSecrets = [] } = status;
   const from = status.projectId ?? spec.projectId;
   const placed = movedSecrets({ secrets, formerSecrets }, { from, to: projectId });
   if (identity.state !== "ours" && !attempt) return { history: [], ...placed };
-  return { history, ...placed, ...(operation && { operation }), ...(rolledBack && { rolledBack }) };
+  return {
+    history,
+    ...placed,
+    ...(operation && { operation }),
+    ...(rolledBack && { rolledBack }),
+    ...(storedAs && { storedAs }),
+  };
 }

@@ -13,6 +13,7 @@ import { courseOf, misplacement } from "./converge.ts";
 import { deploymentPhases } from "./decide.ts";
 import { type DeploymentObservation, FACT, type Target } from "./observation.ts";
 import { filledIn } from "./relation.ts";
+import { asSent } from "./stored-as.ts";
 import { readConfig } from "./stored-config.ts";
 import type { DeploymentStatus } from "./types.ts";
 
@@ -99,7 +100,11 @@ export function driftOf(observation: DeploymentObservation): Change[] {
   const stored = readConfig(latestSpec?.data);
   const changes =
     latestSpec && stored
-      ? differences(desired.leaves, leavesOf(stored), filledIn(memory.history, latestSpec))
+      ? differences(
+          desired.leaves,
+          asSent(leavesOf(stored), desired.leaves, memory.storedAs),
+          filledIn(memory.history, latestSpec),
+        )
       : [];
   return orUnreadable(visibleChanges(deployment, desired, changes), deployment);
 }

@@ -80,7 +80,7 @@ function factTable(options: ProjectCacheOptions, inventory: Inventory<Deployment
       },
     }),
     specs: cached<readonly StoredSpec[]>({
-      id: ({ id, backTo = [] }) => id && [id, ...backTo].join(" "),
+      id: specsKey,
       read: (key, group) => {
         const [id = "", ...backTo] = key.split(" ");
         return newestSpecs(api().for(group).history(id, "desc", SPECS), backTo);
@@ -190,6 +190,11 @@ export class ProjectCache extends AccountCache<Deployment> {
     return this.#table.specs.cache;
   }
 
+  /** Milliseconds since the read of them began; undefined where they never were read. */
+  specsAgeMs(subject: DeploymentSubject): number | undefined {
+    return this.specs.ageMs(specsKey(subject) ?? "");
+  }
+
   /** Milliseconds since the names of the project's secrets were read; infinite where they never were. */
   get secretsAgeMs(): number {
     return this.secrets.ageMs(this.#projectId) ?? Number.POSITIVE_INFINITY;
@@ -267,6 +272,10 @@ function namesakes(
     fetch: ({ key }) => inventory.refreshList(key),
     reload: ({ key }) => inventory.reloadList(key),
   };
+}
+
+function specsKey({ id, backTo = [] }: DeploymentSubject): string | undefined {
+  return id && [id, ...backTo].join(" ");
 }
 
 /** The newest, and the one of `backTo` that comes first, if that is an older one. */

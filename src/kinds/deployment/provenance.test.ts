@@ -24,6 +24,7 @@ const filled = (spec: typeof GOOD) => {
   const { config } = targetOf(spec);
   return stored("s1", { ...config, models: [{ id: "filled-in" }] } as never, "applied");
 };
+const FOLDED = { ...GOOD, image: "acme/model", env: [{ name: "MODE", value: " Fast " }] };
 const asSent = (spec: typeof GOOD) => stored("s1", targetOf(spec).config, "applied");
 
 describe("originOf derives who created a deployment from its first spec:", () => {
@@ -105,6 +106,22 @@ describe("originOf derives who created a deployment from its first spec:", () =>
       GOOD,
       { answered: "settled" },
       targetOf(GOOD),
+      "foreign",
+    ],
+    [
+      "what was sent, but for case, blanks, slashes, registry and tag",
+      [asSent({ ...FOLDED, image: "docker.io/acme/model:latest", env: [{ name: "mode", value: "Fast" }] })],
+      FOLDED,
+      {},
+      targetOf(FOLDED),
+      "ours",
+    ],
+    [
+      "another actor's, whose image differs in more",
+      [asSent({ ...FOLDED, image: "acme/model:2" })],
+      FOLDED,
+      {},
+      targetOf(FOLDED),
       "foreign",
     ],
     ["none that is shown", [], GOOD, {}, targetOf(GOOD), "unknown"],

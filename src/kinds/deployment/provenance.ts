@@ -3,7 +3,7 @@
  * left out and write in its own way what was sent. Pure.
  */
 import type { StoredSpec } from "./api.ts";
-import { additions, differences, hashesOf, hashOf, leavesOf } from "./compare.ts";
+import { additions, differences, hashesOf, hashOf, type Leaves, leavesOf } from "./compare.ts";
 import type { Desired, Target } from "./observation.ts";
 import { secretsNamedIn } from "./project-secrets.ts";
 import { readConfig } from "./stored-config.ts";
@@ -63,7 +63,7 @@ function senderOf({ data }: StoredSpec, { mark, secrets = [] }: Attempted, desir
     // What was filled in makes it another hash: then all that was sent must be in it.
     const sent = desired.leaves;
     const changes = differences(sent, leaves, additions(sent, leaves));
-    return changes.every(isHidden) ? "ours" : "foreign";
+    return changes.every(isHidden) || isFolded(sent, leaves) ? "ours" : "foreign";
   }
   if (secrets.length > 0) return "foreign";
   return desired.state === "known" ? "foreign" : "unknown";
@@ -72,6 +72,28 @@ function senderOf({ data }: StoredSpec, { mark, secrets = [] }: Attempted, desir
 /** The API may never show it. */
 function isHidden({ field, from }: { field: string; from: unknown }): boolean {
   return field === "basicAuthKey" && from === undefined;
+}
+
+/** Whether all that was sent is in there but for how an API may write it: no other configuration differs in that alone. */
+function isFolded(sent: Leaves, stored: Leaves): boolean {
+  const shown = new Map([...stored].map(([field, value]) => [field.toLowerCase(), folded(value)]));
+  return [...sent].every(
+    ([field, value]) =>
+      (field === "basicAuthKey" && !stored.has(field)) || shown.get(field.toLowerCase()) === folded(value),
+  );
+}
+
+/** Without letter case, blanks and slashes at the ends, and the registry and the tag that an image has by default. */
+function folded(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === "string"
+      ? part
+          .trim()
+          .toLowerCase()
+          .replace(/^((index\.)?docker\.io\/)?(library\/)?|:latest$/g, "")
+          .replace(/^\/|\/$/g, "")
+      : part,
+  );
 }
 
 /** Hash of a spec's configuration as it is stored; undefined where that cannot be read. */

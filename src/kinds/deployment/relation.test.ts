@@ -24,7 +24,7 @@ const A = sent(GOOD, { specId: "a", outcome: "Healthy", ageMs: 3_600 * SECOND })
 const b = (ageMs: number, more: Partial<Rollout> = {}) => sent(NEW, { replaces: "a", ageMs, ...more });
 
 function related(history: readonly Rollout[], latest: StoredSpec | null, desired: DeploymentSpec = NEW) {
-  return relate(history, latest, targetOf(desired), NOW, LIMITS.resendMs);
+  return relate({ history }, latest, targetOf(desired), NOW, LIMITS);
 }
 
 const kind = (...given: Parameters<typeof related>) => related(...given).kind;
@@ -129,7 +129,7 @@ describe("a spec that is reverted while the read is late (A, B, A)", () => {
 });
 
 describe("at rest", () => {
-  const rest = [sent(NEW, { specId: "b", outcome: "Healthy" }), A];
+  const rest = [sent(NEW, { specId: "b", outcome: "Healthy", ageMs: 600 * SECOND }), A];
 
   it("our own spec is ours, for as long as it is what is declared", () => {
     expect(related(rest, stored("b", NEW))).toEqual({ kind: "ours", filled: [] });

@@ -6,12 +6,13 @@
 import { toTime } from "../../kube/objects.ts";
 import { isReadable } from "../../paperspace/answers.ts";
 import type { Change } from "../../reconcile/change.ts";
-import { ageOfTime, needFacts, noStep, requeueAfter } from "../../reconcile/decision.ts";
+import { ageOfTime, needFacts, noStep, requeueAfter, untilLook } from "../../reconcile/decision.ts";
 import { REASON as SHARED } from "../../reconcile/reasons.ts";
 import type { Deployment, StoredSpec } from "./api.ts";
-import { additions, differences, differencesBeyondScaling, type Leaves, leavesOf } from "./compare.ts";
+import { additions, differences, differencesBeyondScaling, leavesOf } from "./compare.ts";
 import {
   type DeploymentDecision,
+  type DeploymentLimits,
   type DeploymentMemory,
   type DeploymentObservation,
   type DeploymentStep,
@@ -19,8 +20,21 @@ import {
   type Target,
 } from "./observation.ts";
 import { REASON } from "./reasons.ts";
-import { gitOriginOf, pushed, sentOf, specIdsOf } from "./rollout.ts";
+import { gitOriginOf, pushed, sentOf } from "./rollout.ts";
+import {
+  asSentIn,
+  formerLeaves,
+  holds,
+  isKnown,
+  isOnlyAnswer,
+  mayReadLate,
+  ownSpec,
+  type SentSpecs,
+  showTimes,
+  specsSince,
+} from "./sent-specs.ts";
 import { classifyExtras } from "./server-defaults.ts";
+import { learntFromAnswer, namesOf, withoutDisproved } from "./stored-as.ts";
 import { readConfig } from "./stored-config.ts";
 import type { ChosenTarget } from "./target.ts";
 import type { Rollout } from "./types.ts";
@@ -32,17 +46,18 @@ export type RelationResult =
   | { kind: "unknown"; decision: DeploymentDecision }
   /** What was sent is shown as no valid configuration (latestSpec null, deployments.md section 6). */
   | { kind: "refused" }
-  /** Another configuration, or another name, than is to run. */
-  | { kind: "other"; changes: readonly Change[] };
+  /** Another configuration, or another name, than is to run. `memory`: with what the history of specs showed. */
+  | { kind: "other"; changes: readonly Change[]; memory?: DeploymentMemory };
 
 /** The shown spec is of our own rollout. */
 export type OwnSpec = Extract<RelationResult, { kind: "ours" | "same" }>;
 
 export function relationTo(
-  { target, isShown }: Pick<ChosenTarget, "target" | "isShown">,
+  choice: Pick<ChosenTarget, "target" | "isShown">,
   observation: DeploymentObservation,
   deployment: Deployment,
 ): RelationResult {
+  const { target, isShown } = choice;
   const unreadable = undecidable(deployment);
   if (unreadable.length > 0) return unknown(observation, unreadable);
   const { name: from, latestSpec: latest } = deployment;
@@ -50,13 +65,17 @@ export function relationTo(
   if (observation.shownEmptyOnce) return { kind: "unknown", decision: noStep({ kind: "Unknown" }, memory) };
   const [head] = memory.history;
   if (isShown && latest) return { kind: "ours", latest, memory };
-  const relation = relate(memory.history, latest, target, now, limits.resendMs);
+  const relation = relate(memory, latest, target, now, limits);
   if (relation.kind === "unseen") return unseen(observation);
   if (!latest && head?.hash === target.hash && head.specId === undefined) return { kind: "refused" };
-  if (relation.kind === "other") return relation;
+  if (relation.kind === "other") {
+    const known = latest ? answered(observation, latest, target, relation) : relation;
+    return known.kind === "known"
+      ? relationTo(choice, { ...observation, memory: known.memory }, deployment)
+      : known;
+  }
   if (from === to && latest) return withExtras(observation, latest, target, relation);
-  const isYoung = head !== undefined && ageOfTime(head.sentAt, now) < limits.resendMs;
-  if (relation.kind === "ours" && isYoung) return unseen(observation);
+  if (relation.kind === "ours" && head && mayReadLate(head, now, limits)) return unseen(observation);
   return { kind: "other", changes: [{ field: "name", from, to }] };
 }
 
@@ -80,10 +99,90 @@ function unknown({ memory }: DeploymentObservation, fields: readonly string[]): 
 }
 
 /** Of before our upsert, which may just not show yet. */
-function unseen({ memory, limits }: DeploymentObservation): RelationResult {
+function unseen(observation: DeploymentObservation): RelationResult {
+  return awaited(observation, "Paperspace still shows the one before it");
+}
+
+function awaited(observation: DeploymentObservation, what: string): RelationResult {
+  const { memory, limits } = observation;
   const [head] = memory.history;
-  const message = `the configuration was sent at ${head?.sentAt}; Paperspace still shows the one before it`;
-  return { kind: "unknown", decision: requeueAfter(memory, REASON.Deploying, message, limits.lookMs) };
+  if (!head) return { kind: "unknown", decision: noStep({ kind: "Unknown" }, memory) };
+  const message = `the configuration was sent at ${head.sentAt}; ${what}`;
+  const afterMs = untilLook(observation, showTimes(head, limits));
+  return { kind: "unknown", decision: requeueAfter(memory, REASON.Deploying, message, afterMs) };
+}
+
+type Other = Extract<Relation, { kind: "other" }>;
+
+/** What the history of specs shows of an upsert whose spec was not recognised. `known`: it is, by what it taught. */
+function answered(
+  observation: DeploymentObservation,
+  latest: StoredSpec,
+  target: Target,
+  relation: Other,
+): RelationResult | { kind: "known"; memory: DeploymentMemory } {
+  const { memory, now, limits, readErrors } = observation;
+  const [head] = memory.history;
+  if (!head || head.specId !== undefined) return relation;
+  const isOlder = isKnown(memory.history, latest.id);
+  const isSettled = ageOfTime(head.answeredAt ?? head.sentAt, now) >= limits.settleMs;
+  if (head.answeredAt === undefined) {
+    // What shows is another actor's, or late: reads show by now whether it came.
+    if (!isOlder || isSettled) return relation;
+    const specs = specsReadSince(observation, Date.parse(head.sentAt) + limits.resendMs);
+    if (!specs) return unlooked("unlooked", observation);
+    return ownSpec({ head, memory, target, specs }) ? unseen(observation) : relation;
+  }
+  // A name is no part of what was sent last: it may be declared since.
+  const isTarget = head.hash === target.hash && relation.changes.some(({ field }) => field !== "name");
+  if (!isTarget || (isOlder && latest.id !== head.replaces)) return relation;
+  const since = isSettled ? Date.parse(head.answeredAt) + limits.settleMs : Number.NEGATIVE_INFINITY;
+  const specs = specsReadSince(observation, since);
+  if (!specs) return isSettled && readErrors[FACT.specs] ? relation : unlooked("unlooked", observation);
+  return shownOtherwise({ head, memory, target, specs }, latest, relation, observation);
+}
+
+/** By the history: another actor's edit after ours is put back at once, and what may be ours is waited for. */
+function shownOtherwise(
+  sent: SentSpecs,
+  latest: StoredSpec,
+  relation: Other,
+  observation: DeploymentObservation,
+): RelationResult | { kind: "known"; memory: DeploymentMemory } {
+  const { head, specs } = sent;
+  const { memory } = observation;
+  const isLate = mayReadLate(head, observation.now, observation.limits);
+  const at = specs.findIndex(({ id }) => id === latest.id);
+  if (at < 0) return isLate ? unlooked("stale", observation) : relation;
+  const own = ownSpec(sent);
+  if (own) {
+    if (specs.findIndex(({ id }) => id === own.id) < at) return isLate ? unseen(observation) : relation;
+    const { id: specId, filled } = own;
+    const bound = { ...head, specId, ...(filled.length > 0 && { filled }) };
+    return { ...relation, memory: { ...memory, history: [bound, ...memory.history.slice(1)] } };
+  }
+  const since = specsSince(sent);
+  if (isLate && since?.length === 1) {
+    const { deadline } = showTimes(head, observation.limits);
+    const fields = namesOf(relation.changes.map(({ field }) => field));
+    return awaited(observation, `Paperspace shows another ${fields}. By ${deadline} it shows whose that is`);
+  }
+  if (isLate || !isOnlyAnswer(sent, latest, observation.limits)) return relation;
+  const { replaces } = head;
+  const answer = { id: latest.id, replaces };
+  const storedAs = learntFromAnswer(memory.storedAs, relation.changes, answer, formerLeaves(sent, latest));
+  if (!storedAs) return relation;
+  const taught = { ...memory, storedAs };
+  const isCertain = storedAs.every(({ specId }) => specId !== latest.id);
+  return isCertain ? { kind: "known", memory: taught } : { ...relation, memory: taught };
+}
+
+/** Undefined where they are to be read: since this time, by the wall clock. */
+function specsReadSince(
+  { specs, specsAgeMs = Number.POSITIVE_INFINITY, now }: DeploymentObservation,
+  time: number,
+): readonly StoredSpec[] | undefined {
+  return specs && now - specsAgeMs >= time ? specs : undefined;
 }
 
 /** Where more stands in our newest upsert's spec than was sent, their origin decides: the API or another actor. */
@@ -96,12 +195,16 @@ function withExtras(
   const { memory, specs } = observation;
   const [head] = memory.history;
   if (relation.kind === "ours" && head?.specId === undefined) {
-    const extra = classifyExtras(memory.history, latest, relation.filled, target, specs);
+    const extra = classifyExtras(memory, latest, relation.filled, target, specs);
     if (extra.state === "changed") return { kind: "other", changes: extra.changes };
     if (extra.state !== "filled") return unlooked(extra.state, observation);
   }
   const history = bound(observation, latest, target, relation);
-  return { kind: relation.kind, latest, memory: { ...memory, history } };
+  const stored = relation.kind === "ours" ? readConfig(latest.data) : undefined;
+  const { storedAs } = memory;
+  if (!stored || !storedAs) return { kind: relation.kind, latest, memory: { ...memory, history } };
+  const kept = withoutDisproved(storedAs, target.leaves, leavesOf(stored));
+  return { kind: relation.kind, latest, memory: { ...memory, history, storedAs: kept } };
 }
 
 function unlooked(state: "unlooked" | "stale", observation: DeploymentObservation): RelationResult {
@@ -155,23 +258,24 @@ export type Relation =
   /** Another configuration than is to run. */
   | { kind: "other"; changes: Change[] };
 
-/** `resendMs`: how long an older spec may be read after an upsert. */
 export function relate(
-  history: readonly Rollout[],
+  { history, storedAs }: Pick<DeploymentMemory, "history" | "storedAs">,
   latest: StoredSpec | null | undefined,
   target: Pick<Target, "hash" | "leaves">,
   now: number,
-  resendMs: number,
+  limits: Pick<DeploymentLimits, "resendMs" | "settleMs">,
 ): Relation {
   const [head] = history;
-  const isYoung = head !== undefined && ageOfTime(head.sentAt, now) < resendMs;
   const awaited = head !== undefined && head.specId === undefined && head.hash === target.hash;
-  if (!latest) return isYoung ? { kind: "unseen" } : { kind: "other", changes: [] };
-  const stored = readConfig(latest.data);
-  const leaves = stored && leavesOf(stored);
+  if (!latest) {
+    // No spec is none of before: what was sent is late, or it is not valid.
+    const isYoung = head !== undefined && ageOfTime(head.answeredAt ?? head.sentAt, now) < limits.resendMs;
+    return isYoung ? { kind: "unseen" } : { kind: "other", changes: [] };
+  }
+  const leaves = asSentIn(latest.data, { target, memory: { history, storedAs } });
   const filled = filledIn(history, latest);
-  const isOlder = history.some((one) => specIdsOf(one).includes(latest.id));
-  if (awaited && !isOlder && answers(target.leaves, leaves))
+  const isOlder = isKnown(history, latest.id);
+  if (awaited && !isOlder && (!leaves || holds(leaves, target.leaves)))
     return { kind: "ours", filled: leaves ? additions(target.leaves, leaves) : [] };
   // What cannot be read cannot be compared: then only its id decides.
   // Where this was sent last, another number is one that the vendor's autoscaler chose.
@@ -181,7 +285,7 @@ export function relate(
   const isAsWanted = leaves ? changes.length === 0 : isOwn && head.hash === target.hash;
   // Whatever is in it: of before our upsert it proves nothing, except where the API kept the spec for the same content.
   const isKept = awaited && isAsWanted && latest.id === head.replaces;
-  if (isOlder && !isOwn && isYoung && !isKept) return { kind: "unseen" };
+  if (isOlder && !isOwn && head && mayReadLate(head, now, limits) && !isKept) return { kind: "unseen" };
   if (!isAsWanted) return { kind: "other", changes };
   const isOurs = awaited || (isOwn && head.hash === target.hash);
   return { kind: isOurs ? "ours" : "same", filled };
@@ -192,9 +296,4 @@ export function filledIn(history: readonly Rollout[], { id }: Pick<StoredSpec, "
   const [head] = history;
   if (head?.specId === id) return head.filled ?? [];
   return history.find(({ filled }) => filled !== undefined)?.filled ?? [];
-}
-
-/** Whether a new spec can be the answer to what was sent: all of it is in there, whatever was filled in. */
-function answers(sent: Leaves, leaves: Leaves | undefined): boolean {
-  return leaves === undefined || differencesBeyondScaling(sent, leaves, additions(sent, leaves)).length === 0;
 }

@@ -18,7 +18,13 @@ function more(id: string, parts: object = {}): StoredSpec {
 
 function extra(latest: StoredSpec, specs?: readonly StoredSpec[], history: readonly Rollout[] = HISTORY) {
   const target = targetOf(NEW);
-  return classifyExtras(history, latest, additions(target.leaves, storedLeaves(latest.data)), target, specs);
+  return classifyExtras(
+    { history },
+    latest,
+    additions(target.leaves, storedLeaves(latest.data)),
+    target,
+    specs,
+  );
 }
 
 describe("what a new spec has beside what was sent", () => {
@@ -64,6 +70,8 @@ describe("what a new spec has beside what was sent", () => {
   it("counts as filled in where nothing can be compared: what cannot be read is no evidence of an edit", () => {
     const latest = { ...more("b", FILLED), data: { apiVersion: "v7" } };
     const target = targetOf(NEW);
-    expect(classifyExtras(HISTORY, latest, ["command"], target, [latest])).toEqual({ state: "filled" });
+    expect(classifyExtras({ history: HISTORY }, latest, ["command"], target, [latest])).toEqual({
+      state: "filled",
+    });
   });
 });

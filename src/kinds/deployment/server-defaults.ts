@@ -4,10 +4,9 @@
  */
 import type { Change } from "../../reconcile/change.ts";
 import type { StoredSpec } from "./api.ts";
-import { additions, differences, type Leaves, leavesOf } from "./compare.ts";
-import type { Target } from "./observation.ts";
-import { readConfig } from "./stored-config.ts";
-import type { Rollout } from "./types.ts";
+import { differences } from "./compare.ts";
+import type { DeploymentMemory, Target } from "./observation.ts";
+import { asSentIn, ownSpec } from "./sent-specs.ts";
 
 /** A spec that looks like the answer to our newest upsert, with more in it than was sent. */
 export type Extra =
@@ -22,33 +21,21 @@ export type Extra =
 
 /** `specs`: newest first; ours is the oldest that came after what it replaced and holds all that was sent. */
 export function classifyExtras(
-  history: readonly Rollout[],
+  memory: Pick<DeploymentMemory, "history" | "storedAs">,
   latest: StoredSpec,
   filled: readonly string[],
-  target: Pick<Target, "leaves">,
+  target: Pick<Target, "hash" | "leaves">,
   specs: readonly StoredSpec[] | undefined,
 ): Extra {
-  const known = history.find((rollout) => rollout.filled !== undefined)?.filled ?? [];
-  if (filled.every((field) => known.includes(field))) return { state: "filled" };
+  const [head] = memory.history;
+  const known = memory.history.find((rollout) => rollout.filled !== undefined)?.filled ?? [];
+  if (!head || filled.every((field) => known.includes(field))) return { state: "filled" };
   if (!specs) return { state: "unlooked" };
-  const at = specs.findIndex(({ id }) => id === latest.id);
-  if (at < 0) return { state: "stale" };
-  const before = specs.findIndex(({ id }) => id === history[0]?.replaces);
-  const since = specs.slice(at, before < 0 ? undefined : before);
-  const own = since
-    .flatMap(({ data }) => leavesIn(data) ?? [])
-    .findLast((leaves) => holds(leaves, target.leaves));
-  const now = leavesIn(latest.data);
+  if (!specs.some(({ id }) => id === latest.id)) return { state: "stale" };
+  const sent = { head, memory, target, specs };
+  const own = ownSpec(sent);
+  const now = asSentIn(latest.data, sent);
   if (!own || !now) return { state: "filled" };
-  const changes = differences(target.leaves, now, additions(target.leaves, own));
+  const changes = differences(target.leaves, now, own.filled);
   return changes.length === 0 ? { state: "filled" } : { state: "changed", changes };
-}
-
-function leavesIn(data: unknown): Leaves | undefined {
-  const stored = readConfig(data);
-  return stored && leavesOf(stored);
-}
-
-function holds(leaves: Leaves, sent: Leaves): boolean {
-  return differences(sent, leaves, additions(sent, leaves)).length === 0;
 }

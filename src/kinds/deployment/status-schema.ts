@@ -35,6 +35,22 @@ const rollout = Type.Object({
   replaces: Type.Optional(Type.String({ description: "Id of the spec that was there when it was sent." })),
   generation: Type.Integer({ format: "int64", description: "Generation of the object that asked for it." }),
   sentAt: time("When, by the operator's clock."),
+  answeredAt: Type.Optional(
+    time("When Paperspace answered that it took it; absent where the answer was lost, or an error."),
+  ),
+  unseen: Type.Optional(
+    Type.Object(
+      {
+        lastSentAt: time("When the last of them was sent."),
+        replaced: Type.Optional(
+          Type.String({ description: "Id of the spec that the first of them replaced." }),
+        ),
+      },
+      {
+        description: "It was sent after others whose specs were not seen: what is shown may be one of those.",
+      },
+    ),
+  ),
   startedAt: Type.Optional(
     time(
       "When its template was sent first, where that was before: the deadline runs from then. Later by the time for which it was switched off.",
@@ -140,6 +156,24 @@ const memory = {
         good: Type.Optional(template("Hash of the template that runs instead.", "that it was healthy with")),
       },
       { description: "The spec's configuration failed, and the last healthy one runs instead." },
+    ),
+  ),
+  storedAs: Type.Optional(
+    Type.Array(
+      Type.Object({
+        field: Type.String({ description: "Of the configuration, by the API's names." }),
+        declared: Type.String({
+          description: "As JSON, null for none; a hash where it is long or may be secret.",
+        }),
+        shown: Type.String({ description: "How Paperspace writes it, in the same form." }),
+        specId: Type.Optional(
+          Type.String({ description: "Id of the spec that shows it, while that was seen once only." }),
+        ),
+      }),
+      {
+        "x-kubernetes-list-type": "atomic",
+        description: "Fields that Paperspace writes otherwise than they were sent.",
+      },
     ),
   ),
   secrets: Type.Optional(

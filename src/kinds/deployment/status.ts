@@ -17,6 +17,7 @@ import { driftOf, planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import { undecidable } from "./relation.ts";
 import { assessedFirst, isBad } from "./rollout.ts";
+import { writtenOtherwise } from "./stored-as.ts";
 import type { DeploymentStatus, PaperspaceDeployment } from "./types.ts";
 
 type KnownContext = ReconcileContext<PaperspaceDeployment, { team: string }>;
@@ -55,11 +56,13 @@ function remembering({
   formerSecrets = [],
   operation,
   rolledBack,
+  storedAs = [],
 }: DeploymentMemory): Partial<DeploymentStatus> {
   return {
     ...(operation && { operation }),
     ...(history.length > 0 && { history: [...history] }),
     ...(rolledBack && { rolledBack }),
+    ...(storedAs.length > 0 && { storedAs: [...storedAs] }),
     ...(secrets.length > 0 && { secrets: [...secrets] }),
     ...(formerSecrets.length > 0 && { formerSecrets: [...formerSecrets] }),
   };
@@ -151,7 +154,8 @@ function synced(observation: DeploymentObservation, seen: Deployment | undefined
     const message = `as declared when it was read last; ${desired.outdated.message}`;
     return [{ type: "Synced", status: "Unknown", reason: "Unreadable", message }];
   }
-  return [syncedCondition(changes, "the configuration is as declared", { declared, all })];
+  const otherwise = writtenOtherwise(observation.memory.storedAs, desired.leaves);
+  return [syncedCondition(changes, `the configuration is as declared${otherwise}`, { declared, all })];
 }
 
 /** Of what this object sent last, and nothing else: what else runs does not change it. */

@@ -16,6 +16,8 @@ export interface DeploymentStepOptions {
   references: References;
   now: () => number;
   deleteMs: number;
+  /** How long reads may lag behind an upsert. */
+  settleMs: number;
   /** How often what failed and is in nobody's way is tried again. */
   slowMs: number;
 }

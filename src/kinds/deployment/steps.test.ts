@@ -47,6 +47,7 @@ async function setUp() {
         references: {},
         now: () => now,
         deleteMs: LIMITS.deleteMs,
+        settleMs: LIMITS.settleMs,
       } as unknown as DeploymentStepOptions,
     );
   const upsert = () => {

@@ -5,12 +5,12 @@
 import { toTime } from "../../kube/objects.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { describe } from "../../reconcile/change.ts";
-import { isLate, withoutOperation } from "../../reconcile/decision.ts";
+import { ageOfTime, isLate, withoutOperation } from "../../reconcile/decision.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
 import { deleteAccepted } from "../../reconcile/existence.ts";
 import type { PerformContext, Performed } from "../../reconcile/kind.ts";
 import { requeueNow } from "../../reconcile/outcome.ts";
-import type { DeploymentApi } from "./api.ts";
+import type { Deployment, DeploymentApi } from "./api.ts";
 import { shown } from "./compare.ts";
 import { headersOf } from "./config.ts";
 import { strayNoted } from "./leftovers.ts";
@@ -21,6 +21,7 @@ import { REASON } from "./reasons.ts";
 import { keepTemplate, pushed, sentOf } from "./rollout.ts";
 import { whileServing } from "./scaling.ts";
 import { dropSecret, putSecret, REFUSALS } from "./secret-steps.ts";
+import { isKnown } from "./sent-specs.ts";
 import type { DeploymentStepOptions } from "./step-options.ts";
 import type { Rollout } from "./types.ts";
 
@@ -85,24 +86,33 @@ async function deploy(
   const { target, changes, deployment } = step;
   const summary = describe(shown(changes));
   const [before] = memory.history;
-  const entry = entryOf(step, object.metadata.generation ?? 0, now());
-  const sent: DeploymentMemory = { ...memory, history: pushed(memory.history, entry) };
   const sending = requeueNow(REASON.Deploying, `the configuration is being sent: ${summary}`);
   const outcome = step.isServed ? whileServing(sending) : sending;
-  if (!(await isThere(id, api))) {
+  const there = await readAgain(id, api);
+  if (!there) {
     inventory.refresh(id);
     const message = "the API does not know the deployment just now, so that nothing is sent to it";
     return { outcome: { kind: "Retry", reason: REASON.AbsenceUnconfirmed, message }, memory };
   }
+  const replaced = replacing(step, there, memory);
+  const entry = entryOf(replaced, object.metadata.generation ?? 0, now());
+  const unseen = unseenBefore(before, entry, parts.settleMs);
+  const sent: DeploymentMemory = { ...memory, history: pushed(memory.history, { ...entry, ...unseen }) };
   await persistIntent(sent, outcome);
   const body = { projectId, config: target.config, deploymentId: id };
-  const { body: answer, answeredAt } = await api.upsert(body, { gate, headers: headersOf(step.git) });
-  if (answer.deploymentId !== id) {
-    inventory.refresh(id);
-    return strayed(answer.deploymentId, target, memory, parts);
+  try {
+    const { body: answer, answeredAt } = await api.upsert(body, { gate, headers: headersOf(step.git) });
+    if (answer.deploymentId !== id) {
+      inventory.refresh(id);
+      return strayed(answer.deploymentId, target, memory, parts);
+    }
+    // The answer names only the id: what was seen before it is old from now on.
+    inventory.set(id, deployment, answeredAt);
+  } catch (error) {
+    // How the next passes judge what is shown depends on it.
+    if (isAnswer(error)) await persistIntent(answered(sent, now()), outcome);
+    throw error;
   }
-  // The answer names only the id: what was seen before it is old from now on.
-  inventory.set(id, deployment, answeredAt);
   const events: EventNote[] = [];
   const isRenamed = entry.generation !== before?.generation && changes.every(({ field }) => field === "name");
   // The same configuration as before, and no new name for it: another actor has changed it.
@@ -112,20 +122,51 @@ async function deploy(
       reason: REASON.DriftCorrected,
       note: `put back what was changed: ${summary}`,
     });
-  // It may have waited for its turn, or for the answer: how long the one before it may still be read counts from now.
-  const [head = entry, ...older] = sent.history;
-  const answered = { ...sent, history: [{ ...head, sentAt: toTime(now()) }, ...older] };
-  return { outcome, memory: answered, events };
+  return { outcome, memory: answered(sent, now()), events };
+}
+
+/** With the time of the answer to the newest one, not earlier than it was. */
+export function answered<M extends Pick<DeploymentMemory, "history">>(memory: M, now: number): M {
+  const [head, ...older] = memory.history;
+  return head ? { ...memory, history: [{ ...head, answeredAt: toTime(now + 999) }, ...older] } : memory;
+}
+
+/** Paperspace took the request, and what it answered cannot be read. */
+function isAnswer(error: unknown): boolean {
+  if (!(error instanceof PaperspaceError) || error.apiCode !== undefined) return false;
+  const { code, status = 0 } = error;
+  return (code === "PS_UNEXPECTED" || code === "PS_TRUNCATED") && status >= 200 && status < 300;
+}
+
+/** What is there right before is what is replaced, unless that is a late read. */
+function replacing(step: Deploy, { latestSpec }: Deployment, { history }: DeploymentMemory): Deploy {
+  if (!latestSpec || isKnown(history, latestSpec.id)) return step;
+  return { ...step, replaces: latestSpec.id };
+}
+
+/** Of one that was sent and not seen: as long as its spec may still come, what comes may be its. */
+function unseenBefore(
+  before: Rollout | undefined,
+  { sentAt, replaces }: Rollout,
+  settleMs: number,
+): Pick<Rollout, "unseen"> {
+  const { unseen, specId } = before ?? {};
+  if (before && specId === undefined) {
+    const replaced = unseen ? unseen.replaced : before.replaces;
+    const lastSentAt = before.answeredAt ?? before.sentAt;
+    return { unseen: { lastSentAt, ...(replaced !== undefined && { replaced }) } };
+  }
+  if (!unseen || ageOfTime(unseen.lastSentAt, Date.parse(sentAt)) >= settleMs) return {};
+  return { unseen: { lastSentAt: unseen.lastSentAt, ...(replaces !== undefined && { replaced: replaces }) } };
 }
 
 /** Read right before: what is long since gone may be made anew by an upsert (deployments.md section 2). */
-async function isThere(id: string, api: DeploymentApi): Promise<boolean> {
+async function readAgain(id: string, api: DeploymentApi): Promise<Deployment | undefined> {
   try {
-    await api.get(id);
-    return true;
+    return (await api.get(id)).body;
   } catch (error) {
     if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND") throw error;
-    return false;
+    return undefined;
   }
 }
 

@@ -22,8 +22,8 @@ import {
   standing,
 } from "./rollback.ts";
 import { isOff } from "./rollout.ts";
+import { asSent } from "./stored-as.ts";
 import { readConfig } from "./stored-config.ts";
-import type { Rollout } from "./types.ts";
 
 /** The configuration that is to run. */
 export interface ChosenTarget {
@@ -82,7 +82,7 @@ function rolledBackTo(
   if (shown?.isShown && deployment.name === name) return { ...chosen, target: shown.target, isShown: true };
   const target = shown?.target ?? former(observation, rolledBack, desired);
   if (target === "unknown") return unknown(needFacts(observation, memory, [FACT.specs]));
-  const isSame = target !== "lost" && isDeclared(target, desired, others.history);
+  const isSame = target !== "lost" && isDeclared(target, desired, others);
   // A Secret that was rotated back, or on from what failed alone, makes the same of both.
   if (isSame && isRotated(rolledBack, desired)) return declared(desired, others);
   if (isSame || target === "lost") return { ...declared(desired, others), lost: rolledBack };
@@ -91,19 +91,19 @@ function rolledBackTo(
 
 /** What was put back and is shown: the target by itself, or but for its number of instances or its name. */
 function shownAgain(
-  { memory: { history }, name }: DeploymentObservation,
+  { memory, name }: DeploymentObservation,
   { latestSpec }: Deployment,
   desired: DesiredTarget,
   rolledBack: StandingRollback,
 ): { target: Target; isShown: boolean } | undefined {
-  const [head] = history;
+  const [head] = memory.history;
   if (!latestSpec || !head?.rollback || head.specId !== latestSpec.id) return undefined;
   const { hash, template = hash } = head;
   const stored = readConfig(latestSpec.data);
   // What cannot be read is known by its id.
   if (!stored) return { target: { ...desired, hash, template }, isShown: true };
   const target = goodTarget(stored, rolledBack, desired, name);
-  if (isDeclared(target, desired, history)) return undefined;
+  if (isDeclared(target, desired, memory)) return undefined;
   const changes = differences(target.leaves, leavesOf(stored));
   if (changes.every(({ field }) => field === "name"))
     return { target: { ...target, hash, template }, isShown: true };
@@ -124,8 +124,12 @@ function former(
   return "lost";
 }
 
-/** What the API filled in is no difference. */
-function isDeclared({ leaves }: Target, desired: DesiredTarget, history: readonly Rollout[]): boolean {
+/** What the API filled in, or writes otherwise, is no difference. */
+function isDeclared(
+  { leaves }: Target,
+  desired: DesiredTarget,
+  { history, storedAs }: Pick<DeploymentMemory, "history" | "storedAs">,
+): boolean {
   const filled = history.flatMap((rollout) => rollout.filled ?? []);
-  return differences(desired.leaves, leaves, filled).length === 0;
+  return differences(desired.leaves, asSent(leaves, desired.leaves, storedAs), filled).length === 0;
 }

@@ -130,6 +130,7 @@ export function remembering(declared: DeploymentSpec): Axis {
   const histories = AGES.flatMap((ageMs): (readonly Rollout[])[] => [
     [sent(declared, { ageMs })],
     [sent(declared, { ageMs, replaces: "s1" }), old],
+    [sent(declared, { ageMs, replaces: "s1", answeredAt: ago(ageMs) }), old],
     // What was declared before the last change: it may come back at any time.
     [sent(declared, { ageMs, replaces: "s1" }), old, sent(declared, { specId: "s0", outcome: "Healthy" })],
     [sent(GOOD, { ageMs, replaces: "s2", rollback: true }), failed, old],

@@ -1,5 +1,6 @@
 /** What is done about one deployment, case by case. Every combination is the laws' matter (decide-laws.test.ts). */
 import { describe, expect, it } from "vitest";
+import type { StoredSpec } from "../../../src/kinds/deployment/api.ts";
 import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
 import { type DeploymentObservation, FACT } from "../../../src/kinds/deployment/observation.ts";
 import type { DeploymentSpec } from "../../../src/kinds/deployment/types.ts";
@@ -227,8 +228,27 @@ describe("a changed spec", () => {
     expect(chosen(situation({ history, latest: stored("s1", GOOD) }))).toBe("RequeueAfter/Deploying");
   });
 
-  it("is sent again once that has lasted: the upsert was lost", () => {
-    expect(chosen(underWay({}, MINUTE))).toBe("deploy");
+  it("is sent again once that has lasted and the history has nothing of it: the upsert was lost", () => {
+    const unread = underWay({}, MINUTE);
+    expect(decideDeployment(unread).needs).toEqual([FACT.specs]);
+    const replaced = stored("s1", GOOD);
+    const read = (specs: readonly StoredSpec[], specsAgeMs = 0) => chosen({ ...unread, specs, specsAgeMs });
+    expect(read([replaced])).toBe("deploy");
+    // It is there, and reads lag behind.
+    expect(read([stored("s2", NEW), replaced])).toBe("RequeueAfter/Deploying");
+    // Read before it must have been there.
+    expect(read([replaced], 40 * SECOND)).toBe("Unknown");
+    expect(chosen(underWay({}, 4 * MINUTE))).toBe("deploy");
+  });
+
+  it("is not sent again while reads may lag behind an upsert that was answered: it is there", () => {
+    const head = { replaces: "s1", answeredAt: ago(MINUTE) };
+    const history = [sent(NEW, head), sent(GOOD, { specId: "s1", outcome: "Healthy", ageMs: 60 * MINUTE })];
+    expect(chosen(changed({ history }))).toBe("RequeueAfter/Deploying");
+    const lost = { ...head, answeredAt: ago(4 * MINUTE) };
+    const old = stored("s1", GOOD);
+    const late = changed({ history: [sent(NEW, lost), ...history.slice(1)], specs: [old], specsAgeMs: 0 });
+    expect(chosen(late)).toBe("deploy");
   });
 
   it("waits for its rollout, then for a fresh read of its instances", () => {

@@ -169,8 +169,10 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
     "no second upsert while the first may just not show yet",
     (observation) => {
       const { memory, now, limits } = observation;
-      const young = now - Date.parse(memory.history[0]?.sentAt ?? "") < limits.resendMs;
-      return !young || !isOld(observation);
+      const { sentAt = "", answeredAt } = memory.history[0] ?? {};
+      // One that was answered is there, however late it shows.
+      const mostMs = answeredAt === undefined ? limits.resendMs : limits.settleMs;
+      return now - Date.parse(answeredAt ?? sentAt) >= mostMs || !isOld(observation);
     },
   ),
   law(

@@ -16,7 +16,7 @@ import {
   type Target,
 } from "../../../src/kinds/deployment/observation.ts";
 import { isOff, pushed } from "../../../src/kinds/deployment/rollout.ts";
-import { entryOf } from "../../../src/kinds/deployment/steps.ts";
+import { answered, entryOf } from "../../../src/kinds/deployment/steps.ts";
 import type { DeploymentSpec } from "../../../src/kinds/deployment/types.ts";
 import { toTime } from "../../../src/kube/objects.ts";
 import { type Acting, ModelWorld } from "../engine/model-world.ts";
@@ -166,6 +166,7 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
     if (observation.identity.state === "none") observation.resource = { state: "unknown" };
     observation.runs = runs && { list: runs.value, ageMs: now - runs.at };
     observation.specs = specs?.value;
+    observation.specsAgeMs = specs ? now - specs.at : Number.POSITIVE_INFINITY;
     observation.siblings = siblings && { ids: siblings.value, ageMs: now - siblings.at };
     observation.projectSecrets = this.knowsSecrets ? [...this.secrets] : undefined;
   }
@@ -209,7 +210,7 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
     if (fact === FACT.projectSecrets) this.knowsSecrets = true;
     if (fact === FACT.specs) {
       const kept = this.manners.forgets ? this.specs.slice(-1) : this.specs;
-      reads.specs = { value: kept.map((spec) => this.#storedSpec(spec)), at };
+      reads.specs = { value: kept.map((spec) => this.#storedSpec(spec)).reverse(), at };
     }
   }
 
@@ -260,13 +261,16 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
     this.#store(observation.desired.config);
     observation.identity = OURS;
     this.#remember({ target: observation.desired, rollback: false });
+    observation.memory = answered(observation.memory, observation.now);
   }
 
   #deploy(step: Extract<DeploymentStep, { do: "deploy" }>): void {
+    const { observation } = this;
     this.done.push(`deploy ${step.target.config.image}`);
     this.#remember(step);
     if (this.#lost++ < this.manners.loses) return;
     this.#store(step.target.config);
+    observation.memory = answered(observation.memory, observation.now);
   }
 
   #remember(of: { target: Target; replaces?: string; rollback: boolean }): void {

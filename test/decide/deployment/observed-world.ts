@@ -47,8 +47,9 @@ export class ObservedWorld extends World {
     const latest = resource.state === "present" ? resource.deployment.latestSpec : undefined;
     if (fact === FACT.siblings) observation.siblings = { ids: this.others, ageMs: 0 };
     if (fact === FACT.runs) observation.runs = { list: observation.runs?.list ?? this.#runs(), ageMs: 0 };
-    if (fact === FACT.specs)
-      observation.specs ??= latest ? [latest, ...KEPT.filter(({ id }) => id !== latest.id)] : KEPT;
+    if (fact !== FACT.specs) return;
+    observation.specsAgeMs = 0;
+    observation.specs ??= latest ? [latest, ...KEPT.filter(({ id }) => id !== latest.id)] : KEPT;
   }
 
   #runs() {

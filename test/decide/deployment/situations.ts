@@ -29,6 +29,7 @@ export const DEADLINE_MS = SPEC.progressDeadlineSeconds * SECOND;
 export const RECHECK_MS = 30_000;
 export const LIMITS: DeploymentLimits = {
   resendMs: 30_000,
+  settleMs: 225_000,
   slowMs: 10 * MINUTE,
   lookMs: 3_000,
   absenceGraceMs: 2 * MINUTE,

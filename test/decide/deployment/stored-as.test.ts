@@ -1,0 +1,159 @@
+/** What the answer to an upsert teaches of how the API writes a field, and all that must be so before it teaches anything. */
+import { describe, expect, it } from "vitest";
+import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
+import { FACT } from "../../../src/kinds/deployment/observation.ts";
+import { learntFromAnswer } from "../../../src/kinds/deployment/stored-as.ts";
+import type { DeploymentSpec, Rollout } from "../../../src/kinds/deployment/types.ts";
+import {
+  ago,
+  chosen,
+  FOREIGN,
+  GOOD,
+  LIMITS,
+  MINUTE,
+  messageOf,
+  type Particulars,
+  sent,
+  situation,
+  stored,
+} from "./situations.ts";
+
+const SPEC: DeploymentSpec = { ...GOOD, image: "acme/model" };
+const TAGGED = { ...SPEC, image: "acme/model:latest" };
+const ENTRY = { field: "image", declared: '"acme/model"', shown: '"acme/model:latest"' };
+const BEFORE = stored("a", GOOD);
+const LATER = LIMITS.settleMs + MINUTE;
+
+interface Told extends Particulars {
+  head?: Partial<Rollout>;
+}
+
+/** One upsert in place of "a" that was answered long since, and "b", which the API shows since, with another image. */
+function told({ head, ...more }: Told = {}) {
+  const latest = more.latest ?? stored("b", TAGGED);
+  const rollout = { replaces: "a", ageMs: LATER, answeredAt: ago(LATER), ...head };
+  const history = [sent(SPEC, rollout), sent(GOOD, { specId: "a", outcome: "Healthy", ageMs: 60 * MINUTE })];
+  const specs = latest ? [latest, BEFORE] : [BEFORE];
+  return situation({ spec: SPEC, specs, specsAgeMs: 0, ...more, latest, history });
+}
+
+const learnt = (of: Told) => decideDeployment(told(of)).memory.storedAs;
+
+describe("the only spec since what an answered upsert replaced", () => {
+  it("teaches how the API writes a field: it is sent once more, and is no drift where that shows the same", () => {
+    const once = told();
+    expect(chosen(once)).toBe("deploy");
+    expect(decideDeployment(once).memory.storedAs).toEqual([{ ...ENTRY, specId: "b" }]);
+    const again = {
+      latest: stored("c", TAGGED),
+      head: { replaces: "b" },
+      specs: [stored("c", TAGGED), stored("b", TAGGED), BEFORE],
+      memory: { storedAs: [{ ...ENTRY, specId: "b" }] },
+    };
+    expect(chosen(told(again))).toBe("Done/Available");
+    expect(learnt(again)).toEqual([ENTRY]);
+    expect(decideDeployment(told(again)).memory.history[0]).toMatchObject({ specId: "c" });
+  });
+
+  it("teaches it as well where the API keeps the spec for the second upsert", () => {
+    const unseen = { lastSentAt: ago(2 * LATER), replaced: "a" };
+    const kept = { head: { replaces: "b", unseen }, memory: { storedAs: [{ ...ENTRY, specId: "b" }] } };
+    expect(learnt(kept)).toEqual([ENTRY]);
+    expect(chosen(told(kept))).toBe("Done/Available");
+  });
+
+  it("teaches it only if it is seen twice in a row: after another actor's spec it counts as the first time", () => {
+    const specs = [stored("d", TAGGED), stored("x", FOREIGN), stored("b", TAGGED), BEFORE];
+    const unseen = { lastSentAt: ago(2 * LATER), replaced: "a" };
+    const head = { replaces: "x", unseen };
+    const memory = { storedAs: [{ ...ENTRY, specId: "b" }] };
+    expect(learnt({ latest: stored("d", TAGGED), head, specs, memory })).toEqual([{ ...ENTRY, specId: "d" }]);
+  });
+
+  it.each<[string, Told]>([
+    ["the upsert was not answered", { head: { answeredAt: undefined as never } }],
+    ["the history was read before all must show", { specsAgeMs: 2 * MINUTE }],
+    [
+      "the history cannot be read",
+      {
+        specs: undefined as never,
+        readErrors: { [FACT.specs]: { kind: "Retry", reason: "ApiUnavailable", message: "503" } },
+      },
+    ],
+    ["another spec came since as well", { specs: [stored("b", TAGGED), stored("x", FOREIGN), BEFORE] }],
+    ["a newer one is there", { specs: [stored("x", FOREIGN), stored("b", TAGGED), BEFORE] }],
+    ["what was replaced is not in the history", { specs: [stored("b", TAGGED), stored("z", GOOD)] }],
+    [
+      "another upsert may still be the one",
+      { head: { unseen: { lastSentAt: ago(LATER + MINUTE), replaced: "a" } } },
+    ],
+    ["the value was stored before", { specs: [stored("b", TAGGED), BEFORE, stored("x", TAGGED)] }],
+    ["what was replaced has the value", { specs: [stored("b", TAGGED), stored("a", TAGGED)] }],
+    ["what was there before was kept", { head: { replaces: "b" }, specs: [stored("b", TAGGED), BEFORE] }],
+    ["a number differs", { latest: stored("b", { ...SPEC, replicas: 3 }) }],
+    ["a number differs as well", { latest: stored("b", { ...TAGGED, replicas: 3 }) }],
+    ["it is switched off", { latest: stored("b", { ...SPEC, enabled: false }) }],
+  ])("teaches nothing where %s", (_why, of) => {
+    expect(learnt(of)).toBeUndefined();
+  });
+
+  it("is waited for, not sent again, until it must be the only one; and Ready is not kept meanwhile", () => {
+    const lately = { answeredAt: ago(MINUTE) };
+    expect(chosen(told({ head: lately }))).toBe("RequeueAfter/Deploying");
+    expect(messageOf(decideDeployment(told({ head: lately })))).toContain("shows another image");
+    expect(decideDeployment(told({ head: lately, specs: undefined as never })).needs).toEqual([FACT.specs]);
+  });
+
+  it("is another actor's, and put back at once, where the history has ours before it", () => {
+    const specs = [stored("b", TAGGED), stored("o", SPEC), BEFORE];
+    const edited = told({ head: { answeredAt: ago(MINUTE) }, specs });
+    expect(chosen(edited)).toBe("deploy");
+    expect(decideDeployment(edited).memory.history[0]).toMatchObject({ specId: "o" });
+    // Reads are behind: ours came after it.
+    const behind = [stored("o", SPEC), stored("b", TAGGED), BEFORE];
+    expect(chosen(told({ head: { answeredAt: ago(MINUTE) }, specs: behind }))).toBe("RequeueAfter/Deploying");
+  });
+});
+
+describe("what is known of a field", () => {
+  const own = { head: { specId: "b", outcome: "Healthy" as const }, memory: { storedAs: [ENTRY] } };
+
+  it("is forgotten once our own spec shows it as it was sent, certain or not", () => {
+    expect(learnt({ ...own, latest: stored("b", SPEC) })).toEqual([]);
+    const memory = { storedAs: [{ ...ENTRY, specId: "z" }] };
+    expect(learnt({ ...own, memory, latest: stored("b", SPEC) })).toEqual([]);
+    expect(learnt(own)).toEqual([ENTRY]);
+  });
+
+  it("makes no other value of another actor's the same", () => {
+    expect(chosen(told(own))).toBe("Done/Available");
+    expect(chosen(told({ ...own, latest: stored("x", FOREIGN) }))).toBe("deploy");
+  });
+
+  it("is certain of all fields before any is left out, and of too many nothing is learnt", () => {
+    const changes = (count: number) =>
+      Array.from({ length: count }, (_, i) => ({ field: `env.N${i}`, from: `v${i}`, to: ` v${i} ` }));
+    const once = learntFromAnswer([], changes(256), { id: "b", replaces: "a" }, []);
+    const twice = learntFromAnswer(once, changes(256), { id: "c", replaces: "b" }, []);
+    expect(twice?.filter(({ specId }) => specId === undefined)).toHaveLength(256);
+    expect(learntFromAnswer([], changes(500), { id: "b", replaces: "a" }, [])).toBeUndefined();
+  });
+
+  it("has the hash of what may be secret or is long, and tells two long values apart", () => {
+    const long = "x".repeat(1_000);
+    const entryOf = (field: string, from: string) =>
+      learntFromAnswer([], [{ field, from, to: "declared" }], { id: "b", replaces: "a" }, [])?.[0];
+    expect(JSON.stringify(entryOf("env.TOKEN", "hunter2"))).not.toContain("hunter2");
+    expect(entryOf("image", `${long}1`)?.shown).not.toBe(entryOf("image", `${long}2`)?.shown);
+    expect(JSON.stringify(entryOf("image", long)).length).toBeLessThan(200);
+  });
+
+  it("takes a field that is missing only beside a value that is new: it may just not be there yet", () => {
+    const change = { field: "env.MODE", from: undefined, to: "fast" };
+    const renamed = { field: "env.mode", from: "fast", to: undefined };
+    const answer = { id: "b", replaces: "a" };
+    expect(learntFromAnswer([], [change], answer, [new Map()])).toBeUndefined();
+    expect(learntFromAnswer([], [change, renamed], answer, [new Map()])).toHaveLength(2);
+    expect(learntFromAnswer([], [change], answer, [new Map([["env.MODE", "slow"]])])).toHaveLength(1);
+  });
+});
