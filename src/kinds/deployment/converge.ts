@@ -19,7 +19,7 @@ import { type Prerequisites, toRun, toSend } from "./prerequisites.ts";
 import { REASON } from "./reasons.ts";
 import { type RelationResult, relationTo } from "./relation.ts";
 import { type RolledBack, sentAs } from "./rollback.ts";
-import { gitOriginOf, keepTemplate } from "./rollout.ts";
+import { gitOriginOf } from "./rollout.ts";
 import { isServed, readyMeanwhile } from "./scaling.ts";
 import { type ChosenTarget, chooseTarget } from "./target.ts";
 
@@ -71,7 +71,7 @@ function towards(choice: ChosenTarget, chosen: DeploymentObservation, deployment
   const relation = relationTo(choice, chosen, deployment);
   switch (relation.kind) {
     case "unknown":
-      return { choice, relation, decision: awaiting(choice, chosen, relation.decision) };
+      return { choice, relation, decision: awaiting(choice, chosen, deployment, relation.decision) };
     case "other":
       return sending({ choice, relation }, withMemory(chosen, relation), deployment, relation.changes);
     default: {
@@ -88,10 +88,11 @@ function towards(choice: ChosenTarget, chosen: DeploymentObservation, deployment
 function awaiting(
   choice: ChosenTarget,
   observation: DeploymentObservation,
+  { name }: Deployment,
   decision: DeploymentDecision,
 ): DeploymentDecision {
   const [head] = observation.memory.history;
-  const isNumber = head?.scaled === true && head.hash === choice.target.hash;
+  const isNumber = head?.scaled === true && head.hash === choice.target.hash && name === observation.name;
   return isNumber && isServed(choice, observation) ? readyMeanwhile(decision, observation) : decision;
 }
 
@@ -108,6 +109,8 @@ function sending(
     return { ...phases, decision: needFacts(seen, seen.memory, [FACT.specs]) };
   const secrets = [...new Set([...seen.memory.secrets, ...(inherited ?? [])])];
   const replaces = deployment.latestSpec?.id;
+  const isNumber =
+    deployment.name === seen.name && changes.length > 0 && changes.every(({ field }) => isScale(field));
   const history = scaling(seen.memory.history, target, replaces, changes);
   const memory = { ...seen.memory, history, ...(inherited && { secrets }) };
   const observation = { ...seen, memory };
@@ -123,7 +126,7 @@ function sending(
     rollback: rolledBack !== undefined,
     ...(from?.git && { git: from.git }),
     ...(replaces !== undefined && { replaces }),
-    ...(keepTemplate(changes) && isServed(phases.choice, observation) && { isServed: true }),
+    ...(isNumber && isServed(phases.choice, observation) && { isServed: true }),
   };
   const prerequisites = toSend(observation, target, { deployment, rolledBack });
   const decision = prerequisites.state === "met" ? act(deploy, memory) : prerequisites.decision;

@@ -38,16 +38,22 @@ export const NUMBER_LAWS: readonly Law<DeploymentObservation, DeploymentDecision
     },
   ),
   law(
-    { choices: ["deploy"], when: (observation) => serves(observation, observation.memory) },
+    {
+      choices: ["deploy"],
+      when: (observation) => serves(observation, observation.memory) && isNamed(observation),
+    },
     "another number is sent without taking Ready from what serves enough",
     (_observation, { changes, rollback, isServed }) =>
-      rollback || isServed === true || changes.length === 0 || changes.some(({ field }) => !isNumber(field)),
+      rollback || isServed === true || changes.length === 0 || changes.some(({ field }) => !isScale(field)),
   ),
   law(
     {
       choices: ["RequeueAfter", "Terminal"],
       when: (observation, _step, { memory }) =>
-        memory.history[0]?.scaled === true && !memory.rolledBack && serves(observation, memory),
+        memory.history[0]?.scaled === true &&
+        !memory.rolledBack &&
+        serves(observation, memory) &&
+        isNamed(observation),
     },
     "what serves enough is Ready while its number is on its way, and never Degraded or Stalled",
     ({ resource }, { outcome }) => {
@@ -62,7 +68,8 @@ export const NUMBER_LAWS: readonly Law<DeploymentObservation, DeploymentDecision
       when: (_observation, { outcome }) => outcome.ready?.status === "True",
     },
     "Ready while something is awaited rests on enough instances of a template that was healthy",
-    (observation, _step, { memory }) => !memory.rolledBack && serves(observation, memory),
+    (observation, _step, { memory }) =>
+      !memory.rolledBack && serves(observation, memory) && isNamed(observation),
   ),
   law(
     {
@@ -108,8 +115,9 @@ function serves(
   );
 }
 
-function isNumber(field: string): boolean {
-  return field === "name" || isScale(field);
+/** It has the name that is declared. */
+function isNamed({ resource, name }: DeploymentObservation): boolean {
+  return resource.state === "present" && resource.deployment.name === name;
 }
 
 /** A rollback begins. */
