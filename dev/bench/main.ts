@@ -85,10 +85,10 @@ async function main(): Promise<void> {
 }
 
 async function writeMarkdown(file: string, results: readonly Result[]): Promise<void> {
-  const command = [
-    "npm run bench --",
-    ...process.argv.slice(2).filter((word) => !/^--(markdown|json)/.test(word)),
-  ];
+  const { json: _, markdown: __, ...shown } = values;
+  const flags = Object.entries(shown).filter(([, value]) => value);
+  const words = flags.map(([name, value]) => (value === true ? `--${name}` : `--${name} ${value}`));
+  const command = ["npm run bench --", ...positionals, ...words];
   let page = await readFile(file, "utf8").catch(() => "");
   for (const { scenario } of results.filter((each, i) => results[i - 1]?.scenario !== each.scenario)) {
     const marks = [`<!-- ${scenario.name}: begin -->`, `<!-- ${scenario.name}: end -->`] as const;

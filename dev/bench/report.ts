@@ -80,7 +80,7 @@ function countsOf(result: Result): string[] {
   return result.operators.flatMap(({ operator, tables }: OperatorResult) =>
     Object.entries(tables).map(([title, counts]) => {
       const parts = Object.entries(counts).map(([what, count]) => `${what} ${count}`);
-      return `- ${titleOf(result)}, ${operator}, ${title.toLowerCase()}: ${total(counts)} (${parts.join(", ")})`;
+      return `- ${title}, ${titleOf(result)}, ${operator}: ${total(counts).toLocaleString("en")} (${parts.join(", ")})`;
     }),
   );
 }

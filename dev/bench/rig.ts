@@ -60,6 +60,8 @@ const OPEN: Budget = { perSecond: 1_000, burst: 10_000 };
 
 /** What the simulator takes from a create to Ready at its speed 1. */
 const REAL_PROVISIONING_MS = 66_900;
+/** Of a processor, in each second of an operator that has nothing to do: the answers to our own reads of its metrics. */
+const SETTLED_SHARE = 0.25;
 /** Requests of this program to the API server at once. */
 const AT_ONCE = 16;
 const NAMESPACES = { group: "", version: "v1", plural: "namespaces", kind: "Namespace", namespaced: false };
@@ -210,7 +212,7 @@ export class Rig implements AsyncDisposable {
 
   /** Once nothing is left to do: it has used next to no processor time for some seconds. */
   settled(operator: OperatorProcess): Promise<void> {
-    return operator.quietFor(this.#isSmall ? 1 : 5, 0.05, this.signal);
+    return operator.quietFor(this.#isSmall ? 1 : 5, SETTLED_SHARE, this.signal);
   }
 
   /** What is spent while it runs. */

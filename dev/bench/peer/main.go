@@ -230,10 +230,8 @@ func main() {
 	fatal(manager.AddReadyzCheck("cache", func(*http.Request) error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		if !manager.GetCache().WaitForCacheSync(ctx) {
-			return errors.New("not synced")
-		}
-		return nil
+		_, err := manager.GetCache().GetInformer(ctx, &PaperspaceMachine{}) // Once it is synced.
+		return err
 	}))
 	fatal(manager.Start(ctrl.SetupSignalHandler()))
 }
