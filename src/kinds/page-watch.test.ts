@@ -83,6 +83,18 @@ describe("PageWatch", () => {
     expect([watch.covers("a1"), watch.covers("z1")]).toEqual([false, false]);
   });
 
+  it("takes nothing for late that no page was read of for long, while others wait for the budget", async () => {
+    const { clock, watch, world } = setUp();
+    watch.track("ns/a", "a1", 0);
+    await clock.advance(1_000);
+    const shown = watch.shownAgeMs("ns/a");
+    expect(shown).toBeGreaterThan(500);
+    expect(shown).toBeLessThanOrEqual(1_000);
+    world.fail = true;
+    await clock.advance(MINUTE);
+    expect(watch.shownAgeMs("ns/a")).toBe(MINUTE + 1_000);
+  });
+
   it("reads ever more rarely while reads fail, and goes on once one succeeds", async () => {
     const { clock, watch, world, read } = setUp();
     world.fail = true;

@@ -61,6 +61,13 @@ export class PageWatch {
     return this.#usualMs;
   }
 
+  /** How long it was in flight, in milliseconds, when a page last showed that it still is; until now where none shows it. */
+  shownAgeMs(key: string): number {
+    const watched = this.#watched.get(key);
+    if (!watched) return 0;
+    return (watched.isMissed ? this.#options.clock.monotonic() : watched.readAt) - watched.since;
+  }
+
   get isIdle(): boolean {
     return this.#watched.size === 0;
   }

@@ -279,7 +279,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     if (isLate(operation, observation.now))
       return events.track(key, operation.eventId, untilLook(observation, operation));
     if (!isShownByState(operation, observation.now)) return events.track(key, operation.eventId, eventPollMs);
-    if (ageMs < Math.max(UNUSUAL_MS, UNUSUAL * creates.usualMs)) return;
+    if (creates.shownAgeMs(key) < Math.max(UNUSUAL_MS, UNUSUAL * creates.usualMs)) return;
     const pollMs = Math.min(Math.max(UNUSUAL_MS, ageMs / 4), MINUTE_MS);
     events.track(key, operation.eventId, Math.max(eventPollMs, pollMs));
   }
