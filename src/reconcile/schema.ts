@@ -20,6 +20,13 @@ export function stringEnum<const T extends string>(
 }
 
 /**
+ * For a class of RE2, which knows neither Default_Ignorable_Code_Point nor what is not assigned: those of them that \pC lacks
+ * (variation selectors, fillers, joiners), and the blank of Braille. Two names that differ by these alone look the same.
+ */
+const UNSEEN =
+  "\\x{34f}\\x{115f}\\x{1160}\\x{17b4}\\x{17b5}\\x{180b}-\\x{180f}\\x{2065}\\x{2800}\\x{3164}\\x{fe00}-\\x{fe0f}\\x{ffa0}\\x{fff0}-\\x{fff8}\\x{e0000}-\\x{e0fff}";
+
+/**
  * What a text may be, as CEL rules on the field itself and not as patterns: the refusal names the field and says what to
  * write. Of an object that is stored with a bad value all else can still be changed, since the API server checks only
  * fields that change.
@@ -37,7 +44,7 @@ export const TEXT_RULES = {
   },
   line: {
     // As src/base/plain-text.ts: what is hidden could not be compared with what stands in status.
-    rule: "self.matches(r'^[^\\pC\\pZ]([^\\pC\\p{Zl}\\p{Zp}]*[^\\pC\\pZ])?$')",
+    rule: `self.matches(r'^[^\\pC\\pZ]([^\\pC\\p{Zl}\\p{Zp}]*[^\\pC\\pZ])?$') && !self.matches(r'[${UNSEEN}]')`,
     message: "write it on one line, without blanks at its beginning or end, and without hidden characters",
   },
   objectName: {
