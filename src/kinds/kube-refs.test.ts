@@ -142,3 +142,28 @@ it("holds no value where it can be printed: what a Secret holds goes nowhere by 
   await read(secretRef);
   expect(JSON.stringify(refs)).not.toContain("hunter2");
 });
+
+describe("a namespace with more references than are read at once", () => {
+  it("has few reads that wait, and each of its objects is queued until all are read: none is forgotten", async () => {
+    const { clock, configMaps, queued, refs, reads, kube } = setUp();
+    const names = [...Array(1_000).keys()].map((n) => `m${n}`);
+    for (const name of names)
+      await configMaps.create("ns", { metadata: { name, namespace: "ns" }, data: { level: name } });
+    const refsOf = (key: string) =>
+      names
+        .filter((_, n) => `ns/o${n % 100}` === key)
+        .map((name): KubeRef => ({ kind: "ConfigMap", namespace: "ns", name }));
+    const pass = (key: string) => {
+      for (const ref of refsOf(key)) refs.fetchIfStale(ref, key);
+    };
+    kube.calls.length = 0;
+    for (let n = 0; n < 100; n++) pass(`ns/o${n}`);
+    expect(refs.size).toBeLessThan(300);
+    for (let turn = 0; turn < 100 && names.some((name) => !refs.get({ ...configMapRef, name })); turn++) {
+      await clock.settle();
+      for (const key of queued.splice(0)) pass(key);
+    }
+    expect(names.filter((name) => !refs.get({ ...configMapRef, name }))).toEqual([]);
+    expect(reads()).toBe(1_000);
+  });
+});

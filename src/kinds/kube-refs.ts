@@ -9,6 +9,7 @@ import type { ConfigMap, Resource, Secret } from "../kube/resource.ts";
 import { type LaneOptions, LaneQueue } from "../paperspace/lane-queue.ts";
 import { isOurFinalizer } from "../reconcile/record.ts";
 import { Lookup } from "./lookup.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 
 export interface KubeRef {
   kind: "Secret" | "ConfigMap";
@@ -41,6 +42,8 @@ export interface KubeRefsOptions<T> {
   staleTimeMs(content: RefContent<T>): number;
   /** After how long what no object refers to any more is dropped, in milliseconds. */
   gcTimeMs: number;
+  /** Where what is kept may be large: past it contents are dropped, and read again when they are needed. */
+  budget?: MemoryBudget;
   /**
    * Whether a read that RBAC refuses is an error, which is retried with back-off and leaves the last content in the
    * cache, or a content of its own.
@@ -52,6 +55,8 @@ export interface KubeRefsOptions<T> {
 
 /** Each holds the whole Secret in memory until what is kept of it is selected. */
 const MOST_READS = 8;
+/** Reads of a namespace that are under way or wait for their turn: as many as an object refers to, and some. */
+const MOST_WAITING = 256;
 
 export class KubeRefs<T> {
   readonly #options: KubeRefsOptions<T>;
@@ -59,19 +64,19 @@ export class KubeRefs<T> {
   readonly #contents: Lookup<RefContent<T>>;
   /** By namespace: one with a thousand Secrets does not keep the others waiting. */
   readonly #reads = new PQueue<LaneQueue, LaneOptions>({ concurrency: MOST_READS, queueClass: LaneQueue });
+  /** By namespace: reads that have not ended, and the keys whose reads are begun once few of them are left. */
+  readonly #waiting = new Map<string, { reads: number; keys: Set<string> }>();
 
   constructor(options: KubeRefsOptions<T>) {
-    const { clock, enqueue, staleTimeMs, gcTimeMs } = options;
+    const { clock, enqueue, staleTimeMs, gcTimeMs, budget } = options;
     this.#options = options;
     this.#contents = new Lookup({
       clock,
       enqueue,
       staleTimeMs,
       gcTimeMs,
-      read: (id) => {
-        const ref = refOf(id);
-        return this.#reads.add(() => this.#content(ref), { group: ref.namespace });
-      },
+      budget,
+      read: (id) => this.#readInTurn(refOf(id)),
     });
   }
 
@@ -104,14 +109,16 @@ export class KubeRefs<T> {
     return this.#contents.retryInMs(idOf(ref));
   }
 
-  /** Reads it, and queues the key then. */
+  /** Reads it, and queues the key then; or soon, where too many reads of the namespace wait for their turn. */
   fetch(ref: KubeRef, key: string): void {
-    this.#contents.fetch(idOf(ref), key);
+    const waiting = this.#waiting.get(ref.namespace);
+    if (waiting && waiting.reads >= MOST_WAITING) waiting.keys.add(key);
+    else this.#contents.fetch(idOf(ref), key);
   }
 
-  /** Reads it where it is missing or stale, and queues the key then. */
+  /** As `fetch`, where it is missing or stale. */
   fetchIfStale(ref: KubeRef, key: string): void {
-    this.#contents.fetchIfStale(idOf(ref), key);
+    if (this.#contents.isStale(idOf(ref))) this.fetch(ref, key);
   }
 
   /** After a write, or at the user's request: what was read is stale. */
@@ -125,6 +132,31 @@ export class KubeRefs<T> {
     if (kind === "Secret") return secretData(await secrets.get(namespace, name));
     if (!configMaps) throw new Error("no ConfigMaps are read here");
     return configMapData(await configMaps.get(namespace, name));
+  }
+
+  /** Namespaces take turns. */
+  async #readInTurn(ref: KubeRef): Promise<RefContent<T>> {
+    const { namespace } = ref;
+    const waiting = this.#waiting.get(namespace) ?? { reads: 0, keys: new Set() };
+    this.#waiting.set(namespace, waiting);
+    waiting.reads++;
+    try {
+      return await this.#reads.add(() => this.#content(ref), { group: namespace });
+    } finally {
+      waiting.reads--;
+      this.#wake(namespace, waiting);
+    }
+  }
+
+  /** One key, whose reads fill what has become free, and all where none is left whose end would wake them. */
+  #wake(namespace: string, { reads, keys }: { reads: number; keys: Set<string> }): void {
+    if (reads === 0) this.#waiting.delete(namespace);
+    const [first] = keys;
+    if (first === undefined || reads > MOST_WAITING / 2) return;
+    for (const key of reads === 0 ? [...keys] : [first]) {
+      keys.delete(key);
+      this.#options.enqueue(key);
+    }
   }
 
   async #content(ref: KubeRef): Promise<RefContent<T>> {

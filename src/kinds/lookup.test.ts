@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { sleep } from "../base/clock.ts";
 import { Lookup } from "./lookup.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 
 const STALE_TIME_MS = 60_000;
 const MINUTE_MS = 60_000;
@@ -397,5 +398,57 @@ describe("whatever happens", () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe("a budget of memory", () => {
+  const SIZE = 10_000;
+  const MOST = 25_000;
+
+  function budgeted() {
+    const clock = new VirtualClock();
+    const budget = new MemoryBudget(MOST);
+    const queued: string[] = [];
+    const lookup = new Lookup<string>({
+      clock,
+      budget,
+      staleTimeMs: () => STALE_TIME_MS,
+      gcTimeMs: GC_TIME_MS,
+      enqueue: (key) => void queued.push(key),
+      read: async (id) => id.padEnd(SIZE, "x"),
+    });
+    const fetched = async (...ids: string[]) => {
+      for (const id of ids) {
+        lookup.fetch(id, `ns/${id}`);
+        await clock.settle();
+      }
+    };
+    return { clock, budget, queued, lookup, fetched };
+  }
+
+  it("holds as many values as it has room for, and the others are read again when they are needed", async () => {
+    const { lookup, fetched } = budgeted();
+    await fetched("a", "b");
+    lookup.get("a");
+    await fetched("c");
+    expect(lookup.size).toBe(2);
+    expect(lookup.get("b") === undefined).toBe(true);
+    await fetched("b");
+    expect(lookup.get("b")).toHaveLength(SIZE);
+  });
+
+  it("is free again of what is invalidated, is not used any more, or was invalidated while it was read", async () => {
+    const { clock, budget, lookup, fetched } = budgeted();
+    await fetched("a", "b");
+    lookup.invalidate("a");
+    lookup.fetch("c", "c/web");
+    lookup.invalidate("c");
+    await clock.settle();
+    await clock.advance(2 * GC_TIME_MS);
+    lookup.fetch("d", "d/web");
+    expect(budget.size).toBe(0);
+    await clock.settle();
+    lookup.reset();
+    expect(budget.size).toBe(0);
   });
 });

@@ -7,6 +7,7 @@
 import { backoffMs } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import { splitKey } from "../kube/objects.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 
 export interface LookupOptions<T> {
   clock: Clock;
@@ -19,6 +20,8 @@ export interface LookupOptions<T> {
   staleTimeMs(value: T, repeats: number): number;
   /** After how long an id that is not used any more is dropped, in milliseconds. */
   gcTimeMs: number;
+  /** Where values may be large: past it values are dropped, and read again when they are needed. In characters, as JSON. */
+  budget?: MemoryBudget | undefined;
   /** Puts a key into the work queue. */
   enqueue(key: string): void;
 }
@@ -32,6 +35,8 @@ interface Entry<T> {
   fetching: boolean;
   /** Monotonic time. */
   usedAt: number;
+  /** The namespace that it was fetched for first. */
+  group: string;
   /** Keys to queue once the read has ended. */
   readonly waiting: Set<string>;
 }
@@ -39,6 +44,8 @@ interface Entry<T> {
 /** Every object has a pass in each resync: what none has used for so many of them is of none. */
 export const UNUSED_TURNS = 3;
 
+/** Characters that an entry without a value is counted as. */
+const ENTRY_SIZE = 512;
 const FAILURE_BASE_MS = 1_000;
 const FAILURE_MAX_MS = 5 * 60_000;
 
@@ -59,7 +66,10 @@ export class Lookup<T> {
   /** The cached value, however stale. Begins no read. */
   get(id: string): T | undefined {
     const entry = this.#entries.get(id);
-    if (entry) entry.usedAt = this.#options.clock.monotonic();
+    if (entry) {
+      entry.usedAt = this.#options.clock.monotonic();
+      this.#options.budget?.touch(entry);
+    }
     return entry?.cached?.value;
   }
 
@@ -104,11 +114,12 @@ export class Lookup<T> {
 
   /** Begins a read unless one is under way or backs off; `key` is queued when it has ended, well or not. */
   fetch(id: string, key: string): void {
-    const entry = this.#entryOf(id);
+    const { namespace } = splitKey(key);
+    const entry = this.#entryOf(id, namespace);
     entry.waiting.add(key);
     if (entry.fetching || this.retryInMs(id) > 0) return;
     entry.fetching = true;
-    void this.#read(id, entry, splitKey(key).namespace);
+    void this.#read(id, entry, namespace);
   }
 
   /** As `fetch`, unless the cached value is fresh. */
@@ -128,26 +139,29 @@ export class Lookup<T> {
 
   /** The answer of a write is the newest value; `at` is when it came, by the monotonic clock. */
   set(id: string, value: T, at: number): void {
-    this.#update(this.#entryOf(id), value, at);
+    this.#update(id, this.#entryOf(id), value, at);
   }
 
   /** Drops the value; a read that is under way counts for nothing, since it may be of before. */
   invalidate(id: string): void {
+    const entry = this.#entries.get(id);
+    if (entry) this.#options.budget?.release(entry);
     this.#entries.delete(id);
   }
 
   /** Forgets all of it; a read that is under way brings nothing. */
   reset(): void {
-    this.#entries.clear();
+    for (const id of this.#entries.keys()) this.invalidate(id);
   }
 
-  #entryOf(id: string): Entry<T> {
+  #entryOf(id: string, group = ""): Entry<T> {
     const usedAt = this.#options.clock.monotonic();
     const entry = this.#entries.get(id) ?? {
       failures: 0,
       notBefore: 0,
       fetching: false,
       usedAt,
+      group,
       waiting: new Set(),
     };
     entry.usedAt = usedAt;
@@ -162,7 +176,7 @@ export class Lookup<T> {
     const now = clock.monotonic();
     if (now - this.#sweptAt < gcTimeMs) return;
     this.#sweptAt = now;
-    for (const [id, { usedAt }] of this.#entries) if (now - usedAt >= gcTimeMs) this.#entries.delete(id);
+    for (const [id, { usedAt }] of this.#entries) if (now - usedAt >= gcTimeMs) this.invalidate(id);
   }
 
   async #read(id: string, entry: Entry<T>, group: string): Promise<void> {
@@ -171,7 +185,7 @@ export class Lookup<T> {
     try {
       const value = await read(id, group);
       // A write was answered meanwhile: its answer is newer than what this read began to see.
-      if (!entry.cached || beganAt >= entry.cached.at) this.#update(entry, value, beganAt);
+      if (!entry.cached || beganAt >= entry.cached.at) this.#update(id, entry, value, beganAt);
     } catch (error) {
       entry.error = error;
       entry.notBefore =
@@ -184,13 +198,19 @@ export class Lookup<T> {
     for (const key of keys) enqueue(key);
   }
 
-  #update(entry: Entry<T>, value: T, at: number): void {
-    const same = JSON.stringify(entry.cached?.value) === JSON.stringify(value);
-    const repeats = entry.cached && same ? entry.cached.repeats + 1 : 0;
+  #update(id: string, entry: Entry<T>, value: T, at: number): void {
+    const json = JSON.stringify(value) ?? "";
+    const same = entry.cached !== undefined && JSON.stringify(entry.cached.value) === json;
+    const repeats = same ? (entry.cached?.repeats ?? 0) + 1 : 0;
     const staleAt = this.#options.clock.monotonic() + this.#options.staleTimeMs(value, repeats);
     entry.cached = { value, at, staleAt, repeats };
     entry.error = undefined;
     entry.failures = 0;
     entry.notBefore = 0;
+    // Not of one that was invalidated meanwhile: nothing would release it.
+    if (this.#entries.get(id) !== entry) return;
+    const { group } = entry;
+    const size = ENTRY_SIZE + id.length + json.length;
+    this.#options.budget?.hold(entry, { group, size, drop: () => this.#entries.delete(id) });
   }
 }

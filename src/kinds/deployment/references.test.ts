@@ -459,3 +459,59 @@ it("what a large object refers to is known though the store does not hold it, un
   references.fetchStale("ns/other", object({}));
   expect(references.desired(whole, "web").state).toBe("unknown");
 });
+
+describe("values of ConfigMaps", () => {
+  const LONGEST = 128 * 1024 - 1;
+  const variables = (map: string, count: number) => ({
+    env: [...Array(count).keys()].map((n) => ({
+      name: `A${n}`,
+      valueFrom: { configMapKeyRef: { name: map, key: `k${n}` } },
+    })),
+  });
+  const valuesOf = (count: number, length: number) =>
+    Object.fromEntries([...Array(count).keys()].map((n) => [`k${n}`, "x".repeat(length)]));
+
+  it("are no longer than a variable may be: no container starts with more, and they fill memory", async () => {
+    const { configMap, desired } = setUp();
+    await configMap({ data: { k0: "x".repeat(LONGEST), k1: "x".repeat(LONGEST + 1) } });
+    expect((await desired(object(variables("settings", 1)))).state).toBe("known");
+    expect(await desired(object(variables("settings", 2)))).toMatchObject({
+      state: "missing",
+      reason: REASON.ValueInvalid,
+      message: expect.stringMatching(/^env.A1: key "k1" .* has 131072 characters/),
+    });
+  });
+
+  it("are together no more than is read back of a configuration: what is sent must be compared", async () => {
+    const { configMap, desired } = setUp();
+    await configMap({ data: valuesOf(9, 120_000) });
+    expect((await desired(object(variables("settings", 8)))).state).toBe("known");
+    expect(await desired(object(variables("settings", 9)))).toMatchObject({
+      state: "missing",
+      reason: REASON.ValueInvalid,
+      message: expect.stringMatching(/^env: the values of ConfigMaps have more than 1048576 characters/),
+    });
+  });
+
+  it("of a namespace beyond the budget are read again for a pass, each object has its own, and no other namespace pays", async () => {
+    const { configMaps, configMap, resolved, reads } = setUp();
+    await configMap({ data: { level: "debug" } });
+    const other = object(fromConfigMap(), { uid: "other" });
+    await resolved(other);
+    const objects = [...Array(40).keys()].map((n) =>
+      object(variables(`m${n}`, 7), { uid: `uid-${n}`, namespace: "large", name: `web-${n}` }),
+    );
+    for (const [n] of objects.entries())
+      await configMaps.create("large", {
+        metadata: { name: `m${n}`, namespace: "large" },
+        data: valuesOf(7, LONGEST),
+      });
+    for (const one of objects) expect((await resolved(one)).config.env).toHaveLength(7);
+    const before = reads().length;
+    await resolved(other);
+    await resolved(objects.at(-1) ?? other);
+    expect(reads()).toHaveLength(before);
+    await resolved(objects[0] ?? other);
+    expect(reads()).toHaveLength(before + 1);
+  });
+});

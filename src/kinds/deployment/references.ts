@@ -2,18 +2,20 @@
  * The configuration of a spec, with the Secrets and ConfigMaps of its namespace that it refers to. A Secret's value goes
  * nowhere from here but into a project secret, whose name ends in a hash of it: so a new value is a new name, and with
  * that a rollout, and going back finds the old value. The value itself is not kept: a step that stores it reads it once
- * more. How Secrets and ConfigMaps are read is in ../kube-refs.ts.
+ * more. Values of ConfigMaps are kept within a budget, and else read again for the next pass. How Secrets and ConfigMaps are read is in ../kube-refs.ts.
  */
 import { createHash } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import { isForbidden, isNotFound } from "../../kube/errors.ts";
-import { keyOf } from "../../kube/objects.ts";
+import { keyOf, splitKey } from "../../kube/objects.ts";
 import type { ConfigMap, Resource, Secret } from "../../kube/resource.ts";
+import { MOST_JSON } from "../../paperspace/answers.ts";
 import { STALE_FRACTION } from "../../reconcile/decision.ts";
 import { atLeast, type ReadError } from "../../reconcile/outcome.ts";
 import { secretUnreadable } from "../../reconcile/secret-rights.ts";
 import { type KubeRef, KubeRefs, type RefContent, type RefData } from "../kube-refs.ts";
 import { UNUSED_TURNS } from "../lookup.ts";
+import { MemoryBudget } from "../memory-budget.ts";
 import type { SlowHash } from "../slow-hash.ts";
 import { hashOf, leavesOf, templateOf } from "./compare.ts";
 import { configOf, type Reference, referencesOf, secretValue } from "./config.ts";
@@ -59,11 +61,19 @@ interface Content {
   byUse: Readonly<Record<string, Kept>>;
 }
 
-/** other-resources.md, secrets: what a project secret may hold, in characters. A value of a ConfigMap goes into none. */
-const LONGEST_VALUE = 8192;
+/** What is kept of all Secrets and ConfigMaps, in characters. */
+const KEPT_CHARACTERS = 32 * 1024 * 1024;
+/**
+ * Characters of a value. Of a Secret: what a project secret may hold (other-resources.md, secrets). Of a ConfigMap, whose
+ * values go into none: Linux starts no program with a variable of 128 KiB.
+ */
+const LONGEST_VALUE = { Secret: 8192, ConfigMap: 128 * 1024 - 1 } as const;
+/** Characters of all values of ConfigMaps in a configuration: a larger one could not be read back. */
+const MOST_VALUES = MOST_JSON;
 
 export class References {
   readonly #parts: ReferencesParts;
+  readonly #budget = new MemoryBudget(KEPT_CHARACTERS);
   readonly #refs: KubeRefs<Content>;
   /** By key, as of the last pass: the store does not hold what a large object refers to. */
   readonly #named = new Map<string, readonly Reference[]>();
@@ -76,6 +86,7 @@ export class References {
       configMaps,
       clock,
       enqueue,
+      budget: this.#budget,
       select: (data, ref) => this.#select(data, ref),
       forbiddenIs: "error",
       gcTimeMs: UNUSED_TURNS * resyncMs,
@@ -91,19 +102,23 @@ export class References {
     const missing: Extract<Desired, { state: "missing" }>[] = [];
     let unknown: Extract<Desired, { state: "unknown" }> | undefined;
     let outdated: ReadError | undefined;
+    let characters = 0;
     for (const reference of referencesOf(spec)) {
       const content = this.#refs.get(refOf(object, reference));
       outdated ??= this.#outdated(object, reference);
       const kept = keptOf(content, object, reference);
       const fault = content && faultOf(object, reference, content, kept);
       if (fault) missing.push(fault);
-      else if (kept?.is === "value") values.set(idOf(reference), kept.value);
-      else if (kept?.is === "digest") {
+      else if (kept?.is === "value") {
+        values.set(idOf(reference), kept.value);
+        characters += kept.value.length;
+      } else if (kept?.is === "digest") {
         const secret = nameOf(object, reference, kept.digest);
         secrets.set(idOf(reference), secret);
         values.set(idOf(reference), secretValue(secret));
       } else unknown = { ...this.#unknown(object, reference), ...unknown };
     }
+    if (characters > MOST_VALUES) missing.push(TOO_LARGE);
     const [first] = missing;
     if (first) return { ...first, message: missing.map(({ message }) => message).join("; ") };
     if (unknown) return unknown;
@@ -122,7 +137,7 @@ export class References {
   /** Reads what is missing or stale of what the spec refers to, and queues the key then. */
   fetchStale(key: string, object: PaperspaceDeployment): void {
     const references = referencesOf(object.spec);
-    this.#named.set(key, references);
+    this.#remember(key, references);
     for (const reference of references) {
       const ref = refOf(object, reference);
       const content = this.#refs.get(ref);
@@ -161,12 +176,23 @@ export class References {
   /** At a new term: another process may have sent newer values meanwhile. */
   reset(): void {
     this.#refs.reset();
-    this.#named.clear();
+    for (const key of this.#named.keys()) this.forget(key);
   }
 
   /** The object of this key is gone. */
   forget(key: string): void {
+    const named = this.#named.get(key);
+    if (named) this.#budget.release(named);
     this.#named.delete(key);
+  }
+
+  #remember(key: string, references: readonly Reference[]): void {
+    this.forget(key);
+    if (references.length === 0) return;
+    this.#named.set(key, references);
+    const { namespace: group } = splitKey(key);
+    const size = JSON.stringify(references).length;
+    this.#budget.hold(references, { group, size, drop: () => this.#named.delete(key) });
   }
 
   #unknown(object: PaperspaceDeployment, reference: Reference): Extract<Desired, { state: "unknown" }> {
@@ -215,13 +241,9 @@ export class References {
         const use = useOf(object, reference);
         if (hasApiKey || (value !== undefined && (await this.#parts.isApiKey(value))))
           byUse[use] = { is: "apiKey" };
-        else if (
-          value === undefined ||
-          value === "" ||
-          (ref.kind === "Secret" && value.length > LONGEST_VALUE)
-        )
+        else if (value === undefined || value === "" || value.length > LONGEST_VALUE[ref.kind])
           byUse[use] = data.keys.includes(key)
-            ? { is: "unusable", why: whyUnusable(value) }
+            ? { is: "unusable", why: whyUnusable(ref.kind, value) }
             : { is: "absent" };
         else if (ref.kind === "ConfigMap") byUse[use] = { is: "value", value };
         else byUse[use] = await this.#digest(object, value, keptOf(before, object, reference));
@@ -273,11 +295,18 @@ function faultOf(
   return undefined;
 }
 
-function whyUnusable(value: string | undefined): string {
+function whyUnusable(kind: KubeRef["kind"], value: string | undefined): string {
   if (value === undefined) return "is not UTF-8 text";
   if (value === "") return "is empty, and Paperspace takes no empty value";
-  return `has ${value.length} characters, and Paperspace takes ${LONGEST_VALUE} at most`;
+  const takes = kind === "Secret" ? "Paperspace takes" : "a variable may have";
+  return `has ${value.length} characters, and ${takes} ${LONGEST_VALUE[kind]} at most`;
 }
+
+const TOO_LARGE = {
+  state: "missing",
+  reason: REASON.ValueInvalid,
+  message: `env: the values of ConfigMaps have more than ${MOST_VALUES} characters together: name fewer or smaller ones`,
+} as const;
 
 /** Undefined where it was not read, or not for this object. */
 function keptOf(

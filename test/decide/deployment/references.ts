@@ -3,6 +3,7 @@
 import { References } from "../../../src/kinds/deployment/references.ts";
 import type { DeploymentSpec, PaperspaceDeployment } from "../../../src/kinds/deployment/types.ts";
 import { readErrorOf } from "../../../src/kinds/failure.ts";
+import { keyOf } from "../../../src/kube/objects.ts";
 import { configMaps as configMapsOf, secrets as secretsOf } from "../../../src/kube/resource.ts";
 import { FakeKube } from "../../support/fake-kube.ts";
 import { quickHash } from "../../support/quick-hash.ts";
@@ -78,7 +79,7 @@ export function setUp() {
   const pass = (of: PaperspaceDeployment, by = references) => {
     objects.set(of.metadata.uid, of);
     const found = by.desired(of, "web");
-    by.fetchStale(KEY, of);
+    by.fetchStale(keyOf(of), of);
     return found;
   };
   /** What is missing is read, and the next pass has it. */

@@ -1,0 +1,84 @@
+/**
+ * How much all entries of some caches may hold together. Past it the namespace that holds most loses what it has used least
+ * recently, and reads it again when a pass needs it: nobody else pays for it.
+ */
+
+/** What is held, by the entry of a cache that holds it. */
+interface Share {
+  group: string;
+  size: number;
+  drop(): void;
+}
+
+export class MemoryBudget {
+  readonly #most: number;
+  /** By group, least recently used first. */
+  readonly #groups = new Map<string, { size: number; entries: Set<object> }>();
+  readonly #shares = new Map<object, Share>();
+  #size = 0;
+
+  /** `most`: in the unit of the sizes that are held. */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The entry now holds this much; `drop` is called when it is to hold nothing, and MUST NOT call back. */
+  hold(entry: object, share: Share): void {
+    this.release(entry);
+    const group = this.#groups.get(share.group) ?? { size: 0, entries: new Set() };
+    this.#groups.set(share.group, group);
+    group.entries.add(entry);
+    group.size += share.size;
+    this.#size += share.size;
+    this.#shares.set(entry, share);
+    this.#dropFor(entry);
+  }
+
+  /** It was used just now. */
+  touch(entry: object): void {
+    const share = this.#shares.get(entry);
+    const entries = share && this.#groups.get(share.group)?.entries;
+    if (entries?.delete(entry)) entries.add(entry);
+  }
+
+  /** It holds nothing any more. */
+  release(entry: object): void {
+    const share = this.#shares.get(entry);
+    const group = share && this.#groups.get(share.group);
+    if (!share || !group) return;
+    this.#shares.delete(entry);
+    this.#size -= share.size;
+    group.size -= share.size;
+    group.entries.delete(entry);
+    if (group.entries.size === 0) this.#groups.delete(share.group);
+  }
+
+  /** All but this one, which a pass waits for: else what is larger than all of it would be read without end. */
+  #dropFor(newest: object): void {
+    while (this.#size > this.#most) {
+      const entry = this.#oldestOfLargest(newest);
+      if (entry === undefined) return;
+      const share = this.#shares.get(entry);
+      this.release(entry);
+      share?.drop();
+    }
+  }
+
+  #oldestOfLargest(except: object): object | undefined {
+    const { size: exempt = 0 } = this.#shares.get(except) ?? {};
+    let most = 0;
+    let found: object | undefined;
+    for (const { size, entries } of this.#groups.values()) {
+      const counted = entries.has(except) ? size - exempt : size;
+      if (counted <= most) continue;
+      most = counted;
+      const [first, second] = entries;
+      found = first === except ? second : first;
+    }
+    return found;
+  }
+}
