@@ -313,9 +313,9 @@ test("the error of a wrong configuration names the flag or variable", async () =
   expect(await configError({})).toMatch(/--kubeconfig.*KUBECONFIG.*pod/);
 });
 
-test("an answer of more bytes than the caller takes is not read to its end", async () => {
-  const { url } = await server((_, response) => {
-    response.writeHead(200);
+test("an answer of more bytes than are taken is not read to its end, an error neither: no answer fills memory", async () => {
+  const { url } = await server(({ url: path }, response) => {
+    response.writeHead(path === "/refused" ? 500 : 200);
     const more = () => {
       while (!response.destroyed && response.write("x".repeat(64 * 1024)));
     };
@@ -326,4 +326,9 @@ test("an answer of more bytes than the caller takes is not read to its end", asy
   expect(
     await failure(connection.request({ method: "GET", path: "/endless", maxBytes: 100_000 })),
   ).toMatchObject({ code: "KUBE_TOO_LARGE", message: "GET /endless: more than 100000 bytes" });
+  for (const path of ["/endless", "/refused"])
+    expect(await failure(connection.request({ method: "GET", path }))).toMatchObject({
+      code: "KUBE_TOO_LARGE",
+      message: `GET ${path}: more than 16777216 bytes`,
+    });
 });

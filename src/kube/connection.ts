@@ -19,7 +19,7 @@ export interface KubeRequest {
   signal?: AbortSignal;
   /** Milliseconds for the whole call, or, for a stream, until its answer begins. Default 30 s. */
   timeoutMs?: number;
-  /** Bytes of the answer past which it fails with KUBE_TOO_LARGE; absent: none. */
+  /** Bytes of the answer past which it fails with KUBE_TOO_LARGE; absent: several times as many as an object may have. */
   maxBytes?: number;
 }
 
@@ -165,10 +165,12 @@ class HttpConnection implements KubeConnection {
   }
 }
 
+/** An object has a tenth of that at most, and lists are read in pages of as many. */
+const ANSWER_BYTES = 16 * 1024 * 1024;
+
 /** Reads no more than the caller takes. */
 async function textOf(body: Dispatcher.ResponseData["body"], request: KubeRequest): Promise<string> {
-  const { maxBytes } = request;
-  if (maxBytes === undefined) return body.text();
+  const { maxBytes = ANSWER_BYTES } = request;
   const read: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
@@ -197,7 +199,7 @@ async function* chunks(
 }
 
 async function refusal(answer: Dispatcher.ResponseData, request: KubeRequest): Promise<KubeError> {
-  const text = await answer.body.text();
+  const text = await textOf(answer.body, request);
   let body: unknown = text;
   try {
     body = JSON.parse(text);

@@ -19,7 +19,7 @@ export interface KubeCallOptions {
   signal?: AbortSignal;
   /** Milliseconds until the call fails with KUBE_TIMEOUT. For a watch: until the answer begins. */
   timeoutMs?: number;
-  /** Bytes of the answer past which the call fails with KUBE_TOO_LARGE; absent: none. */
+  /** Bytes of the answer past which the call fails with KUBE_TOO_LARGE; absent: as of a KubeRequest. */
   maxBytes?: number;
 }
 

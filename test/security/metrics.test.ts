@@ -19,6 +19,7 @@ import { createAll } from "../support/operator-rights.ts";
 
 let installed: InstalledRights;
 let server: RunningServer;
+let scrapes = 0;
 const directory = mkdtempSync(join(tmpdir(), "metrics-"));
 const dispatcher = new Agent({ connect: { rejectUnauthorized: false } });
 const apiGroup = "rbac.authorization.k8s.io";
@@ -69,7 +70,8 @@ beforeAll(async () => {
     address: { host: "127.0.0.1", port: 0 },
     registry: createRegistry({ version: "1.2.3", processMetrics: false }),
     tls: { directory, clock: systemClock },
-    authorize: (authorization) => access.decide(authorization),
+    // As if from an address each: one that was refused waits for its next review.
+    authorize: (authorization) => access.decide(authorization, `10.0.0.${++scrapes}`),
   });
 }, COMPILE_MS);
 afterAll(async () => {
