@@ -8,6 +8,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Decision } from "../reconcile/decision.ts";
 import { atLeast, type ReadError } from "../reconcile/outcome.ts";
 import { Lookup, UNUSED_TURNS } from "./lookup.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 
 /** What a fact is about: the object of a pass, and whatever of it the facts of its kind depend on. */
 export interface FactSubject {
@@ -121,6 +122,8 @@ export interface FactDeclaration<S extends FactSubject, T, D> {
   read(id: string, group: string): Promise<T>;
   /** After how long a value is stale, in milliseconds; `repeats`: how often in a row it was read equal before. */
   staleTimeMs(value: T, repeats: number): number;
+  /** As of a Lookup. */
+  budget?: MemoryBudget;
   /**
    * "show": a stale value is shown and refetched in the background. "hide": a stale value counts as missing, and is read
    * only for a decision.
@@ -157,11 +160,11 @@ export class CachedFact<S extends FactSubject, T, D = T> implements Fact<S, D> {
   readonly #firstReadAt = new Map<string, number>();
 
   constructor({ clock, enqueue, resyncMs }: CachedFactOptions, declaration: FactDeclaration<S, T, D>) {
-    const { read, staleTimeMs } = declaration;
+    const { read, staleTimeMs, budget } = declaration;
     this.#clock = clock;
     this.#declaration = declaration;
     this.#gcTimeMs = UNUSED_TURNS * resyncMs;
-    this.cache = new Lookup<T>({ clock, enqueue, read, staleTimeMs, gcTimeMs: this.#gcTimeMs });
+    this.cache = new Lookup<T>({ clock, enqueue, read, staleTimeMs, gcTimeMs: this.#gcTimeMs, budget });
   }
 
   data(subject: S, since = Number.POSITIVE_INFINITY): D | undefined {

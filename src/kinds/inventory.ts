@@ -38,6 +38,8 @@ export interface InventoryParts<T extends Item = Item> {
    * reads by id, and show less. `cached`: as last read. Default: lists are believed.
    */
   isDoubtful?(listed: T, cached: T | undefined): boolean;
+  /** What is held of an item that is read for a namespace. Of equal items it MUST return equal ones. Default: all of it. */
+  held?(item: T, group: string): T;
   /** Returns equal texts for names that count as one in lists. Default: only a name itself does. */
   sameName?(name: string): string;
 }
@@ -211,7 +213,8 @@ export class Inventory<T extends Item> {
 
   /** The answer of a write: no read that began before it came replaces it. Of what has a subscriber. */
   set(id: string, item: T, answeredAt: number): void {
-    if (this.isSubscribed(id)) this.#items.set(id, { item, beganAt: answeredAt, sameSince: answeredAt });
+    if (!this.isSubscribed(id)) return;
+    this.#items.set(id, { item: this.#held(item), beganAt: answeredAt, sameSince: answeredAt });
   }
 
   /** Whether the item is there, read now for an object of this namespace; throws what the read throws. */
@@ -487,7 +490,7 @@ export class Inventory<T extends Item> {
    * Caches what a read brought, unless something newer is cached: causality (docs/design.md, Informers). `missed`: the
    * credentials that do not find it.
    */
-  #update(id: string, item: T | undefined, beganAt: number, missed: readonly string[] = []): void {
+  #update(id: string, read: T | undefined, beganAt: number, missed: readonly string[] = []): void {
     // Its last subscriber went while it was read.
     if (!this.isSubscribed(id)) return;
     const before = this.#items.get(id);
@@ -496,6 +499,7 @@ export class Inventory<T extends Item> {
       return;
     }
     this.#readFailures.delete(id);
+    const item = read && this.#held(read);
     if (!item) this.lists.recordGone(id, beganAt);
     const isEqual = JSON.stringify(before?.item) === JSON.stringify(item);
     const isSame = before !== undefined && isEqual;
@@ -506,6 +510,10 @@ export class Inventory<T extends Item> {
     if (isEqual) return;
     this.#hooks.changed?.(id);
     this.#enqueueSubscribers(id);
+  }
+
+  #held(item: T): T {
+    return this.#parts.held?.(item, this.#groupOf(item.id)) ?? item;
   }
 
   #missesAfter(

@@ -3,11 +3,21 @@
  * recently, and reads it again when a pass needs it: nobody else pays for it.
  */
 
+import { PaperspaceError } from "../paperspace/errors.ts";
+
+const NO_ROOM = "the objects of this namespace read more than is held at once: it is read again";
+
 /** What is held, by the entry of a cache that holds it. */
 interface Share {
   group: string;
   size: number;
   drop(): void;
+}
+
+/** Takes what is gathered bit by bit. */
+export interface GatheringRoom {
+  /** Throws PS_TOO_LARGE where other reads of the namespace have taken the room meanwhile. */
+  add(size: number): void;
 }
 
 export class MemoryBudget {
@@ -55,6 +65,26 @@ export class MemoryBudget {
     group.size -= share.size;
     group.entries.delete(entry);
     if (group.entries.size === 0) this.#groups.delete(share.group);
+  }
+
+  /** Counts what is gathered until it is there. */
+  async gather<T>(group: string, gathered: (room: GatheringRoom) => Promise<T>): Promise<T> {
+    const entry = {};
+    let size = 0;
+    let hasRoom = true;
+    const drop = () => {
+      hasRoom = false;
+    };
+    const add = (more: number) => {
+      if (!hasRoom) throw new PaperspaceError("PS_TOO_LARGE", NO_ROOM, { effect: "none" });
+      size += more;
+      this.hold(entry, { group, size, drop });
+    };
+    try {
+      return await gathered({ add });
+    } finally {
+      this.release(entry);
+    }
   }
 
   /** All but this one, which a pass waits for: else what is larger than all of it would be read without end. */

@@ -188,7 +188,7 @@ function isTooLarge(schema: TSchema, value: unknown): boolean {
 }
 
 /** Characters of its texts and names, and one for each value: without making its JSON, which may be of megabytes. */
-function sizeOf(value: unknown): number {
+export function sizeOf(value: unknown): number {
   if (typeof value === "string") return value.length;
   if (typeof value !== "object" || value === null) return 1;
   let size = 1;

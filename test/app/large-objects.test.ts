@@ -33,3 +33,21 @@ describe("a deployment whose spec is too large to be held", () => {
     expect(onlyDeployment(world).id).toBe(id);
   });
 });
+
+describe("deployments whose configurations are more than is held at once", () => {
+  /** Of 1 MB each. */
+  const names = [...Array(18).keys()].map((n) => `web-${n}`);
+  const env = Array.from({ length: 122 }, (_, i) => ({ name: `A${i}`, value: `${i}`.padEnd(8_192, "x") }));
+
+  it("are all made, and put back when they drift: what is dropped is read again", {
+    timeout: 180_000,
+  }, async () => {
+    const world = running();
+    for (const name of names) world.deployments.apply(name, { env });
+    for (const name of names) await world.deployments.ready(name);
+    const [first] = world.deployed();
+    world.sim.console.deployments.edit(first?.id ?? "", { image: "drifted" });
+    await world.until("it is put back", () => first?.specs.at(-1)?.data.image !== "drifted");
+    expect(world.deployed()).toHaveLength(names.length);
+  });
+});

@@ -10,8 +10,9 @@ import type { OwnershipFacts, Resolution } from "../../reconcile/ownership.ts";
 import { referenceOf } from "../../reconcile/ownership-facts.ts";
 import type { CreateAttempt } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
+import { MemoryBudget } from "../memory-budget.ts";
 import { CloudObserver, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
-import type { StoredSpec } from "./api.ts";
+import type { Deployment, StoredSpec } from "./api.ts";
 import { fetchForAttempt, resolveAttempt } from "./attempt.ts";
 import { leavesOf } from "./compare.ts";
 import { movedSecrets } from "./leftovers.ts";
@@ -46,6 +47,8 @@ export interface DeploymentObserverOptions extends CloudObserverOptions {
   objects(): readonly PaperspaceDeployment[];
 }
 
+/** What is held of large configurations, and of former ones, of all objects. */
+const CONFIG_CHARACTERS = 16 * 1024 * 1024;
 /** Resyncs without a read of the runs after which nothing is said about them any more. */
 const MISSED_TURNS = 2;
 
@@ -60,7 +63,11 @@ export class DeploymentObserver extends CloudObserver<
   readonly #parts: DeploymentObserverOptions;
 
   constructor(parts: DeploymentObserverOptions) {
-    super(parts, ({ team, api }, projectId) => new ProjectCache({ ...parts, team, projectId }, api));
+    const configBudget = new MemoryBudget(CONFIG_CHARACTERS);
+    super(
+      parts,
+      ({ team, api }, projectId) => new ProjectCache({ ...parts, team, projectId, configBudget }, api),
+    );
     this.#parts = parts;
     this.reservations = new NameReservations(() => parts.objects());
   }
@@ -102,8 +109,7 @@ export class DeploymentObserver extends CloudObserver<
       };
     const container = project.absence(context.account?.fingerprint ?? "");
     const resource = this.locate(observation, context, project, container);
-    observation.resource =
-      resource.state === "present" ? { state: "present", deployment: resource.item } : resource;
+    observation.resource = resource.state === "present" ? shown(resource.item, facts, project) : resource;
     if (isShownEmptyOnce(observation, project)) observation.shownEmptyOnce = true;
     const id = idOf(observation.identity);
     const specsAgeMs = project.specsAgeMs(subjectOf(observation, context));
@@ -137,6 +143,7 @@ export class DeploymentObserver extends CloudObserver<
     if (!project) return;
     // What a create sent is recognised by its configuration, also where the object is deleted meanwhile.
     if (!deleting || attempt) this.#parts.references.fetchStale(context.key, context.object);
+    this.#readDropped(observation, project);
     project.track(subjectOf(observation, context), decision);
     const { fingerprint = "" } = context.account ?? {};
     const due = presenceDue(observation, decision);
@@ -161,6 +168,12 @@ export class DeploymentObserver extends CloudObserver<
     super.forget(key);
     this.reservations.release(key);
     this.#parts.references.forget(key);
+  }
+
+  /** Its configuration is not held any more, and this pass was without it. */
+  #readDropped({ identity, resource }: DeploymentObservation, { inventory }: ProjectCache): void {
+    const id = idOf(identity);
+    if (id !== undefined && resource.state === "unknown" && inventory.get(id)?.item) inventory.refresh(id);
   }
 
   /** Of a deployment to which this object has sent nothing yet: it was adopted, or the status is lost. */
@@ -207,6 +220,16 @@ export class DeploymentObserver extends CloudObserver<
     const times = isAwaited ? showTimes(head, observation.limits) : rolloutTimes(head, observation.spec);
     return this.untilDue(observation, times, ageMs);
   }
+}
+
+/** A deletion needs no configuration. */
+function shown(
+  item: Deployment,
+  { deleting }: Pick<OwnershipFacts, "deleting">,
+  project: ProjectCache,
+): DeploymentObservation["resource"] {
+  const deployment = project.whole(item) ?? (deleting ? item : undefined);
+  return deployment ? { state: "present", deployment } : { state: "unknown" };
 }
 
 function subjectOf(

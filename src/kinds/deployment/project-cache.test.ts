@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { MAY, PROJECT, simulated, TEAM } from "../../../test/decide/deployment/api.ts";
 import { VirtualClock } from "../../../test/support/virtual-clock.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
+import { MemoryBudget } from "../memory-budget.ts";
 import { FACT } from "./observation.ts";
 import { ProjectCache } from "./project-cache.ts";
 
@@ -16,12 +17,14 @@ function apiWith(methods: object): PaperspaceApi {
   return api;
 }
 
-function cache(clock: VirtualClock, api: PaperspaceApi, projectId = PROJECT) {
+function cache(clock: VirtualClock, api: PaperspaceApi, projectId = PROJECT, characters = 2_000_000) {
+  const configBudget = new MemoryBudget(characters);
   const queued: string[] = [];
   const projectCache = new ProjectCache(
     {
       team: TEAM,
       projectId,
+      configBudget,
       clock,
       logger: pino({ level: "silent" }),
       settings: { resyncMs: RESYNC_MS, gatherMs: 50, rechecks: { recheckMs: 30_000, slowMs: RESYNC_MS } },
@@ -29,7 +32,7 @@ function cache(clock: VirtualClock, api: PaperspaceApi, projectId = PROJECT) {
     },
     api,
   );
-  return { projectCache, queued };
+  return { projectCache, queued, configBudget };
 }
 
 /** A project with one deployment that has been healthy for long. */
@@ -268,6 +271,25 @@ describe("former specs", () => {
     expect(read).toBe(2400);
   });
 
+  it("are fewer where they are large, with the one that is to be gone back to: no history fills memory", async () => {
+    const clock = new VirtualClock();
+    let read = 0;
+    async function* pages() {
+      for (;;) {
+        const items = [{ id: `s${read++}`, data: { image: "x".repeat(1_000_000) } }];
+        yield { items, beganAt: 0, answeredAt: 0 };
+      }
+    }
+    const { projectCache, configBudget } = cache(clock, apiWith({ pages }), PROJECT, 10_000_000);
+    projectCache.specs.fetch("d1 s9", KEY);
+    await clock.settle();
+    const ids = projectCache.specs.get("d1 s9")?.map(({ id }) => id);
+    expect(ids).toEqual(["s0", "s1", "s2", "s3", "s4", "s9"]);
+    expect(read).toBe(10);
+    projectCache.stop();
+    expect(configBudget.size).toBe(0);
+  });
+
   it("of a deployment that shows none yet are requested each time: it may just be being created", async () => {
     const clock = new VirtualClock();
     let requests = 0;
@@ -358,5 +380,68 @@ describe("an object that is gone", () => {
     const before = clock.pending;
     projectCache.stop();
     expect(clock.pending).toBe(before - 2);
+  });
+});
+
+describe("a configuration that is too large to be held with its deployment", () => {
+  const large = (name: string) => ({ name, env: [{ name: "A", value: name.padEnd(100_000, "x") }] });
+  const imageOf = (data: unknown) => (data as { image?: string } | undefined)?.image;
+
+  async function observed(characters: number) {
+    const { sim, clock, paperspace } = simulated();
+    const made = ["a", "b"].map((name) =>
+      sim.console.deployments.create(PROJECT, large(name), { settled: true }),
+    );
+    const { projectCache, configBudget } = cache(clock, paperspace, PROJECT, characters);
+    for (const { id } of made) projectCache.inventory.subscribe(`ns/${id}`, id);
+    const read = async (...ids: string[]) => {
+      for (const id of ids) {
+        projectCache.inventory.refresh(id);
+        await clock.advance(1_000);
+      }
+    };
+    const held = (id: string) => {
+      const item = projectCache.inventory.get(id)?.item;
+      return item && projectCache.whole(item);
+    };
+    const [a, b] = made.map(({ id }) => id) as [string, string];
+    await read(a, b);
+    return { sim, clock, projectCache, configBudget, read, held, a, b };
+  }
+
+  it("is there for a pass, and is no part of what is held of the deployment", async () => {
+    const { projectCache, held, a, b } = await observed(1_000_000);
+    expect(JSON.stringify(projectCache.inventory.get(a)).length).toBeLessThan(2_000);
+    for (const id of [a, b]) expect(imageOf(held(id)?.latestSpec?.data)).toBe("nginx:1.27");
+  });
+
+  it("is dropped beyond the budget, and is there again once it is read: a pass has it, however many there are", async () => {
+    const { read, held, a, b } = await observed(150_000);
+    expect(held(a)).toBeUndefined();
+    expect(held(b)).toBeDefined();
+    await read(a);
+    expect(held(a)).toBeDefined();
+    expect(held(b)).toBeUndefined();
+  });
+
+  it("that is another one is a change as ever, and what is dropped is none: a deployment is the same as long as it is", async () => {
+    const { sim, clock, projectCache, read, a, b } = await observed(150_000);
+    const since = () => projectCache.inventory.get(a)?.sameSince;
+    const first = since();
+    await read(a, b, a);
+    expect(since()).toBe(first);
+    await clock.advance(1_000);
+    sim.console.deployments.edit(a, { ...large("a"), image: "other" });
+    await read(a);
+    expect(since()).not.toBe(first);
+  });
+
+  it("takes no room where no object has the deployment any more, and where all is stopped", async () => {
+    const { projectCache, configBudget, a } = await observed(1_000_000);
+    const before = configBudget.size;
+    projectCache.forget(`ns/${a}`);
+    expect(configBudget.size).toBeLessThan(before);
+    projectCache.stop();
+    expect(configBudget.size).toBe(0);
   });
 });

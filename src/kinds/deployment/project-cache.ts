@@ -3,6 +3,7 @@
  * once. It only reads, and only puts keys into the queue.
  */
 import type { Clock } from "../../base/clock.ts";
+import { sizeOf } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
 import { STALE_FRACTION } from "../../reconcile/decision.ts";
@@ -19,9 +20,11 @@ import {
 import { type Rechecks, readErrorOf } from "../failure.ts";
 import { Inventory } from "../inventory.ts";
 import { Lookup, UNUSED_TURNS } from "../lookup.ts";
+import type { GatheringRoom, MemoryBudget } from "../memory-budget.ts";
 import { AccountCache, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
 import type { ListFrom } from "../source.ts";
 import { type Deployment, DeploymentApi, firstItems, type Run, type StoredSpec } from "./api.ts";
+import { LargeConfigs } from "./large-configs.ts";
 import type { DeploymentObservation, ObservedFacts } from "./observation.ts";
 import { type PresenceDue, type PresenceTerms, ProjectPresence } from "./project-presence.ts";
 import { foldedName } from "./types.ts";
@@ -30,6 +33,8 @@ export interface ProjectCacheOptions extends Omit<CloudObserverOptions, "setting
   settings: Pick<ObserverSettings, "resyncMs" | "gatherMs" | "rechecks">;
   team: string;
   projectId: string;
+  /** For the configurations of all projects. */
+  configBudget: MemoryBudget;
 }
 
 /** What the facts of one object depend on. */
@@ -52,12 +57,14 @@ const SLOW_TURNS = 6;
 const FIRST_READ = 0.1;
 /** Former specs that are kept; a few at the newest end are ours. */
 const SPECS = 120;
+/** And of fewer, where they have this many characters. */
+const SPEC_CHARACTERS = 4 * 1024 * 1024;
 /** Former specs that are searched for one to go back to: each number of an autoscaler makes one. */
 const MOST_SPECS = 20 * SPECS;
 
 /** The list of them, by the name that decisions need them by. */
 function factTable(options: ProjectCacheOptions, inventory: Inventory<Deployment>, api: () => DeploymentApi) {
-  const { clock, projectId, settings } = options;
+  const { clock, projectId, settings, configBudget: budget } = options;
   const { resyncMs } = settings;
   const oneMinute = () => MINUTE_MS;
   const spread = (ms: number) => ms * (0.8 + 0.4 * clock.random());
@@ -83,10 +90,12 @@ function factTable(options: ProjectCacheOptions, inventory: Inventory<Deployment
       id: specsKey,
       read: (key, group) => {
         const [id = "", ...backTo] = key.split(" ");
-        return newestSpecs(api().for(group).history(id, "desc", SPECS), backTo);
+        const specs = api().for(group).history(id, "desc", SPECS);
+        return budget.gather(group, (room) => newestSpecs(specs, backTo, room));
       },
       staleTimeMs: oneMinute,
       whenStale: "hide",
+      budget,
     }),
     projectSecrets: cached<readonly string[]>({
       id: () => projectId,
@@ -105,6 +114,7 @@ export class ProjectCache extends AccountCache<Deployment> {
   readonly #presence: ProjectPresence;
   readonly #table: ReturnType<typeof factTable>;
   readonly #facts: Facts<DeploymentSubject, ObservedFacts>;
+  readonly #configs: LargeConfigs;
   readonly #clock: Clock;
   /** By id of a deployment: monotonic time since which its runs are of use. */
   readonly #runsUsedSince = new Map<string, number>();
@@ -112,7 +122,7 @@ export class ProjectCache extends AccountCache<Deployment> {
   #api: DeploymentApi;
 
   constructor(options: ProjectCacheOptions, api: PaperspaceApi) {
-    const { clock, enqueue, logger, settings, projectId, team } = options;
+    const { clock, enqueue, logger, settings, projectId, team, configBudget: budget } = options;
     const { resyncMs, rechecks } = settings;
     const name = `deployments of team ${team}, project ${projectId}`;
     const sourceOf = (any: PaperspaceApi) => {
@@ -122,9 +132,13 @@ export class ProjectCache extends AccountCache<Deployment> {
         get: (id: string, group: string) => calls.for(group).get(id),
       };
     };
-    const parts = { name, clock, logger, settings, enqueue, sameName: foldedName, isDoubtful };
-    const inventory = new Inventory<Deployment>(parts, sourceOf(api));
+    const configs = new LargeConfigs(budget);
+    const held = (item: Deployment, group: string) => configs.apart(item, group);
+    const parts = { name, clock, logger, settings, enqueue, sameName: foldedName, isDoubtful, held };
+    const unsubscribed = (_key: string, id?: string) => id !== undefined && configs.forget(id);
+    const inventory = new Inventory<Deployment>(parts, sourceOf(api), { unsubscribed });
     super(inventory, sourceOf);
+    this.#configs = configs;
     this.#projectId = projectId;
     this.#presence = new ProjectPresence(options, api);
     this.#clock = clock;
@@ -141,6 +155,7 @@ export class ProjectCache extends AccountCache<Deployment> {
       read: (id, group) => firstSpecs(this.#api.for(group), id),
       staleTimeMs: ([origin]) => (origin ? resyncMs : 0),
       gcTimeMs: UNUSED_TURNS * resyncMs,
+      budget,
     });
   }
 
@@ -233,9 +248,17 @@ export class ProjectCache extends AccountCache<Deployment> {
     this.#facts.reload(subject);
   }
 
+  /** With its configuration; undefined where that is to be read again, being too large to be held. */
+  whole(deployment: Deployment): Deployment | undefined {
+    return this.#configs.whole(deployment);
+  }
+
   override stop(): void {
     super.stop();
     this.#presence.stop();
+    this.#configs.stop();
+    this.specs.reset();
+    this.origins.reset();
   }
 
   override forget(key: string): void {
@@ -282,15 +305,24 @@ function specsKey({ id, backTo = [] }: DeploymentSubject): string | undefined {
 async function newestSpecs(
   specs: AsyncIterable<StoredSpec>,
   backTo: readonly string[],
+  room: GatheringRoom,
 ): Promise<readonly StoredSpec[]> {
   const newest: StoredSpec[] = [];
   let isFound = backTo.length === 0;
   let read = 0;
+  let characters = 0;
+  let isFull = false;
   for await (const spec of specs) {
     const isSought = !isFound && backTo.includes(spec.id);
-    if (newest.length < SPECS || isSought) newest.push(spec);
+    if (!isFull || isSought) {
+      const size = sizeOf(spec);
+      room.add(size);
+      characters += size;
+      newest.push(spec);
+    }
     isFound ||= isSought;
-    if (++read >= MOST_SPECS || (isFound && newest.length >= SPECS)) break;
+    isFull = newest.length >= SPECS || characters >= SPEC_CHARACTERS;
+    if (++read >= MOST_SPECS || (isFound && isFull)) break;
   }
   return newest;
 }

@@ -63,13 +63,10 @@ interface Content {
 
 /** What is kept of all Secrets and ConfigMaps, in characters. */
 const KEPT_CHARACTERS = 32 * 1024 * 1024;
-/**
- * Characters of a value. Of a Secret: what a project secret may hold (other-resources.md, secrets). Of a ConfigMap, whose
- * values go into none: Linux starts no program with a variable of 128 KiB.
- */
-const LONGEST_VALUE = { Secret: 8192, ConfigMap: 128 * 1024 - 1 } as const;
-/** Characters of all values of ConfigMaps in a configuration: a larger one could not be read back. */
-const MOST_VALUES = MOST_JSON;
+/** In characters: Linux starts no program with a variable of 128 KiB. */
+const LONGEST_VARIABLE = 131_071;
+/** Of a Secret: what a project secret may hold (other-resources.md, secrets). A value of a ConfigMap goes into none. */
+const LONGEST_VALUE = { Secret: 8192, ConfigMap: LONGEST_VARIABLE } as const;
 
 export class References {
   readonly #parts: ReferencesParts;
@@ -118,7 +115,8 @@ export class References {
         values.set(idOf(reference), secretValue(secret));
       } else unknown = { ...this.#unknown(object, reference), ...unknown };
     }
-    if (characters > MOST_VALUES) missing.push(TOO_LARGE);
+    // What is larger could not be read back.
+    if (characters > MOST_JSON) missing.push(TOO_LARGE);
     const [first] = missing;
     if (first) return { ...first, message: missing.map(({ message }) => message).join("; ") };
     if (unknown) return unknown;
@@ -305,7 +303,7 @@ function whyUnusable(kind: KubeRef["kind"], value: string | undefined): string {
 const TOO_LARGE = {
   state: "missing",
   reason: REASON.ValueInvalid,
-  message: `env: the values of ConfigMaps have more than ${MOST_VALUES} characters together: name fewer or smaller ones`,
+  message: `env: the values of ConfigMaps have more than ${MOST_JSON} characters together: name fewer or smaller ones`,
 } as const;
 
 /** Undefined where it was not read, or not for this object. */
