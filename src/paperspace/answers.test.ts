@@ -1,16 +1,7 @@
 import { Type } from "typebox";
 import { describe, expect, it } from "vitest";
-import {
-  isReadable,
-  MOST_ENTRIES,
-  MOST_JSON,
-  MOST_PROSE,
-  MOST_TEXT,
-  nullable,
-  prose,
-  readAnswer,
-  resource,
-} from "./answers.ts";
+import { MOST_ENTRIES, MOST_JSON, MOST_TEXT } from "./answer-reader.ts";
+import { isReadable, MOST_PROSE, nullable, prose, readAnswer, resource } from "./answers.ts";
 
 const spec = resource({ id: Type.String(), error: nullable(Type.String()) }, ["id"]);
 const schema = resource(

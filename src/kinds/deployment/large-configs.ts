@@ -3,7 +3,7 @@
  * budget that all projects share. What is dropped there is read again for the pass that needs it.
  */
 import { createHash } from "node:crypto";
-import { sizeOf } from "../../paperspace/answers.ts";
+import { sizeOf } from "../../paperspace/answer-reader.ts";
 import type { MemoryBudget } from "../memory-budget.ts";
 import type { Deployment } from "./api.ts";
 

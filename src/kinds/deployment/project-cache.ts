@@ -3,7 +3,7 @@
  * once. It only reads, and only puts keys into the queue.
  */
 import type { Clock } from "../../base/clock.ts";
-import { sizeOf } from "../../paperspace/answers.ts";
+import { sizeOf } from "../../paperspace/answer-reader.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
 import { STALE_FRACTION } from "../../reconcile/decision.ts";

@@ -9,7 +9,7 @@ import type { Clock } from "../../base/clock.ts";
 import { isForbidden, isNotFound } from "../../kube/errors.ts";
 import { keyOf, splitKey } from "../../kube/objects.ts";
 import type { ConfigMap, Resource, Secret } from "../../kube/resource.ts";
-import { MOST_JSON } from "../../paperspace/answers.ts";
+import { MOST_JSON } from "../../paperspace/answer-reader.ts";
 import { STALE_FRACTION } from "../../reconcile/decision.ts";
 import { atLeast, type ReadError } from "../../reconcile/outcome.ts";
 import { secretUnreadable } from "../../reconcile/secret-rights.ts";
