@@ -515,3 +515,12 @@ describe("values of ConfigMaps", () => {
     expect(reads()).toHaveLength(before + 1);
   });
 });
+
+it("a read among thousands of objects of a namespace leaves turns of the event loop to others", async () => {
+  const { configMap, objects, resolved, clock } = setUp();
+  await configMap({ data: { level: "debug" } });
+  for (let n = 0; n < 2_000; n++) objects.set(`uid-${n}`, object(fromConfigMap(), { uid: `uid-${n}` }));
+  const before = clock.turns.requested;
+  await resolved(object(fromConfigMap()));
+  expect(clock.turns.requested - before).toBeGreaterThanOrEqual(7);
+});

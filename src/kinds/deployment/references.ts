@@ -5,7 +5,7 @@
  * more. Values of ConfigMaps are kept within a budget, and else read again for the next pass. How Secrets and ConfigMaps are read is in ../kube-refs.ts.
  */
 import { createHash } from "node:crypto";
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, nextTurn } from "../../base/clock.ts";
 import { isForbidden, isNotFound } from "../../kube/errors.ts";
 import { keyOf, splitKey } from "../../kube/objects.ts";
 import type { ConfigMap, Resource, Secret } from "../../kube/resource.ts";
@@ -18,7 +18,7 @@ import { UNUSED_TURNS } from "../lookup.ts";
 import { MemoryBudget } from "../memory-budget.ts";
 import type { SlowHash } from "../slow-hash.ts";
 import { hashOf, leavesOf, templateOf } from "./compare.ts";
-import { configOf, type Reference, referencesOf, secretValue } from "./config.ts";
+import { configOf, type Reference, referencesOf, refersTo, secretValue } from "./config.ts";
 import type { Desired } from "./observation.ts";
 import { isKeySecret } from "./permitted-references.ts";
 import { projectSecretName } from "./project-secrets.ts";
@@ -63,6 +63,8 @@ interface Content {
 
 /** What is kept of all Secrets and ConfigMaps, in characters. */
 const KEPT_CHARACTERS = 32 * 1024 * 1024;
+/** Objects that are searched for a name in a turn of the event loop: each may refer to a hundred. */
+const SEARCHED_IN_A_TURN = 256;
 /** In characters: Linux starts no program with a variable of 128 KiB. */
 const LONGEST_VARIABLE = 131_071;
 /** Of a Secret: what a project secret may hold (other-resources.md, secrets). A value of a ConfigMap goes into none. */
@@ -230,10 +232,11 @@ export class References {
     const hasApiKey =
       data.hasApiKey || (ref.kind === "Secret" && this.#parts.isKeySecret(`${ref.namespace}/${ref.name}`));
     const byUse: Record<string, Kept> = {};
+    let searched = 0;
     for (const object of this.#parts.objects()) {
       if (object.metadata.namespace !== ref.namespace) continue;
-      for (const reference of this.#namedBy(object)) {
-        if (reference.source !== ref.kind || reference.name !== ref.name) continue;
+      if (++searched % SEARCHED_IN_A_TURN === 0) await nextTurn(this.#parts.clock);
+      for (const reference of this.#namedBy(object, ref)) {
         const { key } = reference;
         const value = data.text(key);
         const use = useOf(object, reference);
@@ -250,8 +253,11 @@ export class References {
     return { byUse };
   }
 
-  #namedBy(object: PaperspaceDeployment): readonly Reference[] {
-    return object.metadata.partial ? (this.#named.get(keyOf(object)) ?? []) : referencesOf(object.spec);
+  #namedBy(object: PaperspaceDeployment, { kind, name }: KubeRef): readonly Reference[] {
+    const { metadata, spec } = object;
+    if (!metadata.partial && !refersTo(spec, { kind, name })) return [];
+    const all = metadata.partial ? this.#named.get(keyOf(object)) : referencesOf(spec);
+    return all?.filter((one) => one.source === kind && one.name === name) ?? [];
   }
 
   async #digest({ metadata }: PaperspaceDeployment, value: string, before: Kept | undefined): Promise<Kept> {
