@@ -1,6 +1,7 @@
 /** The entry point of this kind: what the registry gets, and how the configuration becomes the settings of the kind. */
 import type { Config } from "../../base/config.ts";
 import { readErrorOf } from "../failure.ts";
+import { MemoryBudget } from "../memory-budget.ts";
 import { observerSettings, type PublishedKind } from "../registration.ts";
 import { deploymentKind } from "./kind.ts";
 import type { DeploymentSettings } from "./observer.ts";
@@ -25,6 +26,7 @@ export const deployment: PublishedKind<PaperspaceDeployment> = {
       configMaps: options.configMapResource,
       objects,
       slowHash: options.slowHash,
+      budget: new MemoryBudget(KEPT_CHARACTERS),
       isApiKey: options.isOperatorKey,
       isKeySecret: options.isKeySecret,
       clock,
@@ -55,3 +57,5 @@ function settingsOf(config: Config): DeploymentSettings {
  * read once more.
  */
 const FRESH_MS = 15_000;
+/** What is kept of all Secrets and ConfigMaps that objects name. */
+const KEPT_CHARACTERS = 32 * 1024 * 1024;

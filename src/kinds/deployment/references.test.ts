@@ -494,17 +494,17 @@ describe("values of ConfigMaps", () => {
   });
 
   it("of a namespace beyond the budget are read again for a pass, each object has its own, and no other namespace pays", async () => {
-    const { configMaps, configMap, resolved, reads } = setUp();
+    const { configMaps, configMap, resolved, reads } = setUp({ characters: 100_000 });
     await configMap({ data: { level: "debug" } });
     const other = object(fromConfigMap(), { uid: "other" });
     await resolved(other);
-    const objects = [...Array(40).keys()].map((n) =>
+    const objects = [...Array(20).keys()].map((n) =>
       object(variables(`m${n}`, 7), { uid: `uid-${n}`, namespace: "large", name: `web-${n}` }),
     );
     for (const [n] of objects.entries())
       await configMaps.create("large", {
         metadata: { name: `m${n}`, namespace: "large" },
-        data: valuesOf(7, LONGEST),
+        data: valuesOf(7, 1_000),
       });
     for (const one of objects) expect((await resolved(one)).config.env).toHaveLength(7);
     const before = reads().length;

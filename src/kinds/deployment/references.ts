@@ -15,7 +15,7 @@ import { atLeast, type ReadError } from "../../reconcile/outcome.ts";
 import { secretUnreadable } from "../../reconcile/secret-rights.ts";
 import { type KubeRef, KubeRefs, type RefContent, type RefData } from "../kube-refs.ts";
 import { UNUSED_TURNS } from "../lookup.ts";
-import { MemoryBudget } from "../memory-budget.ts";
+import type { MemoryBudget } from "../memory-budget.ts";
 import type { SlowHash } from "../slow-hash.ts";
 import { hashOf, leavesOf, templateOf } from "./compare.ts";
 import { configOf, type Reference, referencesOf, refersTo, secretValue } from "./config.ts";
@@ -31,6 +31,8 @@ export interface ReferencesParts {
   /** All objects of the kind in the cluster: only what they name is kept. */
   objects(): readonly PaperspaceDeployment[];
   slowHash: SlowHash;
+  /** For what is kept of all Secrets and ConfigMaps, in characters. */
+  budget: MemoryBudget;
   /** Whether the value is the operator's own API key. */
   isApiKey(value: string): Promise<boolean>;
   /** Whether any object names this Secret ("namespace/name") as the one with its API key, though it may not use it yet. */
@@ -61,8 +63,6 @@ interface Content {
   byUse: Readonly<Record<string, Kept>>;
 }
 
-/** What is kept of all Secrets and ConfigMaps, in characters. */
-const KEPT_CHARACTERS = 32 * 1024 * 1024;
 /** Objects that are searched for a name in a turn of the event loop: each may refer to a hundred. */
 const SEARCHED_IN_A_TURN = 256;
 /** In characters: Linux starts no program with a variable of 128 KiB. */
@@ -72,20 +72,19 @@ const LONGEST_VALUE = { Secret: 8192, ConfigMap: LONGEST_VARIABLE } as const;
 
 export class References {
   readonly #parts: ReferencesParts;
-  readonly #budget = new MemoryBudget(KEPT_CHARACTERS);
   readonly #refs: KubeRefs<Content>;
   /** By key, as of the last pass: the store does not hold what a large object refers to. */
   readonly #named = new Map<string, readonly Reference[]>();
 
   constructor(parts: ReferencesParts) {
-    const { secrets, configMaps, clock, enqueue, resyncMs, recheckMs } = parts;
+    const { secrets, configMaps, clock, enqueue, resyncMs, recheckMs, budget } = parts;
     this.#parts = parts;
     this.#refs = new KubeRefs<Content>({
       secrets,
       configMaps,
       clock,
       enqueue,
-      budget: this.#budget,
+      budget,
       select: (data, ref) => this.#select(data, ref),
       forbiddenIs: "error",
       gcTimeMs: UNUSED_TURNS * resyncMs,
@@ -182,7 +181,7 @@ export class References {
   /** The object of this key is gone. */
   forget(key: string): void {
     const named = this.#named.get(key);
-    if (named) this.#budget.release(named);
+    if (named) this.#parts.budget.release(named);
     this.#named.delete(key);
   }
 
@@ -192,7 +191,7 @@ export class References {
     this.#named.set(key, references);
     const { namespace: group } = splitKey(key);
     const size = JSON.stringify(references).length;
-    this.#budget.hold(references, { group, size, drop: () => this.#named.delete(key) });
+    this.#parts.budget.hold(references, { group, size, drop: () => this.#named.delete(key) });
   }
 
   #unknown(object: PaperspaceDeployment, reference: Reference): Extract<Desired, { state: "unknown" }> {

@@ -3,6 +3,7 @@
 import { References } from "../../../src/kinds/deployment/references.ts";
 import type { DeploymentSpec, PaperspaceDeployment } from "../../../src/kinds/deployment/types.ts";
 import { readErrorOf } from "../../../src/kinds/failure.ts";
+import { MemoryBudget } from "../../../src/kinds/memory-budget.ts";
 import { keyOf } from "../../../src/kube/objects.ts";
 import { configMaps as configMapsOf, secrets as secretsOf } from "../../../src/kube/resource.ts";
 import { FakeKube } from "../../support/fake-kube.ts";
@@ -42,7 +43,7 @@ export function base64(data: Record<string, string | Uint8Array>): Record<string
   );
 }
 
-export function setUp() {
+export function setUp({ characters = 1_000_000 } = {}) {
   const clock = new VirtualClock();
   const kube = new FakeKube({ clock, namespace: "ns" });
   const secrets = secretsOf(kube);
@@ -62,6 +63,7 @@ export function setUp() {
         hashed.push(value);
         return quickHash(value, salt);
       },
+      budget: new MemoryBudget(characters),
       clock,
       resyncMs: RESYNC_MS,
       recheckMs: RECHECK_MS,
