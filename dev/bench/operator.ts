@@ -4,7 +4,7 @@
  */
 
 import { once } from "node:events";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,6 +63,7 @@ export function ours(nodeOptions: readonly string[] = []): OperatorKind {
       const [program = "", ...args] = [
         ...launcher,
         process.execPath,
+        ...startFlags(),
         ...nodeOptions,
         main,
         ...flagsOf(settings),
@@ -70,6 +71,12 @@ export function ours(nodeOptions: readonly string[] = []): OperatorKind {
       return { program, args: [...args, ...flags], env: { ...env, ...(ca && { NODE_EXTRA_CA_CERTS: ca }) } };
     },
   };
+}
+
+/** Of Node, as npm start and the image have them. */
+function startFlags(): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  return scripts.start.split(" ").slice(1, -1);
 }
 
 function flagsOf(settings: OperatorSettings): string[] {

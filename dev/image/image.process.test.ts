@@ -161,6 +161,12 @@ test("no signal opens Node's debugger", () => {
   expect(image.entrypoint).toContain("--disable-sigusr1");
 });
 
+test("it starts with the flags of npm start, so that both need the same memory", () => {
+  const flags = JSON.parse(read("package.json")).scripts.start.split(" ").slice(1, -1);
+  expect(flags).not.toEqual([]);
+  expect(image.entrypoint).toEqual(expect.arrayContaining(flags));
+});
+
 test("the labels contain version, revision and time of the build", () => {
   expect(image.labels).toMatchObject({
     "org.opencontainers.image.version": "9.8.7",
