@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { createServer } from "node:tls";
 import { FIRST } from "../../test/support/certificates.ts";
 
@@ -22,12 +21,19 @@ export async function startTlsFront(url: string): Promise<TlsFront> {
   const open = new Set<Socket>();
   const server = createServer(FIRST, (client) => {
     const behind = connect(Number(port), hostname);
-    for (const socket of [client, behind]) {
+    for (const [socket, other] of [
+      [client, behind],
+      [behind, client],
+    ] as const) {
       open.add(socket);
-      socket.once("close", () => open.delete(socket));
+      socket.on("error", () => {});
+      // Where either end breaks off, so does the other.
+      socket.once("close", () => {
+        open.delete(socket);
+        other.destroy();
+      });
     }
-    // Where either end breaks off, so does the other.
-    void pipeline(client, behind, client).catch(() => {});
+    client.pipe(behind).pipe(client);
   });
   server.listen(0, "localhost");
   await once(server, "listening");
