@@ -120,6 +120,20 @@ describe("what an upsert is answered with", () => {
   });
 });
 
+describe("a create that never arrived", () => {
+  it("is not taken to have made another actor's, whose values differ in what no API would change", async () => {
+    const world = running();
+    world.sim.faults.add({ match: { method: "POST", path: "/deployments$" }, do: { cut: "before" } });
+    world.deployments.apply("web", { ...UNPINNED, env: [{ name: "STAGE", value: "test" }] });
+    await world.until("it was sent", () => upserts(world).length === 1);
+    const theirs = { image: UNPINNED.image, env: [{ name: "STAGE", value: "TEST" }] };
+    world.sim.console.deployments.create(PROJECT, { name: "web", ...theirs });
+    await world.deployments.reports("web", "AlreadyExists");
+    expect(onlyDeployment(world).specs).toHaveLength(1);
+    expect(owned(world.kube)).toEqual([]);
+  });
+});
+
 /** Histories end before the newest spec while `isLate`. */
 function lagHistory(world: VirtualWorld, isLate: () => boolean): void {
   const sim = world.sim as { handle: VirtualWorld["sim"]["handle"] };

@@ -5,18 +5,22 @@
 import { describe, expect, it } from "vitest";
 import { checkTraffic, eventNotes, newWorld, onlyDeployment, running } from "../support/scenario-world.ts";
 import {
+  annotate,
   before,
   condition,
   edit,
   MINUTE,
   message,
+  PROJECT,
   ready,
   reason,
+  showing,
   status,
   stored,
+  uidOf,
   upserts,
 } from "../support/scenario-world-deployments.ts";
-import type { VirtualWorld } from "../support/virtual-world.ts";
+import { DEPLOYMENTS, NAMESPACE, type VirtualWorld } from "../support/virtual-world.ts";
 
 const HOUR = 60 * MINUTE;
 const IMAGE = { image: "acme/model" };
@@ -33,8 +37,9 @@ async function writing(mutations: string[], spec: object = IMAGE) {
   return world;
 }
 
-const rivalWrites = (world: VirtualWorld, image = RIVAL) =>
-  world.sim.console.deployments.edit(onlyDeployment(world).id, { image }, "rival");
+const rivalEdits = (world: VirtualWorld, config: object) =>
+  world.sim.console.deployments.edit(onlyDeployment(world).id, config, "rival");
+const rivalWrites = (world: VirtualWorld, image = RIVAL) => rivalEdits(world, { image });
 
 const UNANSWERED = { match: { method: "POST", path: "/deployments$", times: 2 }, do: { status: 503 } };
 
@@ -145,6 +150,72 @@ describe("a field that the API writes otherwise than it was sent", () => {
   });
 });
 
+describe("a value that was stored before, which the API may show of what means the same", () => {
+  const MODE = (value: string) => ({ env: [{ name: "MODE", value }] });
+  const probing = { healthChecks: { readiness: { path: "/up/", port: 80 } } };
+
+  it.each<[string, object, object, object?]>([
+    ["image-tagged", IMAGE, { image: "acme/model:2" }],
+    ["image-tagged", { image: "acme/model:latest" }, { image: "acme/model:2" }, IMAGE],
+    ["names-lower-case", MODE("fast"), MODE("slow")],
+    ["values-trimmed", MODE(" fast "), MODE("slow")],
+    ["paths-without-slash", probing, { healthChecks: null }],
+  ])("is Ready after the user went back: %s, %o", async (mutation, first, second, back = first) => {
+    const world = await writing([mutation], first);
+    for (const spec of [second, back]) {
+      const sent = upserts(world).length;
+      edit(world, spec);
+      await world.deployments.ready("web");
+      expect(upserts(world).length - sent).toBeLessThanOrEqual(2);
+    }
+  });
+
+  it("is Ready where the deployment was made by other means, and adopted", async () => {
+    const world = running();
+    world.sim.mutations.use(["image-tagged"], 1);
+    const { id } = world.sim.console.deployments.create(PROJECT, { name: "web", ...IMAGE });
+    world.deployments.apply("web", { ...IMAGE, adoptId: id });
+    await world.deployments.ready("web");
+    expect(upserts(world)).toHaveLength(2);
+  });
+
+  it("is Ready where the status was lost, and it is adopted again", async () => {
+    const world = await writing(["image-tagged"], IMAGE);
+    const lost = { ...world.deployments.get("web"), status: {} };
+    world.kube.storage.replace(DEPLOYMENTS, NAMESPACE, "web", lost as never, "status");
+    await world.deployments.reports("web", "IdentityConflict");
+    annotate(world, { "paperspace.com/adopt": `${onlyDeployment(world).id}@${uidOf(world)}` });
+    await world.deployments.ready("web");
+    expect(upserts(world)).toHaveLength(4);
+  });
+});
+
+describe("what the API gives another name", () => {
+  const MODE = { name: "MODE", value: "fast" };
+  const LEVEL = { name: "LEVEL", value: "fast" };
+
+  it("is put back where another actor takes it out: it is not only its own name that is missing", async () => {
+    const world = await writing(["names-lower-case"], { env: [MODE, LEVEL] });
+    const sent = upserts(world).length;
+    rivalEdits(world, { env: [LEVEL] });
+    await world.until("it is put back", () => upserts(world).length > sent);
+    await world.deployments.ready("web");
+    expect(stored(world)?.env).toEqual([MODE, LEVEL]);
+    expect(upserts(world)).toHaveLength(sent + 1);
+  });
+
+  it("is taken out once it is not declared any more", async () => {
+    const world = await writing(["names-lower-case"], { env: [MODE, LEVEL] });
+    edit(world, { env: [LEVEL] });
+    await world.deployments.ready("web");
+    expect(stored(world)?.env).toEqual([LEVEL]);
+    edit(world, { env: null });
+    await world.deployments.ready("web");
+    expect(stored(world)?.env ?? []).toEqual([]);
+    expect(status(world)?.storedAs ?? []).toEqual([]);
+  });
+});
+
 describe("another actor's value is not taken for how the API writes it", () => {
   it("where they write after each upsert", async () => {
     const world = running();
@@ -187,10 +258,13 @@ describe("another actor's value is not taken for how the API writes it", () => {
 
   it("where it was theirs once, and the API shows it after an upsert: it was stored before", async () => {
     const world = await ready();
-    rivalWrites(world, "acme/model:latest");
+    const pinned = "acme/model@sha256:0";
+    rivalWrites(world, pinned);
     await world.until("it is put back", () => stored(world)?.image === "ghcr.io/acme/model:1");
     await world.deployments.ready("web");
-    world.sim.mutations.use(["image-tagged"], 1);
+    showing(world, /\/deployments/, (json) =>
+      JSON.parse(JSON.stringify(json).replaceAll(`"${IMAGE.image}"`, `"${pinned}"`)),
+    );
     edit(world, IMAGE);
     await world.clock.advance(HOUR);
     expect(status(world)?.storedAs).toBeUndefined();

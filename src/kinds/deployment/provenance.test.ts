@@ -124,6 +124,14 @@ describe("originOf derives who created a deployment from its first spec:", () =>
       targetOf(FOLDED),
       "foreign",
     ],
+    [
+      "another actor's, whose value the API could not have made of what was sent",
+      [asSent({ ...FOLDED, env: [{ name: "MODE", value: "FAST" }] })],
+      FOLDED,
+      {},
+      targetOf(FOLDED),
+      "foreign",
+    ],
     ["none that is shown", [], GOOD, {}, targetOf(GOOD), "unknown"],
     ["none that was read yet", undefined, GOOD, {}, targetOf(GOOD), "unknown"],
   ] as const)("%s", (_, specs, spec, more, desired, origin) => {

@@ -7,6 +7,7 @@ import { additions, differences, hashesOf, hashOf, type Leaves, leavesOf } from 
 import type { Desired, Target } from "./observation.ts";
 import { secretsNamedIn } from "./project-secrets.ts";
 import { readConfig } from "./stored-config.ts";
+import { isWrittenIn } from "./written-forms.ts";
 
 /** What is desired now, where that is known. */
 type Sent = Desired | ({ state: "known" } & Target);
@@ -63,7 +64,7 @@ function senderOf({ data }: StoredSpec, { mark, secrets = [] }: Attempted, desir
     // What was filled in makes it another hash: then all that was sent must be in it.
     const sent = desired.leaves;
     const changes = differences(sent, leaves, additions(sent, leaves));
-    return changes.every(isHidden) || isFolded(sent, leaves) ? "ours" : "foreign";
+    return changes.every(isHidden) || isWritten(sent, leaves) ? "ours" : "foreign";
   }
   if (secrets.length > 0) return "foreign";
   return desired.state === "known" ? "foreign" : "unknown";
@@ -74,25 +75,10 @@ function isHidden({ field, from }: { field: string; from: unknown }): boolean {
   return field === "basicAuthKey" && from === undefined;
 }
 
-/** Whether all that was sent is in there but for how an API may write it: no other configuration differs in that alone. */
-function isFolded(sent: Leaves, stored: Leaves): boolean {
-  const shown = new Map([...stored].map(([field, value]) => [field.toLowerCase(), folded(value)]));
+/** Whether all that was sent is in there, in any form in which an API may write it. */
+function isWritten(sent: Leaves, stored: Leaves): boolean {
   return [...sent].every(
-    ([field, value]) =>
-      (field === "basicAuthKey" && !stored.has(field)) || shown.get(field.toLowerCase()) === folded(value),
-  );
-}
-
-/** Without letter case, blanks and slashes at the ends, and the registry and the tag that an image has by default. */
-function folded(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) =>
-    typeof part === "string"
-      ? part
-          .trim()
-          .toLowerCase()
-          .replace(/^((index\.)?docker\.io\/)?(library\/)?|:latest$/g, "")
-          .replace(/^\/|\/$/g, "")
-      : part,
+    ([field, value]) => (field === "basicAuthKey" && !stored.has(field)) || isWrittenIn(stored, field, value),
   );
 }
 

@@ -7,6 +7,7 @@ import { printableJson } from "../../base/plain-text.ts";
 import type { Change } from "../../reconcile/change.ts";
 import { digestOf, isPrivate, isSame, isScale, type Leaves } from "./compare.ts";
 import type { DeploymentStatus } from "./types.ts";
+import { isWrittenIn } from "./written-forms.ts";
 
 /** One for each field. `specId`: the spec that shows it, while it was seen once only. */
 export type StoredField = NonNullable<DeploymentStatus["storedAs"]>[number];
@@ -17,6 +18,8 @@ const MOST = 400;
 const SHOWN = 200;
 /** What a hash begins with: no JSON does. */
 const HASH = "sha256:";
+/** Of a field that is not there. */
+const NONE = "null";
 /** Fields that a message names. */
 const NAMED = 5;
 
@@ -36,14 +39,28 @@ function isOf(entry: StoredField, { field, declared, shown }: StoredField): bool
   return entry.field === field && entry.declared === declared && entry.shown === shown;
 }
 
+/** Where the field itself is not written: it is added, or it is missing, as one that has another name now. */
+function isElsewhere({ declared, shown }: StoredField): boolean {
+  return declared === NONE || shown === NONE;
+}
+
+/**
+ * Those that hold of what is stored. What is added and what is missing holds only all together: a field that the API gives
+ * another name is both, and one without the other is another actor's edit, or was declared by the user and is no more.
+ */
+function holding(storedAs: readonly StoredField[], desired: Leaves, stored: Leaves): readonly StoredField[] {
+  const certain = storedAs.filter(({ specId }) => specId === undefined);
+  const known = certain.filter((entry) => {
+    const { field } = entry;
+    return isOf(entry, entryOf({ field, from: stored.get(field), to: desired.get(field) }));
+  });
+  const isWhole = known.filter(isElsewhere).length === certain.filter(isElsewhere).length;
+  return isWhole ? known : known.filter((entry) => !isElsewhere(entry));
+}
+
 /** What is stored, with the fields in the form of `desired` that are known to be written so. */
 export function asSent(stored: Leaves, desired: Leaves, storedAs: readonly StoredField[] = []): Leaves {
-  const known = storedAs.filter((entry) => {
-    const { field, specId } = entry;
-    return (
-      specId === undefined && isOf(entry, entryOf({ field, from: stored.get(field), to: desired.get(field) }))
-    );
-  });
+  const known = holding(storedAs, desired, stored);
   if (known.length === 0) return stored;
   const leaves = new Map(stored);
   for (const { field } of known) {
@@ -56,7 +73,8 @@ export function asSent(stored: Leaves, desired: Leaves, storedAs: readonly Store
 /**
  * What is known once this spec was the only answer to an upsert, by how it differs from what was sent; undefined where that
  * teaches nothing. `former`: what was stored before. A number is never learnt, nor a value that was there before: it is
- * another actor's, or of another configuration of ours. That a field is missing counts only beside a value that is new.
+ * another actor's, or of another configuration of ours, except in a form that means the same. That a field is missing
+ * counts only beside a value that is new.
  */
 export function learntFromAnswer(
   storedAs: readonly StoredField[] = [],
@@ -67,20 +85,39 @@ export function learntFromAnswer(
   const seenBefore = storedAs.filter(({ specId }) => specId !== undefined && specId === replaces);
   const isRepeated = (change: Change) => seenBefore.some((entry) => isOf(entry, entryOf(change)));
   const firsts = changes.filter((change) => !isRepeated(change));
-  const isNew = ({ field, from }: Change) => former.every((leaves) => !isSame(leaves.get(field), from));
+  const isNew = (change: Change) =>
+    former.every((leaves) => !isSame(leaves.get(change.field), change.from)) || isForm(change, changes);
   const isTaught = firsts.every(
     (change) =>
       !isScale(change.field) && change.field !== "name" && (change.from === undefined || isNew(change)),
   );
   if (!isTaught || (firsts.length > 0 && !firsts.some(isNew))) return undefined;
-  const fields = new Set(changes.map(({ field }) => field));
-  const others = storedAs.filter(({ field, specId }) => specId === undefined && !fields.has(field));
   const entries = changes.map((change): StoredField => {
     const entry = entryOf(change);
     return isRepeated(change) ? entry : { ...entry, specId: id };
   });
-  const all = [...entries, ...others];
+  const all = [...entries, ...besides(storedAs, entries)];
   return entries.length > MOST ? undefined : all.slice(0, MOST);
+}
+
+/** The value that was sent, in another form or under another form of its name. */
+function isForm({ field, from, to }: Change, changes: readonly Change[]): boolean {
+  if (from === undefined) return false;
+  const shown = new Map([[field, from]]);
+  const sent = to === undefined ? changes.filter((other) => other.from === undefined) : [{ field, to }];
+  return sent.some((one) => isWrittenIn(shown, one.field, one.to));
+}
+
+/** What is known of other fields and of other declared values, which may be declared again. */
+function besides(storedAs: readonly StoredField[], entries: readonly StoredField[]): StoredField[] {
+  const isThere = (one: StoredField) =>
+    entries.some(({ field, declared }) => one.field === field && one.declared === declared);
+  // Where one of them is not so any more, they do not hold together.
+  const fields = new Set(entries.map(({ field }) => field));
+  const isBroken = storedAs.some((one) => isElsewhere(one) && fields.has(one.field));
+  return storedAs.filter(
+    (one) => one.specId === undefined && !isThere(one) && !(isBroken && isElsewhere(one)),
+  );
 }
 
 /** A field that an answer shows as it was sent is not written otherwise. */
@@ -89,7 +126,12 @@ export function withoutDisproved(
   sent: Leaves,
   answer: Leaves,
 ): readonly StoredField[] {
-  const kept = storedAs.filter(({ field }) => !isSame(sent.get(field), answer.get(field)));
+  const known = holding(storedAs, sent, answer);
+  const kept = storedAs.filter((entry) => {
+    const { field, declared } = entry;
+    if (isElsewhere(entry)) return known.includes(entry);
+    return declared !== inStatus(field, sent.get(field)) || !isSame(sent.get(field), answer.get(field));
+  });
   return kept.length === storedAs.length ? storedAs : kept;
 }
 

@@ -2,8 +2,14 @@
 import { describe, expect, it } from "vitest";
 import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
 import { FACT } from "../../../src/kinds/deployment/observation.ts";
-import { learntFromAnswer } from "../../../src/kinds/deployment/stored-as.ts";
+import {
+  asSent,
+  learntFromAnswer,
+  type StoredField,
+  withoutDisproved,
+} from "../../../src/kinds/deployment/stored-as.ts";
 import type { DeploymentSpec, Rollout } from "../../../src/kinds/deployment/types.ts";
+import type { Change } from "../../../src/reconcile/change.ts";
 import {
   ago,
   chosen,
@@ -20,6 +26,8 @@ import {
 
 const SPEC: DeploymentSpec = { ...GOOD, image: "acme/model" };
 const TAGGED = { ...SPEC, image: "acme/model:latest" };
+/** Another one, as far as is known. */
+const PINNED = { ...SPEC, image: "acme/model@sha256:0" };
 const ENTRY = { field: "image", declared: '"acme/model"', shown: '"acme/model:latest"' };
 const BEFORE = stored("a", GOOD);
 const LATER = LIMITS.settleMs + MINUTE;
@@ -87,14 +95,25 @@ describe("the only spec since what an answered upsert replaced", () => {
       "another upsert may still be the one",
       { head: { unseen: { lastSentAt: ago(LATER + MINUTE), replaced: "a" } } },
     ],
-    ["the value was stored before", { specs: [stored("b", TAGGED), BEFORE, stored("x", TAGGED)] }],
-    ["what was replaced has the value", { specs: [stored("b", TAGGED), stored("a", TAGGED)] }],
+    [
+      "the value was stored before",
+      { latest: stored("b", PINNED), specs: [stored("b", PINNED), BEFORE, stored("x", PINNED)] },
+    ],
+    [
+      "what was replaced has the value",
+      { latest: stored("b", PINNED), specs: [stored("b", PINNED), stored("a", PINNED)] },
+    ],
     ["what was there before was kept", { head: { replaces: "b" }, specs: [stored("b", TAGGED), BEFORE] }],
     ["a number differs", { latest: stored("b", { ...SPEC, replicas: 3 }) }],
     ["a number differs as well", { latest: stored("b", { ...TAGGED, replicas: 3 }) }],
     ["it is switched off", { latest: stored("b", { ...SPEC, enabled: false }) }],
   ])("teaches nothing where %s", (_why, of) => {
     expect(learnt(of)).toBeUndefined();
+  });
+
+  it("teaches it of a value that was stored before where it means the same: it was adopted, or declared so", () => {
+    const specs = [stored("b", TAGGED), stored("a", TAGGED)];
+    expect(learnt({ specs })).toEqual([{ ...ENTRY, specId: "b" }]);
   });
 
   it("is waited for, not sent again, until it must be the only one; and Ready is not kept meanwhile", () => {
@@ -155,5 +174,37 @@ describe("what is known of a field", () => {
     expect(learntFromAnswer([], [change], answer, [new Map()])).toBeUndefined();
     expect(learntFromAnswer([], [change, renamed], answer, [new Map()])).toHaveLength(2);
     expect(learntFromAnswer([], [change], answer, [new Map([["env.MODE", "slow"]])])).toHaveLength(1);
+  });
+
+  const answer = { id: "b", replaces: "a" };
+  const variable = (value: string) => ({ field: "env.MODE", from: undefined, to: value });
+  const renamed = (value: string) => ({ field: "env.mode", from: value, to: undefined });
+  const certain = (of: readonly Change[], before: StoredField[] = []) =>
+    (learntFromAnswer(before, of, answer, [new Map()]) ?? []).map(({ specId: _once, ...entry }) => entry);
+
+  it("is remembered of values that were declared before: the user may go back to one", () => {
+    const one = { field: "image", from: "m:latest", to: "m" };
+    const other = { field: "image", from: "n:latest", to: "n" };
+    expect(certain([other], certain([one]))).toHaveLength(2);
+    const [sent, shown] = [new Map([["image", "m:2"]]), new Map([["image", "m:2"]])];
+    expect(withoutDisproved(certain([one]), sent, shown)).toHaveLength(1);
+  });
+
+  it("holds of a name together with the name that the API gives it, and of neither alone", () => {
+    const storedAs = certain([variable("fast"), renamed("fast")]);
+    const [MODE, mode, none] = [new Map([["env.MODE", "fast"]]), new Map([["env.mode", "fast"]]), new Map()];
+    expect(asSent(mode, MODE, storedAs)).toEqual(MODE);
+    expect(asSent(none, MODE, storedAs)).toEqual(none);
+    expect(asSent(mode, none, storedAs)).toEqual(mode);
+    expect(withoutDisproved(storedAs, MODE, mode)).toBe(storedAs);
+    expect(withoutDisproved(storedAs, none, none)).toEqual([]);
+  });
+
+  it("is replaced with what an answer shows of a name, also where that was stored before", () => {
+    const before = certain([variable("fast"), renamed("fast")]);
+    const after = learntFromAnswer(before, [variable("slow"), renamed("slow")], answer, [
+      new Map([["env.mode", "slow"]]),
+    ]);
+    expect(after).toHaveLength(2);
   });
 });
