@@ -91,6 +91,26 @@ describe("of a large object, the store holds", () => {
   });
 });
 
+it.each(["labels", "annotations", "finalizers", "ownerReferences"])(
+  "an object with hundreds of %s is held in part, however few characters they have: each is a multiple of that in memory",
+  (field) => {
+    const whole = object({ spec: { env: [] } });
+    const names = Array.from({ length: 65 }, (_, i) => `n${i}`);
+    const isList = field === "finalizers" || field === "ownerReferences";
+    Object.assign(whole.metadata, {
+      [field]: isList ? names : Object.fromEntries(names.map((name) => [name, ""])),
+    });
+    const {
+      labels = {},
+      annotations = {},
+      finalizers = [],
+      ownerReferences = [],
+    } = partialIfLarge(whole).metadata;
+    const held = [...Object.keys({ ...labels, ...annotations }), ...finalizers, ...ownerReferences];
+    expect(held.filter((name) => names.includes(String(name)))).toEqual([]);
+  },
+);
+
 it("a small object is held as it is, and what is held in part stays as it is", () => {
   const small = object({ spec: { env: [] } });
   expect(partialIfLarge(small)).toBe(small);

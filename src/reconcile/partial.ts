@@ -8,13 +8,15 @@ import { ANNOTATION, FINALIZER } from "./record.ts";
 
 /** Characters of an object, as JSON, that is held whole: most have a third of that. */
 const MOST_WHOLE = 16 * 1024;
+/** Labels, annotations, finalizers and owners of an object that is held whole: each takes many times its characters. */
+const MOST_ENTRIES = 64;
 /** Characters of a field that is kept of a larger one: as of the longest annotation that is read as a record. */
 const MOST_FIELD = 4 * 1024;
 
 /** The same object where it is small. */
 export function partialIfLarge<O extends ManagedObject>(object: O): O {
   const { apiVersion, kind, metadata, spec, status } = object;
-  if (metadata.partial || JSON.stringify(object).length <= MOST_WHOLE) return object;
+  if (metadata.partial || !isLarge(object)) return object;
   return {
     ...(apiVersion !== undefined && { apiVersion }),
     ...(kind !== undefined && { kind }),
@@ -22,6 +24,13 @@ export function partialIfLarge<O extends ManagedObject>(object: O): O {
     spec: { ...smallFields(spec ?? {}, isScalar), ...pick(spec ?? {}, "credentialsSecretRef") },
     ...(status && { status: { ...smallFields(status, () => true), ...partialLists(status) } }),
   } as unknown as O;
+}
+
+function isLarge(object: ManagedObject): boolean {
+  const { labels = {}, annotations = {}, finalizers = [], ownerReferences = [] } = object.metadata;
+  const lists = [Object.keys(labels), Object.keys(annotations), finalizers, ownerReferences];
+  const entries = lists.reduce((sum, { length }) => sum + length, 0);
+  return entries > MOST_ENTRIES || JSON.stringify(object).length > MOST_WHOLE;
 }
 
 function partialMetadata(metadata: ObjectMeta): ObjectMeta {
