@@ -4,8 +4,10 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
-import type { ListHistory } from "./list-history.ts";
+import type { ItemRead } from "./item-cache.ts";
+import type { CompleteList, ListHistory } from "./list-history.ts";
 import { PageIndex } from "./page-index.ts";
+import { nextBackoff } from "./read-failures.ts";
 import type { Item, ListFailure, ReadBackoff, Source } from "./source.ts";
 
 export interface CredentialSource<T extends Item> {
@@ -28,17 +30,11 @@ export interface CredentialSourceOptions {
   newLists(): ListHistory;
 }
 
-/** What reads by id have brought: the item, or the credentials that do not find it. */
-export interface Found<T> {
-  item?: T;
-  beganAt: number;
-  missed?: readonly string[];
-}
-
 export class CredentialSources<T extends Item> {
   readonly #options: CredentialSourceOptions;
   readonly #all = new Map<string, CredentialSource<T>>();
   #newest: CredentialSource<T>;
+  #listFailure: ListFailure | undefined;
 
   constructor(options: CredentialSourceOptions, source: Source<T>, credential: string) {
     this.#options = options;
@@ -72,6 +68,25 @@ export class CredentialSources<T extends Item> {
     return this.#all.get(credential);
   }
 
+  /** The last list with any credential failed; undefined once one succeeds. */
+  get listFailure(): Readonly<ListFailure> | undefined {
+    return this.#listFailure;
+  }
+
+  recordList(entry: CredentialSource<T>, list: CompleteList): void {
+    entry.lists.append(list);
+    entry.listFailure = undefined;
+    this.#listFailure = undefined;
+  }
+
+  recordListFailure(entry: CredentialSource<T>, error: unknown): void {
+    const { clock } = this.#options;
+    const at = clock.monotonic();
+    const { since = at } = entry.listFailure ?? {};
+    this.#listFailure = { error, since: this.#listFailure?.since ?? at, at };
+    entry.listFailure = { error, since, at, ...nextBackoff(clock, entry.listFailure) };
+  }
+
   /** No object has the item any more. */
   forget(id: string): void {
     for (const { pages } of this.#all.values()) pages.forget(id);
@@ -86,7 +101,7 @@ export class CredentialSources<T extends Item> {
    * Reads an item with each of these credentials until one finds it: it is absent only where all of them miss it. Throws
    * where none finds it and one cannot be asked.
    */
-  async find(id: string, credentials: readonly string[], group: string): Promise<Found<T>> {
+  async find(id: string, credentials: readonly string[], group: string): Promise<ItemRead<T>> {
     const began = this.#options.clock.monotonic();
     const missed: string[] = [];
     let failure: { error: unknown } | undefined;
@@ -102,14 +117,14 @@ export class CredentialSources<T extends Item> {
       }
       missed.push(credential);
     }
-    if (!failure) return { beganAt: began, missed };
+    if (!failure) return { item: undefined, beganAt: began, missed };
     // A withdrawn credential hides nothing from the others of the team.
     if (!isRefused(failure.error) || credentials.includes(this.#newest.credential)) throw failure.error;
     return this.#findWithNewest(id, failure.error, group);
   }
 
   /** That the newest one misses it proves nothing. */
-  async #findWithNewest(id: string, failure: unknown, group: string): Promise<Found<T>> {
+  async #findWithNewest(id: string, failure: unknown, group: string): Promise<ItemRead<T>> {
     const { source } = this.#newest;
     const { body, beganAt } = await source.get(id, group).catch(() => {
       throw failure;
