@@ -64,24 +64,6 @@ describe("where values come from", () => {
     });
   });
 
-  it("reads flags in all usual forms: with a blank, with =, bare and negated booleans", () => {
-    expect(config(["--burst=3", "--leader-elect", "--log-level", "debug"])).toMatchObject({
-      burst: 3,
-      leaderElect: true,
-      logLevel: "debug",
-    });
-    expect(config(["--no-leader-elect"]).leaderElect).toBe(false);
-    expect(config(["--leader-elect=false"]).leaderElect).toBe(false);
-    expect(config(["--leader-elect", "false", "--burst", "3"])).toMatchObject({
-      leaderElect: false,
-      burst: 3,
-    });
-  });
-
-  it("lets the last of a repeated flag count, so that a chart's extra arguments can override", () => {
-    expect(config(["--burst=3", "--burst=4"]).burst).toBe(4);
-  });
-
   it.each([
     ["500ms", 500],
     ["3s", 3_000],
@@ -192,21 +174,6 @@ describe("bad values", () => {
   });
 
   it.each([
-    ["--bursts=3", "--burst"],
-    ["--api-namespace=x", "--api-key-namespaces"],
-    ["--resync", "--help"],
-    ["--leader-election", "--leader-elect"],
-  ])("%s is unknown and suggests %s", (given, suggestion) => {
-    expect(problems([given])[0]).toContain(suggestion);
-  });
-
-  it("reports a missing value rather than consuming the next flag", () => {
-    expect(problems(["--burst", "--no-leader-elect"])).toEqual([
-      "--burst: the value is missing; give a whole number from 2 to 10000",
-    ]);
-  });
-
-  it.each([
     [["--lease-duration=10s", "--renew-deadline=10s"], "--lease-duration"],
     [["--renew-deadline=2s", "--retry-period=2s"], "--renew-deadline"],
     [["--api-key-namespaces=*"], "neither --api-key-file nor PAPERSPACE_API_KEY"],
@@ -221,19 +188,6 @@ describe("secrets", () => {
     expect(shown).toContain("PAPERSPACE_API_KEY");
     expect(shown).toContain("https_proxy");
     expect(shown).not.toContain("hunter2");
-  });
-
-  it("does not accept the key as a flag, and does not repeat it in the error", () => {
-    for (const argv of [
-      ["--paperspace-api-key", "hunter2"],
-      ["--paperspace-api-key=hunter2"],
-      ["--api-key", "hunter2"],
-    ]) {
-      const shown = problems(argv).join("\n");
-      expect(shown).not.toContain("hunter2");
-      expect(shown).not.toBe("");
-    }
-    expect(problems(["--paperspace-api-key=x"])[0]).toContain("set PAPERSPACE_API_KEY");
   });
 
   it("refuses credentials in the address without showing them", () => {

@@ -1,5 +1,5 @@
 /**
- * Types of configuration values: how each is parsed from text and what it allows. Which options exist is in config.ts.
+ * Types of configuration values: how each is parsed from text and what it allows. Which options exist is in config-options.ts.
  */
 import { withoutTrailing } from "./text.ts";
 
