@@ -17,9 +17,9 @@ import type { Sends } from "../reconcile/managed.ts";
 import { REASON } from "../reconcile/reasons.ts";
 import type { CreateAttempt } from "../reconcile/record.ts";
 import type { PaperspaceAccount } from "./account.ts";
+import type { AccountCache } from "./account-caches.ts";
 import type { AttemptAges } from "./attempt-ages.ts";
 import { failureOf, type Rechecks } from "./failure.ts";
-import type { AccountCache } from "./observer.ts";
 import type { Item } from "./source.ts";
 
 export interface PaperspaceTypes extends KindTypes {

@@ -5,8 +5,9 @@ import type { PaperspaceApi } from "../paperspace/transport.ts";
 import type { Observation } from "../reconcile/decision.ts";
 import type { ManagedObject } from "../reconcile/managed.ts";
 import { ANNOTATION } from "../reconcile/record.ts";
+import { AccountCache } from "./account-caches.ts";
 import { Inventory } from "./inventory.ts";
-import { AccountCache, CloudObserver, type CloudObserverOptions } from "./observer.ts";
+import { CloudObserver, type CloudObserverOptions } from "./observer.ts";
 import type { Item } from "./source.ts";
 
 const MINUTE = 60_000;

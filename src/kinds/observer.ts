@@ -1,10 +1,9 @@
 /**
- * The caches of one kind, account by account: what an observation takes from them, and when they are too old to decide
+ * What an observation takes from the caches of the accounts of a kind, and when they are too old to decide
  * on. An observation begins no read; `track` begins them all, right after the decision. It never writes.
  */
 import type { Logger } from "pino";
 import { type Clock, momentOf } from "../base/clock.ts";
-import type { PaperspaceApi } from "../paperspace/transport.ts";
 import { millis } from "../reconcile/conditions.ts";
 import {
   type AbsentResource,
@@ -25,12 +24,13 @@ import { type CreateAttempt, clusterIdIn, type OwnerRecord, reconcileRequest } f
 import { type AbsenceEvidence, type AbsenceTerms, type Contradiction, judgeAbsence } from "./absence.ts";
 import { isListDue, shownWith } from "./absence-reads.ts";
 import type { PaperspaceAccount } from "./account.ts";
+import { type AccountCache, AccountCaches } from "./account-caches.ts";
 import { AttemptAges } from "./attempt-ages.ts";
 import { type Rechecks, readErrorOf } from "./failure.ts";
 import type { Inventory } from "./inventory.ts";
 import { UNUSED_TURNS } from "./lookup.ts";
 import { announcedAt, LIST, resolveByName, unsettledMs } from "./resolution.ts";
-import type { Item, Source } from "./source.ts";
+import type { Item } from "./source.ts";
 
 /** All in milliseconds. */
 export interface ObserverSettings {
@@ -63,64 +63,27 @@ export interface CloudObserverOptions {
   enqueue(key: string): void;
 }
 
-/** The caches of one account, or of a part of one. */
-export class AccountCache<T extends Item, I extends Inventory<T> = Inventory<T>> {
-  readonly inventory: I;
-  readonly #sourceOf: (api: PaperspaceApi) => Source<T>;
-
-  constructor(inventory: I, sourceOf: (api: PaperspaceApi) => Source<T>) {
-    this.inventory = inventory;
-    this.#sourceOf = sourceOf;
-  }
-
-  /** A valid credential of the team: the newest serves the shared reads, an object's own those about its resource. */
-  use({ api, fingerprint }: PaperspaceAccount): void {
-    this.inventory.use(this.#sourceOf(api), fingerprint);
-  }
-
-  /** The object is gone from the cluster. */
-  forget(key: string): void {
-    this.inventory.unsubscribe(key);
-  }
-
-  stop(): void {
-    this.inventory.stop();
-  }
-}
-
 export class CloudObserver<O extends ManagedObject, V extends Observation, K extends AccountCache<Item>> {
   readonly attempts: AttemptAges;
   readonly #parts: CloudObserverOptions;
-  readonly #make: (account: PaperspaceAccount, part: string) => K;
-  readonly #caches = new Map<string, { cache: K; usedAt: number }>();
+  readonly #caches: AccountCaches<K>;
   /** By key, of objects that have a resource: where it is. */
   readonly #places = new Map<string, K>();
-  /** Monotonic time of the last removal of caches that are not used any more. */
-  #sweptAt = 0;
   /** Values of reconcile-requested-at that were acted on, by key. */
   readonly #reloaded = new Map<string, string>();
 
-  /** `make` is called once for each account, and each part of one that is needed. */
+  /** `make`: see `AccountCachesOptions`. */
   constructor(parts: CloudObserverOptions, make: (account: PaperspaceAccount, part: string) => K) {
-    this.attempts = new AttemptAges(parts.clock);
+    const { clock, settings } = parts;
+    const { resyncMs, limits } = settings;
+    const unusedMs = UNUSED_TURNS * Math.max(resyncMs, limits.slowMs);
+    this.attempts = new AttemptAges(clock);
     this.#parts = parts;
-    this.#make = make;
+    this.#caches = new AccountCaches({ clock, unusedMs, sweepMs: resyncMs, make });
   }
 
   at(account: PaperspaceAccount, part = ""): K {
-    const usedAt = this.#parts.clock.monotonic();
-    this.#sweep(usedAt);
-    const place = `${account.team}/${part}`;
-    const existing = this.#caches.get(place);
-    if (existing) {
-      existing.usedAt = usedAt;
-      existing.cache.use(account);
-      return existing.cache;
-    }
-    const cache = this.#make(account, part);
-    cache.use(account);
-    this.#caches.set(place, { cache, usedAt });
-    return cache;
+    return this.#caches.at(account, part);
   }
 
   /** What an observation contains of time. */
@@ -222,7 +185,7 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     this.attempts.forget(key);
     this.#places.delete(key);
     this.#reloaded.delete(key);
-    this.#sweep(this.#parts.clock.monotonic());
+    this.#caches.sweep();
   }
 
   cacheSizes(): CacheSizes {
@@ -232,21 +195,19 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
 
   /** Whether the resource of an object that is gone is there; undefined where no key of its team was used in this process. */
   async isLeft(last: O, { team, id }: Pick<OwnerRecord, "team" | "id">): Promise<boolean | undefined> {
-    return this.#caches
-      .get(`${team}/${this.partOf(last)}`)
-      ?.cache.inventory.isThere(id, last.metadata.namespace ?? "");
+    const cache = this.#caches.get(team, this.partOf(last));
+    return cache?.inventory.isThere(id, last.metadata.namespace ?? "");
   }
 
   /** Drops all caches, and stops all timers: others may have written meanwhile. */
   reset(): void {
-    for (const cache of this.all()) cache.stop();
-    this.#caches.clear();
+    this.#caches.reset();
     this.#places.clear();
     this.#reloaded.clear();
   }
 
   protected all(): readonly K[] {
-    return Array.from(this.#caches.values(), ({ cache }) => cache);
+    return this.#caches.all();
   }
 
   /** The part of the account that its resource is in, where caches are kept by parts. */
@@ -371,19 +332,6 @@ export class CloudObserver<O extends ManagedObject, V extends Observation, K ext
     const former = this.#places.get(key);
     if (former !== cache) former?.forget(key);
     this.#places.set(key, cache);
-  }
-
-  /** Of accounts, and parts of them, that no object has: their API keys are kept no longer either. */
-  #sweep(now: number): void {
-    const { resyncMs, limits } = this.#parts.settings;
-    const unusedMs = UNUSED_TURNS * Math.max(resyncMs, limits.slowMs);
-    if (now - this.#sweptAt < resyncMs) return;
-    this.#sweptAt = now;
-    for (const [place, { cache, usedAt }] of this.#caches) {
-      if (cache.inventory.isUsed || now - usedAt < unusedMs) continue;
-      cache.stop();
-      this.#caches.delete(place);
-    }
   }
 
   #maxAbsentAgeMs({ spec }: V, { certain, lookAfterMs }: AbsentResource): number {

@@ -9,6 +9,7 @@ import type { PaperspaceApi } from "../../paperspace/transport.ts";
 import { STALE_FRACTION } from "../../reconcile/decision.ts";
 import type { AbsenceEvidence } from "../absence.ts";
 import type { PaperspaceAccount } from "../account.ts";
+import { AccountCache } from "../account-caches.ts";
 import {
   CachedFact,
   type Fact,
@@ -21,7 +22,7 @@ import { type Rechecks, readErrorOf } from "../failure.ts";
 import { Inventory } from "../inventory.ts";
 import { Lookup, UNUSED_TURNS } from "../lookup.ts";
 import type { GatheringRoom, MemoryBudget } from "../memory-budget.ts";
-import { AccountCache, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
+import type { CloudObserverOptions, ObserverSettings } from "../observer.ts";
 import type { ListFrom } from "../source.ts";
 import { type Deployment, DeploymentApi, firstItems, type Run, type StoredSpec } from "./api.ts";
 import { LargeConfigs } from "./large-configs.ts";

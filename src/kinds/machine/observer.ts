@@ -12,14 +12,9 @@ import type { OwnershipFacts } from "../../reconcile/ownership.ts";
 import { reconcileRequest } from "../../reconcile/record.ts";
 import type { Contradiction } from "../absence.ts";
 import type { PaperspaceAccount } from "../account.ts";
+import { AccountCache } from "../account-caches.ts";
 import { readErrorOf } from "../failure.ts";
-import {
-  AccountCache,
-  CloudObserver,
-  type CloudObserverOptions,
-  type ObserverSettings,
-  sum,
-} from "../observer.ts";
+import { CloudObserver, type CloudObserverOptions, type ObserverSettings, sum } from "../observer.ts";
 import type { CachedItem } from "../source.ts";
 import { type Machine, MachineApi } from "./api.ts";
 import { contraryEvent } from "./contrary-events.ts";
