@@ -6,46 +6,27 @@ import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { KnownClusterId } from "../kube/cluster-id.ts";
-import { isConflict, isKube, isNotFound } from "../kube/errors.ts";
+import { isConflict, isNotFound } from "../kube/errors.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import { keyOf, shownKey } from "../kube/objects.ts";
 import type { Store } from "../runtime/store.ts";
 import type { Result } from "../runtime/workers.ts";
-import { Contention, contended, fieldsPutBack } from "./contention.ts";
-import { type Created, create, recorded } from "./create.ts";
+import { type CloudStep, CloudSteps } from "./cloud-steps.ts";
 import type { CredentialGuard } from "./credential-guard.ts";
 import type { Credentials } from "./credentials.ts";
 import { decide } from "./decide.ts";
-import { type Gate, newGate } from "./gate.ts";
-import {
-  type ContextOf,
-  type DecisionOf,
-  type Kind,
-  type KindTypes,
-  type MemoryOf,
-  requireAccount,
-} from "./kind.ts";
+import type { ContextOf, DecisionOf, Kind, KindTypes } from "./kind.ts";
 import { LeakReports } from "./leak-report.ts";
-import { type Sends, stepName } from "./managed.ts";
 import type { CacheSizes } from "./metrics.ts";
-import {
-  isFailed,
-  isReported,
-  isUnsent,
-  type Outcome,
-  type ReportedOutcome,
-  requeueNow,
-  resultOf,
-} from "./outcome.ts";
+import { isReported, isUnsent, type Outcome, resultOf } from "./outcome.ts";
 import { Owners } from "./owners.ts";
 import { isOwnershipStep } from "./ownership.ts";
 import { HOLDING, ownershipFacts, vouchedId } from "./ownership-facts.ts";
 import { type OwnershipStepOptions, performOwnershipStep } from "./ownership-steps.ts";
 import type { Pass } from "./pass.ts";
-import { holderOf, ifPermitted, type Permits, permittedAccount } from "./permit.ts";
-import { REASON } from "./reasons.ts";
+import { holderOf, ifPermitted, type Permits } from "./permit.ts";
 import { Reporter } from "./reporter.ts";
-import { StepBackoff, signatureOf } from "./step-backoff.ts";
+import { signatureOf } from "./step-backoff.ts";
 import type { ObjectWriter } from "./writer.ts";
 
 export interface ReconcilerOptions<T extends KindTypes> {
@@ -86,16 +67,12 @@ export interface ReconcilerSettings {
   allowSharedReferences: boolean;
 }
 
-/** `heldBack`: see `Performed`. */
-type Sent = Pick<Created, "outcome" | "heldBack">;
-
 export class Reconciler<T extends KindTypes> {
   readonly #options: ReconcilerOptions<T>;
   readonly #reporter: Reporter<T>;
   readonly #ownership: OwnershipStepOptions<T>;
   readonly #owners: Owners<T["object"]>;
-  readonly #backoff: StepBackoff;
-  readonly #contention: Contention;
+  readonly #cloudSteps: CloudSteps<T>;
   readonly #leaks: LeakReports<T>;
   /** By key: the UID of the object that everything kept by this key belongs to. */
   readonly #uids = new Map<string, string | undefined>();
@@ -116,8 +93,7 @@ export class Reconciler<T extends KindTypes> {
       policy: kind.policy,
       clock,
     };
-    this.#backoff = new StepBackoff(options.clock, options.settings.slowMs);
-    this.#contention = new Contention(options.clock, options.settings.slowMs);
+    this.#cloudSteps = new CloudSteps({ ...options, owners: this.#owners, reporter: this.#reporter });
     this.#leaks = new LeakReports({
       ...options,
       reporter: this.#reporter,
@@ -182,7 +158,7 @@ export class Reconciler<T extends KindTypes> {
     const facts = ownershipFacts(object, {
       definition: kind.definition,
       account: fact,
-      backingOff: this.#backoff.active(key, signature),
+      backingOff: this.#cloudSteps.backingOff(key, signature),
       rivalOf: (id) => this.#owners.rivalOf(id, object),
       mayAdopt: secret !== undefined || settings.adoptWithOperatorKey,
       mayShareReferences: !account || secret !== undefined || settings.allowSharedReferences,
@@ -226,32 +202,10 @@ export class Reconciler<T extends KindTypes> {
 
   /** Without the permit that the step needs, the pass ends before anything of it is announced. */
   #permitted(pass: Pass<T>, decision: DecisionOf<T>): DecisionOf<T> {
-    const sends = this.#sends(pass, decision.step);
+    const { step } = decision;
+    const isCloudStep = !isOwnershipStep(step) || step.do === "create";
+    const sends = isCloudStep ? this.#cloudSteps.sends(pass, step as CloudStep<T>) : undefined;
     return sends === undefined ? decision : ifPermitted(pass, decision, sends, this.#options);
-  }
-
-  #sends({ key, object, observation }: Pass<T>, step: DecisionOf<T>["step"]): Sends | undefined {
-    if (isOwnershipStep(step) && step.do !== "create") return undefined;
-    if (observation.backingOff[stepName(step)]) return undefined;
-    if (this.#hindrance({ key, object, observation }, step as T["step"] | { do: "create" })) return undefined;
-    return step.do === "create" ? "write" : this.#options.kind.actuator.sends(step as T["step"]);
-  }
-
-  /** Why the step is not begun now, whatever the account allows. */
-  #hindrance(
-    { key, object, observation }: Pick<Pass<T>, "key" | "object" | "observation">,
-    step: T["step"] | { do: "create" },
-  ): Outcome | undefined {
-    const { kind, settings, clusterId } = this.#options;
-    if (step.do === "create") {
-      const cluster = clusterId();
-      if (cluster.state === "known") return undefined;
-      const { message, retryInMs: afterMs } = cluster;
-      return { kind: "RequeueAfter", reason: REASON.ClusterIdUnknown, message, afterMs };
-    }
-    const fields = fieldsPutBack(kind, step, observation);
-    const contested = this.#contention.contested(key, fields, object.metadata.generation ?? 0);
-    return contested.size > 0 ? contended(contested, settings.slowMs) : undefined;
   }
 
   /**
@@ -279,124 +233,10 @@ export class Reconciler<T extends KindTypes> {
     if (isOwnershipStep(step) && step.do !== "create")
       return performOwnershipStep(step, pass, this.#ownership);
     try {
-      return await this.#attempt(pass, step as T["step"] | { do: "create" });
+      return await this.#cloudSteps.perform(pass, step as CloudStep<T>);
     } finally {
       if (!pass.mayHaveEffect) this.#options.kind.observer.cancel?.(pass.context);
     }
-  }
-
-  async #attempt(pass: Pass<T>, step: T["step"] | { do: "create" }): Promise<Outcome> {
-    const name = stepName(step);
-    const backingOff = pass.observation.backingOff[name];
-    if (backingOff) return backingOff;
-    try {
-      const hindrance = this.#hindrance(pass, step);
-      const { outcome, heldBack }: Sent = hindrance ? { outcome: hindrance } : await this.#send(pass, step);
-      if (isFailed(outcome)) return this.#backoff.record(pass.key, name, pass.signature, outcome);
-      if (heldBack) this.#backoff.record(pass.key, name, pass.signature, heldBack);
-      else this.#backoff.clear(pass.key, name);
-      return outcome;
-    } catch (error) {
-      // A read that ends queues the key at once, whatever the queue's back-off: the step has one of its own.
-      if (!isConflict(error) && !isNotFound(error))
-        this.#backoff.record(pass.key, name, pass.signature, {
-          kind: "Retry",
-          reason: REASON.ApiUnavailable,
-          message: isKube(error) ? error.message : "the pass failed, as the operator's log shows",
-        });
-      throw error;
-    }
-  }
-
-  #send(pass: Pass<T>, step: T["step"] | { do: "create" }): Promise<Sent> {
-    return step.do === "create" ? this.#create(pass) : this.#perform(pass, step as T["step"]);
-  }
-
-  /**
-   * What is reported of a step that is about to be sent: where it failed before, that, until it succeeds. Else conditions
-   * and Events would change with every retry.
-   */
-  #shown(pass: Pass<T>, step: T["step"] | { do: "create" }, intent: ReportedOutcome): ReportedOutcome {
-    return this.#backoff.last(pass.key, stepName(step), pass.signature) ?? intent;
-  }
-
-  async #create(pass: Pass<T>): Promise<Sent> {
-    const { kind, writer, clock, settings } = this.#options;
-    const cluster = this.#options.clusterId();
-    if (cluster.state === "unknown") throw new Error("a create needs the id of the cluster");
-    const { record, outcome, heldBack } = await create<T>(pass, {
-      kind,
-      writer,
-      clock,
-      clusterId: cluster.id,
-      sendWindowMs: settings.sendWindowMs,
-      recheckMs: settings.recheckMs,
-      account: permittedAccount(pass),
-      claim: (id, attempt) => this.#owners.claim(id, pass.object, { attempt }),
-      gate: (latest) => this.#gate(pass, latest, { allowDeleting: false }),
-      mirror: (expected) => {
-        const intent = requeueNow(REASON.Creating, "the create is being sent");
-        return this.#reporter.patchStatus(pass, expected, this.#shown(pass, { do: "create" }, intent));
-      },
-      saveId: (outcome) => {
-        const shown = isReported(outcome) ? outcome : requeueNow(REASON.Creating, "it is created");
-        return this.#reporter.saveStatus(pass, pass.memory, shown);
-      },
-    });
-    if (record) {
-      const note = `created ${record.id} as "${record.name}"`;
-      this.#reporter.event(pass.object, "Normal", REASON.Created, "Create", note);
-    }
-    return { outcome, ...(heldBack && { heldBack }) };
-  }
-
-  async #perform(pass: Pass<T>, step: T["step"]): Promise<Sent> {
-    const { kind, writer } = this.#options;
-    const { generation = 0 } = pass.object.metadata;
-    const fields = fieldsPutBack(kind, step, pass.observation);
-    let intended: MemoryOf<T> = pass.memory;
-    try {
-      const performed = await kind.actuator.perform(step, pass.observation, requireAccount(pass.context), {
-        memory: pass.memory,
-        gate: this.#gate(pass, pass.object, { allowDeleting: pass.observation.deleting }),
-        account: permittedAccount(pass),
-        persistIntent: async (memory, outcome) => {
-          await this.#reporter.patchStatus(pass, memory, this.#shown(pass, step, outcome));
-          intended = memory;
-        },
-        ackRequests: async (requests) => {
-          const { record } = pass.context;
-          if (!record) throw new Error("requests are acknowledged in a record");
-          const acknowledged = { ...record, ...requests };
-          pass.object = await writer.annotate(pass.object, recorded(acknowledged, pass.object.metadata));
-          pass.context = { ...pass.context, record: acknowledged };
-        },
-      });
-      const { outcome, memory, learned, events = [], refused, heldBack } = performed;
-      if (refused || heldBack || isFailed(outcome)) pass.mayHaveEffect = false;
-      else this.#contention.note(pass.key, fields, generation);
-      pass.memory = memory;
-      pass.observation = { ...pass.observation, ...learned };
-      for (const note of events) this.#reporter.note(pass.object, note);
-      return { outcome, ...(heldBack && { heldBack }) };
-    } catch (error) {
-      const failure = kind.actuator.failure(error);
-      if (!failure) throw error;
-      // The intent of a write that may have taken effect stays in status; one that certainly had none is dropped.
-      if (failure.effect === "unknown") pass.memory = intended;
-      else pass.mayHaveEffect = false;
-      return { outcome: failure.outcome };
-    }
-  }
-
-  /** Notes in the pass whether a write was let out. */
-  #gate(pass: Pass<T>, object: T["object"], options: { allowDeleting: boolean }): Gate {
-    const gate = newGate({ ...this.#options, owners: this.#owners }, object, options);
-    return () => {
-      const refusal = gate();
-      if (refusal === undefined) pass.mayHaveEffect = true;
-      return refusal;
-    };
   }
 
   /** The object is gone from the cluster; `last` is its last known state. */
@@ -417,8 +257,7 @@ export class Reconciler<T extends KindTypes> {
   /** Called at the start of a term of leadership: what failed under another leader may be retried. */
   reset(): void {
     this.#options.kind.observer.reset();
-    this.#backoff.reset();
-    this.#contention.reset();
+    this.#cloudSteps.reset();
     for (const uid of this.#uids.values()) this.#options.permits.release(uid ?? "");
     this.#uids.clear();
     this.#teams.clear();
@@ -436,8 +275,7 @@ export class Reconciler<T extends KindTypes> {
 
   #forget(key: string): void {
     this.#options.kind.observer.forget(key);
-    this.#backoff.forget(key);
-    this.#contention.forget(key);
+    this.#cloudSteps.forget(key);
     this.#options.permits.release(this.#uids.get(key) ?? "");
     this.#uids.delete(key);
     this.#teams.delete(key);
