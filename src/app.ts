@@ -133,21 +133,7 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     instance: hostname(),
     metrics: metrics.events(),
   });
-  const accounts = new Accounts({
-    clock,
-    sockets,
-    version,
-    baseUrl: config.paperspaceApiUrl,
-    timeoutMs: config.requestTimeout,
-    recheckMs: config.keyRecheck,
-    unusedMs: UNUSED_TURNS * Math.max(config.resyncInterval, config.slowRetry),
-    metrics: createApiMetrics(registry, { clock, teamLabels: config.metricsTeamLabels }),
-    throttle: {
-      requestsPerSecond: config.requestsPerSecond,
-      burst: config.burst,
-      concurrency: TEAM_CONCURRENCY,
-    },
-  });
+  const accounts = newAccounts(parts, sockets, registry);
   leadership?.onChange((leading) => {
     if (leading) accounts.remember(readRates(leadership.annotation(REQUEST_RATES)));
   });
@@ -179,14 +165,7 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     complete,
     namespaces: config.watchNamespaces,
   });
-  const own = {
-    apiVersion: "v1",
-    kind: "ConfigMap",
-    metadata: {
-      name: `${config.leaderElectName}-cluster`,
-      namespace: config.leaderElectNamespace ?? connection.namespace,
-    },
-  };
+  const own = ownConfigMap(config, connection);
   const clusterId = new ClusterId({
     configMaps: configMaps(connection),
     ...own.metadata,
@@ -240,6 +219,33 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
       await recorder.flush();
     },
   };
+}
+
+function newAccounts({ config, clock }: AppParts, sockets: Sockets, registry: Registry): Accounts {
+  return new Accounts({
+    clock,
+    sockets,
+    version,
+    baseUrl: config.paperspaceApiUrl,
+    timeoutMs: config.requestTimeout,
+    recheckMs: config.keyRecheck,
+    unusedMs: UNUSED_TURNS * Math.max(config.resyncInterval, config.slowRetry),
+    metrics: createApiMetrics(registry, { clock, teamLabels: config.metricsTeamLabels }),
+    throttle: {
+      requestsPerSecond: config.requestsPerSecond,
+      burst: config.burst,
+      concurrency: TEAM_CONCURRENCY,
+    },
+  });
+}
+
+/** With the id of the cluster; what the operator's own Events are about. */
+function ownConfigMap({ leaderElectName, leaderElectNamespace }: Config, { namespace }: KubeConnection) {
+  const metadata = {
+    name: `${leaderElectName}-cluster`,
+    namespace: leaderElectNamespace ?? namespace,
+  };
+  return { apiVersion: "v1", kind: "ConfigMap", metadata };
 }
 
 /** A file that is missing at the start is a wrong path or mount, which nobody would notice before an object needs the key. */

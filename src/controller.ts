@@ -25,7 +25,7 @@ import { UnownedReview } from "./reconcile/unowned.ts";
 import { ObjectWriter } from "./reconcile/writer.ts";
 import type { RuntimeMetrics } from "./runtime/metrics.ts";
 import { Reflector } from "./runtime/reflector.ts";
-import { Store } from "./runtime/store.ts";
+import { Store, type StoreChange } from "./runtime/store.ts";
 import { PRIORITY, WorkQueue } from "./runtime/work-queue.ts";
 import { Workers } from "./runtime/workers.ts";
 
@@ -55,6 +55,7 @@ export class ControllerRunner {
   readonly name: string;
   readonly workers: Workers;
   readonly #registration: KindRegistration;
+  readonly #services: ControllerServices;
   readonly #store = new Store<ManagedObject>(holdingOf, partialIfLarge);
   readonly #queue: WorkQueue;
   readonly #reflectors: Reflector<ManagedObject>[];
@@ -64,92 +65,98 @@ export class ControllerRunner {
   constructor(registration: KindRegistration, shared: ControllerServices) {
     const { config, clock, connection, metrics } = shared;
     const { group, version: apiVersion, kind, plural } = registration.definition;
+    const logger = shared.logger.child({ kind });
     this.name = plural;
     this.#registration = registration;
-    const logger = shared.logger.child({ kind });
-    const resource = new Resource<ManagedObject>(connection, {
-      group,
-      version: apiVersion,
-      plural,
-      kind,
-      namespaced: true,
-    });
-    const store = this.#store;
-    const queue = new WorkQueue({
+    this.#services = { ...shared, logger };
+    this.#queue = new WorkQueue({
       clock,
       metrics: metrics.queue(plural),
       groupOf: (key) => splitKey(key).namespace,
       accountOf: (key) => this.#controller.accountOf(key),
       workers: config.concurrency,
     });
-    // A term begins with a pass of every object, so nothing has to wait for it.
-    const enqueue = (key: string) => {
-      if (!this.workers.paused) queue.add(key);
-    };
-    this.#queue = queue;
     this.#unowned = new UnownedReview({
-      ...shared,
+      ...this.#services,
       definition: registration.definition,
-      logger,
-      objects: () => store.list(),
+      objects: () => this.#store.list(),
       complete: () => this.listed,
       graceMs: config.absenceGrace,
     });
-    const namespaces = config.watchNamespaces.length > 0 ? config.watchNamespaces : [undefined];
-    this.#reflectors = namespaces.map(
-      (namespace) =>
-        new Reflector<ManagedObject>({
-          source: resource,
-          store,
-          clock,
-          logger,
-          metrics: metrics.reflector(plural),
-          ...(namespace === undefined ? {} : { namespace }),
-          handlers: [
-            (change) => {
-              if (change.type === "deleted") {
-                this.#controller.gone(change.object);
-                shared.secretReviews().gone(change.object);
-                // An object that follows under the same name is another: its passes have not failed.
-                queue.forget(keyOf(change.object));
-              }
-              if (this.workers.paused) return;
-              const initial = change.type === "added" && change.initial;
-              queue.add(keyOf(change.object), { priority: initial ? PRIORITY.low : PRIORITY.normal });
-            },
-          ],
-        }),
-    );
-    const served = registration.newKind({
-      config,
-      clock,
-      logger,
-      store,
-      secretResource: secrets(connection),
-      configMapResource: configMaps(connection),
-      slowHash: shared.slowHash,
-      isOperatorKey: (value) => shared.credentials.isOperatorKey(value),
-      isKeySecret: shared.isKeySecret,
-      enqueue,
-      reviewList: (team, items) => this.#unowned.review(team, items),
-    });
-    const options = {
-      ...shared,
-      logger,
-      store,
-      enqueue,
-      writer: new ObjectWriter(resource, store),
-      leaked: () => shared.objects.leaked(plural),
-    };
-    this.#controller = newController(options, served);
+    const names = { group, version: apiVersion, plural, kind, namespaced: true };
+    const resource = new Resource<ManagedObject>(connection, names);
+    this.#reflectors = this.#newReflectors(resource);
+    this.#controller = this.#newController(resource);
     this.workers = new Workers({
-      queue,
+      queue: this.#queue,
       concurrency: config.concurrency,
       reconcile: (key, signal) => this.#controller.reconcile(key, signal),
       clock,
       logger,
       metrics: metrics.workers(plural),
     });
+  }
+
+  /** One for each namespace that is served, or one for all. */
+  #newReflectors(source: Resource<ManagedObject>): Reflector<ManagedObject>[] {
+    const { config, clock, logger, metrics } = this.#services;
+    const namespaces = config.watchNamespaces.length > 0 ? config.watchNamespaces : [undefined];
+    return namespaces.map(
+      (namespace) =>
+        new Reflector<ManagedObject>({
+          source,
+          store: this.#store,
+          clock,
+          logger,
+          metrics: metrics.reflector(this.name),
+          ...(namespace === undefined ? {} : { namespace }),
+          handlers: [(change) => this.#handle(change)],
+        }),
+    );
+  }
+
+  #handle(change: StoreChange<ManagedObject>): void {
+    const key = keyOf(change.object);
+    if (change.type === "deleted") {
+      this.#controller.gone(change.object);
+      this.#services.secretReviews().gone(change.object);
+      // An object that follows under the same name is another: its passes have not failed.
+      this.#queue.forget(key);
+    }
+    const initial = change.type === "added" && change.initial;
+    this.#enqueue(key, initial ? PRIORITY.low : PRIORITY.normal);
+  }
+
+  /** A term begins with a pass of every object, so nothing has to wait for it. */
+  #enqueue(key: string, priority: number = PRIORITY.normal): void {
+    if (!this.workers.paused) this.#queue.add(key, { priority });
+  }
+
+  #newController(resource: Resource<ManagedObject>): Controller {
+    const { config, clock, logger, connection, slowHash, credentials, isKeySecret, objects } = this.#services;
+    const store = this.#store;
+    const enqueue = (key: string) => this.#enqueue(key);
+    const kind = this.#registration.newKind({
+      config,
+      clock,
+      logger,
+      store,
+      secretResource: secrets(connection),
+      configMapResource: configMaps(connection),
+      slowHash,
+      isOperatorKey: (value) => credentials.isOperatorKey(value),
+      isKeySecret,
+      enqueue,
+      reviewList: (team, items) => this.#unowned.review(team, items),
+    });
+    const options = {
+      ...this.#services,
+      store,
+      enqueue,
+      writer: new ObjectWriter(resource, store),
+      leaked: () => objects.leaked(this.name),
+    };
+    return newController(options, kind);
   }
 
   /** Objects that still need their API key: they own something in the cloud, or may own it. */
