@@ -26,6 +26,7 @@ it.each([
   ["image", "docker.io/acme/model", "acme/model"],
   ["image", "acme/model@sha256:0", "acme/model@sha256:0:latest"],
   ["image", "acme/model:2", "acme/model:latest"],
+  ["image", "model:2", "model:2:latest"],
   ["image", "ghcr.io/acme/model", "docker.io/ghcr.io/acme/model"],
   ["image", "localhost/model", "docker.io/localhost/model"],
   ["env.MODE", "fast", "Fast"],

@@ -10,7 +10,7 @@ type Form = (text: string) => string;
 const ANY: readonly Form[] = [(text) => text.trim(), (text) => text.toLowerCase()];
 const OF_IMAGE: readonly Form[] = [
   (name) => (name.includes("/") ? name : `library/${name}`),
-  (name) => (/[:@]/.test(name.slice(name.lastIndexOf("/"))) ? name : `${name}:latest`),
+  (name) => (/[:@]/.test(name.slice(name.lastIndexOf("/") + 1)) ? name : `${name}:latest`),
   (name) => (hasRegistry(name) ? name : `docker.io/${name}`),
   (name) => (hasRegistry(name) ? name : `index.docker.io/${name}`),
 ];
