@@ -31,7 +31,7 @@ export type Authorize = (
 
 export interface MetricsOptions extends Pick<HttpServerOptions, "address" | "tls"> {
   readonly registry: Registry;
-  /** Absent: anybody may. */
+  /** Absent: every request is allowed. */
   readonly authorize?: Authorize | undefined;
 }
 

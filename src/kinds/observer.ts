@@ -1,6 +1,6 @@
 /**
- * What an observation takes from the caches of the accounts of a kind, and when they are too old to decide
- * on. An observation begins no read; `track` begins them all, right after the decision. It never writes.
+ * What an observation takes from the caches of the accounts of a kind, and when they are too old to decide on. An
+ * observation begins no read; `track` begins them all, right after the decision. It never writes.
  */
 import type { Logger } from "pino";
 import { type Clock, momentOf } from "../base/clock.ts";

@@ -291,7 +291,7 @@ class Run implements Dispatcher.DispatchHandler {
     const { turns, clock } = this.#common;
     const held = this.#reader?.held ?? 0;
     if (held <= FREE_BYTES) return this.#end();
-    // Whoever waits for it parses it at once: in a turn of its own, and till then its memory is taken.
+    // The caller parses it at once: in a turn of its own, and till then its memory is taken.
     turns.later(clock, () => {
       turns.spend(clock, held);
       if (!this.#settled) this.#end();

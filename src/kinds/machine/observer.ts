@@ -52,6 +52,11 @@ export interface MachineObserverOptions extends CloudObserverOptions {
   reviewList(team: string, items: readonly { id: string; name: string }[]): void;
 }
 
+/** From so many times the usual duration on a create counts as slow, and never before so many milliseconds. */
+const SLOW_CREATE = 1.5;
+const SLOW_CREATE_MS = 10_000;
+const MINUTE_MS = 60_000;
+
 /** The caches of one team. */
 class TeamCache extends AccountCache<Machine, MachineInventory> {
   readonly relatedFacts: RelatedFacts;
@@ -274,8 +279,8 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     if (isLate(operation, observation.now))
       return events.track(key, operation.eventId, untilLook(observation, operation));
     if (!isShownByState(operation, observation.now)) return events.track(key, operation.eventId, eventPollMs);
-    if (creates.shownAgeMs(key) < Math.max(UNUSUAL_MS, UNUSUAL * creates.usualMs)) return;
-    const pollMs = Math.min(Math.max(UNUSUAL_MS, ageMs / 4), MINUTE_MS);
+    if (creates.shownAgeMs(key) < Math.max(SLOW_CREATE_MS, SLOW_CREATE * creates.usualMs)) return;
+    const pollMs = Math.min(Math.max(SLOW_CREATE_MS, ageMs / 4), MINUTE_MS);
     events.track(key, operation.eventId, Math.max(eventPollMs, pollMs));
   }
 
@@ -296,11 +301,6 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     );
   }
 }
-
-/** A create takes longer than others do. */
-const UNUSUAL = 1.5;
-const UNUSUAL_MS = 10_000;
-const MINUTE_MS = 60_000;
 
 /** A machine that was never on before is read as on only once its create has brought it up. */
 function isShownByState(operation: Operation, now: number): boolean {
