@@ -34,6 +34,17 @@ describe("a deployment whose spec is too large to be held", () => {
   });
 });
 
+it("a configuration that is larger than what is read back is not sent: nothing could be compared or changed afterwards", async () => {
+  const world = running();
+  const texts = (n: number) => Array.from({ length: n }, (_, i) => `${i}`.padEnd(8_192, "x"));
+  const env = texts(60).map((value, i) => ({ name: `A${i}`, value }));
+  world.deployments.apply("web", { env, command: texts(90) });
+  await world.deployments.reports("web", "ValueInvalid");
+  expect(world.deployed()).toEqual([]);
+  edit(world, { command: texts(10) });
+  await world.deployments.ready("web");
+});
+
 describe("deployments whose configurations are more than is held at once", () => {
   /** Of 1 MB each. */
   const names = [...Array(18).keys()].map((n) => `web-${n}`);

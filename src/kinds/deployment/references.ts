@@ -9,7 +9,7 @@ import { type Clock, nextTurn } from "../../base/clock.ts";
 import { isForbidden, isNotFound } from "../../kube/errors.ts";
 import { keyOf, splitKey } from "../../kube/objects.ts";
 import type { ConfigMap, Resource, Secret } from "../../kube/resource.ts";
-import { MOST_JSON } from "../../paperspace/answer-reader.ts";
+import { MOST_JSON, sizeOf } from "../../paperspace/answer-reader.ts";
 import { STALE_FRACTION } from "../../reconcile/decision.ts";
 import { atLeast, type ReadError } from "../../reconcile/outcome.ts";
 import { secretUnreadable } from "../../reconcile/secret-rights.ts";
@@ -69,6 +69,11 @@ const SEARCHED_IN_A_TURN = 256;
 const LONGEST_VARIABLE = 131_071;
 /** Of a Secret: what a project secret may hold (other-resources.md, secrets). A value of a ConfigMap goes into none. */
 const LONGEST_VALUE = { Secret: 8192, ConfigMap: LONGEST_VARIABLE } as const;
+/**
+ * Of a configuration that is sent: one that could not be read back would be neither assessed nor ever changed again. Less
+ * than MOST_JSON by room for what Paperspace fills in.
+ */
+const MOST_SENT = 1008 * 1024;
 
 export class References {
   readonly #parts: ReferencesParts;
@@ -122,6 +127,7 @@ export class References {
     if (first) return { ...first, message: missing.map(({ message }) => message).join("; ") };
     if (unknown) return unknown;
     const config = configOf(spec, name, (reference) => values.get(idOf(reference)) ?? "");
+    if (sizeOf(config) > MOST_SENT) return CONFIG_TOO_LARGE;
     const leaves = leavesOf(config);
     const target = {
       config,
@@ -309,6 +315,12 @@ const TOO_LARGE = {
   state: "missing",
   reason: REASON.ValueInvalid,
   message: `env: the values of ConfigMaps have more than ${MOST_JSON} characters together: name fewer or smaller ones`,
+} as const;
+
+const CONFIG_TOO_LARGE = {
+  state: "missing",
+  reason: REASON.ValueInvalid,
+  message: `the configuration has more than ${MOST_SENT} characters with the values of ConfigMaps: shorten env or command`,
 } as const;
 
 /** Undefined where it was not read, or not for this object. */
