@@ -354,6 +354,28 @@ describe("a deployment that was healthy", () => {
     expect(condition(world, "Reconciling")).toBeUndefined();
   });
 
+  it("is not rolled back where Paperspace never shows that it was applied, and its instances serve", async () => {
+    const world = await ready({ replicas: 2, rollback: "OnFailure" });
+    type Shown = { items?: Shown[]; latestSpec?: Record<string, unknown> };
+    const unmarked = ({ items, latestSpec, ...body }: Shown): Shown => {
+      const { externalApplied: _a, dtHealthy: _h, ...spec } = latestSpec ?? {};
+      return {
+        ...body,
+        ...(items && { items: items.map(unmarked) }),
+        ...(latestSpec && { latestSpec: spec }),
+      };
+    };
+    showing(world, /\/deployments(\/[^/]+)?$/, unmarked);
+    edit(world, { image: "ghcr.io/acme/model:2" });
+    await world.clock.advance(40 * MINUTE);
+    expect(reason(world)).toBe("ProgressDeadlineExceeded");
+    expect(stored(world)?.image).toBe("ghcr.io/acme/model:2");
+    // Instances that fail are an answer.
+    edit(world, { image: BAD_IMAGE });
+    await world.clock.advance(20 * MINUTE);
+    expect(stored(world)?.image).toBe("ghcr.io/acme/model:1");
+  });
+
   it("shows instances in unknown states as they are", async () => {
     const world = await ready({ replicas: 2 });
     console_(world).setInstanceState(deployment(world).id, "hibernating", { message: "zzz" });

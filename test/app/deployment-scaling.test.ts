@@ -232,6 +232,44 @@ describe("Ready, while only the number of instances changes", () => {
   });
 });
 
+describe("a spec that Paperspace marks as healthy before its instances are there", () => {
+  async function markedEarly(spec: Partial<DeploymentSpec>) {
+    const world = await ready({ replicas: 2, ...BACK });
+    world.sim.world.setBehaviour({ instanceStartMs: 10 * MINUTE });
+    showing(world, /\/deployments(\/[^/]+)?$/, marked);
+    edit(world, spec);
+    await world.clock.advance(2 * MINUTE);
+    return world;
+  }
+  type Shown = { items?: Shown[]; latestSpec?: { externalApplied: string | null; dtHealthy: string | null } };
+  const marked = ({ items, latestSpec, ...body }: Shown): Shown => ({
+    ...body,
+    ...(items && { items: items.map(marked) }),
+    ...(latestSpec && {
+      latestSpec: { ...latestSpec, dtHealthy: latestSpec.dtHealthy ?? latestSpec.externalApplied },
+    }),
+  });
+
+  it("is under way where more were declared: nothing of what is there has failed, so that it is not Degraded", async () => {
+    const world = await markedEarly({ replicas: 4 });
+    expect(reason(world)).toBe("Progressing");
+    expect(message(world)).toContain("2 of 4 instances are ready");
+    await world.deployments.ready("web");
+    world.sim.console.deployments.crash(onlyDeployment(world).id, { startsOver: false });
+    await world.clock.advance(11 * MINUTE);
+    expect(reason(world)).toBe("Degraded");
+  });
+
+  it("is not Ready by what another template serves, which ran since it was healthy itself", async () => {
+    const world = await markedEarly({ image: "ghcr.io/acme/model:2" });
+    await world.deployments.ready("web");
+    edit(world, { image: "ghcr.io/acme/model:1" });
+    await world.clock.advance(2 * MINUTE);
+    expect(reason(world)).toBe("Progressing");
+    await world.deployments.ready("web");
+  });
+});
+
 describe("a configuration that was put back", () => {
   it("is not a new rollout: where its instances fail later it is Degraded, and not late", async () => {
     const world = await ready({ replicas: 2, progressDeadlineSeconds: 120, ...BACK });

@@ -201,6 +201,18 @@ describe("rotation", () => {
     expect(reason(world)).toBe("Available");
   });
 
+  it("is no contention, however often it comes: the spec asks for the new value", async () => {
+    const world = await using();
+    for (let turn = 0; turn < 8; turn++) {
+      keep(world, "hub", { token: `value-${turn}` });
+      look(world, `value-${turn}`);
+      await world.clock.advance(3 * MINUTE);
+      expect(projectValue(world, stored(world)?.env?.[0]?.value)).toBe(`value-${turn}`);
+      expect(reason(world)).toBe("Available");
+      await world.clock.advance(12 * MINUTE);
+    }
+  });
+
   it("of a ConfigMap is a rollout as well", async () => {
     const world = running();
     configMap(world, "settings", { level: "debug" });

@@ -29,6 +29,7 @@ import {
   assessedFirst,
   concluded,
   isBad,
+  isGrowing,
   isOff,
   isProven,
   lastHealthy,
@@ -139,8 +140,9 @@ function underWay(decision: DeploymentDecision): Health {
 }
 
 /** Runs cost a read for each deployment: they are read while something is under way, and else slowly (see observer.ts). */
-function needsRuns({ runs, limits }: DeploymentObservation, { state }: Progress, trusted: boolean): boolean {
-  if (state === "pending" || state === "rejected") return false;
+function needsRuns({ runs, limits }: DeploymentObservation, current: Progress, trusted: boolean): boolean {
+  const { state } = current;
+  if (state === "rejected" || (state === "pending" && !current.isUnshown)) return false;
   const isHealthy = state === "healthy" || state === "disabled";
   if (trusted && isHealthy) return false;
   // Where reads have to queue none is ever young: then it will do that it came after what it is to confirm.
@@ -228,7 +230,8 @@ function failed(
     );
   }
   if (!mayRollBack(at)) return giveUp(reason, `${why}. ${ADVICE}`);
-  if (isServing(current)) return giveUp(reason, `${why}. ${SERVING}`);
+  if (isServing(current))
+    return giveUp(reason, `${why}. ${current?.state === "pending" ? UNSHOWN : SERVING}`);
   const good = lastHealthy(history);
   if (!good) return giveUp(reason, `${why}. There is no healthy configuration to go back to. ${ADVICE}`);
   const begun = rollbackTo(good, desired, why, now);
@@ -242,20 +245,22 @@ function mayRollBack({ choice: { target, rolledBack }, observation: { spec } }: 
   return spec.rollback === "OnFailure" && !rolledBack && !isOff(target);
 }
 
-/** Some of its instances are ready and none has failed: what lacks is a place for the others. */
+/** Some instances are ready and none has failed: what lacks is a place for the others, or what would show how far it is. */
 function isServing(current: Progress | undefined): boolean {
-  if (current?.state !== "progressing" && current?.state !== "degraded") return false;
+  if (current?.state !== "pending" && current?.state !== "progressing" && current?.state !== "degraded")
+    return false;
   return current.run !== undefined && current.run.ready > 0 && !current.run.instances.some(isBad);
 }
 
 const ADVICE = "Correct the spec; `kubectl paperspace logs` shows what the instances say";
 const PROVEN = "The same configuration was healthy before, so that it is not rolled back";
 const SERVING = "What serves is not rolled back because the other instances did not come";
+const UNSHOWN = "What serves is not rolled back because of what Paperspace does not show";
 
 function degraded(at: Assessment, current: Extract<Progress, { state: "degraded" }>): Health {
   const { choice, observation, head, needs, latest } = at;
   // Never healthy yet, or not with as many: then it is still on its way.
-  if (!isProven(head) || isGrowing(observation.memory.history)) return rollingOut(at, current);
+  if (!isProven(head) || isGrowing(head)) return rollingOut(at, current);
   const { memory, spec, now } = observation;
   const operation = ongoingOrStart(observation, EXTERNAL_CHANGE, spec.progressDeadlineSeconds * 1000);
   const seen = { ...memory, operation };
@@ -279,13 +284,6 @@ function unobserved(observation: DeploymentObservation): Health {
   const ready = { status: "Unknown", reason } as const;
   const outcome = { kind: "RequeueAfter", reason, message, afterMs: limits.slowMs, ready } as const;
   return underWay({ ...noStep(outcome, memory), needs: [FACT.runs] });
-}
-
-/** The number of instances was raised, and they have not all been there yet. */
-function isGrowing([head, ...older]: readonly Rollout[]): boolean {
-  if (!head || head.outcome === "Healthy") return false;
-  const healthy = older.find(({ outcome }) => outcome === "Healthy");
-  return healthy?.replicas !== undefined && (head.replicas ?? 0) > healthy.replicas;
 }
 
 function healthy(

@@ -9,6 +9,12 @@ import { projectOf } from "./types.ts";
 
 export const deploymentPolicy: Policy<DeploymentTypes> = {
   phases: deploymentPhases,
+  /** Another configuration than was sent last puts nothing back: the value of a Secret was rotated, or a ConfigMap edited. */
+  fields(step, { memory }) {
+    if (step.do !== "deploy") return [];
+    const [head] = memory.history;
+    return head && head.hash !== step.of ? [] : step.changes.map(({ field }) => field);
+  },
   /** An upsert goes by project and name, which may be shared: the mark is the hash of what is sent. */
   attemptName: ({ desired, name, projectId }) => ({
     name: createName(projectId, name),

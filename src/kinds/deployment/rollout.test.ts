@@ -47,7 +47,7 @@ describe("progress, by the rules of the official deploy action", () => {
     const { externalApplied: _applied, ...healthy } = stored("s", NEW);
     expect(judged(healthy, [run(1)]).state).toBe("healthy");
     const { dtHealthy: _marked, ...bare } = healthy;
-    expect(judged(bare, [run(1)])).toEqual({ state: "pending" });
+    expect(judged(bare, [run(1)])).toEqual({ state: "pending", isUnshown: true, run: run(1) });
     expect(judged(bare, [run(1)], true).state).toBe("healthy");
     expect(judged(stored("s", NEW, "pending"), [run(1)], true).state).toBe("healthy");
     const { externalApplied: _off, ...off } = stored("s", OFF, "pending");
@@ -126,6 +126,12 @@ describe("the run that is assessed", () => {
     const scaled: Rollout = { ...first, healthyAt: toTime(NOW), scaled: true };
     expect(assessedFirst([fresh, old], spec, scaled)[0]).toBe(old);
     expect(assessedFirst([empty, old], spec, scaled)[0]).toBe(old);
+  });
+
+  it("is its own where another template ran in between: what is declared again starts anew", () => {
+    const again: Rollout = { ...first, healthyAt: toTime(NOW) };
+    expect(assessedFirst([old, fresh], spec, again)[0]).toBe(fresh);
+    expect(assessedFirst([old, fresh], spec, { ...again, healthyReplicas: 1 })[0]).toBe(old);
   });
 
   it("is the newest while it is not healthy, also where it has no instance yet, and the only one whenever it is from", () => {

@@ -12,8 +12,8 @@ import type { DeploymentObservation, Target } from "./observation.ts";
 import type { DeploymentSpec, Rollout } from "./types.ts";
 
 export type Progress =
-  /** Paperspace has it, its cluster does not. */
-  | { state: "pending" }
+  /** Paperspace has it, its cluster does not; or that is not shown, and the instances are all that is known of it. */
+  | { state: "pending"; isUnshown?: true; run?: Run }
   /** The same, while enough instances serve: only their number is to change. */
   | { state: "scaling"; run: Run }
   /** The cluster could not take it. */
@@ -91,8 +91,11 @@ export function progress(
   const [run] = runs ?? [];
   const least = leastOf({ config });
   if (!isApplied && error) return { state: "rejected", message: error };
-  if (!isApplied)
-    return isScaled && run && run.ready >= least && !off ? { state: "scaling", run } : { state: "pending" };
+  if (!isApplied) {
+    if (isScaled && run && run.ready >= least && !off) return { state: "scaling", run };
+    if (externalApplied !== undefined) return { state: "pending" };
+    return { state: "pending", isUnshown: true, ...(run && { run }) };
+  }
   if (off) {
     if (!runs) return { state: isTrusted ? "disabled" : "unlooked" };
     return { state: run ? "disabling" : "disabled" };
@@ -108,7 +111,7 @@ export function progress(
 /**
  * The run that a spec is assessed by is put first. No answer names the spec of a run, and that the newest comes first is an
  * inference (deployments.md section 8): a run without an instance since the spec was applied is of another one, where its
- * template has not run before and another run has one. Of what was healthy the most instances count, else the newest run.
+ * template has not run right before and another run has one. Of what was healthy the most instances count, else the newest run.
  */
 export function assessedFirst(
   runs: readonly Run[],
@@ -116,7 +119,7 @@ export function assessedFirst(
   head: Rollout | undefined,
 ): readonly Run[] {
   if (runs.length < 2) return runs;
-  const ranBefore = head?.healthyAt !== undefined || head?.startedAt !== undefined;
+  const ranBefore = head?.scaled ?? (head?.healthyReplicas !== undefined || head?.startedAt !== undefined);
   const from = ranBefore ? undefined : millis(externalApplied);
   const isOlder = ({ newestAt }: Run) =>
     Number(from !== undefined && newestAt !== undefined && newestAt < from);
@@ -209,7 +212,15 @@ function continuing(sent: Rollout, [before, ...older]: readonly Rollout[]): Roll
     return good ? { ...entry, healthyAt: good.healthyAt ?? provenSince(good) } : entry;
   }
   const { startedAt = before.sentAt, healthyAt = provenSince(before) } = before;
-  if (healthyAt !== undefined) return { ...entry, healthyAt, ...(scaled && isServing(before) && { scaled }) };
+  if (healthyAt !== undefined) {
+    const healthyReplicas = healthyNumber(before);
+    return {
+      ...entry,
+      healthyAt,
+      ...(healthyReplicas !== undefined && { healthyReplicas }),
+      ...(scaled && isServing(before) && { scaled }),
+    };
+  }
   // While it is switched off nothing is awaited of it: that time does not count, and the time before it does.
   const offMs = isOn(before) ? 0 : Date.parse(entry.sentAt) - Date.parse(before.sentAt);
   return { ...entry, startedAt: offMs > 0 ? toTime(Date.parse(startedAt) + offMs) : startedAt };
@@ -217,6 +228,17 @@ function continuing(sent: Rollout, [before, ...older]: readonly Rollout[]): Roll
 
 function provenSince({ outcome, finishedAt, sentAt }: Rollout): string | undefined {
   return outcome === "Healthy" ? (finishedAt ?? sentAt) : undefined;
+}
+
+/** With which it was healthy since it was switched on. */
+function healthyNumber(rollout: Rollout): number | undefined {
+  if (!isOn(rollout)) return undefined;
+  return rollout.outcome === "Healthy" ? rollout.replicas : rollout.healthyReplicas;
+}
+
+/** It has not been healthy yet with as many instances, as where their number was raised. */
+export function isGrowing({ outcome, replicas = 0, healthyReplicas = 0 }: Rollout): boolean {
+  return outcome !== "Healthy" && replicas > healthyReplicas;
 }
 
 function isOn({ replicas, outcome }: Pick<Rollout, "replicas" | "outcome">): boolean {

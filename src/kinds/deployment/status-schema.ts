@@ -61,6 +61,9 @@ const rollout = Type.Object({
       "When its template was seen healthy, where that was with another number, or before it was put back or declared again.",
     ),
   ),
+  healthyReplicas: Type.Optional(
+    count("Instances with which it was healthy last, where it was sent again since."),
+  ),
   earlier: Type.Optional(
     Type.Array(
       Type.Object({
