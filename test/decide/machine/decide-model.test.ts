@@ -187,7 +187,7 @@ describe("decide, played to the end", () => {
       expect(failures).toEqual([]);
       expect(games).toBeGreaterThan(atLeast);
     },
-    120_000,
+    600_000,
   );
 });
 
