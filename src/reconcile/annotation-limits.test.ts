@@ -24,6 +24,18 @@ describe("annotationFault", () => {
   });
 });
 
+describe("annotations and finalizers of an object", () => {
+  const names = (count: number) => Array.from({ length: count }, (_, i) => `example.com/${i}`);
+
+  it("are refused in numbers of which the API server takes too long for a write: others would wait for it", () => {
+    const annotated = (count: number) => meta(Object.fromEntries(names(count).map((name) => [name, ""])));
+    expect(annotationFault(annotated(1_000))).toBeUndefined();
+    expect(annotationFault(annotated(1_001))).toContain("has 1001 annotations");
+    expect(annotationFault({ name: "box", finalizers: names(1_000) })).toBeUndefined();
+    expect(annotationFault({ name: "box", finalizers: names(1_001) })).toContain("has 1001 finalizers");
+  });
+});
+
 describe("what is kept of a request", () => {
   it.each(["2026-01-31T08:00:00Z", "1", "sha256:00"])("is %j itself, which is short", (value) => {
     expect(keptValue(value)).toBe(value);

@@ -1,12 +1,14 @@
 /**
- * What the annotations of an object may be, so that the operator can always save its record beside them: the API server
- * bounds all of an object's annotations together. Pure.
+ * What the annotations and finalizers of an object may be, so that the operator can always save its record beside them: the
+ * API server bounds all of an object's annotations together, and takes time for each one. Pure.
  */
 import type { ObjectMeta } from "../kube/objects.ts";
 import { ANNOTATION } from "./record.ts";
 
 /** Characters of an annotation by which the user requests something. */
 const LONGEST = 256;
+/** Annotations, and finalizers: of 20,000 the API server and its policies take longer for a write than a request may take. */
+const MOST = 1_000;
 /** Bytes of all keys and values together (validation.TotalAnnotationSizeLimitB). */
 const TOTAL_BYTES = 256 * 1024;
 /** Bytes for what the operator writes: its record, and an open create. */
@@ -22,8 +24,15 @@ const REQUESTED_BY = [
 /** Why nothing is done for an object with these annotations; undefined where they are within the limits. */
 export function annotationFault({
   annotations = {},
+  finalizers = [],
   droppedAnnotationBytes = 0,
 }: ObjectMeta): string | undefined {
+  for (const [what, { length }] of [
+    ["annotations", Object.keys(annotations)],
+    ["finalizers", finalizers],
+  ] as const)
+    if (length > MOST)
+      return `the object has ${length} ${what}, and ${MOST} are the most: nothing is done until there are fewer`;
   for (const name of REQUESTED_BY) {
     const { length } = annotations[name] ?? "";
     if (length > LONGEST)

@@ -118,9 +118,12 @@ function whileLiving(facts: OwnershipFacts): OwnershipStep | undefined {
   if (identity.state === "conflict") return stall(facts, REASON.IdentityConflict, identity.message);
   if (identity.state === "ours" && facts.ownedBy !== undefined)
     return none(alreadyOwned(identity.record.id, facts.ownedBy, facts.recheckMs));
+  const { annotationFault } = facts;
+  const refused = annotationFault !== undefined && stall(facts, REASON.AnnotationRefused, annotationFault);
+  // What owns nothing yet needs no finalizer, which a write among very many others would not add in time.
+  if (refused && identity.state !== "ours" && !facts.attempt) return refused;
   if (!facts.finalizer) return { do: "addFinalizer" };
-  if (facts.annotationFault !== undefined)
-    return stall(facts, REASON.AnnotationRefused, facts.annotationFault);
+  if (refused) return refused;
   if (identity.state === "ours" && identity.contradicted !== undefined)
     return stall(facts, REASON.IdentityConflict, identity.contradicted);
   if (identity.state === "ours" && identity.restore) return { do: "restoreRecord" };

@@ -132,6 +132,18 @@ test("what users may write they go on writing: every other annotation, spec, sca
   expect(scaled).toMatchObject({ spec: { replicas: 2 } });
 });
 
+test("no user adds so many annotations or finalizers that the operator's writes would take too long", async () => {
+  const names = Array.from({ length: 1_001 }, (_, i) => `example.com/${i}`);
+  await expect(annotated(tenant, Object.fromEntries(names.map((name) => [name, ""])))).rejects.toThrow(
+    "an object has at most 1000 annotations",
+  );
+  const { metadata } = await machines(tenant).get(served, "box");
+  const finalizers = [...(metadata.finalizers ?? []), ...names];
+  await expect(machines(tenant).mergePatch(served, "box", { metadata: { finalizers } })).rejects.toThrow(
+    "an object has at most 1000 finalizers",
+  );
+});
+
 test("the plugin releases an object by the rights of a tenant", async () => {
   await operator.mergePatch(served, "box", { metadata: { finalizers: [FINALIZER] } });
   const kubeconfig = await installed.kubeconfigOf(served, "alice");
