@@ -7,7 +7,7 @@
 import { backoffMs } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import { splitKey } from "../kube/objects.ts";
-import type { MemoryBudget } from "./memory-budget.ts";
+import { heapBytes, type MemoryBudget } from "./memory-budget.ts";
 
 export interface LookupOptions<T> {
   clock: Clock;
@@ -44,8 +44,8 @@ interface Entry<T> {
 /** Every object has a pass in each resync: what none has used for so many of them is of none. */
 export const UNUSED_TURNS = 3;
 
-/** Characters that an entry without a value is counted as. */
-const ENTRY_SIZE = 512;
+/** Bytes that an entry takes without its value. */
+const ENTRY_BYTES = 512;
 const FAILURE_BASE_MS = 1_000;
 const FAILURE_MAX_MS = 5 * 60_000;
 
@@ -210,7 +210,7 @@ export class Lookup<T> {
     // Not of one that was invalidated meanwhile: nothing would release it.
     if (this.#entries.get(id) !== entry) return;
     const { group } = entry;
-    const size = ENTRY_SIZE + id.length + json.length;
+    const size = ENTRY_BYTES + id.length + heapBytes(value);
     this.#options.budget?.hold(entry, { group, size, drop: () => this.#entries.delete(id) });
   }
 }

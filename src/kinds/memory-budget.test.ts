@@ -1,6 +1,8 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { MemoryBudget } from "./memory-budget.ts";
+import { heapBytes, MemoryBudget } from "./memory-budget.ts";
 
 const MOST = 100;
 
@@ -73,3 +75,41 @@ it("never holds more than the budget, or what came last alone, whatever is held,
     }),
   );
 });
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+/** Bytes that so many of it take, read from JSON. */
+function taken(json: string, count: number): number {
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  const all = Array.from({ length: count }, () => JSON.parse(json) as unknown);
+  collect();
+  const after = process.memoryUsage().heapUsed;
+  expect(all).toHaveLength(count);
+  return after - before;
+}
+
+const numbers = (length: number) => Array.from({ length }, (_, i) => i);
+const fields = (length: number, value: unknown) =>
+  Object.fromEntries(numbers(length).map((i) => [`F${i}`, value]));
+
+it.each([
+  ["objects without content", numbers(2_000).map(() => ({})), 40],
+  ["objects of one field", numbers(2_000).map((i) => ({ name: i })), 40],
+  ["an object of many fields", fields(5_000, 1), 40],
+  ["an object of many short texts", fields(5_000, "x"), 40],
+  ["variables", numbers(2_000).map((i) => ({ name: `NAME_${i}`, value: `value ${i}` })), 20],
+  ["texts of one character", numbers(5_000).map(() => "x"), 40],
+  ["long texts", numbers(40).map((i) => `${i}`.padEnd(8_192, "x")), 40],
+  ["long texts that are not Latin", numbers(40).map((i) => `${i}`.padEnd(8_192, "日")), 20],
+  ["arrays in arrays", numbers(2_000).map(() => [[]]), 40],
+])(
+  "counts for %s at least what they take, and no ten times as much: else few of them would fill the memory",
+  (_what, value, count) => {
+    const counted = heapBytes(value) * count;
+    const bytes = taken(JSON.stringify(value), count);
+    expect(counted).toBeGreaterThan(bytes * 0.9);
+    expect(counted).toBeLessThan(bytes * 10);
+  },
+);

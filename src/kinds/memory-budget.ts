@@ -5,6 +5,28 @@
 
 import { PaperspaceError } from "../paperspace/errors.ts";
 
+/** Bytes of V8's heap, rounded up: the test beside holds them against what values take. */
+const OF_OBJECT = 64;
+const OF_KEY = 144;
+const OF_ELEMENT = 16;
+const OF_TEXT = 24;
+const LATIN = /^[\0-\xff]*$/;
+
+/**
+ * What a value that was read from JSON takes at most in memory, in bytes. The characters alone say little: of `[{},{},…]`, or of
+ * an object with many small fields, they are a tenth of it.
+ */
+export function heapBytes(value: unknown): number {
+  if (typeof value === "string") return OF_TEXT + value.length * (LATIN.test(value) ? 1 : 2);
+  if (typeof value !== "object" || value === null) return OF_ELEMENT;
+  if (Array.isArray(value))
+    return value.reduce<number>((bytes, one) => bytes + OF_ELEMENT + heapBytes(one), OF_OBJECT);
+  let bytes = OF_OBJECT;
+  for (const name in value)
+    bytes += OF_KEY + name.length + heapBytes((value as Record<string, unknown>)[name]);
+  return bytes;
+}
+
 const NO_ROOM = "the objects of this namespace read more than is held at once: it is read again";
 
 /** What is held, by the entry of a cache that holds it. */
@@ -27,7 +49,7 @@ export class MemoryBudget {
   readonly #shares = new Map<object, Share>();
   #size = 0;
 
-  /** `most`: in the unit of the sizes that are held. */
+  /** `most`: in bytes, as all sizes that are held. */
   constructor(most: number) {
     this.#most = most;
   }

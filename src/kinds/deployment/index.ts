@@ -26,7 +26,7 @@ export const deployment: PublishedKind<PaperspaceDeployment> = {
       configMaps: options.configMapResource,
       objects,
       slowHash: options.slowHash,
-      budget: new MemoryBudget(KEPT_CHARACTERS),
+      budget: new MemoryBudget(KEPT_BYTES),
       isApiKey: options.isOperatorKey,
       isKeySecret: options.isKeySecret,
       clock,
@@ -58,4 +58,4 @@ function settingsOf(config: Config): DeploymentSettings {
  */
 const FRESH_MS = 15_000;
 /** What is kept of all Secrets and ConfigMaps that objects name. */
-const KEPT_CHARACTERS = 32 * 1024 * 1024;
+const KEPT_BYTES = 32 * 1024 * 1024;

@@ -3,12 +3,11 @@
  * budget that all projects share. What is dropped there is read again for the pass that needs it.
  */
 import { createHash } from "node:crypto";
-import { sizeOf } from "../../paperspace/answer-reader.ts";
-import type { MemoryBudget } from "../memory-budget.ts";
+import { heapBytes, type MemoryBudget } from "../memory-budget.ts";
 import type { Deployment } from "./api.ts";
 
-/** Characters of a configuration that is held with its deployment: most have a fraction of that. */
-const MOST_HELD = 16 * 1024;
+/** Bytes of a configuration that is held with its deployment: most have a fraction of that. */
+const MOST_HELD = 32 * 1024;
 
 /** In place of a configuration: another one has another digest. */
 class Apart {
@@ -32,7 +31,7 @@ export class LargeConfigs {
   /** The same deployment where it is small. `group`: the namespace that it is read for. */
   apart(deployment: Deployment, group: string): Deployment {
     const { id, latestSpec } = deployment;
-    const size = sizeOf(latestSpec?.data ?? null);
+    const size = heapBytes(latestSpec?.data ?? null);
     if (!latestSpec || size <= MOST_HELD) {
       this.forget(id);
       return deployment;

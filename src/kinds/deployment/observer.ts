@@ -48,7 +48,7 @@ export interface DeploymentObserverOptions extends CloudObserverOptions {
 }
 
 /** What is held of large configurations, and of former ones, of all objects. */
-const CONFIG_CHARACTERS = 16 * 1024 * 1024;
+const CONFIG_BYTES = 8 * 1024 * 1024;
 /** Resyncs without a read of the runs after which nothing is said about them any more. */
 const MISSED_TURNS = 2;
 
@@ -63,7 +63,7 @@ export class DeploymentObserver extends CloudObserver<
   readonly #parts: DeploymentObserverOptions;
 
   constructor(parts: DeploymentObserverOptions) {
-    const configBudget = new MemoryBudget(CONFIG_CHARACTERS);
+    const configBudget = new MemoryBudget(CONFIG_BYTES);
     super(
       parts,
       ({ team, api }, projectId) => new ProjectCache({ ...parts, team, projectId, configBudget }, api),

@@ -3,7 +3,6 @@
  * once. It only reads, and only puts keys into the queue.
  */
 import type { Clock } from "../../base/clock.ts";
-import { sizeOf } from "../../paperspace/answer-reader.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
 import { STALE_FRACTION } from "../../reconcile/decision.ts";
@@ -21,7 +20,7 @@ import {
 import { type Rechecks, readErrorOf } from "../failure.ts";
 import { Inventory } from "../inventory.ts";
 import { Lookup, UNUSED_TURNS } from "../lookup.ts";
-import type { GatheringRoom, MemoryBudget } from "../memory-budget.ts";
+import { type GatheringRoom, heapBytes, type MemoryBudget } from "../memory-budget.ts";
 import type { CloudObserverOptions, ObserverSettings } from "../observer.ts";
 import type { ListFrom } from "../source.ts";
 import { type Deployment, DeploymentApi, firstItems, type Run, type StoredSpec } from "./api.ts";
@@ -58,8 +57,8 @@ const SLOW_TURNS = 6;
 const FIRST_READ = 0.1;
 /** Former specs that are kept; a few at the newest end are ours. */
 const SPECS = 120;
-/** And of fewer, where they have this many characters. */
-const SPEC_CHARACTERS = 4 * 1024 * 1024;
+/** And of fewer, where they take this many bytes. */
+const SPEC_BYTES = 4 * 1024 * 1024;
 /** Former specs that are searched for one to go back to: each number of an autoscaler makes one. */
 const MOST_SPECS = 20 * SPECS;
 
@@ -311,18 +310,18 @@ async function newestSpecs(
   const newest: StoredSpec[] = [];
   let isFound = backTo.length === 0;
   let read = 0;
-  let characters = 0;
+  let bytes = 0;
   let isFull = false;
   for await (const spec of specs) {
     const isSought = !isFound && backTo.includes(spec.id);
     if (!isFull || isSought) {
-      const size = sizeOf(spec);
+      const size = heapBytes(spec);
       room.add(size);
-      characters += size;
+      bytes += size;
       newest.push(spec);
     }
     isFound ||= isSought;
-    isFull = newest.length >= SPECS || characters >= SPEC_CHARACTERS;
+    isFull = newest.length >= SPECS || bytes >= SPEC_BYTES;
     if (++read >= MOST_SPECS || (isFound && isFull)) break;
   }
   return newest;
