@@ -11,8 +11,12 @@ it("knows with which credentials an item is read, and which of them most objects
   expect(all.commonCredential).toBe("two");
   all.setCredential("b/1", "one");
   expect(all.credentialsOf("ps1")).toEqual(["one"]);
+  expect(all.commonCredential).toBe("one");
   expect(all.remove("a/1")).toBeUndefined();
   expect(all.remove("b/1")).toBe("ps1");
   expect([...all.ids()]).toEqual(["ps2"]);
   expect(all.remove("b/1")).toBeUndefined();
+  expect(all.commonCredential).toBe("two");
+  all.remove("b/2");
+  expect(all.commonCredential).toBeUndefined();
 });

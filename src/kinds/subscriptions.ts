@@ -10,6 +10,8 @@ export class Subscriptions {
   readonly #byKey = new Map<string, Subscription>();
   /** Keys by id. */
   readonly #keys = new Map<string, Set<string>>();
+  /** Subscribers by credential: the common one is asked for at each page of each item in flight. */
+  readonly #counts = new Map<string, number>();
 
   /** How many items have a subscriber. */
   get size(): number {
@@ -44,10 +46,7 @@ export class Subscriptions {
 
   /** The credential of most subscribers; undefined where there is none. */
   get commonCredential(): string | undefined {
-    const counts = new Map<string, number>();
-    for (const { credential } of this.#byKey.values())
-      counts.set(credential, (counts.get(credential) ?? 0) + 1);
-    return [...counts].reduce<[string, number] | undefined>(
+    return [...this.#counts].reduce<[string, number] | undefined>(
       (most, one) => (most && most[1] >= one[1] ? most : one),
       undefined,
     )?.[0];
@@ -56,6 +55,7 @@ export class Subscriptions {
   /** `key` MUST follow nothing else. */
   add(key: string, subscription: Subscription): void {
     this.#byKey.set(key, subscription);
+    this.#count(subscription.credential, 1);
     const keys = this.#keys.get(subscription.id) ?? new Set();
     this.#keys.set(subscription.id, keys.add(key));
   }
@@ -63,18 +63,29 @@ export class Subscriptions {
   /** The key reads with another credential from now on. */
   setCredential(key: string, credential: string): void {
     const subscription = this.#byKey.get(key);
-    if (subscription) subscription.credential = credential;
+    if (!subscription) return;
+    this.#count(subscription.credential, -1);
+    subscription.credential = credential;
+    this.#count(credential, 1);
   }
 
   /** The id that has no subscriber any more. */
   remove(key: string): string | undefined {
-    const id = this.#byKey.get(key)?.id;
+    const subscription = this.#byKey.get(key);
+    if (!subscription) return undefined;
+    const { id, credential } = subscription;
     this.#byKey.delete(key);
-    if (id === undefined) return undefined;
+    this.#count(credential, -1);
     const keys = this.#keys.get(id);
     keys?.delete(key);
     if (keys?.size) return undefined;
     this.#keys.delete(id);
     return id;
+  }
+
+  #count(credential: string, more: 1 | -1): void {
+    const count = (this.#counts.get(credential) ?? 0) + more;
+    if (count === 0) this.#counts.delete(credential);
+    else this.#counts.set(credential, count);
   }
 }
