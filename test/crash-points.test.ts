@@ -23,8 +23,6 @@ const CREATE = [
   "sends the create",
   "saves the id",
   "writes the record",
-  "reads the events",
-  "reads the machine",
   "reports Ready",
 ];
 const DELETE = [
@@ -41,8 +39,10 @@ const CREATE_EVENTS = ["writes the Event Creating", "writes the Event Created", 
 const DELETE_EVENTS = ["writes the Event Deleting"];
 /** The machine's own events of Paperspace, as Kubernetes Events. */
 const FORWARDED = ["writes the Event MachineCreated", "writes the Event MachineStarted"];
-/** Happen or not, or at another time, depending on the polls and on what is cached. */
+/** Happen or not, or at another time, depending on the polls, on what is cached, and on what a page of the list shows. */
 const SOMETIMES = [
+  "reads the events",
+  "reads the machine",
   "reads the id of the cluster",
   "stores the id of the cluster",
   "lists the machines",
