@@ -40,13 +40,13 @@ function paused(rig: Rig, name: string) {
 async function waitsOf(rig: Rig, count: number): Promise<number[]> {
   const committed = new Map<string, number>();
   const arrivals = rig.arrivals();
+  const creates: Promise<unknown>[] = [];
   for (const n of numbers(count)) {
     const name = `box-${n}`;
-    void rig.machines
-      .create(rig.namespace, rig.machine(name))
-      .then(() => committed.set(name, systemClock.now()));
+    const create = rig.machines.create(rig.namespace, rig.machine(name));
+    creates.push(create.then(() => committed.set(name, systemClock.now())));
     await sleepFor(1_000 / CREATES_A_SECOND, rig.signal);
   }
-  const arrived = await arrivals.until(count);
+  const [arrived] = await Promise.all([arrivals.until(count), ...creates]);
   return Array.from(committed, ([name, at]) => Math.max(0, (arrived.get(name) ?? Number.NaN) - at));
 }
