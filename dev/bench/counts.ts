@@ -55,12 +55,11 @@ export class Arrivals {
 
   /** Once there are so many. */
   async until(count: number): Promise<ReadonlyMap<string, number>> {
-    const aborted = new Promise<never>((_, reject) => {
-      this.#signal.addEventListener("abort", () => reject(this.#signal.reason), { once: true });
-    });
+    this.#signal.addEventListener("abort", () => this.#wake.resolve(), { once: true });
     while (this.#at.size < count) {
+      this.#signal.throwIfAborted();
       this.#wake = Promise.withResolvers<void>();
-      await Promise.race([this.#wake.promise, aborted]);
+      await this.#wake.promise;
     }
     return this.#at;
   }
