@@ -7,7 +7,7 @@ import { escapeHidden } from "../../base/plain-text.ts";
 import type { Change } from "../../reconcile/change.ts";
 import { regionCode } from "../region.ts";
 import { PROBES, type Probe } from "./config.ts";
-import type { StoredConfig } from "./stored-config.ts";
+import { readConfig, type StoredConfig } from "./stored-config.ts";
 
 /** By path, with the API's field names. */
 export type Leaves = ReadonlyMap<string, unknown>;
@@ -24,6 +24,12 @@ export function leavesOf(config: Readonly<StoredConfig>): Leaves {
   const leaves = LEAVES.get(config) ?? takenApart(config);
   LEAVES.set(config, leaves);
   return leaves;
+}
+
+/** The same of what a spec has stored; undefined where it is no configuration. */
+export function leavesIn(data: unknown): Leaves | undefined {
+  const stored = readConfig(data);
+  return stored && leavesOf(stored);
 }
 
 function takenApart(config: StoredConfig): Leaves {
@@ -115,6 +121,11 @@ function isAutoscaled(desired: Leaves, replicas: unknown): boolean {
 
 function isOffIn(leaves: Leaves): boolean {
   return leaves.get("enabled") === false || leaves.get("replicas") === 0;
+}
+
+/** Whether only the number of instances differs. */
+export function isScaling(changes: readonly Pick<Change, "field">[]): boolean {
+  return changes.length > 0 && changes.every(({ field }) => isScale(field));
 }
 
 /** How many instances run, by which bounds and whether any: no part of the template. */

@@ -5,7 +5,7 @@
 import { type Change, describe } from "../../reconcile/change.ts";
 import { needFacts, stalled } from "../../reconcile/decision.ts";
 import type { Deployment } from "./api.ts";
-import { isScale } from "./compare.ts";
+import { isScaling } from "./compare.ts";
 import { type Health, healthOf } from "./health.ts";
 import { unusedSecret } from "./leftovers.ts";
 import {
@@ -109,8 +109,7 @@ function sending(
     return { ...phases, decision: needFacts(seen, seen.memory, [FACT.specs]) };
   const secrets = [...new Set([...seen.memory.secrets, ...(inherited ?? [])])];
   const replaces = deployment.latestSpec?.id;
-  const isNumber =
-    deployment.name === seen.name && changes.length > 0 && changes.every(({ field }) => isScale(field));
+  const isNumber = deployment.name === seen.name && isScaling(changes);
   const history = scaling(seen.memory.history, target, replaces, changes);
   const memory = { ...seen.memory, history, ...(inherited && { secrets }) };
   const observation = { ...seen, memory };
@@ -141,7 +140,7 @@ function scaling(
   changes: Deploy["changes"],
 ): DeploymentObservation["memory"]["history"] {
   const [head, ...older] = history;
-  const isNumber = changes.length > 0 && changes.every(({ field }) => isScale(field));
+  const isNumber = isScaling(changes);
   if (!head || head.template !== undefined || head.specId !== shown || !isNumber) return history;
   return [{ ...head, template }, ...older];
 }

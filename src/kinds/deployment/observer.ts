@@ -14,7 +14,7 @@ import { MemoryBudget } from "../memory-budget.ts";
 import { CloudObserver, type CloudObserverOptions, type ObserverSettings } from "../observer.ts";
 import type { Deployment, StoredSpec } from "./api.ts";
 import { fetchForAttempt, resolveAttempt } from "./attempt.ts";
-import { leavesOf } from "./compare.ts";
+import { leavesIn } from "./compare.ts";
 import { movedSecrets } from "./leftovers.ts";
 import { NameReservations } from "./name-reservations.ts";
 import type {
@@ -32,7 +32,6 @@ import type { References } from "./references.ts";
 import { specsBackTo } from "./rollback.ts";
 import { rolloutTimes } from "./rollout.ts";
 import { mayReadLate, showTimes } from "./sent-specs.ts";
-import { readConfig } from "./stored-config.ts";
 import { cloudNameOf, deploymentDefinition, type PaperspaceDeployment, projectOf } from "./types.ts";
 
 /** All in milliseconds. */
@@ -262,8 +261,8 @@ function isShownEmptyOnce(
 }
 
 function secretsOfSpec({ data }: StoredSpec): string[] {
-  const stored = readConfig(data);
-  return stored ? secretsNamedIn(leavesOf(stored)) : [];
+  const leaves = leavesIn(data);
+  return leaves ? secretsNamedIn(leaves) : [];
 }
 
 /** What was sent to a deployment that is owned no more does not count for the next one; its secrets are still there. */

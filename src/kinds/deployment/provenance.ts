@@ -3,10 +3,9 @@
  * left out and write in its own way what was sent. Pure.
  */
 import type { StoredSpec } from "./api.ts";
-import { additions, differences, hashesOf, hashOf, type Leaves, leavesOf } from "./compare.ts";
+import { additions, differences, hashesOf, hashOf, type Leaves, leavesIn } from "./compare.ts";
 import type { Desired, Target } from "./observation.ts";
 import { secretsNamedIn } from "./project-secrets.ts";
-import { readConfig } from "./stored-config.ts";
 import { isWrittenIn } from "./written-forms.ts";
 
 /** What is desired now, where that is known. */
@@ -50,15 +49,14 @@ export function originOf(
 }
 
 function namesOwnSecret({ data }: StoredSpec, { isOwnSecret }: Attempted): boolean {
-  const stored = readConfig(data);
-  return stored !== undefined && secretsNamedIn(leavesOf(stored)).some((name) => isOwnSecret?.(name));
+  const leaves = leavesIn(data);
+  return leaves !== undefined && secretsNamedIn(leaves).some((name) => isOwnSecret?.(name));
 }
 
 /** By what is in the spec. */
 function senderOf({ data }: StoredSpec, { mark, secrets = [] }: Attempted, desired: Sent): Origin {
-  const stored = readConfig(data);
-  if (!stored || mark === undefined) return "unknown";
-  const leaves = leavesOf(stored);
+  const leaves = leavesIn(data);
+  if (!leaves || mark === undefined) return "unknown";
   if (hashesOf(leaves).includes(mark)) return "ours";
   if (desired.state === "known" && desired.hash === mark) {
     // What was filled in makes it another hash: then all that was sent must be in it.
@@ -84,6 +82,6 @@ function isWritten(sent: Leaves, stored: Leaves): boolean {
 
 /** Hash of a spec's configuration as it is stored; undefined where that cannot be read. */
 export function storedHash({ data }: StoredSpec): string | undefined {
-  const stored = readConfig(data);
-  return stored && hashOf(leavesOf(stored));
+  const leaves = leavesIn(data);
+  return leaves && hashOf(leaves);
 }

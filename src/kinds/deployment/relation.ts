@@ -9,7 +9,7 @@ import type { Change } from "../../reconcile/change.ts";
 import { ageOfTime, needFacts, noStep, requeueAfter, untilLook } from "../../reconcile/decision.ts";
 import { REASON as SHARED } from "../../reconcile/reasons.ts";
 import type { Deployment, StoredSpec } from "./api.ts";
-import { additions, differences, differencesBeyondScaling, leavesOf } from "./compare.ts";
+import { additions, differences, differencesBeyondScaling, leavesIn } from "./compare.ts";
 import {
   type DeploymentDecision,
   type DeploymentLimits,
@@ -32,10 +32,10 @@ import {
   type SentSpecs,
   showTimes,
   specsSince,
+  takenAt,
 } from "./sent-specs.ts";
 import { classifyExtras } from "./server-defaults.ts";
 import { learntFromAnswer, namesOf, withoutDisproved } from "./stored-as.ts";
-import { readConfig } from "./stored-config.ts";
 import type { ChosenTarget } from "./target.ts";
 import type { Rollout } from "./types.ts";
 
@@ -125,7 +125,7 @@ function answered(
   const [head] = memory.history;
   if (!head || head.specId !== undefined) return relation;
   const isOlder = isKnown(memory.history, latest.id);
-  const isSettled = ageOfTime(head.answeredAt ?? head.sentAt, now) >= limits.settleMs;
+  const isSettled = ageOfTime(takenAt(head), now) >= limits.settleMs;
   if (head.answeredAt === undefined) {
     // What shows is another actor's, or late: reads show by now whether it came.
     if (!isOlder || isSettled) return relation;
@@ -200,10 +200,10 @@ function withExtras(
     if (extra.state !== "filled") return unlooked(extra.state, observation);
   }
   const history = bound(observation, latest, target, relation);
-  const stored = relation.kind === "ours" ? readConfig(latest.data) : undefined;
+  const stored = relation.kind === "ours" ? leavesIn(latest.data) : undefined;
   const { storedAs } = memory;
   if (!stored || !storedAs) return { kind: relation.kind, latest, memory: { ...memory, history } };
-  const kept = withoutDisproved(storedAs, target.leaves, leavesOf(stored));
+  const kept = withoutDisproved(storedAs, target.leaves, stored);
   return { kind: relation.kind, latest, memory: { ...memory, history, storedAs: kept } };
 }
 
@@ -269,7 +269,7 @@ export function relate(
   const awaited = head !== undefined && head.specId === undefined && head.hash === target.hash;
   if (!latest) {
     // No spec is none of before: what was sent is late, or it is not valid.
-    const isYoung = head !== undefined && ageOfTime(head.answeredAt ?? head.sentAt, now) < limits.resendMs;
+    const isYoung = head !== undefined && ageOfTime(takenAt(head), now) < limits.resendMs;
     return isYoung ? { kind: "unseen" } : { kind: "other", changes: [] };
   }
   const leaves = asSentIn(latest.data, { target, memory: { history, storedAs } });

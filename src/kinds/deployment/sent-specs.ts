@@ -10,13 +10,12 @@ import {
   differencesBeyondScaling,
   hashesOf,
   type Leaves,
-  leavesOf,
+  leavesIn,
   templateOf,
 } from "./compare.ts";
 import type { DeploymentLimits, DeploymentMemory, Target } from "./observation.ts";
 import { specIdsOf } from "./rollout.ts";
 import { asSent } from "./stored-as.ts";
-import { readConfig } from "./stored-config.ts";
 import type { Rollout } from "./types.ts";
 
 /** An upsert, and all that there is to recognise its spec by. `specs`: newest first. */
@@ -27,22 +26,28 @@ export interface SentSpecs {
   specs: readonly StoredSpec[];
 }
 
+/** When Paperspace took it, as far as that is known. */
+export function takenAt({ sentAt, answeredAt = sentAt }: Pick<Rollout, "sentAt" | "answeredAt">): string {
+  return answeredAt;
+}
+
 /** Until when the spec of an upsert may be read late, in the form of an operation, for the pace of reads. */
 export function showTimes(
-  { sentAt, answeredAt = sentAt }: Pick<Rollout, "sentAt" | "answeredAt">,
+  rollout: Pick<Rollout, "sentAt" | "answeredAt">,
   { settleMs }: Pick<DeploymentLimits, "settleMs">,
 ): { requestedAt: string; deadline: string } {
-  return { requestedAt: answeredAt, deadline: toTime(Date.parse(answeredAt) + settleMs) };
+  const requestedAt = takenAt(rollout);
+  return { requestedAt, deadline: toTime(Date.parse(requestedAt) + settleMs) };
 }
 
 /** Whether reads may still be of before it. One that was neither answered nor seen need not have arrived. */
 export function mayReadLate(
-  { sentAt, answeredAt, specId }: Rollout,
+  rollout: Rollout,
   now: number,
   { resendMs, settleMs }: Pick<DeploymentLimits, "resendMs" | "settleMs">,
 ): boolean {
-  const isThere = answeredAt !== undefined || specId !== undefined;
-  return ageOfTime(answeredAt ?? sentAt, now) < (isThere ? settleMs : resendMs);
+  const isThere = rollout.answeredAt !== undefined || rollout.specId !== undefined;
+  return ageOfTime(takenAt(rollout), now) < (isThere ? settleMs : resendMs);
 }
 
 /** Whether the spec was there before our newest upsert. */
@@ -119,11 +124,6 @@ function provenFrom({ head, specs }: SentSpecs): number {
 function contentOf(data: unknown): string | undefined {
   const leaves = leavesIn(data);
   return leaves && templateOf(leaves);
-}
-
-function leavesIn(data: unknown): Leaves | undefined {
-  const stored = readConfig(data);
-  return stored && leavesOf(stored);
 }
 
 /** In the form in which it was sent, as far as that is known; undefined where it cannot be read. */

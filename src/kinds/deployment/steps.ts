@@ -21,7 +21,7 @@ import { REASON } from "./reasons.ts";
 import { keepTemplate, pushed, sentOf } from "./rollout.ts";
 import { whileServing } from "./scaling.ts";
 import { dropSecret, putSecret, REFUSALS } from "./secret-steps.ts";
-import { isKnown } from "./sent-specs.ts";
+import { isKnown, takenAt } from "./sent-specs.ts";
 import type { DeploymentStepOptions } from "./step-options.ts";
 import type { Rollout } from "./types.ts";
 
@@ -153,7 +153,7 @@ function unseenBefore(
   const { unseen, specId } = before ?? {};
   if (before && specId === undefined) {
     const replaced = unseen ? unseen.replaced : before.replaces;
-    const lastSentAt = before.answeredAt ?? before.sentAt;
+    const lastSentAt = takenAt(before);
     return { unseen: { lastSentAt, ...(replaced !== undefined && { replaced }) } };
   }
   if (!unseen || ageOfTime(unseen.lastSentAt, Date.parse(sentAt)) >= settleMs) return {};
