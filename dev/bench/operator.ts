@@ -1,5 +1,5 @@
 /**
- * An operator as a process: ours, or another one that is given as a command. What an operator is told, and how it says that
+ * An operator as a process: ours, or another one that is given as a command. How it is configured, and how it reports that
  * it is ready, is the same for both.
  */
 
@@ -13,7 +13,7 @@ import { Guard, type GuardedChild } from "../control-plane/guard.ts";
 import { inPod, type PodCredentials } from "./in-pod.ts";
 import { type ProcessUsage, usageOfGroup } from "./process-usage.ts";
 
-/** What an operator has to be told. */
+/** The configuration of an operator. */
 export interface OperatorSettings {
   readonly kubeconfig: string;
   /** In place of the kubeconfig, for our operator. */

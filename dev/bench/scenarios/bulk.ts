@@ -40,11 +40,24 @@ export async function bulkOf(
     await machines.untilReady(count);
   });
   const floor = Math.max(0, count - LIMITED.burst) / LIMITED.perSecond + provisioningMs / 1_000;
+  return createsOf(rig, operator, spent, count, [
+    figureOf("time ÷ F", spent.seconds / floor, "×", atMost(goals?.timesFloor)),
+    figureOf("calls to Paperspace", total(spent.calls), "", atMost(goals?.calls)),
+  ]);
+}
+
+/** What a scenario of creates reports that ends when all are Ready; `calls`: by default a create, where no goal counts them. */
+export function createsOf(
+  rig: Rig,
+  operator: OperatorProcess,
+  spent: Spent,
+  count: number,
+  calls = [figureOf("calls to Paperspace a create", total(spent.calls) / count, "×")],
+): Measurement {
   return {
     figures: [
       figureOf("all Ready after", spent.seconds, "s"),
-      figureOf("time ÷ F", spent.seconds / floor, "×", atMost(goals?.timesFloor)),
-      figureOf("calls to Paperspace", total(spent.calls), "", atMost(goals?.calls)),
+      ...calls,
       ...perCreate(rig, operator, spent, count),
     ],
     tables: { "Calls to Paperspace": spent.calls, "Writes to Kubernetes": spent.writes },

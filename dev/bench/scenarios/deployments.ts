@@ -1,9 +1,8 @@
 /** Many deployments at once, within the rate limit of the cloud. */
 import type { PaperspaceDeployment } from "../../../src/kinds/deployment/types.ts";
-import { figureOf, total } from "../figures.ts";
 import { all, LIMITED, numbers } from "../rig.ts";
 import type { Scenario } from "../scenario.ts";
-import { perCreate } from "./bulk.ts";
+import { createsOf } from "./bulk.ts";
 
 export const deployments: Scenario = {
   name: "deployments",
@@ -21,14 +20,7 @@ export const deployments: Scenario = {
       );
       await followed.untilReady(size);
     });
-    return {
-      figures: [
-        figureOf("all Ready after", spent.seconds, "s"),
-        figureOf("calls to Paperspace a create", total(spent.calls) / size, "×"),
-        ...perCreate(rig, operator, spent, size),
-      ],
-      tables: { "Calls to Paperspace": spent.calls, "Writes to Kubernetes": spent.writes },
-    };
+    return createsOf(rig, operator, spent, size);
   },
 };
 

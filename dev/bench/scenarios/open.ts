@@ -1,7 +1,9 @@
-/** Many machines at once where the cloud limits nothing: the API server is the bound, and the operator's own work. */
-import { figureOf, total } from "../figures.ts";
+/**
+ * Many machines at once where the cloud limits nothing: the API server is the bound, and the operator's own work. The calls a
+ * create are the same for two sizes, where they are linear in them.
+ */
 import type { Scenario } from "../scenario.ts";
-import { perCreate } from "./bulk.ts";
+import { createsOf } from "./bulk.ts";
 
 export const open: Scenario = {
   name: "open",
@@ -18,14 +20,6 @@ export const open: Scenario = {
       await rig.createMachines(size);
       await machines.untilReady(size);
     });
-    return {
-      figures: [
-        figureOf("all Ready after", spent.seconds, "s"),
-        // Of two sizes the same, where calls are linear in them.
-        figureOf("calls to Paperspace a create", total(spent.calls) / size, "×"),
-        ...perCreate(rig, operator, spent, size),
-      ],
-      tables: { "Calls to Paperspace": spent.calls, "Writes to Kubernetes": spent.writes },
-    };
+    return createsOf(rig, operator, spent, size);
   },
 };
