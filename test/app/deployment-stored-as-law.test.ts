@@ -30,7 +30,7 @@ class Story {
   readonly random: () => number;
   readonly world: VirtualWorld;
   readonly writing: string;
-  readonly told: string[] = [];
+  readonly steps: string[] = [];
   #process: Process;
   #count = 0;
   #checked = 0;
@@ -52,7 +52,7 @@ class Story {
     this.world.sim.mutations.use(mutations, seed);
     const identicalConfig = this.#draw(["newSpec", "sameSpec"] as const);
     this.world.sim.world.setBehaviour({ identicalConfig });
-    this.told.push(`${mutations.join(", ")}, ${identicalConfig}`);
+    this.steps.push(`${mutations.join(", ")}, ${identicalConfig}`);
     before(this.world, ({ method, path }) => this.#onRequest(method, path));
     this.#process = this.world.start();
   }
@@ -65,7 +65,7 @@ class Story {
       this.#turn();
       await this.#wait(this.#draw([1, 20, 40, 75, 240, 500]));
     }
-    this.told.push("all is quiet");
+    this.steps.push("all is quiet");
     world.sim.faults.clear();
     this.#ambush = undefined;
     // A rival's edit is noticed after a resync; what is contended is tried again at the slow pace, in the end once an hour.
@@ -78,7 +78,7 @@ class Story {
   }
 
   async #wait(seconds: number): Promise<void> {
-    this.told.push(`${seconds} s`);
+    this.steps.push(`${seconds} s`);
     await this.world.clock.advance(seconds * SECOND);
     this.#check();
   }
@@ -124,7 +124,7 @@ class Story {
       },
     };
     const what = this.#draw(Object.keys(turns));
-    this.told.push(what);
+    this.steps.push(what);
     turns[what]?.();
   }
 
@@ -216,7 +216,7 @@ describe("what is learnt of how the API writes a field", () => {
     for (let seed = FIRST_SEED; seed < FIRST_SEED + COUNT; seed++) {
       const story = new Story(seed);
       await story.run().catch((error: Error) => {
-        failures.push(`seed ${seed} (${story.told.join("; ")}): ${error.message.slice(0, 1_500)}`);
+        failures.push(`seed ${seed} (${story.steps.join("; ")}): ${error.message.slice(0, 1_500)}`);
       });
       if ((status(story.world)?.storedAs ?? []).length > 0) learnt++;
       await story.world.end();

@@ -209,7 +209,7 @@ describe("of an object the operator itself changes its finalizer, its annotation
     for (const namespace of [served, beside]) await machines(installed.admin).create(namespace, object);
   });
 
-  test.each(OF_USERS)("it never changes %s, whoever has its token", async (_, patch, why) => {
+  test.each(OF_USERS)("it never changes %s, with its token in any hands", async (_, patch, why) => {
     await expect(operator.mergePatch(served, "theirs", patch)).rejects.toThrow(why);
     // Not served, and no less bound.
     await expect(operator.mergePatch(beside, "theirs", patch)).rejects.toThrow(why);

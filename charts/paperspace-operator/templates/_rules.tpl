@@ -11,7 +11,7 @@ Role of each namespace (rbac.scoped).
 - apiGroups: [paperspace.com]
   resources: [{{ .plural }}]
   verbs: [get, list, watch, patch]
-# What is told of it. Nothing is ever written into its spec.
+# What is reported of it. Nothing is ever written into its spec.
 - apiGroups: [paperspace.com]
   resources: [{{ .plural }}/status]
   verbs: [patch]
@@ -44,7 +44,7 @@ Role of each namespace (rbac.scoped).
   resources: [configmaps]
   verbs: [get]
 {{- end }}
-# What happens to an object is told as Events.
+# What happens to an object is reported as Events.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]

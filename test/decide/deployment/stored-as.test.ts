@@ -32,12 +32,12 @@ const ENTRY = { field: "image", declared: '"acme/model"', shown: '"acme/model:la
 const BEFORE = stored("a", GOOD);
 const LATER = LIMITS.settleMs + MINUTE;
 
-interface Told extends Particulars {
+interface SentBefore extends Particulars {
   head?: Partial<Rollout>;
 }
 
 /** One upsert in place of "a" that was answered long since, and "b", which the API shows since, with another image. */
-function told({ head, ...more }: Told = {}) {
+function sentBefore({ head, ...more }: SentBefore = {}) {
   const latest = more.latest ?? stored("b", TAGGED);
   const rollout = { replaces: "a", ageMs: LATER, answeredAt: ago(LATER), ...head };
   const history = [sent(SPEC, rollout), sent(GOOD, { specId: "a", outcome: "Healthy", ageMs: 60 * MINUTE })];
@@ -45,11 +45,11 @@ function told({ head, ...more }: Told = {}) {
   return situation({ spec: SPEC, specs, specsAgeMs: 0, ...more, latest, history });
 }
 
-const learnt = (of: Told) => decideDeployment(told(of)).memory.storedAs;
+const learnt = (of: SentBefore) => decideDeployment(sentBefore(of)).memory.storedAs;
 
 describe("the only spec since what an answered upsert replaced", () => {
   it("teaches how the API writes a field: it is sent once more, and is no drift where that shows the same", () => {
-    const once = told();
+    const once = sentBefore();
     expect(chosen(once)).toBe("deploy");
     expect(decideDeployment(once).memory.storedAs).toEqual([{ ...ENTRY, specId: "b" }]);
     const again = {
@@ -58,16 +58,16 @@ describe("the only spec since what an answered upsert replaced", () => {
       specs: [stored("c", TAGGED), stored("b", TAGGED), BEFORE],
       memory: { storedAs: [{ ...ENTRY, specId: "b" }] },
     };
-    expect(chosen(told(again))).toBe("Done/Available");
+    expect(chosen(sentBefore(again))).toBe("Done/Available");
     expect(learnt(again)).toEqual([ENTRY]);
-    expect(decideDeployment(told(again)).memory.history[0]).toMatchObject({ specId: "c" });
+    expect(decideDeployment(sentBefore(again)).memory.history[0]).toMatchObject({ specId: "c" });
   });
 
   it("teaches it as well where the API keeps the spec for the second upsert", () => {
     const unseen = { lastSentAt: ago(2 * LATER), replaced: "a" };
     const kept = { head: { replaces: "b", unseen }, memory: { storedAs: [{ ...ENTRY, specId: "b" }] } };
     expect(learnt(kept)).toEqual([ENTRY]);
-    expect(chosen(told(kept))).toBe("Done/Available");
+    expect(chosen(sentBefore(kept))).toBe("Done/Available");
   });
 
   it("teaches it only if it is seen twice in a row: after another actor's spec it counts as the first time", () => {
@@ -78,7 +78,7 @@ describe("the only spec since what an answered upsert replaced", () => {
     expect(learnt({ latest: stored("d", TAGGED), head, specs, memory })).toEqual([{ ...ENTRY, specId: "d" }]);
   });
 
-  it.each<[string, Told]>([
+  it.each<[string, SentBefore]>([
     ["the upsert was not answered", { head: { answeredAt: undefined as never } }],
     ["the history was read before all must show", { specsAgeMs: 2 * MINUTE }],
     [
@@ -118,19 +118,23 @@ describe("the only spec since what an answered upsert replaced", () => {
 
   it("is waited for, not sent again, until it must be the only one; and Ready is not kept meanwhile", () => {
     const lately = { answeredAt: ago(MINUTE) };
-    expect(chosen(told({ head: lately }))).toBe("RequeueAfter/Deploying");
-    expect(messageOf(decideDeployment(told({ head: lately })))).toContain("shows another image");
-    expect(decideDeployment(told({ head: lately, specs: undefined as never })).needs).toEqual([FACT.specs]);
+    expect(chosen(sentBefore({ head: lately }))).toBe("RequeueAfter/Deploying");
+    expect(messageOf(decideDeployment(sentBefore({ head: lately })))).toContain("shows another image");
+    expect(decideDeployment(sentBefore({ head: lately, specs: undefined as never })).needs).toEqual([
+      FACT.specs,
+    ]);
   });
 
   it("is another actor's, and put back at once, where the history has ours before it", () => {
     const specs = [stored("b", TAGGED), stored("o", SPEC), BEFORE];
-    const edited = told({ head: { answeredAt: ago(MINUTE) }, specs });
+    const edited = sentBefore({ head: { answeredAt: ago(MINUTE) }, specs });
     expect(chosen(edited)).toBe("deploy");
     expect(decideDeployment(edited).memory.history[0]).toMatchObject({ specId: "o" });
     // Reads are behind: ours came after it.
     const behind = [stored("o", SPEC), stored("b", TAGGED), BEFORE];
-    expect(chosen(told({ head: { answeredAt: ago(MINUTE) }, specs: behind }))).toBe("RequeueAfter/Deploying");
+    expect(chosen(sentBefore({ head: { answeredAt: ago(MINUTE) }, specs: behind }))).toBe(
+      "RequeueAfter/Deploying",
+    );
   });
 });
 
@@ -145,8 +149,8 @@ describe("what is known of a field", () => {
   });
 
   it("makes no other value of another actor's the same", () => {
-    expect(chosen(told(own))).toBe("Done/Available");
-    expect(chosen(told({ ...own, latest: stored("x", FOREIGN) }))).toBe("deploy");
+    expect(chosen(sentBefore(own))).toBe("Done/Available");
+    expect(chosen(sentBefore({ ...own, latest: stored("x", FOREIGN) }))).toBe("deploy");
   });
 
   it("is certain of all fields before any is left out, and of too many nothing is learnt", () => {
