@@ -76,8 +76,10 @@ async function noMachine(testEnv: TestEnv): Promise<void> {
 
 /** Polls come when their time is there, also for what happened before. */
 const POLL = "reads the events";
-/** Beside the passes, which wait for neither: what needs the answer comes after it. */
-const BESIDE: readonly string[] = [POLL, "checks the key"];
+/** Also done beside the passes, so that it may be seen earlier than where a pass needs it. */
+const READ = "reads the machine";
+/** Beside the passes, which wait for none of them: what needs the answer comes after it. */
+const BESIDE: readonly string[] = [POLL, READ, "checks the key"];
 const inOrder = (steps: readonly string[], known: readonly string[]) =>
   steps.filter((step) => known.includes(step) && !BESIDE.includes(step));
 
@@ -96,6 +98,10 @@ test("a run without a crash takes the steps at which this suite kills, and no ot
   await noMachine(testEnv);
   const deleted = stepsOf(life);
   expect(inOrder(deleted, DELETE)).toEqual(inOrder(DELETE, DELETE));
+  // That it is gone was read after the delete, and before the record of it was given up.
+  const calls = life.proxy.crossings.map(stepOf);
+  const since = calls.slice(calls.indexOf("sends the delete"), calls.indexOf("removes the record"));
+  expect(since).toContain(READ);
   expect(deleted).toEqual(expect.arrayContaining(DELETE));
   expect(deleted.filter((step) => ![...DELETE, ...DELETE_EVENTS, ...SOMETIMES].includes(step))).toEqual([]);
   expect(await life.daemon.stop()).toBe("exit code 0");
@@ -108,7 +114,7 @@ const READS = [
   "checks the key",
   "checks what prevents a create",
   "lists the machines",
-  "reads the machine",
+  READ,
   POLL,
 ];
 const writesOf = (steps: readonly string[]) => steps.filter((step) => !READS.includes(step));

@@ -37,6 +37,18 @@ async function followMessage(testEnv: TestEnv, message: string): Promise<void> {
   expect(result).toMatchObject({ code: 0, err: "" });
 }
 
+/**
+ * Replaces the object by its bare manifest. kubectl reads the version that it replaces, so that a write of the operator in
+ * between is a Conflict, and the user does as the error says: try again.
+ */
+async function replace(testEnv: TestEnv): Promise<Manifest> {
+  for (;;) {
+    const { code, out, err } = await testEnv.shell("kubectl replace -o json -f -", manifest(NAME));
+    if (code === 0) return JSON.parse(out);
+    if (!err.includes("(Conflict)")) throw new Error(`kubectl replace ended with ${code}:\n${err}`);
+  }
+}
+
 function ids(testEnv: TestEnv): string[] {
   return testEnv.machines().map(({ id }) => id);
 }
@@ -147,7 +159,7 @@ describe.concurrent("an object and its machine", () => {
     await testEnv.apply(manifest(NAME));
     const before = await testEnv.ready(NAME);
     const since = lastCall(testEnv);
-    const replaced = JSON.parse(await testEnv.kubectl("replace -o json -f -", manifest(NAME)));
+    const replaced = await replace(testEnv);
     await testEnv.until("its marks are back", () => {
       const { annotations, finalizers, resourceVersion } = testEnv.get(NAME)?.metadata ?? {};
       // What is seen here may still be from before the replace.
@@ -176,7 +188,7 @@ describe.concurrent("an object and its machine", () => {
     await testEnv.daemon();
     await testEnv.apply(manifest(NAME));
     await testEnv.reason(NAME, "Reconciling", "ResolvingCreate");
-    await testEnv.kubectl("replace -f -", manifest(NAME));
+    await replace(testEnv);
     await testEnv.until("the annotation is gone", () => {
       return !testEnv.get(NAME)?.metadata.annotations?.["paperspace.com/create-pending"];
     });
