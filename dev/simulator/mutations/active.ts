@@ -33,7 +33,9 @@ export class ActiveMutations {
     const mutations = [...new Set(names)].map(mutationNamed);
     this.#random = seeded(seed);
     for (const { behaviour } of mutations) if (behaviour) this.#options.world.setBehaviour(behaviour);
-    this.#active = mutations.map(({ name, start }) => ({
+    // What an API writes otherwise, it does so in each answer, however old that is.
+    const inOrder = [...mutations.filter(({ past }) => past), ...mutations.filter(({ past }) => !past)];
+    this.#active = inOrder.map(({ name, start }) => ({
       name,
       hooks: start?.(this.#contextOf(name, seed)) ?? {},
     }));

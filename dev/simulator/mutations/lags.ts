@@ -70,22 +70,14 @@ function idOf(item: unknown): string {
   return isJson(item) ? String(item.id) : "";
 }
 
-/** Of the simulator, which has a date on everything. */
-function isReal(item: unknown): boolean {
-  return isJson(item) && typeof item.id === "string" && item.dtCreated !== undefined;
-}
-
 function listFrom(past: Past, exchange: Exchange): void {
   const family = familyPath(exchange.path);
   const items = past.before();
   if (!family || !items || !isList(exchange)) return;
   const page = exchange.json as { items: Json[]; hasMore: boolean };
   const shown = new Set(page.items.map(idOf));
-  // What another mutation has put there has no past.
   const former = page.items
-    .map((item) =>
-      items.has(`${family}/${idOf(item)}`) || isReal(item) ? items.get(`${family}/${idOf(item)}`) : item,
-    )
+    .map((item) => items.get(`${family}/${idOf(item)}`))
     .filter((item) => item !== undefined);
   const project = /projects\/([^/]+)/.exec(exchange.path)?.[1];
   const { name } = exchange.query;
@@ -186,6 +178,7 @@ export const LAGS: readonly Mutation[] = [
     (seconds): Mutation => ({
       name: `lists-lag-${seconds}s`,
       source: CONSISTENCY,
+      past: true,
       start: lagging(seconds * 1000, listFrom),
     }),
   ),
@@ -193,12 +186,14 @@ export const LAGS: readonly Mutation[] = [
     name: "lists-lag-300s",
     source: `${CONSISTENCY}; past the window of surely-none at its defaults (225 s)`,
     beyond: true,
+    past: true,
     start: lagging(300_000, listFrom),
   },
   ...[20, 60, 150].map(
     (seconds): Mutation => ({
       name: `reads-lag-${seconds}s`,
       source: CONSISTENCY,
+      past: true,
       start: lagging(seconds * 1000, readFrom),
     }),
   ),

@@ -61,6 +61,8 @@ export interface Mutation {
   readonly beyond?: true;
   /** One of two lists lacks items. Two such together may leave none that has them, which is past the guarantee. */
   readonly omits?: true;
+  /** It answers what was there before, and comes before those that change how that is written. */
+  readonly past?: true;
   start?(context: MutationContext): Hooks;
 }
 

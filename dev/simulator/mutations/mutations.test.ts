@@ -136,6 +136,39 @@ describe("a list that lags", () => {
   });
 });
 
+describe("what an API writes otherwise", () => {
+  it("it writes so in old answers too, in whichever order the two are drawn: it has stored one thing only", async () => {
+    const form = "names-lower-case";
+    for (const mutations of [
+      [form, "reads-lag-60s"],
+      ["reads-lag-60s", form],
+    ]) {
+      const { clock, ok } = setUp({ vendorOpenapi: false, mutations });
+      const { deploymentId } = await ok<{ deploymentId: string }>("POST", "/deployments", {
+        projectId: "p-alpha",
+        config: CONFIG,
+      });
+      await clock.advance(90_000);
+      const names = async () => {
+        const { latestSpec } = await ok<{ latestSpec: { data: typeof CONFIG } }>(
+          "GET",
+          `/deployments/${deploymentId}`,
+        );
+        return latestSpec.data.env.map(({ name }) => name);
+      };
+      const former = await names();
+      const env = [{ name: "LATER", value: "x" }];
+      await ok("POST", "/deployments", { deploymentId, projectId: "p-alpha", config: { ...CONFIG, env } });
+      expect([former, await names()]).toEqual([
+        ["mode", "b"],
+        ["mode", "b"],
+      ]);
+      await clock.advance(61_000);
+      expect(await names()).toEqual(["later"]);
+    }
+  });
+});
+
 describe("a list that lacks items", () => {
   it("has each in one of two lists, also where its pages are small: what none shows looks as what is not there", async () => {
     const { ok, create } = setUp({
