@@ -14,7 +14,7 @@ export interface PaperspaceAccount extends CloudAccount {
   readonly permits: ThrottlePermits;
 }
 
-const LANES = { write: "normal", delete: "reserve" } as const;
+const LANES = { create: "normal", change: "normal", delete: "reserve" } as const;
 
 /** Permits of all teams: a holder whose key is of another team now leaves the former one. */
 export class AccountPermits implements Permits<PaperspaceAccount> {
@@ -26,7 +26,7 @@ export class AccountPermits implements Permits<PaperspaceAccount> {
     const { holder, group, sends, granted } = request;
     if (this.#held.get(holder) !== permits) this.release(holder);
     this.#held.set(holder, permits);
-    const permit = permits.ask({ holder, group, lane: LANES[sends], granted });
+    const permit = permits.ask({ holder, group, lane: LANES[sends], sends, granted });
     if (permit) return { state: "granted", account: { ...account, api: api.with({ permit }) } };
     const forMs = permits.pausedForMs;
     return forMs > 0 ? { state: "paused", forMs } : { state: "waiting" };

@@ -59,7 +59,7 @@ export abstract class PaperspaceActuator<T extends PaperspaceTypes> implements A
   ): Promise<Performed<T>>;
 
   sends({ do: what }: T["step"]): Sends | undefined {
-    return what === "delete" ? "delete" : "write";
+    return what === "delete" ? "delete" : "change";
   }
 
   create(

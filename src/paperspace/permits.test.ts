@@ -16,6 +16,7 @@ function setUp(options: Partial<{ requestsPerSecond: number; burst: number }> = 
       holder,
       group: "ns",
       lane: "normal",
+      sends: "create",
       granted: () => {
         granted.push(holder);
         permits.ask(options);
@@ -77,6 +78,34 @@ describe("ask", () => {
     ask("other", { group: "other" });
     await clock.advance(4_000);
     expect(granted.slice(before, before + 2)).toContain("other");
+  });
+
+  it("lets what is sent take turns within a group: of a thousand creates one at most is before a change", async () => {
+    const { clock, granted, ask } = setUp();
+    for (let n = 0; n < 1_000; n++) ask(`create ${n}`);
+    await clock.advance(10_000);
+    const before = granted.length;
+    for (let n = 0; n < 100; n++) ask(`change ${n}`, { sends: "change" });
+    await clock.advance(20_000);
+    const since = granted.slice(before).map((holder) => holder.split(" ")[0]);
+    expect(since.slice(0, 2)).toContain("change");
+    const changes = since.filter((what) => what === "change").length;
+    expect(Math.abs(2 * changes - since.length)).toBeLessThanOrEqual(1);
+  });
+
+  it("gives a group that creates and changes no more turns than another that only creates", async () => {
+    const { clock, granted, ask } = setUp();
+    for (let n = 0; n < 500; n++) {
+      ask(`both ${n}`, { group: "both" });
+      ask(`both ${n} too`, { group: "both", sends: "change" });
+      ask(`one ${n}`, { group: "one" });
+    }
+    const before = granted.length;
+    await clock.advance(100_000);
+    const since = granted.slice(before);
+    expect(since.length).toBeGreaterThan(50);
+    const ofBoth = since.filter((holder) => holder.startsWith("both")).length;
+    expect(Math.abs(2 * ofBoth - since.length)).toBeLessThanOrEqual(2);
   });
 
   it("neither starves the calls of its lane nor is starved by them, of the same group as well", async () => {
@@ -175,7 +204,13 @@ describe("holders that were notified and do not come, since all workers are busy
     const world = setUp({ requestsPerSecond: 1, burst: 10, ...options });
     const notified: string[] = [];
     const ask = (holder: string, group = "ns") =>
-      world.permits.ask({ holder, group, lane: "normal", granted: () => void notified.push(holder) });
+      world.permits.ask({
+        holder,
+        group,
+        lane: "normal",
+        sends: "create",
+        granted: () => void notified.push(holder),
+      });
     for (let n = 0; n < count; n++) ask(`h${n}`);
     return { ...world, ask, notified };
   }
@@ -252,14 +287,15 @@ describe("keep", () => {
     /** A pass that lacks a fact. */
     const pass = (holder: string): void => {
       const granted = () => pass(holder);
-      if (permits.ask({ holder, group: "ns", lane: "normal", granted })) permits.keep(holder);
+      if (permits.ask({ holder, group: "ns", lane: "normal", sends: "create", granted }))
+        permits.keep(holder);
     };
     for (let round = 0; round < 40; round++) {
       for (let n = 0; n < 40; n++) pass(`h${n}`);
       await clock.advance(2_000);
     }
     const ask = (n: number) =>
-      permits.ask({ holder: `h${n}`, group: "ns", lane: "normal", granted: () => {} });
+      permits.ask({ holder: `h${n}`, group: "ns", lane: "normal", sends: "create", granted: () => {} });
     const held = Array.from({ length: 40 }, (_, n) => ask(n)).filter((permit) => permit);
     expect(held.length).toBeGreaterThan(3);
     expect(held.length).toBeLessThanOrEqual(10);
@@ -280,7 +316,7 @@ it("deletes that send many requests each make up for them before the next ones",
     let sent = 0;
     const step = (holder: string, lane: "normal" | "reserve", requests: number) => {
       const run = async (): Promise<void> => {
-        const permit = permits.ask({ holder, group: "ns", lane, granted: () => void run() });
+        const permit = permits.ask({ holder, group: "ns", lane, sends: "create", granted: () => void run() });
         if (!permit) return;
         for (let n = 0; n < requests; n++) await permit.run(async () => void sent++);
         permits.release(holder);

@@ -13,6 +13,8 @@ export interface PermitOptions {
   /** Groups, such as namespaces, take turns. */
   readonly group: string;
   readonly lane: Exclude<Lane, LimitedLane>;
+  /** What it is for, such as a create: within a group these take turns, so that a thousand creates delay a change by one. */
+  readonly sends: string;
   /**
    * Called once, not before `ask` has returned: the next `ask` returns the permit. The holder MUST come then: that `ask`, or
    * `keep`, or `release`. Few are notified at once, and others wait for those.
@@ -70,10 +72,8 @@ export class Permit {
   }
 }
 
-/** Holders of one group that wait in one lane, of which one at a time has a turn in the throttle. */
-interface Line {
-  readonly lane: PermitOptions["lane"];
-  readonly group: string;
+/** Holders of one group that wait in one lane to send the same, of which one at a time has a turn in the throttle. */
+interface Line extends Pick<PermitOptions, "lane" | "group" | "sends"> {
   /** By holder, first come first. */
   readonly waiting: Map<string, PermitOptions>;
   /** By holder: those that had their turn before, and could not use it. They go first. */
@@ -97,7 +97,7 @@ export class ThrottlePermits {
   readonly #throttle: Throttle;
   /** By holder. */
   readonly #held = new Map<string, Held>();
-  /** By lane and group: those in which a holder waits. */
+  /** By lane, group and what is sent: those in which a holder waits. */
   readonly #lines = new Map<string, Line>();
   /**
    * Holders that were notified and have not come yet. They are few, since permits that nothing uses for long (where all
@@ -130,9 +130,9 @@ export class ThrottlePermits {
 
   /** The permit; where it is not to be had at once, undefined: the holder waits from its first `ask` on. */
   ask(options: PermitOptions): Permit | undefined {
-    const { holder, lane, group } = options;
+    const { holder } = options;
     const held = this.#held.get(holder);
-    const isSame = held?.line.lane === lane && held.line.group === group;
+    const isSame = held !== undefined && idOf(held.line) === idOf(options);
     if (isSame && held.state === "waiting") return undefined;
     if (isSame && held.state === "granted" && held.permit.isValid) {
       this.#came(holder);
@@ -195,10 +195,10 @@ export class ThrottlePermits {
   }
 
   #enter(options: PermitOptions, as: "waiting" | "returned"): Permit | undefined {
-    const { holder, lane, group } = options;
+    const { holder, lane, group, sends } = options;
     const id = idOf(options);
     const known = this.#lines.get(id);
-    const line = known ?? { lane, group, waiting: new Map(), returned: new Map(), leave: () => {} };
+    const line = known ?? { lane, group, sends, waiting: new Map(), returned: new Map(), leave: () => {} };
     this.#lines.set(id, line);
     line[as].set(holder, options);
     this.#held.set(holder, { state: "waiting", line });
@@ -253,8 +253,8 @@ export class ThrottlePermits {
   }
 }
 
-function idOf({ lane, group }: Pick<Line, "lane" | "group">): string {
-  return `${lane} ${group}`;
+function idOf({ lane, group, sends }: Pick<Line, "lane" | "group" | "sends">): string {
+  return `${lane} ${sends} ${group}`;
 }
 
 function isEmpty({ waiting, returned }: Line): boolean {

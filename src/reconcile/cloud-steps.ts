@@ -68,7 +68,7 @@ export class CloudSteps<T extends KindTypes> {
   /** What the step is about to send, and needs a permit for; undefined where it is not begun now. */
   sends(pass: Pass<T>, step: CloudStep<T>): Sends | undefined {
     if (pass.observation.backingOff[stepName(step)] || this.#hindrance(pass, step)) return undefined;
-    return isCreate(step) ? "write" : this.#options.kind.actuator.sends(step);
+    return isCreate(step) ? "create" : this.#options.kind.actuator.sends(step);
   }
 
   /** Why the step is not begun now, whatever the account allows. */

@@ -87,8 +87,11 @@ export interface Step {
   of?: string;
 }
 
-/** What a step sends to the cloud: `delete` has a reserve of the budget, since it ends costs. */
-export type Sends = "write" | "delete";
+/**
+ * What a step sends to the cloud. A delete has a reserve of the budget, since it ends costs, and creates and changes of a
+ * namespace take turns, so that a user's change does not wait for all machines of a bulk.
+ */
+export type Sends = "create" | "change" | "delete";
 
 /** Key of a step's back-off: "assign/script1". */
 export function stepName({ do: what, of }: Step): string {

@@ -90,7 +90,7 @@ class SampleKind implements Kind<SampleTypes> {
   };
 
   readonly actuator: Kind<SampleTypes>["actuator"] = {
-    sends: ({ do: what }) => (what === "tidy" ? "delete" : "write"),
+    sends: ({ do: what }) => (what === "tidy" ? "delete" : "change"),
     create: async (observation, _context, _attempt, { memory }) => {
       this.seen.ready = observation.memory.ready;
       this.done.push("create");
@@ -396,7 +396,7 @@ describe("a step that sends something", () => {
     const { pass, object, permits } = await owning();
     await pass();
     const { uid } = (await object()).metadata;
-    expect(permits.asked.at(-1)).toMatchObject({ holder: uid, group: "default", sends: "write" });
+    expect(permits.asked.at(-1)).toMatchObject({ holder: uid, group: "default", sends: "change" });
     expect(permits.released).toEqual([uid]);
   });
 

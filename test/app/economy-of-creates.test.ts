@@ -5,6 +5,7 @@
  */
 import { describe, expect, it, vi } from "vitest";
 import { type Budget, bulkOfCreates } from "../support/bulk-of-creates.ts";
+import { VirtualWorld } from "../support/virtual-world.ts";
 
 const BUDGET: Budget = { perSecond: 10, burst: 20 };
 /** Seconds until a machine is up: of a quick stand-in, and of the vendor's own sample (machines.md section 7). */
@@ -35,5 +36,24 @@ describe("creates at the limit of the API", () => {
     expect(calls.byKind).not.toHaveProperty("GET /machines/:id");
     expect(calls.byKind).not.toHaveProperty("GET /machine-events/:id");
     expect(seconds / shortest).toBeLessThanOrEqual(1.05);
+  });
+
+  it("are not before a user's change in the same namespace: one of them at most is sent while it waits", async () => {
+    const world = new VirtualWorld({
+      flags: ["--leader-elect=false", "--requests-per-second=1", "--burst=5"],
+      simulation: { vendorOpenapi: false },
+    });
+    world.start();
+    world.apply("mine");
+    await world.ready("mine");
+    const changed = /^PATCH .*\/machines\/[^/]+\/stop$/;
+    for (let n = 0; n < 200; n++) world.apply(`bulk-${n}`);
+    await world.clock.advance(20_000);
+    world.sim.calls.clear();
+    world.edit("mine", { spec: { powerState: "Stopped" } });
+    const sent = () => world.sim.calls.list().map(({ method, path }) => `${method} ${path}`);
+    await world.until("the change is sent", () => sent().some((call) => changed.test(call)), 30_000);
+    expect(sent().filter((call) => call.startsWith("POST ")).length).toBeLessThanOrEqual(2);
+    await world.end();
   });
 });

@@ -277,7 +277,7 @@ class Session {
       sends: (step) => actuator.sends(step),
       create: async (observation, context, attempt, { memory, gate, account }) => {
         freeze([observation, attempt, memory]);
-        const performing = this.#perform("create", context.key, "write");
+        const performing = this.#perform("create", context.key, "create");
         performing.intended = memory;
         const send = { memory, gate: this.#gate(gate, performing), account: this.#permitted(account) };
         const answer = await this.#during(
