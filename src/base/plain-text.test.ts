@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { clip, escapeHidden, plainCopy, plainReason, printableJson, shorten, visible } from "./plain-text.ts";
 
@@ -55,7 +56,25 @@ it("copies a status with its texts plain at any depth, and the names of its fiel
   });
   expect(copy).toMatchObject({ a: [{ b: "cd e" }], n: 1, f: false, none: null });
   expect(copy.long).toHaveLength(4_096);
-  expect(plainCopy(copy)).toEqual(copy);
+  expect(plainCopy({ ...copy })).toEqual(copy);
+});
+
+it("copies what JSON carries of a value, so that what is compared is what is written", () => {
+  const json = fc.object({
+    values: [
+      fc.constant(undefined),
+      fc.double(),
+      fc.boolean(),
+      fc.constant(null),
+      fc.string({ unit: "grapheme-ascii" }),
+    ],
+    key: fc.constantFrom("a", "b", "__proto__"),
+  });
+  fc.assert(
+    fc.property(json, (value) => {
+      expect(plainCopy(value)).toEqual(JSON.parse(JSON.stringify(value)));
+    }),
+  );
 });
 
 it("writes JSON that is the same value to who parses it, and shows all of it", () => {

@@ -56,18 +56,29 @@ export function plainReason(text: string): string {
   return text.replace(/^[^A-Za-z]+|[^A-Za-z0-9_]/g, "").slice(0, REASON_LIMIT) || "Unknown";
 }
 
-/** A copy in which every text, at any depth and in the names of fields, is visible and of at most 4096 characters. */
-export function plainCopy<T>(value: T): T {
-  return copyOf(value) as T;
+/** Those that `plainCopy` made, which nothing changes. */
+const COPIES = new WeakSet<object>();
+
+/**
+ * A copy as JSON carries it, in which every text, at any depth and in the names of fields, is visible and of at most 4096
+ * characters. Of such a copy it is the copy itself.
+ */
+export function plainCopy<T extends object>(value: T): T {
+  if (COPIES.has(value)) return value;
+  const copy = copyOf(value) as T;
+  COPIES.add(copy);
+  return copy;
 }
 
 function copyOf(value: unknown): unknown {
   if (typeof value === "string") return shorten(visible(value), FIELD_LIMIT);
-  if (Array.isArray(value)) return value.map(copyOf);
+  if (typeof value === "number") return Number.isFinite(value) ? value : null;
+  if (Array.isArray(value)) return value.map((item) => copyOf(item) ?? null);
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, field]) => [shorten(visible(name), LINE_LIMIT), copyOf(field)]),
-  );
+  const fields: [string, unknown][] = [];
+  for (const [name, field] of Object.entries(value))
+    if (field !== undefined) fields.push([shorten(visible(name), LINE_LIMIT), copyOf(field)]);
+  return Object.fromEntries(fields);
 }
 
 /** JSON in which hidden characters are escaped, also those that JSON.stringify leaves: the same value to who parses it. */

@@ -2,7 +2,7 @@
  * One pass: observe, decide, start the reads that are missing, protect the Secret, do one thing, report. Generic over the
  * kind; what is particular to a kind comes through the contract in kind.ts, and does not belong in this file.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Logger } from "pino";
 import type { Clock } from "../base/clock.ts";
 import type { KnownClusterId } from "../kube/cluster-id.ts";
@@ -284,7 +284,7 @@ export class Reconciler<T extends KindTypes> {
   /** The key's next regular pass: at phase hash(UID) of the interval, so that a fleet is spread over it. */
   #untilResync(uid: string): number {
     const { clock, settings } = this.#options;
-    const phase = createHash("sha256").update(uid).digest().readUInt32BE() % settings.resyncMs;
+    const phase = hash("sha256", uid, "buffer").readUInt32BE() % settings.resyncMs;
     const past = (clock.now() - phase) % settings.resyncMs;
     return settings.resyncMs - past;
   }

@@ -92,7 +92,7 @@ export class ObjectWriter<O extends ManagedObject> {
    * removed: a status shows what the API and other users wrote.
    */
   async status(object: O, status: NonNullable<O["status"]>): Promise<O> {
-    const patch = mergePatch(object.status ?? {}, plainCopy(plain(status)));
+    const patch = mergePatch(object.status ?? {}, plainCopy(status));
     if (patch === undefined) return object;
     const { namespace = "", name, uid, resourceVersion } = object.metadata;
     const body = { metadata: { uid, resourceVersion }, status: patch };
@@ -117,15 +117,9 @@ export class ObjectWriter<O extends ManagedObject> {
   }
 }
 
-/** The value as JSON carries it: without undefined members. */
-function plain(value: object): object {
-  return JSON.parse(JSON.stringify(value)) as object;
-}
-
 /** RFC 7386 patch that turns `from` into `to`; undefined where they are equal. Lists are replaced whole. */
 export function mergePatch(from: unknown, to: unknown): unknown {
-  if (isDeepStrictEqual(from, to)) return undefined;
-  if (!isRecord(from) || !isRecord(to)) return to;
+  if (!isRecord(from) || !isRecord(to)) return isDeepStrictEqual(from, to) ? undefined : to;
   const patch: Record<string, unknown> = {};
   for (const key of new Set([...Object.keys(from), ...Object.keys(to)])) {
     if (!(key in to)) patch[key] = null;
