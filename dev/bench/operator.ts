@@ -73,10 +73,11 @@ export function ours(nodeOptions: readonly string[] = []): OperatorKind {
   };
 }
 
-/** Of Node, as npm start and the image have them. */
+/** Of Node, as npm start and the image have them; the limit of the heap is the environment's in both. */
 function startFlags(): string[] {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-  return scripts.start.split(" ").slice(1, -1);
+  const [, flags = ""] = / node (.+) src\/main\.ts$/.exec(scripts.start) ?? [];
+  return flags.split(" ");
 }
 
 function flagsOf(settings: OperatorSettings): string[] {
