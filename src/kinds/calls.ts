@@ -2,7 +2,7 @@
  * How the calls that every family of the API has are sent: which go first, which may be repeated, which may use the
  * reserve of the budget. Paths and bodies are the kinds' own.
  */
-import type { TSchema } from "typebox";
+import type { TSchema } from "../base/json-schema.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
 import type { ApiAnswer, ApiRequest, CallOptions } from "../paperspace/transport.ts";
 

@@ -2,7 +2,14 @@
  * A kind as a table: a resource that the API lists, creates, changes and deletes under one path, with nothing in flight
  * between these calls. The behaviour that such kinds share is here; what is particular to one is its `Collection`.
  */
-import { type Static, type TObject, type TProperties, type TString, type TUnsafe, Type } from "typebox";
+import {
+  type Static,
+  type TObject,
+  type TProperties,
+  type TString,
+  type TUnsafe,
+  Type,
+} from "../base/json-schema.ts";
 import { printableJson } from "../base/plain-text.ts";
 import { answeredId, isReadable, resource } from "../paperspace/answers.ts";
 import { apiPath, type PaperspaceApi } from "../paperspace/transport.ts";

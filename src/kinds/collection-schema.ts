@@ -2,7 +2,7 @@
  * What the CRD of a kind that is a table (collection-kind.ts) is generated from: the managed part, and the fields of its
  * own. No behaviour.
  */
-import { type TProperties, Type } from "typebox";
+import { type TProperties, Type } from "../base/json-schema.ts";
 import {
   adoptOrRecreate,
   adoptRule,

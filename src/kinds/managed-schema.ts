@@ -2,7 +2,7 @@
  * The managed part of spec, status and CEL rules, the same for every kind: what src/reconcile/managed.ts declares, as
  * schemas. A kind passes its noun and the texts that are its own, and adds its fields. No behaviour.
  */
-import { type TProperties, Type } from "typebox";
+import { type TProperties, Type } from "../base/json-schema.ts";
 import {
   apiId,
   conditionsSchema,

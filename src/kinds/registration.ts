@@ -2,9 +2,9 @@
  * What a kind hands to the registry, and what it gets from the composition root. No kind is known here.
  */
 import type { Logger } from "pino";
-import type { TSchema } from "typebox";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config.ts";
+import type { TSchema } from "../base/json-schema.ts";
 import type { KnownClusterId } from "../kube/cluster-id.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import type { ConfigMap, Resource, Secret } from "../kube/resource.ts";

@@ -3,7 +3,7 @@
  * library would look at every keyword of every field each time. It knows the keywords that schemas of answers use, and
  * refuses a schema with another one, so that none is passed over.
  */
-import type { TProperties, TSchema } from "typebox";
+import type { TProperties, TSchema } from "../base/json-schema.ts";
 import { shorten } from "../base/plain-text.ts";
 
 /** Characters of a text of which the schema states no maximum. */

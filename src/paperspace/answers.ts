@@ -3,7 +3,7 @@
  * and named there, so that one odd field costs that field only. What a missing field means is up to the caller; HTTP is in
  * transport.ts.
  */
-import { type Static, type TProperties, type TSchema, Type } from "typebox";
+import { type Static, type TProperties, type TSchema, Type } from "../base/json-schema.ts";
 import { ONE_SEGMENT, readerOf, readValue } from "./answer-reader.ts";
 
 /** Names of the fields that were left out, because they did not have the type of the schema. */

@@ -1,7 +1,7 @@
 /**
  * The Paperspace API as its callers see it: requests, answers, pages. No behaviour: transport.ts has it.
  */
-import type { Static, TSchema } from "typebox";
+import type { Static, TSchema } from "../base/json-schema.ts";
 import type { LimitedLane } from "./budget.ts";
 import type { Permit } from "./permits.ts";
 

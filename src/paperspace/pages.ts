@@ -2,7 +2,7 @@
  * The lists of the API, page by page: cursors, the size of a page, and the bounds of a list that would never end. One
  * request is in transport.ts, the bytes of a page in list-body.ts.
  */
-import { type Static, type TSchema, Type } from "typebox";
+import { type Static, type TSchema, Type } from "../base/json-schema.ts";
 import { fieldsOf, readAnswer } from "./answers.ts";
 import type { ApiAnswer, ApiPage, ApiRequest, PagesRequest } from "./api.ts";
 import { PaperspaceError } from "./errors.ts";

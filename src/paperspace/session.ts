@@ -2,7 +2,7 @@
  * The session of an API key: which team it belongs to, and how many machines that team may have. When it is read, and by
  * whom, is up to the caller.
  */
-import { Type } from "typebox";
+import { Type } from "../base/json-schema.ts";
 import { answeredId, nullable, resource } from "./answers.ts";
 import type { CallOptions, PaperspaceApi } from "./transport.ts";
 

@@ -4,8 +4,8 @@
  * Kubernetes.
  */
 
-import type { Static, TSchema } from "typebox";
 import { type Clock, sleep } from "../base/clock.ts";
+import type { Static, TSchema } from "../base/json-schema.ts";
 import { clip } from "../base/plain-text.ts";
 import { withoutTrailing } from "../base/text.ts";
 import { readAnswer } from "./answers.ts";

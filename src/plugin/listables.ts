@@ -2,7 +2,7 @@
  * What `list` can show: for each resource of the API, how all of it is read, and its columns. Answers are read leniently, and
  * only the fields named here are shown (other-resources.md); printing is in list.ts.
  */
-import { Type } from "typebox";
+import { Type } from "../base/json-schema.ts";
 import { PaperspaceError } from "../paperspace/errors.ts";
 import { codeInBrackets } from "../paperspace/region.ts";
 import { apiPath } from "../paperspace/transport.ts";

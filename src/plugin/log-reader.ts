@@ -2,8 +2,9 @@
  * Reads the log of a deployment without gaps and repetitions. The API offers pages only, newest first: no following, no time
  * window (deployments.md section 8). Printing is in logs.ts.
  */
-import { type Static, Type } from "typebox";
+
 import type { Clock } from "../base/clock.ts";
+import { type Static, Type } from "../base/json-schema.ts";
 import { apiPath, type PaperspaceApi } from "../paperspace/transport.ts";
 
 /** Most bytes that are kept of a page: a line may be as long. */

@@ -1,5 +1,5 @@
 /** The command `metrics`: which metric is requested, and in which format it is printed. */
-import { Type } from "typebox";
+import { Type } from "../base/json-schema.ts";
 import { oneOf } from "../base/options.ts";
 import { printableJson } from "../base/plain-text.ts";
 import { apiPath } from "../paperspace/transport.ts";

@@ -2,7 +2,7 @@
  * Schema pieces that every kind's custom resource shares. TypeBox values, so that one definition gives the static type
  * and the CRD; Kubernetes' own keywords (x-kubernetes-...) ride along as options.
  */
-import { type TSchemaOptions, type TUnsafe, Type } from "typebox";
+import { type TSchemaOptions, type TUnsafe, Type } from "../base/json-schema.ts";
 import type { KindDefinition } from "./managed.ts";
 import { GROUP } from "./record.ts";
 

@@ -2,7 +2,7 @@
  * The REST calls of deployments and of the secrets of their projects (deployments.md sections 1 to 8,
  * other-resources.md, secrets), and the part of their answers that we rely on. No decisions here.
  */
-import { type Static, Type } from "typebox";
+import { type Static, Type } from "../../base/json-schema.ts";
 import { answeredId, isReadable, nullable, prose, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { HELD_BYTES } from "../../paperspace/pages.ts";

@@ -1,5 +1,5 @@
 /** The schema of one health check (deployments.md section 3.2), in both its forms. */
-import { Type } from "typebox";
+import { Type } from "../../base/json-schema.ts";
 
 /** Fields of the HTTP form only. */
 const HTTP_ONLY = ["port", "host", "headers"] as const;

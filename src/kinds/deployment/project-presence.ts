@@ -3,7 +3,7 @@
  * list, only the end of the project shows that what was in it is gone (docs/design.md, Deletion). It only reads, and only
  * puts keys into the queue; what the reads mean is judged in ../absence.ts.
  */
-import { Type } from "typebox";
+import { Type } from "../../base/json-schema.ts";
 import { nullable, resource } from "../../paperspace/answers.ts";
 import type { PaperspaceApi } from "../../paperspace/transport.ts";
 import { apiPath } from "../../paperspace/transport.ts";

@@ -2,7 +2,7 @@
  * What a user may declare of a deployment. Names and units follow the configuration of the Paperspace API
  * (deployments.md section 3); what is secret there is given by reference here, so that it never stands in an object.
  */
-import { Type } from "typebox";
+import { Type } from "../../base/json-schema.ts";
 import { apiId, apiWord, stringEnum, textField } from "../../reconcile/schema.ts";
 import { adoptOrRecreate, managedSpecFields } from "../managed-schema.ts";
 import { probe } from "./probe-schema.ts";

@@ -2,7 +2,7 @@
  * What is shown of a deployment, and what the operator must remember across restarts. Nothing secret, and nothing that
  * changes by itself while a deployment idles: each change of it is a write to the API server.
  */
-import { Type } from "typebox";
+import { Type } from "../../base/json-schema.ts";
 import { stringEnum } from "../../reconcile/schema.ts";
 import { handledRequests, managedStatusFields, planEntry } from "../managed-schema.ts";
 

@@ -2,7 +2,7 @@
  * The REST calls of machines (machines.md sections 1 to 5) and the part of their answers that we rely on. Schemas are
  * lenient where a fresh machine is documented to show null, 0 or "". No decisions here.
  */
-import { type Static, Type } from "typebox";
+import { type Static, Type } from "../../base/json-schema.ts";
 import { answeredId, nullable, prose, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { ApiAnswer, CallOptions, PaperspaceApi } from "../../paperspace/transport.ts";

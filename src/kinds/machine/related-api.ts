@@ -2,7 +2,7 @@
  * The REST calls for the facts around a machine: its accessors, its desktop, the team's scripts, addresses, users and
  * standing, and whether hardware is free (machines.md section 5, other-resources.md). No decisions here.
  */
-import { type Static, type TSchema, Type } from "typebox";
+import { type Static, type TSchema, Type } from "../../base/json-schema.ts";
 import { answeredId, isReadable, nullable, prose, resource } from "../../paperspace/answers.ts";
 import { PaperspaceError } from "../../paperspace/errors.ts";
 import { HELD_BYTES } from "../../paperspace/pages.ts";

@@ -2,7 +2,7 @@
  * What a user may declare of a machine. A field is added only once it has an effect. Names and units follow the
  * Paperspace API (machines.md sections 3 and 4); absent means unmanaged, an empty list or string means none.
  */
-import { type TString, Type } from "typebox";
+import { type TString, Type } from "../../base/json-schema.ts";
 import { apiId, apiIdOrEmpty, apiWord, stringEnum, textField } from "../../reconcile/schema.ts";
 import { adoptOrRecreate, managedSpecFields } from "../managed-schema.ts";
 

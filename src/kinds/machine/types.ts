@@ -2,7 +2,7 @@
  * PaperspaceMachine as the Kubernetes API sees it: its names, its static types, and what the CRD is generated from
  * (`npm run generate`). The schemas themselves are in spec-schema.ts and status-schema.ts, the CEL rules in rules.ts.
  */
-import type { Static } from "typebox";
+import type { Static } from "../../base/json-schema.ts";
 import type { Condition, ObjectMeta } from "../../kube/objects.ts";
 import type { ManagedObject } from "../../reconcile/managed.ts";
 import { defined } from "../../reconcile/schema.ts";
