@@ -21,7 +21,7 @@ import { type SlowHash, slowHashInThreads } from "./kinds/slow-hash.ts";
 import { ClusterId } from "./kube/cluster-id.ts";
 import { connect, type KubeConnection } from "./kube/connection.ts";
 import { EventRecorder } from "./kube/events.ts";
-import { configMaps, events, leases, secrets } from "./kube/resource.ts";
+import { configMaps, events, leases, namespaceResource, secrets } from "./kube/resource.ts";
 import { ScrapeAccess } from "./kube/scrape-access.ts";
 import { Accounts } from "./paperspace/accounts.ts";
 import { readRates, writeRates } from "./paperspace/found-rates.ts";
@@ -30,6 +30,7 @@ import { createSockets, proxyFor, type Sockets } from "./paperspace/wire.ts";
 import { CredentialGuard } from "./reconcile/credential-guard.ts";
 import { Credentials } from "./reconcile/credentials.ts";
 import { createCacheMetrics, createObjectMetrics, createReadMetrics } from "./reconcile/metrics.ts";
+import { Namespaces } from "./reconcile/namespaces.ts";
 import { needsOfOthers } from "./reconcile/secret-needs.ts";
 import { SecretReviews } from "./reconcile/secret-reviews.ts";
 import { KINDS } from "./registry.ts";
@@ -50,6 +51,8 @@ const TEAM_CONCURRENCY = 16;
 const REQUEST_RATES = "paperspace.com/request-rates";
 /** How long one read of a Secret serves all objects at most, in milliseconds. */
 const SECRET_TTL_MS = 30_000;
+/** The same of a namespace: no write rests on labels that are older. */
+const NAMESPACE_TTL_MS = 30_000;
 
 /** What connects the process with the outside: a test replaces these, and nothing else. */
 export interface ProcessDependencies {
@@ -146,6 +149,14 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     operatorKeyNamespaces: config.apiKeyNamespaces,
     requireLabel: config.requireCredentialsLabel,
   });
+  const namespaces = new Namespaces({
+    namespaces: namespaceResource(connection),
+    clock,
+    ttlMs: NAMESPACE_TTL_MS,
+    changed: (namespace) => {
+      for (const controller of controllers) controller.enqueueAll(namespace);
+    },
+  });
   const mayWrite = () => leadership?.holds() ?? true;
   const { served, others } = servedKinds(config, kinds);
   const complete = () => controllers.every((controller) => controller.listed);
@@ -185,6 +196,7 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     clusterId: () => clusterId.known,
     own,
     credentials,
+    namespaces,
     permits: new AccountPermits(),
     secrets: credentialGuard,
     isKeySecret: (reference) =>

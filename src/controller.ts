@@ -17,6 +17,7 @@ import { type CredentialGuard, needsKey } from "./reconcile/credential-guard.ts"
 import type { Credentials } from "./reconcile/credentials.ts";
 import type { ManagedObject } from "./reconcile/managed.ts";
 import type { CacheSizes, ObjectMetrics } from "./reconcile/metrics.ts";
+import type { Namespaces } from "./reconcile/namespaces.ts";
 import { holdingOf } from "./reconcile/ownership-facts.ts";
 import { partialIfLarge } from "./reconcile/partial.ts";
 import type { Permits } from "./reconcile/permit.ts";
@@ -44,6 +45,7 @@ export interface ControllerServices {
   /** What the operator's own Events are about. */
   own: KubeObject;
   credentials: Credentials<PaperspaceAccount>;
+  namespaces: Namespaces;
   permits: Permits<PaperspaceAccount>;
   secrets: CredentialGuard<PaperspaceAccount>;
   /** Whether any object names this Secret as the one with its API key. */
@@ -164,6 +166,12 @@ export class ControllerRunner {
     return this.#store
       .list()
       .filter((object) => needsKey(object) || this.#registration.hasLeftovers?.(object));
+  }
+
+  /** Queues all objects of a namespace. */
+  enqueueAll(namespace: string): void {
+    for (const object of this.#store.list())
+      if (object.metadata.namespace === namespace) this.#enqueue(keyOf(object), PRIORITY.low);
   }
 
   /** How many resources of this cluster no object owns, as of the newest lists. */

@@ -213,6 +213,8 @@ test("a namespace that enforces the restricted standard admits the pod of every 
 
 test("every value for the operator reaches it as intended", () => {
   expect(configOf(objects("everything on"))).toMatchObject({
+    managementPolicy: "Observe",
+    deletionProtection: true,
     paperspaceApiKey: undefined,
     apiKeyFile: "/etc/paperspace-operator/api-key/apiKey",
     apiKeyNamespaces: ["*", "ml"],
@@ -402,9 +404,7 @@ test("scoped, nothing is cluster-wide but CRDs and policies, and without those n
   const policies = ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"];
   const expected = [
     ...KINDS.map(() => "CustomResourceDefinition"),
-    ...policies,
-    ...policies,
-    ...policies,
+    ...Array.from({ length: 4 }, () => policies).flat(),
   ].sort();
   expect(wide("scoped").sort()).toEqual(expected);
   expect(wide("scoped to several namespaces").sort()).toEqual(expected);
@@ -517,6 +517,7 @@ test("a kind that is new in the registry has its rights without an edit of the c
       "operator: paperspacegateways get,list,watch,patch",
       "operator: paperspacegateways/status patch",
       "operator: secrets get,patch",
+      "operator: namespaces get",
       "operator: configmaps get",
       "operator: events create",
     ]);

@@ -129,6 +129,16 @@ export const SECTIONS = {
     ),
   },
   Reconciling: {
+    managementPolicy: required(
+      oneOf("Manage", "Observe"),
+      "Manage",
+      "Observe: nothing is written for any object, whatever it says; everything is read and reported",
+    ),
+    deletionProtection: required(
+      bool,
+      "false",
+      "what is in Paperspace is protected from deletion, unless the object or its namespace says otherwise",
+    ),
     concurrency: required(integer(1, 256), "8", "objects worked on at once"),
     resyncInterval: required(duration("1s", "24h"), "10m", "how often everything is compared anew"),
     slowRetry: required(

@@ -200,8 +200,9 @@ function collectionPolicy<S extends object, T extends Item>(
       return { deadlineMs: LATE_MS, memory: applied === undefined ? {} : { applied } };
     },
     status(observation, outcome, context) {
-      const { resource, memory, halted } = observation;
-      const item = resource.state === "present" && context.record ? resource.item : undefined;
+      const { resource, memory, halted, observes } = observation;
+      const isShown = context.record !== undefined || observes === true;
+      const item = resource.state === "present" && isShown ? resource.item : undefined;
       const isGone = resource.state === "absent" && resource.certain;
       const plan = halted?.reason === REASON.DryRun ? planOf(collection, observation, phases) : undefined;
       const conditions: DesiredCondition[] = item
@@ -213,7 +214,7 @@ function collectionPolicy<S extends object, T extends Item>(
             ),
           ]
         : [];
-      const last = isGone || !context.record ? {} : lastShown(context.object.status);
+      const last = isGone || !isShown ? {} : lastShown(context.object.status);
       const facts = {
         ...(item ? { name: item.name, ...shown(item) } : last),
         ...(plan && { plan }),

@@ -26,6 +26,16 @@ export function managedSpecFields(
   { deletes = "deletes it", recreates = "makes a new one." }: { deletes?: string; recreates?: string } = {},
 ) {
   return {
+    managementPolicy: Type.Optional(
+      stringEnum(["Manage", "Observe"], {
+        description: `Manage, as where it is absent: the ${noun} is made as declared. Observe: the ${noun} that adoptId names, or that this object owns, is read, compared and reported, and nothing is written: not to it, and to this object nothing but its status. The label paperspace.com/management-policy of the namespace and the operator's --management-policy may demand it as well: the strictest of the three holds.`,
+      }),
+    ),
+    deletionProtection: Type.Optional(
+      Type.Boolean({
+        description: `Whether the ${noun} is protected: while true, it is not deleted, also where this object is. Absent: as the label paperspace.com/deletion-protection of the namespace says, else the operator's --deletion-protection.`,
+      }),
+    ),
     deletionPolicy: stringEnum(["Delete", "Orphan"], {
       default: "Delete",
       description: `What becomes of the ${noun} when this object is deleted: Delete ${deletes}, Orphan leaves it as it is.`,

@@ -13,6 +13,7 @@ import type { Credentials } from "../reconcile/credentials.ts";
 import type { Kind } from "../reconcile/kind.ts";
 import type { KindDefinition, ManagedObject } from "../reconcile/managed.ts";
 import type { CacheSizes } from "../reconcile/metrics.ts";
+import type { Namespaces } from "../reconcile/namespaces.ts";
 import type { Permits } from "../reconcile/permit.ts";
 import { Reconciler } from "../reconcile/reconciler.ts";
 import type { ObjectWriter } from "../reconcile/writer.ts";
@@ -79,6 +80,7 @@ export interface ControllerOptions<O extends ManagedObject> {
   store: Store<O>;
   writer: ObjectWriter<O>;
   credentials: Credentials<PaperspaceAccount>;
+  namespaces: Pick<Namespaces, "read" | "known">;
   permits: Permits<PaperspaceAccount>;
   secrets: CredentialGuard<PaperspaceAccount>;
   /** Puts a key of this kind into its work queue. */
@@ -142,6 +144,10 @@ export function newController<T extends PaperspaceTypes>(
     graceMs: config.absenceGrace,
     adoptWithOperatorKey: config.adoptWithOperatorKey,
     allowSharedReferences: config.allowSharedReferences,
+    management: {
+      managementPolicy: config.managementPolicy,
+      deletionProtection: config.deletionProtection,
+    },
   };
   return new Reconciler<T>({ ...options, kind, settings });
 }

@@ -220,6 +220,14 @@ export const CONFIG_MAPS: ResourceType = {
   namespaced: true,
 };
 
+export const NAMESPACES: ResourceType = {
+  group: "",
+  version: "v1",
+  plural: "namespaces",
+  kind: "Namespace",
+  namespaced: false,
+};
+
 export const LEASES: ResourceType = {
   group: "coordination.k8s.io",
   version: "v1",
@@ -238,5 +246,7 @@ export const EVENTS: ResourceType = {
 
 export const secrets = (connection: KubeConnection) => new Resource<Secret>(connection, SECRETS);
 export const configMaps = (connection: KubeConnection) => new Resource<ConfigMap>(connection, CONFIG_MAPS);
+export const namespaceResource = (connection: KubeConnection) =>
+  new Resource<KubeObject>(connection, NAMESPACES);
 export const leases = (connection: KubeConnection) => new Resource<Lease>(connection, LEASES);
 export const events = (connection: KubeConnection) => new Resource<KubeEvent>(connection, EVENTS);

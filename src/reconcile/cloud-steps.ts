@@ -8,9 +8,10 @@ import { isConflict, isKube, isNotFound } from "../kube/errors.ts";
 import type { Store } from "../runtime/store.ts";
 import { Contention, contended, fieldsPutBack } from "./contention.ts";
 import { type Created, create, recorded } from "./create.ts";
-import { type Gate, newGate } from "./gate.ts";
+import { type Gate, type GatedWrite, newGate } from "./gate.ts";
 import { type Kind, type KindTypes, type MemoryOf, requireAccount } from "./kind.ts";
 import { type Sends, stepName } from "./managed.ts";
+import type { Restrictions } from "./management.ts";
 import { isFailed, isReported, type Outcome, type ReportedOutcome, requeueNow } from "./outcome.ts";
 import type { Owners } from "./owners.ts";
 import type { Pass } from "./pass.ts";
@@ -33,6 +34,8 @@ export interface CloudStepsOptions<T extends KindTypes> {
   reporter: Reporter<T>;
   /** True only while this process certainly holds the lease. */
   mayWrite: () => boolean;
+  /** By what is known of the object's namespace at this moment. */
+  restrictions: (object: T["object"]) => Restrictions;
   clusterId: () => KnownClusterId;
   clock: Clock;
   settings: CloudStepsSettings;
@@ -137,7 +140,7 @@ export class CloudSteps<T extends KindTypes> {
       recheckMs: settings.recheckMs,
       account: permittedAccount(pass),
       claim: (id, attempt) => owners.claim(id, pass.object, { attempt }),
-      gate: (latest) => this.#gate(pass, latest, { allowDeleting: false }),
+      gate: (latest) => this.#gate(pass, latest, { allowDeleting: false, sends: "create" }),
       mirror: (expected) => {
         const intent = requeueNow(REASON.Creating, "the create is being sent");
         return reporter.patchStatus(pass, expected, this.#shown(pass, { do: "create" }, intent));
@@ -158,11 +161,15 @@ export class CloudSteps<T extends KindTypes> {
     const { kind, writer, reporter } = this.#options;
     const { generation = 0 } = pass.object.metadata;
     const fields = fieldsPutBack(kind, step, pass.observation);
+    const gated: GatedWrite = {
+      allowDeleting: pass.observation.deleting,
+      sends: kind.actuator.sends(step),
+    };
     let intended: MemoryOf<T> = pass.memory;
     try {
       const performed = await kind.actuator.perform(step, pass.observation, requireAccount(pass.context), {
         memory: pass.memory,
-        gate: this.#gate(pass, pass.object, { allowDeleting: pass.observation.deleting }),
+        gate: this.#gate(pass, pass.object, gated),
         account: permittedAccount(pass),
         persistIntent: async (memory, outcome) => {
           await reporter.patchStatus(pass, memory, this.#shown(pass, step, outcome));
@@ -194,7 +201,7 @@ export class CloudSteps<T extends KindTypes> {
   }
 
   /** Notes in the pass whether a write was let out. */
-  #gate(pass: Pass<T>, object: T["object"], options: { allowDeleting: boolean }): Gate {
+  #gate(pass: Pass<T>, object: T["object"], options: GatedWrite): Gate {
     const gate = newGate(this.#options, object, options);
     return () => {
       const refusal = gate();

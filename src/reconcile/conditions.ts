@@ -62,7 +62,7 @@ export function progressConditions(
 
 function readiness(outcome: ReportedOutcome): Pick<DesiredCondition, "status" | "reason"> {
   const { kind, reason } = outcome;
-  if (kind === "Done") return { status: "True", reason };
+  if (kind === "Done") return { status: outcome.ready === false ? "False" : "True", reason };
   return (kind === "RequeueAfter" && outcome.ready) || { status: "False", reason };
 }
 

@@ -8,12 +8,13 @@ import {
   act,
   ageOfTime,
   type Decision,
+  done,
   noStep,
   type Observation,
   requeueAfter,
   withoutOperation,
 } from "./decision.ts";
-import { absence, adoption, type DeleteStep, decideDeletion } from "./existence.ts";
+import { absence, adoption, type DeleteStep, decideDeletion, deletionProtected } from "./existence.ts";
 import type { Step } from "./managed.ts";
 import { isReported } from "./outcome.ts";
 import { decideOwnership, type OwnershipStep, tooLate, withoutAccount, wrongTeam } from "./ownership.ts";
@@ -45,7 +46,14 @@ export interface Phases<V extends Observation, S extends Step> {
   forgetResource?(memory: MemoryOf<V>): MemoryOf<V>;
   /** Facts that a plan needs, fetched while the object is halted. */
   missingFacts?(observation: V): readonly string[];
+  /**
+   * Of what is only observed: how it is by itself, whatever is declared. MUST NOT take a step. Default: it is there, and
+   * ready.
+   */
+  observed?(observation: V, resource: PresentResource<V>): Decision<S, MemoryOf<V>>;
   deleting?(observation: V, resource: PresentResource<V>): Decision<S, MemoryOf<V>>;
+  /** What goes on of a resource while its deletion is refused. Default: nothing. */
+  whileProtected?(observation: V, resource: PresentResource<V>): Decision<S, MemoryOf<V>>;
   /** Default: an operation is over as soon as the resource is observed. */
   settle?(observation: V, resource: PresentResource<V>): Settled<Decision<S, MemoryOf<V>>, MemoryOf<V>>;
   /** One step towards the spec. The memory in `observation` is the settled one. */
@@ -73,7 +81,7 @@ function inOrder<V extends Observation, S extends Step>(
   observation: V,
   phases: Phases<V, S>,
 ): Decision<S | DeleteStep, MemoryOf<V>> {
-  const { memory, resource, readError } = observation;
+  const { memory, resource, readError, identity } = observation;
   const owned = decideOwnership(observation);
   if (owned) return own(observation, owned, phases);
   if (readError) return noStep(readError, memory);
@@ -81,7 +89,9 @@ function inOrder<V extends Observation, S extends Step>(
     case "unknown":
       return noStep({ kind: "Unknown" }, memory);
     case "absent":
-      return absent(observation, resource, phases);
+      return observation.observes && identity.state === "adopt"
+        ? act(adoption(identity.id, { state: "absent", changes: [] }, observation), memory)
+        : absent(observation, resource, phases);
     case "present":
       return present(observation, resource as PresentResource<V>, phases);
   }
@@ -168,14 +178,50 @@ function present<V extends Observation, S extends Step>(
   resource: PresentResource<V>,
   phases: Phases<V, S>,
 ): Decision<S | DeleteStep, MemoryOf<V>> {
-  const { halted, memory, recheckMs } = observation;
+  const { halted, memory, recheckMs, protection } = observation;
+  if (observation.deleting && protection !== undefined) return refused(observation, resource, phases);
   if (observation.deleting)
     return phases.deleting?.(observation, resource) ?? decideDeletion<MemoryOf<V>>(observation);
   if (halted) {
-    const needs = phases.missingFacts?.(observation);
-    return { ...noStep({ kind: "Halted", ...halted, recheckMs }, memory), ...(needs && { needs }) };
+    const decision = observation.observes
+      ? observed(observation, resource, phases)
+      : noStep<S, MemoryOf<V>>({ kind: "Halted", ...halted, recheckMs }, memory);
+    const needs = [...(decision.needs ?? []), ...(phases.missingFacts?.(observation) ?? [])];
+    return { ...decision, ...(needs.length > 0 && { needs: [...new Set(needs)] }) };
   }
   const settled = phases.settle?.(observation, resource) ?? { memory: withoutOperation(memory) };
   if ("decision" in settled) return settled.decision;
   return phases.converge({ ...observation, memory: settled.memory }, resource);
+}
+
+function observed<V extends Observation, S extends Step>(
+  observation: V,
+  resource: PresentResource<V>,
+  phases: Phases<V, S>,
+): Decision<S, MemoryOf<V>> {
+  const { memory, noun, ownedBy } = observation;
+  const decision =
+    phases.observed?.(observation, resource) ??
+    done<S, MemoryOf<V>>(memory, "Available", `the ${noun} is there`);
+  if (ownedBy === undefined) return decision;
+  return withSentence(
+    decision,
+    `It is owned by ${ownedBy}, which has to leave it before this object manages it`,
+  );
+}
+
+/** The deletion is refused, and what is declared goes on as far as the kind says. */
+function refused<V extends Observation, S extends Step>(
+  observation: V,
+  resource: PresentResource<V>,
+  phases: Phases<V, S>,
+): Decision<S, MemoryOf<V>> {
+  const { memory, recheckMs } = observation;
+  const meanwhile = phases.whileProtected?.(observation, resource) ?? noStep({ kind: "Unknown" }, memory);
+  const { step, needs } = meanwhile;
+  if (step.do !== "none" || !("outcome" in step)) return meanwhile;
+  const { outcome } = step;
+  const soon = outcome.kind === "RequeueAfter" ? outcome.afterMs : recheckMs;
+  const waiting = deletionProtected<S, MemoryOf<V>>(observation, meanwhile.memory, soon);
+  return { ...waiting, ...(needs && { needs }) };
 }

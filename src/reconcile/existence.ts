@@ -18,14 +18,14 @@ import {
 } from "./decision.ts";
 import type { Disowned, ManagedObject, Operation, Step } from "./managed.ts";
 import { type Outcome, type ReadError, requeueNow } from "./outcome.ts";
-import type { OwnershipFacts, OwnershipStep } from "./ownership.ts";
+import { type OwnershipFacts, type OwnershipStep, orphanCommand } from "./ownership.ts";
 import { REASON } from "./reasons.ts";
 
 /** What `absence` needs of an observation. */
 export interface AbsenceInput<M>
   extends Pick<
     OwnershipFacts,
-    "noun" | "reference" | "deleting" | "deletedAt" | "halted" | "recheckMs" | "disowned"
+    "noun" | "reference" | "deleting" | "deletedAt" | "halted" | "observes" | "recheckMs" | "disowned"
   > {
   memory: M;
   now: number;
@@ -42,7 +42,8 @@ export function absence<S extends Step = never, M = unknown>(
   const { noun, recheckMs } = observation;
   if (!resource.certain) return unconfirmed(observation, resource);
   if (observation.deleting) return act({ do: "release", reason: REASON.Deleted }, forgotten);
-  if (observation.spec.onExternalDeletion === "Recreate") return recreation(observation, resource, forgotten);
+  if (observation.spec.onExternalDeletion === "Recreate" && !observation.observes)
+    return recreation(observation, resource, forgotten);
   return stalled(forgotten, REASON.ExternallyDeleted, externallyDeleted(noun, resource), recheckMs);
 }
 
@@ -153,6 +154,19 @@ export function decideDeletion<M extends { operation?: Operation }>(
 
 function underWayOf({ requestedAt }: Operation): string {
   return `deleting it was asked for at ${requestedAt}; Paperspace still shows it`;
+}
+
+/**
+ * What a deletion waits with that is refused. A deletionTimestamp cannot be taken back, so there are these two ways on.
+ */
+export function deletionProtected<S extends Step = never, M = unknown>(
+  { noun, reference = "'<object>'", protection }: Pick<OwnershipFacts, "noun" | "reference" | "protection">,
+  memory: M,
+  recheckMs: number,
+): Decision<S, M> {
+  const destroy = `kubectl patch ${reference} --type merge -p '{"spec":{"deletionProtection":false}}'`;
+  const message = `the object is being deleted, which cannot be taken back, and its ${noun} is protected from deletion (${protection}). To destroy the ${noun}: ${destroy}. To leave it as it is, for a new object with its id in spec.adoptId: ${orphanCommand(reference)}`;
+  return stalled(memory, REASON.DeletionProtected, message, recheckMs);
 }
 
 /** What a pass reports after a delete was accepted; reads show when it is over. */

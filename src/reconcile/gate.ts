@@ -4,10 +4,10 @@
  */
 import { keyOf } from "../kube/objects.ts";
 import type { Store } from "../runtime/store.ts";
-import type { ManagedObject } from "./managed.ts";
+import type { ManagedObject, Sends } from "./managed.ts";
+import type { Restrictions } from "./management.ts";
 import type { Owners } from "./owners.ts";
 import { vouchedId } from "./ownership-facts.ts";
-import { ANNOTATION, isOn } from "./record.ts";
 
 /** Called immediately before a write is sent; a string is the reason not to send it. */
 export type Gate = () => string | undefined;
@@ -17,13 +17,21 @@ export interface GateOptions<O extends ManagedObject> {
   /** True only while this process certainly holds the lease. */
   mayWrite(): boolean;
   owners: Pick<Owners<O>, "rivalOf">;
+  /** By what is known of its namespace at this moment. */
+  restrictions(object: O): Restrictions;
 }
 
-/** `allowDeleting`: whether the write may go out for an object that is being deleted. */
+export interface GatedWrite {
+  /** Whether it may go out for an object that is being deleted. */
+  allowDeleting: boolean;
+  /** What it sends; absent: nothing that protection or the end of a namespace forbids. */
+  sends?: Sends | undefined;
+}
+
 export function newGate<O extends ManagedObject>(
-  { store, mayWrite, owners }: GateOptions<O>,
+  { store, mayWrite, owners, restrictions }: GateOptions<O>,
   object: O,
-  { allowDeleting }: { allowDeleting: boolean },
+  { allowDeleting, sends }: GatedWrite,
 ): Gate {
   const key = keyOf(object);
   return () => {
@@ -32,9 +40,14 @@ export function newGate<O extends ManagedObject>(
     if (!latest || latest.metadata.uid !== object.metadata.uid) return "the object is gone";
     const id = vouchedId(latest);
     if (id !== undefined && owners.rivalOf(id, latest) !== undefined) return "another object owns it";
-    if (!allowDeleting && latest.metadata.deletionTimestamp) return "the object is being deleted";
-    if (isOn(latest.metadata, ANNOTATION.paused)) return "the object was paused";
-    if (isOn(latest.metadata, ANNOTATION.dryRun)) return "the object was put under dry-run";
+    const { deletionTimestamp } = latest.metadata;
+    if (!allowDeleting && deletionTimestamp) return "the object is being deleted";
+    const { halted, protection, namespaceEnds } = restrictions(latest);
+    if (halted) return halted.message;
+    if (sends === "create" && namespaceEnds) return "the namespace is being deleted";
+    // Of an object that stays, only what was made by mistake is deleted.
+    if (sends === "delete" && deletionTimestamp && protection !== undefined)
+      return `it is protected from deletion: ${protection}`;
     return undefined;
   };
 }

@@ -8,6 +8,8 @@ import type { Requests } from "./record.ts";
 /** The part of a custom resource that the generic code reads. */
 export interface ManagedObject extends KubeObject {
   spec: {
+    managementPolicy?: "Manage" | "Observe";
+    deletionProtection?: boolean;
     deletionPolicy?: "Delete" | "Orphan";
     onExternalDeletion?: "Stall" | "Recreate";
     adoptId?: string;

@@ -7,9 +7,10 @@ import type { Result } from "../runtime/workers.ts";
 export type Outcome =
   /**
    * The resource is as declared. Next pass at the resync, or when something changes. `reconciling`: the reason why
-   * Reconciling is True beside it, for what goes on without being needed.
+   * Reconciling is True beside it, for what goes on without being needed. `ready`: False of what is only observed, and is
+   * not ready as it is.
    */
-  | { kind: "Done"; reason: string; message: string; reconciling?: string }
+  | { kind: "Done"; reason: string; message: string; reconciling?: string; ready?: false }
   /**
    * The cloud is working. `afterMs`: when to requeue if no change is observed before. Reconciling. `ready`: what Ready is
    * beside it, where that is not False: what is changed serves all the while, or could not be observed for long.

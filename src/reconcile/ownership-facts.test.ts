@@ -58,6 +58,7 @@ describe("ownershipFacts", () => {
       noun: "sample",
     },
     account: { state: "valid", team: "te1" },
+    restrictions: {},
     rivalOf: () => undefined,
     mayAdopt: true,
     backingOff: {},

@@ -8,14 +8,12 @@ import { annotationFault } from "./annotation-limits.ts";
 import { millis } from "./conditions.ts";
 import { type Identity, idOf, resolveIdentity } from "./identity.ts";
 import type { KindDefinition, ManagedObject } from "./managed.ts";
+import type { Restrictions } from "./management.ts";
 import type { AccountFact, OwnershipFacts } from "./ownership.ts";
-import { REASON } from "./reasons.ts";
 import {
-  ANNOTATION,
   type Attempt,
   adoptOrder,
   FINALIZER,
-  isOn,
   isReleased,
   openRequests,
   parseAdopt,
@@ -30,6 +28,7 @@ export interface OwnershipInputs {
   account: AccountFact;
   /** Key of another object that owns this cloud id, as against the object. */
   rivalOf(id: string): string | undefined;
+  restrictions: Restrictions;
   /** Whether an object with this key may adopt. */
   mayAdopt: boolean;
   /** Whether an object with this key may name what others have put into the account (default: true). */
@@ -49,7 +48,6 @@ export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): 
   const unsent = announced.state === "read" && announced.value.uid === metadata.uid && !attempt;
   const id = idOf(identity);
   const ownedBy = id === undefined ? undefined : inputs.rivalOf(id);
-  const halted = haltOf(object);
   const fault = annotationFault(metadata);
   const orphanTooLate = object.spec.deletionPolicy === "Orphan" ? deleteSentAt(object) : undefined;
   return {
@@ -59,7 +57,7 @@ export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): 
     deleting: metadata.deletionTimestamp !== undefined,
     ...(metadata.deletionTimestamp && { deletedAt: metadata.deletionTimestamp }),
     finalizer: metadata.finalizers?.includes(FINALIZER) ?? false,
-    ...(halted ? { halted } : {}),
+    ...inputs.restrictions,
     deletionPolicy: orphanTooLate === undefined ? (object.spec.deletionPolicy ?? "Delete") : "Delete",
     ...(orphanTooLate !== undefined && { orphanTooLate }),
     identity,
@@ -171,20 +169,6 @@ function createInStatus({ metadata: { uid = "" }, status = {} }: ManagedObject):
   const { name, mark, requestedAt: time } = operation;
   if (!name || team === undefined) return undefined;
   return { name, ...(mark !== undefined && { mark }), team, uid, time };
-}
-
-function haltOf({ metadata }: ManagedObject): { reason: string; message: string } | undefined {
-  if (isOn(metadata, ANNOTATION.paused))
-    return {
-      reason: REASON.Paused,
-      message: `the annotation ${ANNOTATION.paused} stops every change in the cloud, deletion included`,
-    };
-  if (isOn(metadata, ANNOTATION.dryRun))
-    return {
-      reason: REASON.DryRun,
-      message: `the annotation ${ANNOTATION.dryRun} stops every change in the cloud, deletion included`,
-    };
-  return undefined;
 }
 
 /** Id of what the object certainly owns: its status says so, and was written for this very object. */

@@ -6,6 +6,7 @@
 
 import type { Identity } from "./identity.ts";
 import type { Disowned } from "./managed.ts";
+import type { Halt, Restrictions } from "./management.ts";
 import type { Failed, Outcome } from "./outcome.ts";
 import { REASON } from "./reasons.ts";
 import type { Attempt, Requests } from "./record.ts";
@@ -25,7 +26,7 @@ export type AccountFact =
   /** The Secret or the API could not be reached just now. */
   | { state: "unreachable"; message: string; atLeastMs?: number };
 
-export interface OwnershipFacts {
+export interface OwnershipFacts extends Restrictions {
   /** The word for the resource in the cloud: "machine". */
   noun: string;
   /** How users name the object on the command line: "psm/name -n namespace". */
@@ -36,8 +37,6 @@ export interface OwnershipFacts {
   /** The deletionTimestamp. */
   deletedAt?: string;
   finalizer: boolean;
-  /** Set when the user halted the object (paused, dry-run). */
-  halted?: { reason: string; message: string };
   /** Delete where Orphan came too late. */
   deletionPolicy: "Delete" | "Orphan";
   /** Orphan was declared after the delete had been sent, which was at this time. */
@@ -114,7 +113,7 @@ export function decideOwnership(facts: OwnershipFacts): OwnershipStep | undefine
 }
 
 function whileLiving(facts: OwnershipFacts): OwnershipStep | undefined {
-  const { identity, account, halted } = facts;
+  const { identity, account } = facts;
   if (identity.state === "conflict") return stall(facts, REASON.IdentityConflict, identity.message);
   if (identity.state === "ours" && facts.ownedBy !== undefined)
     return none(alreadyOwned(identity.record.id, facts.ownedBy, facts.recheckMs));
@@ -122,6 +121,7 @@ function whileLiving(facts: OwnershipFacts): OwnershipStep | undefined {
   const refused = annotationFault !== undefined && stall(facts, REASON.AnnotationRefused, annotationFault);
   // What owns nothing yet needs no finalizer, which a write among very many others would not add in time.
   if (refused && identity.state !== "ours" && !facts.attempt) return refused;
+  if (facts.observes) return refused || whileObserving(facts);
   if (!facts.finalizer) return { do: "addFinalizer" };
   if (refused) return refused;
   if (identity.state === "ours" && identity.contradicted !== undefined)
@@ -132,9 +132,39 @@ function whileLiving(facts: OwnershipFacts): OwnershipStep | undefined {
   if (blocked) return blocked;
   if (facts.attempt) return resolve(facts, facts.attempt);
   if (identity.state === "adopt") return adopt(facts, identity.id);
-  if (identity.state === "none")
-    return halted ? none({ kind: "Halted", ...halted, recheckMs: facts.recheckMs }) : { do: "create" };
+  if (identity.state === "none") return creation(facts);
   return foreignTeam(facts, identity.record.team, account);
+}
+
+function creation(facts: OwnershipFacts): OwnershipStep {
+  const { halted, namespaceEnds, recheckMs } = facts;
+  if (halted) return none({ kind: "Halted", ...halted, recheckMs });
+  if (!namespaceEnds) return { do: "create" };
+  return stall(
+    facts,
+    REASON.NamespaceTerminating,
+    `the namespace is being deleted, and no ${facts.noun} is made in it`,
+  );
+}
+
+/** Undefined where there is something to observe, and a key for it. Nothing of the object is written but its status. */
+function whileObserving(facts: OwnershipFacts): OwnershipStep | undefined {
+  const { identity, account, halted, attempt, noun } = facts;
+  if (identity.state === "ours" && identity.contradicted !== undefined)
+    return stall(facts, REASON.IdentityConflict, identity.contradicted);
+  if (identity.state !== "ours" && attempt) {
+    const message = `a create named "${attempt.name}" was sent before: what it made is recorded once the object is managed again`;
+    return stall(facts, REASON.ResolvingCreate, message);
+  }
+  if (identity.state === "none") {
+    if (halted?.reason === REASON.NamespaceUnreadable) return stall(facts, halted.reason, halted.message);
+    const message = `${halted?.message}. Name the ${noun} to observe in spec.adoptId, or have the object managed, and one is created`;
+    return stall(facts, REASON.NothingToObserve, message);
+  }
+  const blocked = withoutAccount(facts);
+  if (blocked) return blocked;
+  if (identity.state === "adopt") return adoptionBarred(facts, identity.id);
+  return identity.state === "ours" ? foreignTeam(facts, identity.record.team, account) : undefined;
 }
 
 function whileDeleting(facts: OwnershipFacts): OwnershipStep | undefined {
@@ -149,8 +179,19 @@ function whileDeleting(facts: OwnershipFacts): OwnershipStep | undefined {
   if (facts.deletionPolicy === "Orphan") return { do: "release", reason: REASON.Orphaned };
   // What is reported has the plan, which rests on the key.
   if (facts.halted && facts.account.state !== "pending")
-    return none({ kind: "Terminal", ...facts.halted, recheckMs: facts.recheckMs });
+    return stall(facts, facts.halted.reason, deletionHalted(facts, facts.halted));
   return withoutAccount(facts) ?? foreignTeam(facts, identity.record.team, facts.account);
+}
+
+/** What is observed stays until it is managed again, or left: to let it go at once would lose it without a word. */
+function deletionHalted({ observes, noun, reference }: OwnershipFacts, { message }: Halt): string {
+  if (!observes) return message;
+  return `${message}. The object is being deleted, and waits: have it managed again, and its ${noun} is deleted; or leave the ${noun} as it is: ${orphanCommand(reference)}`;
+}
+
+/** The command that leaves the resource where its object is deleted. */
+export function orphanCommand(reference = "'<object>'"): string {
+  return `kubectl patch ${reference} --type merge -p '{"spec":{"deletionPolicy":"Orphan"}}'`;
 }
 
 /** Nothing can be read or written in the cloud without a valid key. */
@@ -205,13 +246,19 @@ function resolve(facts: OwnershipFacts, attempt: Attempt): OwnershipStep {
   });
 }
 
+function adoptionBarred(facts: OwnershipFacts, id: string): OwnershipStep | undefined {
+  if (!facts.adoptionBarred) return undefined;
+  const verb = facts.observes ? "observed" : "adopted";
+  return stall(
+    facts,
+    REASON.AdoptionNotAllowed,
+    `${id} is not ${verb} with the operator's own API key, whose account this namespace shares with others: give this namespace a key of its own (Secret paperspace-credentials), or start the operator with --adopt-with-operator-key`,
+  );
+}
+
 function adopt(facts: OwnershipFacts, id: string): OwnershipStep {
-  if (facts.adoptionBarred)
-    return stall(
-      facts,
-      REASON.AdoptionNotAllowed,
-      `${id} is not adopted with the operator's own API key, whose account this namespace shares with others: give this namespace a key of its own (Secret paperspace-credentials), or start the operator with --adopt-with-operator-key`,
-    );
+  const barred = adoptionBarred(facts, id);
+  if (barred) return barred;
   const { ownedBy, madeBy, recheckMs } = facts;
   if (ownedBy !== undefined) return none(alreadyOwned(id, ownedBy, recheckMs));
   return madeBy === undefined ? { do: "adopt", id } : none(beingMade(id, madeBy, recheckMs));

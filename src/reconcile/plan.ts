@@ -34,7 +34,7 @@ export function plannedStep<V extends Observation, S extends Step>(
   phases: Phases<V, S>,
   favoured: Favoured<V> = () => undefined,
 ): PlannedStep<V, S> | undefined {
-  const { halted: _halt, readError: _stale, ...facts } = observation;
+  const { halted: _halt, observes: _only, readError: _stale, ...facts } = observation;
   let current: V | undefined = { ...(facts as V), resource: waitedOut(facts.resource) };
   for (let passes = 0; current && passes < MOST_PASSES; passes++) {
     const decision: Decision<S | DeleteStep, V["memory"]> = decide(current, phases);
@@ -53,8 +53,9 @@ function waitedOut(resource: Observation["resource"]): Observation["resource"] {
   return resource.state === "absent" && resource.certain ? { state: "absent", certain: true } : resource;
 }
 
-function isUnseenEnd({ kind }: Outcome, { deleting, resource, account }: Observation): boolean {
-  return kind === "Unknown" && deleting && resource.state === "unknown" && account.state !== "pending";
+function isUnseenEnd({ kind }: Outcome, { deleting, protection, resource, account }: Observation): boolean {
+  const isEnd = deleting && protection === undefined;
+  return kind === "Unknown" && isEnd && resource.state === "unknown" && account.state !== "pending";
 }
 
 function unseenEnd<V extends Observation, S extends Step>(observation: V): PlannedStep<V, S> | undefined {

@@ -31,6 +31,16 @@ export const REASON = {
   RateLimited: "RateLimited",
   Paused: "Paused",
   DryRun: "DryRun",
+  /** Nothing is written: set managementPolicy to Manage, in the spec, on the namespace or of the operator, as the message says. */
+  ObservedOnly: "ObservedOnly",
+  /** Only observed, and nothing is named to observe: give adoptId, or set managementPolicy to Manage. */
+  NothingToObserve: "NothingToObserve",
+  /** What the labels of the namespace forbid is not known, and nothing is written: grant the right to get it. */
+  NamespaceUnreadable: "NamespaceUnreadable",
+  /** The namespace is being deleted, and nothing is created in it. */
+  NamespaceTerminating: "NamespaceTerminating",
+  /** Set deletionProtection to false to destroy what is protected, or deletionPolicy to Orphan to leave it. */
+  DeletionProtected: "DeletionProtected",
   Deleting: "Deleting",
   /** The object is deleted and the resource stays, as deletionPolicy declares. */
   Orphaned: "Orphaned",

@@ -3,13 +3,14 @@ import { describe, expect, it, vi } from "vitest";
 import { FakeKube } from "../../test/support/fake-kube.ts";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
 import { KubeError } from "../kube/errors.ts";
-import { Resource, secrets } from "../kube/resource.ts";
+import { namespaceResource, Resource, secrets } from "../kube/resource.ts";
 import { Store } from "../runtime/store.ts";
 import { CredentialGuard, needsKey } from "./credential-guard.ts";
 import { Credentials } from "./credentials.ts";
 import type { Observation } from "./decision.ts";
 import type { Kind, Performed } from "./kind.ts";
 import type { CloudAccount, ManagedObject, Operation, Step } from "./managed.ts";
+import { Namespaces } from "./namespaces.ts";
 import { holdingOf } from "./ownership-facts.ts";
 import { partialIfLarge } from "./partial.ts";
 import type { PermitAnswer, PermitRequest, Permits } from "./permit.ts";
@@ -164,12 +165,14 @@ async function setUp() {
     graceMs: 120_000,
     adoptWithOperatorKey: false,
     allowSharedReferences: false,
+    management: { managementPolicy: "Manage", deletionProtection: false } as const,
   };
   const reconciler = new Reconciler<SampleTypes>({
     kind,
     store,
     writer: new ObjectWriter(resource, store),
     credentials,
+    namespaces: new Namespaces({ namespaces: namespaceResource(kube), clock, ttlMs: 0, changed() {} }),
     permits,
     enqueue: (key) => void queued.push(key),
     secrets: guard,

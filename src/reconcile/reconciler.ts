@@ -17,7 +17,15 @@ import type { Credentials } from "./credentials.ts";
 import { decide } from "./decide.ts";
 import type { ContextOf, DecisionOf, Kind, KindTypes } from "./kind.ts";
 import { LeakReports } from "./leak-report.ts";
+import type { ManagedObject } from "./managed.ts";
+import {
+  type ManagementDefaults,
+  type NamespaceFact,
+  type Restrictions,
+  restrictionsOf,
+} from "./management.ts";
 import type { CacheSizes } from "./metrics.ts";
+import type { Namespaces } from "./namespaces.ts";
 import { isReported, isUnsent, type Outcome, resultOf } from "./outcome.ts";
 import { Owners } from "./owners.ts";
 import { isOwnershipStep } from "./ownership.ts";
@@ -35,6 +43,7 @@ export interface ReconcilerOptions<T extends KindTypes> {
   store: Pick<Store<T["object"]>, "get" | "indexed">;
   writer: ObjectWriter<T["object"]>;
   credentials: Credentials<T["account"]>;
+  namespaces: Pick<Namespaces, "read" | "known">;
   permits: Permits<T["account"]>;
   /** Puts a key into the work queue. */
   enqueue: (key: string) => void;
@@ -65,6 +74,7 @@ export interface ReconcilerSettings {
   adoptWithOperatorKey: boolean;
   /** Whether an object may name what others have put into the account of the operator's own key. */
   allowSharedReferences: boolean;
+  management: ManagementDefaults;
 }
 
 export class Reconciler<T extends KindTypes> {
@@ -93,7 +103,12 @@ export class Reconciler<T extends KindTypes> {
       policy: kind.policy,
       clock,
     };
-    this.#cloudSteps = new CloudSteps({ ...options, owners: this.#owners, reporter: this.#reporter });
+    this.#cloudSteps = new CloudSteps({
+      ...options,
+      owners: this.#owners,
+      reporter: this.#reporter,
+      restrictions: (object) => this.#restrictions(object, options.namespaces.known(namespaceOf(object))),
+    });
     this.#leaks = new LeakReports({
       ...options,
       reporter: this.#reporter,
@@ -149,8 +164,13 @@ export class Reconciler<T extends KindTypes> {
     return object ? this.#options.credentials.referenceOf(object) : "";
   }
 
+  #restrictions(object: T["object"], namespace: NamespaceFact): Restrictions {
+    return restrictionsOf(object, namespace, this.#options.settings.management);
+  }
+
   async #observe(key: string, object: T["object"]): Promise<Pass<T>> {
-    const { kind, credentials, settings, enqueue } = this.#options;
+    const { kind, credentials, namespaces, settings, enqueue } = this.#options;
+    const restrictions = this.#restrictions(object, await namespaces.read(namespaceOf(object)));
     const { fact, account, secret } = await credentials.resolve(object, () => enqueue(key));
     if (account) this.#teams.set(key, account.team);
     const signature = signatureOf(object, account);
@@ -160,6 +180,7 @@ export class Reconciler<T extends KindTypes> {
       account: fact,
       backingOff: this.#cloudSteps.backingOff(key, signature),
       rivalOf: (id) => this.#owners.rivalOf(id, object),
+      restrictions,
       mayAdopt: secret !== undefined || settings.adoptWithOperatorKey,
       mayShareReferences: !account || secret !== undefined || settings.allowSharedReferences,
       recheckMs: settings.recheckMs,
@@ -216,7 +237,7 @@ export class Reconciler<T extends KindTypes> {
     const { kind, secrets, logger } = this.#options;
     const { object, secret, observation, context } = pass;
     const team = context.record?.team ?? observation.attempt?.team ?? context.account?.team;
-    if (!context.account || context.account.team !== team) return;
+    if (!context.account || context.account.team !== team || observation.observes) return;
     const creates = !isOwnershipStep(step) || step.do === "create" || step.do === "recordOwnership";
     const needs = creates || observation.identity.state === "ours" || observation.attempt !== undefined;
     if (secret && needs) await secrets.protect(secret, object, kind.definition.plural);
@@ -288,4 +309,8 @@ export class Reconciler<T extends KindTypes> {
     const past = (clock.now() - phase) % settings.resyncMs;
     return settings.resyncMs - past;
   }
+}
+
+function namespaceOf({ metadata: { namespace = "" } }: ManagedObject): string {
+  return namespace;
 }

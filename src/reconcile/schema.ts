@@ -135,7 +135,7 @@ export const conditionsSchema = Type.Array(
   }),
   {
     description:
-      "Ready, Synced, Paused, and what the kind adds, such as Running or Healthy; Reconciling and Stalled only while true.",
+      "Ready, Synced, Paused, Observed, and what the kind adds, such as Running or Healthy; Reconciling and Stalled only while true.",
     // Rules look for one, and the API server wants to know what that may cost.
     maxItems: 32,
     "x-kubernetes-list-type": "map",

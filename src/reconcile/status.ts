@@ -122,19 +122,20 @@ function handledOf({ restart, start }: Partial<OwnerRecord> = {}): Pick<ManagedS
 }
 
 function conditionsOf(
-  { halted, deleting }: OwnershipFacts,
+  { halted, observes, deleting }: OwnershipFacts,
   outcome: ReportedOutcome,
   desired: readonly DesiredCondition[],
   refreshedWhilePaused: readonly string[],
   facts: ConditionFacts,
 ) {
-  const paused: DesiredCondition[] = halted ? [{ type: "Paused", status: "True", ...halted }] : [];
+  // What is observed is reported as it is, and what is paused as it was.
+  const halt = observes ? "Observed" : "Paused";
+  const held: DesiredCondition[] = halted ? [{ type: halt, status: "True", ...halted }] : [];
   if (outcome.kind !== "Halted")
-    return conditions([...progressConditions(outcome, deleting), ...desired, ...paused], facts);
+    return conditions([...progressConditions(outcome, deleting), ...desired, ...held], facts);
   // Only what can be evaluated without acting is updated; the other conditions stay as they were at the halt.
   const refreshed = desired.filter(({ type }) => refreshedWhilePaused.includes(type));
-  const unchanged = facts.previous.filter(
-    ({ type }) => type !== "Paused" && !refreshedWhilePaused.includes(type),
-  );
-  return [...unchanged, ...conditions([...refreshed, ...paused], facts)];
+  const refreshes = [...refreshedWhilePaused, "Paused", "Observed"];
+  const unchanged = facts.previous.filter(({ type }) => !refreshes.includes(type));
+  return [...unchanged, ...conditions([...refreshed, ...held], facts)];
 }

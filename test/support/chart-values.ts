@@ -95,6 +95,8 @@ export const EVERYTHING: Values = {
   commonAnnotations: { note: "with: a colon" },
   enabledKinds: KINDS.map(({ definition }) => definition.kind),
   watchNamespaces: ["research", "ml"],
+  managementPolicy: "Observe",
+  deletionProtection: true,
   credentials: {
     existingSecret: "own-key",
     key: "key",

@@ -6,8 +6,17 @@ import { type Cancel, type Clock, deadline, sleep } from "../../src/base/clock.t
 import type { KubeConnection, KubeRequest } from "../../src/kube/connection.ts";
 import { KubeError } from "../../src/kube/errors.ts";
 import type { KubeObject } from "../../src/kube/objects.ts";
+import { NAMESPACES } from "../../src/kube/resource.ts";
 import { ByteStream } from "./byte-stream.ts";
-import { answer, type Backup, BUILT_IN, type FakeEvent, FakeStorage, type FakeType } from "./fake-storage.ts";
+import {
+  answer,
+  type Backup,
+  BUILT_IN,
+  type FakeEvent,
+  FakeStorage,
+  type FakeType,
+  NAMESPACE_TYPE,
+} from "./fake-storage.ts";
 
 export type { FakeEvent, FakeType } from "./fake-storage.ts";
 
@@ -193,7 +202,7 @@ export class FakeKube implements KubeConnection {
     } else {
       switch (request.method) {
         case "GET":
-          return this.storage.get(of, namespace, name);
+          return this.#implied(of, name) ?? this.storage.get(of, namespace, name);
         case "PUT":
           return this.storage.replace(of, namespace, name, object, subresource);
         case "PATCH":
@@ -207,6 +216,22 @@ export class FakeKube implements KubeConnection {
       }
     }
     throw answer(405, "MethodNotAllowed", `${request.method} ${request.path}`);
+  }
+
+  /** A namespace that no test has made is there, without labels. */
+  #implied(of: FakeType, name: string): KubeObject | undefined {
+    return of.plural === NAMESPACES.plural && !this.storage.find(of, "", name)
+      ? { metadata: { name } }
+      : undefined;
+  }
+
+  /** Sets the labels of a namespace; `terminating`: it is being deleted. */
+  label(name: string, labels: Record<string, string | null>, terminating = false): void {
+    const of = NAMESPACE_TYPE;
+    const finalizers = ["kubernetes"];
+    if (!this.storage.find(of, "", name)) this.storage.create(of, "", { metadata: { name, finalizers } });
+    this.storage.patch(of, "", name, { metadata: { name, labels } } as KubeObject);
+    if (terminating) this.storage.delete(of, "", name);
   }
 
   #target(path: string): Target {

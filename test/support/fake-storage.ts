@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../../src/base/clock.ts";
 import { KubeError } from "../../src/kube/errors.ts";
 import { type KubeObject, type ObjectMeta, toTime } from "../../src/kube/objects.ts";
-import { EVENTS, LEASES, type ResourceType, SECRETS } from "../../src/kube/resource.ts";
+import { EVENTS, LEASES, NAMESPACES, type ResourceType, SECRETS } from "../../src/kube/resource.ts";
 
 export interface FakeType extends ResourceType {
   /** Has /status, so that status and the rest are written apart. Default true, as our kinds have it. */
@@ -19,7 +19,10 @@ export interface FakeType extends ResourceType {
 
 const plain = { status: false, generation: false };
 
+export const NAMESPACE_TYPE: FakeType = { ...NAMESPACES, ...plain };
+
 export const BUILT_IN: readonly FakeType[] = [
+  NAMESPACE_TYPE,
   { ...SECRETS, ...plain },
   { ...LEASES, ...plain },
   { ...EVENTS, ...plain },

@@ -38,6 +38,14 @@ Role of each namespace (rbac.scoped).
   {{- end }}
   verbs: [delete]
 {{- end }}
+# The labels by which a namespace has its objects only observed, or protected (get). A Role grants it for its own namespace
+# alone.
+- apiGroups: [""]
+  resources: [namespaces]
+  {{- with include "operator.namespaces" . | fromJsonArray }}
+  resourceNames: {{ toJson . }}
+  {{- end }}
+  verbs: [get]
 {{- if $readsConfigMaps }}
 # env of a PaperspaceDeployment may come from ConfigMaps.
 - apiGroups: [""]

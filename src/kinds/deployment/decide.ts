@@ -14,6 +14,7 @@ import {
   type DeploymentStep,
   FACT,
 } from "./observation.ts";
+import { observedDeployment } from "./observed.ts";
 import { toSend } from "./prerequisites.ts";
 import { REASON } from "./reasons.ts";
 
@@ -25,6 +26,7 @@ export const deploymentPhases: Phases<DeploymentObservation, DeploymentStep> = {
   leftovers: deploymentLeftovers,
   forgetResource: forgetDeployment,
   missingFacts,
+  observed: (observation, { deployment }) => observedDeployment(observation, deployment),
   deleting: (observation) => strayStep(observation) ?? decideDeletion<DeploymentMemory>(observation),
   settle,
   converge,

@@ -32,10 +32,11 @@ export function deploymentStatus(
   context: KnownContext,
 ): DeploymentStatus {
   const before = context.object.status;
-  const { resource, halted } = observation;
-  const seen = resource.state === "present" && context.record ? resource.deployment : undefined;
+  const { resource, halted, observes } = observation;
+  const isShown = context.record !== undefined || observes === true;
+  const seen = resource.state === "present" && isShown ? resource.deployment : undefined;
   const gone = resource.state === "absent" && resource.certain;
-  const facts = gone || !context.record ? {} : factsOf(observation, seen, memory, before);
+  const facts = gone || !isShown ? {} : factsOf(observation, seen, memory, before);
   return managedStatus(observation, outcome, context, {
     facts: {
       // The scale subresource needs both from the beginning.
@@ -45,7 +46,7 @@ export function deploymentStatus(
       ...(halted?.reason === SHARED.DryRun && { plan: planOf(observation) }),
     },
     memory: { projectId: observation.projectId, ...remembering(memory) },
-    conditions: [...synced(observation, seen), ...healthyCondition(memory, outcome, seen)],
+    conditions: [...synced(observation, seen), ...healthOf(observation, memory, outcome, seen)],
     refreshedWhilePaused: ["Synced", "Healthy"],
   });
 }
@@ -156,6 +157,18 @@ function synced(observation: DeploymentObservation, seen: Deployment | undefined
   }
   const otherwise = writtenOtherwise(observation.memory.storedAs, desired.leaves);
   return [syncedCondition(changes, `the configuration is as declared${otherwise}`, { declared, all })];
+}
+
+function healthOf(
+  { observes }: DeploymentObservation,
+  memory: DeploymentMemory,
+  outcome: ReportedOutcome,
+  seen: Deployment | undefined,
+): DesiredCondition[] {
+  if (!observes) return healthyCondition(memory, outcome, seen);
+  const { kind, reason, message } = outcome;
+  const isHealthy = kind === "Done" && reason === REASON.Available && outcome.ready !== false;
+  return seen ? [{ type: "Healthy", status: isHealthy ? "True" : "False", reason, message }] : [];
 }
 
 /** Of what this object sent last, and nothing else: what else runs does not change it. */

@@ -12,6 +12,7 @@ import { converge } from "./converge.ts";
 import { machineDeletion } from "./deletion.ts";
 import { settle } from "./in-flight.ts";
 import type { MachineDecision, MachineObservation, MachineStep } from "./observation.ts";
+import { observedMachine, protectedMachine } from "./unmanaged.ts";
 
 export const machinePhases: Phases<MachineObservation, MachineStep> = {
   immutable: ({ spec }, { machine }) => immutableDrift(spec, machine),
@@ -25,7 +26,9 @@ export const machinePhases: Phases<MachineObservation, MachineStep> = {
     return isKept ? { memory } : leftovers(observation, memory);
   },
   missingFacts,
+  observed: (observation, { machine }) => observedMachine(observation, machine),
   deleting: (observation, { machine }) => machineDeletion(observation, machine),
+  whileProtected: (observation, { machine }) => protectedMachine(observation, machine),
   settle: (observation, { machine }) => settle(observation, machine),
   converge: (observation, { machine }) => converge(observation, machine),
 };

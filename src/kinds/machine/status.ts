@@ -4,6 +4,7 @@
  */
 import { plainReason } from "../../base/plain-text.ts";
 import { shellWord } from "../../base/shell-command.ts";
+import type { Change } from "../../reconcile/change.ts";
 import type { DesiredCondition } from "../../reconcile/conditions.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
 import type { ReconcileContext } from "../../reconcile/kind.ts";
@@ -30,11 +31,13 @@ export function machineStatus(
   context: KnownContext,
 ): MachineStatus {
   const { object, record } = context;
-  const seen = observation.resource.state === "present" && record ? observation.resource.machine : undefined;
-  const gone = observation.resource.state === "absent" && observation.resource.certain;
+  const { resource, observes } = observation;
+  const isShown = record !== undefined || observes === true;
+  const seen = resource.state === "present" && isShown ? resource.machine : undefined;
+  const gone = resource.state === "absent" && resource.certain;
   return managedStatus(observation, outcome, context, {
     facts: {
-      ...(gone || !record ? {} : factsOf(observation, seen, memory, object.status)),
+      ...(gone || !isShown ? {} : factsOf(observation, seen, memory, object.status)),
       ...(observation.leaks.length > 0 && { leaks: [...observation.leaks] }),
       ...(observation.halted?.reason === REASON.DryRun && { plan: planOf(observation) }),
     },
@@ -141,7 +144,7 @@ const FACTS = [
 
 function synced(observation: MachineObservation, machine: Machine | undefined): DesiredCondition[] {
   if (!machine) return [];
-  const changes = specDrift(observation, machine);
+  const changes = [...specDrift(observation, machine), ...powerDrift(observation, machine)];
   const unknown = missingFacts(observation);
   if (changes.length > 0 || unknown.length === 0)
     return [
@@ -153,6 +156,12 @@ function synced(observation: MachineObservation, machine: Machine | undefined): 
     ];
   const message = `not looked at yet: ${unknown.join(", ")}; all else is as declared`;
   return [{ type: "Synced", status: "Unknown", reason: "NotLookedAt", message }];
+}
+
+/** Power is no setting: of what is managed, Running shows it. */
+function powerDrift({ observes, spec: { powerState } }: MachineObservation, { state }: Machine): Change[] {
+  const isOther = powerOf(state) === (powerState === "Running" ? "off" : "ready");
+  return observes && isOther ? [{ field: "powerState", from: state, to: powerState }] : [];
 }
 
 function runningCondition(machine: Machine | undefined, outcome: ReportedOutcome): DesiredCondition[] {

@@ -11,6 +11,7 @@ import type { Identity } from "../../../src/reconcile/identity.ts";
 import type { Failed } from "../../../src/reconcile/outcome.ts";
 import type { AccountFact, Resolution } from "../../../src/reconcile/ownership.ts";
 import { both, type Axis as ProductAxis, productsOf } from "../engine/product.ts";
+import { TOGETHER, UNRESTRICTED } from "../engine/restriction-laws.ts";
 import {
   ATTEMPT,
   ago,
@@ -79,6 +80,7 @@ const OBSTACLES: readonly Partial<DeploymentObservation>[] = [
   {},
   { finalizer: false },
   { halted: { reason: "Paused", message: "paused" } },
+  ...TOGETHER,
   { deletionPolicy: "Orphan" },
   { ownedBy: "default/other" },
   { madeBy: "default/other" },
@@ -99,11 +101,14 @@ export const OWNERSHIP: readonly Axis[] = [
     observation.account = account;
   }),
   axis(OBSTACLES, ({ observation }, obstacle) => {
-    const none = { finalizer: true, deletionPolicy: "Delete", halted: undefined } as const;
+    const none = { ...UNRESTRICTED, finalizer: true, deletionPolicy: "Delete" } as const;
     const rest = { ownedBy: undefined, madeBy: undefined, readError: undefined, blocked: undefined };
     Object.assign(observation, none, rest, obstacle);
   }),
 ];
+export const RESTRICTED = axis([{}, ...TOGETHER], ({ observation }, restrictions) => {
+  Object.assign(observation, UNRESTRICTED, restrictions);
+});
 export const DELETING = axis([false, true], ({ observation }, deleting) => {
   observation.deleting = deleting;
 });

@@ -11,6 +11,7 @@ import { isOff } from "../../../src/kinds/deployment/rollout.ts";
 import { readConfig } from "../../../src/kinds/deployment/stored-config.ts";
 import type { Rollout } from "../../../src/kinds/deployment/types.ts";
 import { type Law, lawsOf } from "../engine/law.ts";
+import { ofManaged, restrictionLaws } from "../engine/restriction-laws.ts";
 import { isScaled, NUMBER_LAWS } from "./number-laws.ts";
 import { TEAM } from "./situations.ts";
 
@@ -31,7 +32,9 @@ const STEPS = [
   ...["addFinalizer", "release", "restoreRecord", "recordOwnership", "disown", "closeAttempt", "adopt"],
 ] as const;
 
-export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
+type DeploymentLaw = Law<DeploymentObservation, DeploymentDecision>;
+
+const OF_MANAGED: readonly DeploymentLaw[] = [
   law(WRITES, "nothing is written without the finalizer", ({ finalizer }) => finalizer),
   law(WRITES, "nothing is written while halted", ({ halted }) => !halted),
   law(WRITES, "nothing is written without the right account", ({ account, identity }) => {
@@ -319,6 +322,22 @@ export const LAWS: readonly Law<DeploymentObservation, DeploymentDecision>[] = [
       return again.step.do === "none" && isDeepStrictEqual(again.memory, decision.memory);
     },
   ),
+];
+
+export const LAWS: readonly DeploymentLaw[] = [
+  ...restrictionLaws<DeploymentObservation, DeploymentDecision>(WRITES),
+  law(
+    { choices: ["Done"], when: ({ observes }, { outcome }) => observes === true && outcome.ready !== false },
+    "what is only observed is Ready only where its own configuration serves, or is off as declared",
+    ({ resource, runs, desired }) => {
+      const latest = resource.state === "present" ? resource.deployment.latestSpec : undefined;
+      const config = readConfig(latest?.data);
+      if (!latest || !config) return false;
+      if (isOff({ config })) return desired.state === "known" && isOff(desired) && runs?.list.length === 0;
+      return runs?.list.some(({ ready }) => ready >= config.resources.replicas) === true;
+    },
+  ),
+  ...ofManaged(OF_MANAGED),
 ];
 
 /** What failed is what is declared, with whatever number of instances. */

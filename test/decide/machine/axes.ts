@@ -14,6 +14,7 @@ import type { Failed } from "../../../src/reconcile/outcome.ts";
 import type { AccountFact, Resolution } from "../../../src/reconcile/ownership.ts";
 import type { Requests } from "../../../src/reconcile/record.ts";
 import { both } from "../engine/product.ts";
+import { RESTRICTIONS, TOGETHER, UNRESTRICTED } from "../engine/restriction-laws.ts";
 import {
   ADA,
   ATTEMPT,
@@ -63,6 +64,7 @@ const OBSTACLES: readonly Partial<MachineObservation>[] = [
   {},
   { finalizer: false },
   { halted: { reason: "Paused", message: "paused" } },
+  ...RESTRICTIONS,
   { deletionPolicy: "Orphan" },
   { ownedBy: "default/other" },
   { madeBy: "default/other" },
@@ -82,7 +84,7 @@ export const OWNERSHIP: readonly Axis[] = [
     observation.account = account;
   }),
   axis(OBSTACLES, ({ observation }, obstacle) => {
-    const none = { finalizer: true, deletionPolicy: "Delete", halted: undefined } as const;
+    const none = { ...UNRESTRICTED, finalizer: true, deletionPolicy: "Delete" } as const;
     Object.assign(
       observation,
       none,
@@ -116,6 +118,9 @@ export const ADOPTED_OFF = axis(
 
 export const DELETING = axis([false, true], ({ observation }, deleting) => {
   observation.deleting = deleting;
+});
+export const RESTRICTED = axis(TOGETHER, ({ observation }, restrictions) => {
+  Object.assign(observation, UNRESTRICTED, restrictions);
 });
 export const HALTED = axis(
   [undefined, { reason: "DryRun", message: "dry run" }],

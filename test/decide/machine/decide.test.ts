@@ -57,6 +57,7 @@ import {
   policy,
   QUOTA,
   REQUESTED,
+  RESTRICTED,
   SCRIPTS,
   SELF_SHUT_DOWN,
   SETTINGS,
@@ -275,6 +276,20 @@ const PRODUCTS: readonly Product<Situation>[] = [
   {
     what: "a deletion under way",
     axes: [DELETING.slice(1), inFlightAxis(), [...UNSEEN, ...EVERY_STATE], WISH, POWER, HALTED, REQUESTED],
+    atLeast: 200_000,
+  },
+  {
+    what: "what is only observed, or protected",
+    axes: [
+      RESTRICTED,
+      DELETING,
+      inFlightAxis(inFlight([AGES[0], AGES[3]])),
+      [...UNSEEN, ...EVERY_STATE],
+      WISH,
+      SELF_SHUT_DOWN,
+      REQUESTED,
+      ON_EXTERNAL_DELETION,
+    ],
     atLeast: 200_000,
   },
   {

@@ -14,6 +14,7 @@ import type { Change } from "../../../src/reconcile/change.ts";
 import { stepName } from "../../../src/reconcile/managed.ts";
 import type { Requests } from "../../../src/reconcile/record.ts";
 import { type Law, lawsOf } from "../engine/law.ts";
+import { restrictionLaws } from "../engine/restriction-laws.ts";
 import {
   hasShown,
   isGone,
@@ -44,6 +45,7 @@ export const WRITES = [...CLOUD, "writeDesktop", "removeDesktop", "handle"] as c
 const LIVING = [...ROUND, "resize", "start", "restart", "handle"] as const;
 
 export const STEP_LAWS: readonly MachineLaw[] = [
+  ...restrictionLaws<MachineObservation, MachineDecision>(WRITES),
   law(WRITES, "nothing is written without the finalizer", ({ finalizer }) => finalizer),
   law(WRITES, "nothing is written while halted", ({ halted }) => !halted),
   law(WRITES, "nothing is written for an object that leaves its machine as an orphan", (observation) => {
@@ -81,9 +83,10 @@ export const STEP_LAWS: readonly MachineLaw[] = [
   }),
   law(
     [...LIVING, "create", "addFinalizer", "disown"],
-    "nothing is begun for what is being deleted",
-    (observation) => {
-      return !observation.deleting;
+    "nothing is begun for what is being deleted, but for the power of what is protected",
+    ({ deleting, protection }, step) => {
+      const isPower = ["start", "restart", "handle"].includes(step.do);
+      return !deleting || (isPower && protection !== undefined);
     },
   ),
   law([...LIVING, "stop", "delete"], "nothing is done to a machine that cannot be seen", (observation) => {
@@ -271,9 +274,10 @@ export const STEP_LAWS: readonly MachineLaw[] = [
   ),
   law(["stop"], "only what is on is stopped", isOn),
   law(["stop"], "nothing is stopped but as declared, for a resize, or to be deleted", (observation, step) => {
-    const { spec, deleting, memory, deletionPolicy } = observation;
+    const { spec, deleting, protection, memory, deletionPolicy } = observation;
     const refused = memory.operation?.intent === "Delete" && memory.operation.target === TO_DELETE;
-    if (deleting) return step.target === TO_DELETE && refused && deletionPolicy === "Delete";
+    if (deleting && protection === undefined)
+      return step.target === TO_DELETE && refused && deletionPolicy === "Delete";
     if (step.target === TO_RESIZE) return spec.powerState === "Running";
     return spec.powerState === "Stopped" && step.target === undefined;
   }),

@@ -7,6 +7,7 @@ import { scriptDrift } from "../../../src/kinds/machine/aspects/startup-script.t
 import { AWAIT_CAPACITY, FACT, type MachineObservation } from "../../../src/kinds/machine/observation.ts";
 import { REASON } from "../../../src/kinds/machine/reasons.ts";
 import { EXTERNAL_CHANGE } from "../../../src/reconcile/decision.ts";
+import { ofManaged } from "../engine/restriction-laws.ts";
 import {
   asksOf,
   isOpen,
@@ -20,7 +21,7 @@ import {
 } from "./facts.ts";
 import { law, type MachineLaw, WRITES } from "./laws.ts";
 
-export const REST_LAWS: readonly MachineLaw[] = [
+const OF_MANAGED: readonly MachineLaw[] = [
   law(
     ["Unknown"],
     "where facts are missing they are fetched, or nothing would ever queue the key again",
@@ -133,6 +134,19 @@ export const REST_LAWS: readonly MachineLaw[] = [
     "a static address that is in use is remembered, for it outlives the machine",
     (observation, _step, { memory }) => memory.staticIp === machineOf(observation)?.publicIp,
   ),
+];
+
+export const REST_LAWS: readonly MachineLaw[] = [
+  law(
+    { choices: ["Done"], when: ({ observes }) => observes === true },
+    "what is only observed is Ready only where it is on, or off as it may be",
+    (observation, { outcome }) => {
+      const isOff = observation.spec.powerState === "Stopped" || shutItselfDown(observation);
+      const isSo = isReady(observation) || (isOff && stateOf(observation) === "off");
+      return isSo === (outcome.ready !== false);
+    },
+  ),
+  ...ofManaged(OF_MANAGED),
 ];
 
 function isOursAndLiving({ identity, deleting, halted, readError, resource }: MachineObservation): boolean {

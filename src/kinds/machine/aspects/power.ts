@@ -64,13 +64,7 @@ function reach(convergence: Convergence): MachineDecision | undefined {
     convergence.memory = { ...withoutOperation(memory), power: "Stopped" };
     return undefined;
   }
-  if (power === "serviceready")
-    return watch(
-      observation,
-      memory,
-      REASON.WaitingForAgent,
-      "its services run, the Paperspace agent does not answer yet",
-    );
+  if (power === "serviceready") return waitForAgent({ ...observation, memory });
   if (power === "ready") {
     convergence.memory = { ...withoutOperation(memory), power: "Running" };
     return undefined;
@@ -108,6 +102,11 @@ export function shutItselfDown({
 export function awaitTransition(observation: MachineObservation, { state }: Machine): MachineDecision {
   const message = `the machine is ${state}, which this object did not ask for`;
   return watch(observation, observation.memory, REASON.ChangingElsewhere, message);
+}
+
+export function waitForAgent(observation: MachineObservation): MachineDecision {
+  const message = "its services run, the Paperspace agent does not answer yet";
+  return watch(observation, observation.memory, REASON.WaitingForAgent, message);
 }
 
 /** Waits for what this object did not begin, and remembers since when, so that it can be reported as late. */
