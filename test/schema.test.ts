@@ -17,6 +17,7 @@ import {
   casesOf,
   messagesOf,
   type Path,
+  type SampleOf,
   type Schema,
   shown,
   unknownKeywords,
@@ -56,6 +57,18 @@ const FULL: Spec = {
   credentialsSecretRef: { name: "other", key: "token" },
 };
 
+/** The same with a placement, which excludes what it stands for. */
+const { machineType: _type, region: _region, adoptId: _adopted, ...OTHERS } = FULL;
+const PLACED: Spec = {
+  ...OTHERS,
+  placement: {
+    candidates: [{ machineType: "H100", regions: ["ny2"], templateId: "tny2" }],
+    giveUpAfter: "20m",
+  },
+};
+const fullWith = (path: Path) => (path[0] === "placement" ? PLACED : FULL);
+const CANDIDATES: SampleOf = (_list, index) => ({ machineType: `x${index}`, regions: ["ny2"] });
+
 const DEFAULTS_BEFORE = { powerState: "Running", deletionPolicy: "Delete" };
 /** Of the fields that came later. */
 const DEFAULTS = {
@@ -89,7 +102,7 @@ async function objection(spec: Spec): Promise<string | undefined> {
 
 /** FULL with one value changed; undefined takes the field away. */
 function withValue(path: Path, value: unknown): Spec {
-  const spec = structuredClone(FULL);
+  const spec = structuredClone(fullWith(path));
   let at: Record<string | number, unknown> = spec;
   for (const step of path.slice(0, -1)) at = at[step] as Spec;
   const last = path.at(-1) ?? "";
@@ -101,7 +114,7 @@ function withValue(path: Path, value: unknown): Spec {
 }
 
 describe("each constraint of the schema refuses what breaks it by name, and accepts what just keeps it", () => {
-  for (const { rule, path, refused, accepted, message } of casesOf(specSchema)) {
+  for (const { rule, path, refused, accepted, message } of casesOf(specSchema, CANDIDATES)) {
     test(`${shown(path)}: ${rule}`, async () => {
       for (const value of refused) {
         const error = await objection(withValue(path, value));
@@ -126,8 +139,9 @@ test("a spec with every field is taken, and every field has a sample and a descr
       ...missing(below, (sample as Spec)[field], [...path, field]),
     ]);
   };
-  expect(missing(specSchema, FULL, [])).toEqual([]);
+  expect(missing(specSchema, { ...FULL, ...PLACED }, [])).toEqual([]);
   expect(await objection(FULL)).toBeUndefined();
+  expect(await objection(PLACED)).toBeUndefined();
 });
 
 test("a field that does not exist is refused by name, as kubectl requests by default", async () => {
@@ -137,12 +151,9 @@ test("a field that does not exist is refused by name, as kubectl requests by def
 });
 
 test("kubectl shows the same messages to the user", async () => {
-  const error = await testEnv.refused(
-    "apply -f -",
-    manifest("bad", { powerState: "On", machineType: undefined }),
-  );
+  const error = await testEnv.refused("apply -f -", manifest("bad", { powerState: "On", autoShutdown: {} }));
   expect(error).toContain('spec.powerState: Unsupported value: "On": supported values: "Running", "Stopped"');
-  expect(error).toContain("spec.machineType: Required value");
+  expect(error).toContain("spec.autoShutdown.enabled: Required value");
 });
 
 test("what is left out is defaulted, and a fresh object counts as not observed yet", async () => {
@@ -160,12 +171,51 @@ test("what is left out is defaulted, and a fresh object counts as not observed y
 });
 
 const lastTransitionTime = "2026-06-01T00:00:00Z";
+const REGION_BOUND =
+  "region cannot be changed once the machine exists: put the old value back (after a placement, that of status.placement.chosen), or delete this object and make another";
 const BOUND =
   "cannot be changed once the machine exists: put the old value back, or delete this object and make another";
 
 /** CEL rules by their message; each has cases here for what it refuses and what it accepts. */
 const RULES: Record<string, () => Promise<void>> = {
-  async "templateId and diskSize are needed to create a machine (or adoptId to take one over)"() {
+  async "the same machine type and region stand in it twice: leave one of them out"() {
+    const rule = "the same machine type and region stand in it twice";
+    const candidates = [
+      { machineType: "H100", regions: ["ny2", "ams1"] },
+      { machineType: "A4000", regions: ["ny2"] },
+    ];
+    const twice = [...candidates, { machineType: "H100", regions: ["ams1"] }];
+    expect(await objection({ ...PLACED, placement: { candidates: twice } })).toContain(rule);
+    expect(await objection({ ...PLACED, placement: { candidates } })).toBeUndefined();
+  },
+
+  async "give either machineType and region, or placement"() {
+    const rule = "give either machineType and region, or placement";
+    const { placement } = PLACED;
+    for (const spec of [
+      manifest("x", { placement }).spec,
+      manifest("x", { machineType: undefined }).spec,
+      manifest("x", { region: undefined }).spec,
+      { ...PLACED, region: "ny2" },
+    ])
+      expect(await objection(spec)).toContain(rule);
+    expect(await objection(PLACED)).toBeUndefined();
+  },
+
+  async "placement cannot be together with adoptId: give the machineType and the region that the machine has"() {
+    expect(await objection({ ...PLACED, adoptId: "ps1" })).toContain("placement cannot be together");
+  },
+
+  async "placement cannot be given to a machine that exists: put machineType and region back, or delete this object and make another"() {
+    const rule = "placement cannot be given to a machine that exists";
+    const { placement } = PLACED;
+    const plain = await object("placement-late", {}, { id: "ps1" });
+    expect(await refusal(plain, { placement, machineType: null, region: null })).toContain(rule);
+    const free = await object("placement-free", {}, {});
+    await change(free, { placement, machineType: null, region: null });
+  },
+
+  async "templateId and diskSize are needed to create a machine (or a templateId in each candidate of placement, or adoptId to take one over)"() {
     const rule = "templateId and diskSize are needed";
     for (const lack of [{ templateId: undefined }, { diskSize: undefined }]) {
       const error = await objection(manifest("x", lack).spec);
@@ -175,6 +225,10 @@ const RULES: Record<string, () => Promise<void>> = {
     expect(await objection({ machineType: "C5", region: "ny2" })).toContain(rule);
     expect(await objection({ machineType: "C5", region: "ny2", adoptId: "ps1" })).toBeUndefined();
     expect(await objection(manifest("x").spec)).toBeUndefined();
+    expect(await objection({ ...PLACED, templateId: undefined })).toBeUndefined();
+    const mixed = [...(PLACED.placement as { candidates: object[] }).candidates, CANDIDATES([], 0)];
+    const placement = { candidates: mixed };
+    expect(await objection({ ...PLACED, templateId: undefined, placement })).toContain(rule);
   },
 
   async "give userIds or emails; an empty list lets nobody in but the owner"() {
@@ -201,9 +255,22 @@ const RULES: Record<string, () => Promise<void>> = {
     await change(adopted, { ...made, diskSize: 100 });
   },
 
-  async [`region ${BOUND}`]() {
-    const bound = await immutable("region", "ny2", "ca1");
-    expect(await refusal(bound, { region: null })).toContain("spec.region: Required value");
+  async [REGION_BOUND]() {
+    const rule = "region cannot be changed once the machine exists";
+    const bound = await object("region-bound", {}, { id: "ps1" });
+    expect(await refusal(bound, { region: "ca1" })).toContain(rule);
+    await change(await object("region-free", {}, {}), { region: "ca1" });
+    // A placement ends with what it chose.
+    const chosen = { machineType: "H100", region: "ams1" };
+    const noPlace = { machineType: undefined, region: undefined };
+    const { placement } = PLACED;
+    const placed = await object(
+      "region-placed",
+      { ...noPlace, placement },
+      { id: "ps2", placement: { chosen } },
+    );
+    expect(await refusal(placed, { placement: null, machineType: "H100", region: "ny2" })).toContain(rule);
+    await change(placed, { placement: null, ...chosen });
   },
 
   async [`templateId ${BOUND}`]() {
@@ -404,7 +471,8 @@ describe("an object that was stored before the new fields came, with a machine",
     expect(metadata.generation).toBe(stored.metadata.generation);
   });
 
-  for (const field of fresh.filter((each) => !bound.includes(each)))
+  // A placement is for what is not made yet, and has cases of its own.
+  for (const field of fresh.filter((each) => !bound.includes(each) && each !== "placement"))
     test(`${field} can be set on it, and powerState with it: it needs no new machine`, async () => {
       const spec = {
         powerState: "Stopped",

@@ -22,8 +22,8 @@ const MACHINES: Layout<PaperspaceMachine> = {
   widths: [8, 12, 5, 6, 14, 5, 4, 0],
   middle: ({ spec, status }, style) => [
     { text: status?.state ?? "-", style },
-    { text: spec.machineType },
-    { text: spec.region },
+    { text: status?.machineType ?? spec.machineType ?? "-" },
+    { text: status?.region ?? spec.region ?? "-" },
     { text: status?.publicIp ?? "-" },
   ],
 };

@@ -16,6 +16,9 @@ import {
 const disownedSchema = Type.Object({
   id: Type.String(),
   at: Type.String({ format: "date-time", description: "When it was given up." }),
+  replaced: Type.Optional(
+    Type.Boolean({ description: "Whether the operator deleted it, to replace it by another one." }),
+  ),
 });
 
 const optionalText = (description: string) => Type.Optional(Type.String({ description }));

@@ -24,6 +24,7 @@ import type { ObjectWriter } from "./writer.ts";
 export type CloudStep<T extends KindTypes> = T["step"] | CreateStep;
 interface CreateStep {
   do: "create";
+  of?: string;
 }
 
 export interface CloudStepsOptions<T extends KindTypes> {
@@ -116,7 +117,7 @@ export class CloudSteps<T extends KindTypes> {
   }
 
   #send(pass: Pass<T>, step: CloudStep<T>): Promise<Sent> {
-    return isCreate(step) ? this.#create(pass) : this.#performOwn(pass, step);
+    return isCreate(step) ? this.#create(pass, step) : this.#performOwn(pass, step);
   }
 
   /**
@@ -127,7 +128,7 @@ export class CloudSteps<T extends KindTypes> {
     return this.#backoff.last(pass.key, stepName(step), pass.signature) ?? intent;
   }
 
-  async #create(pass: Pass<T>): Promise<Sent> {
+  async #create(pass: Pass<T>, step: CreateStep): Promise<Sent> {
     const { kind, writer, owners, reporter, clock, settings } = this.#options;
     const cluster = this.#options.clusterId();
     if (cluster.state === "unknown") throw new Error("a create needs the id of the cluster");
@@ -143,7 +144,7 @@ export class CloudSteps<T extends KindTypes> {
       gate: (latest) => this.#gate(pass, latest, { allowDeleting: false, sends: "create" }),
       mirror: (expected) => {
         const intent = requeueNow(REASON.Creating, "the create is being sent");
-        return reporter.patchStatus(pass, expected, this.#shown(pass, { do: "create" }, intent));
+        return reporter.patchStatus(pass, expected, this.#shown(pass, step, intent));
       },
       saveId: (outcome) => {
         const shown = isReported(outcome) ? outcome : requeueNow(REASON.Creating, "it is created");

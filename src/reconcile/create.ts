@@ -34,7 +34,7 @@ import type { ObjectWriter } from "./writer.ts";
 
 export interface CreateOptions<T extends KindTypes> {
   kind: {
-    policy: Pick<Policy<T>, "attemptName" | "expectCreate">;
+    policy: Pick<Policy<T>, "attemptName" | "expectCreate" | "createRefused">;
     actuator: Pick<Actuator<T>, "create" | "failure">;
   };
   writer: ObjectWriter<T["object"]>;
@@ -60,7 +60,7 @@ export interface Created {
   /** Present where something was created. */
   record?: OwnerRecord;
   outcome: Outcome;
-  /** Why it failed, where it may have taken effect all the same: see `Performed`. */
+  /** Why it failed, where something else is reported: see `Performed`. */
   heldBack?: Failed;
 }
 
@@ -193,7 +193,12 @@ async function failed<T extends KindTypes>(
     if (!failure) throw error;
     // Reported, since the mirror in status must be removed as well: it would be resolved as an attempt of its own.
     const unsent = { kind: "Retry", reason: REASON.Creating, message: "not sent yet" } as const;
-    return { outcome: failure.outcome.kind === "Requeue" ? unsent : failure.outcome };
+    const { outcome } = failure;
+    if (outcome.kind === "Requeue") return { outcome: unsent };
+    const refused = kind.policy.createRefused?.(pass.observation, pass.memory, outcome);
+    if (!refused) return { outcome };
+    pass.memory = refused.memory;
+    return { outcome: refused.outcome, heldBack: outcome };
   }
   const { answeredId: target } = failure;
   pass.memory =

@@ -42,6 +42,11 @@ export interface Phases<V extends Observation, S extends Step> {
     observation: V,
     memory: MemoryOf<V>,
   ): { memory: MemoryOf<V>; decision?: Decision<S, MemoryOf<V>> };
+  /**
+   * What is remembered of a resource that is certainly gone because the operator deleted it to make another one; undefined
+   * where it did not. Default: no kind does.
+   */
+  replaced?(observation: V, memory: MemoryOf<V>): MemoryOf<V> | undefined;
   /** What is still remembered once the resource is certainly gone. Default: all but the operation. */
   forgetResource?(memory: MemoryOf<V>): MemoryOf<V>;
   /** Facts that a plan needs, fetched while the object is halted. */
@@ -166,11 +171,19 @@ function absentDecision<V extends Observation, S extends Step>(
   resource: AbsentResource,
   phases: Phases<V, S>,
 ): Decision<S, MemoryOf<V>> {
+  const { halted, recheckMs } = observation;
   const forgotten = phases.forgetResource?.(observation.memory) ?? withoutOperation(observation.memory);
-  if (!resource.certain || observation.halted || !phases.leftovers)
+  if (!resource.certain || (halted && !isReplaced(observation, phases)) || !phases.leftovers)
     return absence(observation, resource, forgotten);
+  if (halted) return noStep({ kind: "Halted", ...halted, recheckMs }, observation.memory);
   const { memory, decision } = phases.leftovers(observation, forgotten);
-  return decision ?? absence(observation, resource, memory);
+  if (decision) return decision;
+  const replaced = isReplaced(observation, phases) ? phases.replaced?.(observation, memory) : undefined;
+  return replaced ? act({ do: "disown", replaced: true }, replaced) : absence(observation, resource, memory);
+}
+
+function isReplaced<V extends Observation, S extends Step>(observation: V, phases: Phases<V, S>): boolean {
+  return !observation.deleting && phases.replaced?.(observation, observation.memory) !== undefined;
 }
 
 function present<V extends Observation, S extends Step>(

@@ -79,7 +79,9 @@ function recreation<S extends Step, M>(
   forgotten: M,
 ): Decision<S, M> {
   if (halted) return noStep({ kind: "Halted", ...halted, recheckMs }, forgotten);
-  const times = disowned.filter(({ at }) => ageOfTime(at, now) < RECREATED_WINDOW_MS).length;
+  const times = disowned.filter(
+    ({ at, replaced }) => !replaced && ageOfTime(at, now) < RECREATED_WINDOW_MS,
+  ).length;
   if (times >= MOST_RECREATED) {
     const message = `the ${noun} does not show, like ${times} others of this object within a day (${idsOf(disowned)}): see who deletes them, or whether the API key still sees them. Another one is made once fewer than ${MOST_RECREATED} were within a day; or delete this object and apply it again`;
     return stalled(memory, REASON.Contended, message, limits.slowMs);

@@ -111,6 +111,15 @@ export interface Policy<T extends KindTypes> {
     context: ContextOf<T>,
     attempt: CreateAttempt,
   ): ExpectedCreate<MemoryOf<T>>;
+  /**
+   * What is remembered and reported of a create that failed and certainly had no effect, where another one is to be tried at
+   * once. Default: the failure, and the create is tried again after a back-off.
+   */
+  createRefused?(
+    observation: T["observation"],
+    memory: MemoryOf<T>,
+    failure: Failed,
+  ): { memory: MemoryOf<T>; outcome: Outcome } | undefined;
   /** The fields that a step puts back, as Contended names them. Default: those of its `changes`. */
   fields?(step: T["step"], observation: T["observation"]): readonly string[];
   /**

@@ -43,6 +43,8 @@ export interface ManagedStatus {
 export interface Disowned {
   id: string;
   at: string;
+  /** It was deleted by the operator, to be replaced. */
+  replaced?: boolean;
 }
 
 /** A cloud write under way, as written to status before it is sent. Times are RFC 3339 of this operator's clock. */

@@ -8,6 +8,7 @@ import { recorded } from "./create.ts";
 import type { CredentialGuard } from "./credential-guard.ts";
 import { withoutOperation } from "./decision.ts";
 import type { KindTypes, Policy, StatusOf } from "./kind.ts";
+import type { ManagedStatus } from "./managed.ts";
 import { type Outcome, requeueNow } from "./outcome.ts";
 import type { Owners } from "./owners.ts";
 import { alreadyOwned, type OwnershipStep, tooLate } from "./ownership.ts";
@@ -48,7 +49,7 @@ export async function performOwnershipStep<T extends KindTypes>(
     case "closeAttempt":
       return closeAttempt(pass, options);
     case "disown":
-      return giveUp(pass, options);
+      return giveUp(step, pass, options);
     case "release":
       return release(step.reason, pass, options);
     case "none":
@@ -121,13 +122,22 @@ const DISOWNED = 10;
 
 /** The id stays in status: should the resource show up again, it is found by it. */
 async function giveUp<T extends KindTypes>(
+  { replaced }: { replaced?: true },
   pass: Pass<T>,
   { writer, reporter, clock }: OwnershipStepOptions<T>,
 ): Promise<Outcome> {
   const id = pass.context.record?.id ?? "";
   const { noun } = pass.observation;
-  const disowned = [...(pass.object.status?.disowned ?? []), { id, at: toTime(clock.now()) }];
-  await disown(pass, writer, disowned.slice(-DISOWNED));
+  const gone = { id, at: toTime(clock.now()), ...(replaced && { replaced }) };
+  const disowned = [...(pass.object.status?.disowned ?? []), gone].slice(-DISOWNED);
+  // What is remembered of the one that was replaced goes with its id, or not at all.
+  const remembered = replaced ? withoutOperation(pass.memory) : {};
+  await disown(pass, writer, { ...remembered, disowned });
+  if (replaced) {
+    const note = `${noun} ${id} was deleted, and another one is made instead`;
+    reporter.event(pass.object, "Normal", REASON.Disowned, "Disown", note);
+    return REQUEUE;
+  }
   const note = `${noun} ${id} is gone, and another one is made. Should ${id} show up again, it belongs to nobody and goes on costing: delete it in the Paperspace console`;
   reporter.event(pass.object, "Warning", REASON.Disowned, "Disown", note);
   return REQUEUE;
@@ -140,12 +150,11 @@ async function giveUp<T extends KindTypes>(
 async function disown<T extends KindTypes>(
   pass: Pass<T>,
   writer: ObjectWriter<T["object"]>,
-  disowned = pass.object.status?.disowned,
+  more: Partial<ManagedStatus> = {},
 ): Promise<void> {
   pass.object = await writer.annotate(pass.object, { [ANNOTATION.record]: null });
   const { id: _gone, ownedSince: _over, operation: _ended, ...status } = pass.object.status ?? {};
-  const cleared = { ...status, ...(disowned && { disowned }) };
-  pass.object = await writer.status(pass.object, cleared as StatusOf<T>);
+  pass.object = await writer.status(pass.object, { ...status, ...more } as StatusOf<T>);
 }
 
 async function release<T extends KindTypes>(

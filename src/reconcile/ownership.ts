@@ -78,12 +78,12 @@ export type OwnershipStep =
   | { do: "release"; reason: string }
   /** Write the record annotation from status. */
   | { do: "restoreRecord" }
-  /** Open an attempt and send the create. */
-  | { do: "create" }
+  /** Open an attempt and send the create. `of`: of what, where one object may create different ones. */
+  | { do: "create"; of?: string }
   /** What the attempt created was found: record it. */
   | { do: "recordOwnership"; id: string }
-  /** What it owned is certainly gone: forget it, so that a new one is created. */
-  | { do: "disown" }
+  /** What it owned is certainly gone: forget it, so that a new one is created. `replaced`: it was deleted for that. */
+  | { do: "disown"; replaced?: true }
   /** The attempt was not sent, created nothing, or its result is recorded: forget it. */
   | { do: "closeAttempt" }
   /** Check that the resource exists and fits the spec, then record it. */

@@ -48,7 +48,7 @@ export const REASON = {
   OrphanTooLate: "OrphanTooLate",
   /** The object is deleted; it never owned anything. */
   NothingToDelete: "NothingToDelete",
-  /** What the object owned is certainly gone; a new one is created, as onExternalDeletion declares. */
+  /** What the object owned is certainly gone; a new one is created, as onExternalDeletion or a placement declares. */
   Disowned: "Disowned",
   Adopted: "Adopted",
   Created: "Created",

@@ -52,6 +52,10 @@ export const TEXT_RULES = {
     message:
       "name an object of Kubernetes: lower-case letters, digits, - and . only, with a letter or digit at both ends",
   },
+  duration: {
+    rule: "self.matches('^([0-9]+(h|m|s))+$')",
+    message: "write a duration of hours, minutes and seconds, such as 90s, 20m or 1h30m",
+  },
   objectKey: {
     rule: "self.matches('^[-._a-zA-Z0-9]+$')",
     message: "name a key of a Secret or ConfigMap: letters, digits and - _ . only",
@@ -87,6 +91,10 @@ export function apiIdOrEmpty(description: string) {
 /** A short word of the API's that is no id, such as a machine type or a region. */
 export function apiWord(description: string) {
   return textField("line", description, ID_LENGTH);
+}
+
+export function durationField(description: string) {
+  return textField("duration", description, { minLength: 2, maxLength: 20 });
 }
 
 export function secretKeyRef(description: string) {

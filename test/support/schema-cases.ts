@@ -122,6 +122,7 @@ const TEXTS: Record<keyof typeof TEXT_RULES, { refused: string[]; accepted: stri
     refused: ["My_Desktop", "x ", "x\n", "-x", "x-", ".x", "a..b"],
     accepted: ["x", "a-1.b2"],
   },
+  duration: { refused: ["20", "1d", "-1m", "1.5h", "1h 30m"], accepted: ["90s", "20m", "1h30m"] },
   objectKey: { refused: ["a b", "x ", "x\n", "a/b"], accepted: ["x", "a-1_B.c"] },
 };
 
@@ -140,8 +141,11 @@ export function messagesOf(schema: Schema): string[] {
   ];
 }
 
-/** An object that a list may hold, for lists of objects: all others of the list are made from it. */
-export type SampleOf = (list: Path) => object;
+/**
+ * An object that a list may hold, for lists of objects: all others of the list are made from it; where nothing tells them
+ * apart by itself, one for each index.
+ */
+export type SampleOf = (list: Path, index: number) => object;
 
 /** The constraints of a schema and of all below it. */
 export function casesOf(schema: Schema, sampleOf: SampleOf = () => ({}), path: Path = []): Case[] {
@@ -168,13 +172,16 @@ function ownCases(schema: Schema, path: Path): Case[] {
   const wrong = type === "string" ? [7, true] : ["7", "true"];
   add(`type ${type}`, `must be of type ${type}`, wrong, type === "boolean" ? [true, false] : []);
   if (schema.enum) add("enum", 'Unsupported value: "never"', ["never"], schema.enum);
+  const isDuration = schema["x-kubernetes-validations"]?.[0]?.message === TEXT_RULES.duration.message;
+  const ofLength = (length: number) =>
+    isDuration && length > 0 ? `${"1".repeat(length - 1)}s` : "x".repeat(length);
   if (minLength === 0) add("minLength 0: an empty string means none, absent means unmanaged", "", [], [""]);
   else if (minLength) {
-    const [short, enough] = [minLength - 1, minLength].map((length) => "x".repeat(length));
+    const [short, enough] = [minLength - 1, minLength].map(ofLength);
     add("minLength", `at least ${minLength} chars long`, [short], [enough]);
   }
   if (maxLength) {
-    const [enough, long] = [maxLength, maxLength + 1].map((length) => "x".repeat(length));
+    const [enough, long] = [maxLength, maxLength + 1].map(ofLength);
     add("maxLength", `not be more than ${maxLength}`, [long], [enough]);
   }
   if (minimum !== undefined) add("minimum", `greater than or equal to ${minimum}`, [minimum - 1], [minimum]);
@@ -194,7 +201,7 @@ function listCases(schema: Schema, items: Schema, path: Path, sampleOf: SampleOf
   const distinct = (count: number) =>
     Array.from({ length: count }, (_, i) =>
       items.type === "object"
-        ? { ...sampleOf(path), [key]: items.properties?.[key]?.enum?.[i] ?? `x${i}` }
+        ? { ...sampleOf(path, i), ...(key && { [key]: items.properties?.[key]?.enum?.[i] ?? `x${i}` }) }
         : items.type === "integer"
           ? i + 1
           : `x${i}`,
@@ -207,7 +214,9 @@ function listCases(schema: Schema, items: Schema, path: Path, sampleOf: SampleOf
   else add("an empty list is one", "", [], [[]]);
   if (maxItems !== undefined)
     add("maxItems", `must have at most ${maxItems} items`, [distinct(maxItems + 1)], [distinct(maxItems)]);
-  if (listType === "atomic") add("atomic: duplicates are allowed", "", [], [[one, one]]);
-  else add(`a ${listType}: nothing is in it twice`, "Duplicate value: ", [[one, two, two]], [distinct(2)]);
+  const hasRules = (schema["x-kubernetes-validations"] ?? []).length > 0;
+  if (listType === "atomic" && !hasRules) add("atomic: duplicates are allowed", "", [], [[one, one]]);
+  else if (listType !== "atomic")
+    add(`a ${listType}: nothing is in it twice`, "Duplicate value: ", [[one, two, two]], [distinct(2)]);
   return cases;
 }

@@ -23,6 +23,7 @@ import {
 } from "./observation.ts";
 import type { MachineObserver, MachineObserverOptions } from "./observer.ts";
 import { powerOf } from "./operation.ts";
+import { placedSpec } from "./placement/candidates.ts";
 import { REASON } from "./reasons.ts";
 import { RelatedApi } from "./related-api.ts";
 import { accepted, perform } from "./steps.ts";
@@ -55,9 +56,8 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
     const { operation } = memory;
     if (!operation) throw new Error("a create needs its operation");
     const { inventory } = this.#observer.at(account);
-    const answer = await new MachineApi(permitted.api).create(createBody(object.spec, attempt.name), {
-      gate,
-    });
+    const spec = placedSpec(object.spec, memory.placement?.chosen);
+    const answer = await new MachineApi(permitted.api).create(createBody(spec, attempt.name), { gate });
     const { id } = answer.body.data;
     inventory.subscribe(key, id, account.fingerprint);
     inventory.lists.recordCreated(id, this.#options.clock.monotonic());
@@ -66,7 +66,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
 
   protected async send(
     step: MachineStep,
-    _observation: MachineObservation,
+    observation: MachineObservation,
     { account, record, object }: Context,
     context: PerformContext<MachineTypes>,
   ): Promise<Result> {
@@ -77,6 +77,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
       id: record.id,
       createdAs: record.name,
       object,
+      observation,
       inventory,
       relatedFacts,
       desktops,
@@ -144,7 +145,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
 
 /** The API refuses a start on a starting machine with an error body (observed-in-the-field.md 1). */
 function isPower(step: MachineStep): boolean {
-  return ["start", "stop", "restart", "delete"].includes(step.do);
+  return ["start", "stop", "restart", "delete", "replace"].includes(step.do);
 }
 
 function isOn({ resource }: MachineObservation): boolean {

@@ -53,6 +53,7 @@ const machineFields = {
   usageRate: nullable(Type.Number()),
   storageRate: nullable(Type.Number()),
   dtCreated: nullable(Type.String()),
+  dtModified: nullable(Type.String()),
   dtDeleted: nullable(Type.String()),
 };
 export const machineSchema = resource(machineFields, ["id"]);

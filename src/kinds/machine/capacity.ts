@@ -20,6 +20,7 @@ import {
   type MachineMemory,
   type MachineObservation,
 } from "./observation.ts";
+import { createNext } from "./placement/creation.ts";
 import { REASON } from "./reasons.ts";
 import type { MachineSpec } from "./types.ts";
 
@@ -68,6 +69,7 @@ export function typeOf(spec: MachineSpec, { machineType }: Machine): string {
 /** Why no machine is created now. One without hardware would be created all the same, and billed for its disk. */
 export function beforeCreate(observation: MachineObservation): MachineDecision | undefined {
   const { spec, memory, related } = observation;
+  if (spec.placement) return beforePlacement(observation);
   const type = spec.powerState === "Running" ? spec.machineType : undefined;
   const { needs, outcome } = preflight(observation, { type, creates: true });
   if (needs.length > 0) return needFacts(related, memory, needs);
@@ -75,6 +77,14 @@ export function beforeCreate(observation: MachineObservation): MachineDecision |
   return type !== undefined && related.capacity[type]?.hint === "short"
     ? capacityShort(observation, type, memory)
     : undefined;
+}
+
+function beforePlacement(observation: MachineObservation): MachineDecision {
+  const { memory, related } = observation;
+  const { needs, outcome } = preflight(observation, { type: undefined, creates: true });
+  if (outcome) return noStep(outcome, memory);
+  const next = needs.length > 0 ? { needs } : createNext(observation);
+  return "step" in next ? next : needFacts(related, memory, next.needs);
 }
 
 /** `go`, once nothing stands in its way. */

@@ -12,6 +12,7 @@ import { converge } from "./converge.ts";
 import { machineDeletion } from "./deletion.ts";
 import { settle } from "./in-flight.ts";
 import type { MachineDecision, MachineObservation, MachineStep } from "./observation.ts";
+import { replaced } from "./placement/shell.ts";
 import { observedMachine, protectedMachine } from "./unmanaged.ts";
 
 export const machinePhases: Phases<MachineObservation, MachineStep> = {
@@ -27,6 +28,7 @@ export const machinePhases: Phases<MachineObservation, MachineStep> = {
   },
   missingFacts,
   observed: (observation, { machine }) => observedMachine(observation, machine),
+  replaced,
   deleting: (observation, { machine }) => machineDeletion(observation, machine),
   whileProtected: (observation, { machine }) => protectedMachine(observation, machine),
   settle: (observation, { machine }) => settle(observation, machine),

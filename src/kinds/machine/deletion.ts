@@ -5,8 +5,8 @@ import { isLate, noStep, operationAge, requeueAfter, untilLook } from "../../rec
 import { decideDeletion as generic } from "../../reconcile/existence.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import type { Machine } from "./api.ts";
-import { failure, untilRetry } from "./in-flight.ts";
-import { act, type MachineDecision, type MachineObservation, TO_DELETE } from "./observation.ts";
+import { failure, untilRetry } from "./event-retry.ts";
+import { act, type MachineDecision, type MachineObservation, TO_DELETE, TO_REPLACE } from "./observation.ts";
 import { isBelieved, powerOf, underWay } from "./operation.ts";
 import { REASON } from "./reasons.ts";
 
@@ -14,6 +14,8 @@ import { REASON } from "./reasons.ts";
 export function machineDeletion(observation: MachineObservation, machine: Machine): MachineDecision {
   const { memory, event, now } = observation;
   const { operation } = memory;
+  // Whether one that was to make way for another was sent is not known.
+  if (operation?.target === TO_REPLACE && event.state === "none") return act({ do: "delete" }, memory);
   if (operation?.target === TO_DELETE) return stopFirst(observation, machine, operation);
   if (operation?.intent === "Delete" && event.state === "failed" && !isLate(operation, now)) {
     const failed = failure(observation, operation);

@@ -8,13 +8,16 @@ import type { Fact, FactSubject } from "../facts.ts";
 import { Lookup, UNUSED_TURNS } from "../lookup.ts";
 import { regionCode } from "../region.ts";
 import type { Capacity } from "./observation.ts";
+import { atPlace, type Place, placeKey } from "./placement/candidates.ts";
 import type { RelatedApi } from "./related-api.ts";
-import type { MachineSpec } from "./types.ts";
 
 export interface HardwareSubject extends FactSubject {
-  object: { spec: Pick<MachineSpec, "region"> };
+  /** Of the machine, or of the one that is to be created. */
+  region: string;
   /** Machine types that the object may have on next. */
   machineTypes: readonly string[];
+  /** Of its placement, by order of preference. */
+  candidates: readonly Place[];
 }
 
 export interface HardwareHintsOptions {
@@ -77,32 +80,45 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
     });
   }
 
-  data({ key, object, machineTypes }: HardwareSubject, since: number): Capacities {
-    const capacities: Record<string, Capacity> = {};
-    for (const type of machineTypes) {
-      const place = placeOf(type, object.spec.region);
-      const taker = this.#takers.get(place);
-      if (taker !== undefined) {
-        capacities[type] = taker === key ? { hint: "free" } : { hint: "short", retryMs: SHORT_BASE_MS };
-        continue;
-      }
-      const hint = this.#hints.getFresh(place, since);
-      if (hint)
-        capacities[type] = hint === "short" ? { hint, retryMs: this.#hints.dueInMs(place) } : { hint };
-    }
-    return capacities;
+  data({ key, region, machineTypes }: HardwareSubject, since: number): Capacities {
+    const known = machineTypes.flatMap((machineType) => {
+      const capacity = this.#capacityOf(key, placeKey({ machineType, region }), since);
+      return capacity ? [[machineType, capacity] as const] : [];
+    });
+    return Object.fromEntries(known);
   }
 
-  fetch({ key, object }: HardwareSubject, machineType: string): void {
-    this.#hints.fetch(placeOf(machineType, object.spec.region), key);
+  fetch({ key, region }: HardwareSubject, machineType: string): void {
+    this.#hints.fetch(placeKey({ machineType, region }), key);
+  }
+
+  /** The same by place, for the candidates of a placement. */
+  readonly places: Fact<HardwareSubject, Capacities> = {
+    data: ({ key, candidates }, since) => {
+      const known = candidates.map(placeKey).flatMap((place) => {
+        const capacity = this.#capacityOf(key, place, since);
+        return capacity ? [[place, capacity] as const] : [];
+      });
+      return candidates.length > 0 ? Object.fromEntries(known) : undefined;
+    },
+    fetch: ({ key }, place) => this.#hints.fetch(place, key),
+  };
+
+  #capacityOf(key: string, place: string, since: number): Capacity | undefined {
+    const taker = this.#takers.get(place);
+    if (taker !== undefined)
+      return taker === key ? { hint: "free" } : { hint: "short", retryMs: SHORT_BASE_MS };
+    const hint = this.#hints.getFresh(place, since);
+    if (!hint) return undefined;
+    return hint === "short" ? { hint, retryMs: this.#hints.dueInMs(place) } : { hint };
   }
 
   /**
    * The object goes for hardware of this type now, and has it to itself until `release`. Where there was a shortage of
    * late, no other object is sent after what may be the only machine.
    */
-  take(key: string, machineType: string, region: string): void {
-    const place = placeOf(machineType, region);
+  take(key: string, at: Place): void {
+    const place = placeKey(at);
     const short = this.#shortages.get(place);
     if (short === undefined) return;
     if (this.#clock.monotonic() - short < SCARCE_MS) this.#takers.set(place, key);
@@ -140,13 +156,4 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
     for (const [other, at] of this.#shortages) if (now - at >= SCARCE_MS) this.#shortages.delete(other);
     this.#shortages.set(place, now);
   }
-}
-
-function placeOf(machineType: string, region: string): string {
-  return JSON.stringify([region, machineType]);
-}
-
-function atPlace(place: string): { region: string; machineType: string } {
-  const [region, machineType] = JSON.parse(place) as [string, string];
-  return { region, machineType };
 }

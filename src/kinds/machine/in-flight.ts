@@ -3,11 +3,11 @@
  * in converge.ts. Pure.
  */
 import { toTime } from "../../kube/objects.ts";
-import { millis } from "../../reconcile/conditions.ts";
 import type { Settled } from "../../reconcile/decide.ts";
 import {
   awaitedTimes,
   EXTERNAL_CHANGE,
+  needFacts,
   noStep,
   operationAge,
   requeueAfter,
@@ -20,7 +20,7 @@ import type { Outcome } from "../../reconcile/outcome.ts";
 import { keptValue, type Requests } from "../../reconcile/record.ts";
 import type { Machine } from "./api.ts";
 import { typeOf, whenFree } from "./capacity.ts";
-import { failuresInRow } from "./history.ts";
+import { failure, untilRetry } from "./event-retry.ts";
 import {
   AWAIT_CAPACITY,
   act,
@@ -28,14 +28,34 @@ import {
   type MachineMemory,
   type MachineObservation,
   type Refusal,
+  TO_REPLACE,
   TO_RESIZE,
 } from "./observation.ts";
 import { isBelieved, judge, leadsToOff, powerOf, underWay } from "./operation.ts";
+import { awaitReplacement, moveOn, seenOn } from "./placement/shell.ts";
 import { REASON } from "./reasons.ts";
 
 type MachineSettled = Settled<MachineDecision, MachineMemory>;
 
-export function settle(observation: MachineObservation, machine: Machine): MachineSettled {
+/** What a placement makes of the machine comes first: one that waits for hardware may be in any operation, or in none. */
+export function settle(observed: MachineObservation, machine: Machine): MachineSettled {
+  const memory = seenOn(observed.memory, machine);
+  const observation = memory === observed.memory ? observed : { ...observed, memory };
+  const { operation } = observation.memory;
+  if (operation?.target === TO_REPLACE) {
+    const decision = awaitReplacement(observation, machine, operation);
+    if (decision) return { decision };
+  }
+  const move = moveOn(observation, machine);
+  if (!move) return settleOperation(observation, machine);
+  if ("decision" in move) return move;
+  const settled = settleOperation(observation, machine);
+  if ("decision" in settled) return { decision: { ...settled.decision, ...move } };
+  // A start would be in vain, and what was started is not deleted any more.
+  return { decision: needFacts(observation.related, settled.memory, move.needs) };
+}
+
+function settleOperation(observation: MachineObservation, machine: Machine): MachineSettled {
   const { memory, event, now, limits } = observation;
   const { operation } = memory;
   if (!operation || operation.intent === EXTERNAL_CHANGE || operation.intent === AWAIT_CAPACITY)
@@ -133,27 +153,6 @@ function failed(observation: MachineObservation, machine: Machine, operation: Op
       : untilLook(observation, awaitedTimes(memory.operation)),
   };
   return { decision: noStep(outcome, memory) };
-}
-
-/** The operation as one whose event has failed. */
-export function failure(observation: MachineObservation, operation: Operation) {
-  return { failedAt: toTime(observation.now), failedFor: failedFor(observation), ...operation };
-}
-
-function failedFor({ generation, asked = "" }: MachineObservation): string {
-  return `${generation}/${asked}`;
-}
-
-/**
- * Milliseconds until what failed is sent again: longer with each failure in a row, unless the user has changed the spec or
- * requested a retry since.
- */
-export function untilRetry(observation: MachineObservation, operation: ReturnType<typeof failure>): number {
-  const { history, limits, now } = observation;
-  const longest = Math.max(limits.slowMs, limits.resendMs);
-  const failures = operation.failedFor === failedFor(observation) ? failuresInRow(history, 3 * longest) : 1;
-  const wait = Math.min(limits.resendMs * 2 ** Math.max(0, failures - 1), longest);
-  return wait - (now - (millis(operation.failedAt) ?? 0));
 }
 
 /** For a user who does not read the logs: what happens now, and what to do. */

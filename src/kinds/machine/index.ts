@@ -36,6 +36,7 @@ function settingsOf(config: Config): MachineKindSettings {
       resendMs: config.resendAfter,
       observeMs: config.startDeadline,
       capacityMs: config.capacityDeadline,
+      giveUpMs: config.startDeadline,
     },
     deadlines: {
       createMs: config.createDeadline,

@@ -11,6 +11,7 @@ import type { Requests } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import type { FactNames } from "../facts.ts";
 import type { Machine, MachineEvent, MachineHardware, MachineSettings } from "./api.ts";
+import type { PlacementMemory } from "./placement/candidates.ts";
 import type { Address, Standing, User } from "./related-api.ts";
 import type { MachineSpec, MachineStatus, PaperspaceMachine, PowerState } from "./types.ts";
 
@@ -50,6 +51,7 @@ export interface MachineMemory {
   desktopSecret?: string;
   /** It was off when it was adopted: what was declared then, and is held. */
   adoptedOff?: MachineStatus["adoptedOff"];
+  placement?: PlacementMemory;
 }
 
 /** All in milliseconds. */
@@ -67,6 +69,8 @@ export interface MachineLimits {
   observeMs: number;
   /** How long hardware may be short until that counts as late. */
   capacityMs: number;
+  /** How long a machine of a placement may wait for its hardware until the next candidate is tried, at most. */
+  giveUpMs: number;
 }
 
 export type Capacity = { hint: "free" | "unknown" } | { hint: "short"; retryMs: number };
@@ -89,6 +93,8 @@ export interface Related {
   machines?: { count: number; most: number };
   /** By machine type, in the machine's region. */
   capacity: Readonly<Record<string, Capacity>>;
+  /** Of the candidates of a placement, by `placeKey`; absent where there is none. */
+  places?: Readonly<Record<string, Capacity>>;
   /** By the name of the fact: why the last read failed. */
   readErrors: Readonly<Record<string, ReadError>>;
 }
@@ -103,6 +109,7 @@ export const FACT = {
   standing: "standing",
   machines: "machines",
   capacity: (machineType: string) => `capacity/${machineType}`,
+  places: (key: string) => `places/${key}`,
 } as const satisfies FactNames<Omit<Related, "readErrors">>;
 
 export interface MachineObservation extends Observation<MachineMemory, { machine: Machine }> {
@@ -129,6 +136,8 @@ export type MachineStep = Step &
     /** `deadline` is kept where the step repeats one that is late. `target`: what a stop is for. */
     | { do: "start" | "stop" | "restart"; deadline?: string; requests?: Requests; target?: string }
     | { do: "delete"; deadline?: string }
+    /** Deletes a machine that got no hardware, so that the next candidate of its placement is tried. */
+    | { do: "replace" }
     /** `of`: the script, or the user. */
     | { do: "assign" | "unassign"; of: string }
     | { do: "grant" | "revoke"; of: string; user: User }
@@ -144,6 +153,8 @@ export const AWAIT_CAPACITY = "AwaitCapacity";
 /** Targets of a stop that is a means to something else. */
 export const TO_RESIZE = "Resized";
 export const TO_DELETE = "Deleted";
+/** Target of the delete of a machine that makes way for the next candidate of its placement. */
+export const TO_REPLACE = "Replaced";
 
 export interface MachineTypes {
   object: PaperspaceMachine;

@@ -31,6 +31,8 @@ import {
   TO_RESIZE,
 } from "./observation.ts";
 import { eventFact } from "./operation.ts";
+import { candidatesOf, type Place, placedSpec } from "./placement/candidates.ts";
+import { isUnclear } from "./placement/shell.ts";
 import { type MachineSubject, RelatedFacts } from "./related.ts";
 import { RelatedApi } from "./related-api.ts";
 import type { Deadlines } from "./steps.ts";
@@ -126,7 +128,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     const asked = reconcileRequest(object.metadata);
     const observation: MachineObservation = {
       ...facts,
-      spec: object.spec,
+      spec: placedSpec(object.spec, memory.placement?.chosen),
       resource: { state: "unknown" },
       event: { state: "none" },
       history: [],
@@ -149,6 +151,8 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
       observation.resource =
         resource.state === "present" ? { state: "present", machine: resource.item } : resource;
       observation.history = inventory.events.of(id);
+      if (resource.state === "present")
+        observation.spec = placedSpec(object.spec, memory.placement?.chosen, resource.item);
     }
     observation.related = relatedFacts.related(subjectOf(observation, context));
     observation.leaks = this.#leaks(observation, id, context, inventory);
@@ -160,7 +164,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     observation: MachineObservation,
     decision: Decision<MachineStep, MachineMemory>,
   ): void {
-    const { key, account, record, object } = context;
+    const { key, account, record } = context;
     const team = this.cacheFor(observation, context);
     for (const other of this.all()) {
       other.inventory.events.untrack(key);
@@ -188,7 +192,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     // Noted before it is sent, for other objects are decided on meanwhile. What backs off is not sent.
     const { step } = decision;
     if (takesHardware(step) && !observation.backingOff[stepName(step)])
-      relatedFacts.take(key, object.spec.machineType, object.spec.region);
+      relatedFacts.take(key, placeOfStep(step, observation, decision.memory));
     else if (!awaited) relatedFacts.release(key);
     relatedFacts.track(subjectOf(observation, context), decision);
   }
@@ -214,15 +218,17 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
   /** Events of a machine that is new here: from status, or from the API where status has none. */
   #recall(
     { key, object, account }: MachineContext,
-    { identity, history }: MachineObservation,
+    observation: MachineObservation,
     inventory: MachineInventory,
   ): void {
+    const { identity, history } = observation;
     const { events } = inventory;
     const id = idOf(identity);
     if (id === undefined) return;
     const shown = object.status?.lastEvents;
     if (inventory.subscribe(key, id, account?.fingerprint) && shown) events.seed(remembered(shown, id));
-    if (identity.state === "ours" && !shown && history.length === 0)
+    const isUnknown = !shown && history.length === 0;
+    if (identity.state === "ours" && (isUnknown || isUnclear(observation)))
       events.recall(id, splitKey(key).namespace, () => this.#parts.enqueue(key));
   }
 
@@ -307,8 +313,9 @@ function isShownByState(operation: Operation, now: number): boolean {
   return operation.intent === "Create" && operation.target !== "Stopped" && !isLate(operation, now);
 }
 
-function memoryOf({ status = { observedGeneration: -1 } }: PaperspaceMachine): MachineMemory {
+function memoryOf({ spec, status = { observedGeneration: -1 } }: PaperspaceMachine): MachineMemory {
   const { operation, power, resizeRefusal, disk, staticIp, desktopSecret, adoptedOff, storedAs } = status;
+  const { next: _shown, ...placement } = status.placement ?? {};
   return {
     ...(operation && { operation }),
     ...(power && { power }),
@@ -318,17 +325,28 @@ function memoryOf({ status = { observedGeneration: -1 } }: PaperspaceMachine): M
     ...(desktopSecret && { desktopSecret }),
     ...(adoptedOff && { adoptedOff }),
     ...(storedAs && { storedAs }),
+    ...(spec.placement && status.placement && { placement }),
   };
 }
 
 function subjectOf(
-  { identity, resource }: MachineObservation,
+  { identity, resource, spec }: MachineObservation,
   { key, object }: MachineContext,
 ): MachineSubject {
-  const { machineType } = object.spec;
+  const { machineType, region } = spec;
   const current = resource.state === "present" ? resource.machine.machineType : undefined;
   const machineTypes = current ? [machineType, current] : [machineType];
-  return { key, object, machineId: idOf(identity), machineTypes };
+  return { key, object, machineId: idOf(identity), region, machineTypes, candidates: candidatesOf(spec) };
+}
+
+/** Where the hardware is that a step goes for: that of the candidate, where it creates one. */
+function placeOfStep(
+  { do: what }: { do: string },
+  { spec }: MachineObservation,
+  memory: MachineMemory,
+): Place {
+  const { machineType, region } = spec;
+  return (what === "create" && memory.placement?.chosen) || { machineType, region };
 }
 
 /** What ends with a machine of the declared type being on. */

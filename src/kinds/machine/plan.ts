@@ -17,6 +17,8 @@ import { machineDeletion } from "./deletion.ts";
 import { settle } from "./in-flight.ts";
 import { act, type MachineMemory, type MachineObservation, type MachineStep } from "./observation.ts";
 import { powerOf } from "./operation.ts";
+import { candidatesOf, placedSpec, placeKey, withCandidate } from "./placement/candidates.ts";
+import { nextRung } from "./placement/ladder.ts";
 import type { MachineSpec } from "./types.ts";
 
 export type Plan = PlannedChange[];
@@ -27,7 +29,7 @@ export function planOf(observation: MachineObservation): Plan {
   const next = plannedStep(assumed(observation, spec.machineType), PHASES);
   switch (next?.step.do) {
     case "create":
-      return creation(spec);
+      return creation(placedSpec(spec, next.observation.memory.placement?.chosen));
     case "delete":
       return [entry("Delete", true)];
     case "converge": {
@@ -100,6 +102,7 @@ function changes(observation: MachineObservation, machine: Machine): Plan {
   let current: Present = { observation: { ...observation, memory, backingOff: {} }, machine };
   while (steps.length < MOST_STEPS) {
     const next = nextInTime(current);
+    if (next?.step.do === "replace") return [...plan, ...replacement(next)];
     const effect = next && effectOf(next.step, next.at.observation, next.at.machine, steps);
     if (!effect) break;
     plan.push(...(effect.entries ?? []));
@@ -107,6 +110,14 @@ function changes(observation: MachineObservation, machine: Machine): Plan {
     current = after(next, effect);
   }
   return plan;
+}
+
+/** A machine without hardware makes way for the next candidate. */
+function replacement({ at: { observation } }: Next & { at: Present }): Plan {
+  const { memory, spec } = observation;
+  const free = assumed(observation, spec.machineType);
+  const next = nextRung(free, memory.placement?.chosen);
+  return [entry("Delete", false), ...("go" in next ? creation(withCandidate(spec, next.go)) : [])];
 }
 
 /** What is sent once more in a while is planned. */
@@ -193,6 +204,7 @@ function assumed(observation: MachineObservation, type: string): MachineObservat
       standing: related.standing ?? { good: true, messages: [] },
       machines: related.machines ?? { count: 0, most: Number.POSITIVE_INFINITY },
       capacity: { [type]: free, [spec.machineType]: free },
+      places: Object.fromEntries(candidatesOf(spec).map((place) => [placeKey(place), free])),
     },
   };
 }

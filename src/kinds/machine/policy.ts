@@ -5,6 +5,7 @@ import type { Policy } from "../../reconcile/kind.ts";
 import { RELEASES } from "./aspects/held.ts";
 import { machinePhases } from "./decide.ts";
 import type { MachineMemory, MachineObservation, MachineStep, MachineTypes } from "./observation.ts";
+import { placing, refusedCandidate } from "./placement/creation.ts";
 import { planOf } from "./plan.ts";
 import { machineEventNotes, machineStatus } from "./status.ts";
 import type { Deadlines } from "./steps.ts";
@@ -13,11 +14,15 @@ import type { MachineStatus } from "./types.ts";
 export function machinePolicy({ createMs }: Pick<Deadlines, "createMs">): Policy<MachineTypes> {
   return {
     phases: machinePhases,
-    expectCreate: (_observation, { object: { spec } }) => ({
+    expectCreate: (observation, { object: { spec } }, attempt) => ({
       deadlineMs: createMs,
       target: spec.powerState,
-      memory: spec.diskSize === undefined ? {} : { disk: { size: spec.diskSize } },
+      memory: {
+        ...(spec.diskSize !== undefined && { disk: { size: spec.diskSize } }),
+        ...placing(observation, attempt),
+      },
     }),
+    createRefused: refusedCandidate,
     fields,
     adopted: (observation, { adoptedOff }) =>
       adoptedOff && { status: { adoptedOff } as Partial<MachineStatus>, note: adoptionNote(observation) },

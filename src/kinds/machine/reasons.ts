@@ -40,6 +40,8 @@ export const REASON = {
   /** No hardware of the type is free in the region just now; checked again. */
   WaitingForCapacity: "WaitingForCapacity",
   CapacityAvailable: "CapacityAvailable",
+  /** A candidate of the placement was refused or got no hardware, and the next one is tried. */
+  MovingOn: "MovingOn",
   /** The team's machine quota is used up: delete a machine, or request a larger quota from Paperspace. */
   QuotaExceeded: "QuotaExceeded",
   /** Paperspace requires something first, such as a payment method: see the message. */

@@ -78,6 +78,8 @@ function setUp() {
     object: { metadata: { name: "box", namespace: "ns", uid: "uid-1" }, spec: { ...SPEC, ...over } },
     machineId,
     machineTypes: [TYPE],
+    region: over.region ?? SPEC.region,
+    candidates: [],
     ...more,
   });
   const related = (over: Partial<MachineSpec> = {}, id?: string, more: Partial<MachineSubject> = {}) =>
@@ -317,7 +319,7 @@ describe("capacity", () => {
       if (!capacity) return relatedFacts.track(of, { needs: [FACT.capacity(TYPE)] });
       relatedFacts.track(of, {});
       if (capacity.hint === "short") return void clock.after(capacity.retryMs, () => wait(key));
-      relatedFacts.take(key, TYPE, "ny2");
+      relatedFacts.take(key, { machineType: TYPE, region: "ny2" });
       expect(relatedFacts.related(of).capacity[TYPE]).toEqual({ hint: "free" });
       taken.push(key);
       // The API takes notice long after, when the machine was stopped and changed for it.
@@ -338,7 +340,7 @@ describe("capacity", () => {
   it("that was never short is free for all objects, and so it is again some time after a shortage", async () => {
     const { clock, sim, related, relatedFacts, capacity } = setUp();
     expect(await capacity()).toEqual({ hint: "free" });
-    relatedFacts.take("ns/other", TYPE, "ny2");
+    relatedFacts.take("ns/other", { machineType: TYPE, region: "ny2" });
     expect(related().capacity).toEqual({ [TYPE]: { hint: "free" } });
     await clock.advance(MINUTE_MS);
     sim.world.setCapacity(TYPE, "ny2", 0);
@@ -346,12 +348,12 @@ describe("capacity", () => {
     sim.world.setCapacity(TYPE, "ny2", null);
     await clock.advance(MINUTE_MS);
     expect(await capacity()).toEqual({ hint: "free" });
-    relatedFacts.take("ns/other", TYPE, "ny2");
+    relatedFacts.take("ns/other", { machineType: TYPE, region: "ny2" });
     expect(related().capacity).toMatchObject({ [TYPE]: { hint: "short" } });
     await clock.advance(10 * MINUTE_MS);
     relatedFacts.release("ns/other");
     expect(await capacity()).toEqual({ hint: "free" });
-    relatedFacts.take("ns/other", TYPE, "ny2");
+    relatedFacts.take("ns/other", { machineType: TYPE, region: "ny2" });
     expect(related().capacity).toEqual({ [TYPE]: { hint: "free" } });
   });
 

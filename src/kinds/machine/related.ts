@@ -7,6 +7,7 @@ import { CachedFact, type Fact, type FactDecision, type FactDeclaration, Facts }
 import type { DesktopSecrets } from "./desktop.ts";
 import { HardwareHints, type HardwareSubject } from "./hardware-hints.ts";
 import type { DesktopFact, Related } from "./observation.ts";
+import type { Place } from "./placement/candidates.ts";
 import { Quota, type QuotaOptions, type SessionQuota } from "./quota.ts";
 import type { Address, Desktop, RelatedApi, Scripts, Standing, User } from "./related-api.ts";
 import type { PaperspaceMachine } from "./types.ts";
@@ -38,6 +39,7 @@ function factTable(options: RelatedFactsOptions, api: (group?: string) => Relate
   const { team, clock, resyncMs, recheckMs, desktops } = options;
   const slowly = () => SLOW_TURNS * resyncMs * (0.8 + 0.4 * clock.random());
   const oneMinute = () => MINUTE_MS;
+  const hints = new HardwareHints(options, api);
   const cached = <T, D = T>(declaration: FactDeclaration<MachineSubject, T, D>) =>
     new CachedFact<MachineSubject, T, D>(options, declaration);
   return {
@@ -91,7 +93,8 @@ function factTable(options: RelatedFactsOptions, api: (group?: string) => Relate
       }),
     ),
     machines: new Quota(options, api),
-    capacity: new HardwareHints(options, api),
+    capacity: hints,
+    places: hints.places,
   };
 }
 
@@ -143,8 +146,8 @@ export class RelatedFacts {
   }
 
   /** The object goes for hardware of this type now. */
-  take(key: string, machineType: string, region: string): void {
-    this.#table.capacity.take(key, machineType, region);
+  take(key: string, place: Place): void {
+    this.#table.capacity.take(key, place);
   }
 
   /** It has its hardware, or goes for it no more. */

@@ -5,6 +5,7 @@
 import { type TString, Type } from "../../base/json-schema.ts";
 import { apiId, apiIdOrEmpty, apiWord, stringEnum, textField } from "../../reconcile/schema.ts";
 import { adoptOrRecreate, managedSpecFields } from "../managed-schema.ts";
+import { placementSchema } from "./placement/schema.ts";
 
 const autoShutdown = Type.Object(
   {
@@ -114,13 +115,20 @@ export const machineSpecSchema = Type.Object(
         "Display name in Paperspace. Absent: the name given at creation, <metadata.name>-<hash>, stays.",
       ),
     ),
-    machineType: apiWord(
-      "Machine type label, such as C5, A4000 or H100. A change needs the machine off (resizePolicy) and stays within the group of the type.",
+    machineType: Type.Optional(
+      apiWord(
+        "Machine type label, such as C5, A4000 or H100. A change needs the machine off (resizePolicy) and stays within the group of the type. Needed unless placement is given.",
+      ),
     ),
-    region: apiWord("Region: ny2, ca1 or ams1. It cannot be changed once the machine exists."),
+    region: Type.Optional(
+      apiWord(
+        "Region: ny2, ca1 or ams1. It cannot be changed once the machine exists. Needed unless placement is given.",
+      ),
+    ),
+    placement: Type.Optional(placementSchema),
     templateId: Type.Optional(
       apiId(
-        "Id of the OS template or custom template the disk is made from. Needed unless adoptId is set; it cannot be changed once the machine exists.",
+        "Id of the OS template or custom template the disk is made from. Needed unless adoptId is set or each candidate of placement has one; it cannot be changed once the machine exists.",
       ),
     ),
     diskSize: Type.Optional(
@@ -174,8 +182,18 @@ export const machineSpecSchema = Type.Object(
     description: "The machine as it shall be. An absent field is not managed.",
     "x-kubernetes-validations": [
       {
-        rule: "has(self.adoptId) || (has(self.templateId) && has(self.diskSize))",
-        message: "templateId and diskSize are needed to create a machine (or adoptId to take one over)",
+        rule: "has(self.placement) ? !has(self.machineType) && !has(self.region) : has(self.machineType) && has(self.region)",
+        message: "give either machineType and region, or placement",
+      },
+      {
+        rule: "!has(self.placement) || !has(self.adoptId)",
+        message:
+          "placement cannot be together with adoptId: give the machineType and the region that the machine has",
+      },
+      {
+        rule: "has(self.adoptId) || (has(self.diskSize) && (has(self.templateId) || (has(self.placement) && self.placement.candidates.all(c, has(c.templateId)))))",
+        message:
+          "templateId and diskSize are needed to create a machine (or a templateId in each candidate of placement, or adoptId to take one over)",
       },
       adoptOrRecreate("machine", "replace adoptId by templateId and diskSize"),
     ],

@@ -5,6 +5,7 @@
 import { Type } from "../../base/json-schema.ts";
 import { stringEnum } from "../../reconcile/schema.ts";
 import { handledRequests, managedStatusFields, planEntry } from "../managed-schema.ts";
+import { placementStatusSchema } from "./placement/schema.ts";
 
 const time = (description: string) => Type.String({ format: "date-time", description });
 
@@ -63,6 +64,7 @@ const memory = {
     stringEnum(["Running", "Stopped"], { description: "Power state that was last reached as asked." }),
   ),
   operation,
+  placement: Type.Optional(placementStatusSchema),
   resizeRefusal: Type.Optional(refusal),
   disk: Type.Optional(
     Type.Object(

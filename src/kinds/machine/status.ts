@@ -18,6 +18,7 @@ import { storedOtherwise } from "./aspects/stored-as.ts";
 import { failedAnew, historyNotes, lastEvents } from "./history.ts";
 import { AWAIT_CAPACITY, type MachineMemory, type MachineObservation, TO_RESIZE } from "./observation.ts";
 import { powerOf } from "./operation.ts";
+import { nextInOrder } from "./placement/ladder.ts";
 import { planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import type { MachineStatus, PaperspaceMachine } from "./types.ts";
@@ -41,10 +42,23 @@ export function machineStatus(
       ...(observation.leaks.length > 0 && { leaks: [...observation.leaks] }),
       ...(observation.halted?.reason === REASON.DryRun && { plan: planOf(observation) }),
     },
-    memory,
+    memory: { ...memory, ...shownPlacement(observation, memory) },
     conditions: [...synced(observation, seen), ...runningCondition(seen, outcome)],
     refreshedWhilePaused: ["Running"],
   });
+}
+
+/** With the candidate that comes next, while the machine was never on. */
+function shownPlacement(
+  observation: MachineObservation,
+  memory: MachineMemory,
+): Pick<MachineStatus, "placement"> {
+  const { placement } = memory;
+  if (!observation.spec.placement) return {};
+  const isSettled = placement?.chosen !== undefined && placement.attempt === undefined;
+  const isOwned = observation.identity.state === "ours";
+  const next = isSettled && isOwned ? undefined : nextInOrder({ ...observation, memory });
+  return placement || next ? { placement: { ...placement, ...(next && { next }) } } : {};
 }
 
 /**

@@ -15,8 +15,15 @@ import { settingChanges } from "./aspects/settings.ts";
 import { learnt } from "./aspects/stored-as.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import type { MachineInventory } from "./inventory.ts";
-import type { MachineMemory, MachineObservation, MachineStep, MachineTypes } from "./observation.ts";
+import {
+  type MachineMemory,
+  type MachineObservation,
+  type MachineStep,
+  type MachineTypes,
+  TO_REPLACE,
+} from "./observation.ts";
 import { underWay } from "./operation.ts";
+import { isShell, replacing } from "./placement/shell.ts";
 import { REASON } from "./reasons.ts";
 import type { RelatedFacts } from "./related.ts";
 import type { RelatedApi } from "./related-api.ts";
@@ -36,6 +43,8 @@ export interface MachineStepOptions {
   /** Name in its create; empty where it was adopted. */
   createdAs: string;
   object: PaperspaceMachine;
+  /** What the step was decided on. */
+  observation: MachineObservation;
   api: MachineApi;
   relatedApi: RelatedApi;
   inventory: MachineInventory;
@@ -62,6 +71,8 @@ export async function perform(step: MachineStep, context: SendContext, parts: Ma
       return power(step, memory, context, parts);
     case "delete":
       return remove(step, memory, context, parts);
+    case "replace":
+      return replace(memory, context, parts);
     case "assign":
     case "unassign":
       return assign(step, memory, context, parts);
@@ -190,6 +201,27 @@ async function remove(
   const performed = accepted(answer, { ...memory, ...staticIp, operation }, REASON.Deleting, parts);
   return { ...performed, events: addressEvents(parts.object, address) };
 }
+
+/** The machine is read right before it is deleted: one that has come up, or was changed, stays. */
+async function replace(
+  memory: MachineMemory,
+  { gate, persistIntent }: SendContext,
+  parts: MachineStepOptions,
+): Done {
+  const { id, api, inventory, observation } = parts;
+  const operation = { ...begin(parts, "Delete", parts.deadlines.deleteMs), target: TO_REPLACE };
+  const intended = replacing(memory, operation, id);
+  await persistIntent(intended, requeueNow(REASON.MovingOn, "the machine got no hardware and is deleted"));
+  const { body, answeredAt } = await api.get(id);
+  inventory.set(id, body, answeredAt);
+  if (!isShell(observation, body)) return { outcome: requeueNow(REASON.MovingOn, STAYS), memory };
+  const answer = await api.delete(id, { gate });
+  const { publicIpType, publicIp } = answer.body.data;
+  const staticIp = publicIpType === "static" && publicIp ? { staticIp: publicIp } : {};
+  return accepted(answer, { ...intended, ...staticIp, operation }, REASON.MovingOn, parts);
+}
+
+const STAYS = "the machine was changed meanwhile, and stays";
 
 /** An unused static address costs money: it is reported, or released later. */
 function addressEvents({ spec }: PaperspaceMachine, address: string | undefined): EventNote[] {

@@ -12,21 +12,24 @@ import { machineStatusSchema } from "./status-schema.ts";
 
 export const machineDefinition = defined("PaperspaceMachine", "psm", "machine");
 
-export type MachineSpec = Static<typeof machineSpecSchema>;
+/** As the user declares it. */
+export type DeclaredSpec = Static<typeof machineSpecSchema>;
+/** With the machine type and region that hold for now (placement/candidates.ts). */
+export type MachineSpec = DeclaredSpec & { machineType: string; region: string };
 export type MachineStatus = Static<typeof machineStatusSchema> & { conditions?: Condition[] };
 export type PowerState = MachineSpec["powerState"];
 
 export interface PaperspaceMachine extends ManagedObject {
   metadata: ObjectMeta;
-  spec: MachineSpec;
+  spec: DeclaredSpec;
   status?: MachineStatus;
 }
 
 export const machineColumns = [
   { name: "State", type: "string", jsonPath: ".status.state", description: "As Paperspace reports it" },
   { name: "Ready", type: "string", jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
-  { name: "Type", type: "string", jsonPath: ".spec.machineType" },
-  { name: "Region", type: "string", jsonPath: ".spec.region" },
+  { name: "Type", type: "string", jsonPath: ".status.machineType" },
+  { name: "Region", type: "string", jsonPath: ".status.region" },
   { name: "IP", type: "string", jsonPath: ".status.publicIp" },
   { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
   { name: "ID", type: "string", jsonPath: ".status.id", priority: 1 },

@@ -32,6 +32,7 @@ export const LIMITS: MachineLimits = {
   absenceGraceMs: 2 * MINUTE,
   observeMs: 15 * MINUTE,
   capacityMs: 30 * MINUTE,
+  giveUpMs: 15 * MINUTE,
 };
 export const RECHECK_MS = 30_000;
 export const DEADLINE_MS = 15 * MINUTE;

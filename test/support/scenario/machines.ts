@@ -12,7 +12,7 @@ import {
   unassignScript,
 } from "../../../dev/simulator/world/scripts.ts";
 import { REASON } from "../../../src/kinds/machine/reasons.ts";
-import type { MachineSpec, PaperspaceMachine } from "../../../src/kinds/machine/types.ts";
+import type { DeclaredSpec, PaperspaceMachine } from "../../../src/kinds/machine/types.ts";
 import { ANNOTATION } from "../../../src/reconcile/record.ts";
 import type { Dice } from "./dice.ts";
 import { type Driver, nameOf, namespaceOf } from "./driver.ts";
@@ -122,7 +122,7 @@ export class MachineActors implements Actors<PaperspaceMachine> {
     return assets;
   }
 
-  spec(key: string, dice: Dice): Partial<MachineSpec> {
+  spec(key: string, dice: Dice): Partial<DeclaredSpec> {
     const { users, scripts } = this.#assetsOf(key);
     return {
       powerState: dice.of("Running", "Stopped"),
@@ -136,7 +136,7 @@ export class MachineActors implements Actors<PaperspaceMachine> {
     };
   }
 
-  plain(key: string): Partial<MachineSpec> {
+  plain(key: string): Partial<DeclaredSpec> {
     const { users, scripts } = this.#assetsOf(key);
     return {
       templateId: DESKTOP_TEMPLATE,
@@ -156,7 +156,7 @@ export class MachineActors implements Actors<PaperspaceMachine> {
   }
 
   /** A disk grows only, and a template cannot be changed. */
-  adoptable(id: string, spec: Partial<MachineSpec>): Partial<MachineSpec> {
+  adoptable(id: string, spec: Partial<DeclaredSpec>): Partial<DeclaredSpec> {
     const { diskSize, templateId } = this.#driver.sim.console.machine(id);
     const { desktopSecretRef, ...others } = spec;
     const hasDesktop = templateId === DESKTOP_TEMPLATE && desktopSecretRef;
@@ -300,7 +300,7 @@ export class MachineActors implements Actors<PaperspaceMachine> {
   }
 
   /** Fields of the spec that the simulator's machine does not have. */
-  #differences(key: string, spec: MachineSpec, machine: MachineRecord): string[] {
+  #differences(key: string, spec: DeclaredSpec, machine: MachineRecord): string[] {
     const { settings } = machine;
     const known = this.#assetsOf(key).users;
     const accessors = machine.accessors.filter(({ dtDeleted }) => !dtDeleted).map(({ user }) => user.id);

@@ -5,6 +5,7 @@
 import { needFacts } from "../../../reconcile/decision.ts";
 import type { Machine } from "../api.ts";
 import { act, FACT, type MachineMemory, type MachineObservation } from "../observation.ts";
+import { isRemoved } from "../placement/shell.ts";
 import { type Aspect, cleanUp, type Leftovers } from "./aspect.ts";
 
 export const staticAddress: Aspect = {
@@ -19,7 +20,8 @@ export const staticAddress: Aspect = {
 function leftAddress(observation: MachineObservation, memory: MachineMemory, machine?: Machine): Leftovers {
   const { staticIp, ...others } = memory;
   if (staticIp === undefined || (machine && mayUse(machine, staticIp))) return { memory };
-  if (observation.spec.publicIpReleasePolicy !== "Release") return { memory: others };
+  const isReleased = observation.spec.publicIpReleasePolicy === "Release" || isRemoved(observation);
+  if (!isReleased) return { memory: others };
   const { addresses } = observation.related;
   if (!addresses) return { memory, decision: needFacts(observation.related, memory, [FACT.addresses]) };
   // Only what no other machine has by now is released.

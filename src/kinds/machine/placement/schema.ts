@@ -1,0 +1,95 @@
+/**
+ * What a user declares of a placement, and what status shows and remembers of it. No behaviour.
+ */
+import { Type } from "../../../base/json-schema.ts";
+import { apiId, apiWord, durationField, stringEnum } from "../../../reconcile/schema.ts";
+
+const candidate = Type.Object({
+  machineType: apiWord("Machine type label, such as A4000 or H100."),
+  regions: Type.Array(apiWord("Region: ny2, ca1 or ams1."), {
+    minItems: 1,
+    maxItems: 8,
+    "x-kubernetes-list-type": "set",
+    description: "Regions in which it is tried, in this order.",
+  }),
+  templateId: Type.Optional(
+    apiId(
+      "Template of this candidate, where it is not that of the spec: a custom template lives in one region.",
+    ),
+  ),
+});
+
+export const placementSchema = Type.Object(
+  {
+    candidates: Type.Array(candidate, {
+      minItems: 1,
+      maxItems: 16,
+      "x-kubernetes-list-type": "atomic",
+      "x-kubernetes-validations": [
+        {
+          rule: "self.all(c, c.regions.all(r, self.filter(d, d.machineType == c.machineType && r in d.regions).size() == 1))",
+          message: "the same machine type and region stand in it twice: leave one of them out",
+        },
+      ],
+      description: "What may be made, in order of preference.",
+    }),
+    giveUpAfter: Type.Optional(
+      durationField(
+        "How long a machine that got no hardware is waited for until the next candidate is tried, such as 20m; at most --start-deadline, which is the default.",
+      ),
+    ),
+  },
+  {
+    description:
+      "Machine types and regions of which the operator takes the first that is free, instead of machineType and region. A machine that was once on is not moved.",
+  },
+);
+
+const place = {
+  machineType: Type.String(),
+  region: Type.String(),
+};
+
+const tried = Type.Object({
+  candidate: Type.Object(place),
+  outcome: stringEnum(["Refused", "NoHardware"], {
+    description:
+      "Refused: the create was refused. NoHardware: a machine was made, was not started for want of hardware, and was deleted again.",
+  }),
+  at: Type.String({ format: "date-time", description: "When." }),
+  removed: Type.Optional(Type.String({ description: "Id of the machine that was deleted again." })),
+  message: Type.Optional(Type.String({ description: "What Paperspace answered." })),
+});
+
+export const placementStatusSchema = Type.Object(
+  {
+    chosen: Type.Optional(
+      Type.Object(
+        { ...place, templateId: Type.Optional(Type.String()) },
+        { description: "What the machine was created with, or is being created with." },
+      ),
+    ),
+    attempt: Type.Optional(
+      Type.Object(
+        {
+          name: Type.String({ description: "Name in the create." }),
+          at: Type.String({ format: "date-time", description: "When it was announced." }),
+          removing: Type.Optional(
+            Type.String({ description: "Id of the machine, once it was asked to be deleted." }),
+          ),
+        },
+        { description: "The create, for as long as the machine that it made was never seen on." },
+      ),
+    ),
+    tried: Type.Optional(
+      Type.Array(tried, {
+        "x-kubernetes-list-type": "atomic",
+        description: "The last 20 candidates that came to nothing, oldest first.",
+      }),
+    ),
+    next: Type.Optional(
+      Type.Object(place, { description: "The candidate that comes next, while the machine is not up." }),
+    ),
+  },
+  { description: "Where the machine is, and what was tried for it." },
+);
