@@ -9,7 +9,17 @@ import type { SourceFile } from "./sources.ts";
 const MAY_IMPORT: Record<string, readonly string[]> = {
   main: ["app", "base"],
   // The kubectl plugin stands beside the operator: it finds keys and reads records as that does, and has no kinds.
-  plugin: ["reconcile/credentials", "reconcile/key-secret", "reconcile/record", "kube", "paperspace", "base"],
+  plugin: [
+    "reconcile/credentials",
+    "reconcile/key-secret",
+    "reconcile/managed",
+    "reconcile/ownership-facts",
+    "reconcile/reasons",
+    "reconcile/record",
+    "kube",
+    "paperspace",
+    "base",
+  ],
   app: ["controller", "registry", "kinds", "reconcile", "runtime", "kube", "paperspace", "base"],
   controller: ["kinds", "reconcile", "runtime", "kube", "base"],
   registry: ["kinds"],

@@ -2,6 +2,7 @@
  * The table of commands: what each takes and who runs it, with one line of help each. The layout of help is in help.ts, the
  * types are in command.ts.
  */
+import { adopt } from "./adopt.ts";
 import type { Command } from "./command.ts";
 import { completion, SHELLS } from "./completion.ts";
 import { SHORT_NAMES } from "./kinds.ts";
@@ -64,6 +65,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     complete: { args: [Object.fromEntries(SHORT_NAMES.map((short) => [`${short}/`, "an object"]))] },
     examples: ["release psm/trainer psd/api", "release --all -n team-a", "release --all -A --yes"],
     run: release,
+  },
+  adopt: {
+    summary: "Let objects of a restored backup or a moved cluster own what they owned before",
+    usage: `${SHORT_NAMES.map((short) => `${short}/NAME`).join("|")}… | --all [flags]`,
+    flags: ["all", "all-namespaces", "yes"],
+    complete: { args: [Object.fromEntries(SHORT_NAMES.map((short) => [`${short}/`, "an object"]))] },
+    examples: ["adopt --all -n team-a", "adopt --all -n team-a --yes", "adopt psm/trainer"],
+    run: adopt,
   },
   completion: {
     summary: "Print the completion of this plugin for a shell",

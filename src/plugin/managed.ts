@@ -1,20 +1,21 @@
 /**
- * The operator's objects as `release` needs them, of all kinds: how a command line refers to them, how they are read,
- * and what they own. Nothing is written here.
+ * The operator's objects as `release` and `adopt` need them, of all kinds: how a command line selects them, how they are
+ * read, and what they own. Nothing is written here.
  */
 import { isForbidden, isNotFound } from "../kube/errors.ts";
-import type { Condition, KubeObject } from "../kube/objects.ts";
+import type { KubeObject } from "../kube/objects.ts";
 import { pages } from "../kube/pages.ts";
 import { Resource, type ResourceType } from "../kube/resource.ts";
+import type { ManagedObject, ManagedStatus } from "../reconcile/managed.ts";
 import { isOurFinalizer, parseAttempt, parseRecord } from "../reconcile/record.ts";
 import type { Access } from "./access.ts";
 import { PluginError, UsageError } from "./failure.ts";
+import type { Flags } from "./flags.ts";
 import { ANY_REFERENCE, kindOf, SHORT_NAMES, type ShortName, TYPES } from "./kinds.ts";
 
 /** The fields of all kinds that are read here. */
-export interface OperatorObject extends KubeObject {
-  spec: { credentialsSecretRef?: { name: string } };
-  status?: { id?: string; uid?: string; state?: string; conditions?: Condition[] };
+export interface OperatorObject extends ManagedObject {
+  status?: ManagedStatus & { state?: string };
 }
 
 const NAME = /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/;
@@ -72,6 +73,36 @@ export function openAttempt({ object: { metadata } }: ReleaseTarget): string | u
 
 export function shownState({ object: { status } }: ReleaseTarget): string | undefined {
   return status?.state ?? status?.conditions?.find(({ type }) => type === "Ready")?.reason;
+}
+
+/** The objects that the arguments name, or with --all those of the namespace, or of all. Throws UsageError and PluginError. */
+export async function selectTargets(
+  verb: string,
+  args: readonly string[],
+  flags: Flags,
+  access: Access,
+): Promise<ReleaseTarget[]> {
+  const named = parseTargets(verb, args, flags);
+  const namespace = await scopeOf(flags, access);
+  if (flags.all) return readAll(access, namespace);
+  return Promise.all(named.map(({ shortName, name }) => readOne(access, shortName, namespace ?? "", name)));
+}
+
+/** Undefined for all namespaces. */
+export async function scopeOf(flags: Flags, access: Access): Promise<string | undefined> {
+  return flags["all-namespaces"] ? undefined : access.namespace();
+}
+
+/** Throws UsageError. */
+export function parseTargets(verb: string, args: readonly string[], flags: Flags) {
+  if (flags.all && args.length > 0)
+    throw new UsageError(`--all means every object, but ${JSON.stringify(args[0])} came as well`);
+  if (flags["all-namespaces"] && !flags.all) throw new UsageError("-A goes with --all only");
+  if (flags["all-namespaces"] && flags.namespace !== undefined)
+    throw new UsageError("-A means all namespaces, but -n names one: give one of them");
+  if (!flags.all && args.length === 0)
+    throw new UsageError(`${verb} what? Give ${ANY_REFERENCE} (kubectl get paperspace lists them), or --all`);
+  return [...new Set(args)].map(parseReference);
 }
 
 /** Throws PluginError where it does not exist or may not be read. */

@@ -9,9 +9,9 @@ import { isConflict, isForbidden, isNotFound } from "../kube/errors.ts";
 import type { Access } from "./access.ts";
 import type { CommandContext } from "./command.ts";
 import { confirm } from "./confirm.ts";
-import { PluginError, UsageError } from "./failure.ts";
+import { PluginError } from "./failure.ts";
 import type { Flags } from "./flags.ts";
-import { ANY_REFERENCE, TYPES } from "./kinds.ts";
+import { TYPES } from "./kinds.ts";
 import {
   forbidden,
   hasFinalizer,
@@ -19,12 +19,12 @@ import {
   openAttempt,
   otherFinalizers,
   ownedId,
-  parseReference,
+  parseTargets,
   type ReleaseTarget,
-  readAll,
-  readOne,
   releaseTarget,
   resourceOf,
+  scopeOf,
+  selectTargets,
   shownState,
 } from "./managed.ts";
 import { checkNoLeader, confirmNoLeader, type LeaseQuery } from "./operator-lease.ts";
@@ -37,16 +37,12 @@ const ATTEMPTS = 5;
 const RECHECK_MS = 2_000;
 
 export async function release(args: readonly string[], flags: Flags, context: CommandContext): Promise<void> {
-  const named = parseTargets(args, flags);
+  parseTargets("release", args, flags);
   const { access, output, clock } = context;
   const leaseQuery: LeaseQuery = { access, output, clock, namespace: flags["operator-namespace"] };
   const snapshot = flags.force ? undefined : await checkNoLeader(leaseQuery);
-  const namespace = flags["all-namespaces"] ? undefined : await access.namespace();
-  const selected = flags.all
-    ? await readAll(access, namespace)
-    : await Promise.all(
-        named.map(({ shortName, name }) => readOne(access, shortName, namespace ?? "", name)),
-      );
+  const namespace = await scopeOf(flags, access);
+  const selected = await selectTargets("release", args, flags, access);
   const pending = selected.filter(({ object }) => hasFinalizer(object));
   if (pending.length > 0) {
     show(pending, context);
@@ -60,17 +56,6 @@ export async function release(args: readonly string[], flags: Flags, context: Co
   if (pending.length === 0) output.note(nothingToRelease(selected, flags));
   await releaseSecrets(selected, { access, output, everywhere: flags.all ? { namespace } : undefined });
   if (remaining.length > 0) await checkReleased(remaining, context);
-}
-
-function parseTargets(args: readonly string[], flags: Flags) {
-  if (flags.all && args.length > 0)
-    throw new UsageError(`--all means every object, but ${JSON.stringify(args[0])} came as well`);
-  if (flags["all-namespaces"] && !flags.all) throw new UsageError("-A goes with --all only");
-  if (flags["all-namespaces"] && flags.namespace !== undefined)
-    throw new UsageError("-A means all namespaces, but -n names one: give one of them");
-  if (!flags.all && args.length === 0)
-    throw new UsageError(`release what? Give ${ANY_REFERENCE} (kubectl get paperspace lists them), or --all`);
-  return [...new Set(args)].map(parseReference);
 }
 
 function show(pending: readonly ReleaseTarget[], { output }: CommandContext): void {

@@ -45,7 +45,8 @@ export type Identity =
   | { state: "ours"; record: OwnerRecord; restore: boolean; contradicted?: string }
   /** Adopts this once it was observed. */
   | { state: "adopt"; id: string }
-  | { state: "conflict"; message: string };
+  /** `id`: what it owns once it is adopted by annotation; absent where that is no way out. */
+  | { state: "conflict"; message: string; id?: string };
 
 /** The id of what it owns, or is to adopt. */
 export function idOf(identity: Identity): string | undefined {
@@ -150,6 +151,7 @@ function conflict(facts: IdentityFacts, id: string | undefined, why: string): Me
   const command = adoptOrder(facts.reference, id, facts.uid);
   return {
     state: "conflict",
+    ...(id !== undefined && { id }),
     message: `${why}. Nothing is created, changed or deleted. If this object shall own ${id ?? `a ${facts.noun}`}: ${command}`,
   };
 }

@@ -131,7 +131,8 @@ export function referenceOf({ metadata }: ManagedObject, { shortName }: KindDefi
   return `${shortName}/${shellCommand`${{ name }} -n ${{ namespace }}`}`;
 }
 
-function identityOf(object: ManagedObject, definition: KindDefinition): Identity {
+/** What an object owns, by what is on it alone. */
+export function identityOf(object: ManagedObject, definition: KindDefinition): Identity {
   const { metadata, status = {}, spec } = object;
   const annotationAdoptId = parseAdopt(metadata);
   const creating = createInStatus(object)?.name;
