@@ -204,7 +204,8 @@ function present<V extends Observation, S extends Step>(
   }
   const settled = phases.settle?.(observation, resource) ?? { memory: withoutOperation(memory) };
   if ("decision" in settled) return settled.decision;
-  return phases.converge({ ...observation, memory: settled.memory }, resource);
+  const { memory: rested } = settled;
+  return phases.converge(rested === memory ? observation : { ...observation, memory: rested }, resource);
 }
 
 function observed<V extends Observation, S extends Step>(

@@ -116,7 +116,9 @@ export function needFacts<S extends Step = never, M = unknown>(
 }
 
 /** The memory without an operation in flight: before the next one starts, or once one is over. */
-export function withoutOperation<M extends { operation?: Operation }>({ operation: _over, ...others }: M): M {
+export function withoutOperation<M extends { operation?: Operation }>(memory: M): M {
+  if (!("operation" in memory)) return memory;
+  const { operation: _over, ...others } = memory;
   return others as M;
 }
 

@@ -2,7 +2,8 @@
  * Whether two configurations mean the same. Both are taken apart into leaves, with defaults filled in and without what
  * has no meaning (the order of env, of ports, the spelling of a machine type); then leaf is compared to leaf. Pure.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
+import { memoizedByObject } from "../../base/memoized.ts";
 import { escapeHidden } from "../../base/plain-text.ts";
 import type { Change } from "../../reconcile/change.ts";
 import { regionCode } from "../region.ts";
@@ -17,14 +18,8 @@ const PROBE_DEFAULTS = { initialDelaySeconds: 0, periodSeconds: 10, timeoutSecon
 /** deployments.md section 3.3. */
 const MODEL_PATH = "/opt/models";
 
-/** By configuration: nothing changes one once it is made. */
-const LEAVES = new WeakMap<StoredConfig, Leaves>();
-
-export function leavesOf(config: Readonly<StoredConfig>): Leaves {
-  const leaves = LEAVES.get(config) ?? takenApart(config);
-  LEAVES.set(config, leaves);
-  return leaves;
-}
+/** Nothing changes a configuration once it is made. */
+export const leavesOf: (config: Readonly<StoredConfig>) => Leaves = memoizedByObject(takenApart);
 
 /** The same of what a spec has stored; undefined where it is no configuration. */
 export function leavesIn(data: unknown): Leaves | undefined {
@@ -32,7 +27,7 @@ export function leavesIn(data: unknown): Leaves | undefined {
   return stored && leavesOf(stored);
 }
 
-function takenApart(config: StoredConfig): Leaves {
+function takenApart(config: Readonly<StoredConfig>): Leaves {
   const leaves = new Map<string, unknown>();
   const set = (path: string, value: unknown) => {
     // Names that the API filled in are kept in status, where nothing hidden is.
@@ -139,14 +134,14 @@ export function additions(desired: Leaves, stored: Leaves): string[] {
 }
 
 /** Equal for configurations that mean the same; the name is no part of it, since a rename is no other configuration. */
-export function hashOf(leaves: Leaves): string {
-  return digestOf([...leaves].filter(([field]) => field !== "name").sort(([a], [b]) => (a < b ? -1 : 1)));
-}
+export const hashOf: (leaves: Leaves) => string = memoizedByObject((leaves) =>
+  digestOf([...leaves].filter(([field]) => field !== "name").sort(([a], [b]) => (a < b ? -1 : 1))),
+);
 
 /** Equal for configurations that differ in the number of their instances alone, as a pod template is. */
-export function templateOf(leaves: Leaves): string {
-  return hashOf(new Map([...leaves].filter(([field]) => !isScale(field))));
-}
+export const templateOf: (leaves: Leaves) => string = memoizedByObject((leaves) =>
+  hashOf(new Map([...leaves].filter(([field]) => !isScale(field)))),
+);
 
 /** The hash of what is composed of this template and of the number of instances in `leaves`. */
 export function scaledHash(template: string, leaves: Leaves): string {
@@ -155,7 +150,7 @@ export function scaledHash(template: string, leaves: Leaves): string {
 }
 
 export function digestOf(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 16);
+  return hash("sha256", JSON.stringify(value)).slice(0, 16);
 }
 
 /** What the API chooses where it is not declared, and then stores. */
@@ -165,12 +160,12 @@ const CHOSEN_WHEN_ABSENT = ["region", "containerRegistry"];
  * The hashes of all that may have been sent where `stored` is what it was stored as: with and without what the API
  * chooses where it is left out.
  */
-export function hashesOf(stored: Leaves): string[] {
+export const hashesOf: (stored: Leaves) => readonly string[] = memoizedByObject((stored) => {
   const variants = [stored];
   for (const field of CHOSEN_WHEN_ABSENT)
     if (stored.has(field)) variants.push(...variants.map((leaves) => without(leaves, field)));
   return variants.map(hashOf);
-}
+});
 
 function without(leaves: Leaves, field: string): Leaves {
   return new Map([...leaves].filter(([name]) => name !== field));

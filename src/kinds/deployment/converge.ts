@@ -184,5 +184,6 @@ function withMemory(
   observation: DeploymentObservation,
   result: ChosenTarget | RelationResult | Health,
 ): DeploymentObservation {
-  return "memory" in result && result.memory ? { ...observation, memory: result.memory } : observation;
+  const { memory = observation.memory } = result as { memory?: DeploymentObservation["memory"] };
+  return memory === observation.memory ? observation : { ...observation, memory };
 }

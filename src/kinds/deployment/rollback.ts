@@ -2,6 +2,7 @@
  * What a roll back goes back to: the template that was healthy last, with the number of instances that is declared now,
  * and with the Secrets that were rotated since the declared one failed. Pure.
  */
+import { memoizedByObject } from "../../base/memoized.ts";
 import { cut } from "../../base/text.ts";
 import { toTime } from "../../kube/objects.ts";
 import { digestOf, leavesOf, scaledHash, templateOf } from "./compare.ts";
@@ -129,10 +130,10 @@ function scaledAs(config: DeploymentConfig, { enabled, resources }: DeploymentCo
 }
 
 /** The template's hash, whatever the values of Secrets in it. */
-function lastingTemplateOf(leaves: DesiredTarget["leaves"]): string {
+const lastingTemplateOf: (leaves: DesiredTarget["leaves"]) => string = memoizedByObject((leaves) => {
   const lasting = [...leaves].map(([field, value]): [string, unknown] => {
     const name = secretNamed(value);
     return [field, (name !== undefined && stemOf(name)) || value];
   });
   return templateOf(new Map(lasting));
-}
+});

@@ -2,6 +2,7 @@
  * Reads a configuration as Paperspace has it stored: any of its versions, any spelling, whatever was filled in
  * (deployments.md sections 3 and 4). Lenient and pure: what is not understood is left out, and never a reason to stop.
  */
+import { memoizedByObject } from "../../base/memoized.ts";
 import { type DeploymentConfig, type Integration, type NamedValue, PROBES, type Probe } from "./config.ts";
 
 /** Parts of older versions that v1 does not have: what is in them is kept, so that it can be compared. */
@@ -15,15 +16,12 @@ type Json = Record<string, unknown>;
 /** v0alpha0's port where none is given (deployments.md section 4). */
 const OLD_PORT = 80;
 
-/** By what was read of a spec, which nothing changes: a pass looks at the same one several times. */
-const READ = new WeakMap<Json, { config: StoredConfig | undefined }>();
+/** Nothing changes what was read of a spec, and a pass looks at the same one several times. */
+const configIn = memoizedByObject(configOf);
 
 /** Undefined where it is no configuration at all. */
 export function readConfig(data: unknown): Readonly<StoredConfig> | undefined {
-  if (!isJson(data)) return undefined;
-  const read = READ.get(data) ?? { config: configOf(data) };
-  READ.set(data, read);
-  return read.config;
+  return isJson(data) ? configIn(data) : undefined;
 }
 
 function configOf(data: Json): StoredConfig | undefined {
