@@ -3,15 +3,14 @@ import { visible } from "../base/plain-text.ts";
 import { TEXT_RULES } from "./schema.ts";
 
 /** The two expressions of the rule, as JavaScript has them: \\pC of RE2 has nothing of what is not assigned. */
+const [form, unseen] = Array.from(TEXT_RULES.line.rule.matchAll(/matches\(r'(.*?)'\)/g), ([, source = ""]) =>
+  source
+    .replaceAll("\\pC", "\\p{Cc}\\p{Cf}\\p{Co}\\p{Cs}")
+    .replaceAll("\\pZ", "\\p{Z}")
+    .replaceAll("\\x{", "\\u{"),
+).map((source) => new RegExp(source, "u"));
+
 function accepts(text: string): boolean {
-  const [form, unseen] = Array.from(
-    TEXT_RULES.line.rule.matchAll(/matches\(r'(.*?)'\)/g),
-    ([, source = ""]) =>
-      source
-        .replaceAll("\\pC", "\\p{Cc}\\p{Cf}\\p{Co}\\p{Cs}")
-        .replaceAll("\\pZ", "\\p{Z}")
-        .replaceAll("\\x{", "\\u{"),
-  ).map((source) => new RegExp(source, "u"));
   return !!form?.test(text) && !unseen?.test(text);
 }
 
