@@ -35,16 +35,25 @@ export interface Manners {
   loses: number;
   /** Former specs are not kept. */
   forgets: boolean;
+  /** When a configuration is applied, and when it is healthy, counted from the upsert. */
+  appliedMs: number;
+  healthyMs: number;
 }
 
-const GOOD_MANNERS: Manners = { staleMs: 0, keeps: false, fills: false, loses: 0, forgets: false };
+const GOOD_MANNERS: Manners = {
+  staleMs: 0,
+  keeps: false,
+  fills: false,
+  loses: 0,
+  forgets: false,
+  appliedMs: 5 * SECOND,
+  healthyMs: 20 * SECOND,
+};
 
 /** What becomes of a configuration: its image names it. */
 export const FATES = ["good", "better", "rejected", "stuck", "late", "crashing", "invalid"] as const;
 export type Fate = (typeof FATES)[number];
 
-const APPLIED_MS = 5 * SECOND;
-const HEALTHY_MS = 20 * SECOND;
 /** Longer than its deadline. */
 const LATE_MS = 100 * SECOND;
 const DEADLINE_SECONDS = 60;
@@ -172,16 +181,18 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
   }
 
   #storedSpec({ id, config, at }: CloudSpec): StoredSpec {
+    const { appliedMs, fills } = this.manners;
     const fate = fateOf(config);
     const age = this.observation.now - at;
-    const isApplied = age >= APPLIED_MS && fate !== "rejected";
-    const isHealthy = isApplied && age >= comesUp(fate) && !isOff({ config });
-    const data = this.manners.fills ? { ...config, command: ["serve"], region: "ny2" } : config;
+    const isApplied = age >= appliedMs && fate !== "rejected";
+    const upMs = this.#upMs(fate);
+    const isHealthy = isApplied && age >= upMs && !isOff({ config });
+    const data = fills ? { ...config, command: ["serve"], region: "ny2" } : config;
     return {
       id,
       data,
-      externalApplied: isApplied ? toTime(at + APPLIED_MS) : null,
-      dtHealthy: isHealthy ? toTime(at + comesUp(fate)) : null,
+      externalApplied: isApplied ? toTime(at + appliedMs) : null,
+      dtHealthy: isHealthy ? toTime(at + upMs) : null,
       error: fate === "rejected" ? "no such machine type" : null,
     };
   }
@@ -193,9 +204,14 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
     const fate = fateOf(latest.config);
     // What could not be taken leaves the one before as it is.
     if (fate === "rejected" || fate === "invalid") return this.specs.length > 1 ? [run(1)] : [];
-    if (isOff(latest)) return age < HEALTHY_MS ? [run(1)] : [];
+    if (isOff(latest)) return age < this.manners.healthyMs ? [run(1)] : [];
     const { replicas } = latest.config.resources;
-    return [run(age >= comesUp(fate) && fate !== "crashing" ? replicas : 0, replicas)];
+    return [run(age >= this.#upMs(fate) && fate !== "crashing" ? replicas : 0, replicas)];
+  }
+
+  #upMs(fate: Fate): number {
+    if (fate === "stuck") return Number.POSITIVE_INFINITY;
+    return fate === "late" ? LATE_MS : this.manners.healthyMs;
   }
 
   protected override elapse(ms: number): void {
@@ -290,11 +306,6 @@ export class World extends ModelWorld<DeploymentMemory, DeploymentObservation, D
 
 export function fateOf({ image }: DeploymentConfig): Fate {
   return FATES.find((fate) => fate === image) ?? "good";
-}
-
-function comesUp(fate: Fate): number {
-  if (fate === "stuck") return Number.POSITIVE_INFINITY;
-  return fate === "late" ? LATE_MS : HEALTHY_MS;
 }
 
 /** What may be filled in is no difference. */

@@ -12,7 +12,10 @@ import { isOff } from "../../../src/kinds/deployment/rollout.ts";
 import { withoutOperation } from "../../../src/reconcile/decision.ts";
 import type { Acting } from "../engine/model-world.ts";
 import { World } from "./model.ts";
-import { GOOD, ID, OURS, RECORD, run, stored } from "./situations.ts";
+import { GOOD, ID, OURS, RECORD, run, SECOND, stored } from "./situations.ts";
+
+/** Each look of a rollout shows another state of it: not applied yet, applied, healthy. Which writes are sent does not depend on more looks. */
+const QUICK = { appliedMs: 2 * SECOND, healthyMs: 6 * SECOND };
 
 /** Former specs that Paperspace keeps, where nothing else was observed. */
 const KEPT: readonly StoredSpec[] = [stored("s1", GOOD)];
@@ -22,7 +25,7 @@ export class ObservedWorld extends World {
 
   constructor(observed: DeploymentObservation) {
     const { halted: _halt, ...observation } = observed;
-    super({}, observation);
+    super(QUICK, observation);
     for (const name of observation.projectSecrets ?? []) this.secrets.add(name);
     this.others = (observation.siblings?.ids ?? []).filter((id) => id !== ID);
     this.knowsSecrets = observation.projectSecrets !== undefined;
