@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/support/longest-first.ts";
 
 const countsFile = process.env.VITEST_JSON_FILE;
 
@@ -30,6 +31,7 @@ export default defineConfig({
   test: {
     // .ci/run reads its totals from that file.
     reporters: countsFile ? ["default", ["json", { outputFile: countsFile }]] : ["default"],
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
