@@ -2,14 +2,15 @@
  * `npm run bench`: what the operator costs, measured on the real daemon between a real API server and the simulator. Prints
  * figures beside their goals; asserts nothing, since they depend on the host.
  */
-import { readFile, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { installCrds } from "../../test/support/crds.ts";
 import { startControlPlane } from "../control-plane/control-plane.ts";
 import { interruptSignal } from "../control-plane/interrupt.ts";
 import { withSection } from "../generate/section.ts";
-import { ours, peer } from "./operator.ts";
+import { compileOperator, ours, peer } from "./operator.ts";
 import { buildPeer } from "./peer.ts";
 import { profileText } from "./profile.ts";
 import { machineFacts, markdownOf, textOf } from "./report.ts";
@@ -59,9 +60,13 @@ async function main(): Promise<void> {
   if (values.help) return console.log(USAGE);
   const unknown = positionals.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name));
   if (unknown.length > 0) throw new Error(`there is no scenario ${unknown.join(", ")}\n\n${USAGE}`);
-  const operators = [
-    ours(values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${resolve(values.profile)}`]),
-  ];
+  await using cleanup = new AsyncDisposableStack();
+  const compileCache = await mkdtemp(join(tmpdir(), "paperspace-bench-"));
+  cleanup.defer(() => rm(compileCache, { recursive: true, force: true }));
+  await compileOperator(compileCache, signal);
+  const nodeOptions =
+    values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${resolve(values.profile)}`];
+  const operators = [ours({ nodeOptions, compileCache })];
   if (values.peer !== undefined)
     operators.push(
       peer(values.peer === "go" ? await buildPeer({ signal, log: console.error }) : values.peer),

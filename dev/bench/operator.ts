@@ -3,11 +3,13 @@
  * it is ready, is the same for both.
  */
 
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import { Guard, type GuardedChild } from "../control-plane/guard.ts";
 import { inPod, type PodCredentials } from "./in-pod.ts";
@@ -45,32 +47,48 @@ export interface OperatorKind {
 }
 
 const ROOT = join(import.meta.dirname, "..", "..");
+const MAIN = join(ROOT, "src", "main.ts");
 const READY_WITHIN_MS = 120_000;
 const STOP_WITHIN_MS = 10_000;
 const LOOK_AGAIN_MS = 10;
 /** A scrape costs the operator some milliseconds, which count as its own. */
 const SAMPLE_MS = 5_000;
 
-/** `nodeOptions`: such as --cpu-prof. */
-export function ours(nodeOptions: readonly string[] = []): OperatorKind {
+/** `nodeOptions`: such as --cpu-prof. `compileCache`: see `compileOperator`. */
+export function ours({
+  nodeOptions = [],
+  compileCache,
+}: {
+  nodeOptions?: readonly string[];
+  compileCache?: string;
+} = {}): OperatorKind {
   return {
     name: "operator",
     isOurs: true,
     invocation(settings, flags) {
       const { kubeconfig, ca, pod } = settings;
       const { launcher, env } = pod ? inPod(pod) : { launcher: [], env: { KUBECONFIG: kubeconfig } };
-      const main = join(ROOT, "src", "main.ts");
       const [program = "", ...args] = [
         ...launcher,
         process.execPath,
         ...startFlags(),
         ...nodeOptions,
-        main,
+        MAIN,
         ...flagsOf(settings),
       ];
-      return { program, args: [...args, ...flags], env: { ...env, ...(ca && { NODE_EXTRA_CA_CERTS: ca }) } };
+      const more = {
+        ...(ca && { NODE_EXTRA_CA_CERTS: ca }),
+        ...(compileCache !== undefined && { NODE_COMPILE_CACHE: compileCache }),
+      };
+      return { program, args: [...args, ...flags], env: { ...env, ...more } };
     },
   };
+}
+
+/** Stripped types and compiled code in this folder, for all starts to come, as the image has them. */
+export async function compileOperator(compileCache: string, signal: AbortSignal): Promise<void> {
+  const env = { ...process.env, NODE_COMPILE_CACHE: compileCache };
+  await promisify(execFile)(process.execPath, [...startFlags(), MAIN, "--help"], { env, signal });
 }
 
 /** Of Node, as npm start and the image have them; the limit of the heap is the environment's in both. */
