@@ -230,12 +230,12 @@ function refused<V extends Observation, S extends Step>(
   resource: PresentResource<V>,
   phases: Phases<V, S>,
 ): Decision<S, MemoryOf<V>> {
-  const { memory, recheckMs } = observation;
+  const { memory, limits } = observation;
   const meanwhile = phases.whileProtected?.(observation, resource) ?? noStep({ kind: "Unknown" }, memory);
   const { step, needs } = meanwhile;
   if (step.do !== "none" || !("outcome" in step)) return meanwhile;
   const { outcome } = step;
-  const soon = outcome.kind === "RequeueAfter" ? outcome.afterMs : recheckMs;
+  const soon = outcome.kind === "RequeueAfter" ? outcome.afterMs : limits.slowMs;
   const waiting = deletionProtected<S, MemoryOf<V>>(observation, meanwhile.memory, soon);
   return { ...waiting, ...(needs && { needs }) };
 }

@@ -63,11 +63,12 @@ describe("a machine that is observed", () => {
   });
 
   it("shows what differs in Synced, and nobody puts it back", async () => {
-    const world = await observing({ name: "renamed", machineType: "A5000", diskSize: 100 });
+    const differing = { name: "renamed", machineType: "A5000", diskSize: 100, region: "ca1" };
+    const world = await observing(differing);
     expectUntouched(world);
     const synced = world.condition("box", "Synced");
     expect(synced).toMatchObject({ status: "False", reason: "Drifted" });
-    expect(synced?.message).toMatch(/name: .*machineType: "A4000" → "A5000".*diskSize: 50 → 100/);
+    expect(synced?.message).toMatch(/name: .*machineType: "A4000" → "A5000".*diskSize: 50 → 100.*region: /);
     expect(world.condition("box", "Ready")?.status).toBe("True");
   });
 

@@ -13,6 +13,7 @@ import type { ReportedOutcome } from "../../reconcile/outcome.ts";
 import { kept, managedStatus, syncedCondition } from "../../reconcile/status.ts";
 import { apiTime } from "../time.ts";
 import type { Machine } from "./api.ts";
+import { immutableDrift } from "./aspects/hardware.ts";
 import { missingFacts, specDrift, unreadableFields } from "./aspects/list.ts";
 import { storedOtherwise } from "./aspects/stored-as.ts";
 import { failedAnew, historyNotes, lastEvents } from "./history.ts";
@@ -158,7 +159,7 @@ const FACTS = [
 
 function synced(observation: MachineObservation, machine: Machine | undefined): DesiredCondition[] {
   if (!machine) return [];
-  const changes = [...specDrift(observation, machine), ...powerDrift(observation, machine)];
+  const changes = [...specDrift(observation, machine), ...unmanagedDrift(observation, machine)];
   const unknown = missingFacts(observation);
   if (changes.length > 0 || unknown.length === 0)
     return [
@@ -172,10 +173,14 @@ function synced(observation: MachineObservation, machine: Machine | undefined): 
   return [{ type: "Synced", status: "Unknown", reason: "NotLookedAt", message }];
 }
 
-/** Power is no setting: of what is managed, Running shows it. */
-function powerDrift({ observes, spec: { powerState } }: MachineObservation, { state }: Machine): Change[] {
+/** Of what is managed, Running shows the power, and what is in another region was never adopted. */
+function unmanagedDrift({ observes, spec }: MachineObservation, machine: Machine): Change[] {
+  if (!observes) return [];
+  const { powerState } = spec;
+  const { state } = machine;
   const isOther = powerOf(state) === (powerState === "Running" ? "off" : "ready");
-  return observes && isOther ? [{ field: "powerState", from: state, to: powerState }] : [];
+  const region = immutableDrift(spec, machine).filter(({ field }) => field === "region");
+  return [...region, ...(isOther ? [{ field: "powerState", from: state, to: powerState }] : [])];
 }
 
 function runningCondition(machine: Machine | undefined, outcome: ReportedOutcome): DesiredCondition[] {

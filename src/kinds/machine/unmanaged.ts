@@ -23,8 +23,10 @@ import { REASON } from "./reasons.ts";
 export function observedMachine(observation: MachineObservation, machine: Machine): MachineDecision {
   const { memory, spec } = observation;
   const state = powerOf(machine.state);
-  if (state === "changing") return unlessOurs(observation, machine, awaitTransition);
-  if (state === "serviceready") return unlessOurs(observation, machine, waitForAgent);
+  if (state === "changing")
+    return unlessOurs(observation, machine, () => awaitTransition(observation, machine));
+  if (state === "serviceready")
+    return unlessOurs(observation, machine, () => waitForAgent(observation, memory));
   const rested = atRest(memory);
   if (state === "ready") return done(rested, REASON.Available, "the machine is on and ready");
   if (spec.powerState === "Stopped") return done(rested, REASON.Stopped, "the machine is off, as declared");
@@ -36,13 +38,13 @@ export function observedMachine(observation: MachineObservation, machine: Machin
 
 function unlessOurs(
   observation: MachineObservation,
-  machine: Machine,
-  awaited: typeof awaitTransition,
+  { state }: Machine,
+  awaited: () => MachineDecision,
 ): MachineDecision {
   const { memory } = observation;
   const { operation } = memory;
-  if (!operation || operation.intent === EXTERNAL_CHANGE) return awaited(observation, machine);
-  const message = `the machine is ${machine.state}`;
+  if (!operation || operation.intent === EXTERNAL_CHANGE) return awaited();
+  const message = `the machine is ${state}`;
   return requeueAfter(memory, REASON.ChangingElsewhere, message, untilLook(observation, operation));
 }
 

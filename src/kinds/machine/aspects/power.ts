@@ -64,7 +64,7 @@ function reach(convergence: Convergence): MachineDecision | undefined {
     convergence.memory = { ...withoutOperation(memory), power: "Stopped" };
     return undefined;
   }
-  if (power === "serviceready") return waitForAgent({ ...observation, memory });
+  if (power === "serviceready") return waitForAgent(observation, memory);
   if (power === "ready") {
     convergence.memory = { ...withoutOperation(memory), power: "Running" };
     return undefined;
@@ -104,9 +104,10 @@ export function awaitTransition(observation: MachineObservation, { state }: Mach
   return watch(observation, observation.memory, REASON.ChangingElsewhere, message);
 }
 
-export function waitForAgent(observation: MachineObservation): MachineDecision {
+/** `memory` becomes that of the decision; since when it is waited for is in the observation's. */
+export function waitForAgent(observation: MachineObservation, memory: MachineMemory): MachineDecision {
   const message = "its services run, the Paperspace agent does not answer yet";
-  return watch(observation, observation.memory, REASON.WaitingForAgent, message);
+  return watch(observation, memory, REASON.WaitingForAgent, message);
 }
 
 /** Waits for what this object did not begin, and remembers since when, so that it can be reported as late. */
