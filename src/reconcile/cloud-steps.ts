@@ -12,6 +12,7 @@ import { type Gate, type GatedWrite, newGate } from "./gate.ts";
 import { type Kind, type KindTypes, type MemoryOf, requireAccount } from "./kind.ts";
 import { type Sends, stepName } from "./managed.ts";
 import type { Restrictions } from "./management.ts";
+import type { Namespaces } from "./namespaces.ts";
 import { isFailed, isReported, type Outcome, type ReportedOutcome, requeueNow } from "./outcome.ts";
 import type { Owners } from "./owners.ts";
 import type { Pass } from "./pass.ts";
@@ -32,6 +33,7 @@ export interface CloudStepsOptions<T extends KindTypes> {
   store: Pick<Store<T["object"]>, "get">;
   writer: ObjectWriter<T["object"]>;
   owners: Owners<T["object"]>;
+  namespaces: Pick<Namespaces, "read">;
   reporter: Reporter<T>;
   /** True only while this process certainly holds the lease. */
   mayWrite: () => boolean;
@@ -116,7 +118,9 @@ export class CloudSteps<T extends KindTypes> {
     }
   }
 
-  #send(pass: Pass<T>, step: CloudStep<T>): Promise<Sent> {
+  /** The labels of the namespace may have been set right before what this pass reacts to: they are read anew. */
+  async #send(pass: Pass<T>, step: CloudStep<T>): Promise<Sent> {
+    await this.#options.namespaces.read(pass.object.metadata.namespace ?? "", pass.beganAt);
     return isCreate(step) ? this.#create(pass, step) : this.#performOwn(pass, step);
   }
 

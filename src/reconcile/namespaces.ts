@@ -17,12 +17,13 @@ export interface NamespacesOptions {
   changed(namespace: string): void;
 }
 
-interface Read {
-  /** Monotonic time at which it began. */
+interface Entry {
+  /** Monotonic time at which the newest read began. */
   at: number;
   answer: Promise<NamespaceFact>;
-  /** What the last read that has ended said. */
+  /** What the newest of the reads that have ended said, which began at `since`. */
   fact?: NamespaceFact;
+  since?: number;
 }
 
 /** No pass lasts so long, in milliseconds: what was not read since is of a namespace without objects. */
@@ -30,26 +31,29 @@ const UNUSED_MS = 60 * 60_000;
 
 export class Namespaces {
   readonly #options: NamespacesOptions;
-  readonly #reads = new Map<string, Read>();
+  readonly #entries = new Map<string, Entry>();
 
   constructor(options: NamespacesOptions) {
     this.#options = options;
   }
 
-  /** Throws what a later pass can recover from; a missing right is an answer. */
-  read(namespace: string): Promise<NamespaceFact> {
+  /**
+   * Throws what a later pass can recover from; a missing right is an answer. `since`: monotonic time before which the read
+   * must not have begun.
+   */
+  read(namespace: string, since = Number.NEGATIVE_INFINITY): Promise<NamespaceFact> {
     const { clock, ttlMs } = this.#options;
-    const now = clock.monotonic();
-    const before = this.#reads.get(namespace);
-    if (before && now - before.at < ttlMs) return before.answer;
-    for (const [other, { at }] of this.#reads) if (now - at >= UNUSED_MS) this.#reads.delete(other);
+    const at = clock.monotonic();
+    const before = this.#entries.get(namespace);
+    if (before && at - before.at < ttlMs && before.at >= since) return before.answer;
+    for (const [other, entry] of this.#entries) if (at - entry.at >= UNUSED_MS) this.#entries.delete(other);
     const answer = this.#get(namespace);
-    const read: Read = { at: now, answer, ...(before?.fact && { fact: before.fact }) };
-    this.#reads.set(namespace, read);
+    const entry: Entry = Object.assign(before ?? {}, { at, answer });
+    this.#entries.set(namespace, entry);
     answer.then(
-      (fact) => this.#note(namespace, read, fact),
+      (fact) => this.#note(namespace, entry, { fact, since: at }),
       () => {
-        read.at = Number.NEGATIVE_INFINITY;
+        if (entry.answer === answer) entry.at = Number.NEGATIVE_INFINITY;
       },
     );
     return answer;
@@ -57,13 +61,14 @@ export class Namespaces {
 
   /** As read last, for checks that cannot wait. */
   known(namespace: string): NamespaceFact {
-    return this.#reads.get(namespace)?.fact ?? { state: "unreadable", message: "it was not read yet" };
+    return this.#entries.get(namespace)?.fact ?? { state: "unreadable", message: "it was not read yet" };
   }
 
-  #note(namespace: string, read: Read, fact: NamespaceFact): void {
-    const { fact: before } = read;
-    read.fact = fact;
-    if (before && JSON.stringify(before) !== JSON.stringify(fact)) this.#options.changed(namespace);
+  #note(namespace: string, entry: Entry, newest: Required<Pick<Entry, "fact" | "since">>): void {
+    const { fact: before, since = Number.NEGATIVE_INFINITY } = entry;
+    if (newest.since < since) return;
+    Object.assign(entry, newest);
+    if (before && JSON.stringify(before) !== JSON.stringify(newest.fact)) this.#options.changed(namespace);
   }
 
   async #get(namespace: string): Promise<NamespaceFact> {

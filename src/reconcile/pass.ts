@@ -4,6 +4,8 @@ import type { ContextOf, KindTypes, MemoryOf } from "./kind.ts";
 
 export interface Pass<T extends KindTypes> {
   readonly key: string;
+  /** Monotonic time at which it began. */
+  readonly beganAt: number;
   object: T["object"];
   context: ContextOf<T>;
   observation: T["observation"];

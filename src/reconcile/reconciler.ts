@@ -119,6 +119,7 @@ export class Reconciler<T extends KindTypes> {
 
   /** Throws only what a later pass can recover from: a failed Kubernetes call. */
   async reconcile(key: string): Promise<Result> {
+    const beganAt = this.#options.clock.monotonic();
     const held = this.#options.store.get(key);
     if (!held) {
       this.#forget(key);
@@ -129,7 +130,7 @@ export class Reconciler<T extends KindTypes> {
     let isWaiting = true;
     try {
       const object = await this.#options.writer.whole(held);
-      const pass = await this.#observe(key, object);
+      const pass = await this.#observe(key, object, beganAt);
       const decision = this.#permitted(pass, this.#decide(pass));
       this.#options.kind.observer.track(pass.context, pass.observation, decision);
       await this.#protectSecret(pass, decision);
@@ -168,7 +169,7 @@ export class Reconciler<T extends KindTypes> {
     return restrictionsOf(object, namespace, this.#options.settings.management);
   }
 
-  async #observe(key: string, object: T["object"]): Promise<Pass<T>> {
+  async #observe(key: string, object: T["object"], beganAt: number): Promise<Pass<T>> {
     const { kind, credentials, namespaces, settings, enqueue } = this.#options;
     const restrictions = this.#restrictions(object, await namespaces.read(namespaceOf(object)));
     const { fact, account, secret } = await credentials.resolve(object, () => enqueue(key));
@@ -194,6 +195,7 @@ export class Reconciler<T extends KindTypes> {
     const { credentialsSecret } = object.status ?? {};
     return {
       key,
+      beganAt,
       object,
       context,
       observation,

@@ -185,14 +185,13 @@ describe("who demands it", () => {
     }
   });
 
-  it("may change at any time: no write goes out later than half a minute after the label, and all objects show it", async () => {
+  it("may change at any time: what is declared after the label leads to no write, and all objects show it", async () => {
     const world = running();
     for (const name of ["one", "two"]) {
       world.apply(name);
       await world.ready(name);
     }
     world.kube.label(NAMESPACE, { [LABEL.managementPolicy]: "Observe" });
-    await world.clock.advance(MINUTE / 2);
     world.sim.calls.clear();
     for (const name of ["one", "two"]) world.edit(name, { spec: { powerState: "Stopped" } });
     await world.until(

@@ -142,6 +142,31 @@ describe("who protects", () => {
     }
   });
 
+  it("is the namespace from then on that it says so: a label set right before a deletion counts for it", async () => {
+    const world = running();
+    world.apply("box");
+    await world.ready("box");
+    world.kube.label(NAMESPACE, LABELLED);
+    world.delete("box");
+    await world.until("it is refused", () => stalled(world)?.reason === "DeletionProtected");
+    await world.clock.advance(30 * MINUTE);
+    expect(deletes(world)).toEqual([]);
+  });
+
+  it("is the namespace where it cannot be read again: nothing is deleted before it is", async () => {
+    const world = running();
+    world.apply("box");
+    await world.ready("box");
+    world.kube.label(NAMESPACE, LABELLED);
+    world.kube.intercept = ({ path }) =>
+      path.endsWith(`/namespaces/${NAMESPACE}`) ? { fail: "before" } : undefined;
+    world.delete("box");
+    await world.clock.advance(30 * MINUTE);
+    expect(deletes(world)).toEqual([]);
+    world.kube.intercept = () => undefined;
+    await world.until("it is refused", () => stalled(world)?.reason === "DeletionProtected");
+  });
+
   it("is nobody where the namespace says false, whatever the operator's default is", async () => {
     const world = running(["--deletion-protection=true"]);
     world.kube.label(NAMESPACE, { [LABEL.deletionProtection]: "false" });
