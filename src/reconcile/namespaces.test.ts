@@ -1,5 +1,8 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { FakeKube } from "../../test/support/fake-kube.ts";
 import { VirtualClock } from "../../test/support/virtual-clock.ts";
+import { KubeError } from "../kube/errors.ts";
+import { namespaceResource } from "../kube/resource.ts";
 import { LABEL, type NamespaceFact } from "./management.ts";
 import { Namespaces } from "./namespaces.ts";
 
@@ -57,4 +60,45 @@ it("does not go back to what an older read says that is answered later", async (
   answers[0]?.("Manage");
   await older;
   expect(namespaces.known("ml")).toEqual(says("Observe"));
+});
+
+function overCluster() {
+  const clock = new VirtualClock();
+  const kube = new FakeKube({ clock });
+  const changes: string[] = [];
+  const namespaces = new Namespaces({
+    namespaces: namespaceResource(kube),
+    clock,
+    ttlMs: TTL_MS,
+    changed: (namespace) => void changes.push(namespace),
+  });
+  return { clock, kube, changes, namespaces };
+}
+
+describe("a namespace that cannot be read", () => {
+  it("is not known before it was read, and a right that is missing is an answer", async () => {
+    const { clock, kube, namespaces } = overCluster();
+    expect(namespaces.known("team-a").state).toBe("unreadable");
+    await namespaces.read("team-a");
+    expect(namespaces.known("team-a").state).toBe("read");
+    kube.intercept = () => {
+      throw new KubeError({ code: "KUBE_FORBIDDEN", message: "no" });
+    };
+    await clock.advance(TTL_MS);
+    expect((await namespaces.read("team-a")).state).toBe("unreadable");
+    expect(namespaces.known("team-a").state).toBe("unreadable");
+  });
+
+  it("stays as it was read last while it cannot be read just now, and is tried by the next pass", async () => {
+    const { clock, kube, changes, namespaces } = overCluster();
+    kube.label("team-a", { [LABEL.deletionProtection]: "true" });
+    await namespaces.read("team-a");
+    await clock.advance(TTL_MS);
+    kube.intercept = () => ({ fail: "before" });
+    await expect(namespaces.read("team-a")).rejects.toThrow("connection reset");
+    expect(namespaces.known("team-a")).toMatchObject({ deletionProtection: "true" });
+    kube.intercept = () => undefined;
+    expect(await namespaces.read("team-a")).toMatchObject({ deletionProtection: "true" });
+    expect(changes).toEqual([]);
+  });
 });

@@ -37,6 +37,7 @@ export interface Case {
 const because = { reason: "Because", message: "why it is so" };
 const OUTCOMES: readonly ReportedOutcome[] = [
   { kind: "Done", ...because },
+  { kind: "Done", ...because, ready: false },
   { kind: "RequeueAfter", ...because, afterMs: 1 },
   { kind: "Retry", ...because },
   { kind: "Terminal", ...because, recheckMs: 1 },
