@@ -152,7 +152,7 @@ describe("what the spec names and is not there", () => {
     await testEnv.ready("lost");
     await testEnv.apply(deployed("lost-for-good", { projectId: "p-nowhere" }));
     await testEnv.reason("lost-for-good", "Stalled", "ProjectNotFound");
-    await testEnv.kubectl("delete psd lost-for-good --timeout=60s");
+    await testEnv.delete("lost-for-good");
   });
 
   base(
@@ -199,7 +199,7 @@ describe("what the spec names and is not there", () => {
       const { message } = await testEnv.reason("second", "Stalled", "AlreadyExists");
       expect(message).toContain(`${testEnv.namespace}/first has a deployment named "twin"`);
       expect(named(testEnv, "twin").map(({ id }) => id)).toEqual([status?.id]);
-      await testEnv.kubectl("delete psd first --timeout=60s");
+      await testEnv.delete("first");
       const { status: late } = await testEnv.ready("second");
       expect(late?.id).not.toBe(status?.id);
       expect(testEnv.deployments().filter(({ name }) => name === "twin")).toHaveLength(1);
@@ -219,7 +219,7 @@ describe("what the spec names and is not there", () => {
     await testEnv.reason(other, "Stalled", "AlreadyExists");
     expect(named(testEnv, "both")).toHaveLength(1);
     expect(named(testEnv, "both")[0]?.specs).toHaveLength(1);
-    await testEnv.kubectl(`delete psd ${other} --timeout=60s`);
+    await testEnv.delete(other);
     expect(testEnv.deployments().filter(({ name }) => name === "both")).toHaveLength(1);
   });
 });
@@ -358,7 +358,7 @@ describe.concurrent("while the API fails", () => {
     }
     for (const sick of [{ status: 500 }, { cut: "after" }, { truncate: true }] as const)
       testEnv.sim.faults.add({ match: { method: "DELETE" }, do: sick });
-    await testEnv.kubectl(`delete psd ${NAME} --timeout=60s`);
+    await testEnv.delete(NAME);
     expect(testEnv.deployments()).toEqual([]);
     expect(testEnv.everDeployed()).toHaveLength(1);
     expect(testEnv.everDeployed()[0]?.specs).toHaveLength(4);

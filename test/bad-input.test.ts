@@ -217,7 +217,7 @@ describe.concurrent("while the API fails", () => {
     await testEnv.ready(NAME);
     for (const sick of [{ status: 500 }, { cut: "after" }, { truncate: true }] as const)
       testEnv.sim.faults.add({ match: { method: "DELETE" }, do: sick });
-    await testEnv.kubectl(`delete psm ${NAME} --timeout=60s`);
+    await testEnv.delete(NAME);
     expect(testEnv.machines()).toEqual([]);
     expect(testEnv.everMade()).toHaveLength(1);
     expectAlive(testEnv);

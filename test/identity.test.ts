@@ -25,8 +25,8 @@ async function backup(testEnv: TestEnv): Promise<Manifest & { status: object }> 
 /** The disaster: the objects are gone from the cluster without the operator. */
 async function lose(testEnv: TestEnv): Promise<void> {
   await Promise.all(testEnv.daemons.map((daemon) => daemon.kill()));
-  await testEnv.kubectl(`patch psm ${NAME} --type=merge -p '{"metadata":{"finalizers":null}}'`);
-  await testEnv.kubectl(`delete psm ${NAME} --ignore-not-found --timeout=30s`);
+  await testEnv.objectsOf.mergePatch(testEnv.namespace, NAME, { metadata: { finalizers: null } });
+  await testEnv.delete(NAME);
 }
 
 /** Runs the kubectl line that the condition prints, as it stands there. */
@@ -81,12 +81,12 @@ describe.concurrent("an object and its machine", () => {
       const { message } = await other.reason(NAME, "Stalled", "IdentityConflict");
       expect(message).toContain(`paperspace.com/adopt=${status?.id}@${other.get(NAME)?.metadata.uid}`);
       await other.eventOf(NAME, "Warning", "IdentityConflict");
-      await other.kubectl(`patch psm ${NAME} --type=merge -p '{"spec":{"powerState":"Stopped"}}'`);
+      await other.edit(NAME, { spec: { powerState: "Stopped" } });
       await other.reason(NAME, "Stalled", "IdentityConflict");
-      await other.kubectl(`delete psm ${NAME} --timeout=30s`);
+      await other.delete(NAME);
       expect(writes(testEnv, since)).toEqual([]);
       expect((await testEnv.ready(NAME)).status?.id).toBe(status?.id);
-      await testEnv.kubectl(`delete psm ${NAME} --timeout=30s`);
+      await testEnv.delete(NAME);
       expect(testEnv.machines()).toEqual([]);
       expect(testEnv.everMade()).toHaveLength(1);
     } finally {
@@ -110,7 +110,7 @@ describe.concurrent("an object and its machine", () => {
     await followMessage(testEnv, message);
     expect((await testEnv.ready(NAME)).status?.id).toBe(status?.id);
     expect(writes(testEnv, since)).toEqual([]);
-    await testEnv.kubectl(`delete psm ${NAME} --timeout=30s`);
+    await testEnv.delete(NAME);
     expect(testEnv.machines()).toEqual([]);
     expect(testEnv.everMade()).toHaveLength(1);
   });
@@ -124,7 +124,7 @@ describe.concurrent("an object and its machine", () => {
     await testEnv.kubectl("create -f -", saved);
     await testEnv.daemon();
     await testEnv.reason(NAME, "Stalled", "IdentityConflict");
-    await testEnv.kubectl(`delete psm ${NAME} --timeout=30s`);
+    await testEnv.delete(NAME);
     expect(ids(testEnv)).toEqual([status?.id]);
     expect(testEnv.sim.calls.list({ method: "DELETE" })).toEqual([]);
   });
@@ -171,7 +171,7 @@ describe.concurrent("an object and its machine", () => {
       before.metadata.annotations?.["paperspace.com/record"],
     );
     expect(writes(testEnv, since)).toEqual([]);
-    await testEnv.kubectl(`delete psm ${NAME} --timeout=30s`);
+    await testEnv.delete(NAME);
     expect(testEnv.machines()).toEqual([]);
     expect(testEnv.everMade()).toHaveLength(1);
   });
@@ -221,7 +221,7 @@ describe.concurrent("an object and its machine", () => {
     const since = lastCall(testEnv);
     await testEnv.apply(manifest("thief", { adoptId: status?.id }));
     expect((await testEnv.reason("thief", "Stalled", "AlreadyOwned")).message).toContain(`/${NAME}`);
-    await testEnv.kubectl("delete psm thief --timeout=30s");
+    await testEnv.delete("thief");
     expect(writes(testEnv, since)).toEqual([]);
     expect(ids(testEnv)).toEqual([status?.id]);
   });
@@ -247,9 +247,9 @@ test("the same objects in a second cluster on the same account: no machine is sh
     await there.reason(NAME, "Stalled", "IdentityConflict");
     const theirs = (await there.ready("two")).status?.id;
     expect(ids(here).toSorted()).toEqual([mine, here.get("two")?.status?.id, theirs].toSorted());
-    await there.kubectl(`delete psm ${NAME} two --timeout=30s`);
+    await there.delete(NAME, "two");
     expect(ids(here).toSorted()).toEqual([mine, here.get("two")?.status?.id].toSorted());
-    await here.kubectl(`delete psm ${NAME} --timeout=30s`);
+    await here.delete(NAME);
     expect(ids(here)).toEqual([here.get("two")?.status?.id]);
     expect(here.everMade()).toHaveLength(3);
   } catch (error) {

@@ -82,7 +82,7 @@ describe("release", () => {
     await testEnv.gone("other");
     expect(await secretFinalizers(testEnv)).toBeUndefined();
     // Without an operator, and at once.
-    await testEnv.kubectl("delete psm box --timeout=20s");
+    await testEnv.delete("box");
     await testEnv.kubectl("delete secret paperspace-credentials --timeout=20s");
     expect(testEnv.machines()).toHaveLength(2);
 
@@ -106,7 +106,7 @@ describe("release", () => {
       testEnv.get("box")?.metadata.finalizers?.includes(FINALIZER),
     );
     expect((await testEnv.objectsOf.get(testEnv.namespace, "box")).spec).toEqual(spec);
-    await testEnv.kubectl("delete psm box --timeout=60s");
+    await testEnv.delete("box");
     expect(testEnv.machines()).toEqual([]);
     expect(testEnv.everMade().map((machine) => machine.id)).toEqual([id]);
   });

@@ -182,8 +182,8 @@ test("with server-side apply two managers own a variable each, and each removes 
 
 test("a variable turns from a value into a reference with a plain kubectl apply", async () => {
   const source = { configMapKeyRef: { name: "c", key: "k" } };
-  await testEnv.apply(deployed("turning", { env: [{ name: "A", value: "1" }] }));
-  await testEnv.apply(deployed("turning", { env: [{ name: "A", valueFrom: source }] }));
+  await testEnv.kubectl("apply -f -", deployed("turning", { env: [{ name: "A", value: "1" }] }));
+  await testEnv.kubectl("apply -f -", deployed("turning", { env: [{ name: "A", valueFrom: source }] }));
   const { spec } = await testEnv.objectsOf.get(testEnv.namespace, "turning");
   expect(spec.env).toEqual([{ name: "A", valueFrom: source }]);
 });

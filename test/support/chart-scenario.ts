@@ -105,7 +105,7 @@ async function deploymentScenario(testEnv: TestEnv<PaperspaceDeployment>): Promi
   await testEnv.edit("web", { spec: { image: "nginx:1.28" } });
   await testEnv.ready("web");
   await testEnv.eventOf("web", "Normal", "Created");
-  await testEnv.kubectl("delete psd web --timeout=60s");
+  await testEnv.delete("web");
 }
 
 /** A second process waits; when the first one stops, it goes on with the same machine. */
@@ -117,7 +117,7 @@ async function handOver({ machines: testEnv, start }: ChartTestEnv, first: Daemo
   await testEnv.until("the second one leads", () => second.hasLed);
   await testEnv.edit("box", { spec: { powerState: "Stopped" } });
   expect((await testEnv.ready("box")).status).toMatchObject({ id: status?.id, state: "off" });
-  await testEnv.kubectl("delete psm box --timeout=60s");
+  await testEnv.delete("box");
   return second;
 }
 
@@ -142,7 +142,7 @@ async function createdThroughConflict<T extends ManagedObject>(
     await testEnv.ready(name);
     testEnv.sim.faults.remove(fault.id);
     if (!annotation(edited, ANNOTATION.record)) return;
-    await testEnv.kubectl(`delete ${testEnv.objectsOf.type.plural} ${name} --timeout=60s`);
+    await testEnv.delete(name);
   }
 }
 

@@ -48,7 +48,11 @@ export async function createAll(kube: KubeConnection, objects: readonly Rendered
     await new Resource<KubeObject>(kube, typeOf(object)).create(object.metadata.namespace ?? "", object);
 }
 
-export function typeOf({ apiVersion, kind, metadata }: Rendered): ResourceType {
+export function typeOf({
+  apiVersion,
+  kind,
+  metadata,
+}: Pick<Rendered, "apiVersion" | "kind" | "metadata">): ResourceType {
   const [version = "", group = ""] = apiVersion.split("/").reverse();
   const plural = `${kind.toLowerCase()}s`.replace(/ys$/, "ies");
   return { group, version, plural, kind, namespaced: metadata.namespace !== undefined };

@@ -24,7 +24,7 @@ import { Reflector } from "../../src/runtime/reflector.ts";
 import { Store } from "../../src/runtime/store.ts";
 import { Daemon } from "./daemon.ts";
 import type { Manifest } from "./manifest.ts";
-import { operatorKubeconfig } from "./operator-rights.ts";
+import { operatorKubeconfig, typeOf } from "./operator-rights.ts";
 import { type CommandResult, runCommand } from "./run-command.ts";
 import { newSimulator } from "./simulator.ts";
 
@@ -212,8 +212,18 @@ export class TestEnv<T extends ManagedObject = PaperspaceMachine> {
     return runCommand(child, given ?? "");
   }
 
+  /** What `kubectl apply --server-side --force-conflicts` sends, without its process, which takes half a second of CPU time. */
   async apply(...objects: Manifest[]): Promise<void> {
-    await this.kubectl("apply -f -", objects.map((object) => stringify(object)).join("---\n"));
+    for (const object of objects) {
+      const { plural, group, version } = typeOf(object);
+      await this.kube.request({
+        method: "PATCH",
+        path: `/apis/${group}/${version}/namespaces/${this.namespace}/${plural}/${object.metadata.name}`,
+        query: { fieldManager: "kubectl", force: true, fieldValidation: "Strict" },
+        contentType: "application/apply-patch+yaml",
+        body: object,
+      });
+    }
   }
 
   /**
@@ -226,6 +236,12 @@ export class TestEnv<T extends ManagedObject = PaperspaceMachine> {
       const seen = this.get(name)?.metadata.resourceVersion;
       return compareVersions(seen, metadata.resourceVersion) >= 0;
     });
+  }
+
+  /** As `kubectl delete`, which waits for the finalizers. */
+  async delete(...names: string[]): Promise<void> {
+    for (const name of names) await this.objectsOf.delete(this.namespace, name);
+    for (const name of names) await this.gone(name);
   }
 
   /** As a user does who does not want to wait for the resync, or for a retry that backs off. */
