@@ -35,8 +35,8 @@ export class Helm {
 
   private constructor(path: string, env: Readonly<Record<string, string>>) {
     this.#path = path;
-    // No setting of the host's user may apply.
-    this.#env = { PATH: process.env.PATH, HOME: process.env.HOME, ...env };
+    // No setting of the host's user may apply. It ends before its garbage is worth collecting.
+    this.#env = { PATH: process.env.PATH, HOME: process.env.HOME, GOGC: "off", ...env };
   }
 
   /** `env` leads it to a cluster. */
