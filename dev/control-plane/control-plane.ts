@@ -23,6 +23,8 @@ export interface ControlPlaneOptions {
   audit?: boolean;
   /** More flags of the API server, such as one that takes a feature away which older ones do not have. */
   apiServerFlags?: readonly string[];
+  /** To be laid over the environment of the programs. */
+  programEnv?: Record<string, string>;
   /** Where to look for programs; the environment of this process by default. */
   env?: NodeJS.ProcessEnv;
 }
@@ -102,6 +104,7 @@ class Starting {
   readonly kubeconfig: string;
   readonly audit: boolean;
   readonly #flags: readonly string[];
+  readonly #env: NodeJS.ProcessEnv;
   /** From here on the end of a program is no surprise. */
   stopping = false;
   #guard: Guard;
@@ -117,7 +120,7 @@ class Starting {
     guard: Guard,
     binaries: Binaries,
     port: number,
-    { audit = false, apiServerFlags = [] }: ControlPlaneOptions,
+    { audit = false, apiServerFlags = [], programEnv = {} }: ControlPlaneOptions,
     log: (line: string) => void,
   ) {
     this.#guard = guard;
@@ -125,6 +128,7 @@ class Starting {
     this.#port = port;
     this.audit = audit;
     this.#flags = apiServerFlags;
+    this.#env = { ...process.env, ...programEnv };
     this.#log = log;
     this.server = `https://127.0.0.1:${port}`;
     this.kubeconfig = join(guard.dir, "admin.kubeconfig");
@@ -173,7 +177,10 @@ class Starting {
   }
 
   #spawn(name: keyof Binaries, argv: string[]): GuardedChild {
-    const child = this.#guard.spawn(name, this.#binaries[name], argv, { cwd: this.#guard.dir });
+    const child = this.#guard.spawn(name, this.#binaries[name], argv, {
+      cwd: this.#guard.dir,
+      env: this.#env,
+    });
     void child.ended.then((ending) => {
       if (this.stopping || this.#restarting || !this.#access) return;
       this.#log(`${name} has ended by itself (${ending}). Its log:\n${indented(child.excerpt())}`);
