@@ -3,7 +3,7 @@
  * are recorded is decided by the callers.
  */
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Logger } from "pino";
 import { type Clock, sleep } from "../base/clock.ts";
 import { clip, plainReason } from "../base/plain-text.ts";
@@ -155,10 +155,10 @@ function toKubeEvent(event: EventToRecord, options: EventRecorderOptions): KubeE
 
 /** The same for the same object and id, in every process: so the API server itself refuses the second one. */
 function eventName(name: string, uid: string, id: string): string {
-  const hash = createHash("sha256").update(`${uid}/${id}`).digest("hex").slice(0, 16);
+  const digest = hash("sha256", `${uid}/${id}`).slice(0, 16);
   // A name part must not end in a dot or a dash.
-  const start = withoutTrailing(name.slice(0, NAME_LENGTH - hash.length - 1), ".-");
-  return `${start}.${hash}`;
+  const start = withoutTrailing(name.slice(0, NAME_LENGTH - digest.length - 1), ".-");
+  return `${start}.${digest}`;
 }
 
 /** One plain line, cut at a whole character. */

@@ -2,7 +2,7 @@
  * Who may have the metrics: a client that brings a token that the API server knows (TokenReview), and may get the path /metrics
  * (SubjectAccessReview), as with the metrics of Kubernetes itself. Answers are kept for a while; tokens are kept as hashes.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Clock } from "../base/clock.ts";
 import type { Authorize } from "../base/health.ts";
 import type { KubeConnection } from "./connection.ts";
@@ -56,7 +56,7 @@ export class ScrapeAccess {
     const token = /^Bearer +(\S+)$/i.exec(authorization ?? "")?.[1];
     if (token === undefined) return 401;
     const now = this.#options.clock.monotonic();
-    const id = createHash("sha256").update(token).digest("base64");
+    const id = hash("sha256", token, "base64");
     const allowedUntil = this.#allowed.get(id);
     if (allowedUntil !== undefined && now < allowedUntil) return "allowed";
     const refused = this.#refused.get(id);

@@ -3,7 +3,7 @@
  * environment) is up to the caller.
  */
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { backoffMs } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import { PaperspaceError } from "./errors.ts";
@@ -357,5 +357,5 @@ export function mostPagesOf(maxMachines: number): number {
 const NOT_ACCEPTED = "Paperspace does not accept the API key";
 
 function digest(key: string): string {
-  return createHash("sha256").update(key).digest("hex");
+  return hash("sha256", key);
 }

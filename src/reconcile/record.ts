@@ -2,7 +2,7 @@
  * The operator's records on the object itself: the annotations `record` and `create-pending`, their formats, and the
  * cloud name of an attempt. Pure; reading and writing them through the API server happens elsewhere.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { shellCommand } from "../base/shell-command.ts";
 import type { ObjectMeta } from "../kube/objects.ts";
 
@@ -116,7 +116,7 @@ const SHORT = /^[!-~]{1,64}$/;
  */
 export function keptValue(value: string): string {
   if (SHORT.test(value)) return value;
-  return `sha256:${createHash("sha256").update(value).digest("hex").slice(0, 32)}`;
+  return `sha256:${hash("sha256", value).slice(0, 32)}`;
 }
 
 /** What is kept of the requests that the annotations hold. */
@@ -187,8 +187,8 @@ export function cloudName(
   time: string,
   clusterId: string,
 ): string {
-  const hash = createHash("sha256").update(`${meta.uid}/${meta.resourceVersion}/${time}`).digest("hex");
-  return `${meta.name.slice(0, NAME_PART)}-${clusterId}${hash.slice(0, 12)}`;
+  const digest = hash("sha256", `${meta.uid}/${meta.resourceVersion}/${time}`);
+  return `${meta.name.slice(0, NAME_PART)}-${clusterId}${digest.slice(0, 12)}`;
 }
 
 /**

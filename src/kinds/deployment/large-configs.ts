@@ -2,7 +2,7 @@
  * Configurations that are too large to be held with each deployment that is observed: they are held apart from them, in a
  * budget that all projects share. What is dropped there is read again for the pass that needs it.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { heapBytes, type MemoryBudget } from "../memory-budget.ts";
 import type { Deployment } from "./api.ts";
 
@@ -36,7 +36,7 @@ export class LargeConfigs {
       this.forget(id);
       return deployment;
     }
-    const digest = createHash("sha256").update(JSON.stringify(latestSpec.data)).digest("base64");
+    const digest = hash("sha256", JSON.stringify(latestSpec.data), "base64");
     this.#hold(id, { digest, data: latestSpec.data }, { group, size });
     return { ...deployment, latestSpec: { ...latestSpec, data: new Apart(digest) } };
   }

@@ -2,7 +2,7 @@
  * The names of the project secrets that objects put into Paperspace. A name has a mark of its object, so that it shows
  * whose secret it is, also in a configuration that another actor sent. Pure; values are in references.ts.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { secretValue } from "./config.ts";
 
 /** A project secret of this operator. */
@@ -30,7 +30,7 @@ export function projectSecretName(
 
 /** The same for all project secrets of one object: they are recognised by it. */
 export function ownerMark(uid: string): string {
-  return createHash("sha256").update(uid).digest("hex").slice(0, 12);
+  return hash("sha256", uid).slice(0, 12);
 }
 
 /** Whether the object of this UID put a project secret there. */

@@ -4,7 +4,7 @@
  * that a rollout, and going back finds the old value. The value itself is not kept: a step that stores it reads it once
  * more. Values of ConfigMaps are kept within a budget, and else read again for the next pass. How Secrets and ConfigMaps are read is in ../kube-refs.ts.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { type Clock, nextTurn } from "../../base/clock.ts";
 import { isForbidden, isNotFound } from "../../kube/errors.ts";
 import { keyOf, splitKey } from "../../kube/objects.ts";
@@ -278,7 +278,7 @@ function nameOf({ metadata }: PaperspaceDeployment, reference: Reference, digest
 }
 
 function printOf(uid: string | undefined, value: string): string {
-  return createHash("sha256").update(`${uid}/${value}`).digest("base64");
+  return hash("sha256", `${uid}/${value}`, "base64");
 }
 
 function faultOf(

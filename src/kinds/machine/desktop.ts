@@ -2,7 +2,7 @@
  * The Secret with the access to a machine's desktop. It is owned by the object, so that garbage collection takes it with
  * the object; what is in it goes nowhere else, neither into status nor into logs or events.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Clock } from "../../base/clock.ts";
 import { isNotFound } from "../../kube/errors.ts";
 import type { Resource, Secret } from "../../kube/resource.ts";
@@ -153,7 +153,7 @@ function dataOf(desktop: Desktop): Record<string, string> {
 function digestOf(data: readonly (readonly [key: string, value: string | undefined])[]): string {
   const sorted = data.toSorted(([a], [b]) => (a < b ? -1 : 1));
   const forms = sorted.map(([key, value]) => [key, value ?? null]);
-  return createHash("sha256").update(JSON.stringify(forms)).digest("base64");
+  return hash("sha256", JSON.stringify(forms), "base64");
 }
 
 function encoded(data: Record<string, string>): Record<string, string> {
