@@ -9,18 +9,21 @@ const PROCESSES = ["src/**/*.process.test.ts", "dev/**/*.process.test.ts"];
 /** Each scenario of the benchmark in its least size: half of their time is the pace of a cloud, so `npm test` goes without. */
 const SCENARIOS = "dev/bench/scenarios.process.test.ts";
 
+/** Nothing is mocked and nothing global changed, so the files of a worker share their modules: a third of the time was imports. */
+const SHARED_MODULES = { isolate: false };
+
 const WITH_CONTROL_PLANE = {
+  ...SHARED_MODULES,
   globalSetup: ["test/support/global-setup.ts"],
   testTimeout: 120_000,
   hookTimeout: 120_000,
 };
 
 /**
- * Nothing is mocked and nothing global changed, so the files of a worker share their modules: a third of the time was
- * imports. Without a number vitest leaves one core free, which is half of two. No test waits for time to pass: only one
- * that hangs takes so long.
+ * Without a number vitest leaves one core free, which is half of two. No test waits for time to pass: only one that hangs
+ * takes so long.
  */
-const IN_PROCESS = { isolate: false, maxWorkers: "100%", testTimeout: 30_000 };
+const IN_PROCESS = { ...SHARED_MODULES, maxWorkers: "100%", testTimeout: 30_000 };
 
 /**
  * Five projects. `unit`: tests beside the code, and hostile input to it. `laws`: decisions over whole products of observations. `app`: the whole

@@ -1,6 +1,6 @@
 /**
- * The simulators of a suite file: quick, without a budget, and all of them kept, so that their traffic can be checked
- * against the vendor's schema at the end.
+ * The simulators of a suite file: quick, without a budget, and all of them kept until their traffic has been checked
+ * against the vendor's schema.
  */
 import { type Report, VendorSchema } from "../../dev/simulator/conformance.ts";
 import { DEFAULT_VENDOR_OPENAPI, type SimulationOptions } from "../../dev/simulator/simulation.ts";
@@ -12,7 +12,7 @@ const SPEED = 100;
 let vendorSchema: VendorSchema | undefined;
 const simulators: Simulator[] = [];
 
-/** A simulator whose traffic is checked at the end of the file; the simulators of a file share the vendor's schema. */
+/** A simulator whose traffic is checked at the end of the file; all of them share the vendor's schema. */
 export async function newSimulator(
   options: SimulationOptions = {},
   onCall: () => void = () => {},
@@ -30,7 +30,7 @@ export async function newSimulator(
   return sim;
 }
 
-/** The report of each simulator of this file about its traffic. */
+/** The report of each simulator since the last call about its traffic: the files of a worker share this module. */
 export function conformanceReports(): Report[] {
-  return simulators.map((sim) => sim.conformance.report());
+  return simulators.splice(0).map((sim) => sim.conformance.report());
 }
