@@ -49,6 +49,8 @@ const FULL: Spec = {
   takeInitialSnapshot: true,
   emailPassword: true,
   resizePolicy: "StopAndResize",
+  managementPolicy: "Observe",
+  deletionProtection: true,
   deletionPolicy: "Orphan",
   publicIpReleasePolicy: "Release",
   onExternalDeletion: "Stall",

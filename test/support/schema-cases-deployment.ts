@@ -64,6 +64,8 @@ const FULL: Spec = {
   git: { host: "github", actor: "ada", owner: "acme", repo: "model", ref: "main", sha: "0123abc" },
   progressDeadlineSeconds: 60,
   rollback: "OnFailure",
+  managementPolicy: "Observe",
+  deletionProtection: true,
   deletionPolicy: "Orphan",
   onExternalDeletion: "Stall",
   adoptId: "d1",
