@@ -24,11 +24,12 @@ describe("paperspace_objects", () => {
       object("Reconciling"),
       object("Stalled"),
       object("Ready", "Paused"),
+      object("Ready", "Observed"),
       object(),
     ];
     createObjectMetrics(registry).count("things", { objects: () => objects, unowned: () => 2 });
     const text = await registry.metrics();
-    for (const state of ["ready", "reconciling", "stalled", "paused", "unknown"])
+    for (const state of ["ready", "reconciling", "stalled", "observed", "paused", "unknown"])
       expect(text).toContain(`paperspace_objects{controller="things",state="${state}"} 1`);
     expect(text).toContain(`paperspace_unowned_resources{controller="things"} 2`);
     objects.length = 1;

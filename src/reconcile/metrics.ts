@@ -58,7 +58,7 @@ export interface Counted {
 }
 
 /** The states of an object; `unknown` before its first pass. */
-const STATES = ["ready", "reconciling", "stalled", "paused", "unknown"] as const;
+const STATES = ["ready", "reconciling", "stalled", "observed", "paused", "unknown"] as const;
 type State = (typeof STATES)[number];
 
 /** Series that Prometheus has to hold for one kind, however many objects a bad key or a quota stalls. */
@@ -132,6 +132,7 @@ export function stateOf({ status }: ManagedObject): State {
     status?.conditions?.some((condition) => condition.type === type && condition.status === "True") ?? false;
   if (isTrue("Paused")) return "paused";
   if (isTrue("Stalled")) return "stalled";
+  if (isTrue("Observed")) return "observed";
   if (isTrue("Reconciling")) return "reconciling";
   return isTrue("Ready") ? "ready" : "unknown";
 }
