@@ -35,6 +35,7 @@ const FULL: Spec = {
   name: "Ada's workstation",
   machineType: "A4000",
   region: "ny2",
+  capacity: { priority: 100, waitAtMost: "12h", onTimeout: "Keep" },
   templateId: "t0nspur5",
   diskSize: 50,
   powerState: "Running",
@@ -68,6 +69,7 @@ const PLACED: Spec = {
     giveUpAfter: "20m",
   },
 };
+
 const fullWith = (path: Path) => (path[0] === "placement" ? PLACED : FULL);
 const CANDIDATES: SampleOf = (_list, index) => ({ machineType: `x${index}`, regions: ["ny2"] });
 

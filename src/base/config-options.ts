@@ -12,6 +12,7 @@ import {
   label,
   namespaces,
   oneOf,
+  priorities,
   proxyUrl,
   secureUrl,
   shortId,
@@ -179,6 +180,11 @@ export const SECTIONS = {
     createDeadline: required(duration("1s", "24h"), "30m", "time for a machine to be created"),
     startDeadline: required(duration("1s", "24h"), "15m", "time for a machine to start or restart"),
     stopDeadline: required(duration("1s", "24h"), "15m", "time for a machine to stop"),
+    capacityPriorities: required(
+      priorities,
+      "",
+      "highest priority of a namespace that counts between namespaces in the queue for scarce hardware, such as research=100; 0 by default",
+    ),
     capacityDeadline: required(
       duration("1s", "24h"),
       "30m",

@@ -124,6 +124,27 @@ export function namespaces(options: { wildcard: boolean }): ValueType<readonly s
   };
 }
 
+const MOST_PRIORITY = 1000;
+
+/** A priority for each of some namespaces; empty means none. */
+export const priorities: ValueType<Readonly<Record<string, number>>> = {
+  allowed: `namespace=priority, separated by commas, with priorities from 0 to ${MOST_PRIORITY}`,
+  parse(value) {
+    const entries = value
+      .split(",")
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== "")
+      .map((entry) => {
+        const [namespace = "", priority = "", ...more] = entry.split("=");
+        const isGood = DNS_LABEL.test(namespace) && /^\d+$/.test(priority) && more.length === 0;
+        if (!isGood || Number(priority) > MOST_PRIORITY)
+          throw new BadValue(`${JSON.stringify(entry)} is no namespace with its priority`);
+        return [namespace, Number(priority)] as const;
+      });
+    return Object.fromEntries(entries);
+  },
+};
+
 /** Names of kinds. Which kinds exist is in the registry. */
 export const kinds: ValueType<readonly string[]> = {
   allowed: "kinds as manifests name them, separated by commas",

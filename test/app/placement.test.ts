@@ -82,7 +82,7 @@ describe("the candidates", () => {
     expect(where(machine(world))).toBe("A4000/ny2");
     expect(calls(world, "POST", /machines$/)).toHaveLength(2);
     expect(placementOf(world)?.tried).toMatchObject([
-      { candidate: { machineType: "H100", region: "ny2" }, outcome: "Refused" },
+      { candidate: { machineType: "H100", region: "ny2" }, outcome: "Declined" },
     ]);
   });
 

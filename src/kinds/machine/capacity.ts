@@ -2,25 +2,12 @@
  * Whether hardware can be had just now: the account's standing, its quota, and what is free of a machine type. All of it
  * are hints; where the API gives none, the attempt decides. Pure.
  */
-import {
-  isLate,
-  needFacts,
-  noStep,
-  ongoingOrStart,
-  requeueAfter,
-  stalled,
-  withoutOperation,
-} from "../../reconcile/decision.ts";
+import { needFacts, noStep, withoutOperation } from "../../reconcile/decision.ts";
 import type { Outcome } from "../../reconcile/outcome.ts";
 import type { Machine } from "./api.ts";
-import {
-  AWAIT_CAPACITY,
-  FACT,
-  type MachineDecision,
-  type MachineMemory,
-  type MachineObservation,
-} from "./observation.ts";
+import { FACT, type MachineDecision, type MachineMemory, type MachineObservation } from "./observation.ts";
 import { createNext } from "./placement/creation.ts";
+import { awaitHardware, givenUp } from "./placement/patience.ts";
 import { REASON } from "./reasons.ts";
 import type { MachineSpec } from "./types.ts";
 
@@ -76,7 +63,7 @@ export function beforeCreate(observation: MachineObservation): MachineDecision |
   if (outcome) return noStep(outcome, memory);
   return type !== undefined && related.capacity[type]?.hint === "short"
     ? capacityShort(observation, type, memory)
-    : undefined;
+    : givenUp(observation, memory);
 }
 
 function beforePlacement(observation: MachineObservation): MachineDecision {
@@ -98,22 +85,18 @@ export function whenFree(
   if (needs.length > 0) return needFacts(observation.related, memory, needs);
   if (outcome) return noStep(outcome, memory);
   if (observation.related.capacity[type]?.hint === "short") return capacityShort(observation, type, memory);
-  return go(withoutOperation(memory));
+  return givenUp(observation, memory) ?? go(withoutOperation(memory));
 }
 
-/** Waits, and remembers since when. It goes on by itself, also past the deadline. */
+/** Waits until hardware is free, also past the deadline. */
 export function capacityShort(
   observation: MachineObservation,
   type: string,
   memory: MachineMemory,
 ): MachineDecision {
-  const { limits, spec, now } = observation;
-  const operation = ongoingOrStart(observation, AWAIT_CAPACITY, limits.capacityMs);
-  const waiting = { ...memory, operation };
+  const { limits, spec } = observation;
   const capacity = observation.related.capacity[type];
   const again = Math.max(limits.lookMs, capacity?.hint === "short" ? capacity.retryMs : 0);
   const message = `no ${type} is free in ${spec.region} just now, says Paperspace. It is asked again until one is`;
-  if (!isLate(operation, now)) return requeueAfter(waiting, REASON.WaitingForCapacity, message, again);
-  const late = `${message}; it has been so since ${operation.requestedAt}. Another machineType or region may be free`;
-  return stalled(waiting, REASON.CapacityUnavailable, late, again);
+  return awaitHardware(observation, memory, message, again);
 }

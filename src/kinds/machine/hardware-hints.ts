@@ -9,6 +9,8 @@ import { Lookup, UNUSED_TURNS } from "../lookup.ts";
 import { regionCode } from "../region.ts";
 import type { Capacity } from "./observation.ts";
 import { atPlace, type Place, placeKey } from "./placement/candidates.ts";
+import { CapacityQueue, type Position, type PriorityBounds, type Waiter } from "./placement/queue.ts";
+import { type Failure, ScarcityMemory } from "./placement/scarcity.ts";
 import type { RelatedApi } from "./related-api.ts";
 
 export interface HardwareSubject extends FactSubject {
@@ -18,11 +20,15 @@ export interface HardwareSubject extends FactSubject {
   machineTypes: readonly string[];
   /** Of its placement, by order of preference. */
   candidates: readonly Place[];
+  /** As it stands in the queue for scarce hardware, or would. */
+  waiter: Waiter;
 }
 
 export interface HardwareHintsOptions {
   clock: Clock;
   resyncMs: number;
+  /** By namespace: the highest priority that counts between namespaces. */
+  priorities: PriorityBounds;
   enqueue(key: string): void;
 }
 
@@ -50,14 +56,21 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
   readonly #types: Lookup<string[] | null>;
   /** By region and machine type: the key that goes for what became free of it. */
   readonly #takers = new Map<string, string>();
+  /** By what came to nothing. */
+  readonly #scarcity: ScarcityMemory;
+  readonly #queue: CapacityQueue;
+  readonly #enqueue: (key: string) => void;
   /** By region and machine type: monotonic time of the last shortage. */
   readonly #shortages = new Map<string, number>();
 
   constructor(
-    { clock, resyncMs, enqueue }: HardwareHintsOptions,
+    { clock, resyncMs, enqueue, priorities }: HardwareHintsOptions,
     api: () => Pick<RelatedApi, "available" | "machineTypes">,
   ) {
     this.#clock = clock;
+    this.#enqueue = enqueue;
+    this.#queue = new CapacityQueue(priorities);
+    this.#scarcity = new ScarcityMemory(clock);
     this.#api = api;
     this.#types = new Lookup<string[] | null>({
       clock,
@@ -80,9 +93,9 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
     });
   }
 
-  data({ key, region, machineTypes }: HardwareSubject, since: number): Capacities {
+  data({ waiter, region, machineTypes }: HardwareSubject, since: number): Capacities {
     const known = machineTypes.flatMap((machineType) => {
-      const capacity = this.#capacityOf(key, placeKey({ machineType, region }), since);
+      const capacity = this.#capacityOf(waiter, placeKey({ machineType, region }), since);
       return capacity ? [[machineType, capacity] as const] : [];
     });
     return Object.fromEntries(known);
@@ -94,9 +107,9 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
 
   /** The same by place, for the candidates of a placement. */
   readonly places: Fact<HardwareSubject, Capacities> = {
-    data: ({ key, candidates }, since) => {
+    data: ({ waiter, candidates }, since) => {
       const known = candidates.map(placeKey).flatMap((place) => {
-        const capacity = this.#capacityOf(key, place, since);
+        const capacity = this.#capacityOf(waiter, place, since);
         return capacity ? [[place, capacity] as const] : [];
       });
       return candidates.length > 0 ? Object.fromEntries(known) : undefined;
@@ -104,12 +117,24 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
     fetch: ({ key }, place) => this.#hints.fetch(place, key),
   };
 
-  #capacityOf(key: string, place: string, since: number): Capacity | undefined {
+  /** Its position in the queue. */
+  readonly queue: Fact<HardwareSubject, Position> = {
+    data: ({ key }) => this.#queue.position(key),
+    // It is known whenever it is there.
+    fetch: () => {},
+  };
+
+  #capacityOf(waiter: Waiter, place: string, since: number): Capacity | undefined {
+    const { key } = waiter;
     const taker = this.#takers.get(place);
     if (taker !== undefined)
       return taker === key ? { hint: "free" } : { hint: "short", retryMs: SHORT_BASE_MS };
+    const coolingMs = this.#scarcity.coolingMs(place);
+    if (coolingMs > 0) return { hint: "short", retryMs: coolingMs };
     const hint = this.#hints.getFresh(place, since);
     if (!hint) return undefined;
+    if (hint !== "short" && this.#queue.isBehind(place, waiter))
+      return { hint: "short", retryMs: SHORT_BASE_MS };
     return hint === "short" ? { hint, retryMs: this.#hints.dueInMs(place) } : { hint };
   }
 
@@ -117,12 +142,42 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
    * The object goes for hardware of this type now, and has it to itself until `release`. Where there was a shortage of
    * late, no other object is sent after what may be the only machine.
    */
-  take(key: string, at: Place): void {
+  take({ key, namespace }: Pick<Waiter, "key" | "namespace">, at: Place): void {
     const place = placeKey(at);
-    const short = this.#shortages.get(place);
-    if (short === undefined) return;
-    if (this.#clock.monotonic() - short < SCARCE_MS) this.#takers.set(place, key);
-    else this.#shortages.delete(place);
+    this.#queue.leave(key);
+    this.#queue.go(place, namespace);
+    const short = this.#shortages.get(place) ?? Number.NEGATIVE_INFINITY;
+    const isShort = this.#clock.monotonic() - short < SCARCE_MS;
+    const isScarce = isShort || this.#scarcity.isScarce(place) || this.#queue.head(place) !== undefined;
+    if (isScarce) this.#takers.set(place, key);
+    if (!isShort) this.#shortages.delete(place);
+  }
+
+  /** It waits for hardware at any of these places. Whoever comes first where some is free is to have it. */
+  wait(waiter: Waiter, places: readonly Place[]): void {
+    const keys = places.map(placeKey);
+    this.#queue.wait(waiter, keys);
+    for (const place of keys) {
+      const head = this.#queue.head(place);
+      const hint = this.#hints.getFresh(place);
+      const isOpen = hint !== undefined && hint !== "short" && !this.#takers.has(place);
+      if (isOpen && head !== undefined && head !== waiter.key) this.#enqueue(head);
+    }
+  }
+
+  /** It does not wait, or is not to have any hardware now. */
+  leaveQueue(key: string): void {
+    this.#queue.leave(key);
+  }
+
+  /** Machines came to nothing, of any object of the team. */
+  noteFailures(failures: readonly Failure[]): void {
+    for (const failure of failures) this.#scarcity.note(failure);
+  }
+
+  /** A machine has just come up there. */
+  noteSuccess(place: Place): void {
+    this.#scarcity.forgive(placeKey(place));
   }
 
   /** The object has its hardware, or does not go for it: its step was not sent, or was refused. */
@@ -147,6 +202,7 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
     const types = await this.#types.ensure(ALL);
     if (!types?.includes(machineType.toLowerCase())) return "unknown";
     this.#recordShortage(place);
+    this.#scarcity.forgive(place);
     return "short";
   }
 

@@ -22,7 +22,8 @@ export const machine: PublishedKind<PaperspaceMachine> = {
     });
     const isRecorded = (id: string) => store.list().some(({ status }) => status?.id === id);
     const settings = settingsOf(config);
-    return machineKind({ clock, logger, enqueue, settings, desktops, isRecorded, reviewList });
+    const objects = () => store.list();
+    return machineKind({ clock, logger, enqueue, settings, desktops, isRecorded, objects, reviewList });
   },
 };
 
@@ -31,6 +32,7 @@ function settingsOf(config: Config): MachineKindSettings {
   return {
     ...shared,
     eventPollMs: config.eventPollInterval,
+    capacityPriorities: config.capacityPriorities,
     limits: {
       ...shared.limits,
       resendMs: config.resendAfter,

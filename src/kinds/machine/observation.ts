@@ -12,6 +12,7 @@ import type { PaperspaceAccount } from "../account.ts";
 import type { FactNames } from "../facts.ts";
 import type { Machine, MachineEvent, MachineHardware, MachineSettings } from "./api.ts";
 import type { PlacementMemory } from "./placement/candidates.ts";
+import type { Position } from "./placement/queue.ts";
 import type { Address, Standing, User } from "./related-api.ts";
 import type { MachineSpec, MachineStatus, PaperspaceMachine, PowerState } from "./types.ts";
 
@@ -52,6 +53,8 @@ export interface MachineMemory {
   /** It was off when it was adopted: what was declared then, and is held. */
   adoptedOff?: MachineStatus["adoptedOff"];
   placement?: PlacementMemory;
+  /** Since when it waits for hardware; kept across its attempts. */
+  capacity?: { waitingSince: string };
 }
 
 /** All in milliseconds. */
@@ -95,6 +98,8 @@ export interface Related {
   capacity: Readonly<Record<string, Capacity>>;
   /** Of the candidates of a placement, by `placeKey`; absent where there is none. */
   places?: Readonly<Record<string, Capacity>>;
+  /** Where it is in the queue for scarce hardware; absent where it does not wait. */
+  queue?: Position;
   /** By the name of the fact: why the last read failed. */
   readErrors: Readonly<Record<string, ReadError>>;
 }
@@ -110,6 +115,7 @@ export const FACT = {
   machines: "machines",
   capacity: (machineType: string) => `capacity/${machineType}`,
   places: (key: string) => `places/${key}`,
+  queue: "queue",
 } as const satisfies FactNames<Omit<Related, "readErrors">>;
 
 export interface MachineObservation extends Observation<MachineMemory, { machine: Machine }> {

@@ -21,6 +21,7 @@ import { contraryEvent } from "./contrary-events.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import { remembered } from "./history.ts";
 import { MachineInventory } from "./inventory.ts";
+import { memoryOf } from "./memory.ts";
 import {
   AWAIT_CAPACITY,
   type EventFact,
@@ -32,7 +33,10 @@ import {
 } from "./observation.ts";
 import { eventFact } from "./operation.ts";
 import { candidatesOf, type Place, placedSpec } from "./placement/candidates.ts";
+import type { PriorityBounds } from "./placement/queue.ts";
+import { cameUp, failuresOf } from "./placement/scarcity.ts";
 import { isUnclear } from "./placement/shell.ts";
+import { isWaiting, placesToWaitFor, recallStored, waiterOf } from "./placement/waiting.ts";
 import { type MachineSubject, RelatedFacts } from "./related.ts";
 import { RelatedApi } from "./related-api.ts";
 import type { Deadlines } from "./steps.ts";
@@ -41,6 +45,8 @@ import type { PaperspaceMachine } from "./types.ts";
 /** All in milliseconds. */
 export interface MachineKindSettings extends ObserverSettings {
   eventPollMs: number;
+  /** By namespace: the highest priority that counts between namespaces. */
+  capacityPriorities: PriorityBounds;
   limits: MachineLimits;
   deadlines: Deadlines;
 }
@@ -50,6 +56,8 @@ export interface MachineObserverOptions extends CloudObserverOptions {
   desktops: DesktopSecrets;
   /** Whether any object records this machine. */
   isRecorded(id: string): boolean;
+  /** All objects of the kind: what the team knows of scarce hardware is in their status. */
+  objects(): readonly PaperspaceMachine[];
   /** Takes each complete list of a team's machines. */
   reviewList(team: string, items: readonly { id: string; name: string }[]): void;
 }
@@ -65,7 +73,7 @@ class TeamCache extends AccountCache<Machine, MachineInventory> {
 
   constructor(
     { team, api, permits }: PaperspaceAccount,
-    { clock, logger, settings, enqueue, desktops, reviewList }: MachineObserverOptions,
+    { clock, logger, settings, enqueue, desktops, reviewList, objects }: MachineObserverOptions,
   ) {
     super(
       new MachineInventory(
@@ -89,6 +97,7 @@ class TeamCache extends AccountCache<Machine, MachineInventory> {
         clock,
         resyncMs,
         recheckMs: rechecks.recheckMs,
+        priorities: settings.capacityPriorities,
         inventory: this.inventory,
         desktops,
         enqueue,
@@ -96,6 +105,7 @@ class TeamCache extends AccountCache<Machine, MachineInventory> {
       },
       new RelatedApi(api),
     );
+    recallStored(objects(), team, clock.now(), this.relatedFacts);
   }
 
   override use(account: PaperspaceAccount): void {
@@ -191,10 +201,20 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     if (inFlight) this.#trackEvent(key, observation, inFlight, inventory);
     // Noted before it is sent, for other objects are decided on meanwhile. What backs off is not sent.
     const { step } = decision;
+    const subject = subjectOf(observation, context);
+    const place = placeOfStep(step, observation, decision.memory);
+    relatedFacts.noteFailures(failuresOf(key, decision.memory, place, observation.now));
+    if (cameUp(observation)) relatedFacts.noteSuccess(place);
     if (takesHardware(step) && !observation.backingOff[stepName(step)])
-      relatedFacts.take(key, placeOfStep(step, observation, decision.memory));
+      relatedFacts.take(subject.waiter, place);
     else if (!awaited) relatedFacts.release(key);
-    relatedFacts.track(subjectOf(observation, context), decision);
+    if (isWaiting(decision))
+      relatedFacts.wait(
+        subject.waiter,
+        placesToWaitFor(observation, decision.memory, identity.state === "ours"),
+      );
+    else relatedFacts.leaveQueue(key);
+    relatedFacts.track(subject, decision);
   }
 
   override cacheSizes(): CacheSizes {
@@ -202,7 +222,10 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
   }
 
   cancel({ key }: MachineContext): void {
-    for (const { relatedFacts } of this.all()) relatedFacts.release(key);
+    for (const { relatedFacts } of this.all()) {
+      relatedFacts.release(key);
+      relatedFacts.leaveQueue(key);
+    }
   }
 
   #isCovered({ identity }: MachineObservation): boolean {
@@ -313,30 +336,16 @@ function isShownByState(operation: Operation, now: number): boolean {
   return operation.intent === "Create" && operation.target !== "Stopped" && !isLate(operation, now);
 }
 
-function memoryOf({ spec, status = { observedGeneration: -1 } }: PaperspaceMachine): MachineMemory {
-  const { operation, power, resizeRefusal, disk, staticIp, desktopSecret, adoptedOff, storedAs } = status;
-  const { next: _shown, ...placement } = status.placement ?? {};
-  return {
-    ...(operation && { operation }),
-    ...(power && { power }),
-    ...(resizeRefusal && { resizeRefusal }),
-    ...(disk && { disk }),
-    ...(staticIp && { staticIp }),
-    ...(desktopSecret && { desktopSecret }),
-    ...(adoptedOff && { adoptedOff }),
-    ...(storedAs && { storedAs }),
-    ...(spec.placement && status.placement && { placement }),
-  };
-}
-
 function subjectOf(
-  { identity, resource, spec }: MachineObservation,
+  { identity, resource, spec, memory, now }: MachineObservation,
   { key, object }: MachineContext,
 ): MachineSubject {
   const { machineType, region } = spec;
   const current = resource.state === "present" ? resource.machine.machineType : undefined;
   const machineTypes = current ? [machineType, current] : [machineType];
-  return { key, object, machineId: idOf(identity), region, machineTypes, candidates: candidatesOf(spec) };
+  const waiter = waiterOf(key, spec, memory, now);
+  const candidates = candidatesOf(spec);
+  return { key, object, machineId: idOf(identity), region, machineTypes, candidates, waiter };
 }
 
 /** Where the hardware is that a step goes for: that of the candidate, where it creates one. */

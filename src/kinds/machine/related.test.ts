@@ -60,6 +60,7 @@ function setUp() {
       recheckMs: RECHECK_MS,
       inventory,
       desktops,
+      priorities: {},
       enqueue,
       readErrorOf: (error) => ({
         kind: "Retry",
@@ -80,6 +81,7 @@ function setUp() {
     machineTypes: [TYPE],
     region: over.region ?? SPEC.region,
     candidates: [],
+    waiter: { key: more.key ?? "ns/box", namespace: "ns", priority: 0, since: 0 },
     ...more,
   });
   const related = (over: Partial<MachineSpec> = {}, id?: string, more: Partial<MachineSubject> = {}) =>
@@ -319,7 +321,7 @@ describe("capacity", () => {
       if (!capacity) return relatedFacts.track(of, { needs: [FACT.capacity(TYPE)] });
       relatedFacts.track(of, {});
       if (capacity.hint === "short") return void clock.after(capacity.retryMs, () => wait(key));
-      relatedFacts.take(key, { machineType: TYPE, region: "ny2" });
+      relatedFacts.take({ key, namespace: "ns" }, { machineType: TYPE, region: "ny2" });
       expect(relatedFacts.related(of).capacity[TYPE]).toEqual({ hint: "free" });
       taken.push(key);
       // The API takes notice long after, when the machine was stopped and changed for it.
@@ -340,7 +342,7 @@ describe("capacity", () => {
   it("that was never short is free for all objects, and so it is again some time after a shortage", async () => {
     const { clock, sim, related, relatedFacts, capacity } = setUp();
     expect(await capacity()).toEqual({ hint: "free" });
-    relatedFacts.take("ns/other", { machineType: TYPE, region: "ny2" });
+    relatedFacts.take({ key: "ns/other", namespace: "ns" }, { machineType: TYPE, region: "ny2" });
     expect(related().capacity).toEqual({ [TYPE]: { hint: "free" } });
     await clock.advance(MINUTE_MS);
     sim.world.setCapacity(TYPE, "ny2", 0);
@@ -348,12 +350,12 @@ describe("capacity", () => {
     sim.world.setCapacity(TYPE, "ny2", null);
     await clock.advance(MINUTE_MS);
     expect(await capacity()).toEqual({ hint: "free" });
-    relatedFacts.take("ns/other", { machineType: TYPE, region: "ny2" });
+    relatedFacts.take({ key: "ns/other", namespace: "ns" }, { machineType: TYPE, region: "ny2" });
     expect(related().capacity).toMatchObject({ [TYPE]: { hint: "short" } });
     await clock.advance(10 * MINUTE_MS);
     relatedFacts.release("ns/other");
     expect(await capacity()).toEqual({ hint: "free" });
-    relatedFacts.take("ns/other", { machineType: TYPE, region: "ny2" });
+    relatedFacts.take({ key: "ns/other", namespace: "ns" }, { machineType: TYPE, region: "ny2" });
     expect(related().capacity).toEqual({ [TYPE]: { hint: "free" } });
   });
 

@@ -8,6 +8,8 @@ import type { DesktopSecrets } from "./desktop.ts";
 import { HardwareHints, type HardwareSubject } from "./hardware-hints.ts";
 import type { DesktopFact, Related } from "./observation.ts";
 import type { Place } from "./placement/candidates.ts";
+import type { PriorityBounds, Waiter } from "./placement/queue.ts";
+import type { Failure } from "./placement/scarcity.ts";
 import { Quota, type QuotaOptions, type SessionQuota } from "./quota.ts";
 import type { Address, Desktop, RelatedApi, Scripts, Standing, User } from "./related-api.ts";
 import type { PaperspaceMachine } from "./types.ts";
@@ -17,6 +19,7 @@ export interface RelatedFactsOptions extends QuotaOptions {
   /** How soon a bad standing is read again at first; ever more rarely after that. */
   recheckMs: number;
   desktops: DesktopSecrets;
+  priorities: PriorityBounds;
   /** What a failed read means for the object that needs it. */
   readErrorOf(error: unknown): ReadError;
 }
@@ -95,6 +98,7 @@ function factTable(options: RelatedFactsOptions, api: (group?: string) => Relate
     machines: new Quota(options, api),
     capacity: hints,
     places: hints.places,
+    queue: hints.queue,
   };
 }
 
@@ -146,8 +150,25 @@ export class RelatedFacts {
   }
 
   /** The object goes for hardware of this type now. */
-  take(key: string, place: Place): void {
-    this.#table.capacity.take(key, place);
+  take(waiter: Pick<Waiter, "key" | "namespace">, place: Place): void {
+    this.#table.capacity.take(waiter, place);
+  }
+
+  wait(waiter: Waiter, places: readonly Place[]): void {
+    this.#table.capacity.wait(waiter, places);
+  }
+
+  leaveQueue(key: string): void {
+    this.#table.capacity.leaveQueue(key);
+  }
+
+  /** See `ScarcityMemory`. */
+  noteFailures(failures: readonly Failure[]): void {
+    this.#table.capacity.noteFailures(failures);
+  }
+
+  noteSuccess(place: Place): void {
+    this.#table.capacity.noteSuccess(place);
   }
 
   /** It has its hardware, or goes for it no more. */
@@ -158,6 +179,7 @@ export class RelatedFacts {
   /** The object is not of this team, or is gone. */
   leave(key: string): void {
     this.release(key);
+    this.leaveQueue(key);
     this.#facts.forget(key);
   }
 

@@ -5,7 +5,7 @@
 import { type TString, Type } from "../../base/json-schema.ts";
 import { apiId, apiIdOrEmpty, apiWord, stringEnum, textField } from "../../reconcile/schema.ts";
 import { adoptOrRecreate, managedSpecFields } from "../managed-schema.ts";
-import { placementSchema } from "./placement/schema.ts";
+import { capacitySchema, placementSchema } from "./placement/schema.ts";
 
 const autoShutdown = Type.Object(
   {
@@ -126,6 +126,7 @@ export const machineSpecSchema = Type.Object(
       ),
     ),
     placement: Type.Optional(placementSchema),
+    capacity: Type.Optional(capacitySchema),
     templateId: Type.Optional(
       apiId(
         "Id of the OS template or custom template the disk is made from. Needed unless adoptId is set or each candidate of placement has one; it cannot be changed once the machine exists.",

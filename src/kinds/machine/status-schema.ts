@@ -5,7 +5,7 @@
 import { Type } from "../../base/json-schema.ts";
 import { stringEnum } from "../../reconcile/schema.ts";
 import { handledRequests, managedStatusFields, planEntry } from "../managed-schema.ts";
-import { placementStatusSchema } from "./placement/schema.ts";
+import { capacityStatusSchema, placementStatusSchema } from "./placement/schema.ts";
 
 const time = (description: string) => Type.String({ format: "date-time", description });
 
@@ -65,6 +65,7 @@ const memory = {
   ),
   operation,
   placement: Type.Optional(placementStatusSchema),
+  capacity: Type.Optional(capacityStatusSchema),
   resizeRefusal: Type.Optional(refusal),
   disk: Type.Optional(
     Type.Object(

@@ -4,8 +4,10 @@
  */
 import { plainReason } from "../../base/plain-text.ts";
 import { shellWord } from "../../base/shell-command.ts";
+import { toTime } from "../../kube/objects.ts";
 import type { Change } from "../../reconcile/change.ts";
 import type { DesiredCondition } from "../../reconcile/conditions.ts";
+import { ageOfTime } from "../../reconcile/decision.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
 import type { ReconcileContext } from "../../reconcile/kind.ts";
 import type { Operation } from "../../reconcile/managed.ts";
@@ -43,10 +45,35 @@ export function machineStatus(
       ...(observation.leaks.length > 0 && { leaks: [...observation.leaks] }),
       ...(observation.halted?.reason === REASON.DryRun && { plan: planOf(observation) }),
     },
-    memory: { ...memory, ...shownPlacement(observation, memory) },
+    memory: {
+      ...memory,
+      ...shownPlacement(observation, memory),
+      ...shownQueue(observation, memory, object.status),
+    },
     conditions: [...synced(observation, seen), ...runningCondition(seen, outcome)],
     refreshedWhilePaused: ["Running"],
   });
+}
+
+const MINUTE_MS = 60_000;
+
+/** With the position in the queue, which may change with every other object: it is written at most once a minute. */
+function shownQueue(
+  { related, now }: MachineObservation,
+  { capacity }: MachineMemory,
+  before: MachineStatus | undefined,
+): Pick<MachineStatus, "capacity"> {
+  const { queue } = related;
+  if (!capacity || !queue) return capacity ? { capacity } : {};
+  const { shownAt, position, of } = before?.capacity ?? {};
+  const isSame = position === queue.position && of === queue.of;
+  const isRecent = shownAt !== undefined && ageOfTime(shownAt, now) < MINUTE_MS;
+  const isKept = shownAt !== undefined && position !== undefined && of !== undefined && (isSame || isRecent);
+  return {
+    capacity: isKept
+      ? { ...capacity, position, of, shownAt }
+      : { ...capacity, ...queue, shownAt: toTime(now) },
+  };
 }
 
 /** With the candidate that comes next, while the machine was never on. */

@@ -11,6 +11,7 @@ import type { PerformContext, Performed } from "../../reconcile/kind.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import { requeueNow } from "../../reconcile/outcome.ts";
 import type { Machine, MachineApi, MachineHardware, Started } from "./api.ts";
+import { rememberAddress } from "./aspects/address.ts";
 import { settingChanges } from "./aspects/settings.ts";
 import { learnt } from "./aspects/stored-as.ts";
 import type { DesktopSecrets } from "./desktop.ts";
@@ -210,15 +211,17 @@ async function replace(
 ): Done {
   const { id, api, inventory, observation } = parts;
   const operation = { ...begin(parts, "Delete", parts.deadlines.deleteMs), target: TO_REPLACE };
-  const intended = replacing(memory, operation, id);
+  const { resource } = observation;
+  // It was never at rest as declared, and where the answer is lost nothing else would tell of its address.
+  const known = resource.state === "present" ? rememberAddress(memory, resource.machine) : memory;
+  const intended = replacing(known, operation, id);
   await persistIntent(intended, requeueNow(REASON.MovingOn, "the machine got no hardware and is deleted"));
   const { body, answeredAt } = await api.get(id);
   inventory.set(id, body, answeredAt);
   if (!isShell(observation, body)) return { outcome: requeueNow(REASON.MovingOn, STAYS), memory };
   const answer = await api.delete(id, { gate });
-  const { publicIpType, publicIp } = answer.body.data;
-  const staticIp = publicIpType === "static" && publicIp ? { staticIp: publicIp } : {};
-  return accepted(answer, { ...intended, ...staticIp, operation }, REASON.MovingOn, parts);
+  const shown = rememberAddress(intended, answer.body.data);
+  return accepted(answer, { ...shown, operation }, REASON.MovingOn, parts);
 }
 
 const STAYS = "the machine was changed meanwhile, and stays";

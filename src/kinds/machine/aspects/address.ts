@@ -9,13 +9,18 @@ import { isRemoved } from "../placement/shell.ts";
 import { type Aspect, cleanUp, type Leftovers } from "./aspect.ts";
 
 export const staticAddress: Aspect = {
-  remember(memory, { publicIp, publicIpType }) {
-    return publicIpType === "static" && publicIp ? { ...memory, staticIp: publicIp } : memory;
-  },
+  remember: rememberAddress,
   leftovers: leftAddress,
   next: (convergence) => cleanUp(convergence, leftAddress),
   effect: (step) => (step.do === "releaseAddress" ? { memory: { staticIp: undefined } } : undefined),
 };
+
+export function rememberAddress(
+  memory: MachineMemory,
+  { publicIp, publicIpType }: Pick<Machine, "publicIp" | "publicIpType">,
+): MachineMemory {
+  return publicIpType === "static" && publicIp ? { ...memory, staticIp: publicIp } : memory;
+}
 
 function leftAddress(observation: MachineObservation, memory: MachineMemory, machine?: Machine): Leftovers {
   const { staticIp, ...others } = memory;

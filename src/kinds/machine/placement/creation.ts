@@ -2,20 +2,15 @@
  * How a candidate of a placement is created: what stands in its way, what status holds from before the create is sent, and
  * what a refused create leads to. Pure.
  */
-import { isLate, ongoingOrStart, requeueAfter, stalled } from "../../../reconcile/decision.ts";
+import { stalled } from "../../../reconcile/decision.ts";
 import type { Failed } from "../../../reconcile/outcome.ts";
 import { type Outcome, requeueNow } from "../../../reconcile/outcome.ts";
 import type { CreateAttempt } from "../../../reconcile/record.ts";
-import {
-  AWAIT_CAPACITY,
-  act,
-  type MachineDecision,
-  type MachineMemory,
-  type MachineObservation,
-} from "../observation.ts";
+import { act, type MachineDecision, type MachineMemory, type MachineObservation } from "../observation.ts";
 import { REASON } from "../reasons.ts";
 import { candidatesOf, shownPlace } from "./candidates.ts";
 import { nextRung, type Try, withTry } from "./ladder.ts";
+import { awaitHardware, givenUp } from "./patience.ts";
 
 /** The create of the candidate that is next, once nothing stands in its way. */
 export function createNext(observation: MachineObservation): MachineDecision | { needs: string[] } {
@@ -23,6 +18,8 @@ export function createNext(observation: MachineObservation): MachineDecision | {
   const next = nextRung(observation);
   if ("needs" in next) return next;
   if ("waitMs" in next) return waiting(observation, next);
+  const given = givenUp(observation, memory);
+  if (given) return given;
   const { operation: _over, ...others } = memory;
   const placement = { ...memory.placement, chosen: next.go };
   return act({ do: "create", of: shownPlace(next.go) }, { ...others, placement });
@@ -32,7 +29,7 @@ function waiting(
   observation: MachineObservation,
   { waitMs, refusals }: { waitMs: number; refusals: readonly Try[] },
 ): MachineDecision {
-  const { limits, memory, now, spec } = observation;
+  const { limits, memory, spec } = observation;
   const candidates = candidatesOf(spec);
   const again = Math.max(limits.lookMs, waitMs);
   if (refusals.length === candidates.length) {
@@ -41,25 +38,24 @@ function waiting(
     const { operation: _over, ...others } = memory;
     return stalled(others, REASON.Refused, message, again);
   }
-  const operation = ongoingOrStart(observation, AWAIT_CAPACITY, limits.capacityMs);
-  const awaiting = { ...memory, operation };
   const message = `none of the candidates is free just now (${candidates.map(shownPlace).join(", ")}). They are looked at again until one is`;
-  if (!isLate(operation, now)) return requeueAfter(awaiting, REASON.WaitingForCapacity, message, again);
-  const late = `${message}; it has been so since ${operation.requestedAt}. Another candidate may be free`;
-  return stalled(awaiting, REASON.CapacityUnavailable, late, again);
+  return awaitHardware(observation, memory, message, again);
 }
 
 /** What is remembered with the attempt: nothing of it where the spec has no placement. */
 export function placing(
   observation: MachineObservation,
   { name, time }: Pick<CreateAttempt, "name" | "time">,
-): Pick<MachineMemory, "placement"> {
+): Pick<MachineMemory, "placement" | "capacity"> {
+  const { placement, capacity } = observation.memory;
+  const waiting = capacity && { capacity };
   const next = observation.spec.placement ? nextRung(observation) : undefined;
-  if (!next || !("go" in next)) return {};
-  const { tried } = observation.memory.placement ?? {};
+  if (!next || !("go" in next)) return { ...waiting };
+  const { tried } = placement ?? {};
   // One that is created off is not started, so it can be no shell.
   const starts = observation.spec.powerState === "Running";
   return {
+    ...waiting,
     placement: {
       chosen: next.go,
       ...(starts && { attempt: { name, at: time } }),
@@ -81,7 +77,8 @@ export function refusedCandidate(
   const isRefusal = failure.reason === REASON.Refused || failure.reason === REASON.Declined;
   if (!placement?.chosen || !isRefusal) return undefined;
   const { message } = failure;
-  const tried = withTry(placement, placement.chosen, { outcome: "Refused", message }, now);
+  const outcome = failure.reason === REASON.Refused ? "Refused" : "Declined";
+  const tried = withTry(placement, placement.chosen, { outcome, message }, now);
   return {
     memory: { ...memory, placement: tried },
     outcome: requeueNow(REASON.MovingOn, `${shownPlace(placement.chosen)} was refused: ${message}`),

@@ -66,6 +66,11 @@ export function nextInOrder({ spec, memory, now }: Omit<LadderView, "related">):
   return ready && { machineType: ready.machineType, region: ready.region };
 }
 
+/** Those that have not just come to nothing for this object. */
+export function openCandidates({ spec, memory, now }: Omit<LadderView, "related">): PlacementCandidate[] {
+  return candidatesOf(spec).filter((one) => coolDownMs(triesOf(memory.placement, one, now), now) <= 0);
+}
+
 function triesOf(placement: PlacementMemory | undefined, place: Place, now: number): Try[] {
   const tried = placement?.tried ?? [];
   return tried.filter(
@@ -74,10 +79,14 @@ function triesOf(placement: PlacementMemory | undefined, place: Place, now: numb
 }
 
 /** Milliseconds for which a place is left alone after these tries, oldest first, have come to nothing. */
-export function coolDownMs(tries: readonly Pick<Try, "at">[], now: number): number {
+export function coolDownMs(
+  tries: readonly Pick<Try, "at">[],
+  now: number,
+  { baseMs, maxMs } = { baseMs: COOL_DOWN_BASE_MS, maxMs: COOL_DOWN_MAX_MS },
+): number {
   const last = tries.at(-1);
   if (!last) return 0;
-  const wait = Math.min(COOL_DOWN_BASE_MS * 2 ** (tries.length - 1), COOL_DOWN_MAX_MS);
+  const wait = Math.min(baseMs * 2 ** Math.min(tries.length - 1, 20), maxMs);
   return Math.max(0, wait - ageOfTime(last.at, now));
 }
 

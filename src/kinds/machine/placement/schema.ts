@@ -45,6 +45,46 @@ export const placementSchema = Type.Object(
   },
 );
 
+export const capacitySchema = Type.Object(
+  {
+    priority: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1000,
+        description:
+          "The higher one goes first for scarce hardware, within the namespace; between namespaces as far as --capacity-priorities allows. Absent: 0.",
+      }),
+    ),
+    waitAtMost: Type.Optional(
+      durationField(
+        "How long hardware is waited for, over all candidates, such as 12h. Absent: for as long as it takes.",
+      ),
+    ),
+    onTimeout: Type.Optional(
+      stringEnum(["Keep", "Fail"], {
+        description:
+          "What then: Keep goes on waiting, Fail tries nothing more and is Stalled (CapacityUnavailable). Absent: Keep.",
+      }),
+    ),
+  },
+  { description: "How hardware is waited for that is short." },
+);
+
+export const capacityStatusSchema = Type.Object(
+  {
+    waitingSince: Type.String({ format: "date-time", description: "Since when hardware is waited for." }),
+    position: Type.Optional(Type.Integer({ description: "Place in the queue for it, from 1 on." })),
+    of: Type.Optional(Type.Integer({ description: "How many are in that queue." })),
+    shownAt: Type.Optional(
+      Type.String({
+        format: "date-time",
+        description: "When the position was written: at most once a minute.",
+      }),
+    ),
+  },
+  { description: "The queue for hardware, while the machine waits for it." },
+);
+
 const place = {
   machineType: Type.String(),
   region: Type.String(),
@@ -52,9 +92,9 @@ const place = {
 
 const tried = Type.Object({
   candidate: Type.Object(place),
-  outcome: stringEnum(["Refused", "NoHardware"], {
+  outcome: stringEnum(["Refused", "Declined", "NoHardware"], {
     description:
-      "Refused: the create was refused. NoHardware: a machine was made, was not started for want of hardware, and was deleted again.",
+      "Refused: the create was refused for what the spec names. Declined: it was refused for the state that something is in, such as for want of hardware. NoHardware: a machine was made, was not started for want of hardware, and was deleted again.",
   }),
   at: Type.String({ format: "date-time", description: "When." }),
   removed: Type.Optional(Type.String({ description: "Id of the machine that was deleted again." })),

@@ -27,20 +27,22 @@ import {
 import { eventFact, powerOf, underWay } from "../operation.ts";
 import { REASON } from "../reasons.ts";
 import { nextRung, withTry } from "./ladder.ts";
+import { waitingSince } from "./patience.ts";
 
 /** For so long after the last event of ours Paperspace may write to the machine by itself. */
 const AFTERMATH_MS = 2 * 60_000;
 /** Operations that a machine without hardware may be in. */
 const WAITING: ReadonlySet<string> = new Set(["Create", "Start", AWAIT_CAPACITY]);
 
-/** The memory once the machine was seen on: then it is no shell any more, whatever becomes of it. */
+/** The memory once the machine was seen on: then it waits no more, and is no shell, whatever becomes of it. */
 export function seenOn(memory: MachineMemory, { state }: Pick<Machine, "state">): MachineMemory {
   const power = powerOf(state);
   const isOn = power === "ready" || power === "serviceready";
-  const { placement } = memory;
-  if (!isOn || !placement?.attempt) return memory;
-  const { attempt: _over, ...others } = placement;
-  return { ...memory, placement: others };
+  if (!isOn || !(memory.placement?.attempt || memory.capacity)) return memory;
+  const { capacity: _over, placement, ...others } = memory;
+  if (!placement) return others;
+  const { attempt: _none, ...settled } = placement;
+  return { ...others, placement: settled };
 }
 
 export function isShell(observation: MachineObservation, machine: Machine): boolean {
@@ -147,5 +149,6 @@ export function replaced(observation: MachineObservation, memory: MachineMemory)
   if (!isRemoved(observation) || identity.state !== "ours" || !placement?.chosen) return undefined;
   const { power: _never, ...others } = withoutOperation(memory);
   const outcome = { outcome: "NoHardware", removed: identity.record.id } as const;
-  return { ...others, placement: withTry(placement, placement.chosen, outcome, now) };
+  const since = waitingSince(observation, memory, placement.attempt?.at);
+  return { ...others, ...since, placement: withTry(placement, placement.chosen, outcome, now) };
 }

@@ -1,0 +1,21 @@
+/** What an object remembers across passes, as its status has it. Pure. */
+import type { MachineMemory } from "./observation.ts";
+import type { PaperspaceMachine } from "./types.ts";
+
+export function memoryOf({ spec, status = { observedGeneration: -1 } }: PaperspaceMachine): MachineMemory {
+  const { operation, power, resizeRefusal, disk, staticIp, desktopSecret, adoptedOff, storedAs, capacity } =
+    status;
+  const { next: _shown, ...placement } = status.placement ?? {};
+  return {
+    ...(operation && { operation }),
+    ...(power && { power }),
+    ...(resizeRefusal && { resizeRefusal }),
+    ...(disk && { disk }),
+    ...(staticIp && { staticIp }),
+    ...(desktopSecret && { desktopSecret }),
+    ...(adoptedOff && { adoptedOff }),
+    ...(storedAs && { storedAs }),
+    ...(capacity && { capacity: { waitingSince: capacity.waitingSince } }),
+    ...(spec.placement && status.placement && { placement }),
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * What a team knows of scarce hardware beyond the hints of the API: where machines came to nothing, of any of its objects. A
+ * place is left alone after that, for longer each time, and one object at a time goes for it. It is rebuilt after a
+ * restart, since each object has what it tried in its status.
+ */
+import type { Clock } from "../../../base/clock.ts";
+import { millis } from "../../../reconcile/conditions.ts";
+import { ageOfTime, isLate } from "../../../reconcile/decision.ts";
+import type { MachineMemory, MachineObservation } from "../observation.ts";
+import { type Place, placeKey } from "./candidates.ts";
+import { coolDownMs } from "./ladder.ts";
+
+/** A create or a start that got no hardware. `of` and `at` tell it apart: it is seen in every pass of its object. */
+export interface Failure {
+  place: Place;
+  of: string;
+  at: string;
+}
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** Shorter than an object's own: what one of them met is a hint for the others, and no more. */
+const SHARED = { baseMs: 2 * MINUTE_MS, maxMs: 30 * MINUTE_MS };
+const MOST_FAILURES = 16;
+const MOST_PLACES = 512;
+
+interface Scarcity {
+  /** Oldest first. */
+  failures: readonly Failure[];
+  /** Wall clock, milliseconds: what failed before does not count any more. */
+  overAt: number;
+}
+
+export class ScarcityMemory {
+  readonly #clock: Pick<Clock, "now">;
+  readonly #places = new Map<string, Scarcity>();
+
+  constructor(clock: Pick<Clock, "now">) {
+    this.#clock = clock;
+  }
+
+  note(failure: Failure): void {
+    const { failures, overAt } = this.#at(placeKey(failure.place));
+    const isKnown = failures.some(({ of, at }) => of === failure.of && at === failure.at);
+    const age = ageOfTime(failure.at, this.#clock.now());
+    if (isKnown || age >= DAY_MS || (millis(failure.at) ?? 0) <= overAt) return;
+    const all = [...failures, failure].toSorted((a, b) => (millis(a.at) ?? 0) - (millis(b.at) ?? 0));
+    this.#set(placeKey(failure.place), { failures: all.slice(-MOST_FAILURES), overAt });
+  }
+
+  /** Hardware was had there, or the API admits that there is none: it may be believed again. */
+  forgive(key: string): void {
+    if (this.#places.has(key)) this.#set(key, { failures: [], overAt: this.#clock.now() });
+  }
+
+  /** Milliseconds for which nobody goes there, whatever the hint says. */
+  coolingMs(key: string): number {
+    return coolDownMs(this.#recent(key), this.#clock.now(), SHARED);
+  }
+
+  /** Whether one object at a time goes there. */
+  isScarce(key: string): boolean {
+    return this.#recent(key).length > 0;
+  }
+
+  #recent(key: string): readonly Failure[] {
+    const now = this.#clock.now();
+    return this.#places.get(key)?.failures.filter(({ at }) => ageOfTime(at, now) < DAY_MS) ?? [];
+  }
+
+  #at(key: string): Scarcity {
+    return this.#places.get(key) ?? { failures: [], overAt: 0 };
+  }
+
+  /** Places are named by users: the one that was changed longest ago goes. */
+  #set(key: string, scarcity: Scarcity): void {
+    this.#places.delete(key);
+    this.#places.set(key, scarcity);
+    const [oldest] = this.#places.keys();
+    if (this.#places.size > MOST_PLACES && oldest !== undefined) this.#places.delete(oldest);
+  }
+}
+
+/**
+ * What an object has met, by what its status remembers: candidates of its placement, and a create or a start that is late
+ * and left its machine off. What was refused for the spec of an object says nothing to others.
+ */
+export function failuresOf(
+  of: string,
+  { placement, operation }: MachineMemory,
+  place: Place,
+  now: number,
+): Failure[] {
+  const tried = (placement?.tried ?? []).flatMap(({ candidate, at, outcome }) =>
+    outcome === "Refused" ? [] : { place: candidate, of, at },
+  );
+  const isLeftOff = operation && LEADS_UP.has(operation.intent) && operation.target === "Running";
+  return isLeftOff && isLate(operation, now) ? [...tried, { place, of, at: operation.requestedAt }] : tried;
+}
+
+const LEADS_UP: ReadonlySet<string> = new Set(["Create", "Start"]);
+
+/** Whether the machine has just come up: then there is hardware of its type. */
+export function cameUp({ memory, resource }: MachineObservation): boolean {
+  const { operation } = memory;
+  if (!operation || !LEADS_UP.has(operation.intent) || resource.state !== "present") return false;
+  return resource.machine.state.toLowerCase() === "ready";
+}

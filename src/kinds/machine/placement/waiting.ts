@@ -1,0 +1,77 @@
+/**
+ * Who is in the queue for scarce hardware, and for which places: by a decision, and after a restart by what status has of the
+ * last one. Pure but for what it is given to note it in.
+ */
+import { keyOf, splitKey } from "../../../kube/objects.ts";
+import { millis } from "../../../reconcile/conditions.ts";
+import type { Decision } from "../../../reconcile/decision.ts";
+import type { Outcome } from "../../../reconcile/outcome.ts";
+import { memoryOf } from "../memory.ts";
+import {
+  AWAIT_CAPACITY,
+  type MachineMemory,
+  type MachineObservation,
+  type MachineStep,
+} from "../observation.ts";
+import { REASON } from "../reasons.ts";
+import type { MachineSpec, PaperspaceMachine } from "../types.ts";
+import { type Place, placedSpec } from "./candidates.ts";
+import { openCandidates } from "./ladder.ts";
+import type { Waiter } from "./queue.ts";
+import { type Failure, failuresOf } from "./scarcity.ts";
+
+/** As the object stands in the queue, or would. */
+export function waiterOf(
+  key: string,
+  { capacity }: Pick<MachineSpec, "capacity">,
+  memory: MachineMemory,
+  now: number,
+): Waiter {
+  const since = millis(memory.capacity?.waitingSince ?? memory.operation?.requestedAt) ?? now;
+  return { key, namespace: splitKey(key).namespace, priority: capacity?.priority ?? 0, since };
+}
+
+/** Not one that is halted, is being deleted, may have no machine now, or has given up: it would keep its turn for nothing. */
+export function isWaiting({ step, memory }: Decision<MachineStep, MachineMemory>): boolean {
+  if (memory.operation?.intent !== AWAIT_CAPACITY || step.do !== "none") return false;
+  const { outcome } = step as { outcome: Outcome };
+  return outcome.kind === "Unknown" || ("reason" in outcome && SHORT.has(outcome.reason));
+}
+
+const SHORT: ReadonlySet<string> = new Set([REASON.WaitingForCapacity, REASON.CapacityUnavailable]);
+
+/** Where it would go: of a placement whatever has not just come to nothing for itself. */
+export function placesToWaitFor(
+  observation: Pick<MachineObservation, "spec" | "now">,
+  memory: MachineMemory,
+  isMade: boolean,
+): readonly Place[] {
+  const { spec } = observation;
+  return spec.placement && !isMade ? openCandidates({ ...observation, memory }) : [spec];
+}
+
+interface Notes {
+  wait(waiter: Waiter, places: readonly Place[]): void;
+  noteFailures(failures: readonly Failure[]): void;
+}
+
+/** What the objects of a team have in status of scarce hardware; each corrects it in its first pass. */
+export function recallStored(
+  objects: readonly PaperspaceMachine[],
+  team: string,
+  now: number,
+  notes: Notes,
+): void {
+  for (const object of objects) {
+    const { metadata, status } = object;
+    if (status?.teamId !== team || metadata.deletionTimestamp) continue;
+    const memory = memoryOf(object);
+    const spec = placedSpec(object.spec, memory.placement?.chosen, status);
+    const key = keyOf(object);
+    notes.noteFailures(failuresOf(key, memory, spec, now));
+    const isHalted = status.conditions?.some(({ type }) => type === "Paused") === true;
+    if (memory.operation?.intent !== AWAIT_CAPACITY || isHalted) continue;
+    const places = placesToWaitFor({ spec, now }, memory, status.id !== undefined);
+    notes.wait(waiterOf(key, spec, memory, now), places);
+  }
+}

@@ -1,0 +1,196 @@
+/**
+ * The queue for scarce hardware and the memory of it, run with the whole operator in virtual time: who goes next, what the
+ * waiting costs, and what one object's failure spares the others.
+ */
+import { describe, expect, it } from "vitest";
+import { DEMO_KEY } from "../../dev/simulator/world/teams.ts";
+import { ANNOTATION } from "../../src/reconcile/record.ts";
+import { placed } from "../support/placed.ts";
+import { calls, checkTraffic, newWorld, running } from "../support/scenario-world.ts";
+import { NAMESPACE, type VirtualWorld } from "../support/virtual-world.ts";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const TYPE = "A100-80G";
+
+checkTraffic();
+
+type Spec = NonNullable<Parameters<VirtualWorld["apply"]>[1]>;
+
+const short = (world: VirtualWorld, machines: number | null = 0, type = TYPE) =>
+  world.sim.world.setCapacity(type, "ny2", machines);
+const reason = (world: VirtualWorld, name: string, namespace = NAMESPACE, type = "Ready") =>
+  world.condition(name, type, world.kube, namespace)?.reason;
+const ever = (world: VirtualWorld) => [...world.sim.world.machines.values()];
+/** The objects that machines were made for, in their order. */
+const served = (world: VirtualWorld) =>
+  ever(world).map(({ settings }) => settings.name.replace(/-[0-9a-f]{20}$/, ""));
+
+/** Objects of several namespaces that wait for the same hardware. */
+async function waiting(
+  objects: Record<string, Record<string, Spec>>,
+  flags: string[] = [],
+): Promise<VirtualWorld> {
+  const world = running(flags);
+  short(world);
+  const all = Object.entries(objects).flatMap(([namespace, specs]) =>
+    Object.entries(specs).map(([name, spec]) => ({ namespace, name, spec })),
+  );
+  for (const namespace of Object.keys(objects)) world.secret(DEMO_KEY, namespace);
+  for (const { namespace, name, spec } of all) {
+    world.apply(name, { machineType: TYPE, ...spec }, { namespace });
+    await world.until(`${name} waits`, () => reason(world, name, namespace) === "WaitingForCapacity");
+    await world.clock.advance(1_000);
+  }
+  return world;
+}
+
+/** One machine at a time is free: each that is Ready has done its work, and its object is deleted. */
+async function serveAll(world: VirtualWorld, namespaces: Record<string, readonly string[]>): Promise<void> {
+  short(world, 1);
+  const left = new Map(
+    Object.entries(namespaces).flatMap(([namespace, names]) =>
+      names.map((name) => [name, namespace] as const),
+    ),
+  );
+  while (left.size > 0) {
+    let done: string | undefined;
+    await world.until("one is served", () => {
+      done = [...left].find(
+        ([name, namespace]) => world.condition(name, "Ready", world.kube, namespace)?.status === "True",
+      )?.[0];
+      return done !== undefined;
+    });
+    const namespace = left.get(done ?? "") ?? "";
+    world.delete(done ?? "", world.kube, namespace);
+    left.delete(done ?? "");
+    await world.until("it is gone", () => world.get(done ?? "", world.kube, namespace) === undefined);
+  }
+}
+
+describe("the queue", () => {
+  it("lets namespaces take turns, and within one goes by priority and then by age", async () => {
+    const world = await waiting({
+      big: { b1: {}, b2: {}, b3: { capacity: { priority: 5 } } },
+      small: { s1: {}, s2: { capacity: { priority: 900 } } },
+    });
+    await serveAll(world, { big: ["b1", "b2", "b3"], small: ["s1", "s2"] });
+    expect(served(world)).toEqual(["b3", "s2", "b1", "s1", "b2"]);
+  }, 60_000);
+
+  it("lets a priority count between namespaces as far as --capacity-priorities says", async () => {
+    const world = await waiting(
+      {
+        one: { o1: {}, o2: { capacity: { priority: 10 } } },
+        prod: { p1: {}, p2: { capacity: { priority: 900 } } },
+      },
+      ["--capacity-priorities=prod=100"],
+    );
+    await serveAll(world, { one: ["o1", "o2"], prod: ["p1", "p2"] });
+    expect(served(world)[0]).toBe("p2");
+  }, 60_000);
+
+  it("skips a head that is paused or deleted: its turn would be kept for nothing", async () => {
+    const world = await waiting({ one: { o1: {}, o2: {}, o3: {} } });
+    world.edit("o1", { metadata: { annotations: { [ANNOTATION.paused]: "true" } } }, world.kube, "one");
+    world.delete("o2", world.kube, "one");
+    await world.clock.advance(MINUTE);
+    short(world, 1);
+    await world.until("the third is served", () => reason(world, "o3", "one") === "Available");
+    expect(served(world)).toEqual(["o3"]);
+  });
+
+  it("is the same after a restart: nobody comes first because its pass does", async () => {
+    const world = newWorld();
+    const first = world.start();
+    short(world);
+    for (const name of ["b1", "b2", "b3"]) {
+      world.apply(name, { machineType: TYPE, capacity: {} });
+      await world.until(`${name} waits`, () => reason(world, name) === "WaitingForCapacity");
+      await world.clock.advance(1_000);
+    }
+    await first.stop();
+    short(world, 1);
+    world.start();
+    await world.until("one is served", () => ever(world).length > 0);
+    expect(served(world)).toEqual(["b1"]);
+  });
+
+  it("shows each object its position, and writes it once a minute at most", async () => {
+    const world = await waiting({ one: { o1: { capacity: {} }, o2: { capacity: {} } } });
+    await world.clock.advance(10 * MINUTE);
+    const { capacity } = world.get("o2", world.kube, "one")?.status ?? {};
+    expect(capacity).toMatchObject({ position: 2, of: 2 });
+    expect(world.get("o1", world.kube, "one")?.status?.capacity).toMatchObject({ position: 1, of: 2 });
+  });
+
+  it("of 50 objects in three namespaces, with one machine free now and then for twelve hours: all are served in their turn, and waiting costs the same for one as for fifty", async () => {
+    const names = (namespace: string, count: number) =>
+      Array.from({ length: count }, (_, i) => `${namespace}${i}`);
+    const namespaces = { a: names("a", 30), b: names("b", 15), c: names("c", 5) };
+    const specs = Object.fromEntries(
+      Object.entries(namespaces).map(([namespace, all]) => [
+        namespace,
+        Object.fromEntries(all.map((name) => [name, {} as Spec])),
+      ]),
+    );
+    const world = await waiting(specs);
+    world.sim.calls.clear();
+    await world.clock.advance(2 * HOUR);
+    // A hint that is short is read every five minutes at most, whoever waits for it.
+    expect(calls(world, "GET", /availability/).length).toBeLessThan(40);
+    await serveAll(world, namespaces);
+    const order = served(world).map((name) => name[0]);
+    expect(order).toHaveLength(50);
+    for (let round = 0; round < 5; round++)
+      expect(order.slice(3 * round, 3 * round + 3).toSorted()).toEqual(["a", "b", "c"]);
+    expect(served(world).filter((name) => name.startsWith("b"))).toEqual(namespaces.b);
+  }, 120_000);
+});
+
+describe("waiting", () => {
+  it("ends where the user has it end, and goes on with more time", async () => {
+    const capacity = { waitAtMost: "2h", onTimeout: "Fail" } as const;
+    const world = await waiting({ one: { o1: { capacity } } });
+    await world.clock.advance(HOUR);
+    expect(reason(world, "o1", "one")).toBe("WaitingForCapacity");
+    await world.until(
+      "it has given up",
+      () => reason(world, "o1", "one", "Stalled") === "CapacityUnavailable",
+    );
+    short(world, 1);
+    await world.clock.advance(HOUR);
+    expect(ever(world)).toEqual([]);
+    // Its turn is no obstacle to others.
+    world.apply("o2", { machineType: TYPE }, { namespace: "one" });
+    await world.until("the next is served", () => reason(world, "o2", "one") === "Available");
+    short(world, 2);
+    world.edit("o1", { spec: { capacity: { waitAtMost: "12h" } } }, world.kube, "one");
+    await world.until("it is served", () => reason(world, "o1", "one") === "Available");
+  });
+
+  it("under Keep is reported as progress for as long as it takes", async () => {
+    const world = await waiting({ one: { o1: { capacity: { waitAtMost: "1h" } } } });
+    await world.clock.advance(5 * HOUR);
+    expect(reason(world, "o1", "one")).toBe("WaitingForCapacity");
+    expect(reason(world, "o1", "one", "Stalled")).toBeUndefined();
+  });
+});
+
+describe("where one object got no hardware", () => {
+  it("the others of the team do not try as well, also after a restart: the hint may lie", async () => {
+    const world = newWorld();
+    world.sim.world.setBehaviour({ availabilityEndpoint: "absent" });
+    short(world, 0, "H100");
+    const first = world.start();
+    world.apply("box", placed({ giveUpAfter: "1m" }));
+    await world.until("it moves on", () => world.get("box")?.status?.placement?.tried !== undefined);
+    world.apply("box-2", placed({ giveUpAfter: "1m" }));
+    await world.until("the next is made", () => served(world).includes("box-2"));
+    await first.stop();
+    world.start();
+    world.apply("box-3", placed({ giveUpAfter: "1m" }));
+    await world.until("the third is made", () => served(world).includes("box-3"));
+    expect(ever(world).filter(({ machineType }) => machineType === "H100")).toHaveLength(1);
+  });
+});
