@@ -48,6 +48,7 @@ const SOMETIMES = [
   "lists the machines",
   "reports the progress",
   "reads the Secret",
+  "reads the namespace",
   "checks the key",
   "writes the Event Deleted",
   ...FORWARDED,

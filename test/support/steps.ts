@@ -32,6 +32,7 @@ function ofKubernetes({ method, path, query, body }: Crossing): string {
   if (path.includes("/secrets/")) return ofSecret(method, body as Patch);
   if (path.includes("/configmaps"))
     return method === "GET" ? "reads the id of the cluster" : "stores the id of the cluster";
+  if (method === "GET" && /^\/api\/v1\/namespaces\/[^/]+$/.test(path)) return "reads the namespace";
   if (path.endsWith("/events"))
     return `writes the Event ${(body as { reason?: string }).reason ?? "without a reason"}`;
   if (method === "PATCH" && /\/paperspace(machines|deployments)\//.test(path)) return ofObject(body as Patch);
