@@ -169,6 +169,7 @@ export class CloudSteps<T extends KindTypes> {
     const gated: GatedWrite = {
       allowDeleting: pass.observation.deleting,
       sends: kind.actuator.sends(step),
+      protection: pass.observation.protection,
     };
     let intended: MemoryOf<T> = pass.memory;
     try {

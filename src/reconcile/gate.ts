@@ -26,12 +26,14 @@ export interface GatedWrite {
   allowDeleting: boolean;
   /** What it sends; absent: nothing that protection or the end of a namespace forbids. */
   sends?: Sends | undefined;
+  /** By what the resource was protected when the write was decided on. */
+  protection?: string | undefined;
 }
 
 export function newGate<O extends ManagedObject>(
   { store, mayWrite, owners, restrictions }: GateOptions<O>,
   object: O,
-  { allowDeleting, sends }: GatedWrite,
+  { allowDeleting, sends, protection: decided }: GatedWrite,
 ): Gate {
   const key = keyOf(object);
   return () => {
@@ -45,8 +47,9 @@ export function newGate<O extends ManagedObject>(
     const { halted, protection, namespaceEnds } = restrictions(latest);
     if (halted) return halted.message;
     if (sends === "create" && namespaceEnds) return "the namespace is being deleted";
-    // Of an object that stays, only what was made by mistake is deleted.
-    if (sends === "delete" && deletionTimestamp && protection !== undefined)
+    // What was decided on with the protection in view, for an object that stays, deletes only what was made by mistake.
+    const isInView = decided !== undefined && !deletionTimestamp;
+    if (sends === "delete" && protection !== undefined && !isInView)
       return `it is protected from deletion: ${protection}`;
     return undefined;
   };
