@@ -71,6 +71,25 @@ test("a server that refuses streaming lists is listed by pages of 500, without a
   expectInSync();
 });
 
+test("a first list of many objects is made known over several turns, in between which probes and the lease have theirs", async () => {
+  const { create, start, notified, reflector, clock, expectInSync } = reflectorEnv();
+  for (let i = 0; i < 2_500; i++) await create(`w${i}`);
+  const seen = new Set<number>();
+  let isOver = false;
+  const look = () => {
+    seen.add(notified.length);
+    if (!isOver) clock.nextTurn(look);
+  };
+  void reflector.whenSynced().then(() => {
+    seen.add(notified.length);
+    isOver = true;
+  });
+  look();
+  await start();
+  expect([...seen]).toEqual([0, 1_000, 2_000, 2_500]);
+  expectInSync();
+});
+
 test("an expired continue token starts the pages again, and nothing of the broken list becomes visible", async () => {
   const { kube, create, start, clock, notified, expectInSync } = reflectorEnv();
   kube.streamingLists = false;

@@ -4,7 +4,7 @@
  */
 import type { Logger } from "pino";
 import { Backoff } from "../base/backoff.ts";
-import { type Clock, deadline, sleep } from "../base/clock.ts";
+import { type Clock, deadline, nextTurn, sleep } from "../base/clock.ts";
 import { isGone, isKube, isNotFound, isUnauthorized, KubeError } from "../kube/errors.ts";
 import { compareVersions, type KubeList, type KubeObject, keyOf } from "../kube/objects.ts";
 import { pages } from "../kube/pages.ts";
@@ -64,6 +64,8 @@ const MARGIN_SECONDS = 30;
 const HEALTHY_MS = 10_000;
 /** A watch that ends sooner than this without an event is a failure, else the loop would spin. */
 const SHORT_MS = 1_000;
+/** Changes of a first list that the handlers get in one turn of the event loop. */
+const CHANGES_A_TURN = 1_000;
 /** After so many unreadable lines in a row at one version the objects are listed again. */
 const BAD_LINES = 3;
 
@@ -136,7 +138,7 @@ export class Reflector<T extends KubeObject> {
       for (const item of withTypeMeta(page)) items.push(store.held(item));
       version = page.metadata.resourceVersion ?? "";
     }
-    this.#replace(items, version);
+    await this.#replace(items, version);
     this.#backoff.reset();
   }
 
@@ -154,7 +156,7 @@ export class Reflector<T extends KubeObject> {
       this.#metrics.watched();
       if (this.#state.kind === "watching") this.#healthy = true;
       for await (const line of lines(stream)) {
-        this.#handle(parseEvent<T>(line));
+        await this.#handle(parseEvent<T>(line));
         events++;
       }
     } finally {
@@ -183,38 +185,53 @@ export class Reflector<T extends KubeObject> {
     };
   }
 
-  #handle(event: WatchEvent<T>): void {
+  /** A promise only where there is something to wait for. */
+  #handle(event: WatchEvent<T>): Promise<void> | undefined {
     const { store } = this.#options;
     if (this.#state.kind === "streaming") return this.#receive(event, this.#state.received);
     this.#badLines = 0;
-    if (event.type === "BOOKMARK") return this.#advance(event.version);
-    this.#advance(event.object.metadata.resourceVersion ?? "");
-    this.#notify(event.type === "DELETED" ? store.remove(event.object) : store.upsert(event.object));
+    if (event.type === "BOOKMARK") this.#advance(event.version);
+    else {
+      this.#advance(event.object.metadata.resourceVersion ?? "");
+      this.#notify(event.type === "DELETED" ? store.remove(event.object) : store.upsert(event.object));
+    }
+    return undefined;
   }
 
   /** Collects the initial events; the store sees them all at once, or not at all. */
-  #receive(event: WatchEvent<T>, received: Map<string, T>): void {
+  #receive(event: WatchEvent<T>, received: Map<string, T>): Promise<void> | undefined {
     if (event.type === "DELETED") received.delete(keyOf(event.object));
     else if (event.type !== "BOOKMARK")
       received.set(keyOf(event.object), this.#options.store.held(event.object));
-    else if (event.initialEventsEnd) this.#replace([...received.values()], event.version);
+    else if (event.initialEventsEnd) return this.#replace([...received.values()], event.version);
+    return undefined;
   }
 
-  #replace(items: T[], version: string): void {
+  /**
+   * `items` as the store holds them. Of a first list the handlers are called over several turns of the event loop, for
+   * which probes and the lease would wait otherwise; passes, which begin once it is complete, do so anyway.
+   */
+  async #replace(items: readonly T[], version: string): Promise<void> {
     if (compareVersions(version, this.#version) < 0) {
       // A stale API server, or an etcd restored from a backup: the store is newer.
       throw new Error(`refused a list of version ${version || "(none)"}: the store is at ${this.#version}`);
     }
-    const { namespace, store } = this.#options;
+    const { clock, namespace, store } = this.#options;
     const initial = !this.#synced;
     this.#version = version;
     this.#state = { kind: "watching" };
     this.#badLines = 0;
-    this.#synced = true;
     this.#healthy = true;
     this.#unserved = false;
     this.#metrics.listed();
-    this.#notify(store.replace(items, { initial, ...(namespace === undefined ? {} : { namespace }) }));
+    const scope = namespace === undefined ? {} : { namespace };
+    const changes = store.replace(items, { initial, areHeld: true, ...scope });
+    const atOnce = initial ? CHANGES_A_TURN : changes.length;
+    for (let begin = 0; begin < changes.length; begin += atOnce) {
+      if (begin > 0) await nextTurn(clock);
+      this.#notify(changes.slice(begin, begin + atOnce));
+    }
+    this.#synced = true;
     this.#firstList.resolve();
   }
 

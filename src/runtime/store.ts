@@ -69,9 +69,12 @@ export class Store<T extends KubeObject> {
 
   /**
    * Makes the copy equal to a complete list, and returns what that changed. With `namespace` the list is complete for
-   * that namespace alone; `initial` marks the additions as those of a first list.
+   * that namespace alone; `initial` marks the additions as those of a first list; `areHeld`: `held` has returned each item.
    */
-  replace(items: readonly T[], options: { namespace?: string; initial?: boolean } = {}): StoreChange<T>[] {
+  replace(
+    items: readonly T[],
+    options: { namespace?: string; initial?: boolean; areHeld?: boolean } = {},
+  ): StoreChange<T>[] {
     const changes: StoreChange<T>[] = [];
     const listed = new Set(items.map(keyOf));
     for (const [key, { object }] of this.#entries) {
@@ -80,13 +83,17 @@ export class Store<T extends KubeObject> {
       this.#drop(key);
       changes.push({ type: "deleted", object });
     }
-    for (const item of items) changes.push(...this.#put(item, { listed: true, initial: !!options.initial }));
+    const from = { listed: true, initial: options.initial ?? false };
+    for (const item of items) {
+      const object = options.areHeld ? item : this.held(item);
+      for (const change of this.#put(object, from)) changes.push(change);
+    }
     return changes;
   }
 
   /** Applies an object of the watch: no change when it is not newer, two when the name now belongs to another UID. */
   upsert(object: T): StoreChange<T>[] {
-    return this.#put(object, { listed: false, initial: false });
+    return this.#put(this.held(object), { listed: false, initial: false });
   }
 
   /** Applies a deletion of the watch; `object` is the last state as reported by the server. */
@@ -142,8 +149,7 @@ export class Store<T extends KubeObject> {
     if (after && to !== undefined) this.#index.set(to, (this.#index.get(to) ?? new Set()).add(keyOf(after)));
   }
 
-  #put(given: T, from: { listed: boolean; initial: boolean }): StoreChange<T>[] {
-    const object = this.held(given);
+  #put(object: T, from: { listed: boolean; initial: boolean }): StoreChange<T>[] {
     const key = keyOf(object);
     const entry = this.#entries.get(key);
     if (!entry) {
