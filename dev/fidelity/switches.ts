@@ -92,6 +92,8 @@ export const OPERATOR_UNDER: Readonly<Record<keyof Behaviour, string>> = {
   liveDtDeleted: "only a text is a date",
   desktopWhenOff: "reads the desktop only while the machine is on",
   availabilityEndpoint: "without it hardware counts as free, and the attempt decides",
+  availabilityHint:
+    "where it says that hardware is there and there is none, the object moves on, or tries again ever more rarely; where it says that there is none, it is waited for",
   accountStandingEndpoint: "without it the account counts as in good standing, and the attempt decides",
   limitOutOfRange: "never sends a limit outside 1 to 120",
   nextPageWhenLast: 'missing, null and "" end a list alike',

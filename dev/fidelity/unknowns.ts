@@ -141,7 +141,7 @@ export const UNKNOWNS: readonly Unknown[] = [
     id: "availability",
     question: "Is GET /machine-availability there?",
     source: "machines.md 5.5",
-    switches: ["availabilityEndpoint"],
+    switches: ["availabilityEndpoint", "availabilityHint"],
     byReads: true,
   },
   {

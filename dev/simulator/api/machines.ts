@@ -194,5 +194,7 @@ function getAvailability({ world, query }: Context) {
   if (world.behaviour.availabilityEndpoint === "absent") throw notFound();
   const type = findMachineType(query.machineType ?? "", world.behaviour.machineTypeCase === "exact");
   const region = regionCode(query.region ?? "");
+  const { availabilityHint } = world.behaviour;
+  if (availabilityHint !== "true") return { available: availabilityHint === "always" };
   return { available: type !== undefined && region !== undefined && world.hasCapacity(type.label, region) };
 }

@@ -262,6 +262,18 @@ describe("capacity", () => {
     expect((await machine(data.id)).state).toBe("ready");
   });
 
+  it.each([
+    ["always", 0, true],
+    ["never", 1, false],
+  ] as const)(
+    "may answer %s, whatever there is: it is a hint",
+    async (availabilityHint, machines, available) => {
+      const { sim, ok } = setUp({ behaviour: { availabilityHint } });
+      sim.world.setCapacity("A4000", "ny2", machines);
+      expect(await ok("GET", "/machine-availability?machineType=A4000&region=ny2")).toEqual({ available });
+    },
+  );
+
   it("has no capacity for what does not exist, and may lack the endpoint", async () => {
     const { sim, call, ok } = setUp();
     const path = "/machine-availability?machineType=Z9&region=ny2";

@@ -134,6 +134,8 @@ export const CHOICES = {
   desktopWhenOff: ["empty", "error"],
   /** GET /machine-availability (machines.md section 5.5: not in every document; 404 means unknown). */
   availabilityEndpoint: ["present", "absent"],
+  /** What it answers: how it is, or always that hardware is there, or that there is none ("a hint, not a reservation"). */
+  availabilityHint: ["true", "always", "never"],
   /** GET /billing/account-standing (other-resources.md: in the CLI's schema only, "may be withdrawn"). */
   accountStandingEndpoint: ["present", "absent"],
 

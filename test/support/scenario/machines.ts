@@ -14,6 +14,7 @@ import {
 import { REASON } from "../../../src/kinds/machine/reasons.ts";
 import type { DeclaredSpec, PaperspaceMachine } from "../../../src/kinds/machine/types.ts";
 import { ANNOTATION } from "../../../src/reconcile/record.ts";
+import { type Placement, placed } from "../placed.ts";
 import type { Dice } from "./dice.ts";
 import { type Driver, nameOf, namespaceOf } from "./driver.ts";
 import { type Actors, behavioursOf, keysOf, type ScenarioKind, type Tenant } from "./kind.ts";
@@ -36,7 +37,7 @@ const FAILING = ["start", "stop", "restart", "deactivate", "vm-upgrade", "vm-mig
 
 /** Switches that a machine's lifecycle depends on. */
 const SWITCHES =
-  /^(start|stop|restart(?!oreNeeds)|stateWhile|deleteW|deletedMachines|eventsOf|pageStability|createPlace|nextPage|errorField|upgradeEnds|networkChange|readd|removedAcc|scriptsPer|scriptNot|availabilityEnd|accountStandingEnd|liveDt|staticAddress|autoShutdown)/;
+  /^(start|stop|restart(?!oreNeeds)|stateWhile|deleteW|deletedMachines|eventsOf|pageStability|createPlace|nextPage|errorField|upgradeEnds|networkChange|readd|removedAcc|scriptsPer|scriptNot|availabilityEnd|capacityShortage|accountStandingEnd|liveDt|staticAddress|autoShutdown)/;
 
 export const MACHINE_SCENARIOS: ScenarioKind<PaperspaceMachine> = {
   frequencies: {
@@ -49,7 +50,8 @@ export const MACHINE_SCENARIOS: ScenarioKind<PaperspaceMachine> = {
     "console: delete": 1,
     "auto shutdown": 1,
     "an event will fail": 1,
-    "hardware comes and goes": 1,
+    "hardware comes and goes": 2,
+    "hints lie": 2,
     "account standing": 1,
   },
   behaviours: behavioursOf(SWITCHES, {
@@ -72,6 +74,27 @@ export const MACHINE_SCENARIOS: ScenarioKind<PaperspaceMachine> = {
     })),
   actors: (driver, tenants) => new MachineActors(driver, tenants),
 };
+
+/** Two of them, or all. */
+function candidates(dice: Dice): Placement["candidates"] {
+  const [first, ...others] = dice.of([...TYPES], [...TYPES].reverse());
+  const all = [first, ...(dice.chance(0.5) ? others : others.slice(0, 1))];
+  return all.flatMap((machineType) => (machineType ? [{ machineType, regions: [REGION] }] : []));
+}
+
+/** Of a machine that is there a placement can end with what it chose. */
+function placementEdit(chosen: { machineType: string; region: string } | undefined, dice: Dice): object {
+  if (!chosen || dice.chance(0.5)) return { placement: { candidates: candidates(dice) } };
+  const { machineType, region } = chosen;
+  return { placement: null, machineType, region };
+}
+
+/** Events of a machine that never ran. */
+const BEFORE_IT_RUNS = (name: string, state: string) =>
+  name === "create" ||
+  name === "deactivate" ||
+  name.startsWith("bill-") ||
+  (name === "start" && state !== "done");
 
 /** The Secret with the access to the desktop of this object's machine. */
 const desktopOf = (key: string) => ({ name: `desktop-${nameOf(key)}` });
@@ -127,6 +150,7 @@ export class MachineActors implements Actors<PaperspaceMachine> {
     return {
       powerState: dice.of("Running", "Stopped"),
       machineType: dice.of(...TYPES),
+      ...(dice.chance(0.4) && placed({ candidates: candidates(dice), giveUpAfter: dice.of("30s", "5m") })),
       onExternalDeletion: dice.of("Stall", "Recreate"),
       resizePolicy: dice.of("WhenStopped", "StopAndResize"),
       ...(dice.chance(0.5) && { startupScriptId: dice.of(...scripts) }),
@@ -157,13 +181,15 @@ export class MachineActors implements Actors<PaperspaceMachine> {
 
   /** A disk grows only, and a template cannot be changed. */
   adoptable(id: string, spec: Partial<DeclaredSpec>): Partial<DeclaredSpec> {
-    const { diskSize, templateId } = this.#driver.sim.console.machine(id);
-    const { desktopSecretRef, ...others } = spec;
+    const { diskSize, templateId, machineType, region } = this.#driver.sim.console.machine(id);
+    const { desktopSecretRef, placement, ...placeless } = spec;
+    // The API server refuses a placement beside adoptId.
+    const others = placement ? { ...placeless, machineType, region } : placeless;
     const hasDesktop = templateId === DESKTOP_TEMPLATE && desktopSecretRef;
     return { ...others, diskSize, templateId, ...(hasDesktop && { desktopSecretRef }) };
   }
 
-  edit(key: string, { spec: now }: PaperspaceMachine, dice: Dice): object {
+  edit(key: string, { spec: now, status }: PaperspaceMachine, dice: Dice): object {
     const { users, networks, scripts } = this.#assetsOf(key);
     const hours = dice.of(2, 8);
     const user = dice.of(...users);
@@ -176,7 +202,9 @@ export class MachineActors implements Actors<PaperspaceMachine> {
         autoSnapshot: { enabled: dice.chance(0.5), frequency: dice.of("daily", "weekly"), saveCount: hours },
       },
       { restorePoint: { enabled: dice.chance(0.5) } },
-      { machineType: dice.of(...TYPES) },
+      now.placement
+        ? placementEdit(status?.id === undefined ? undefined : status.placement?.chosen, dice)
+        : { machineType: dice.of(...TYPES) },
       { diskSize: Math.max(now.diskSize ?? 0, dice.of(50, 100, 250)) },
       { resizePolicy: dice.of("WhenStopped", "StopAndResize") },
       { networkId: dice.of(...networks) },
@@ -198,6 +226,11 @@ export class MachineActors implements Actors<PaperspaceMachine> {
         return void sim.console.failNext({ event: dice.of(...FAILING) });
       case "hardware comes and goes":
         return sim.world.setCapacity(dice.of(...TYPES), REGION, dice.of(0, 1, null));
+      case "hints lie":
+        // Mostly there is one that can be had.
+        for (const type of TYPES) sim.world.setCapacity(type, REGION, 0);
+        if (dice.chance(0.8)) sim.world.setCapacity(dice.of(...TYPES), REGION, null);
+        return sim.world.setBehaviour({ availabilityHint: dice.of("true", "always", "always", "never") });
       case "account standing":
         return sim.console.setStanding(this.#tenant(key).team, dice.chance(0.5), ["Pay first"]);
     }
@@ -256,6 +289,7 @@ export class MachineActors implements Actors<PaperspaceMachine> {
 
   /** A machine's first name was made from its object's: no two of one object may exist at once. */
   check(): void {
+    this.#checkRemoved();
     const machines = this.#machines();
     for (const { id, settings } of machines)
       if (!this.#firstNames.has(id)) this.#firstNames.set(id, settings.name);
@@ -270,8 +304,20 @@ export class MachineActors implements Actors<PaperspaceMachine> {
     }
   }
 
+  /** What made way for the next candidate was made by an object, never ran, and went once. */
+  #checkRemoved(): void {
+    const removed = keysOf(this.#tenants).flatMap(
+      (key) => this.#driver.get(key)?.status?.placement?.tried?.flatMap((one) => one.removed ?? []) ?? [],
+    );
+    if (new Set(removed).size < removed.length) throw new Error(`removed twice: ${removed}`);
+    for (const { machineId, name, state } of this.#driver.sim.world.events.values())
+      if (machineId !== null && removed.includes(machineId) && !BEFORE_IT_RUNS(name, state))
+        throw new Error(`${machineId} was removed after ${name} ${state}`);
+  }
+
   calm(): void {
     const { world, console } = this.#driver.sim;
+    world.setBehaviour({ availabilityHint: "true" });
     world.failures.length = 0;
     for (const { team } of this.#tenants) console.setStanding(team, true);
     for (const type of TYPES) world.setCapacity(type, REGION, null);
