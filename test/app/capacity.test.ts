@@ -120,7 +120,7 @@ describe("the queue", () => {
     const world = await waiting({ one: { o1: { capacity: {} }, o2: { capacity: {} } } });
     await world.clock.advance(10 * MINUTE);
     const { capacity } = world.get("o2", world.kube, "one")?.status ?? {};
-    expect(capacity).toMatchObject({ position: 2, of: 2 });
+    expect(capacity).toMatchObject({ machineType: TYPE, region: "ny2", position: 2, of: 2 });
     expect(world.get("o1", world.kube, "one")?.status?.capacity).toMatchObject({ position: 1, of: 2 });
   });
 

@@ -7,9 +7,9 @@ import type { Clock } from "../../base/clock.ts";
 import type { Fact, FactSubject } from "../facts.ts";
 import { Lookup, UNUSED_TURNS } from "../lookup.ts";
 import { regionCode } from "../region.ts";
-import type { Capacity } from "./observation.ts";
+import type { Capacity, QueuePosition } from "./observation.ts";
 import { atPlace, type Place, placeKey } from "./placement/candidates.ts";
-import { CapacityQueue, type Position, type PriorityBounds, type Waiter } from "./placement/queue.ts";
+import { CapacityQueue, type PriorityBounds, type Waiter } from "./placement/queue.ts";
 import { type Failure, ScarcityMemory } from "./placement/scarcity.ts";
 import type { RelatedApi } from "./related-api.ts";
 
@@ -118,8 +118,11 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
   };
 
   /** Its position in the queue. */
-  readonly queue: Fact<HardwareSubject, Position> = {
-    data: ({ key }) => this.#queue.position(key),
+  readonly queue: Fact<HardwareSubject, QueuePosition> = {
+    data: ({ key }) => {
+      const found = this.#queue.position(key);
+      return found && { ...atPlace(found.place), position: found.position, of: found.of };
+    },
     // It is known whenever it is there.
     fetch: () => {},
   };

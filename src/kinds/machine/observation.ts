@@ -11,7 +11,7 @@ import type { Requests } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import type { FactNames } from "../facts.ts";
 import type { Machine, MachineEvent, MachineHardware, MachineSettings } from "./api.ts";
-import type { PlacementMemory } from "./placement/candidates.ts";
+import type { Place, PlacementMemory } from "./placement/candidates.ts";
 import type { Position } from "./placement/queue.ts";
 import type { Address, Standing, User } from "./related-api.ts";
 import type { MachineSpec, MachineStatus, PaperspaceMachine, PowerState } from "./types.ts";
@@ -82,6 +82,9 @@ export type Capacity = { hint: "free" | "unknown" } | { hint: "short"; retryMs: 
 export type DesktopFact = "current" | "stale" | "none" | "taken" | "forbidden";
 
 /** Facts around the machine. One that is absent is missing. */
+/** In the queue for the hardware of this type and region. */
+export type QueuePosition = Place & Pick<Position, "position" | "of">;
+
 export interface Related {
   /** Ids of the startup scripts that the machine has. */
   scripts?: readonly string[];
@@ -99,7 +102,7 @@ export interface Related {
   /** Of the candidates of a placement, by `placeKey`; absent where there is none. */
   places?: Readonly<Record<string, Capacity>>;
   /** Where it is in the queue for scarce hardware; absent where it does not wait. */
-  queue?: Position;
+  queue?: QueuePosition;
   /** By the name of the fact: why the last read failed. */
   readErrors: Readonly<Record<string, ReadError>>;
 }

@@ -2,6 +2,7 @@
  * What the object reports of its machine: the status and its conditions, from the observation. Pure: equal observations
  * give an equal status, so that an idle machine costs no write.
  */
+import { isDeepStrictEqual } from "node:util";
 import { plainReason } from "../../base/plain-text.ts";
 import { shellWord } from "../../base/shell-command.ts";
 import { toTime } from "../../kube/objects.ts";
@@ -65,15 +66,10 @@ function shownQueue(
 ): Pick<MachineStatus, "capacity"> {
   const { queue } = related;
   if (!capacity || !queue) return capacity ? { capacity } : {};
-  const { shownAt, position, of } = before?.capacity ?? {};
-  const isSame = position === queue.position && of === queue.of;
-  const isRecent = shownAt !== undefined && ageOfTime(shownAt, now) < MINUTE_MS;
-  const isKept = shownAt !== undefined && position !== undefined && of !== undefined && (isSame || isRecent);
-  return {
-    capacity: isKept
-      ? { ...capacity, position, of, shownAt }
-      : { ...capacity, ...queue, shownAt: toTime(now) },
-  };
+  const shown = before?.capacity;
+  const isSame = isDeepStrictEqual(shown, { ...shown, ...queue });
+  const isKept = shown?.shownAt !== undefined && (isSame || ageOfTime(shown.shownAt, now) < MINUTE_MS);
+  return { capacity: isKept ? { ...shown, ...capacity } : { ...capacity, ...queue, shownAt: toTime(now) } };
 }
 
 /** With the candidate that comes next, while the machine was never on. */

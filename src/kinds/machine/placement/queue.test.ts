@@ -74,7 +74,7 @@ describe("the queue", () => {
     const queue = new CapacityQueue({});
     for (const one of [waiter("a/1", 1), waiter("a/2", 2), waiter("b/1", 3)]) queue.wait(one, ["p"]);
     expect(queue.head("p")).toBe("a/1");
-    expect(queue.position("a/2")).toEqual({ position: 3, of: 3 });
+    expect(queue.position("a/2")).toEqual({ place: "p", position: 3, of: 3 });
     queue.leave("a/1");
     expect(queue.head("p")).toBe("a/2");
     expect(queue.position("a/1")).toBeUndefined();
@@ -102,6 +102,6 @@ describe("the queue", () => {
     queue.wait(waiter("a/1", 1), ["p", "q"]);
     queue.wait(waiter("a/1", 1), ["q"]);
     expect(queue.head("p")).toBeUndefined();
-    expect(queue.position("a/1")).toEqual({ position: 1, of: 1 });
+    expect(queue.position("a/1")).toEqual({ place: "q", position: 1, of: 1 });
   });
 });

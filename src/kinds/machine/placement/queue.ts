@@ -63,6 +63,7 @@ function comesBefore(one: Queue, other: Queue): boolean {
 }
 
 export interface Position {
+  place: string;
   /** From 1 on. */
   position: number;
   of: number;
@@ -131,6 +132,7 @@ export class CapacityQueue {
   /** The best of its places; undefined where it does not wait. */
   position(key: string): Position | undefined {
     const positions = (this.#places.get(key) ?? []).map((place) => ({
+      place,
       position: this.#positions(place).get(key) ?? 0,
       of: this.#waiters.get(place)?.size ?? 0,
     }));

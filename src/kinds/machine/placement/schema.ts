@@ -73,7 +73,11 @@ export const capacitySchema = Type.Object(
 export const capacityStatusSchema = Type.Object(
   {
     waitingSince: Type.String({ format: "date-time", description: "Since when hardware is waited for." }),
-    position: Type.Optional(Type.Integer({ description: "Place in the queue for it, from 1 on." })),
+    machineType: Type.Optional(
+      Type.String({ description: "Of the queue in which it is nearest to the front." }),
+    ),
+    region: Type.Optional(Type.String({ description: "Of that queue." })),
+    position: Type.Optional(Type.Integer({ description: "Its place in that queue, from 1 on." })),
     of: Type.Optional(Type.Integer({ description: "How many are in that queue." })),
     shownAt: Type.Optional(
       Type.String({
