@@ -69,6 +69,8 @@ export interface Position {
   of: number;
 }
 
+const NOBODY: ReadonlyMap<string, number> = new Map();
+
 /** The waiters of one team, by place. */
 export class CapacityQueue {
   readonly #bounds: PriorityBounds;
@@ -142,8 +144,10 @@ export class CapacityQueue {
   #positions(place: string): ReadonlyMap<string, number> {
     const known = this.#order.get(place);
     if (known) return known;
-    const waiters = this.#waiters.get(place)?.values() ?? [];
-    const ordered = inOrder(waiters, this.#turnsOf(place), this.#bounds);
+    const waiters = this.#waiters.get(place);
+    // Places are named by users: nothing is kept of one that nobody waits for.
+    if (!waiters) return NOBODY;
+    const ordered = inOrder(waiters.values(), this.#turnsOf(place), this.#bounds);
     const positions = new Map(ordered.map(({ key }, index) => [key, index + 1]));
     this.#order.set(place, positions);
     return positions;
