@@ -9,6 +9,8 @@ import {
   ageOfTime,
   type Decision,
   done,
+  isDeleteUnderWay,
+  isLate,
   noStep,
   type Observation,
   requeueAfter,
@@ -191,10 +193,8 @@ function present<V extends Observation, S extends Step>(
   resource: PresentResource<V>,
   phases: Phases<V, S>,
 ): Decision<S | DeleteStep, MemoryOf<V>> {
-  const { halted, memory, recheckMs, protection } = observation;
-  if (observation.deleting && protection !== undefined) return refused(observation, resource, phases);
-  if (observation.deleting)
-    return phases.deleting?.(observation, resource) ?? decideDeletion<MemoryOf<V>>(observation);
+  const { halted, memory, recheckMs } = observation;
+  if (observation.deleting) return deleting(observation, resource, phases);
   if (halted) {
     const decision = observation.observes
       ? observed(observation, resource, phases)
@@ -222,6 +222,24 @@ function observed<V extends Observation, S extends Step>(
     decision,
     `It is owned by ${ownedBy}, which has to leave it before this object manages it`,
   );
+}
+
+function deleting<V extends Observation, S extends Step>(
+  observation: V,
+  resource: PresentResource<V>,
+  phases: Phases<V, S>,
+): Decision<S | DeleteStep, MemoryOf<V>> {
+  const { protection, now } = observation;
+  const decision = phases.deleting?.(observation, resource) ?? decideDeletion<MemoryOf<V>>(observation);
+  if (protection === undefined) return decision;
+  const { operation } = decision.memory;
+  const isSent = decision.step.do === "none" && isDeleteUnderWay(operation) && !isLate(operation, now);
+  return isSent
+    ? withSentence<S | DeleteStep, MemoryOf<V>>(
+        decision,
+        tooLate(operation.requestedAt, "deletion protection"),
+      )
+    : refused(observation, resource, phases);
 }
 
 /** The deletion is refused, and what is declared goes on as far as the kind says. */

@@ -136,6 +136,11 @@ export function isLate({ deadline }: Pick<Operation, "deadline">, now: number): 
   return now >= (millis(deadline) ?? 0);
 }
 
+/** A delete that was sent, and was neither refused nor has failed since. */
+export function isDeleteUnderWay(operation: Operation | undefined): operation is Operation {
+  return operation?.intent === "Delete" && operation.target === undefined && operation.failedAt === undefined;
+}
+
 /** An operation that is requested at `now` and late after `ms`. */
 export function startOperation(now: number, intent: string, ms: number): Operation {
   return { intent, requestedAt: toTime(now), deadline: toTime(now + ms) };

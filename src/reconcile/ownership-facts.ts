@@ -6,6 +6,7 @@ import { shellCommand } from "../base/shell-command.ts";
 import { keyOf, shownKey } from "../kube/objects.ts";
 import { annotationFault } from "./annotation-limits.ts";
 import { millis } from "./conditions.ts";
+import { isDeleteUnderWay } from "./decision.ts";
 import { type Identity, idOf, resolveIdentity } from "./identity.ts";
 import type { KindDefinition, ManagedObject } from "./managed.ts";
 import type { Restrictions } from "./management.ts";
@@ -93,8 +94,7 @@ function confirmationOf(
 function deleteSentAt({ metadata, status = {} }: ManagedObject): string | undefined {
   const { operation } = status;
   if (metadata.deletionTimestamp === undefined || status.uid !== metadata.uid) return undefined;
-  const isSent = operation?.intent === "Delete" && operation.target === undefined;
-  return isSent && operation.failedAt === undefined ? operation.requestedAt : undefined;
+  return isDeleteUnderWay(operation) ? operation.requestedAt : undefined;
 }
 
 /**

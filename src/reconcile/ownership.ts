@@ -270,9 +270,9 @@ function beingMade(id: string, maker: string, recheckMs: number): Outcome {
   return { kind: "Terminal", reason: REASON.AlreadyOwned, message, recheckMs };
 }
 
-/** What is reported where Orphan was declared after the delete had been sent. */
-export function tooLate(sentAt: string): string {
-  return `deletionPolicy Orphan came too late: the delete was sent at ${sentAt}, and cannot be called back`;
+/** What is reported where what would have kept the resource was declared after the delete had been sent. */
+export function tooLate(sentAt: string, declared = "deletionPolicy Orphan"): string {
+  return `${declared} came too late: the delete was sent at ${sentAt}, and cannot be called back`;
 }
 
 /** What an object reports that names what another one owns (`owner`: `shownKey`). It touches nothing, and may be deleted. */

@@ -7,7 +7,14 @@ import type { MachineSpec } from "../../src/kinds/machine/types.ts";
 import { LABEL } from "../../src/reconcile/management.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { dieEverywhere } from "../support/deaths.ts";
-import { calls, checkTraffic, newWorld, onlyMachine, running } from "../support/scenario-world.ts";
+import {
+  calls,
+  checkTraffic,
+  eventNotes,
+  newWorld,
+  onlyMachine,
+  running,
+} from "../support/scenario-world.ts";
 import { ready as readyDeployment } from "../support/scenario-world-deployments.ts";
 import { project } from "../support/third-kind.ts";
 import { NAMESPACE } from "../support/virtual-objects.ts";
@@ -101,6 +108,39 @@ describe("a machine whose object is deleted", () => {
     const world = await deleted();
     world.sim.console.delete(onlyMachine(world).id);
     await world.gone("box");
+  });
+
+  it("is not said to be kept once its delete was sent: neither protection nor Orphan calls that back", async () => {
+    const world = running();
+    world.sim.world.setBehaviour({ deleteMs: 10 * MINUTE });
+    world.apply("box");
+    await world.ready("box");
+    world.delete("box");
+    await world.until("it is sent", () => deletes(world).length > 0);
+    await world.clock.advance(5_000);
+    world.edit("box", { spec: PROTECTED });
+    const message = () => world.condition("box", "Ready")?.message ?? "";
+    await world.until("it is said", () => /protection came too late: the delete was sent at/.test(message()));
+    world.edit("box", { spec: { deletionPolicy: "Orphan" } });
+    await world.until("it is said", () => /Orphan came too late/.test(message()));
+    await world.gone("box");
+    expect(world.machines()).toEqual([]);
+    expect(eventNotes(world, "Orphaned", "box")).toEqual([]);
+    expect(eventNotes(world, "OrphanTooLate", "box")).toHaveLength(1);
+  });
+
+  it("is kept where its delete has failed before it was protected", async () => {
+    const world = running();
+    world.apply("box");
+    await world.ready("box");
+    world.sim.console.failNext({ event: "deactivate" });
+    world.delete("box");
+    await world.until("it is sent", () => deletes(world).length > 0);
+    world.edit("box", { spec: PROTECTED });
+    await world.until("it is refused", () => stalled(world)?.reason === "DeletionProtected");
+    await world.clock.advance(24 * 60 * MINUTE);
+    expect(deletes(world)).toHaveLength(1);
+    expect(onlyMachine(world).state).toBe("ready");
   });
 
   it("that was never made holds nobody up", async () => {
