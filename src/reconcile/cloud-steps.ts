@@ -51,6 +51,9 @@ interface CloudStepsSettings {
   sendWindowMs: number;
 }
 
+/** Names of the steps that delete the resource itself. */
+const DESTROYING: ReadonlySet<string> = new Set(["delete", "replace"]);
+
 /** `heldBack`: see `Performed`. */
 type Sent = Pick<Created, "outcome" | "heldBack">;
 
@@ -169,7 +172,7 @@ export class CloudSteps<T extends KindTypes> {
     const gated: GatedWrite = {
       allowDeleting: pass.observation.deleting,
       sends: kind.actuator.sends(step),
-      protection: pass.observation.protection,
+      destroys: DESTROYING.has(step.do),
     };
     let intended: MemoryOf<T> = pass.memory;
     try {

@@ -31,13 +31,13 @@ it("lets nothing out for an object that is halted or only observed by now, whate
 
 it("lets no delete out of what is protected by now: the label may have come after the decision", () => {
   for (const deleting of [false, true])
-    expect(refusal({ sends: "delete" }, PROTECTED, deleting)).toContain("its label says so");
-  expect(refusal({ sends: "delete", ...PROTECTED }, PROTECTED, true)).toContain("its label says so");
-  expect(refusal({ sends: "delete" }, {}, true)).toBeUndefined();
+    expect(refusal({ sends: "delete", destroys: true }, PROTECTED, deleting)).toContain("its label says so");
+  expect(refusal({ sends: "delete", destroys: true }, {}, true)).toBeUndefined();
 });
 
-it("lets a delete out that was decided on with the protection in view: a stray is nobody's, and costs", () => {
-  expect(refusal({ sends: "delete", ...PROTECTED }, PROTECTED)).toBeUndefined();
+it("lets a delete out of what is not the resource itself: a stray, or a secret whose object could else never go", () => {
+  for (const deleting of [false, true])
+    expect(refusal({ sends: "delete" }, PROTECTED, deleting)).toBeUndefined();
   expect(refusal({ sends: "change" }, PROTECTED, true)).toBeUndefined();
 });
 

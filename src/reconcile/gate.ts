@@ -24,16 +24,16 @@ export interface GateOptions<O extends ManagedObject> {
 export interface GatedWrite {
   /** Whether it may go out for an object that is being deleted. */
   allowDeleting: boolean;
-  /** What it sends; absent: nothing that protection or the end of a namespace forbids. */
+  /** What it sends; absent: nothing that the end of a namespace forbids. */
   sends?: Sends | undefined;
-  /** By what the resource was protected when the write was decided on. */
-  protection?: string | undefined;
+  /** It deletes the resource itself. What only hangs on it, or was made by mistake, is not protected. */
+  destroys?: boolean;
 }
 
 export function newGate<O extends ManagedObject>(
   { store, mayWrite, owners, restrictions }: GateOptions<O>,
   object: O,
-  { allowDeleting, sends, protection: decided }: GatedWrite,
+  { allowDeleting, sends, destroys }: GatedWrite,
 ): Gate {
   const key = keyOf(object);
   return () => {
@@ -47,10 +47,7 @@ export function newGate<O extends ManagedObject>(
     const { halted, protection, namespaceEnds } = restrictions(latest);
     if (halted) return halted.message;
     if (sends === "create" && namespaceEnds) return "the namespace is being deleted";
-    // What was decided on with the protection in view, for an object that stays, deletes only what was made by mistake.
-    const isInView = decided !== undefined && !deletionTimestamp;
-    if (sends === "delete" && protection !== undefined && !isInView)
-      return `it is protected from deletion: ${protection}`;
+    if (destroys && protection !== undefined) return `it is protected from deletion: ${protection}`;
     return undefined;
   };
 }

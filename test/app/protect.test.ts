@@ -12,10 +12,11 @@ import {
   checkTraffic,
   eventNotes,
   newWorld,
+  onlyDeployment,
   onlyMachine,
   running,
 } from "../support/scenario-world.ts";
-import { ready as readyDeployment } from "../support/scenario-world-deployments.ts";
+import { keep, projectSecrets, ready as readyDeployment } from "../support/scenario-world-deployments.ts";
 import { project } from "../support/third-kind.ts";
 import { NAMESPACE } from "../support/virtual-objects.ts";
 import type { VirtualWorld } from "../support/virtual-world.ts";
@@ -248,6 +249,29 @@ describe("other kinds", () => {
     world.deployments.edit("web", { spec: { deletionProtection: false } });
     await world.deployments.gone("web");
     expect(world.deployed()).toEqual([]);
+  });
+
+  it("let go of what only hangs on them: project secrets of a deployment that is gone, or was never made", async () => {
+    for (const end of ["gone", "refused"] as const) {
+      const world = running();
+      keep(world, "hub", { token: "value" });
+      const fault = {
+        match: { method: "POST", path: "/deployments$", times: "always" },
+        do: { status: 400 },
+      } as const;
+      if (end === "refused") world.sim.faults.add(fault);
+      const valueFrom = { secretKeyRef: { name: "hub", key: "token" } };
+      world.deployments.apply("web", { ...PROTECTED, env: [{ name: "TOKEN", valueFrom }] });
+      if (end === "gone") await world.deployments.ready("web");
+      else await world.deployments.reports("web", "Refused");
+      world.deployments.delete("web");
+      if (end === "gone") {
+        await world.deployments.reports("web", "DeletionProtected");
+        world.sim.console.deployments.delete(onlyDeployment(world).id);
+      }
+      await world.deployments.gone("web");
+      expect(projectSecrets(world)).toEqual([]);
+    }
   });
 
   it("have it as well: a kind that is a table", async () => {
