@@ -24,7 +24,7 @@ export class ObservedWorld extends World {
   #isChanged = false;
 
   constructor(observed: DeploymentObservation) {
-    const { halted: _halt, ...observation } = observed;
+    const { halted: _halt, observes: _only, ...observation } = observed;
     super(QUICK, observation);
     for (const name of observation.projectSecrets ?? []) this.secrets.add(name);
     this.others = (observation.siblings?.ids ?? []).filter((id) => id !== ID);
