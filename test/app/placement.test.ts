@@ -175,6 +175,20 @@ describe("a machine that got no hardware", () => {
     expect(ever(world)).toHaveLength(1);
   });
 
+  it("stays where it is protected in the last moment, and another candidate is not tried", async () => {
+    const world = await shell();
+    world.kube.onChange = ({ object }) => {
+      const { placement } = (object as ReturnType<typeof world.get>)?.status ?? {};
+      if (placement?.attempt?.removing === undefined) return;
+      world.kube.onChange = () => {};
+      world.edit("box", { spec: { deletionProtection: true } });
+    };
+    await world.clock.advance(60 * MINUTE);
+    expect(world.get("box")?.spec.deletionProtection).toBe(true);
+    expect(deletes(world)).toEqual([]);
+    expect(placementOf(world)?.attempt?.removing).toBeUndefined();
+  });
+
   it("is not deleted while the object is paused", async () => {
     const world = await shell();
     world.edit("box", { metadata: { annotations: { [ANNOTATION.paused]: "true" } } });
@@ -194,6 +208,30 @@ describe("a machine that got no hardware", () => {
       { action: "Delete", losesData: false },
       { action: "Create" },
     ]);
+  });
+
+  it("is known to be deleted by the operator where the placement is replaced meanwhile, and takes its address with it", async () => {
+    const world = await shell({ publicIpType: "static", publicIpReleasePolicy: "Keep" });
+    await world.until("it is being deleted", () => deletes(world).length > 0);
+    world.edit("box", { spec: { placement: null as never, machineType: "A4000", region: "ny2" } });
+    await world.ready("box");
+    expect(where(machine(world))).toBe("A4000/ny2");
+    const addresses = world.sim.console.team("te-alpha").staticAddresses;
+    expect(addresses.map(({ machineId }) => machineId)).toEqual([machine(world).id]);
+  });
+
+  it("is deleted by another actor, where it has outlived its delete and was changed since", async () => {
+    const world = await shell();
+    const [first] = ever(world);
+    world.sim.console.failNext({ event: "deactivate" });
+    await world.until("it is being deleted", () => deletes(world).length > 0);
+    await world.until("that fails", () => first?.deleting === null);
+    world.sim.console.update(first?.id ?? "", { diskSize: 100 });
+    await world.clock.advance(60 * MINUTE);
+    world.sim.console.delete(first?.id ?? "");
+    await world.until("it is reported", () => reason(world) === "ExternallyDeleted");
+    await world.clock.advance(60 * MINUTE);
+    expect(ever(world)).toHaveLength(1);
   });
 
   it("goes with its object, where that is deleted in the middle of it", async () => {

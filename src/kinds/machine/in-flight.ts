@@ -32,7 +32,7 @@ import {
   TO_RESIZE,
 } from "./observation.ts";
 import { isBelieved, judge, leadsToOff, powerOf, underWay } from "./operation.ts";
-import { awaitReplacement, moveOn, seenOn } from "./placement/shell.ts";
+import { awaitReplacement, moveOn, outlived, seenOn } from "./placement/shell.ts";
 import { REASON } from "./reasons.ts";
 
 type MachineSettled = Settled<MachineDecision, MachineMemory>;
@@ -61,7 +61,7 @@ function settleOperation(observation: MachineObservation, machine: Machine): Mac
   if (!operation || operation.intent === EXTERNAL_CHANGE || operation.intent === AWAIT_CAPACITY)
     return { memory };
   // The object is not being deleted any more.
-  if (operation.intent === "Delete") return { memory: withoutOperation(memory) };
+  if (operation.intent === "Delete") return { memory: outlived(observation, machine) };
   const answered = answeredBy(operation, observation.requests);
   if (answered) return { decision: act({ do: "handle", requests: answered }, memory) };
   if (isOverForUs(observation, machine, operation))

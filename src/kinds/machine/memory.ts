@@ -6,6 +6,8 @@ export function memoryOf({ spec, status = { observedGeneration: -1 } }: Paperspa
   const { operation, power, resizeRefusal, disk, staticIp, desktopSecret, adoptedOff, storedAs, capacity } =
     status;
   const { next: _shown, ...placement } = status.placement ?? {};
+  // A machine that is being deleted to make way is the operator's doing, and has its address, whatever is declared since.
+  const isPlaced = spec.placement !== undefined || placement.attempt?.removing !== undefined;
   return {
     ...(operation && { operation }),
     ...(power && { power }),
@@ -16,6 +18,6 @@ export function memoryOf({ spec, status = { observedGeneration: -1 } }: Paperspa
     ...(adoptedOff && { adoptedOff }),
     ...(storedAs && { storedAs }),
     ...(capacity && { capacity: { waitingSince: capacity.waitingSince } }),
-    ...(spec.placement && status.placement && { placement }),
+    ...(isPlaced && status.placement && { placement }),
   };
 }

@@ -137,6 +137,15 @@ export function awaitReplacement(
   return requeueAfter(memory, REASON.MovingOn, underWay(operation, state, event), look);
 }
 
+/** The memory once a delete is over that left the machine: where that was changed since, its end will be another's doing. */
+export function outlived(observation: MachineObservation, machine: Machine): MachineMemory {
+  const memory = withoutOperation(observation.memory);
+  const { placement } = memory;
+  if (!placement?.attempt?.removing || isShell(observation, machine)) return memory;
+  const { removing: _none, ...attempt } = placement.attempt;
+  return { ...memory, placement: { ...placement, attempt } };
+}
+
 /** Whether the operator deleted the machine to try the next candidate. By its id: a restored record has no name. */
 export function isRemoved({ identity, memory }: MachineObservation): boolean {
   return identity.state === "ours" && memory.placement?.attempt?.removing === identity.record.id;
