@@ -3,6 +3,7 @@
  * lines that changed. Independent of what is shown.
  */
 import { styleText } from "node:util";
+import { erased, fitting, unwrapped } from "../../src/plugin/live-lines.ts";
 
 export interface LiveLine {
   text: string;
@@ -29,27 +30,19 @@ export function terminalOf(out: NodeJS.WriteStream): Terminal {
   return out.isTTY ? redrawing(out, style) : appending(out, style);
 }
 
-/** Cursor up, and everything below away. */
-const BACK = (lines: number) => (lines === 0 ? "" : `\x1b[${lines}A\r\x1b[J`);
-/** Lines that are too wide are cut by the terminal itself while it does not wrap: else counting them would go wrong. */
-const CUT = (text: string) => `\x1b[?7l${text}\x1b[?7h`;
-
 export function redrawing(out: Out, style: Terminal["style"]): Terminal {
   let live: string[] = [];
   const draw = (printed: readonly string[], next: string[]) => {
-    const lines = [...printed.map((line) => `${line}\n`), ...next.map((line) => CUT(`${line}\n`))];
-    out.write(BACK(live.length) + lines.join(""));
+    const lines = [...printed.map((line) => `${line}\n`), ...next.map(unwrapped)];
+    out.write(erased(live.length) + lines.join(""));
     live = next;
   };
   return {
     style,
     print: (...lines) => draw(lines, live),
     show(lines) {
-      const fitting = lines.slice(0, Math.max(1, (out.rows || 24) - 2));
-      draw(
-        [],
-        fitting.map(({ text }) => text),
-      );
+      const texts = lines.map(({ text }) => text);
+      draw([], fitting(texts, out.rows));
     },
   };
 }

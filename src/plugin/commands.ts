@@ -3,6 +3,7 @@
  * types are in command.ts.
  */
 import { adopt } from "./adopt.ts";
+import { CAPACITY_FORMAT_NAMES, CAPACITY_FORMATS, capacity } from "./capacity.ts";
 import type { Command } from "./command.ts";
 import { completion, SHELLS } from "./completion.ts";
 import { SHORT_NAMES } from "./kinds.ts";
@@ -57,6 +58,15 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       "metrics psd/api gpu -o json",
     ],
     run: metrics,
+  },
+  capacity: {
+    summary: "Show which hardware is short, which machines wait for it, and which is next",
+    usage: "[flags]",
+    flags: ["watch", "output"],
+    formats: `${CAPACITY_FORMATS.allowed}; table by default`,
+    complete: { output: CAPACITY_FORMAT_NAMES },
+    examples: ["capacity", "capacity --watch", "capacity -n team-a -o json"],
+    run: capacity,
   },
   release: {
     summary: "Release objects before the operator is uninstalled: what they own stays, and goes on costing",

@@ -72,8 +72,40 @@ const masked = (text: string) =>
     .replace(/\b(in|sc|cr|ps)[a-z0-9]{9}\b/g, "$1…")
     .replace(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, "…");
 
+const A100 = { machineType: "A100-80G", region: "ny2" };
+
+/** Two namespaces wait for one A100, and one of the machines would take an A6000 as well. */
+function shortOfHardware(plugin: PluginEnv): void {
+  const ago = (minutes: number) => new Date(plugin.clock.now() - minutes * MINUTE_MS).toISOString();
+  const placement = {
+    candidates: [
+      { machineType: "A100-80G", regions: ["ny2"] },
+      { machineType: "A6000", regions: ["ca1"] },
+    ],
+  };
+  const tried = [{ candidate: A100, outcome: "NoHardware", at: ago(25), removed: "ps2kd81hf" }];
+  plugin.waiting("team-a", "finetune", {
+    spec: { ...A100, capacity: { priority: 100 } },
+    since: ago(190),
+    position: { ...A100, position: 1, of: 3 },
+  });
+  plugin.waiting("team-b", "evaluate", {
+    spec: { placement, capacity: {} },
+    since: ago(40),
+    position: { machineType: "A6000", region: "ca1", position: 1, of: 1 },
+    status: { placement: { tried } },
+  });
+  plugin.waiting("team-a", "sweep", {
+    spec: { ...A100, capacity: {} },
+    since: ago(75),
+    position: { ...A100, position: 3, of: 3 },
+  });
+}
+
 async function typed(line: string): Promise<string> {
   const plugin = await world();
+  if (line.startsWith("capacity")) shortOfHardware(plugin);
+  if (line.startsWith("capacity -n")) plugin.forbid(/v1alpha1\/paperspacemachines$/);
   // Most commands end at once; release waits to see whether an operator puts its finalizer back.
   await plugin.runThrough(line, line.startsWith("release") ? MINUTE_MS : 0);
   return plugin.out + plugin.err;

@@ -92,6 +92,7 @@ export const FLAGS = {
     value: "NAME[/KEY]",
   }),
   follow: flag(bool, "go on with new lines until Ctrl-C", { short: "f" }),
+  watch: flag(bool, "show it anew, in place on a terminal, until Ctrl-C", { short: "w" }),
   instance: flag(text, "only this instance (status.instances of the object has their ids)", { value: "ID" }),
   since: flag(since, "only lines since then: 10m, or 2026-01-31T08:00:00Z", { value: "WHEN" }),
   "since-time": flag(sinceTime, "the same with a time only, as in kubectl logs", { value: "TIME" }),

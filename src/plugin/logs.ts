@@ -1,16 +1,15 @@
 /** The command `logs`: prints the log of a deployment, and follows it until the user interrupts. */
-import { sleep } from "../base/clock.ts";
 import { clip } from "../base/plain-text.ts";
 import { PaperspaceError, type PaperspaceErrorCode } from "../paperspace/errors.ts";
 import type { CommandContext } from "./command.ts";
 import { deploymentName, openDeployment } from "./deployment.ts";
 import { UsageError } from "./failure.ts";
 import type { Flags, Since } from "./flags.ts";
+import { type FollowOptions, follow } from "./follow.ts";
 import { type LogLine, LogReader } from "./log-reader.ts";
 import type { Output } from "./output.ts";
 import { linesOf, terminalLine } from "./plain-text.ts";
 
-const POLL_MS = 3_000;
 const DEFAULT_TAIL = 100;
 
 /** A retry would get the same answer. */
@@ -21,6 +20,12 @@ const FINAL: readonly PaperspaceErrorCode[] = [
   "PS_REFUSED",
   "PS_NOT_SENT",
 ];
+
+const FOLLOW: FollowOptions = {
+  everyMs: 3_000,
+  mayPass: (error): error is Error => error instanceof PaperspaceError && !FINAL.includes(error.code),
+  passed: "the log can be read again",
+};
 
 export async function logs(args: readonly string[], flags: Flags, context: CommandContext): Promise<void> {
   const name = deploymentName(args[0], "logs");
@@ -36,7 +41,6 @@ export async function logs(args: readonly string[], flags: Flags, context: Comma
 
 async function show(name: string, flags: Flags, context: CommandContext): Promise<void> {
   const { clock, output, signal } = context;
-  const { follow = false } = flags;
   const since = sinceOf(flags);
   const { id, account } = await openDeployment(context.access, name);
   const reader = new LogReader({
@@ -55,38 +59,18 @@ async function show(name: string, flags: Flags, context: CommandContext): Promis
       await output.drained();
     }
   } else {
-    const { lines, more } = await reader.first(tail, follow);
+    const { lines, more } = await reader.first(tail, flags.follow ?? false);
     if (more && flags.tail === undefined)
       output.note(`note: the newest ${DEFAULT_TAIL} lines; --tail=-1 shows all there are`);
     printer.print(lines);
   }
-  if (follow) await followOn(reader, printer, context);
+  if (flags.follow) await follow(async () => printer.print(await reader.next()), FOLLOW, context);
 }
 
 function sinceOf({ since, "since-time": at }: Flags): Since | undefined {
   if (at === undefined) return since;
   if (since) throw new UsageError("--since and --since-time: give one of them");
   return { at };
-}
-
-/** Returns when the signal aborts; throws what a retry cannot fix. */
-async function followOn(reader: LogReader, printer: Printer, { clock, output, signal }: CommandContext) {
-  let lastError = "";
-  while (!signal.aborted) {
-    try {
-      await sleep(clock, POLL_MS, signal);
-      const lines = await reader.next();
-      if (lastError !== "") output.note("note: the log can be read again");
-      lastError = "";
-      printer.print(lines);
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!(error instanceof PaperspaceError) || FINAL.includes(error.code)) throw error;
-      // Reported once, not every three seconds.
-      if (error.message !== lastError) output.note(`note: ${error.message}; trying again`);
-      lastError = error.message;
-    }
-  }
 }
 
 class Printer {

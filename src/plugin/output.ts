@@ -5,6 +5,7 @@
 
 import { clip } from "../base/plain-text.ts";
 import { redactText } from "../base/redact.ts";
+import { erased, fitting, unwrapped } from "./live-lines.ts";
 import { terminalLine } from "./plain-text.ts";
 import type { ProcessIO, Sink } from "./process-io.ts";
 
@@ -24,13 +25,17 @@ export class Output {
   readonly #out: Sink;
   readonly #err: Sink;
   readonly #hidden = new Set<string>();
+  readonly #rows: () => number | undefined;
   #isFull = false;
+  /** Lines that the next `rewrite` replaces. */
+  #live = 0;
 
   constructor({ env, stdout, stderr }: Pick<ProcessIO, "env" | "stdout" | "stderr">) {
     this.#out = stdout;
     this.#err = stderr;
     this.isTerminal = stdout.isTTY === true;
     this.colours = this.isTerminal && !env.NO_COLOR && env.TERM !== "dumb";
+    this.#rows = () => stdout.rows;
     const requested = Number(env.COLUMNS);
     this.width = Number.isInteger(requested) && requested > 0 ? requested : stdout.columns || DEFAULT_WIDTH;
   }
@@ -45,6 +50,14 @@ export class Output {
     const clean = this.#clean(text);
     const shown = this.isTerminal ? clean.split("\n").map(terminalLine).join("\n") : clean;
     this.#isFull = this.#out.write(shown) === false;
+  }
+
+  /** For a terminal: the whole result, in place of the one before. */
+  rewrite(text: string): void {
+    const lines = this.#clean(text).trimEnd().split("\n").map(terminalLine);
+    const shown = fitting(lines, this.#rows());
+    this.#out.write(erased(this.#live) + shown.map(unwrapped).join(""));
+    this.#live = shown.length;
   }
 
   /** Resolves once the reader has taken what was printed: what is printed page by page is not held in memory. */

@@ -11,6 +11,8 @@ export interface Sink {
   readonly isTTY?: boolean | undefined;
   /** Characters a line, where it is a terminal. */
   readonly columns?: number | undefined;
+  /** Lines of the screen, where it is a terminal. */
+  readonly rows?: number | undefined;
   /** Calls back once what was written has been taken, after a `write` that returned false. */
   once?(event: "drain", taken: () => void): unknown;
 }

@@ -5,7 +5,7 @@
 import type { SimRequest } from "../../dev/simulator/api/handle.ts";
 import type { Simulation } from "../../dev/simulator/simulation.ts";
 import { KubeError } from "../../src/kube/errors.ts";
-import { toMicroTime } from "../../src/kube/objects.ts";
+import { type KubeObject, toMicroTime } from "../../src/kube/objects.ts";
 import { leases, secrets } from "../../src/kube/resource.ts";
 import { type ShortName, TYPES } from "../../src/plugin/kinds.ts";
 import type { ClusterSelection } from "../../src/plugin/process-io.ts";
@@ -34,6 +34,8 @@ export type Handler = (request: ReceivedRequest) => Reply | undefined;
 export interface PluginEnvOptions {
   readonly env?: Record<string, string>;
   readonly terminal?: boolean;
+  /** Lines of the terminal. */
+  readonly rows?: number;
   readonly handle?: Handler;
   /** The simulator instead of `handle`. */
   simulation?: Pick<Simulation, "handle">;
@@ -54,6 +56,14 @@ export interface OwnerOptions {
   readonly state?: string;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly deleting?: boolean;
+}
+
+export interface WaitingOptions {
+  readonly spec: object;
+  readonly since: string;
+  readonly position?: { machineType: string; region: string; position: number; of: number };
+  readonly reason?: string;
+  readonly status?: object;
 }
 
 export class PluginEnv {
@@ -102,6 +112,22 @@ export class PluginEnv {
     if (more.deleting) this.kube.storage.delete(type, namespace, name);
   }
 
+  /** A machine that waits for hardware, as the operator reports it. `since`: RFC 3339. */
+  waiting(namespace: string, name: string, { spec, since, ...more }: WaitingOptions) {
+    const metadata = { name, namespace };
+    this.kube.storage.create(TYPES.psm, namespace, { metadata, spec } as KubeObject);
+    const { position, reason = "WaitingForCapacity", status } = more;
+    const conditions = [{ type: "Ready", status: "False", reason, message: "", lastTransitionTime: since }];
+    const shown = {
+      teamId: "te1",
+      operation: { intent: "AwaitCapacity", requestedAt: since },
+      ...(position && { capacity: { waitingSince: since, ...position } }),
+      conditions,
+      ...status,
+    };
+    this.kube.storage.patch(TYPES.psm, namespace, name, { metadata, status: shown }, "status");
+  }
+
   /** A Secret with the operator's finalizer. */
   secretWithFinalizer(name = "paperspace-credentials", namespace = "team-a") {
     const metadata = { name, namespace, finalizers: ["example.com/other", FINALIZER] };
@@ -136,7 +162,7 @@ export class PluginEnv {
   }
 
   runWords(argv: readonly string[]): Promise<number> {
-    const { env = {}, terminal = false, noCluster = false, simulation, answer } = this.#options;
+    const { env = {}, terminal = false, rows, noCluster = false, simulation, answer } = this.#options;
     const paperspace = simulation ?? { handle: async (request: SimRequest) => this.#answer(request) };
     return runPlugin(argv, {
       env,
@@ -145,6 +171,7 @@ export class PluginEnv {
       stdout: {
         isTTY: terminal,
         columns: 80,
+        rows,
         write: (text) => {
           this.out += text;
         },
