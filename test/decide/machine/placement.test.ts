@@ -75,6 +75,7 @@ const OPERATIONS = [
   undefined,
   { intent: "Create", target: "Running" },
   { intent: "Start", target: "Running" },
+  { intent: "Start", target: "Running", requestedAt: toTime(NOW - 1_000) },
   { intent: AWAIT_CAPACITY },
   { intent: "Stop", target: "Stopped" },
   { intent: "Resize" },
@@ -178,8 +179,12 @@ const LAWS: readonly Law<MachineObservation, MachineDecision>[] = [
     const isKnown = acts(observation).some(({ name, state }) => name === "create" && state === "done");
     return isKnown && !!modified && Date.parse(modified) <= Date.parse(ENDED) + 2 * MINUTE;
   }),
-  law(["replace"], "nothing is deleted while a start of it is in flight", (observation) => {
-    return acts(observation).every(({ state }) => state !== "in progress");
+  law(["replace"], "nothing is deleted while a start of it is in flight, or may be", (observation) => {
+    const { event, limits, memory, now } = observation;
+    const { intent, requestedAt = "" } = memory.operation ?? {};
+    const isYoung = now - Date.parse(requestedAt) < limits.resendMs;
+    const mayStart = intent === "Start" && (event.state === "pending" || (event.state === "none" && isYoung));
+    return !mayStart && acts(observation).every(({ state }) => state !== "in progress");
   }),
   law(["replace"], "what is protected is not deleted, though it may be empty", ({ protection }) => {
     return protection === undefined;

@@ -24,7 +24,7 @@ import {
   type MachineObservation,
   TO_REPLACE,
 } from "../observation.ts";
-import { eventFact, powerOf, underWay } from "../operation.ts";
+import { eventFact, isBelieved, powerOf, underWay } from "../operation.ts";
 import { REASON } from "../reasons.ts";
 import { nextRung, withTry } from "./ladder.ts";
 import { waitingSince } from "./patience.ts";
@@ -52,7 +52,14 @@ export function isShell(observation: MachineObservation, machine: Machine): bool
   if (!spec.placement || spec.powerState !== "Running" || identity.state !== "ours") return false;
   if (!placement?.chosen || !isAttempt(observation)) return false;
   if (operation && !(WAITING.has(operation.intent) || operation.target === TO_REPLACE)) return false;
-  return power === undefined && powerOf(machine.state) === "off" && isUntouched(machine, history);
+  if (power !== undefined || mayBeStarting(observation)) return false;
+  return powerOf(machine.state) === "off" && isUntouched(machine, history);
+}
+
+/** A start was sent whose end is not known: the old state is read for seconds, and the events are of before it. */
+function mayBeStarting({ memory: { operation }, event, now, limits }: MachineObservation): boolean {
+  if (operation?.intent !== "Start") return false;
+  return !isBelieved(event, operationAge(operation, now) >= limits.resendMs);
 }
 
 /** The create of this ladder made it. */
