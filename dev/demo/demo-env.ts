@@ -94,8 +94,8 @@ export async function startDemoEnv(
     daemon,
     signal: alive,
     kubectl: run,
-    machines: async () => JSON.parse(await run("get", "psm", "-o", "json")).items,
-    deployments: async () => JSON.parse(await run("get", "psd", "-o", "json")).items,
+    machines: async () => JSON.parse(await run("get", "psm", "-A", "-o", "json")).items,
+    deployments: async () => JSON.parse(await run("get", "psd", "-A", "-o", "json")).items,
     close: () => kept.disposeAsync(),
   };
 }

@@ -1,14 +1,16 @@
 /**
- * The course of the demo: start the environment, apply the examples, watch them become Ready, then stay up or clean up.
+ * The course of the demo: start the environment, apply the manifests of a scene, watch them become Ready, then stay up or clean up.
  */
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import type { ManagedObject } from "../../src/reconcile/managed.ts";
 import { type DemoEnv, type Narrator, startDemoEnv } from "./demo-env.ts";
+import type { Scene } from "./scene.ts";
 import { isReady, type Shown, tables } from "./tables.ts";
 import type { LiveLine, Terminal } from "./terminal.ts";
-import { suggestions, TITLE } from "./words.ts";
+import { suggestions } from "./words.ts";
 
 export interface DemoOptions {
+  scene: Scene;
   speed: number;
   /** Delete everything again and return, instead of staying up. */
   once: boolean;
@@ -24,20 +26,24 @@ const LOOK_AGAIN_MS = 500;
 
 /** Resolves when a run with `once` has finished; rejects with the signal's reason, or with the error. */
 export async function runDemo(options: DemoOptions, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  const { scene } = options;
   const started = systemClock.monotonic();
-  terminal.print("", terminal.style("bold", TITLE), "");
+  terminal.print("", terminal.style("bold", scene.title), "");
   const narrator = narratorOf(terminal);
   const env = await startDemoEnv({ speed: options.speed, flags: FLAGS }, narrator, signal);
   try {
-    await narrator.step("kubectl apply -f examples/", () => env.kubectl("apply", "-f", "examples/"));
-    const shown = await untilReady(env, terminal);
+    await scene.prepare?.(env, narrator);
+    const apply = ["apply", "-f", scene.manifests];
+    await narrator.step(`kubectl ${apply.join(" ")}`, () => env.kubectl(...apply));
+    const shown = await untilReady(env, scene, terminal);
     const seconds = ((systemClock.monotonic() - started) / 1000).toFixed(1);
     const message = `All ${counted(shown)} are as declared, ${seconds} s after the start.`;
     if (options.once) {
       terminal.print("", terminal.style("green", message));
-      await cleanUp(env, terminal, shown);
+      await cleanUp(env, scene, terminal, shown);
     } else {
-      terminal.print("", terminal.style("green", message), ...suggestions(env, RESYNC, terminal.style));
+      const tries = suggestions(env, scene.suggestions(env, RESYNC), terminal.style);
+      terminal.print("", terminal.style("green", message), ...tries);
       await follow(env, terminal);
     }
   } catch (error) {
@@ -75,7 +81,8 @@ function narratorOf(terminal: Terminal): Narrator {
 }
 
 function counted({ machines, deployments }: Shown): string {
-  return `${machines.length} machines and ${deployments.length} deployments`;
+  const many = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+  return `${many(machines.length, "machine")} and ${many(deployments.length, "deployment")}`;
 }
 
 async function look(env: DemoEnv, terminal: Terminal): Promise<Shown> {
@@ -85,10 +92,11 @@ async function look(env: DemoEnv, terminal: Terminal): Promise<Shown> {
   return shown;
 }
 
-async function untilReady(env: DemoEnv, terminal: Terminal): Promise<Shown> {
+async function untilReady(env: DemoEnv, scene: Scene, terminal: Terminal): Promise<Shown> {
   const end = systemClock.monotonic() + READY_WITHIN_MS;
   for (;;) {
     const shown = await look(env, terminal);
+    scene.meanwhile?.(env, shown, terminal);
     const objects: ManagedObject[] = [...shown.machines, ...shown.deployments];
     if (objects.length > 0 && objects.every(isReady)) return shown;
     if (systemClock.monotonic() > end) {
@@ -112,10 +120,10 @@ async function follow(env: DemoEnv, terminal: Terminal): Promise<never> {
   }
 }
 
-async function cleanUp(env: DemoEnv, terminal: Terminal, declared: Shown): Promise<void> {
-  terminal.print("", "kubectl delete -f examples/");
+async function cleanUp(env: DemoEnv, scene: Scene, terminal: Terminal, declared: Shown): Promise<void> {
+  terminal.print("", `kubectl delete -f ${scene.manifests}`);
   let gone = false;
-  const deleting = env.kubectl("delete", "-f", "examples/", `--timeout=${GONE_WITHIN}`).finally(() => {
+  const deleting = env.kubectl("delete", "-f", scene.manifests, `--timeout=${GONE_WITHIN}`).finally(() => {
     gone = true;
   });
   const watching = (async () => {

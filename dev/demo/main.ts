@@ -2,11 +2,12 @@
 import { parseArgs } from "node:util";
 import { INTERRUPTED, interruptSignal } from "../control-plane/interrupt.ts";
 import { runDemo } from "./demo.ts";
+import { sceneOf } from "./scenes.ts";
 import { terminalOf } from "./terminal.ts";
 import { USAGE } from "./words.ts";
 
 async function main(): Promise<number> {
-  const { speed, once, help } = readFlags();
+  const { scene, speed, once, help } = readFlags();
   if (help) {
     console.log(USAGE);
     return 0;
@@ -14,7 +15,7 @@ async function main(): Promise<number> {
   const terminal = terminalOf(process.stdout);
   const stop = interruptSignal();
   try {
-    await runDemo({ speed, once }, terminal, stop);
+    await runDemo({ scene: sceneOf(scene), speed, once }, terminal, stop);
     return 0;
   } catch (error) {
     if (!stop.aborted) throw error;
@@ -24,9 +25,10 @@ async function main(): Promise<number> {
   }
 }
 
-function readFlags(): { speed: number; once: boolean; help: boolean } {
+function readFlags(): { scene: string; speed: number; once: boolean; help: boolean } {
   const { values } = parseArgs({
     options: {
+      scene: { type: "string", default: "examples" },
       speed: { type: "string", default: "15" },
       once: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },

@@ -1,12 +1,15 @@
 /**
- * `npm run picture`: plays the demo and draws what it showed as docs/demo.svg. A recording, not a drawing: the times in it
- * are those of the run, and only what the demo itself prints is in it.
+ * `npm run picture [-- --scene capacity]`: plays a scene of the demo and draws what it showed, as docs/demo.svg or
+ * docs/capacity.svg. A recording, not a drawing: the times in it are those of the run, and only what the demo itself prints
+ * is in it.
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { runDemo } from "./demo.ts";
 import { ROOT } from "./demo-env.ts";
-import { appending, type Style, type Terminal } from "./terminal.ts";
+import { sceneOf } from "./scenes.ts";
+import { appending, type LiveLine, type Style, type Terminal } from "./terminal.ts";
 
 const SPEED = 15;
 /** The picture ends here; the rest belongs to `--once`. */
@@ -33,12 +36,50 @@ const LINE = 20;
 const MARGIN = 18;
 const BAR = 34;
 
-const lines = await record();
-await writeFile(join(ROOT, "docs", "demo.svg"), svg(["$ npm run demo", ...lines]));
-console.log("wrote docs/demo.svg");
+interface Picture {
+  file: string;
+  label: string;
+  command: string;
+  terminal(out: Parameters<typeof appending>[0], style: Terminal["style"]): Terminal;
+}
 
 /** What the demo prints where it cannot redraw: so the steps that each machine takes stay visible. */
-async function record(): Promise<string[]> {
+const EXAMPLES: Picture = {
+  file: "demo.svg",
+  label: "npm run demo: three machines become Ready",
+  command: "npm run demo",
+  terminal: appending,
+};
+
+/** The tables as they stand whenever something happens: the queue is seen as a whole. */
+const CAPACITY: Picture = {
+  file: "capacity.svg",
+  label: "Machines of three namespaces wait for an A100 and get one in turn",
+  command: "npm run demo -- --scene capacity",
+  terminal: framing,
+};
+
+const { values } = parseArgs({ options: { scene: { type: "string", default: "examples" } } });
+const picture = values.scene === "capacity" ? CAPACITY : EXAMPLES;
+const lines = await record(picture);
+await writeFile(join(ROOT, "docs", picture.file), svg([`$ ${picture.command}`, ...lines], picture.label));
+console.log(`wrote docs/${picture.file}`);
+
+function framing(out: Parameters<typeof appending>[0], style: Terminal["style"]): Terminal {
+  let live: readonly LiveLine[] = [];
+  return {
+    style,
+    print(...printed) {
+      const texts = [...live.map(({ text }) => text), ...printed];
+      out.write(texts.map((text) => `${text}\n`).join(""));
+    },
+    show(next) {
+      live = next;
+    },
+  };
+}
+
+async function record({ terminal }: Picture): Promise<string[]> {
   let text = "";
   const style: Terminal["style"] = (format, words) => `${OPEN}${format}${MIDDLE}${words}${CLOSE}`;
   const out = {
@@ -52,12 +93,16 @@ async function record(): Promise<string[]> {
   };
   const stop = new AbortController();
   process.once("SIGINT", () => stop.abort(new Error("interrupted")));
-  await runDemo({ speed: SPEED, once: true }, appending(out, style), stop.signal);
+  await runDemo(
+    { scene: sceneOf(values.scene), speed: SPEED, once: true },
+    terminal(out, style),
+    stop.signal,
+  );
   const all = text.split("\n").filter((line) => !line.includes("Kubernetes is ready on"));
   return all.slice(0, all.findIndex((line) => line.includes(LAST)) + 1);
 }
 
-function svg(rows: readonly string[]): string {
+function svg(rows: readonly string[], label: string): string {
   const columns = Math.max(...rows.map((row) => plain(row).length));
   const width = Math.ceil(columns * CELL + 2 * MARGIN);
   const height = BAR + rows.length * LINE + 2 * MARGIN;
@@ -66,7 +111,7 @@ function svg(rows: readonly string[]): string {
     (colour, i) => `<circle cx="${20 + i * 20}" cy="${BAR / 2}" r="6" fill="${colour}"/>`,
   );
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="npm run demo: three machines become Ready">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${label}">`,
     `<style>text{font:${FONT_SIZE}px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;white-space:pre}.bold{font-weight:bold}${classes.join("")}</style>`,
     `<rect class="background" width="${width}" height="${height}" rx="10"/>`,
     `<path class="bar" d="M0 ${BAR}V10a10 10 0 0 1 10-10H${width - 10}a10 10 0 0 1 10 10V${BAR}Z"/>`,
@@ -82,8 +127,8 @@ function drawn(row: string, y: number): string[] {
   const elements: string[] = [];
   let column = 0;
   for (const { style, text } of spansOf(row)) {
-    for (const [word] of text.matchAll(/\S+(?: \S+)*/g)) {
-      const x = MARGIN + (column + text.indexOf(word)) * CELL;
+    for (const { 0: word, index } of text.matchAll(/\S+(?: \S+)*/g)) {
+      const x = MARGIN + (column + index) * CELL;
       const length = word.length * CELL;
       elements.push(
         `<text class="${style}" x="${x.toFixed(1)}" y="${y.toFixed(1)}" textLength="${length.toFixed(1)}">${escaped(word)}</text>`,

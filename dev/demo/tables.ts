@@ -1,6 +1,7 @@
 /** The objects as `kubectl get psm,psd` shows them, with the reason added. Pure: objects in, lines out. */
 import type { PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
+import { keyOf } from "../../src/kube/objects.ts";
 import type { ManagedObject } from "../../src/reconcile/managed.ts";
 import type { LiveLine, Style, Terminal } from "./terminal.ts";
 
@@ -28,6 +29,22 @@ const MACHINES: Layout<PaperspaceMachine> = {
   ],
 };
 
+/** The same for machines that may have to wait for their hardware. */
+const QUEUED_MACHINES: Layout<PaperspaceMachine> = {
+  header: ["NAME", "STATE", "TYPE", "REGION", "POSITION", "READY", "AGE", "REASON"],
+  widths: [18, 12, 8, 6, 8, 5, 4, 0],
+  middle: ({ spec, status }, style) => {
+    const { chosen } = status?.placement ?? {};
+    const { position, of } = status?.capacity ?? {};
+    return [
+      { text: status?.state ?? "-", style },
+      { text: status?.machineType ?? chosen?.machineType ?? spec.machineType ?? "-" },
+      { text: status?.region ?? chosen?.region ?? spec.region ?? "-" },
+      { text: position === undefined ? "-" : `${position} of ${of}` },
+    ];
+  },
+};
+
 const DEPLOYMENTS: Layout<PaperspaceDeployment> = {
   header: ["NAME", "REPLICAS", "TYPE", "ENDPOINT", "READY", "AGE", "REASON"],
   widths: [8, 12, 5, 13, 5, 4, 0],
@@ -45,7 +62,9 @@ export interface Shown {
 
 /** The tables, each with a blank line and its header first; nothing of what there is none of. `now`: wall clock, ms. */
 export function tables({ machines, deployments }: Shown, now: number, style: Terminal["style"]): LiveLine[] {
-  return [...table(MACHINES, machines, now, style), ...table(DEPLOYMENTS, deployments, now, style)];
+  const isQueued = machines.some(({ spec }) => spec.capacity || spec.placement);
+  const layout = isQueued ? QUEUED_MACHINES : MACHINES;
+  return [...table(layout, machines, now, style), ...table(DEPLOYMENTS, deployments, now, style)];
 }
 
 function table<O extends ManagedObject>(
@@ -79,7 +98,7 @@ function cellsOf<O extends ManagedObject>(object: O, middle: Layout<O>["middle"]
   const style: Style = ready?.status === "True" ? "green" : stalled ? "red" : "yellow";
   const age = now - Date.parse(metadata.creationTimestamp ?? "");
   return [
-    { text: metadata.name },
+    { text: metadata.namespace === "default" ? metadata.name : keyOf(object) },
     ...middle(object, style),
     { text: ready?.status ?? "-", style },
     { text: ageOf(age) },

@@ -1,66 +1,71 @@
-/** The texts of the demo. Commands must work as they stand: they are there to be pasted. */
+/** The texts of the demo, and the scene of the examples. */
 import { accessSync, constants } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import type { DemoEnv } from "./demo-env.ts";
+import type { Scene, Suggestion } from "./scene.ts";
 import type { Terminal } from "./terminal.ts";
 
 export const USAGE = `Usage: npm run demo [-- flags]
 
-  Starts a real Kubernetes API server, a simulated Paperspace and the operator, applies examples/, and shows what
+  Starts a real Kubernetes API server, a simulated Paperspace and the operator, applies some manifests, and shows what
   happens. No account and no cluster is needed, and nothing is left behind. Ctrl-C ends it.
 
-  --speed N   how many times as fast as the real one the simulated Paperspace is (default 15)
-  --once      delete everything again once all is Ready, check that nothing is left, and exit
-  --help      this text
+  --scene NAME  examples: those of examples/ (default); capacity: an A100 is short, and machines wait for it
+  --speed N     how many times as fast as the real one the simulated Paperspace is (default 15)
+  --once        delete everything again once all is Ready, check that nothing is left, and exit
+  --help        this text
 `;
 
-export const TITLE = "paperspace-operator: real Kubernetes, simulated Paperspace; no account, no cost";
+export const EXAMPLES_SCENE: Scene = {
+  title: "paperspace-operator: real Kubernetes, simulated Paperspace; no account, no cost",
+  manifests: "examples/",
+  suggestions: ({ simulator }, resync) => [
+    { what: "Look closer.", commands: ["kubectl get paperspace -o wide", "kubectl describe psm trainer"] },
+    {
+      what: "Start the machine that is declared Stopped.",
+      commands: [`kubectl patch psm spare --type=merge -p '{"spec":{"powerState":"Running"}}'`],
+    },
+    {
+      what: `Stop a machine in the Paperspace console: within ${resync} it is started again.`,
+      commands: [
+        "id=$(kubectl get psm notebook -o jsonpath={.status.id})",
+        `curl -X POST ${simulator.controlUrl}/machines/$id/stop`,
+      ],
+    },
+    {
+      what: "Pause it and do 3 again: it stays off, until the annotation goes.",
+      commands: [
+        "kubectl annotate psm notebook paperspace.com/paused=true",
+        "kubectl annotate psm notebook paperspace.com/paused-",
+      ],
+    },
+    {
+      what: "Roll out an image that does not exist: it reports why, and rolls back to the one that ran.",
+      commands: [
+        `kubectl patch psd model-server --type=merge -p '{"spec":{"image":"does-not-exist:1","progressDeadlineSeconds":60}}'`,
+        "kubectl describe psd model-server",
+      ],
+    },
+    { what: "Scale the other one.", commands: ["kubectl scale psd web --replicas=3"] },
+    {
+      what: "Delete one: it leaves Kubernetes only once it has left Paperspace.",
+      commands: ["kubectl delete psm trainer"],
+    },
+  ],
+};
 
-/** How to reach the environment, and seven things to try. `resync` is the operator's resync interval. */
-export function suggestions(
-  { controlPlane, simulator, daemon }: DemoEnv,
-  resync: string,
-  style: Terminal["style"],
-): string[] {
-  const item = (number: number, what: string, ...commands: string[]) => [
-    `  ${style("bold", String(number))}  ${what}`,
-    ...commands.map((command) => `     ${style("cyan", command)}`),
-  ];
+/** How to reach the environment, and what to try in it. */
+export function suggestions(env: DemoEnv, tries: readonly Suggestion[], style: Terminal["style"]): string[] {
+  const { controlPlane, simulator, daemon } = env;
   return [
     "Try it in another terminal:",
     "",
     ...access(controlPlane).map((line) => `  ${style("cyan", line)}`),
     "",
-    ...item(1, "Look closer.", "kubectl get paperspace -o wide", "kubectl describe psm trainer"),
-    ...item(
-      2,
-      "Start the machine that is declared Stopped.",
-      `kubectl patch psm spare --type=merge -p '{"spec":{"powerState":"Running"}}'`,
-    ),
-    ...item(
-      3,
-      `Stop a machine in the Paperspace console: within ${resync} it is started again.`,
-      "id=$(kubectl get psm notebook -o jsonpath={.status.id})",
-      `curl -X POST ${simulator.controlUrl}/machines/$id/stop`,
-    ),
-    ...item(
-      4,
-      "Pause it and do 3 again: it stays off, until the annotation goes.",
-      "kubectl annotate psm notebook paperspace.com/paused=true",
-      "kubectl annotate psm notebook paperspace.com/paused-",
-    ),
-    ...item(
-      5,
-      "Roll out an image that does not exist: it reports why, and rolls back to the one that ran.",
-      `kubectl patch psd model-server --type=merge -p '{"spec":{"image":"does-not-exist:1","progressDeadlineSeconds":60}}'`,
-      "kubectl describe psd model-server",
-    ),
-    ...item(6, "Scale the other one.", "kubectl scale psd web --replicas=3"),
-    ...item(
-      7,
-      "Delete one: it leaves Kubernetes only once it has left Paperspace.",
-      "kubectl delete psm trainer",
-    ),
+    ...tries.flatMap(({ what, commands }, i) => [
+      `  ${style("bold", String(i + 1))}  ${what}`,
+      ...commands.map((command) => `     ${style("cyan", command)}`),
+    ]),
     "",
     `  The operator's log:       ${daemon.logPath}`,
     `  Paperspace's back door:   curl ${simulator.controlUrl}`,

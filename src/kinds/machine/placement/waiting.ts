@@ -2,7 +2,7 @@
  * Who is in the queue for scarce hardware, and for which places: by a decision, and after a restart by what status has of the
  * last one. Pure but for what it is given to note it in.
  */
-import { keyOf, splitKey } from "../../../kube/objects.ts";
+import { keyOf, splitKey, toTime } from "../../../kube/objects.ts";
 import { millis } from "../../../reconcile/conditions.ts";
 import type { Decision } from "../../../reconcile/decision.ts";
 import type { Outcome } from "../../../reconcile/outcome.ts";
@@ -20,15 +20,20 @@ import { openCandidates } from "./ladder.ts";
 import type { Waiter } from "./queue.ts";
 import { type Failure, failuresOf } from "./scarcity.ts";
 
-/** As the object stands in the queue, or would. */
+/** As the object stands in the queue, or would; from the first on as its status will have it, or its position would change by being stored. */
 export function waiterOf(
   key: string,
   { capacity }: Pick<MachineSpec, "capacity">,
   memory: MachineMemory,
   now: number,
 ): Waiter {
-  const since = millis(memory.capacity?.waitingSince ?? memory.operation?.requestedAt) ?? now;
-  return { key, namespace: splitKey(key).namespace, priority: capacity?.priority ?? 0, since };
+  const since = memory.capacity?.waitingSince ?? memory.operation?.requestedAt ?? toTime(now);
+  return {
+    key,
+    namespace: splitKey(key).namespace,
+    priority: capacity?.priority ?? 0,
+    since: millis(since) ?? now,
+  };
 }
 
 /** Not one that is halted, is being deleted, may have no machine now, or has given up: it would keep its turn for nothing. */
