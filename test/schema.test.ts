@@ -50,6 +50,7 @@ const FULL: Spec = {
   takeInitialSnapshot: true,
   emailPassword: true,
   resizePolicy: "StopAndResize",
+  snapshotBeforeResize: true,
   managementPolicy: "Observe",
   deletionProtection: true,
   deletionPolicy: "Orphan",

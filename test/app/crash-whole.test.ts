@@ -19,6 +19,24 @@ dieEverywhere({
       });
     },
   },
+  "a resize with a snapshot before it": {
+    objects: 1,
+    async run(world) {
+      world.apply("box", { resizePolicy: "StopAndResize", snapshotBeforeResize: true });
+      await world.ready("box");
+      const resizes = world.sim.calls.list({ method: "PUT" }).length;
+      world.edit("box", { spec: { diskSize: 100 } });
+      await world.ready("box");
+      const [taken, ...more] = [...world.sim.world.snapshots.values()];
+      expect({ resizes, more, disk: world.machines()[0]?.diskSize }).toEqual({
+        resizes: 0,
+        more: [],
+        disk: 100,
+      });
+      const { resizeSnapshot } = world.get("box")?.status ?? {};
+      expect(resizeSnapshot).toMatchObject({ id: taken?.id, storageTotal: 50 * 1024 ** 3 });
+    },
+  },
   "a restart on request": {
     objects: 1,
     async run(world) {

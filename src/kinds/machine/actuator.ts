@@ -13,7 +13,6 @@ import type { PaperspaceAccount } from "../account.ts";
 import { PaperspaceActuator } from "../actuator.ts";
 import { MachineApi } from "./api.ts";
 import { createBody } from "./creation.ts";
-import { refusalOf } from "./in-flight.ts";
 import {
   type MachineMemory,
   type MachineObservation,
@@ -26,6 +25,7 @@ import { powerOf } from "./operation.ts";
 import { placedSpec } from "./placement/candidates.ts";
 import { REASON } from "./reasons.ts";
 import { RelatedApi } from "./related-api.ts";
+import { refusalOf } from "./resize-refusal.ts";
 import { accepted, perform } from "./steps.ts";
 import type { PaperspaceMachine } from "./types.ts";
 
@@ -112,6 +112,12 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
       return {
         outcome: { kind: "RequeueAfter", reason: REASON.ResizeRefused, message, afterMs: 0 },
         memory: { ...memory, ...refusalOf(observation, message) },
+        refused: true,
+      };
+    if (step.do === "snapshot" && (refused || code === "PS_CONFLICT"))
+      return {
+        outcome: { kind: "RequeueAfter", reason: REASON.SnapshotFailed, message, afterMs: 0 },
+        memory: { ...memory, ...refusalOf(observation, message, "Failed") },
         refused: true,
       };
     const wrongState = code === "PS_CONFLICT" || code === "PS_REFUSED";

@@ -2,7 +2,6 @@
  * An operation in flight: whether it is over, has failed or is late, and what then. What to do about a machine at rest is
  * in converge.ts. Pure.
  */
-import { toTime } from "../../kube/objects.ts";
 import type { Settled } from "../../reconcile/decide.ts";
 import {
   awaitedTimes,
@@ -27,19 +26,21 @@ import {
   type MachineDecision,
   type MachineMemory,
   type MachineObservation,
-  type Refusal,
+  SNAPSHOT,
   TO_REPLACE,
   TO_RESIZE,
 } from "./observation.ts";
 import { isBelieved, judge, leadsToOff, powerOf, underWay } from "./operation.ts";
 import { awaitReplacement, moveOn, outlived, seenOn } from "./placement/shell.ts";
 import { REASON } from "./reasons.ts";
+import { refusalOf } from "./resize-refusal.ts";
+import { asNow, restoreAdvice, settleSnapshot } from "./resize-snapshot.ts";
 
 type MachineSettled = Settled<MachineDecision, MachineMemory>;
 
 /** What a placement makes of the machine comes first: one that waits for hardware may be in any operation, or in none. */
 export function settle(observed: MachineObservation, machine: Machine): MachineSettled {
-  const memory = seenOn(observed.memory, machine);
+  const memory = asNow(seenOn(observed.memory, machine), machine, observed.history);
   const observation = memory === observed.memory ? observed : { ...observed, memory };
   const { operation } = observation.memory;
   if (operation?.target === TO_REPLACE) {
@@ -62,6 +63,7 @@ function settleOperation(observation: MachineObservation, machine: Machine): Mac
     return { memory };
   // The object is not being deleted any more.
   if (operation.intent === "Delete") return { memory: outlived(observation, machine) };
+  if (operation.intent === SNAPSHOT) return settleSnapshot(observation, operation);
   const answered = answeredBy(operation, observation.requests);
   if (answered) return { decision: act({ do: "handle", requests: answered }, memory) };
   if (isOverForUs(observation, machine, operation))
@@ -163,23 +165,6 @@ function advised(message: string, resting: boolean): string {
   return `${message}. ${next}. If it keeps failing, look at the machine in the Paperspace console, ask for another machineType or region, or delete this object and apply it again`;
 }
 
-/** A resize that failed is not tried again by stopping the machine once more: the spec must change, or the user request it. */
-export function refusalOf(
-  { spec, now, asked }: MachineObservation,
-  message: string,
-): { resizeRefusal: Refusal } {
-  const { machineType, diskSize } = spec;
-  return {
-    resizeRefusal: {
-      machineType,
-      ...(diskSize !== undefined && { diskSize }),
-      message,
-      at: toTime(now),
-      ...(asked !== undefined && { asked }),
-    },
-  };
-}
-
 /** Past the deadline. It may still come about, and then the operation settles by itself. */
 function overdue(observation: MachineObservation, machine: Machine, operation: Operation): MachineSettled {
   const { limits, memory, now, spec } = observation;
@@ -204,7 +189,8 @@ function overdue(observation: MachineObservation, machine: Machine, operation: O
     return { decision: stalled(memory, REASON.CapacityUnavailable, message, recheckMs) };
   }
   const why = observation.event.state === "failed" ? ` (${observation.event.message})` : "";
-  const message = `${underWay(operation, machine.state, observation.event)}${why}, and its deadline ${operation.deadline} has passed. It goes on by itself once the machine does; otherwise look at it in the Paperspace console, or delete this object and apply it again`;
+  const advice = operation.intent === "Resize" ? restoreAdvice(memory, machine) : "";
+  const message = `${underWay(operation, machine.state, observation.event)}${why}, and its deadline ${operation.deadline} has passed. It goes on by itself once the machine does; otherwise look at it in the Paperspace console, or delete this object and apply it again${advice}`;
   return { decision: stalled(memory, REASON.TransitionTimedOut, message, untilLook(observation, operation)) };
 }
 

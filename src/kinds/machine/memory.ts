@@ -3,8 +3,8 @@ import type { MachineMemory } from "./observation.ts";
 import type { PaperspaceMachine } from "./types.ts";
 
 export function memoryOf({ spec, status = { observedGeneration: -1 } }: PaperspaceMachine): MachineMemory {
-  const { operation, power, resizeRefusal, disk, staticIp, desktopSecret, adoptedOff, storedAs, capacity } =
-    status;
+  const { operation, power, resizeRefusal, resizeSnapshot, disk, staticIp } = status;
+  const { desktopSecret, adoptedOff, storedAs, capacity } = status;
   const { next: _shown, ...placement } = status.placement ?? {};
   // A machine that is being deleted to make way is the operator's doing, and has its address, whatever is declared since.
   const isPlaced = spec.placement !== undefined || placement.attempt?.removing !== undefined;
@@ -12,6 +12,7 @@ export function memoryOf({ spec, status = { observedGeneration: -1 } }: Paperspa
     ...(operation && { operation }),
     ...(power && { power }),
     ...(resizeRefusal && { resizeRefusal }),
+    ...(resizeSnapshot && { resizeSnapshot }),
     ...(disk && { disk }),
     ...(staticIp && { staticIp }),
     ...(desktopSecret && { desktopSecret }),

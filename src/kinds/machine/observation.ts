@@ -13,7 +13,7 @@ import type { FactNames } from "../facts.ts";
 import type { Machine, MachineEvent, MachineHardware, MachineSettings } from "./api.ts";
 import type { Place, PlacementMemory } from "./placement/candidates.ts";
 import type { Position } from "./placement/queue.ts";
-import type { Address, Standing, User } from "./related-api.ts";
+import type { Address, FoundSnapshot, Standing, User } from "./related-api.ts";
 import type { MachineSpec, MachineStatus, PaperspaceMachine, PowerState } from "./types.ts";
 
 /** What is observed of the event of an operation. */
@@ -32,6 +32,7 @@ export type EventFact =
 export type Power = "ready" | "serviceready" | "off" | "changing";
 
 export type Refusal = NonNullable<MachineStatus["resizeRefusal"]>;
+export type ResizeSnapshot = NonNullable<MachineStatus["resizeSnapshot"]>;
 
 /** What must be remembered across passes; kept in status. */
 export interface MachineMemory {
@@ -39,6 +40,7 @@ export interface MachineMemory {
   /** Power state last reached as desired: distinguishes a machine that shut itself down from one that was never started. */
   power?: PowerState;
   resizeRefusal?: Refusal;
+  resizeSnapshot?: ResizeSnapshot;
   /**
    * How the API shows sizes of disks: `unit` of it for each GiB. Until that is known, `size` is what was sent last, and
    * `former` what was shown before it.
@@ -101,6 +103,8 @@ export interface Related {
   capacity: Readonly<Record<string, Capacity>>;
   /** Of the candidates of a placement, by `placeKey`; absent where there is none. */
   places?: Readonly<Record<string, Capacity>>;
+  /** What was found of the snapshot before a resize, where its event is not known; `ageMs`: since that read began. */
+  snapshot?: FoundSnapshot & { ageMs: number };
   /** Where it is in the queue for scarce hardware; absent where it does not wait. */
   queue?: QueuePosition;
   /** By the name of the fact: why the last read failed. */
@@ -119,6 +123,7 @@ export const FACT = {
   capacity: (machineType: string) => `capacity/${machineType}`,
   places: (key: string) => `places/${key}`,
   queue: "queue",
+  snapshot: "snapshot",
 } as const satisfies FactNames<Omit<Related, "readErrors">>;
 
 export interface MachineObservation extends Observation<MachineMemory, { machine: Machine }> {
@@ -130,6 +135,8 @@ export interface MachineObservation extends Observation<MachineMemory, { machine
   related: Related;
   /** Ids of machines with the name of a create that was given up. */
   leaks: readonly string[];
+  /** The fact `snapshot` was read once the request for it could surely have no effect any more. */
+  snapshotSettled?: boolean;
   /** Value of the annotation reconcile-requested-at. */
   asked?: string;
   /** Of the spec. */
@@ -142,6 +149,8 @@ export type MachineStep = Step &
   (
     | { do: "update"; of?: string; settings: MachineSettings; changes: Change[] }
     | { do: "resize"; hardware: MachineHardware; changes: Change[] }
+    /** Comes before the resize with these changes. `deadline` is that of one that was lost. */
+    | { do: "snapshot"; changes: Change[]; deadline?: string }
     /** `deadline` is kept where the step repeats one that is late. `target`: what a stop is for. */
     | { do: "start" | "stop" | "restart"; deadline?: string; requests?: Requests; target?: string }
     | { do: "delete"; deadline?: string }
@@ -159,6 +168,8 @@ export type MachineStep = Step &
 
 /** Intent of the operation that stands for waiting until hardware is free. */
 export const AWAIT_CAPACITY = "AwaitCapacity";
+/** Intent of the snapshot before a resize. */
+export const SNAPSHOT = "Snapshot";
 /** Targets of a stop that is a means to something else. */
 export const TO_RESIZE = "Resized";
 export const TO_DELETE = "Deleted";

@@ -39,6 +39,7 @@ import { isUnclear } from "./placement/shell.ts";
 import { isWaiting, placesToWaitFor, recallStored, waiterOf } from "./placement/waiting.ts";
 import { type MachineSubject, RelatedFacts } from "./related.ts";
 import { RelatedApi } from "./related-api.ts";
+import { SnapshotAges } from "./snapshot-ages.ts";
 import type { Deadlines } from "./steps.ts";
 import type { PaperspaceMachine } from "./types.ts";
 
@@ -125,10 +126,12 @@ export type MachineContext = ReconcileContext<PaperspaceMachine, PaperspaceAccou
 
 export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObservation, TeamCache> {
   readonly #parts: MachineObserverOptions;
+  readonly #snapshots: SnapshotAges;
 
   constructor(parts: MachineObserverOptions) {
     super(parts, (account) => new TeamCache(account, parts));
     this.#parts = parts;
+    this.#snapshots = new SnapshotAges(parts.clock, parts.settings.settleMs);
   }
 
   observe(facts: OwnershipFacts, context: MachineContext): MachineObservation {
@@ -165,6 +168,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
         observation.spec = placedSpec(object.spec, memory.placement?.chosen, resource.item);
     }
     observation.related = relatedFacts.related(subjectOf(observation, context));
+    observation.snapshotSettled = this.#snapshots.isSettled(context.key, observation);
     observation.leaks = this.#leaks(observation, id, context, inventory);
     return observation;
   }
@@ -219,6 +223,11 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
 
   override cacheSizes(): CacheSizes {
     return { ...super.cacheSizes(), events: sum(this.all(), ({ inventory }) => inventory.events.size) };
+  }
+
+  override forget(key: string): void {
+    super.forget(key);
+    this.#snapshots.forget(key);
   }
 
   cancel({ key }: MachineContext): void {
@@ -360,7 +369,10 @@ function placeOfStep(
 
 /** What ends with a machine of the declared type being on. */
 function takesHardware(step: { do: string; target?: string }): boolean {
-  return ["create", "start", "resize"].includes(step.do) || (step.do === "stop" && step.target === TO_RESIZE);
+  return (
+    ["create", "start", "snapshot", "resize"].includes(step.do) ||
+    (step.do === "stop" && step.target === TO_RESIZE)
+  );
 }
 
 /** One that is pending may have ended long ago where events cannot be read. */

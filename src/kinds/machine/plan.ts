@@ -126,6 +126,8 @@ function withoutAwaited({ storedAs, ...memory }: MachineMemory): MachineMemory {
   return { ...memory, ...(certain.length > 0 && { storedAs: certain }) };
 }
 
+const SNAPSHOT_DONE = { id: "", name: "snapshot-create", state: "done", dtCreated: "" };
+
 interface Present {
   observation: MachineObservation;
   machine: Machine;
@@ -185,7 +187,9 @@ function afterWait({ observation, machine }: Present, waits: number): Present | 
   const { memory } = settled.decision;
   const deadline = millis(memory.operation?.deadline) ?? 0;
   const later = waits === 0 ? now + limits.resendMs : Math.max(now, deadline) + limits.slowMs;
-  const unknown = { ...related, capacity: {} };
+  // A snapshot whose answer was lost was taken.
+  const snapshot = { id: "taken", events: [SNAPSHOT_DONE], ageMs: 0 };
+  const unknown = { ...related, capacity: {}, snapshot };
   return { machine, observation: { ...observation, memory, related: unknown, now: later } };
 }
 

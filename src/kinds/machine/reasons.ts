@@ -27,6 +27,12 @@ export const REASON = {
   ResizeNeedsStop: "ResizeNeedsStop",
   /** The API refused the new machine type or disk size: correct the spec, or put the old value back. */
   ResizeRefused: "ResizeRefused",
+  /** The snapshot before a resize is being taken. */
+  Snapshotting: "Snapshotting",
+  /** The snapshot before a resize failed, and nothing was resized: see the message, or set snapshotBeforeResize to false. */
+  SnapshotFailed: "SnapshotFailed",
+  /** It is not known whether the snapshot before a resize is done, and nothing was resized: look in the Paperspace console. */
+  SnapshotUnconfirmed: "SnapshotUnconfirmed",
   /** The disk is larger than declared, and a disk cannot shrink: set diskSize to what it is. */
   DiskCannotShrink: "DiskCannotShrink",
   /** An accessor is no member of the team: invite the user, or correct the spec. */

@@ -107,6 +107,38 @@ describe("users and accessors", () => {
   });
 });
 
+describe("snapshots", () => {
+  it("are found by their name among those of the machine, with the events of all of them", async () => {
+    const { api, clock, machineIn } = setUp();
+    const [id, other] = [await machineIn("off"), await machineIn("off")];
+    await api.snapshot(other, "mine", may);
+    expect(await api.findSnapshot(id, "mine")).toEqual({ events: [] });
+    const { body } = await api.snapshot(id, "mine", may);
+    await clock.advance(60_000);
+    const found = await api.findSnapshot(id, "mine");
+    expect(found).toMatchObject({ id: body.data.id, events: [{ id: body.event?.id, state: "done" }] });
+  });
+
+  it("are listed twice before one counts as not found, since a list may lag behind", async () => {
+    const { api, sim, machineIn } = setUp();
+    const id = await machineIn("off");
+    const { body } = await api.snapshot(id, "mine", may);
+    sim.faults.add({
+      match: { method: "GET", path: "/snapshots", times: 1 },
+      do: { omitFromList: body.data.id },
+    });
+    expect(await api.findSnapshot(id, "mine")).toMatchObject({ id: body.data.id });
+  });
+
+  it("are never requested twice for one answer that is lost", async () => {
+    const { api, sim, machineIn, failure } = setUp();
+    const id = await machineIn("off");
+    sim.faults.add({ match: { method: "POST", path: "/snapshots" }, do: { cut: "after" } });
+    expect((await failure(api.snapshot(id, "mine", may))).effect).toBe("unknown");
+    expect(sim.world.snapshots.size).toBe(1);
+  });
+});
+
 describe("startup scripts", () => {
   it("are listed with the machines that have them: no machine shows its scripts itself", async () => {
     const { api, script, machineIn } = setUp();

@@ -8,11 +8,14 @@ import { PaperspaceError } from "../../paperspace/errors.ts";
 import { HELD_BYTES } from "../../paperspace/pages.ts";
 import { readSession } from "../../paperspace/session.ts";
 import {
+  type ApiAnswer,
   apiPath,
   type CallOptions,
   type PagesRequest,
   type PaperspaceApi,
 } from "../../paperspace/transport.ts";
+import { about, creating, OLDEST_FIRST } from "../calls.ts";
+import { eventSchema, type MachineEvent } from "./api.ts";
 
 const userSchema = resource({ id: answeredId, email: nullable(Type.String()) }, ["id"]);
 /** machines.md section 5.3: one that was removed may still be listed, with dtDeleted. */
@@ -44,6 +47,13 @@ const desktopSchema = Type.Object({
 const standingSchema = resource({ isInGoodStanding: Type.Boolean(), messages: nullable(Type.Array(prose)) }, [
   "isInGoodStanding",
 ]);
+/** other-resources.md, snapshots: neither a date nor a state; only the event shows the progress of one. */
+const snapshotSchema = resource({ id: answeredId, name: Type.String(), machineId: Type.String() }, [
+  "id",
+  "name",
+  "machineId",
+]);
+const snapshotStarted = resource({ data: snapshotSchema, event: Type.Optional(eventSchema) }, ["data"]);
 const templateSchema = Type.Object({
   availableMachineTypes: Type.Array(Type.Object({ machineTypeLabel: Type.String() })),
 });
@@ -74,6 +84,14 @@ export type Scripts = Readonly<Record<string, readonly string[] | null>>;
 export interface Address {
   ip: string;
   machineId: string | null;
+}
+
+/** A snapshot that is looked for by its name. */
+export interface FoundSnapshot {
+  /** Absent where no list has its name. */
+  id?: string;
+  /** The newest events of the machine that are of the making of a snapshot; of which one they do not show. */
+  events: readonly MachineEvent[];
 }
 
 export class RelatedApi {
@@ -139,6 +157,41 @@ export class RelatedApi {
       retry: "safe",
     });
     return { machineIds: assignedTo(body), answeredAt };
+  }
+
+  /** Not safe to send twice. */
+  snapshot(
+    machineId: string,
+    name: string,
+    options: CallOptions,
+  ): Promise<ApiAnswer<Static<typeof snapshotStarted>>> {
+    const request = creating("/snapshots", { name, machineId }, snapshotStarted, options);
+    return about(machineId, this.#api.request(request), ({ data }) => ({ id: data.machineId }));
+  }
+
+  /** What became of a snapshot whose answer was lost: listed twice, since one list may lag behind. */
+  async findSnapshot(machineId: string, name: string): Promise<FoundSnapshot> {
+    const before = await this.#snapshotNamed(machineId, name);
+    const events = await this.#snapshotEvents(machineId);
+    const id = before ?? (await this.#snapshotNamed(machineId, name));
+    return { ...(id !== undefined && { id }), events };
+  }
+
+  async #snapshotNamed(machineId: string, name: string): Promise<string | undefined> {
+    const query = { ...OLDEST_FIRST, machineId };
+    const { items, skipped } = await this.#all({ path: "/snapshots", query, item: snapshotSchema });
+    if (skipped > 0) throw incomplete("/snapshots");
+    return items.find((one) => one.name === name && one.machineId === machineId)?.id;
+  }
+
+  async #snapshotEvents(machineId: string): Promise<MachineEvent[]> {
+    const query = { machineId, orderBy: "dtCreated", order: "desc" };
+    const pages = this.#api.pages({ path: "/machine-events", query, item: eventSchema, limit: 20 });
+    for await (const { items, skipped } of pages) {
+      if (skipped > 0) throw incomplete("/machine-events");
+      return items.filter(({ name }) => name === "snapshot-create");
+    }
+    return [];
   }
 
   async addresses(): Promise<Address[]> {

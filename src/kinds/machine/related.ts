@@ -6,12 +6,12 @@ import type { ReadError } from "../../reconcile/outcome.ts";
 import { CachedFact, type Fact, type FactDecision, type FactDeclaration, Facts } from "../facts.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import { HardwareHints, type HardwareSubject } from "./hardware-hints.ts";
-import type { DesktopFact, Related } from "./observation.ts";
+import { type DesktopFact, type Related, SNAPSHOT } from "./observation.ts";
 import type { Place } from "./placement/candidates.ts";
 import type { PriorityBounds, Waiter } from "./placement/queue.ts";
 import type { Failure } from "./placement/scarcity.ts";
 import { Quota, type QuotaOptions, type SessionQuota } from "./quota.ts";
-import type { Address, Desktop, RelatedApi, Scripts, Standing, User } from "./related-api.ts";
+import type { Address, Desktop, FoundSnapshot, RelatedApi, Scripts, Standing, User } from "./related-api.ts";
 import type { PaperspaceMachine } from "./types.ts";
 
 export interface RelatedFactsOptions extends QuotaOptions {
@@ -34,6 +34,8 @@ export interface MachineSubject extends HardwareSubject {
 /** Facts of a single machine are read at a slow, spread interval: so many resyncs. */
 const SLOW_TURNS = 6;
 const MINUTE_MS = 60_000;
+/** How often a snapshot whose answer was lost is looked for, at most. */
+const SNAPSHOT_STALE_MS = 15_000;
 /** Id of what there is one of in each team. */
 const TEAM = "";
 
@@ -96,6 +98,21 @@ function factTable(options: RelatedFactsOptions, api: (group?: string) => Relate
       }),
     ),
     machines: new Quota(options, api),
+    // Of one attempt, so that each read begins after its name was written down.
+    snapshot: cached<FoundSnapshot, Related["snapshot"]>({
+      id: ({ object: { status }, machineId }) =>
+        machineId !== undefined && status?.operation?.intent === SNAPSHOT && status.resizeSnapshot
+          ? `${machineId}/${status.resizeSnapshot.name}`
+          : undefined,
+      read(id, group) {
+        const [machineId = "", name = ""] = id.split("/");
+        return api(group).findSnapshot(machineId, name);
+      },
+      staleTimeMs: () => SNAPSHOT_STALE_MS,
+      whenStale: "hide",
+      expires: true,
+      select: (found, _subject, ageMs) => ({ ...found, ageMs }),
+    }),
     capacity: hints,
     places: hints.places,
     queue: hints.queue,

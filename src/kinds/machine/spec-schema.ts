@@ -98,6 +98,12 @@ const policies = {
     description:
       "When machineType and diskSize are changed, which needs the machine off: WhenStopped waits until it is off, StopAndResize stops it, changes it and starts it again.",
   }),
+  snapshotBeforeResize: Type.Optional(
+    Type.Boolean({
+      description:
+        "Whether a snapshot of the disk is taken before machineType or diskSize are changed, once the machine is off. Where it fails, nothing is changed. It is never deleted by the operator, and is billed.",
+    }),
+  ),
   deletionPolicy,
   publicIpReleasePolicy: stringEnum(["Keep", "Release"], {
     default: "Keep",

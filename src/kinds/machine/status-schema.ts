@@ -55,8 +55,35 @@ const refusal = Type.Object(
     message: Type.String(),
     at: time("When."),
     asked: Type.Optional(Type.String({ description: "Value of reconcile-requested-at then." })),
+    snapshot: Type.Optional(
+      stringEnum(["Failed", "Unconfirmed"], {
+        description: "It failed for want of the snapshot before it: that failed, or is not known to be done.",
+      }),
+    ),
   },
   { description: "The last resize that failed; it is not tried again by stopping the machine once more." },
+);
+
+const resizeSnapshot = Type.Object(
+  {
+    name: Type.String({ description: "As it was requested; the name of one is used once." }),
+    id: Type.Optional(Type.String({ description: "Absent: its answer has not come." })),
+    eventId: Type.Optional(Type.String()),
+    machineId: Type.String({ description: "Machine that it is of." }),
+    requestedAt: time("When it was requested."),
+    deadline: time("When it is waited for no more."),
+    storageTotal: Type.Optional(
+      Type.Integer({ format: "int64", description: "Size of the disk then, as Paperspace shows it." }),
+    ),
+    state: stringEnum(["Requested", "Lost", "Done", "Outdated"], {
+      description:
+        "Requested: it is being taken. Lost: the request never arrived. Done: it shows the disk as it is. Outdated: the machine was on since then.",
+    }),
+  },
+  {
+    description:
+      "The last snapshot that was taken before a resize (snapshotBeforeResize). It is never deleted.",
+  },
 );
 
 const memory = {
@@ -67,6 +94,7 @@ const memory = {
   placement: Type.Optional(placementStatusSchema),
   capacity: Type.Optional(capacityStatusSchema),
   resizeRefusal: Type.Optional(refusal),
+  resizeSnapshot: Type.Optional(resizeSnapshot),
   disk: Type.Optional(
     Type.Object(
       {

@@ -20,7 +20,13 @@ import { immutableDrift } from "./aspects/hardware.ts";
 import { missingFacts, specDrift, unreadableFields } from "./aspects/list.ts";
 import { storedOtherwise } from "./aspects/stored-as.ts";
 import { failedAnew, historyNotes, lastEvents } from "./history.ts";
-import { AWAIT_CAPACITY, type MachineMemory, type MachineObservation, TO_RESIZE } from "./observation.ts";
+import {
+  AWAIT_CAPACITY,
+  type MachineMemory,
+  type MachineObservation,
+  SNAPSHOT,
+  TO_RESIZE,
+} from "./observation.ts";
 import { powerOf } from "./operation.ts";
 import { nextInOrder } from "./placement/ladder.ts";
 import { planOf } from "./plan.ts";
@@ -249,5 +255,5 @@ export function machineEventNotes(before: MachineStatus, after: MachineStatus): 
 
 /** What is sent only once hardware is free: something else may come in between while it is waited for. */
 function needsHardware({ intent, target }: Partial<Operation> = {}): boolean {
-  return ["Create", "Start", "Resize"].includes(intent ?? "") || target === TO_RESIZE;
+  return ["Create", "Start", "Resize", SNAPSHOT].includes(intent ?? "") || target === TO_RESIZE;
 }

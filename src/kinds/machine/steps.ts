@@ -10,6 +10,7 @@ import type { EventNote } from "../../reconcile/event-notes.ts";
 import type { PerformContext, Performed } from "../../reconcile/kind.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import { requeueNow } from "../../reconcile/outcome.ts";
+import { cloudName } from "../../reconcile/record.ts";
 import type { Machine, MachineApi, MachineHardware, Started } from "./api.ts";
 import { rememberAddress } from "./aspects/address.ts";
 import { settingChanges } from "./aspects/settings.ts";
@@ -21,6 +22,8 @@ import {
   type MachineObservation,
   type MachineStep,
   type MachineTypes,
+  type ResizeSnapshot,
+  SNAPSHOT,
   TO_REPLACE,
 } from "./observation.ts";
 import { underWay } from "./operation.ts";
@@ -66,6 +69,8 @@ export async function perform(step: MachineStep, context: SendContext, parts: Ma
       return update(step, memory, context, parts);
     case "resize":
       return resize(step, memory, context, parts);
+    case "snapshot":
+      return snapshot(step, memory, context, parts);
     case "start":
     case "stop":
     case "restart":
@@ -149,6 +154,55 @@ async function resize(
   const message = underWay(sent, body.data.state);
   const learned = { ...present(body.data), history: parts.inventory.events.of(parts.id) };
   return { outcome: requeueNow(REASON.Resizing, message), memory: { ...intended, operation: sent }, learned };
+}
+
+/** Its name is in status before it is requested: by that it is found again where the answer is lost. */
+async function snapshot(
+  step: Step<"snapshot">,
+  memory: MachineMemory,
+  { gate, persistIntent }: SendContext,
+  parts: MachineStepOptions,
+): Done {
+  const { id, inventory, relatedApi, deadlines } = parts;
+  const operation = begin(parts, SNAPSHOT, deadlines.resizeMs);
+  if (step.deadline !== undefined) operation.deadline = step.deadline;
+  const resizeSnapshot = requestedSnapshot(operation, parts);
+  const before = describe(step.changes);
+  const outcome = requeueNow(
+    REASON.Snapshotting,
+    `the snapshot "${resizeSnapshot.name}" is being asked for, before ${before}`,
+  );
+  await persistIntent({ ...memory, resizeSnapshot, operation }, outcome);
+  const { body } = await relatedApi.snapshot(id, resizeSnapshot.name, { gate });
+  const { data, event } = body;
+  if (event) inventory.events.note(event);
+  const eventId = event && { eventId: event.id };
+  return {
+    outcome,
+    memory: {
+      ...memory,
+      resizeSnapshot: { ...resizeSnapshot, id: data.id, ...eventId },
+      operation: { ...operation, ...eventId },
+    },
+    learned: { history: inventory.events.of(id) },
+  };
+}
+
+/** The time names the attempt: of one object none is requested twice in a second, and another object has another UID. */
+function requestedSnapshot(
+  { requestedAt, deadline }: Operation,
+  { id, object, inventory }: MachineStepOptions,
+): ResizeSnapshot {
+  const { name = "", uid = "", resourceVersion = "" } = object.metadata;
+  const { storageTotal } = inventory.get(id)?.item ?? {};
+  return {
+    name: cloudName({ name, uid, resourceVersion }, requestedAt, ""),
+    machineId: id,
+    requestedAt,
+    deadline,
+    ...(storageTotal && { storageTotal: Math.round(storageTotal) }),
+    state: "Requested",
+  };
 }
 
 /** So that the size that shows next tells the unit, where that is not known. */

@@ -215,6 +215,9 @@ const REFUSALS = {
   "another type": { machineType: "V100" },
   "another disk": { diskSize: 2000 },
   "asked before": { asked: "a1" },
+  "of its snapshot": { snapshot: "Failed" },
+  "of its snapshot, long ago": { snapshot: "Failed", at: toTime(NOW - 11 * MINUTE) },
+  unconfirmed: { snapshot: "Unconfirmed", at: toTime(NOW - 11 * MINUTE) },
 } as const satisfies Record<string, Partial<Refusal> | undefined>;
 
 /** The resize that was refused last. It reads the spec, so it comes after the hardware. */
@@ -312,7 +315,7 @@ export const SEVERAL_SETTINGS = axis(subsets(FIELDS), ({ spec }, differing) => {
 
 const EVERY_STEP = [
   ...["update", ...FIELDS.map((field) => `update/${field}`)],
-  ...["resize", "start", "stop", "restart", "delete", "releaseAddress"],
+  ...["resize", "snapshot", "start", "stop", "restart", "delete", "releaseAddress"],
   ...["assign/s1", "unassign/s1", "unassign/s2", "writeDesktop", "removeDesktop", "handle"],
   ...[ADA, BOB, EVE].flatMap(({ id }) => [`grant/${id}`, `revoke/${id}`]),
 ];

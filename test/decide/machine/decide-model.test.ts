@@ -73,7 +73,8 @@ function tooMuch({ done, manners, observation }: World, { requests }: Start): st
   if (times("restart") > (requests.restart === undefined ? 0 : 1))
     return "restarted more often than requested";
   if (times("stop") > 3 || times("start") > 3 || times("delete") > 3) return "a machine that comes and goes";
-  const refused = manners.resize === "refused" || manners.resize === "failed";
+  const refused = [manners.resize, manners.snapshot].some((how) => how === "refused" || how === "failed");
+  if (times("snapshot") > 1) return "saved twice for one resize";
   if (refused && manners.first === "done" && observation.spec.powerState === "Running" && times("stop") > 1)
     return "stopped again for what was refused";
   return done.length > 40 ? "an endless game" : undefined;
@@ -157,6 +158,11 @@ function excusesOf({ observation, machine, manners, accessors }: World): Map<str
   const all: [boolean | undefined, string, readonly Part[]][] = [
     [differs && on && spec.resizePolicy === "WhenStopped", REASON.ResizeNeedsStop, ["hardware"]],
     [["refused", "failed"].includes(manners.resize) && differs, REASON.ResizeRefused, ["hardware"]],
+    [
+      spec.snapshotBeforeResize && ["refused", "failed"].includes(manners.snapshot) && differs,
+      REASON.SnapshotFailed,
+      ["hardware"],
+    ],
     [hardware?.tooLarge !== undefined, REASON.DiskCannotShrink, ["hardware"]],
     [strangers && accessors !== undefined, REASON.AccessorNotFound, []],
     [manners.desktop === "none", REASON.NoDesktop, ["desktop"]],

@@ -23,6 +23,7 @@ import {
   type MachineMemory,
   type MachineObservation,
   type Related,
+  SNAPSHOT,
   TO_DELETE,
   TO_RESIZE,
 } from "../../../src/kinds/machine/observation.ts";
@@ -58,6 +59,7 @@ import {
   QUOTA,
   REQUESTED,
   RESTRICTED,
+  refused,
   SCRIPTS,
   SELF_SHUT_DOWN,
   SETTINGS,
@@ -82,6 +84,7 @@ import {
   type Situation,
   scene,
 } from "./situations.ts";
+import { FOUND_SNAPSHOT, SNAPSHOT_LAWS, SNAPSHOTS } from "./snapshot-laws.ts";
 
 interface Facts {
   spec?: Partial<MachineSpec>;
@@ -112,6 +115,7 @@ const TEMPTATIONS: readonly Facts[] = [
   { spec: { name: "another" } },
   { machine: { state: "off" } },
   { machine: { state: "off" }, spec: { diskSize: 100 } },
+  { machine: { state: "off" }, spec: { diskSize: 100, snapshotBeforeResize: true } },
   { spec: { powerState: "Stopped" } },
   { spec: { diskSize: 100, resizePolicy: "StopAndResize" } },
   { memory: { operation: REFUSED_DELETE } },
@@ -150,6 +154,8 @@ const WAITING = inFlight([AGES[0], AGES[3]]).filter(
     (operation.target === TO_RESIZE && event.state === "done"),
 );
 
+const SNAPSHOTTING = inFlight().filter(({ operation }) => !operation || operation.intent === SNAPSHOT);
+
 type Chance = "free" | "short" | "bad standing" | "not read";
 /** Hardware and what can be had of it, in pairs that matter. */
 function resizing(difference: Difference, ...chances: readonly Chance[]): Axis {
@@ -164,7 +170,7 @@ function resizing(difference: Difference, ...chances: readonly Chance[]): Axis {
   });
 }
 
-const LAWS: readonly MachineLaw[] = [...STEP_LAWS, ...REST_LAWS];
+const LAWS: readonly MachineLaw[] = [...STEP_LAWS, ...SNAPSHOT_LAWS, ...REST_LAWS];
 const CHECKED = { decide: decideMachine, laws: LAWS, plain: () => scene().observation };
 
 const PRODUCTS: readonly Product<Situation>[] = [
@@ -213,6 +219,19 @@ const PRODUCTS: readonly Product<Situation>[] = [
       inFlightAxis(WAITING),
     ],
     atLeast: 900_000,
+  },
+  {
+    what: "the snapshot before a resize",
+    axes: [
+      SNAPSHOTS,
+      ...FOUND_SNAPSHOT,
+      [...resizing("none", "free"), ...resizing("type", "free", "short"), ...resizing("disk", "free")],
+      refused("no", "fresh", "of its snapshot", "of its snapshot, long ago", "unconfirmed"),
+      states("ready", "off", "upgrading"),
+      WISH,
+      inFlightAxis(SNAPSHOTTING),
+    ],
+    atLeast: 300_000,
   },
   {
     what: "settings, scripts and accessors, and how they are refused",

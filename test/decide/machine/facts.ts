@@ -5,6 +5,7 @@ import {
   FACT,
   type MachineDecision,
   type MachineObservation,
+  SNAPSHOT,
 } from "../../../src/kinds/machine/observation.ts";
 import type { Address, User } from "../../../src/kinds/machine/related-api.ts";
 import type { MachineSpec } from "../../../src/kinds/machine/types.ts";
@@ -61,6 +62,7 @@ export function mayRunOn({ related }: MachineObservation, machineType: string): 
 /** This very change was refused, and the user has not requested another try since. */
 export function isRefused({ memory, spec, asked }: MachineObservation): boolean {
   const { resizeRefusal } = memory;
+  if (resizeRefusal?.snapshot && !spec.snapshotBeforeResize) return false;
   return (
     resizeRefusal?.machineType === spec.machineType &&
     resizeRefusal.diskSize === spec.diskSize &&
@@ -106,7 +108,7 @@ export function asksOf({ needs }: MachineDecision): readonly string[] {
 }
 
 /** Facts that this observation needs for what it manages, and that are missing; by the name of the need. */
-export function missing({ spec, related, identity }: MachineObservation): Set<string> {
+export function missing({ spec, related, identity, memory }: MachineObservation): Set<string> {
   const all = new Set<string>();
   if (spec.startupScriptId !== undefined && !related.scripts) all.add(FACT.scripts);
   if (spec.accessors && !related.accessors) all.add(FACT.accessors);
@@ -115,6 +117,7 @@ export function missing({ spec, related, identity }: MachineObservation): Set<st
   if (!related.addresses) all.add(FACT.addresses);
   if (!related.standing) all.add(FACT.standing);
   if (identity.state === "none" && !related.machines) all.add(FACT.machines);
+  if (memory.operation?.intent === SNAPSHOT && !related.snapshot) all.add(FACT.snapshot);
   return all;
 }
 

@@ -38,11 +38,11 @@ export const law = lawsOf<MachineObservation, MachineDecision>();
 
 /** What a round does beside power and hardware: one that is refused must not stop the others. */
 export const ROUND = ["update", "assign", "unassign", "grant", "revoke", "writeDesktop"] as const;
-const ON_MACHINE = ["resize", "start", "stop", "restart", "delete", "releaseAddress"] as const;
+const ON_MACHINE = ["resize", "snapshot", "start", "stop", "restart", "delete", "releaseAddress"] as const;
 const CLOUD = ["create", "update", "assign", "unassign", "grant", "revoke", ...ON_MACHINE] as const;
 export const WRITES = [...CLOUD, "writeDesktop", "removeDesktop", "handle"] as const;
 /** Done to a living machine that can be seen. */
-const LIVING = [...ROUND, "resize", "start", "restart", "handle"] as const;
+const LIVING = [...ROUND, "resize", "snapshot", "start", "restart", "handle"] as const;
 
 export const STEP_LAWS: readonly MachineLaw[] = [
   ...restrictionLaws<MachineObservation, MachineDecision>(WRITES),
@@ -207,9 +207,11 @@ export const STEP_LAWS: readonly MachineLaw[] = [
     },
   ),
   law(
-    { choices: ["resize"], when: isRefused },
+    { choices: ["resize", "snapshot"], when: isRefused },
     "a resize that was refused is tried again only after a while",
-    ({ now, memory, limits }) => now - Date.parse(memory.resizeRefusal?.at ?? "") >= limits.slowMs,
+    ({ now, memory, limits }) =>
+      now - Date.parse(memory.resizeRefusal?.at ?? "") >= limits.slowMs &&
+      memory.resizeRefusal?.snapshot !== "Unconfirmed",
   ),
   law(
     {
@@ -404,7 +406,7 @@ export const STEP_LAWS: readonly MachineLaw[] = [
 ];
 
 /** What is sent is small, and made in one order. */
-function isSame(a: object, b: object): boolean {
+export function isSame(a: object, b: object): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 

@@ -5,7 +5,6 @@
 
 import type { Machine, MachineSettings } from "../../../src/kinds/machine/api.ts";
 import { decideMachine } from "../../../src/kinds/machine/decide.ts";
-import { refusalOf } from "../../../src/kinds/machine/in-flight.ts";
 import {
   type Capacity,
   type DesktopFact,
@@ -15,9 +14,11 @@ import {
   type MachineObservation,
   type MachineStep,
   type Related,
+  SNAPSHOT,
   TO_DELETE,
 } from "../../../src/kinds/machine/observation.ts";
 import type { Address, User } from "../../../src/kinds/machine/related-api.ts";
+import { refusalOf } from "../../../src/kinds/machine/resize-refusal.ts";
 import { toTime } from "../../../src/kube/objects.ts";
 import type { Operation } from "../../../src/reconcile/managed.ts";
 import { type Acting, ModelWorld } from "../engine/model-world.ts";
@@ -30,6 +31,8 @@ type PowerStep = Extract<MachineStep, { target?: string }>;
 export interface Manners {
   /** How a resize ends. */
   resize: "off" | "back on" | "refused" | "failed";
+  /** How the snapshot before it ends. */
+  snapshot: "done" | "refused" | "failed" | "lost, but done";
   /** What becomes of the first change of power. */
   first: "done" | "failed" | "lost, but done" | "lost";
   /** How often hardware is short before it is free. */
@@ -47,6 +50,7 @@ export interface Manners {
 
 const GOOD: Manners = {
   resize: "off",
+  snapshot: "done",
   first: "done",
   shortages: 0,
   goodStanding: true,
@@ -70,6 +74,8 @@ const BEGUN = {
   stop: { intent: "Stop", target: "Stopped", state: "stopping" },
   restart: { intent: "Restart", target: "Running", state: "restarting" },
 } as const;
+
+const SNAPSHOT_DONE = { id: "e9", name: "snapshot-create", state: "done", dtCreated: "" };
 
 /** For so long a hint of what is free is believed. */
 const HINT_MS = 15_000;
@@ -185,6 +191,7 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
       ...(has(FACT.users) && { users: [ADA, BOB] }),
       ...(has(FACT.desktop) && { desktop: desktop === "some" ? written : desktop }),
       ...(has(FACT.addresses) && { addresses: this.addresses }),
+      ...(has(FACT.snapshot) && { snapshot: { id: "sn1", events: [SNAPSHOT_DONE], ageMs: 0 } }),
       ...(has(FACT.standing) && { standing: { good: manners.goodStanding, messages: [] } }),
     };
   }
@@ -215,6 +222,8 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
         return this.#update(step.settings);
       case "resize":
         return this.#resize(step, before);
+      case "snapshot":
+        return this.#snapshot(before);
       case "delete":
         return this.#delete(before);
       case "assign":
@@ -314,6 +323,26 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
       ...(diskSize && { storageTotal: diskSize * GIB }),
     };
     this.#change({ state: "upgrading" });
+  }
+
+  #snapshot(before: MachineMemory): void {
+    const { observation, manners } = this;
+    if (manners.snapshot === "refused") {
+      observation.memory = { ...before, ...refusalOf(observation, "refused", "Failed") };
+      return;
+    }
+    this.#begin({ intent: SNAPSHOT });
+    const { requestedAt = "", deadline = "" } = observation.memory.operation ?? {};
+    const resizeSnapshot = {
+      name: "box-snapshot",
+      machineId: ID,
+      requestedAt,
+      deadline,
+      state: "Requested",
+    } as const;
+    observation.memory = { ...observation.memory, resizeSnapshot };
+    this.#fails = manners.snapshot === "failed";
+    if (manners.snapshot === "lost, but done") this.#lose();
   }
 
   #delete(before: MachineMemory): void {

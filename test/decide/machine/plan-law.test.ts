@@ -18,7 +18,7 @@
 import { describe, expect, it } from "vitest";
 import { missingFacts } from "../../../src/kinds/machine/aspects/list.ts";
 import type { MachineDecision, MachineObservation } from "../../../src/kinds/machine/observation.ts";
-import { FACT, TO_DELETE, TO_RESIZE } from "../../../src/kinds/machine/observation.ts";
+import { FACT, SNAPSHOT, TO_DELETE, TO_RESIZE } from "../../../src/kinds/machine/observation.ts";
 import { type Plan, planOf } from "../../../src/kinds/machine/plan.ts";
 import { EXTERNAL_CHANGE } from "../../../src/reconcile/decision.ts";
 import { differenceFrom } from "../engine/law-checker.ts";
@@ -27,6 +27,7 @@ import type { Product } from "../engine/product.ts";
 import * as A from "./axes.ts";
 import { type Manners, World } from "./model.ts";
 import { axis, every, ID, inFlight, type Situation, scene } from "./situations.ts";
+import { SNAPSHOTS } from "./snapshot-laws.ts";
 
 type Step = MachineDecision["step"];
 
@@ -61,6 +62,8 @@ function entriesOf(step: Step, isStoppedForResize: boolean): string[] {
       return step.changes.map(({ field, from, to }) =>
         worded(isStoppedForResize ? "Stop and Resize" : "Resize", field, from, to),
       );
+    case "snapshot":
+      return [isStoppedForResize ? "Stop and Snapshot" : "Snapshot"];
     case "assign":
       return [worded("Assign", "startupScriptId", undefined, step.of)];
     case "unassign":
@@ -106,9 +109,13 @@ function wordsOf(plan: Plan): string[] {
   return plan.map(({ action, field, from, to, needsStop }) =>
     // From which state it is started or stopped is that of the machine by then.
     field === undefined || field === "powerState"
-      ? action
-      : worded(needsStop ? `Stop and ${action}` : action, field, parsed(from), parsed(to)),
+      ? stopped(action, needsStop)
+      : worded(stopped(action, needsStop), field, parsed(from), parsed(to)),
   );
+}
+
+function stopped(action: string, needsStop: boolean): string {
+  return needsStop ? `Stop and ${action}` : action;
 }
 
 /** Where a change of power ends is not known. */
@@ -231,6 +238,21 @@ const PRODUCTS: readonly Played[] = [
     ],
     manners: [{ resize: "off" }, { resize: "back on" }],
     atLeast: 30_000,
+  },
+  {
+    what: "the snapshot before a resize",
+    axes: [
+      SNAPSHOTS,
+      A.hardware(["none", "type"]),
+      ANY_POLICY,
+      A.refused("no", "fresh", "of its snapshot", "of its snapshot, long ago", "unconfirmed"),
+      SETTLED,
+      A.WISH,
+      A.SELF_SHUT_DOWN,
+      A.inFlightAxis(inFlight().filter(({ operation }) => !operation || operation.intent === SNAPSHOT)),
+    ],
+    manners: [{}, { snapshot: "lost, but done" }],
+    atLeast: 5_000,
   },
   {
     what: "power that changed by itself, and hardware that is waited for",

@@ -11,6 +11,7 @@ import {
   type MachineMemory,
   type MachineObservation,
   type Related,
+  SNAPSHOT,
   TO_DELETE,
   TO_RESIZE,
 } from "../../../src/kinds/machine/observation.ts";
@@ -136,6 +137,7 @@ const INTENTS: readonly { intent: string; target?: string; answers?: true; silen
   { intent: "Delete" },
   { intent: "Restart", target: "Running", answers: true },
   { intent: "Resize" },
+  { intent: SNAPSHOT },
   { intent: "Update" },
   { intent: EXTERNAL_CHANGE, silent: true },
   { intent: AWAIT_CAPACITY, silent: true },

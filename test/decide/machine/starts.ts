@@ -69,7 +69,7 @@ export function* underWay(): Generator<World> {
   }
 }
 
-interface Hardware extends Pick<Manners, "resize" | "first" | "shortages" | "staleMs"> {
+interface Hardware extends Pick<Manners, "resize" | "snapshot" | "first" | "shortages" | "staleMs"> {
   differs: Partial<MachineSpec>;
   resizePolicy: MachineSpec["resizePolicy"];
   goodStanding: boolean;
@@ -78,6 +78,7 @@ interface Hardware extends Pick<Manners, "resize" | "first" | "shortages" | "sta
   state: string;
   rests: boolean;
   requests: Requests;
+  saves: boolean;
 }
 
 /** Whatever may be desired of the hardware and of power, in clouds of all manners. */
@@ -85,6 +86,8 @@ export function* changing(): Generator<World> {
   const always = combinations<Hardware>({
     differs: [{}, { machineType: "H100" }, { machineType: "H100", diskSize: 100 }, { diskSize: 20 }],
     resizePolicy: ["WhenStopped", "StopAndResize"],
+    saves: [false, true],
+    snapshot: ["done", "refused", "failed", "lost, but done"],
     resize: ["off", "back on", "refused", "failed"],
     first: ["done", "failed", "lost, but done", "lost"],
     shortages: [0, 2, Number.POSITIVE_INFINITY],
@@ -96,8 +99,12 @@ export function* changing(): Generator<World> {
     requests: [{}, { start: "s1" }, { restart: "r1" }],
     staleMs: [0, 8_000],
   });
-  for (const { differs, resizePolicy, power, state, rests, requests, ...manners } of always) {
+  for (const { differs, resizePolicy, power, state, rests, requests, saves, ...manners } of always) {
     if (rests && state !== "off") continue;
+    // Beside the snapshot little else varies.
+    if (saves && (!("diskSize" in differs) || manners.staleMs > 0 || Object.keys(requests).length > 0))
+      continue;
+    if (!saves && manners.snapshot !== "done") continue;
     if (manners.resize !== "off" && !("machineType" in differs)) continue;
     if (!manners.goodStanding && manners.shortages > 0) continue;
     // Each try to resize begins the waiting for hardware anew, so that it is never called late.
@@ -105,6 +112,7 @@ export function* changing(): Generator<World> {
     const world = new World(manners);
     const { observation, machine } = world;
     Object.assign(observation.spec, differs, { resizePolicy, powerState: power });
+    if (saves) observation.spec.snapshotBeforeResize = true;
     Object.assign(machine ?? {}, { state, autoShutdownEnabled: rests });
     if (rests) observation.memory.power = "Running";
     observation.requests = requests;

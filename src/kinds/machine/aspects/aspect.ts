@@ -84,9 +84,10 @@ export interface Aspect {
   ): StepEffect | undefined;
 }
 
-/** Whether the machine was stopped just for the resize that comes at `index` of the steps. */
+/** Whether the machine was stopped just for the resize, or the snapshot before it, that comes at `index` of the steps. */
 export function isStoppedToResize(steps: readonly MachineStep[], index: number): boolean {
-  const stop = steps[index - 1];
+  const before = steps[index - 1];
+  const stop = before?.do === "snapshot" ? steps[index - 2] : before;
   return stop?.do === "stop" && stop.target === TO_RESIZE;
 }
 

@@ -1,6 +1,7 @@
 /**
  * Machine type and disk. They change with the machine off only; it is stopped for that where the policy allows it. Pure.
  */
+import { toTime } from "../../../kube/objects.ts";
 import { isReadable } from "../../../paperspace/answers.ts";
 import { type Change, describe } from "../../../reconcile/change.ts";
 import { ageOfTime, withoutOperation } from "../../../reconcile/decision.ts";
@@ -15,8 +16,15 @@ import {
   TO_RESIZE,
 } from "../observation.ts";
 import { REASON } from "../reasons.ts";
+import { needsSnapshot, restoreAdvice, snapshotRefusal, spent } from "../resize-snapshot.ts";
 import type { MachineSpec } from "../types.ts";
-import { type Aspect, type Convergence, isStoppedToResize, plannedChange } from "./aspect.ts";
+import {
+  type Aspect,
+  type Convergence,
+  isStoppedToResize,
+  plannedChange,
+  unlessBackingOff,
+} from "./aspect.ts";
 import { RELEASES } from "./held.ts";
 import { shutItselfDown } from "./power.ts";
 
@@ -31,9 +39,16 @@ export const hardware: Aspect = {
   ],
   remember: (memory, machine) => rememberUnit(memory, machine),
   next: resize,
-  effect(step, { memory }, _machine, before) {
-    if (step.do !== "resize") return undefined;
+  effect(step, { memory }, machine, before) {
+    if (step.do !== "resize" && step.do !== "snapshot") return undefined;
     const needsStop = isStoppedToResize(before, before.length);
+    if (step.do === "snapshot") {
+      const resizeSnapshot = { ...ASSUMED_SNAPSHOT, machineId: machine.id };
+      return {
+        entries: [{ action: "Snapshot", needsStop, losesData: false }],
+        memory: { operation: undefined, resizeSnapshot },
+      };
+    }
     const { machineType, diskSize } = step.hardware;
     return {
       entries: step.changes.map((change) => plannedChange("Resize", change, { needsStop })),
@@ -57,7 +72,7 @@ function resize(convergence: Convergence): MachineDecision | undefined {
     });
   if (changes.length === 0) {
     const { resizeRefusal: _over, ...memory } = convergence.memory;
-    convergence.memory = memory;
+    convergence.memory = spent(memory);
     return undefined;
   }
   if (isRefused(convergence)) return undefined;
@@ -66,8 +81,7 @@ function resize(convergence: Convergence): MachineDecision | undefined {
     userErrors.push({ reason: REASON.HeldAsAdopted, message });
     return undefined;
   }
-  const step: MachineStep = { do: "resize", hardware, changes };
-  if (power === "off") return whenItMayRun(convergence, (memory) => act(step, memory));
+  if (power === "off") return whileOff(convergence, { do: "resize", hardware, changes });
   // Where it is to be off anyway, the desired power state stops it first.
   if (spec.powerState === "Stopped") return undefined;
   if (spec.resizePolicy === "StopAndResize") {
@@ -80,6 +94,20 @@ function resize(convergence: Convergence): MachineDecision | undefined {
     message: `${describe(changes)} needs the machine off, and it is on. It is changed the next time it is off; set powerState to Stopped for that, or resizePolicy to StopAndResize`,
   });
   return undefined;
+}
+
+/** The disk is saved while nothing can write to it, and right before the resize: what is not resized now needs no snapshot. */
+function whileOff(
+  convergence: Convergence,
+  resizing: MachineStep & { do: "resize" },
+): MachineDecision | undefined {
+  const { observation, memory } = convergence;
+  if (!needsSnapshot(observation, memory)) return whenItMayRun(convergence, (ready) => act(resizing, ready));
+  if (observation.backingOff.resize) return unlessBackingOff(convergence, resizing);
+  const { resizeSnapshot: last } = memory;
+  const deadline = last?.state === "Lost" && { deadline: last.deadline };
+  const step: MachineStep = { do: "snapshot", changes: resizing.changes, ...deadline };
+  return whenItMayRun(convergence, (ready) => act(step, ready));
 }
 
 /** What is to run afterwards is not changed to hardware that is short. */
@@ -100,18 +128,34 @@ function meanwhile(convergence: Convergence, waiting: MachineDecision): undefine
 }
 
 /** Whether this very change was refused before and is not to be tried now. */
-function isRefused({ observation, memory, power, userErrors }: Convergence): boolean {
+function isRefused({ observation, machine, memory, power, userErrors }: Convergence): boolean {
   const { spec, limits, now, asked } = observation;
   const refusal = memory.resizeRefusal;
   if (!refusal || refusal.asked !== asked) return false;
   if (refusal.machineType !== spec.machineType || refusal.diskSize !== spec.diskSize) return false;
-  if (power === "off" && ageOfTime(refusal.at, now) >= limits.slowMs) return false;
+  if (refusal.snapshot && spec.snapshotBeforeResize !== true) return false;
+  // Whether one that is not confirmed was taken is not known: another is taken at the user's word only.
+  const isKnown = refusal.snapshot !== "Unconfirmed";
+  if (power === "off" && isKnown && ageOfTime(refusal.at, now) >= limits.slowMs) return false;
+  if (refusal.snapshot) {
+    const reason = refusal.snapshot === "Failed" ? REASON.SnapshotFailed : REASON.SnapshotUnconfirmed;
+    userErrors.push({ reason, message: snapshotRefusal(refusal) });
+    return true;
+  }
   userErrors.push({
     reason: REASON.ResizeRefused,
-    message: `${refusal.message}. The machine stays as it is: correct machineType or diskSize, or put the old value back; a new value of the annotation paperspace.com/reconcile-requested-at tries it again`,
+    message: `${refusal.message}. The machine stays as it is: correct machineType or diskSize, or put the old value back; a new value of the annotation paperspace.com/reconcile-requested-at tries it again${restoreAdvice(memory, machine)}`,
   });
   return true;
 }
+
+/** What a plan assumes that a snapshot leads to. */
+const ASSUMED_SNAPSHOT = {
+  name: "",
+  requestedAt: toTime(0),
+  deadline: toTime(0),
+  state: "Done",
+} as const;
 
 interface HardwareDrift {
   changes: Change[];
