@@ -123,7 +123,9 @@ test("objects stored under the previous chart stay valid through an upgrade, and
   );
   const objects = [manifest("kept"), manifest("resting", { powerState: "Stopped" })];
   daemon = await started(release);
-  await home.apply(...objects);
+  // By kubectl, which compares what is applied again with what it has noted in an annotation.
+  const applied = objects.map((object) => stringify(object)).join("---\n");
+  await home.kubectl("apply -f -", applied);
   const before = await Promise.all([home.ready("kept"), home.ready("resting")]);
   await daemon.stop();
   const stored = () =>
@@ -136,7 +138,7 @@ test("objects stored under the previous chart stay valid through an upgrade, and
   await vi.waitFor(() => home.kubectl("get psd"), TAKES);
   // The resource version among it, so that nothing wrote to them.
   expect(await stored()).toMatchObject(asStored);
-  const again = await home.kubectl("apply -f -", objects.map((object) => stringify(object)).join("---\n"));
+  const again = await home.kubectl("apply -f -", applied);
   expect(again).toMatch(/^(.* unchanged\n){2}$/);
   daemon = await started(release);
   // It has taken both over once it carries out a change of each.

@@ -178,6 +178,20 @@ describe("waiting", () => {
 });
 
 describe("where one object got no hardware", () => {
+  it("is not where its create may never have arrived: the next one is made meanwhile, also after a restart", async () => {
+    const world = newWorld({ flags: ["--create-deadline=1m"] });
+    world.sim.faults.add({ match: { method: "POST", path: "/machines$" }, do: { cut: "before" } });
+    const first = world.start();
+    world.apply("box", { machineType: TYPE });
+    await world.until("it is searched for", () => reason(world, "box") === "ResolvingCreate");
+    await world.clock.advance(65_000);
+    await first.stop();
+    world.start();
+    expect(reason(world, "box")).toBe("ResolvingCreate");
+    world.apply("next", { machineType: TYPE });
+    await world.until("the next is made", () => served(world).includes("next"), 30_000);
+  });
+
   it("the others of the team do not try as well, also after a restart: the hint may lie", async () => {
     const world = newWorld();
     world.sim.world.setBehaviour({ availabilityEndpoint: "absent" });

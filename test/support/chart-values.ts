@@ -97,6 +97,7 @@ export const EVERYTHING: Values = {
   watchNamespaces: ["research", "ml"],
   managementPolicy: "Observe",
   deletionProtection: true,
+  capacityPriorities: { research: 100, ml: 20 },
   credentials: {
     existingSecret: "own-key",
     key: "key",

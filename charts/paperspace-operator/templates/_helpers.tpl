@@ -136,6 +136,15 @@ metricRelabelings:
 {{- end }}
 {{- end }}
 
+{{/* Of some namespaces, as the flag has them. */}}
+{{- define "operator.priorities" -}}
+{{- $entries := list }}
+{{- range $namespace, $priority := . }}
+{{- $entries = append $entries (printf "%s=%d" $namespace (int $priority)) }}
+{{- end }}
+{{- join "," $entries }}
+{{- end }}
+
 {{/* The kinds that are served, by name, as JSON: what _kinds.tpl has of each. */}}
 {{- define "operator.enabledKinds" -}}
 {{- $enabled := .Values.enabledKinds }}

@@ -207,7 +207,10 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     const { step } = decision;
     const subject = subjectOf(observation, context);
     const place = placeOfStep(step, observation, decision.memory);
-    relatedFacts.noteFailures(failuresOf(key, decision.memory, place, observation.now));
+    const state = resource.state === "present" ? resource.machine.state : undefined;
+    relatedFacts.noteFailures(
+      failuresOf({ of: key, place, memory: decision.memory, state }, observation.now),
+    );
     if (cameUp(observation)) relatedFacts.noteSuccess(place);
     if (takesHardware(step) && !observation.backingOff[stepName(step)])
       relatedFacts.take(subject.waiter, place);

@@ -55,22 +55,27 @@ describe("the memory of scarcity", () => {
   });
 });
 
-describe("what an object tells the others", () => {
+describe("what an object has met", () => {
+  const met = (memory: Parameters<typeof failuresOf>[0]["memory"], state?: string) =>
+    failuresOf({ of: "a", place: H100, memory, state }, NOW);
   const tried = (outcome: "Refused" | "Declined" | "NoHardware") => ({
     placement: { tried: [{ candidate: H100, outcome, at: toTime(NOW) }] },
   });
 
   it("is where there was no hardware, and not what was refused for its own spec", () => {
-    expect(failuresOf("a", tried("NoHardware"), H100, NOW)).toHaveLength(1);
-    expect(failuresOf("a", tried("Declined"), H100, NOW)).toHaveLength(1);
-    expect(failuresOf("a", tried("Refused"), H100, NOW)).toEqual([]);
+    expect(met(tried("NoHardware"))).toHaveLength(1);
+    expect(met(tried("Declined"))).toHaveLength(1);
+    expect(met(tried("Refused"))).toEqual([]);
   });
 
   it("is also that its own create is late and left it off, though it has no placement", () => {
     const operation = { intent: "Create", target: "Running", requestedAt: toTime(NOW - 60 * MINUTE) };
     const late = { operation: { ...operation, deadline: toTime(NOW - MINUTE) } };
     const inTime = { operation: { ...operation, deadline: toTime(NOW + MINUTE) } };
-    expect(failuresOf("a", late, H100, NOW)).toHaveLength(1);
-    expect(failuresOf("a", inTime, H100, NOW)).toEqual([]);
+    expect(met(late, "off")).toHaveLength(1);
+    expect(met(inTime, "off")).toEqual([]);
+    // Nothing is to be seen of it: it may never have arrived, and then it says nothing of hardware.
+    expect(met(late)).toEqual([]);
+    expect(met(late, "starting")).toEqual([]);
   });
 });

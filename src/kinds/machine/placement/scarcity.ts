@@ -7,6 +7,7 @@ import type { Clock } from "../../../base/clock.ts";
 import { millis } from "../../../reconcile/conditions.ts";
 import { ageOfTime, isLate } from "../../../reconcile/decision.ts";
 import type { MachineMemory, MachineObservation } from "../observation.ts";
+import { powerOf } from "../operation.ts";
 import { type Place, placeKey } from "./candidates.ts";
 import { coolDownMs } from "./ladder.ts";
 
@@ -81,20 +82,26 @@ export class ScarcityMemory {
   }
 }
 
+/** What an object has met. `state`: of its machine, undefined where none is known to be there. */
+export interface Met {
+  of: string;
+  place: Place;
+  memory: MachineMemory;
+  state: string | undefined;
+}
+
 /**
- * What an object has met, by what its status remembers: candidates of its placement, and a create or a start that is late
- * and left its machine off. What was refused for the spec of an object says nothing to others.
+ * What came to nothing for want of hardware: candidates of a placement, and a create or a start that is late and left its
+ * machine off. What was refused for the spec of an object says nothing to others, nor does a create of which nothing is
+ * to be seen: it may never have arrived.
  */
-export function failuresOf(
-  of: string,
-  { placement, operation }: MachineMemory,
-  place: Place,
-  now: number,
-): Failure[] {
+export function failuresOf({ of, place, memory, state }: Met, now: number): Failure[] {
+  const { placement, operation } = memory;
   const tried = (placement?.tried ?? []).flatMap(({ candidate, at, outcome }) =>
     outcome === "Refused" ? [] : { place: candidate, of, at },
   );
-  const isLeftOff = operation && LEADS_UP.has(operation.intent) && operation.target === "Running";
+  const isOff = state !== undefined && powerOf(state) === "off";
+  const isLeftOff = isOff && operation && LEADS_UP.has(operation.intent) && operation.target === "Running";
   return isLeftOff && isLate(operation, now) ? [...tried, { place, of, at: operation.requestedAt }] : tried;
 }
 

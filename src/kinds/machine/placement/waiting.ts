@@ -73,7 +73,7 @@ export function recallStored(
     const memory = memoryOf(object);
     const spec = placedSpec(object.spec, memory.placement?.chosen, status);
     const key = keyOf(object);
-    notes.noteFailures(failuresOf(key, memory, spec, now));
+    notes.noteFailures(failuresOf({ of: key, place: spec, memory, state: status.state }, now));
     const isHalted = status.conditions?.some(({ type }) => type === "Paused") === true;
     if (memory.operation?.intent !== AWAIT_CAPACITY || isHalted) continue;
     const places = placesToWaitFor({ spec, now }, memory, status.id !== undefined);
