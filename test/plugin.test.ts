@@ -12,6 +12,7 @@ import { afterAll, test as base, beforeAll, describe, expect, inject } from "vit
 import { kubeconfigFor } from "../dev/control-plane/kubeconfig.ts";
 import { DEMO_KEY } from "../dev/simulator/world/teams.ts";
 import { checkConformance, TestEnv } from "./support/cluster.ts";
+import { manifest } from "./support/manifest.ts";
 import type { CommandResult } from "./support/run-command.ts";
 
 const PLUGIN = fileURLToPath(new URL("../bin/kubectl-paperspace.js", import.meta.url));
@@ -193,6 +194,57 @@ describe("list", () => {
     expect(code).toBe(1);
     expect(err).toContain(`the Secret ${testEnv.namespace}/wrong`);
     expect(out + err).not.toContain("wrong-key-wrong-key");
+  });
+});
+
+describe("capacity", () => {
+  const PLACE = { machineType: "A100-of-this-suite", region: "ny2" };
+  const since = "2026-01-31T08:00:00Z";
+
+  async function waits(name: string, namespace: string, position: number): Promise<void> {
+    await testEnv.kubectl("apply -f -", manifest(name, { ...PLACE, capacity: {} }, { namespace }));
+    const ready = { type: "Ready", status: "False", reason: "WaitingForCapacity", message: "none is free" };
+    const status = {
+      observedGeneration: 1,
+      teamId: TEAM,
+      operation: { intent: "AwaitCapacity", requestedAt: since, deadline: since },
+      capacity: { ...PLACE, waitingSince: since, position, of: 2 },
+      conditions: [{ ...ready, lastTransitionTime: since }],
+    };
+    const patch = JSON.stringify({ status });
+    await testEnv.kubectl(
+      `patch psm ${name} -n ${namespace} --subresource=status --type=merge -p '${patch}'`,
+    );
+  }
+
+  base("shows the queue, and names of other namespaces only to those who may list them", async () => {
+    const own = testEnv.namespace;
+    const other = `${own}-other`;
+    await testEnv.kubectl(`create namespace ${other}`);
+    await waits("first", other, 1);
+    await waits("second", own, 2);
+    // Those of other suites may wait as well.
+    const { short, waiting } = JSON.parse(await shown("capacity -o json"));
+    expect(waiting).toContainEqual(expect.objectContaining({ namespace: other, name: "first" }));
+    const next = { namespace: other, name: "first" };
+    expect(short).toContainEqual(expect.objectContaining({ ...PLACE, waiting: 2, next }));
+
+    const user = `grace-${own}`;
+    const kubeconfig = await kubeconfigFor(inject("kubeconfig"), user);
+    const line = `capacity -n ${own}`;
+    expect(await type(`paperspace ${line}`, { kubeconfig })).toMatchObject({
+      code: 1,
+      err: `error: you may not list paperspacemachines.paperspace.com in namespace ${own}\n`,
+    });
+    await testEnv.kubectl("create role lister --verb=list --resource=paperspacemachines.paperspace.com");
+    await testEnv.kubectl(`create rolebinding grace --role=lister --user=${user}`);
+    await expect
+      .poll(() => type(`paperspace ${line}`, { kubeconfig }), { timeout: 20_000 })
+      .toMatchObject({ code: 0 });
+    const seen = await shown(line, { kubeconfig });
+    expect(cells(seen)[1]?.slice(-2)).toEqual(["2", "<unknown>"]);
+    expect(seen).not.toContain("first");
+    await testEnv.kubectl(`delete namespace ${other} --wait=false`);
   });
 });
 

@@ -70,8 +70,9 @@ export function shortages(
   for (const one of waiting)
     for (const hardware of one.hardware) {
       const key = `${one.team} ${keyOf(hardware)}`;
-      const { waiters } = byHardware.get(key) ?? { waiters: [] };
-      byHardware.set(key, { hardware, waiters: [...waiters, one] });
+      const known = byHardware.get(key);
+      if (known) known.waiters.push(one);
+      else byHardware.set(key, { hardware, waiters: [one] });
     }
   const short = [...byHardware.values()].map(({ hardware, waiters }) =>
     shortageOf(hardware, waiters, machines, isAll),
