@@ -112,6 +112,7 @@ describe.each(SETS)("with %s", (set) => {
       if (CLUSTER_WIDE.includes(kind)) expect(metadata.namespace, what).toBeUndefined();
       else if (kind === "ServiceMonitor")
         expect([NAMESPACE, "monitoring"], what).toContain(metadata.namespace);
+      else if (/-price-list$/.test(metadata.name)) expect(metadata.namespace, what).toBe("ops");
       else expect([NAMESPACE, ...served], what).toContain(metadata.namespace);
     }
   });
@@ -215,6 +216,7 @@ test("every value for the operator reaches it as intended", () => {
   expect(configOf(objects("everything on"))).toMatchObject({
     managementPolicy: "Observe",
     deletionProtection: true,
+    priceList: "ops/prices",
     paperspaceApiKey: undefined,
     apiKeyFile: "/etc/paperspace-operator/api-key/apiKey",
     apiKeyNamespaces: ["*", "ml"],
@@ -423,6 +425,15 @@ test("scoped, nothing is cluster-wide but CRDs and policies, and without those n
     '"resources":["configmaps"],"resourceNames":["r-paperspace-operator-cluster"]',
   );
   expect(rules("scoped, with the id of the cluster")).not.toContain("-cluster");
+});
+
+test("the price list is the only thing that the operator may read where it is", () => {
+  const roles = objects("everything on").filter(
+    ({ kind, metadata }) => kind === "Role" && metadata.namespace === "ops",
+  );
+  expect(roles.map(({ rules }) => rules)).toEqual([
+    [{ apiGroups: [""], resources: ["configmaps"], resourceNames: ["prices"], verbs: ["get"] }],
+  ]);
 });
 
 test("the rights of a kind that is not served are not there", () => {

@@ -67,6 +67,8 @@ const PLACED: Spec = {
   ...OTHERS,
   placement: {
     candidates: [{ machineType: "H100", regions: ["ny2"], templateId: "tny2" }],
+    order: "Price",
+    maxHourlyRate: "4.00",
     giveUpAfter: "20m",
   },
 };

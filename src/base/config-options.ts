@@ -11,6 +11,7 @@ import {
   kinds,
   label,
   namespaces,
+  objectReference,
   oneOf,
   priorities,
   proxyUrl,
@@ -184,6 +185,10 @@ export const SECTIONS = {
       priorities,
       "",
       "highest priority of a namespace that counts between namespaces in the queue for scarce hardware, such as research=100; 0 by default",
+    ),
+    priceList: optional(
+      objectReference,
+      "ConfigMap (namespace/name) with hourly rates of machine types, for those of which no machine of a team shows its rate: prices.csv with the columns type, region, rate, currency, period",
     ),
     capacityDeadline: required(
       duration("1s", "24h"),

@@ -99,6 +99,17 @@ export const label: ValueType<string> = {
   },
 };
 
+/** An object in a namespace. Its name may have several labels. */
+export const objectReference: ValueType<string> = {
+  allowed: "the namespace and the name of an object, such as paperspace-operator/prices",
+  parse(value) {
+    const [namespace = "", name = "", ...more] = value.split("/");
+    const isName = name.length <= 253 && name.split(".").every((part) => DNS_LABEL.test(part));
+    if (!DNS_LABEL.test(namespace) || !isName || more.length > 0) throw new BadValue();
+    return value;
+  },
+};
+
 /** As src/kube/cluster-id.ts stores it. */
 export const shortId: ValueType<string> = {
   allowed: "8 hexadecimal digits in lower case",

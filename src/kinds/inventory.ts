@@ -25,6 +25,8 @@ export interface InventoryParts<T extends Item = Item> {
   enqueue(key: string): void;
   /** Takes the items of each complete list. */
   listed?(items: readonly Item[]): void;
+  /** Takes the items of each page of a list; they are not kept. */
+  paged?(items: readonly T[]): void;
   /**
    * Whether what a list shows of an item is to be confirmed by a read of its own before it is believed: lists may lag behind
    * reads by id, and show less. `cached`: as last read. Default: lists are believed.
@@ -85,6 +87,7 @@ export class Inventory<T extends Item> {
       isGone: (item) => this.#sources.newest.source.isGone?.(item) ?? false,
       isSubscribed: (id) => this.isSubscribed(id),
       isDoubtful: (item) => isDoubtful?.(item, this.get(item.id)?.item) ?? false,
+      paged: (items) => this.#parts.paged?.(items),
       shown: (item, beganAt) => this.#update(item.id, { item, beganAt }),
     });
   }

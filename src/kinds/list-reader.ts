@@ -18,6 +18,8 @@ export interface ListReaderOptions<T extends Item> {
   isSubscribed(id: string): boolean;
   /** To be confirmed by a read of its own before it is believed. */
   isDoubtful(item: T): boolean;
+  /** Takes what each page shows. */
+  paged?(items: readonly T[]): void;
   /** Takes what a page shows of a subscribed item without a doubt. */
   shown(item: T, beganAt: number): void;
 }
@@ -109,7 +111,8 @@ export class ListReader<T extends Item> {
 
   /** Hands on what the page at `after` shows of subscribed items; returns those that it shows, and those it leaves in doubt. */
   #takePage(entry: CredentialSource<T>, after: string | undefined, { items, beganAt, next }: ItemPage<T>) {
-    const { isGone, isSubscribed, isDoubtful } = this.#options;
+    const { isGone, isSubscribed, isDoubtful, paged } = this.#options;
+    paged?.(items);
     const shown = new Set<string>();
     const doubted = new Set<string>();
     for (const item of items) {

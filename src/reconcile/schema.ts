@@ -56,6 +56,10 @@ export const TEXT_RULES = {
     rule: "self.matches('^([0-9]+(h|m|s))+$')",
     message: "write a duration of hours, minutes and seconds, such as 90s, 20m or 1h30m",
   },
+  rate: {
+    rule: "self.matches('^[0-9]+([.][0-9]{1,4})?$') && double(self) > 0.0",
+    message: 'write an amount above 0 in digits, between quotes, such as "4.00"',
+  },
   objectKey: {
     rule: "self.matches('^[-._a-zA-Z0-9]+$')",
     message: "name a key of a Secret or ConfigMap: letters, digits and - _ . only",

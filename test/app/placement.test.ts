@@ -44,7 +44,7 @@ describe("the candidates", () => {
     world.apply("box", placed());
     await world.ready("box");
     expect(where(machine(world))).toBe("H100/ny2");
-    expect(placementOf(world)).toEqual({ chosen: { machineType: "H100", region: "ny2" } });
+    expect(placementOf(world)).toEqual({ chosen: { machineType: "H100", region: "ny2", rate: 5.95 } });
   });
 
   it("that are short by the hint are passed over at once, and cost no create", async () => {

@@ -98,6 +98,7 @@ export const EVERYTHING: Values = {
   managementPolicy: "Observe",
   deletionProtection: true,
   capacityPriorities: { research: 100, ml: 20 },
+  priceList: "ops/prices",
   credentials: {
     existingSecret: "own-key",
     key: "key",

@@ -123,6 +123,10 @@ const TEXTS: Record<keyof typeof TEXT_RULES, { refused: string[]; accepted: stri
     accepted: ["x", "a-1.b2"],
   },
   duration: { refused: ["20", "1d", "-1m", "1.5h", "1h 30m"], accepted: ["90s", "20m", "1h30m"] },
+  rate: {
+    refused: ["", "0.00", "-1", "4,00", "4.", ".5", "1e3", "$4", "1.00001"],
+    accepted: ["4", "4.00", "0.0375"],
+  },
   objectKey: { refused: ["a b", "x ", "x\n", "a/b"], accepted: ["x", "a-1_B.c"] },
 };
 
@@ -172,9 +176,11 @@ function ownCases(schema: Schema, path: Path): Case[] {
   const wrong = type === "string" ? [7, true] : ["7", "true"];
   add(`type ${type}`, `must be of type ${type}`, wrong, type === "boolean" ? [true, false] : []);
   if (schema.enum) add("enum", 'Unsupported value: "never"', ["never"], schema.enum);
-  const isDuration = schema["x-kubernetes-validations"]?.[0]?.message === TEXT_RULES.duration.message;
-  const ofLength = (length: number) =>
-    isDuration && length > 0 ? `${"1".repeat(length - 1)}s` : "x".repeat(length);
+  const textRule = schema["x-kubernetes-validations"]?.[0]?.message;
+  const ofLength = (length: number) => {
+    if (textRule === TEXT_RULES.duration.message && length > 0) return `${"1".repeat(length - 1)}s`;
+    return (textRule === TEXT_RULES.rate.message ? "1" : "x").repeat(length);
+  };
   if (minLength === 0) add("minLength 0: an empty string means none, absent means unmanaged", "", [], [""]);
   else if (minLength) {
     const [short, enough] = [minLength - 1, minLength].map(ofLength);

@@ -1,9 +1,10 @@
 /** The entry point of this kind: what the registry gets, and how the configuration becomes the settings of the kind. */
 import type { Config } from "../../base/config.ts";
-import { observerSettings, type PublishedKind } from "../registration.ts";
+import { type KindOptions, observerSettings, type PublishedKind } from "../registration.ts";
 import { DesktopSecrets } from "./desktop.ts";
 import { machineKind } from "./kind.ts";
 import type { MachineKindSettings } from "./observer.ts";
+import { PriceList } from "./placement/price-list.ts";
 import { machineCrd, machineDefinition, type PaperspaceMachine } from "./types.ts";
 
 /** The kind as the registry gets it. */
@@ -23,9 +24,32 @@ export const machine: PublishedKind<PaperspaceMachine> = {
     const isRecorded = (id: string) => store.list().some(({ status }) => status?.id === id);
     const settings = settingsOf(config);
     const objects = () => store.list();
-    return machineKind({ clock, logger, enqueue, settings, desktops, isRecorded, objects, reviewList });
+    const priceList = priceListOf(options);
+    return machineKind({
+      clock,
+      logger,
+      enqueue,
+      settings,
+      desktops,
+      priceList,
+      isRecorded,
+      objects,
+      reviewList,
+    });
   },
 };
+
+function priceListOf({
+  config,
+  clock,
+  logger,
+  configMapResource,
+  enqueue,
+}: KindOptions<PaperspaceMachine>): PriceList | undefined {
+  const { priceList: reference, resyncInterval: resyncMs } = config;
+  if (reference === undefined) return undefined;
+  return new PriceList({ reference, configMaps: configMapResource, clock, logger, resyncMs, enqueue });
+}
 
 function settingsOf(config: Config): MachineKindSettings {
   const shared = observerSettings(config);

@@ -29,6 +29,8 @@ export interface MachineInventoryParts {
   enqueue(key: string): void;
   /** Takes each complete list. */
   listed?(machines: readonly { id: string; name: string }[]): void;
+  /** Takes the machines of each page of a list. */
+  paged?(machines: readonly Machine[]): void;
 }
 
 export class MachineInventory extends Inventory<Machine> {

@@ -83,10 +83,10 @@ export type Capacity = { hint: "free" | "unknown" } | { hint: "short"; retryMs: 
 /** What a desktop Secret is like, beside what it should be. */
 export type DesktopFact = "current" | "stale" | "none" | "taken" | "forbidden";
 
-/** Facts around the machine. One that is absent is missing. */
 /** In the queue for the hardware of this type and region. */
 export type QueuePosition = Place & Pick<Position, "position" | "of">;
 
+/** Facts around the machine. One that is absent is missing. */
 export interface Related {
   /** Ids of the startup scripts that the machine has. */
   scripts?: readonly string[];
@@ -105,6 +105,8 @@ export interface Related {
   places?: Readonly<Record<string, Capacity>>;
   /** What was found of the snapshot before a resize, where its event is not known; `ageMs`: since that read began. */
   snapshot?: FoundSnapshot & { ageMs: number };
+  /** Hourly rates of the candidates of a placement, by `placeKey`: those that are known. */
+  rates?: Readonly<Record<string, number>>;
   /** Where it is in the queue for scarce hardware; absent where it does not wait. */
   queue?: QueuePosition;
   /** By the name of the fact: why the last read failed. */
@@ -122,6 +124,7 @@ export const FACT = {
   machines: "machines",
   capacity: (machineType: string) => `capacity/${machineType}`,
   places: (key: string) => `places/${key}`,
+  rates: "rates",
   queue: "queue",
   snapshot: "snapshot",
 } as const satisfies FactNames<Omit<Related, "readErrors">>;

@@ -33,6 +33,7 @@ import {
 } from "./observation.ts";
 import { eventFact } from "./operation.ts";
 import { candidatesOf, type Place, placedSpec } from "./placement/candidates.ts";
+import type { PriceList } from "./placement/price-list.ts";
 import type { PriorityBounds } from "./placement/queue.ts";
 import { cameUp, failuresOf } from "./placement/scarcity.ts";
 import { isUnclear } from "./placement/shell.ts";
@@ -55,6 +56,8 @@ export interface MachineKindSettings extends ObserverSettings {
 export interface MachineObserverOptions extends CloudObserverOptions {
   settings: MachineKindSettings;
   desktops: DesktopSecrets;
+  /** Undefined where the operator was given none. */
+  priceList?: PriceList | undefined;
   /** Whether any object records this machine. */
   isRecorded(id: string): boolean;
   /** All objects of the kind: what the team knows of scarce hardware is in their status. */
@@ -74,7 +77,7 @@ class TeamCache extends AccountCache<Machine, MachineInventory> {
 
   constructor(
     { team, api, permits }: PaperspaceAccount,
-    { clock, logger, settings, enqueue, desktops, reviewList, objects }: MachineObserverOptions,
+    { clock, logger, settings, enqueue, desktops, reviewList, objects, priceList }: MachineObserverOptions,
   ) {
     super(
       new MachineInventory(
@@ -85,7 +88,11 @@ class TeamCache extends AccountCache<Machine, MachineInventory> {
           settings,
           enqueue,
           isBusy: () => permits.isBusy,
-          listed: (machines) => reviewList(team, machines),
+          listed: (machines) => {
+            reviewList(team, machines);
+            this.relatedFacts.endRates();
+          },
+          paged: (machines) => this.relatedFacts.noteRates(machines),
         },
         new MachineApi(api),
       ),
@@ -99,6 +106,7 @@ class TeamCache extends AccountCache<Machine, MachineInventory> {
         resyncMs,
         recheckMs: rechecks.recheckMs,
         priorities: settings.capacityPriorities,
+        priceList,
         inventory: this.inventory,
         desktops,
         enqueue,
@@ -212,6 +220,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
       failuresOf({ of: key, place, memory: decision.memory, state }, observation.now),
     );
     if (cameUp(observation)) relatedFacts.noteSuccess(place);
+    if (resource.state === "present") relatedFacts.noteRates([resource.machine]);
     if (takesHardware(step) && !observation.backingOff[stepName(step)])
       relatedFacts.take(subject.waiter, place);
     else if (!awaited) relatedFacts.release(key);

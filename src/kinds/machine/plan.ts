@@ -206,6 +206,7 @@ function assumed(observation: MachineObservation, type: string): MachineObservat
     related: {
       ...related,
       standing: related.standing ?? { good: true, messages: [] },
+      rates: related.rates ?? {},
       machines: related.machines ?? { count: 0, most: Number.POSITIVE_INFINITY },
       capacity: { [type]: free, [spec.machineType]: free },
       places: Object.fromEntries(candidatesOf(spec).map((place) => [placeKey(place), free])),

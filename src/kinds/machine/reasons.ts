@@ -48,6 +48,8 @@ export const REASON = {
   CapacityAvailable: "CapacityAvailable",
   /** A candidate of the placement was refused or got no hardware, and the next one is tried. */
   MovingOn: "MovingOn",
+  /** Each candidate of the placement, or the machine itself, costs more by the hour than placement.maxHourlyRate. */
+  RateExceeded: "RateExceeded",
   /** The team's machine quota is used up: delete a machine, or request a larger quota from Paperspace. */
   QuotaExceeded: "QuotaExceeded",
   /** Paperspace requires something first, such as a payment method: see the message. */

@@ -4,10 +4,13 @@
  */
 import type { ReadError } from "../../reconcile/outcome.ts";
 import { CachedFact, type Fact, type FactDecision, type FactDeclaration, Facts } from "../facts.ts";
+import type { Machine } from "./api.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import { HardwareHints, type HardwareSubject } from "./hardware-hints.ts";
 import { type DesktopFact, type Related, SNAPSHOT } from "./observation.ts";
 import type { Place } from "./placement/candidates.ts";
+import { KnownRates, type RateSubject } from "./placement/known-rates.ts";
+import type { PriceList } from "./placement/price-list.ts";
 import type { PriorityBounds, Waiter } from "./placement/queue.ts";
 import type { Failure } from "./placement/scarcity.ts";
 import { Quota, type QuotaOptions, type SessionQuota } from "./quota.ts";
@@ -20,12 +23,14 @@ export interface RelatedFactsOptions extends QuotaOptions {
   recheckMs: number;
   desktops: DesktopSecrets;
   priorities: PriorityBounds;
+  /** Undefined where the operator was given none. */
+  priceList?: PriceList | undefined;
   /** What a failed read means for the object that needs it. */
   readErrorOf(error: unknown): ReadError;
 }
 
 /** What the facts of one object depend on. */
-export interface MachineSubject extends HardwareSubject {
+export interface MachineSubject extends HardwareSubject, RateSubject {
   object: PaperspaceMachine;
   /** Undefined before there is a machine. */
   machineId: string | undefined;
@@ -41,7 +46,7 @@ const TEAM = "";
 
 /** The list of them, by the name that decisions need them by. */
 function factTable(options: RelatedFactsOptions, api: (group?: string) => RelatedApi) {
-  const { team, clock, resyncMs, recheckMs, desktops } = options;
+  const { team, clock, resyncMs, recheckMs, desktops, inventory } = options;
   const slowly = () => SLOW_TURNS * resyncMs * (0.8 + 0.4 * clock.random());
   const oneMinute = () => MINUTE_MS;
   const hints = new HardwareHints(options, api);
@@ -115,6 +120,7 @@ function factTable(options: RelatedFactsOptions, api: (group?: string) => Relate
     }),
     capacity: hints,
     places: hints.places,
+    rates: new KnownRates({ inventory, priceList: options.priceList }),
     queue: hints.queue,
   };
 }
@@ -186,6 +192,16 @@ export class RelatedFacts {
 
   noteSuccess(place: Place): void {
     this.#table.capacity.noteSuccess(place);
+  }
+
+  /** What machines show of their rates. */
+  noteRates(machines: readonly Machine[]): void {
+    for (const machine of machines) this.#table.rates.note(machine);
+  }
+
+  /** All machines of the team were noted since the last time. */
+  endRates(): void {
+    this.#table.rates.endList();
   }
 
   /** It has its hardware, or goes for it no more. */

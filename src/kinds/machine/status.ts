@@ -29,6 +29,7 @@ import {
 } from "./observation.ts";
 import { powerOf } from "./operation.ts";
 import { nextInOrder } from "./placement/ladder.ts";
+import { RATE_EXCEEDED, rateCondition } from "./placement/rates.ts";
 import { planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import type { MachineStatus, PaperspaceMachine } from "./types.ts";
@@ -46,19 +47,24 @@ export function machineStatus(
   const isShown = record !== undefined || observes === true;
   const seen = resource.state === "present" && isShown ? resource.machine : undefined;
   const gone = resource.state === "absent" && resource.certain;
+  const facts = gone || !isShown ? {} : factsOf(observation, seen, memory, object.status);
   return managedStatus(observation, outcome, context, {
     facts: {
-      ...(gone || !isShown ? {} : factsOf(observation, seen, memory, object.status)),
+      ...facts,
       ...(observation.leaks.length > 0 && { leaks: [...observation.leaks] }),
       ...(observation.halted?.reason === REASON.DryRun && { plan: planOf(observation) }),
     },
     memory: {
       ...memory,
-      ...shownPlacement(observation, memory),
+      ...shownPlacement(observation, memory, facts.usageRate),
       ...shownQueue(observation, memory, object.status),
     },
-    conditions: [...synced(observation, seen), ...runningCondition(seen, outcome)],
-    refreshedWhilePaused: ["Running"],
+    conditions: [
+      ...synced(observation, seen),
+      ...runningCondition(seen, outcome),
+      ...(seen ? rateCondition(observation, seen) : []),
+    ],
+    refreshedWhilePaused: ["Running", RATE_EXCEEDED],
   });
 }
 
@@ -78,17 +84,20 @@ function shownQueue(
   return { capacity: isKept ? { ...shown, ...capacity } : { ...capacity, ...queue, shownAt: toTime(now) } };
 }
 
-/** With the candidate that comes next, while the machine was never on. */
+/** With the candidate that comes next, while the machine was never on, and the rate that the machine shows. */
 function shownPlacement(
   observation: MachineObservation,
   memory: MachineMemory,
+  rate: number | undefined,
 ): Pick<MachineStatus, "placement"> {
   const { placement } = memory;
   if (!observation.spec.placement) return {};
   const isSettled = placement?.chosen !== undefined && placement.attempt === undefined;
   const isOwned = observation.identity.state === "ours";
   const next = isSettled && isOwned ? undefined : nextInOrder({ ...observation, memory });
-  return placement || next ? { placement: { ...placement, ...(next && { next }) } } : {};
+  if (!placement && !next) return {};
+  const chosen = placement?.chosen && { ...placement.chosen, ...(rate && { rate }) };
+  return { placement: { ...placement, ...(chosen && { chosen }), ...(next && { next }) } };
 }
 
 /**

@@ -8,9 +8,10 @@ import { type Outcome, requeueNow } from "../../../reconcile/outcome.ts";
 import type { CreateAttempt } from "../../../reconcile/record.ts";
 import { act, type MachineDecision, type MachineMemory, type MachineObservation } from "../observation.ts";
 import { REASON } from "../reasons.ts";
-import { candidatesOf, shownPlace } from "./candidates.ts";
-import { nextRung, type Try, withTry } from "./ladder.ts";
+import { candidatesOf, isSamePlace, shownPlace } from "./candidates.ts";
+import { type NextRung, nextRung, withTry } from "./ladder.ts";
 import { awaitHardware, givenUp } from "./patience.ts";
+import { shownCost } from "./rates.ts";
 
 /** The create of the candidate that is next, once nothing stands in its way. */
 export function createNext(observation: MachineObservation): MachineDecision | { needs: string[] } {
@@ -27,18 +28,25 @@ export function createNext(observation: MachineObservation): MachineDecision | {
 
 function waiting(
   observation: MachineObservation,
-  { waitMs, refusals }: { waitMs: number; refusals: readonly Try[] },
+  { waitMs, refusals, tooDear }: Extract<NextRung, { waitMs: number }>,
 ): MachineDecision {
   const { limits, memory, spec } = observation;
-  const candidates = candidatesOf(spec);
+  const { operation: _over, ...others } = memory;
+  const costs = tooDear.map((candidate) => shownCost(candidate, candidate.rate)).join("; ");
+  const dear = costs && `over maxHourlyRate ${spec.placement?.maxHourlyRate}: ${costs}`;
+  const candidates = candidatesOf(spec).filter((one) => !tooDear.some((other) => isSamePlace(one, other)));
+  if (candidates.length === 0) {
+    const message = `every candidate is ${dear}. Raise placement.maxHourlyRate, or name others; their rates are looked at again`;
+    return stalled(others, REASON.RateExceeded, message, limits.slowMs);
+  }
   const again = Math.max(limits.lookMs, waitMs);
+  const alsoDear = dear && `. Not tried, since ${dear}`;
   if (refusals.length === candidates.length) {
     const why = refusals.map(({ candidate, message = "" }) => `${shownPlace(candidate)}: ${message}`);
-    const message = `every candidate was refused (${why.join("; ")}). Correct placement, or what the spec names; they are tried again, more rarely each time`;
-    const { operation: _over, ...others } = memory;
+    const message = `every candidate was refused (${why.join("; ")}). Correct placement, or what the spec names; they are tried again, more rarely each time${alsoDear}`;
     return stalled(others, REASON.Refused, message, again);
   }
-  const message = `none of the candidates is free just now (${candidates.map(shownPlace).join(", ")}). They are looked at again until one is`;
+  const message = `none of the candidates is free just now (${candidates.map(shownPlace).join(", ")}). They are looked at again until one is${alsoDear}`;
   return awaitHardware(observation, memory, message, again);
 }
 

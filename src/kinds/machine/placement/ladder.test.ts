@@ -68,7 +68,11 @@ describe("the next candidate", () => {
       [H100, SHORT],
       [A4000, { hint: "short", retryMs: 5_000 }],
     ] as const;
-    expect(nextRung(view([...hints] as [Place, Capacity][]))).toEqual({ waitMs: 5_000, refusals: [] });
+    expect(nextRung(view([...hints] as [Place, Capacity][]))).toEqual({
+      waitMs: 5_000,
+      refusals: [],
+      tooDear: [],
+    });
   });
 
   it("is not one that came to nothing a moment ago, though it is said to be free: the hint may lie", () => {

@@ -19,6 +19,8 @@ import {
   type MachineObservation,
 } from "../observation.ts";
 import { REASON } from "../reasons.ts";
+import { candidatesOf, placeKey, shownPlace } from "./candidates.ts";
+import { isOverMaximum, rateOf } from "./rates.ts";
 
 type Patient = Pick<MachineObservation, "spec" | "now">;
 
@@ -58,15 +60,28 @@ export function waitingSince(
 
 /** The time is over, and the user has it end there: nothing more is created or started. */
 export function givenUp(
-  observation: Patient & Pick<MachineObservation, "limits">,
+  observation: Patient & Pick<MachineObservation, "limits" | "related">,
   memory: MachineMemory,
 ): MachineDecision | undefined {
   const { spec, limits } = observation;
   const { capacity } = memory;
   if (spec.capacity?.onTimeout !== "Fail" || !capacity) return undefined;
   if (untilGivenUp(observation, memory) > 0) return undefined;
-  const message = `no hardware was free for ${spec.capacity.waitAtMost}, since ${capacity.waitingSince}, and onTimeout is Fail: nothing more is tried. Give capacity.waitAtMost more time, or onTimeout Keep; or choose another machineType or region`;
+  const message = `no hardware was free for ${spec.capacity.waitAtMost}, since ${capacity.waitingSince}, and onTimeout is Fail: nothing more is tried. ${shownAlternatives(observation)}Give capacity.waitAtMost more time, or onTimeout Keep; or choose another machineType or region`;
   return stalled(withoutOperation(memory), REASON.CapacityUnavailable, message, limits.slowMs);
+}
+
+/** What is known to be free now: the user may know of nothing else that is. */
+function shownAlternatives(observation: Pick<MachineObservation, "spec" | "related">): string {
+  const { spec, related } = observation;
+  const { region } = spec;
+  const hinted = spec.placement
+    ? candidatesOf(spec).filter((one) => related.places?.[placeKey(one)]?.hint === "free")
+    : Object.keys(related.capacity)
+        .filter((type) => related.capacity[type]?.hint === "free")
+        .map((type) => ({ machineType: type, region }));
+  const free = hinted.filter((place) => !isOverMaximum(spec, rateOf(observation, place)));
+  return free.length > 0 ? `Free now: ${free.map(shownPlace).join(", ")}. ` : "";
 }
 
 /** Milliseconds until the time is over; infinite where nothing ends then. */

@@ -2,7 +2,7 @@
  * What a user declares of a placement, and what status shows and remembers of it. No behaviour.
  */
 import { Type } from "../../../base/json-schema.ts";
-import { apiId, apiWord, durationField, stringEnum } from "../../../reconcile/schema.ts";
+import { apiId, apiWord, durationField, stringEnum, textField } from "../../../reconcile/schema.ts";
 
 const candidate = Type.Object({
   machineType: apiWord("Machine type label, such as A4000 or H100."),
@@ -33,6 +33,19 @@ export const placementSchema = Type.Object(
       ],
       description: "What may be made, in order of preference.",
     }),
+    order: Type.Optional(
+      stringEnum(["Declared", "Price"], {
+        description:
+          "In which order candidates are tried: as they are written, or the cheapest first, and last those whose rate is not known. Absent: Declared.",
+      }),
+    ),
+    maxHourlyRate: Type.Optional(
+      textField(
+        "rate",
+        "Most that the machine may cost by the hour, as rates of machines are (USD), such as 4.00. A candidate that is known to cost more is not tried; one whose rate is not known is, and a machine that turns out to cost more has the condition RateExceeded.",
+        { maxLength: 12 },
+      ),
+    ),
     giveUpAfter: Type.Optional(
       durationField(
         "How long a machine that got no hardware is waited for until the next candidate is tried, such as 20m; at most --start-deadline, which is the default.",
@@ -109,7 +122,16 @@ export const placementStatusSchema = Type.Object(
   {
     chosen: Type.Optional(
       Type.Object(
-        { ...place, templateId: Type.Optional(Type.String()) },
+        {
+          ...place,
+          templateId: Type.Optional(Type.String()),
+          rate: Type.Optional(
+            Type.Number({
+              description:
+                "By the hour: what the machine shows, and before that what was known when it was chosen. Absent: not known.",
+            }),
+          ),
+        },
         { description: "What the machine was created with, or is being created with." },
       ),
     ),

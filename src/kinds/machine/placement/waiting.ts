@@ -7,16 +7,11 @@ import { millis } from "../../../reconcile/conditions.ts";
 import type { Decision } from "../../../reconcile/decision.ts";
 import type { Outcome } from "../../../reconcile/outcome.ts";
 import { memoryOf } from "../memory.ts";
-import {
-  AWAIT_CAPACITY,
-  type MachineMemory,
-  type MachineObservation,
-  type MachineStep,
-} from "../observation.ts";
+import { AWAIT_CAPACITY, type MachineMemory, type MachineStep } from "../observation.ts";
 import { REASON } from "../reasons.ts";
 import type { MachineSpec, PaperspaceMachine } from "../types.ts";
 import { type Place, placedSpec } from "./candidates.ts";
-import { openCandidates } from "./ladder.ts";
+import { type OpenView, openCandidates } from "./ladder.ts";
 import type { Waiter } from "./queue.ts";
 import { type Failure, failuresOf } from "./scarcity.ts";
 
@@ -47,7 +42,7 @@ const SHORT: ReadonlySet<string> = new Set([REASON.WaitingForCapacity, REASON.Ca
 
 /** Where it would go: of a placement whatever has not just come to nothing for itself. */
 export function placesToWaitFor(
-  observation: Pick<MachineObservation, "spec" | "now">,
+  observation: Omit<OpenView, "memory">,
   memory: MachineMemory,
   isMade: boolean,
 ): readonly Place[] {

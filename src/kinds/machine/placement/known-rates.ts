@@ -1,0 +1,91 @@
+/**
+ * What is known of hourly rates in a team: what its machines show, of those that are gone as they showed it last, and else
+ * what the price list says. It only reads.
+ */
+import type { Fact, FactSubject } from "../../facts.ts";
+import type { Inventory } from "../../inventory.ts";
+import type { Machine } from "../api.ts";
+import type { PaperspaceMachine } from "../types.ts";
+import { type Place, placeKey } from "./candidates.ts";
+import type { PriceList } from "./price-list.ts";
+import { rateKey, shownRate, usesRates } from "./rates.ts";
+
+export interface RateSubject extends FactSubject {
+  object: PaperspaceMachine;
+  candidates: readonly Place[];
+}
+
+export interface KnownRatesOptions {
+  inventory: Pick<Inventory<Machine>, "lists" | "listError" | "refreshAnyList">;
+  priceList: PriceList | undefined;
+}
+
+/** The rates of the candidates, by `placeKey`: those that are known. */
+type Rates = Readonly<Record<string, number>>;
+type Shown = Pick<Machine, "machineType" | "region" | "usageRate">;
+
+const MOST_PLACES = 512;
+
+export class KnownRates implements Fact<RateSubject, Rates> {
+  readonly #options: KnownRatesOptions;
+  /** By `rateKey`; the one that was noted longest ago first. */
+  readonly #shown = new Map<string, number>();
+  /** The same of what was noted since the last complete list. */
+  #sinceList = new Map<string, number>();
+
+  constructor(options: KnownRatesOptions) {
+    this.#options = options;
+  }
+
+  /** Where machines of one place differ, such as by a discount, the lowest rate counts. */
+  note(machine: Shown): void {
+    const { machineType, region } = machine;
+    const rate = shownRate(machine);
+    if (rate === undefined || !machineType || !region) return;
+    const key = rateKey({ machineType, region });
+    for (const rates of [this.#shown, this.#sinceList])
+      if (rate < (rates.get(key) ?? Number.POSITIVE_INFINITY)) setNewest(rates, key, rate);
+  }
+
+  /** All machines of the team were noted: a rate may have gone up since the list before. */
+  endList(): void {
+    for (const [key, rate] of this.#sinceList) setNewest(this.#shown, key, rate);
+    this.#sinceList = new Map();
+  }
+
+  /** Missing until the team was listed and the price list was read once. Where one cannot be read, the other does. */
+  data({ object, candidates }: RateSubject): Rates | undefined {
+    const { priceList } = this.#options;
+    if (candidates.length === 0) return undefined;
+    if (usesRates(object.spec) && (this.#isUnlisted || priceList?.isUnread)) return undefined;
+    const prices = priceList?.rates;
+    const known = candidates.flatMap((place) => {
+      const key = rateKey(place);
+      const rate = this.#shown.get(key) ?? prices?.get(key);
+      return rate === undefined ? [] : [[placeKey(place), rate] as const];
+    });
+    return Object.fromEntries(known);
+  }
+
+  fetch({ key }: RateSubject): void {
+    if (this.#isUnlisted) this.#options.inventory.refreshAnyList(key);
+    this.#options.priceList?.fetchIfStale(key);
+  }
+
+  refetch({ key, object }: RateSubject): void {
+    if (usesRates(object.spec)) this.#options.priceList?.fetchIfStale(key);
+  }
+
+  get #isUnlisted(): boolean {
+    const { lists, listError } = this.#options.inventory;
+    return lists.count === undefined && listError === undefined;
+  }
+}
+
+/** That of longest ago goes. */
+function setNewest(rates: Map<string, number>, key: string, rate: number): void {
+  rates.delete(key);
+  rates.set(key, rate);
+  const [oldest] = rates.keys();
+  if (rates.size > MOST_PLACES && oldest !== undefined) rates.delete(oldest);
+}
