@@ -76,6 +76,34 @@ test("live lines never exceed the screen, for the cursor cannot go back beyond i
   const terminal = redrawing(out, plain);
   terminal.show(Array.from({ length: 100 }, (_, i) => ({ text: `line ${i}`, news: "" })));
   expect(out.text.split("\n").length - 1).toBe(22);
+  expect(out.text).toContain("… and 79 more lines");
+});
+
+test("machines that may have to wait are shown with their position, and by namespace where that is not the usual one", () => {
+  const waiting = machine("False", 2);
+  const shown = tables(
+    {
+      machines: [
+        {
+          ...waiting,
+          metadata: { ...waiting.metadata, namespace: "research" },
+          spec: { ...waiting.spec, capacity: {} },
+          status: {
+            ...waiting.status,
+            capacity: { waitingSince: "2026-01-01T00:00:00Z", position: 2, of: 3 },
+          },
+        } as PaperspaceMachine,
+      ],
+      deployments: [],
+    },
+    Date.parse("2026-01-01T00:00:01Z"),
+    plain,
+  );
+  expect(shown.map(({ text }) => text.trim().split(/ {2,}/))).toEqual([
+    [""],
+    ["NAME", "STATE", "TYPE", "REGION", "POSITION", "READY", "AGE", "REASON"],
+    ["research/one", "ready", "C5", "ny2", "2 of 3", "False", "1s", "Available"],
+  ]);
 });
 
 test("an object counts as Ready only for the spec that the condition was reported for", () => {

@@ -29,6 +29,9 @@ export interface WaitingMachine extends OperatorObject {
     };
 }
 
+/** Outcomes of a try that speak of the hardware, and not of the spec. */
+const HARDWARE: ReadonlySet<string> = new Set(["Declined", "NoHardware"]);
+
 /** Reasons of Ready (the kind's reasons.ts). */
 const SHORT: ReadonlySet<string> = new Set(["WaitingForCapacity", "CapacityUnavailable"]);
 
@@ -77,7 +80,7 @@ export function shortages(
   const short = [...byHardware.values()].map(({ hardware, waiters }) =>
     shortageOf(hardware, waiters, machines, isAll),
   );
-  return { waiting, short: short.sort((a, b) => (a.since < b.since ? -1 : 1)) };
+  return { waiting, short: short.sort(bySince) };
 }
 
 /** Undefined where it waits for no hardware, or may not have any now. */
@@ -106,7 +109,7 @@ function waitingOf({ metadata, spec, status }: WaitingMachine): Waiting | undefi
   };
 }
 
-/** A machine that exists waits for its own; before that, all candidates count but those that were refused for the spec. */
+/** A machine that exists waits for its own; before that, all candidates count but those that were last refused for the spec. */
 function hardwareOf(spec: WaitingMachine["spec"], status: NonNullable<WaitingMachine["status"]>): Hardware[] {
   const { machineType = status.machineType ?? "", region = status.region ?? "" } = spec;
   const { chosen, tried = [] } = status.placement ?? {};
@@ -115,9 +118,10 @@ function hardwareOf(spec: WaitingMachine["spec"], status: NonNullable<WaitingMac
   const all = (spec.placement.candidates ?? []).flatMap(({ machineType, regions }) =>
     regions.map((region) => ({ machineType, region })),
   );
-  return all.filter(
-    (one) => tried.findLast(({ candidate }) => isSame(candidate, one))?.outcome !== "Refused",
-  );
+  return all.filter((one) => {
+    const last = tried.findLast(({ candidate }) => isSame(candidate, one));
+    return !last || HARDWARE.has(last.outcome);
+  });
 }
 
 function shortageOf(
@@ -133,7 +137,7 @@ function shortageOf(
   const next = own.find(({ queue }) => queue?.position === 1) ?? only;
   const team = all[0]?.team ?? "";
   // Of namespaces that may not be seen, the queue of each object says how many wait there.
-  const most = Math.max(queued.length, ...own.map(({ queue }) => queue?.of ?? 0));
+  const most = own.reduce((max, { queue }) => Math.max(max, queue?.of ?? 0), queued.length);
   const waiting = isAll ? queued.length : own.length > 0 ? most : null;
   return {
     team,
@@ -148,26 +152,21 @@ function shortageOf(
   };
 }
 
-/** What was refused for the spec of an object says nothing of the hardware. */
 function lastFailed(hardware: Hardware, machines: readonly WaitingMachine[]): string | null {
   const tries = machines.flatMap(({ status }) => status?.placement?.tried ?? []);
   const failed = tries.filter(
-    ({ candidate, outcome }) => outcome !== "Refused" && isSame(candidate, hardware),
+    ({ candidate, outcome }) => HARDWARE.has(outcome) && isSame(candidate, hardware),
   );
-  return (
-    failed
-      .map(({ at }) => at)
-      .toSorted()
-      .at(-1) ?? null
-  );
+  return failed.reduce<string | null>((last, { at }) => (last === null || at > last ? at : last), null);
 }
 
 function byPosition(a: Waiting, b: Waiting): number {
-  const [first, second] = [a, b].map(({ queue }) => queue?.position ?? Number.MAX_SAFE_INTEGER) as [
-    number,
-    number,
-  ];
-  return first - second || (a.since < b.since ? -1 : 1);
+  const place = ({ queue }: Waiting) => queue?.position ?? Number.MAX_SAFE_INTEGER;
+  return place(a) - place(b) || bySince(a, b);
+}
+
+function bySince(a: { since: string }, b: { since: string }): number {
+  return a.since < b.since ? -1 : Number(a.since > b.since);
 }
 
 /** The API writes a region in two ways, and a type in any letter case. */
