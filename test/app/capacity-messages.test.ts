@@ -35,6 +35,15 @@ const SITUATIONS: readonly (() => Promise<VirtualWorld> | VirtualWorld)[] = [
   () => withoutHints(SHORT),
   () => withoutHints(placed({ giveUpAfter: "1m" })),
   () => {
+    const world = newWorld();
+    for (const { machineType, regions } of TWO)
+      for (const region of regions)
+        world.sim.console.create("te-alpha", { name: "other", machineType, region, diskSize: 50 }, "ready");
+    world.start();
+    world.apply("box", placed({ maxHourlyRate: "0.01" }));
+    return world;
+  },
+  () => {
     const world = running();
     world.apply("box", placed({}, { templateId: "tnone" }));
     return world;
