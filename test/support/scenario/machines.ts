@@ -105,7 +105,11 @@ export class MachineActors implements Actors<PaperspaceMachine> {
     ANNOTATION.startRequestedAt,
     ANNOTATION.reconcileRequestedAt,
   ];
-  readonly lenient = { resizePolicy: "StopAndResize", onExternalDeletion: "Recreate" } as const;
+  readonly lenient = {
+    resizePolicy: "StopAndResize",
+    onExternalDeletion: "Recreate",
+    snapshotBeforeResize: false,
+  } as const;
   readonly #driver: Driver<PaperspaceMachine>;
   readonly #tenants: readonly Tenant[];
   readonly #assets = new Map<string, TeamAssets>();
@@ -157,6 +161,7 @@ export class MachineActors implements Actors<PaperspaceMachine> {
       ...(dice.chance(0.5) && { accessors: { userIds: dice.of(...users.map(({ id }) => [id]), []) } }),
       ...(dice.chance(0.5) && { publicIpType: dice.of("static", "dynamic", "none") }),
       ...(dice.chance(0.3) && { templateId: DESKTOP_TEMPLATE, desktopSecretRef: desktopOf(key) }),
+      ...(dice.chance(0.4) && { snapshotBeforeResize: true }),
     };
   }
 
