@@ -138,7 +138,7 @@ export interface MachineObservation extends Observation<MachineMemory, { machine
   related: Related;
   /** Ids of machines with the name of a create that was given up. */
   leaks: readonly string[];
-  /** The fact `snapshot` was read once the request for it could surely have no effect any more. */
+  /** The fact `snapshot` was read once the request for it could surely have no effect any more, and shows what it had. */
   snapshotSettled?: boolean;
   /** Value of the annotation reconcile-requested-at. */
   asked?: string;

@@ -190,7 +190,8 @@ function afterWait({ observation, machine }: Present, waits: number): Present | 
   // A snapshot whose answer was lost was taken.
   const snapshot = { id: "taken", events: [SNAPSHOT_DONE], ageMs: 0 };
   const unknown = { ...related, capacity: {}, snapshot };
-  return { machine, observation: { ...observation, memory, related: unknown, now: later } };
+  const after = { memory, related: unknown, snapshotSettled: true, now: later };
+  return { machine, observation: { ...observation, ...after } };
 }
 
 /** Hardware is free in the end, and an account of which nothing is known is in good standing. */

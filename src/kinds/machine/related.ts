@@ -40,7 +40,7 @@ export interface MachineSubject extends HardwareSubject, RateSubject {
 const SLOW_TURNS = 6;
 const MINUTE_MS = 60_000;
 /** How often a snapshot whose answer was lost is looked for, at most. */
-const SNAPSHOT_STALE_MS = 15_000;
+const SNAPSHOT_STALE_MS = 30_000;
 /** Id of what there is one of in each team. */
 const TEAM = "";
 

@@ -5,14 +5,7 @@
 import { shellCommand } from "../../base/shell-command.ts";
 import { isReadable } from "../../paperspace/answers.ts";
 import type { Settled } from "../../reconcile/decide.ts";
-import {
-  isLate,
-  needFacts,
-  operationAge,
-  requeueAfter,
-  untilLook,
-  withoutOperation,
-} from "../../reconcile/decision.ts";
+import { isLate, needFacts, requeueAfter, untilLook, withoutOperation } from "../../reconcile/decision.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import type { Machine, MachineEvent } from "./api.ts";
 import {
@@ -77,7 +70,7 @@ export function settleSnapshot(
   const isDropped = spec.snapshotBeforeResize !== true && event.state !== "pending";
   if (!snapshot || isDropped) return { memory: withoutOperation(memory) };
   const late = isLate(operation, now);
-  const progress = progressOf(observation, operation, snapshot);
+  const progress = progressOf(observation, snapshot);
   switch (progress) {
     case "done":
       return { memory: ended(memory, { ...snapshot, ...foundId(observation), state: doneState(snapshot) }) };
@@ -116,23 +109,19 @@ function foundId({ related }: MachineObservation): Pick<ResizeSnapshot, "id"> {
 }
 
 /**
- * By its event. Where that is not known, by the list of snapshots and all newest events of the machine, once those can
- * show what was requested. They do not show which event is whose, so that one that is not done speaks for all.
+ * By its event. Where that is not known, by the list of snapshots and all newest events of the machine, once neither
+ * can lag behind any more. They do not show which event is whose, so that one that is not done speaks for all.
  */
 function progressOf(
-  { event, related, now, limits, snapshotSettled }: MachineObservation,
-  operation: Operation,
+  { event, related, snapshotSettled }: MachineObservation,
   snapshot: ResizeSnapshot,
 ): Progress {
   if (event.state === "done" || event.state === "failed") return event.state;
   if (event.state === "pending") return "running";
   const { snapshot: found } = related;
   if (!found) return "unknown";
-  if (found.id === undefined) {
-    if (!snapshotSettled) return "running";
-    return snapshot.id === undefined ? "lost" : "failed";
-  }
-  if (operationAge(operation, now) - found.ageMs < limits.resendMs) return "running";
+  if (!snapshotSettled) return "running";
+  if (found.id === undefined) return snapshot.id === undefined ? "lost" : "failed";
   const states = new Set(found.events.map((made) => eventFact(made).state));
   if (states.has("failed")) return "unclear";
   return states.size === 1 && states.has("done") ? "done" : "running";

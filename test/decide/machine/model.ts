@@ -167,6 +167,7 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
     if (observation.event.state === "done")
       observation.event = { state: "done", ...(stale && { unseen: true }) };
     observation.related = this.#related();
+    observation.snapshotSettled = true;
   }
 
   #isStale(): boolean {

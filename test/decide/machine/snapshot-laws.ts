@@ -87,12 +87,12 @@ export const SNAPSHOT_LAWS: readonly MachineLaw[] = [
 ];
 
 /** A snapshot of this machine is done, and the machine was not on since. */
-function isSaved({ memory, event, related }: MachineObservation): boolean {
+function isSaved({ memory, event, related, snapshotSettled }: MachineObservation): boolean {
   const { resizeSnapshot, operation } = memory;
   if (resizeSnapshot?.machineId !== ID || resizeSnapshot.state === "Outdated") return false;
   if (operation?.intent !== SNAPSHOT) return resizeSnapshot.state === "Done";
   if (event.state === "pending" || event.state === "failed") return false;
   const events = related.snapshot?.events ?? [];
-  const isFound = related.snapshot?.id !== undefined && events.length > 0;
+  const isFound = snapshotSettled === true && related.snapshot?.id !== undefined && events.length > 0;
   return event.state === "done" || (isFound && events.every(({ state }) => state === "done"));
 }
