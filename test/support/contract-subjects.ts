@@ -92,6 +92,13 @@ const machineLives: Readonly<Record<string, Life>> = {
     world.edit(NAME, { spec: { machineType: "A5000", diskSize: 100 } });
     await world.ready(NAME);
   },
+  "a resize after a snapshot whose answer is lost": async (world) => {
+    world.apply(NAME, { resizePolicy: "StopAndResize", snapshotBeforeResize: true });
+    await world.ready(NAME);
+    world.sim.faults.add({ match: { method: "POST", path: "/snapshots", times: 1 }, do: { cut: "after" } });
+    world.edit(NAME, { spec: { diskSize: 100 } });
+    await world.ready(NAME);
+  },
   "script, accessors, desktop and address": async (world) => {
     const scripts = ["one", "two"].map((name) => world.script(name));
     world.apply(NAME, {
@@ -173,7 +180,10 @@ const deploymentLives: Readonly<Record<string, Life>> = {
 export const SUBJECTS = {
   PaperspaceMachine: {
     registration: machine,
-    traits: { intent: /^PATCH \/machines\/[^/]+\/(start|stop|restart)$/, list: /^\/machines$/ },
+    traits: {
+      intent: /^(PATCH \/machines\/[^/]+\/(start|stop|restart)|POST \/snapshots)$/,
+      list: /^\/machines$/,
+    },
     objects: objectsOf(machine, MACHINE_SPEC),
     createPath: "machines$",
     changed: { name: "renamed", autoShutdown: { enabled: true, timeoutHours: 8 } },
@@ -183,6 +193,7 @@ export const SUBJECTS = {
     steps: [
       "update",
       "resize",
+      "snapshot",
       "start",
       "stop",
       "restart",
