@@ -5,7 +5,7 @@ import { lawsOf } from "./law.ts";
 import { LawChecker } from "./law-checker.ts";
 import { ModelWorld } from "./model-world.ts";
 import { ended, play, playAll, type Verdict } from "./play.ts";
-import { both, combinations, type Product, productsOf } from "./product.ts";
+import { both, combinations, leakyValues, type Product, productsOf } from "./product.ts";
 import { Walks } from "./walk.ts";
 
 /** A resource with a size that is to change, in one step or two. */
@@ -59,6 +59,22 @@ describe("a product", () => {
     expect(seen.size).toBe(12);
     expect(every([both(SIZES, DESIRED)], () => {})).toBe(6);
     expect([...combinations<{ a: number; b: boolean }>({ a: [1, 2], b: [true, false] })]).toHaveLength(4);
+  });
+});
+
+describe("the values of axes", () => {
+  it("are found out where one leaves something of the one before: its situations would be others than it says", () => {
+    const added = axis([0, 1], ({ observation }, by) => {
+      observation.size += by;
+    });
+    const sometimes = axis([5, 0], ({ observation }, at) => {
+      if (at > 0) observation.memory = { at };
+    });
+    expect(leakyValues(start, [SIZES, DESIRED, HALTED])).toEqual([]);
+    // What an axis right outside of it sets anew is not left.
+    expect(leakyValues(start, [SIZES, added])).toEqual([]);
+    expect(leakyValues(start, [added, HALTED, sometimes])).toEqual(["2/1"]);
+    expect(leakyValues(start, [HALTED, added])).toEqual(["0/1", "1/0"]);
   });
 });
 

@@ -3,6 +3,8 @@
  * each combination to the next, since millions of fresh ones would take minutes.
  */
 
+import { isDeepStrictEqual } from "node:util";
+
 /** The values of one part of a situation. Each must set all that it governs: the situation still holds the one before. */
 export type Axis<S> = readonly ((situation: S) => void)[];
 
@@ -44,6 +46,44 @@ export function visitEvery<S>(situation: S, axes: readonly Axis<S>[], visit: (si
   };
   walk(0);
   return visits;
+}
+
+/**
+ * Values that leave something of the one before, as "axis/value": then situations are missing, and what holds in them is not
+ * known.
+ */
+export function leakyValues<S extends { observation: unknown }>(
+  start: () => S,
+  axes: readonly Axis<S>[],
+): string[] {
+  const putFirst = (situation: S, of: readonly Axis<S>[]) => {
+    for (const [first] of of) first?.(situation);
+  };
+  return axes.flatMap((values, depth) =>
+    values.flatMap((put, index) => {
+      const [outer, inner] = [axes.slice(0, depth), axes.slice(depth + 1)];
+      const [fresh, used] = [start(), start()];
+      for (const situation of [fresh, used]) putFirst(situation, outer);
+      values.at(index - 1)?.(used);
+      for (const other of inner.flat()) other(used);
+      // As a product is walked, an axis begins anew after one further out; the outermost one does not.
+      const isFirst = index === 0;
+      if (isFirst && depth === 0) return [];
+      if (isFirst) putFirst(used, outer.slice(-1));
+      for (const situation of [fresh, used]) {
+        put(situation);
+        putFirst(situation, inner);
+      }
+      return isDeepStrictEqual(plain(used.observation), plain(fresh.observation))
+        ? []
+        : [`${depth}/${index}`];
+    }),
+  );
+}
+
+/** What is undefined is as good as absent. */
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
 }
 
 /** All combinations of two axes, as one. */

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import type { AnyDecision } from "./law.ts";
 import { type Checked, LawChecker } from "./law-checker.ts";
-import { type Product, visitEvery } from "./product.ts";
+import { leakyValues, type Product, visitEvery } from "./product.ts";
 
 export interface Walked<O, D extends AnyDecision> {
   checker: LawChecker<O, D>;
@@ -46,6 +46,10 @@ export function itKeepsItsLaws<S extends { observation: O }, O, D extends AnyDec
   products: readonly Product<S>[],
 ): void {
   const walks = new Walks(checked, start);
+
+  it.each(products)("leaves nothing of one situation in the next: $what", ({ axes }) => {
+    expect(leakyValues(start, axes)).toEqual([]);
+  });
 
   it.each(products)(
     "breaks no law, whatever is observed of $what",

@@ -33,6 +33,7 @@ import {
   STATES,
   TEAM,
 } from "./situations.ts";
+import { SPEC } from "./spec.ts";
 
 const IDENTITIES: readonly Identity[] = [
   { state: "none" },
@@ -310,7 +311,8 @@ const SEVERAL: Partial<MachineSpec> = {
 };
 /** Which of several settings differ from what is declared. */
 export const SEVERAL_SETTINGS = axis(subsets(FIELDS), ({ spec }, differing) => {
-  for (const field of differing) Object.assign(spec, { [field]: SEVERAL[field] });
+  for (const field of FIELDS)
+    Object.assign(spec, { [field]: (differing.includes(field) ? SEVERAL : SPEC)[field] });
 });
 
 const EVERY_STEP = [

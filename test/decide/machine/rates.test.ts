@@ -25,7 +25,8 @@ const ORDER = axis([undefined, "Declared", "Price"] as const, ({ spec }, order) 
   spec.placement = { candidates: CANDIDATES, ...(order && { order }) };
 });
 const MAXIMUM = axis([undefined, "4.00", "0.10"], ({ spec }, maxHourlyRate) => {
-  if (spec.placement && maxHourlyRate !== undefined) spec.placement = { ...spec.placement, maxHourlyRate };
+  const { maxHourlyRate: _before, ...placement } = spec.placement ?? { candidates: CANDIDATES };
+  spec.placement = { ...placement, ...(maxHourlyRate !== undefined && { maxHourlyRate }) };
 });
 /** Null: nothing was read yet. */
 const KNOWN = axis(
@@ -50,8 +51,8 @@ const HINTED = axis(
 const TRIED = axis([undefined, 0, 1], ({ memory }, index) => {
   const at = toTime(NOW - MINUTE);
   const [machineType, region] = index === 0 ? ["H100", "ny2"] : ["A4000", "ca1"];
-  if (index !== undefined)
-    memory.placement = { tried: [{ candidate: { machineType, region }, outcome: "NoHardware", at }] };
+  const tried = [{ candidate: { machineType, region }, outcome: "NoHardware", at }] as const;
+  memory.placement = index === undefined ? undefined : { tried: [...tried] };
 });
 const NOTHING = axis([0], ({ observation }) => {
   observation.identity = { state: "none" };
