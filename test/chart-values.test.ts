@@ -223,6 +223,7 @@ const WRONG: [what: string, values: Values, named: string][] = [
   ],
   ["an unknown policy", { crds: { defaultDeletionPolicy: "Keep" } }, "/crds/defaultDeletionPolicy"],
   ["a deadline without a unit", { deadlines: { create: "30" } }, "/deadlines/create"],
+  ["a price list without its namespace", { priceList: "prices" }, "/priceList"],
 ];
 
 describe.concurrent("a wrong value is refused by its name:", () => {

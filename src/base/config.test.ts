@@ -154,6 +154,9 @@ describe("bad values", () => {
     ["--watch-namespaces", "*"],
     ["--leader-elect-name", "-x"],
     ["--context", "=  "],
+    ["--price-list", "prices"],
+    ["--price-list", "ops/Prices"],
+    ["--price-list", "ops/prices/csv"],
   ])("%s %s names the flag and what is allowed", (name, value) => {
     const argv = value.startsWith("=") ? [`${name}${value}`] : [name, value];
     const [problem, ...more] = problems(argv);

@@ -101,7 +101,7 @@ export const label: ValueType<string> = {
 
 /** An object in a namespace. Its name may have several labels. */
 export const objectReference: ValueType<string> = {
-  allowed: "the namespace and the name of an object, such as paperspace-operator/prices",
+  allowed: "a namespace and a name, such as paperspace-operator/prices",
   parse(value) {
     const [namespace = "", name = "", ...more] = value.split("/");
     const isName = name.length <= 253 && name.split(".").every((part) => DNS_LABEL.test(part));

@@ -161,6 +161,9 @@ describe("waiting", () => {
     short(world, 1);
     await world.clock.advance(HOUR);
     expect(ever(world)).toEqual([]);
+    expect(world.condition("o1", "Stalled", world.kube, "one")?.message).toContain(
+      `Free now: ${TYPE} in ny2.`,
+    );
     // Its turn is no obstacle to others.
     world.apply("o2", { machineType: TYPE }, { namespace: "one" });
     await world.until("the next is served", () => reason(world, "o2", "one") === "Available");
