@@ -165,10 +165,7 @@ class Session {
   #isInStatus({ intended, key }: Performing & { key: string }): boolean {
     const object = this.#options.store.list().find((one) => keyOf(one) === key);
     const status = plain(object?.status ?? {}) as Record<string, unknown>;
-    return (
-      intended !== undefined &&
-      Object.entries(plain(intended)).every(([name, value]) => isSame(status[name], value))
-    );
+    return intended !== undefined && isWithin(status, plain(intended));
   }
 
   #begins(what: string): undefined {
@@ -380,7 +377,10 @@ class Session {
   }
 }
 
-/** An empty list need not be in status. */
-function isSame(shown: unknown, value: unknown): boolean {
-  return isDeepStrictEqual(shown ?? (Array.isArray(value) ? [] : undefined), value);
+/** Status may show more than what is remembered, such as the candidate that comes next; a list that is empty may be left out. */
+function isWithin(shown: unknown, value: unknown): boolean {
+  if (Array.isArray(value) || typeof value !== "object" || value === null)
+    return isDeepStrictEqual(shown ?? (Array.isArray(value) ? [] : undefined), value);
+  const of = (shown ?? {}) as Record<string, unknown>;
+  return Object.entries(value).every(([name, part]) => isWithin(of[name], part));
 }
