@@ -72,7 +72,8 @@ export function plainCopy<T extends object>(value: T): T {
 
 function copyOf(value: unknown): unknown {
   if (typeof value === "string") return shorten(visible(value), FIELD_LIMIT);
-  if (typeof value === "number") return Number.isFinite(value) ? value : null;
+  // JSON has no -0.
+  if (typeof value === "number") return Number.isFinite(value) ? value + 0 : null;
   if (Array.isArray(value)) return value.map((item) => copyOf(item) ?? null);
   if (typeof value !== "object" || value === null) return value;
   const fields: [string, unknown][] = [];

@@ -132,7 +132,7 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
     const taker = this.#takers.get(place);
     if (taker !== undefined)
       return taker === key ? { hint: "free" } : { hint: "short", retryMs: SHORT_BASE_MS };
-    const coolingMs = this.#scarcity.coolingMs(place);
+    const coolingMs = this.#scarcity.coolingMs(place, key);
     if (coolingMs > 0) return { hint: "short", retryMs: coolingMs };
     const hint = this.#hints.getFresh(place, since);
     if (!hint) return undefined;

@@ -20,20 +20,27 @@ function memory() {
 }
 
 describe("the memory of scarcity", () => {
-  it("keeps all objects from a place for a while, and for longer with each failure", () => {
+  it("keeps the others from a place for a while, and for longer with each failure", () => {
     const { scarcity, pass } = memory();
     scarcity.note(failed("a", 0));
-    expect(scarcity.coolingMs(KEY)).toBe(2 * MINUTE);
+    expect(scarcity.coolingMs(KEY, "other")).toBe(2 * MINUTE);
     pass(2);
-    expect(scarcity.coolingMs(KEY)).toBe(0);
+    expect(scarcity.coolingMs(KEY, "other")).toBe(0);
     scarcity.note({ ...failed("b", 0), at: toTime(NOW + 2 * MINUTE) });
-    expect(scarcity.coolingMs(KEY)).toBe(4 * MINUTE);
+    expect(scarcity.coolingMs(KEY, "other")).toBe(4 * MINUTE);
+  });
+
+  it("keeps no object from it by what it met itself: how often it tries again is its own pace", () => {
+    const { scarcity } = memory();
+    scarcity.note(failed("a", 0));
+    expect(scarcity.coolingMs(KEY, "a")).toBe(0);
+    expect(scarcity.isScarce(KEY)).toBe(true);
   });
 
   it("counts each failure once, in however many passes its object shows it, and in whatever order after a restart", () => {
     const { scarcity } = memory();
     for (const one of [failed("a", 0), failed("a", 90), failed("a", 0), failed("a", 90)]) scarcity.note(one);
-    expect(scarcity.coolingMs(KEY)).toBe(4 * MINUTE);
+    expect(scarcity.coolingMs(KEY, "other")).toBe(4 * MINUTE);
   });
 
   it("believes the hint again once hardware was had there: what failed before then does not count any more", () => {
@@ -41,7 +48,7 @@ describe("the memory of scarcity", () => {
     scarcity.note(failed("a", 1));
     scarcity.forgive(KEY);
     scarcity.note(failed("a", 1));
-    expect([scarcity.coolingMs(KEY), scarcity.isScarce(KEY)]).toEqual([0, false]);
+    expect([scarcity.coolingMs(KEY, "other"), scarcity.isScarce(KEY)]).toEqual([0, false]);
   });
 
   it("forgets what was a day ago, and holds a bounded number of places: users name them", () => {

@@ -54,9 +54,13 @@ export class ScarcityMemory {
     if (this.#places.has(key)) this.#set(key, { failures: [], overAt: this.#clock.now() });
   }
 
-  /** Milliseconds for which nobody goes there, whatever the hint says. */
-  coolingMs(key: string): number {
-    return coolDownMs(this.#recent(key), this.#clock.now(), SHARED);
+  /**
+   * Milliseconds for which this object does not go there, whatever the hint says: by what others have met. How often it
+   * tries again what it has met itself is decided with what it remembers of that.
+   */
+  coolingMs(key: string, of: string): number {
+    const ofOthers = this.#recent(key).filter((failure) => failure.of !== of);
+    return coolDownMs(ofOthers, this.#clock.now(), SHARED);
   }
 
   /** Whether one object at a time goes there. */
