@@ -80,7 +80,7 @@ async function remove<O extends ManagedObject>(driver: TenantsDriver<O>, actors:
  * more: that it does is shown over a month (test/app/bounds.test.ts).
  */
 const BOUNDED =
-  /^(EventRecorder\.#recorded|UnownedReview\.#found|Lookup\.#entries|(Counter|Gauge|Histogram)\.hashMap)$/;
+  /^(EventRecorder\.#recorded|UnownedReview\.#found|Lookup\.#entries|Accounts\.#remembered|(Counter|Gauge|Histogram)\.hashMap)$/;
 /** Numbers in names grow longer. */
 const CHARACTERS = 200;
 
