@@ -3,6 +3,7 @@
  * (SubjectAccessReview), as with the metrics of Kubernetes itself. Answers are kept for a while; tokens are kept as hashes.
  */
 import { hash } from "node:crypto";
+import { setNewest } from "../base/bounded-map.ts";
 import type { Clock } from "../base/clock.ts";
 import type { Authorize } from "../base/health.ts";
 import type { KubeConnection } from "./connection.ts";
@@ -97,8 +98,8 @@ export class ScrapeAccess {
     if (verdict === 503) return;
     this.#allowed.delete(id);
     this.#refused.delete(id);
-    if (verdict === "allowed") keep(this.#allowed, id, now + ALLOWED_MS, MOST_TOKENS);
-    else keep(this.#refused, id, { verdict, until: now + REFUSED_MS }, MOST_REFUSED);
+    if (verdict === "allowed") setNewest(this.#allowed, id, now + ALLOWED_MS, MOST_TOKENS);
+    else setNewest(this.#refused, id, { verdict, until: now + REFUSED_MS }, MOST_REFUSED);
   }
 
   async #review(token: string): Promise<Verdict> {
@@ -121,11 +122,4 @@ export class ScrapeAccess {
     const { status } = await this.#options.connection.request<Review>({ method: "POST", path, body });
     return status ?? {};
   }
-}
-
-/** As the newest entry; the oldest goes where there are too many. */
-function keep<T>(entries: Map<string, T>, id: string, value: T, most: number): void {
-  entries.set(id, value);
-  const [oldest] = entries.keys();
-  if (entries.size > most && oldest !== undefined) entries.delete(oldest);
 }

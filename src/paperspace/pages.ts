@@ -2,6 +2,7 @@
  * The lists of the API, page by page: cursors, the size of a page, and the bounds of a list that would never end. One
  * request is in transport.ts, the bytes of a page in list-body.ts.
  */
+import { setNewest } from "../base/bounded-map.ts";
 import { type Static, type TSchema, Type } from "../base/json-schema.ts";
 import { fieldsOf, readAnswer } from "./answers.ts";
 import type { ApiAnswer, ApiPage, ApiRequest, PagesRequest } from "./api.ts";
@@ -163,10 +164,7 @@ export class Lists {
   }
 
   #rememberLimit(path: string, limit: number): void {
-    this.#limits.delete(path);
-    this.#limits.set(path, limit);
-    const [oldest] = this.#limits.keys();
-    if (oldest !== undefined && this.#limits.size > MOST_LIMITS) this.#limits.delete(oldest);
+    setNewest(this.#limits, path, limit, MOST_LIMITS);
   }
 }
 

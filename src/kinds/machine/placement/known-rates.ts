@@ -2,6 +2,7 @@
  * What is known of hourly rates in a team: what its machines show, of those that are gone as they showed it last, and else
  * what the price list says. It only reads.
  */
+import { setNewest } from "../../../base/bounded-map.ts";
 import type { Fact, FactSubject } from "../../facts.ts";
 import type { Inventory } from "../../inventory.ts";
 import type { Machine } from "../api.ts";
@@ -44,12 +45,12 @@ export class KnownRates implements Fact<RateSubject, Rates> {
     if (rate === undefined || !machineType || !region) return;
     const key = rateKey({ machineType, region });
     for (const rates of [this.#shown, this.#sinceList])
-      if (rate < (rates.get(key) ?? Number.POSITIVE_INFINITY)) setNewest(rates, key, rate);
+      if (rate < (rates.get(key) ?? Number.POSITIVE_INFINITY)) setNewest(rates, key, rate, MOST_PLACES);
   }
 
   /** All machines of the team were noted: a rate may have gone up since the list before. */
   endList(): void {
-    for (const [key, rate] of this.#sinceList) setNewest(this.#shown, key, rate);
+    for (const [key, rate] of this.#sinceList) setNewest(this.#shown, key, rate, MOST_PLACES);
     this.#sinceList = new Map();
   }
 
@@ -80,12 +81,4 @@ export class KnownRates implements Fact<RateSubject, Rates> {
     const { lists, listError } = this.#options.inventory;
     return lists.count === undefined && listError === undefined;
   }
-}
-
-/** That of longest ago goes. */
-function setNewest(rates: Map<string, number>, key: string, rate: number): void {
-  rates.delete(key);
-  rates.set(key, rate);
-  const [oldest] = rates.keys();
-  if (rates.size > MOST_PLACES && oldest !== undefined) rates.delete(oldest);
 }

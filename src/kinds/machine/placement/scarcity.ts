@@ -3,6 +3,7 @@
  * place is left alone after that, for longer each time, and one object at a time goes for it. It is rebuilt after a
  * restart, since each object has what it tried in its status.
  */
+import { setNewest } from "../../../base/bounded-map.ts";
 import type { Clock } from "../../../base/clock.ts";
 import { millis } from "../../../reconcile/conditions.ts";
 import { ageOfTime, isLate } from "../../../reconcile/decision.ts";
@@ -79,10 +80,7 @@ export class ScarcityMemory {
 
   /** Places are named by users: the one that was changed longest ago goes. */
   #set(key: string, scarcity: Scarcity): void {
-    this.#places.delete(key);
-    this.#places.set(key, scarcity);
-    const [oldest] = this.#places.keys();
-    if (this.#places.size > MOST_PLACES && oldest !== undefined) this.#places.delete(oldest);
+    setNewest(this.#places, key, scarcity, MOST_PLACES);
   }
 }
 
