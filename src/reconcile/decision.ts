@@ -122,6 +122,11 @@ export function withoutOperation<M extends { operation?: Operation }>(memory: M)
   return others as M;
 }
 
+/** The memory once a change by others that was waited for is over; an operation of this object is kept. */
+export function withoutExternalChange<M extends { operation?: Operation }>(memory: M): M {
+  return memory.operation?.intent === EXTERNAL_CHANGE ? withoutOperation(memory) : memory;
+}
+
 /** Milliseconds since an operation was requested. */
 export function operationAge({ requestedAt }: Pick<Operation, "requestedAt">, now: number): number {
   return ageOfTime(requestedAt, now);

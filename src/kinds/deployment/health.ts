@@ -9,7 +9,6 @@ import {
   noStep,
   ongoingOrStart,
   requeueAfter,
-  STALE_FRACTION,
   stalled,
   untilLook,
   withoutOperation,
@@ -26,6 +25,7 @@ import { REASON } from "./reasons.ts";
 import type { OwnSpec } from "./relation.ts";
 import { rollbackTo, type StandingRollback } from "./rollback.ts";
 import {
+  areStale,
   assessedFirst,
   concluded,
   isBad,
@@ -147,7 +147,7 @@ function needsRuns({ runs, limits }: DeploymentObservation, current: Progress, t
   if (trusted && isHealthy) return false;
   // Where reads have to queue none is ever young: then it will do that it came after what it is to confirm.
   if (isHealthy && runs?.isNewer) return false;
-  return !runs || runs.ageMs >= limits.lookMs * STALE_FRACTION;
+  return areStale(runs, limits.lookMs);
 }
 
 function rollingOut(at: Assessment, current: Progress): Health {

@@ -1,6 +1,6 @@
 /**
  * How a deployment that is only observed is by itself: by the configuration that Paperspace shows, whatever is declared and
- * whoever sent it. Pure.
+ * by whichever client it was sent. Pure.
  */
 import {
   done,
@@ -10,9 +10,8 @@ import {
   noStep,
   ongoingOrStart,
   requeueAfter,
-  STALE_FRACTION,
   untilLook,
-  withoutOperation,
+  withoutExternalChange,
 } from "../../reconcile/decision.ts";
 import type { Deployment, StoredSpec } from "./api.ts";
 import {
@@ -23,7 +22,7 @@ import {
   FACT,
 } from "./observation.ts";
 import { REASON } from "./reasons.ts";
-import { assessedFirst, isOff, leastOf, type Progress, progress, runWords } from "./rollout.ts";
+import { areStale, assessedFirst, isOff, leastOf, type Progress, progress, runWords } from "./rollout.ts";
 import { readConfig } from "./stored-config.ts";
 
 export function observedDeployment(
@@ -41,7 +40,7 @@ export function observedDeployment(
       return needFacts(observation, memory, [FACT.runs]);
     case "healthy":
       return done(
-        atRest(memory),
+        withoutExternalChange(memory),
         REASON.Available,
         `spec ${latestSpec.id} is healthy: ${words(current, config)}`,
       );
@@ -62,12 +61,12 @@ function disabled(observation: DeploymentObservation): DeploymentDecision {
   const { memory, desired } = observation;
   const message = "the deployment is switched off";
   return desired.state === "known" && isOff(desired)
-    ? done(atRest(memory), REASON.Disabled, `${message}, as declared`)
+    ? done(withoutExternalChange(memory), REASON.Disabled, `${message}, as declared`)
     : notReady(observation, REASON.Disabled, message);
 }
 
 function notReady({ memory }: DeploymentObservation, reason: string, message: string): DeploymentDecision {
-  return noStep({ kind: "Done", reason, message, ready: false }, atRest(memory));
+  return noStep({ kind: "Done", reason, message, ready: false }, withoutExternalChange(memory));
 }
 
 /** Since when is remembered: what takes for ever is read at the pace of what is at rest. */
@@ -88,14 +87,9 @@ function underWay(
   const outcome = isLate(operation, now)
     ? ({ kind: "Done", reason, message: all, ready: false } as const)
     : ({ kind: "RequeueAfter", reason, message: all, afterMs: look } as const);
-  const isStale = !runs || runs.ageMs >= look * STALE_FRACTION;
-  return { ...noStep(outcome, seen), ...(isStale && { needs: [FACT.runs] }) };
+  return { ...noStep(outcome, seen), ...(areStale(runs, look) && { needs: [FACT.runs] }) };
 }
 
 function words(current: Progress, config: Parameters<typeof leastOf>[0]["config"]): string {
   return runWords("run" in current ? current.run : undefined, leastOf({ config }));
-}
-
-function atRest(memory: DeploymentMemory): DeploymentMemory {
-  return memory.operation?.intent === EXTERNAL_CHANGE ? withoutOperation(memory) : memory;
 }

@@ -6,6 +6,7 @@ import { cut } from "../../base/text.ts";
 import { toTime } from "../../kube/objects.ts";
 import type { Change } from "../../reconcile/change.ts";
 import { millis } from "../../reconcile/conditions.ts";
+import { STALE_FRACTION } from "../../reconcile/decision.ts";
 import type { Instance, Run, StoredSpec } from "./api.ts";
 import { isScale } from "./compare.ts";
 import type { DeploymentObservation, Target } from "./observation.ts";
@@ -132,6 +133,11 @@ export function assessedFirst(
 
 function compared(a: number, b: number): number {
   return a === b ? 0 : a - b;
+}
+
+/** Whether runs have to be read anew where they may be this many milliseconds old. */
+export function areStale(runs: DeploymentObservation["runs"], mostMs: number): boolean {
+  return !runs || runs.ageMs >= mostMs * STALE_FRACTION;
 }
 
 /** How many instances have to be ready of what is not off. */

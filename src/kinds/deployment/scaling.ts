@@ -2,11 +2,10 @@
  * Another number of instances of what is healthy: while enough of them serve it stays Ready, from before the number is
  * sent until its last instance is there. Pure.
  */
-import { STALE_FRACTION } from "../../reconcile/decision.ts";
 import type { Outcome } from "../../reconcile/outcome.ts";
 import { type DeploymentDecision, type DeploymentObservation, FACT } from "./observation.ts";
 import { REASON } from "./reasons.ts";
-import { isOff, isOfTemplate, isServing, leastOf } from "./rollout.ts";
+import { areStale, isOff, isOfTemplate, isServing, leastOf } from "./rollout.ts";
 import type { ChosenTarget } from "./target.ts";
 
 type Waiting = Extract<Outcome, { kind: "RequeueAfter" }>;
@@ -40,10 +39,9 @@ export function readyMeanwhile(
 ): DeploymentDecision {
   const { step, needs = [] } = decision;
   if (step.do !== "none" || step.outcome.kind !== "RequeueAfter") return decision;
-  const isStale = !runs || runs.ageMs >= limits.lookMs * STALE_FRACTION;
   return {
     ...decision,
     step: { ...step, outcome: whileServing(step.outcome) },
-    needs: isStale ? [...new Set([...needs, FACT.runs])] : needs,
+    needs: areStale(runs, limits.lookMs) ? [...new Set([...needs, FACT.runs])] : needs,
   };
 }

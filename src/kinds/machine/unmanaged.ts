@@ -8,14 +8,14 @@ import {
   noStep,
   requeueAfter,
   untilLook,
-  withoutOperation,
+  withoutExternalChange,
 } from "../../reconcile/decision.ts";
 import type { Machine } from "./api.ts";
 import { nextDecision } from "./aspects/list.ts";
 import { awaitTransition, power, shutItselfDown, waitForAgent } from "./aspects/power.ts";
 import { convergenceOf } from "./converge.ts";
 import { settle } from "./in-flight.ts";
-import type { MachineDecision, MachineMemory, MachineObservation } from "./observation.ts";
+import type { MachineDecision, MachineObservation } from "./observation.ts";
 import { powerOf } from "./operation.ts";
 import { REASON } from "./reasons.ts";
 
@@ -27,7 +27,7 @@ export function observedMachine(observation: MachineObservation, machine: Machin
     return unlessOurs(observation, machine, () => awaitTransition(observation, machine));
   if (state === "serviceready")
     return unlessOurs(observation, machine, () => waitForAgent(observation, memory));
-  const rested = atRest(memory);
+  const rested = withoutExternalChange(memory);
   if (state === "ready") return done(rested, REASON.Available, "the machine is on and ready");
   if (spec.powerState === "Stopped") return done(rested, REASON.Stopped, "the machine is off, as declared");
   if (shutItselfDown({ observation, machine, power: state, memory }))
@@ -46,10 +46,6 @@ function unlessOurs(
   if (!operation || operation.intent === EXTERNAL_CHANGE) return awaited();
   const message = `the machine is ${state}`;
   return requeueAfter(memory, REASON.ChangingElsewhere, message, untilLook(observation, operation));
-}
-
-function atRest(memory: MachineMemory): MachineMemory {
-  return memory.operation?.intent === EXTERNAL_CHANGE ? withoutOperation(memory) : memory;
 }
 
 /** Its power goes on as declared, since a machine that is on costs more. */
