@@ -137,7 +137,7 @@ describe("the queue", () => {
     const world = await waiting(specs);
     world.sim.calls.clear();
     await world.clock.advance(2 * HOUR);
-    // A hint that is short is read every five minutes at most, whoever waits for it.
+    // A hint that is short is read every five minutes at most, however many wait for it.
     expect(calls(world, "GET", /availability/).length).toBeLessThan(40);
     await serveAll(world, namespaces);
     const order = served(world).map((name) => name[0]);

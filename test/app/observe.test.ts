@@ -1,6 +1,6 @@
 /**
- * What is only observed, under the whole operator: everything is read and reported, and nothing is written, whoever asks for
- * it: the object, its namespace or the operator.
+ * What is only observed, under the whole operator: everything is read and reported, and nothing is written, by whichever it is
+ * required: the object, its namespace or the operator.
  */
 import { describe, expect, it } from "vitest";
 import type { MachineSpec } from "../../src/kinds/machine/types.ts";
@@ -141,7 +141,10 @@ describe("a machine that is observed", () => {
     world.apply("none", { ...OBSERVE, adoptId: "psnothere1" });
     await world.until("it is not found", () => world.condition("none", "Ready")?.reason === "AdoptNotFound");
     world.apply("nothing", { ...OBSERVE });
-    await world.until("it is told", () => world.condition("nothing", "Ready")?.reason === "NothingToObserve");
+    await world.until(
+      "it is reported",
+      () => world.condition("nothing", "Ready")?.reason === "NothingToObserve",
+    );
     await world.clock.advance(30 * MINUTE);
     expectUntouched(world);
   });

@@ -156,7 +156,7 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
     if (!isShort) this.#shortages.delete(place);
   }
 
-  /** It waits for hardware at any of these places. Whoever comes first where some is free is to have it. */
+  /** It waits for hardware at any of these places. Where some is free, the first in the queue is to have it. */
   wait(waiter: Waiter, places: readonly Place[]): void {
     const keys = places.map(placeKey);
     this.#queue.wait(waiter, keys);

@@ -36,7 +36,7 @@ describe("the order of the queue", () => {
     expect(order(all, new Map(), { a: 50, b: 10 })).toEqual(["a/1", "b/loud"]);
   });
 
-  it("begins with the namespace whose last turn is the longest ago, whoever waits longer", () => {
+  it("begins with the namespace whose last turn is the longest ago, however long others have waited", () => {
     const all = [waiter("a/1", 1), waiter("b/1", 2)];
     expect(
       order(
