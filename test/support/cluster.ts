@@ -6,7 +6,7 @@ import { afterAll, test as base, beforeAll, beforeEach, expect } from "vitest";
 import { deploymentDefinition, type PaperspaceDeployment } from "../../src/kinds/deployment/types.ts";
 import type { PaperspaceMachine } from "../../src/kinds/machine/types.ts";
 import type { ManagedObject } from "../../src/reconcile/managed.ts";
-import { conformanceReports } from "./simulator.ts";
+import { conformanceReports, forgetSimulators } from "./simulator.ts";
 import { type StartOptions, TestEnv, type TestEnvOptions } from "./test-env.ts";
 
 export { TestEnv } from "./test-env.ts";
@@ -48,6 +48,7 @@ export function sharedTestEnv<T extends ManagedObject = PaperspaceMachine>(
 
 /** To be called at the end of a suite file: all its requests and answers fit the vendor's own schema. */
 export function checkConformance(): void {
+  forgetSimulators();
   base(
     "every request that was sent, and every answer that was given, fits the vendor's schema",
     ({ skip }) => {

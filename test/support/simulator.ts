@@ -30,7 +30,15 @@ export async function newSimulator(
   return sim;
 }
 
-/** The report of each simulator since the last call about its traffic: the files of a worker share this module. */
+/** The report of each simulator since the last call about its traffic. */
 export function conformanceReports(): Report[] {
   return simulators.splice(0).map((sim) => sim.conformance.report());
+}
+
+/**
+ * Simulators of the files before this one are no longer of interest: the files of a worker share this module, and not
+ * each of them has its traffic checked. To be called while a file is collected, which starts none itself.
+ */
+export function forgetSimulators(): void {
+  simulators.length = 0;
 }
