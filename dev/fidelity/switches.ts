@@ -142,6 +142,8 @@ export const OPERATOR_UNDER: Readonly<Record<keyof Behaviour, string>> = {
   snapshotsOfDeleted: UNUSED,
   restoreNeeds: UNUSED,
   deleteRestorePoint: "the setting is compared, and refused where the snapshot is gone",
+  usageBilledFrom: UNUSED,
+  usageBilledAs: UNUSED,
   templateNeeds: UNUSED,
   templateEventMachine: "an event without a machine belongs to none",
   storageSecretShown: UNUSED,

@@ -5,6 +5,7 @@
 
 import { checkStanding, invalid, machineNamed, regionOf, wrongState } from "./checks.ts";
 import { notFound } from "./errors.ts";
+import { meterAddress } from "./metering.ts";
 import { isOn, type MachineRecord, type StaticAddress, type Team } from "./records.ts";
 import { changeSettings } from "./stale.ts";
 import type { World } from "./world.ts";
@@ -38,6 +39,7 @@ export function releaseAddress(world: World, team: Team, ip: string): StaticAddr
   }
   takeAway(world, address);
   team.staticAddresses = team.staticAddresses.filter((a) => a !== address);
+  meterAddress(world, ip, null);
   return address;
 }
 
@@ -67,7 +69,9 @@ export function changeAddress(world: World, machine: MachineRecord): void {
 /** A static address outlives its machine, and its machine's request for it (observed-in-the-field 11). */
 export function detachAddress(world: World, machine: MachineRecord): void {
   for (const address of world.teams.get(machine.teamId)?.staticAddresses ?? []) {
-    if (address.machineId === machine.id) address.machineId = null;
+    if (address.machineId !== machine.id) continue;
+    address.machineId = null;
+    meterAddress(world, address.ip, address);
   }
 }
 
@@ -86,6 +90,7 @@ function newStatic(world: World, team: Team, region: string, machineId: string |
     dtCreated: world.iso(),
   };
   team.staticAddresses.push(address);
+  meterAddress(world, address.ip, address);
   return address;
 }
 
@@ -94,6 +99,7 @@ function give(world: World, address: StaticAddress, machine: MachineRecord): voi
   changeSettings(world, machine, () => {
     detachAddress(world, machine);
     address.machineId = machine.id;
+    meterAddress(world, address.ip, address);
     machine.settings.publicIpType = "static";
     machine.publicIp = address.ip;
   });
@@ -102,6 +108,7 @@ function give(world: World, address: StaticAddress, machine: MachineRecord): voi
 function takeAway(world: World, address: StaticAddress): void {
   const machine = address.machineId === null ? undefined : world.machines.get(address.machineId);
   address.machineId = null;
+  meterAddress(world, address.ip, address);
   if (!machine) return;
   changeSettings(world, machine, () => {
     machine.settings.publicIpType = world.behaviour.typeAfterUnassign;

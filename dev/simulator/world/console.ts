@@ -9,6 +9,7 @@ import { renewAddress } from "./addresses.ts";
 import { refuseWhileDeleting } from "./checks.ts";
 import { DeploymentConsole } from "./console-deployments.ts";
 import * as life from "./lifecycle.ts";
+import { meterPrice } from "./metering.ts";
 import { createProject, deleteProject } from "./projects.ts";
 import type {
   Budget,
@@ -142,6 +143,12 @@ export class Console {
   /** The next event of that name ends as error or cancelled. */
   failNext(failure: PlannedFailure): void {
     this.#world.failures.push(failure);
+  }
+
+  /** The hourly rate of a machine type from now on, also of what is on. */
+  setPrice(machineType: string, usageRate: number): void {
+    this.#world.prices.set(machineType, usageRate);
+    meterPrice(this.#world);
   }
 
   setQuota(teamId: string, maxMachines: number): void {

@@ -14,6 +14,7 @@ import type {
   RunRecord,
 } from "./deployment-records.ts";
 import { isDeployable, troubleOf } from "./fates.ts";
+import { meterInstance } from "./metering.ts";
 import type { World } from "./world.ts";
 
 const LONGEST_BACK_OFF_MS = 300_000;
@@ -93,6 +94,7 @@ export function finish(world: World, instance: InstanceRecord): void {
   if (instance.dtFinished) return;
   dropPlans(instance);
   instance.slot = null;
+  world.ledger.charge("instance", instance.id, undefined);
   enter(world, instance, "stopped", null);
   instance.dtFinished = world.iso();
 }
@@ -119,6 +121,7 @@ export function makeReady(context: InstanceContext, instance: InstanceRecord): v
   const { machineType, region } = meaningOf(context.run.spec.data);
   dropPlans(instance);
   instance.slot ??= { machineType, region };
+  meterInstance(context.world, instance, context.deployment.id);
   if (instance.state !== "running") enter(context.world, instance, "running", null);
   instance.isReady = true;
   instance.failures = 0;
@@ -131,6 +134,7 @@ function schedule(context: InstanceContext, instance: InstanceRecord): void {
   const { machineType, region } = meaningOf(run.spec.data);
   if (isDeployable(machineType) && world.hasCapacity(machineType, region)) {
     instance.slot = { machineType, region };
+    meterInstance(world, instance, context.deployment.id);
     return start(context, instance);
   }
   const message = isDeployable(machineType)

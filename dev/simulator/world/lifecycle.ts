@@ -4,6 +4,7 @@
  */
 
 import { detachAddress, renewAddress } from "./addresses.ts";
+import { meterMachine } from "./metering.ts";
 import { between } from "./random.ts";
 import { type EventName, type EventRecord, isOn, type MachineRecord, type MachineState } from "./records.ts";
 import { detachScripts } from "./scripts.ts";
@@ -17,6 +18,7 @@ const NO_CAPACITY = "There is currently no capacity for this machine type in thi
 export function beginCreate(world: World, machine: MachineRecord, startOnCreate: boolean): EventRecord {
   const { behaviour } = world;
   const event = world.openEvent(machine, "create");
+  meterMachine(world, machine);
   world.plan(machine, behaviour.detailsMs, () => fillDetails(world, machine));
   world.plan(machine, behaviour.createMs - behaviour.startLeadMs, () => {
     fillDetails(world, machine);
@@ -134,6 +136,7 @@ export function vanish(world: World, machine: MachineRecord): void {
   goOff(world, machine);
   machine.deleting = null;
   machine.dtDeleted = world.iso();
+  meterMachine(world, machine);
   detachAddress(world, machine);
   detachScripts(world, machine);
   dropSnapshots(world, machine);
@@ -144,6 +147,7 @@ export function enter(world: World, machine: MachineRecord, state: MachineState)
   machine.state = state;
   machine.stale = null;
   machine.dtModified = world.iso();
+  meterMachine(world, machine);
   if (machine.holdAt === state) world.dropPlans(machine);
 }
 
@@ -207,6 +211,7 @@ function accept(world: World, machine: MachineRecord, state: MachineState): void
   freeze(world, machine, world.behaviour.staleStateMs);
   machine.state = state;
   machine.dtModified = world.iso();
+  meterMachine(world, machine);
 }
 
 export function fillDetails(world: World, machine: MachineRecord): void {

@@ -3,7 +3,7 @@
  * only.
  */
 
-import { OS_TEMPLATES, type OsTemplate } from "./catalogue.ts";
+import { findMachineType, OS_TEMPLATES, type OsTemplate } from "./catalogue.ts";
 import { ApiError, notFound } from "./errors.ts";
 import type { EventRecord, MachineRecord, Owned, Team } from "./records.ts";
 import type { World } from "./world.ts";
@@ -134,4 +134,9 @@ function isOwn(world: World, team: Team, record: { teamId: string }): boolean {
   if (record.teamId === team.id) return true;
   if (world.behaviour.foreignMachines === "notFound") return false;
   throw new ApiError("FORBIDDEN", "You do not have access to this resource");
+}
+
+/** US dollars an hour. */
+export function hourlyRate(world: World, machineType: string): number {
+  return world.prices.get(machineType) ?? findMachineType(machineType, true)?.usageRate ?? 0;
 }

@@ -4,7 +4,7 @@
  */
 
 import { findMachineType, GIB, MACHINE_TYPES, type OsTemplate, storageRate } from "./catalogue.ts";
-import { osTemplateOf } from "./lookups.ts";
+import { hourlyRate, osTemplateOf } from "./lookups.ts";
 import type {
   EventRecord,
   EventView,
@@ -58,7 +58,10 @@ export function shownMachine(world: World, machine: MachineRecord): MachineView 
 function hardware(world: World, machine: MachineRecord) {
   const type = findMachineType(machine.machineType, true);
   const template = osTemplateOf(world, machine.templateId);
-  const rates = { usageRate: type?.usageRate ?? 0, storageRate: storageRate(machine.diskSize) };
+  const rates = {
+    usageRate: hourlyRate(world, machine.machineType),
+    storageRate: storageRate(machine.diskSize),
+  };
   if (!machine.detailed) {
     const legacy = world.behaviour.createPlaceholders === "legacy";
     return {

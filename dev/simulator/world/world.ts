@@ -13,6 +13,7 @@ import type {
   Hold,
   PlannedSpecFailure,
 } from "./deployment-records.ts";
+import { Ledger } from "./ledger.ts";
 import { makeId, makeUuid, type Random, seeded } from "./random.ts";
 import {
   type EventName,
@@ -84,6 +85,10 @@ export class World {
   /** The result of instances whose image contains the key; null: they succeed. */
   readonly imageFates = new Map<string, Fate | null>();
   readonly specFailures: PlannedSpecFailure[] = [];
+  /** By machine type: hourly rates that differ from the catalogue's. */
+  readonly prices = new Map<string, number>();
+  /** What all of this costs. No answer shows it. */
+  readonly ledger: Ledger;
   /** The next deployment to be created is held here. */
   holdNextRollout: Hold | null = null;
   readonly failures: PlannedFailure[] = [];
@@ -101,6 +106,7 @@ export class World {
 
   constructor(options: WorldOptions = {}) {
     this.clock = options.clock ?? systemClock;
+    this.ledger = new Ledger(() => this.clock.now());
     this.speed = options.speed ?? 1;
     if (!(this.speed > 0)) throw new RangeError("speed must be greater than 0");
     this.seed = options.seed ?? 1;
@@ -120,6 +126,8 @@ export class World {
     for (const map of [this.drives, this.providers, this.datasets, this.models]) map.clear();
     this.deployments.clear();
     this.imageFates.clear();
+    this.prices.clear();
+    this.ledger.clear();
     for (const list of [this.failures, this.specFailures, this.activity]) list.length = 0;
     this.holdNextRollout = null;
     this.holdNext = null;
