@@ -27,7 +27,7 @@ import { ObjectWriter } from "./reconcile/writer.ts";
 import type { RuntimeMetrics } from "./runtime/metrics.ts";
 import { Reflector } from "./runtime/reflector.ts";
 import { Store, type StoreChange } from "./runtime/store.ts";
-import { PRIORITY, WorkQueue } from "./runtime/work-queue.ts";
+import { type Enqueue, PRIORITY, WorkQueue } from "./runtime/work-queue.ts";
 import { Workers } from "./runtime/workers.ts";
 
 /** What the controllers of all kinds share. */
@@ -137,7 +137,8 @@ export class ControllerRunner {
   #newController(resource: Resource<ManagedObject>): Controller {
     const { config, clock, logger, connection, slowHash, credentials, isKeySecret, objects } = this.#services;
     const store = this.#store;
-    const enqueue = (key: string) => this.#enqueue(key);
+    const enqueue: Enqueue = (key, { isInitial = false } = {}) =>
+      this.#enqueue(key, isInitial ? PRIORITY.low : PRIORITY.normal);
     const kind = this.#registration.newKind({
       config,
       clock,

@@ -145,7 +145,8 @@ describe("what is gone and yet shown", () => {
     cloud.inventory.refresh("ps1");
     await cloud.clock.advance(100);
     const misses = new Map([["", { since: 50, at: 50 }]]);
-    expect(cloud.inventory.get("ps1")).toEqual({ beganAt: 50, absentSince: 50, misses, sameSince: 50 });
+    const read = { beganAt: 50, absentSince: 50, misses, sameSince: 50, isFirst: true };
+    expect(cloud.inventory.get("ps1")).toEqual(read);
     cloud.inventory.refreshList("ns/b");
     await cloud.clock.advance(100);
     expect(cloud.inventory.lists.idsNamed("box-1")).toEqual([]);

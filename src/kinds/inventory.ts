@@ -5,6 +5,7 @@
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../base/clock.ts";
 import { splitKey } from "../kube/objects.ts";
+import type { Enqueue } from "../runtime/work-queue.ts";
 import { type CredentialSource, CredentialSources } from "./credential-sources.ts";
 import { ItemCache, type ItemRead } from "./item-cache.ts";
 import { ListHistory } from "./list-history.ts";
@@ -21,8 +22,7 @@ export interface InventoryParts<T extends Item = Item> {
   logger: Logger;
   /** In milliseconds. `gatherMs`: how long refreshes are gathered before they are done together. */
   settings: { resyncMs: number; gatherMs: number };
-  /** Puts a key into the work queue. */
-  enqueue(key: string): void;
+  enqueue: Enqueue;
   /** Takes the items of each complete list. */
   listed?(items: readonly Item[]): void;
   /** Takes the items of each page of a list; they are not kept. */
@@ -238,9 +238,10 @@ export class Inventory<T extends Item> {
     return this.#reader.readPage(this.#common, page, options);
   }
 
-  /** Queues the keys that follow this item. */
+  /** Queues the keys that follow this item; what is read for the first time, as all is after a start, behind changes. */
   notify(id: string): void {
-    for (const key of this.#subscriptions.keysOf(id)) this.#parts.enqueue(key);
+    const isInitial = this.get(id)?.isFirst ?? false;
+    for (const key of this.#subscriptions.keysOf(id)) this.#parts.enqueue(key, { isInitial });
   }
 
   /** Stops all timers, for good. */

@@ -47,7 +47,8 @@ export class ItemCache<T extends Item> {
     const before = this.#items.get(id);
     const isEqual = JSON.stringify(before?.item) === JSON.stringify(item);
     const isSame = before !== undefined && isEqual;
-    const seen = { beganAt, sameSince: isSame ? before.sameSince : beganAt };
+    const isFirst = before === undefined;
+    const seen = { beganAt, sameSince: isSame ? before.sameSince : beganAt, ...(isFirst && { isFirst }) };
     const absentSince = before?.absentSince ?? beganAt;
     const misses = this.#missesAfter(before?.misses, missed, beganAt);
     this.#items.set(id, item ? { item, ...seen } : { ...seen, absentSince, misses });

@@ -21,6 +21,7 @@ import type { CacheSizes } from "../reconcile/metrics.ts";
 import { atLeast } from "../reconcile/outcome.ts";
 import type { OwnershipFacts, Resolution } from "../reconcile/ownership.ts";
 import { type CreateAttempt, clusterIdIn, type OwnerRecord, reconcileRequest } from "../reconcile/record.ts";
+import type { Enqueue } from "../runtime/work-queue.ts";
 import { type AbsenceEvidence, type AbsenceTerms, type Contradiction, judgeAbsence } from "./absence.ts";
 import { isListDue, shownWith } from "./absence-reads.ts";
 import type { PaperspaceAccount } from "./account.ts";
@@ -59,8 +60,7 @@ export interface CloudObserverOptions {
   clock: Clock;
   logger: Logger;
   settings: ObserverSettings;
-  /** Puts a key into the work queue. */
-  enqueue(key: string): void;
+  enqueue: Enqueue;
 }
 
 export class CloudObserver<O extends ManagedObject, V extends Observation, K extends AccountCache<Item>> {

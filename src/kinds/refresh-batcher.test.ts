@@ -17,6 +17,49 @@ describe("refreshes", () => {
     expect(cloud.asked).toMatchObject({ lists: 1, reads: ["ps3"] });
   });
 
+  it("of many that came after the list of a start are done as another list: which page they are on is not known", async () => {
+    const cloud = new ThingCloud();
+    const { clock, inventory, asked } = cloud;
+    cloud.pageSize = 120;
+    const follow = (n: number) => {
+      inventory.subscribe(`ns/${n}`, `ps${n}`);
+      inventory.refresh(`ps${n}`);
+    };
+    for (let n = 0; n < 1_200; n++) cloud.things.set(`ps${n}`, thing(n));
+    // The first passes of a start: the list begins before the objects behind them are looked at.
+    for (let n = 0; n < 100; n++) follow(n);
+    await clock.advance(100);
+    expect(asked).toEqual({ lists: 1, reads: [] });
+    expect(cloud.pages).toBe(10);
+    for (let n = 100; n < 1_200; n++) follow(n);
+    await clock.advance(100);
+    expect(asked.reads).toEqual([]);
+    expect(cloud.pages).toBeLessThanOrEqual(22);
+    expect(inventory.get("ps700")?.item).toEqual(thing(700));
+    // From now on their pages are known.
+    for (const n of [700, 701]) inventory.refresh(`ps${n}`);
+    const { pages } = cloud;
+    await clock.advance(100);
+    expect(cloud.pages - pages).toBe(1);
+  });
+
+  it("of what is known queue objects as changes do, and first reads behind them: a start delays no change", async () => {
+    const cloud = new ThingCloud();
+    const { clock, inventory, initial, queued } = cloud;
+    cloud.things.set("ps1", thing(1));
+    inventory.subscribe("ns/a", "ps1");
+    inventory.refresh("ps1");
+    await clock.advance(100);
+    expect(new Set(initial)).toEqual(new Set(["ns/a"]));
+    expect(initial).toEqual(queued);
+    const before = initial.length;
+    cloud.things.set("ps1", thing(1, "off"));
+    inventory.refresh("ps1");
+    await clock.advance(100);
+    expect(queued.length).toBeGreaterThan(before);
+    expect(initial).toHaveLength(before);
+  });
+
   it("that fail are repeated ever more rarely, and the error is kept until a read succeeds", async () => {
     const cloud = new ThingCloud();
     cloud.fail = new Error("503");

@@ -151,13 +151,17 @@ export class RefreshBatcher<T extends Item> {
   }
 
   async #perform({ ids, lists }: Batch, common: CredentialSource<T>, mayList: boolean): Promise<void> {
-    const pages = Math.max(1, Math.ceil(this.#options.subscriptions.size / PAGE));
     const byPages = mayList && ids.length > 1 && common.pages.isRead;
-    if (lists.size === 0 && mayList && !byPages && ids.length > pages)
+    if (lists.size === 0 && mayList && !byPages && this.#isMoreThanAList(ids))
       lists.set(common.credential, new Set());
     if (lists.size > 0 || byPages) await this.#readByLists(ids, lists, common);
     else if (mayList) void this.#readAll(ids);
     else await this.#readSingly(ids);
+  }
+
+  /** Whether so many reads by id are more than the pages of a list. */
+  #isMoreThanAList(ids: readonly string[]): boolean {
+    return ids.length > Math.max(1, Math.ceil(this.#options.subscriptions.size / PAGE));
   }
 
   /** By complete lists, or by the pages that the items are on where nothing waits for a list. */
@@ -179,16 +183,20 @@ export class RefreshBatcher<T extends Item> {
         this.#warn(error, "listed");
       }
     };
+    const unlisted = () => ids.filter((id) => !listed.has(id));
+    if (lists.size === 0) {
+      await attempt(common, () => readPagesOf(common, ids));
+      // Followed only since the last list, as most are after a start: what is on no known page may be on any.
+      if (!failure && this.#isMoreThanAList(unlisted())) lists.set(common.credential, new Set());
+    }
     for (const [credential, keys] of lists) {
       this.#currentList = keys;
       const entry = sources.getOrNewest(credential);
       await attempt(entry, () => readList(entry, ids));
     }
-    if (lists.size === 0) await attempt(common, () => readPagesOf(common, ids));
-    const unlisted = ids.filter((id) => !listed.has(id));
-    if (!failure) return void this.#readAll(unlisted);
+    if (!failure) return void this.#readAll(unlisted());
     // What an earlier page has shown is read.
-    const unread = unlisted.filter((id) => (readAt(id) ?? -1) < beganAt);
+    const unread = unlisted().filter((id) => (readAt(id) ?? -1) < beganAt);
     this.#failed(failure.error, unread.slice(MOST_READS));
     await this.#readSingly(unread.slice(0, MOST_READS));
   }

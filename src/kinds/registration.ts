@@ -18,6 +18,7 @@ import type { Permits } from "../reconcile/permit.ts";
 import { Reconciler } from "../reconcile/reconciler.ts";
 import type { ObjectWriter } from "../reconcile/writer.ts";
 import type { Store } from "../runtime/store.ts";
+import type { Enqueue } from "../runtime/work-queue.ts";
 import type { Result } from "../runtime/workers.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import type { PaperspaceTypes } from "./actuator.ts";
@@ -67,7 +68,7 @@ export interface KindOptions<O extends ManagedObject> {
   /** Whether any object, of any kind, names this Secret ("namespace/name") as the one with its API key. */
   isKeySecret(reference: string): boolean;
   /** Puts a key of this kind into its work queue. */
-  enqueue(key: string): void;
+  enqueue: Enqueue;
   /** Takes each complete list of what a team has, for kinds whose resources have the names of their creates. */
   reviewList(team: string, items: readonly { id: string; name: string }[]): void;
 }

@@ -50,6 +50,8 @@ export interface CachedItem<T> {
   misses?: ReadonlyMap<string, Misses>;
   /** Since when every read has shown it exactly so. */
   sameSince: number;
+  /** Nothing was known of it before: a reader of it waits for the first time, as after a start. */
+  isFirst?: boolean;
 }
 
 /** Monotonic times: when the first of the reads in a row that found nothing was answered, and when the last began. */

@@ -10,6 +10,12 @@ import { type ReadyItem, ReadyKeys } from "./ready-keys.ts";
 /** A higher number leaves first. Objects of the first list are low, so that a user's change overtakes a restart. */
 export const PRIORITY = { low: -100, normal: 0, high: 100 } as const;
 
+/**
+ * Puts a key into the queue of its kind. `isInitial`: for what an object of a first list waits for; like that list itself, it
+ * goes behind changes. Default false.
+ */
+export type Enqueue = (key: string, options?: { isInitial?: boolean }) => void;
+
 export interface AddOptions {
   /** Default PRIORITY.normal. */
   priority?: number;

@@ -20,7 +20,13 @@ export class ThingCloud {
   readonly clock = new VirtualClock();
   readonly things = new Map<string, Thing>();
   readonly asked = { lists: 0, reads: [] as string[] };
+  /** Pages of lists that were read. */
+  pages = 0;
   readonly queued: string[] = [];
+  /** Keys that were queued behind changes. */
+  readonly initial: string[] = [];
+  /** Items of a page. */
+  pageSize = Number.POSITIVE_INFINITY;
   /** Calls of the hooks. */
   readonly notified: string[] = [];
   /** Milliseconds that a read takes. */
@@ -35,7 +41,7 @@ export class ThingCloud {
   readonly inventory: Inventory<Thing>;
   readonly source: Source<Thing> = {
     get: (id) => this.#get(id),
-    list: () => this.#list(),
+    list: (_group, { after } = {}) => this.#list(after),
     isGone: ({ state }) => state === GONE,
   };
 
@@ -47,7 +53,10 @@ export class ThingCloud {
         clock,
         logger: pino({ level: "silent" }),
         settings: { resyncMs: 600_000, gatherMs: 50 },
-        enqueue: (key) => this.queued.push(key),
+        enqueue: (key, { isInitial = false } = {}) => {
+          this.queued.push(key);
+          if (isInitial) this.initial.push(key);
+        },
         isDoubtful: ({ id }) => this.doubted.has(id),
       },
       this.source,
@@ -70,9 +79,15 @@ export class ThingCloud {
     return { body, beganAt };
   }
 
-  async *#list() {
-    this.asked.lists++;
+  async *#list(after?: string) {
+    if (after === undefined) this.asked.lists++;
     if (this.fail ?? this.failList) throw this.fail ?? this.failList;
-    yield { items: [...this.things.values()], beganAt: this.clock.monotonic() };
+    const things = [...this.things.values()];
+    for (let at = Number(after ?? 0); at === 0 || at < things.length; at += this.pageSize) {
+      this.pages++;
+      const end = at + this.pageSize;
+      const page = { items: things.slice(at, end), beganAt: this.clock.monotonic() };
+      yield end < things.length ? { ...page, next: `${end}` } : page;
+    }
   }
 }

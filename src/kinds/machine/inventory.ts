@@ -4,6 +4,7 @@
  */
 import type { Logger } from "pino";
 import type { Clock } from "../../base/clock.ts";
+import type { Enqueue } from "../../runtime/work-queue.ts";
 import { EventLog } from "../event-log.ts";
 import { Inventory } from "../inventory.ts";
 import { PageWatch } from "../page-watch.ts";
@@ -25,8 +26,7 @@ export interface MachineInventoryParts {
   settings: InventorySettings;
   /** Whether calls wait for the budget of the team. */
   isBusy(): boolean;
-  /** Puts a key into the work queue. */
-  enqueue(key: string): void;
+  enqueue: Enqueue;
   /** Takes each complete list. */
   listed?(machines: readonly { id: string; name: string }[]): void;
   /** Takes the machines of each page of a list. */
