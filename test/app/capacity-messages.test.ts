@@ -34,6 +34,7 @@ const SITUATIONS: readonly (() => Promise<VirtualWorld> | VirtualWorld)[] = [
   () => waiting({ ...SHORT, capacity: { waitAtMost: "2h", onTimeout: "Fail" } }),
   () => withoutHints(SHORT),
   () => withoutHints(placed({ giveUpAfter: "1m" })),
+  () => withoutHints(placed({ giveUpAfter: "1m" })),
   () => {
     const world = newWorld();
     for (const { machineType, regions } of TWO)

@@ -201,10 +201,10 @@ export class MachineApi implements Source<Machine> {
   }
 
   /** The newest events of one machine. */
-  async history(machineId: string, group: string): Promise<MachineEvent[]> {
+  async history(machineId: string, group: string, limit = 10): Promise<MachineEvent[]> {
     const query = { machineId, orderBy: "dtCreated", order: "desc" };
     const path = "/machine-events";
-    const pages = this.#api.pages({ path, query, item: eventSchema, limit: 10, class: "poll", group });
+    const pages = this.#api.pages({ path, query, item: eventSchema, limit, class: "poll", group });
     for await (const { items } of pages) return items;
     return [];
   }

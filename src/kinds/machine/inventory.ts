@@ -19,6 +19,9 @@ export interface InventorySettings {
   gatherMs: number;
 }
 
+/** As many as a page has: of a machine with more, those since its create are not all known. */
+const MOST_EVENTS = 120;
+
 export interface MachineInventoryParts {
   team: string;
   clock: Clock;
@@ -84,6 +87,13 @@ export class MachineInventory extends Inventory<Machine> {
   override use(api: MachineApi, credential?: string): void {
     super.use(api, credential);
     this.#api = api;
+  }
+
+  /** All that the API lists of one machine, read now. */
+  async eventsOf(machineId: string, group: string): Promise<readonly MachineEvent[]> {
+    const events = await this.#api.history(machineId, group, MOST_EVENTS);
+    for (const event of events) this.events.note(event);
+    return events;
   }
 
   override stop(): void {

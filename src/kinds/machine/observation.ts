@@ -86,6 +86,17 @@ export type DesktopFact = "current" | "stale" | "none" | "taken" | "forbidden";
 /** In the queue for the hardware of this type and region. */
 export type QueuePosition = Place & Pick<Position, "position" | "of">;
 
+/** What was read of the events of a machine that got no hardware, to know whether it was ever used. */
+export interface ShellEvidence {
+  /** As the API lists them. */
+  events: readonly MachineEvent[];
+  /**
+   * Whatever was done to the machine shows in them: it was seen off from so long before they were read that they could not
+   * lag behind, and until now.
+   */
+  isSettled: boolean;
+}
+
 /** Facts around the machine. One that is absent is missing. */
 export interface Related {
   /** Ids of the startup scripts that the machine has. */
@@ -107,6 +118,8 @@ export interface Related {
   snapshot?: FoundSnapshot & { ageMs: number };
   /** Hourly rates of the candidates of a placement, by `placeKey`: those that are known. */
   rates?: Readonly<Record<string, number>>;
+  /** Of a machine that got no hardware; absent where nothing was read. */
+  shell?: ShellEvidence;
   /** Where it is in the queue for scarce hardware; absent where it does not wait. */
   queue?: QueuePosition;
   /** By the name of the fact: why the last read failed. */
@@ -126,6 +139,7 @@ export const FACT = {
   places: (key: string) => `places/${key}`,
   rates: "rates",
   queue: "queue",
+  shell: "shell",
   snapshot: "snapshot",
 } as const satisfies FactNames<Omit<Related, "readErrors">>;
 

@@ -98,7 +98,7 @@ class TeamCache extends AccountCache<Machine, MachineInventory> {
       ),
       (newest) => new MachineApi(newest),
     );
-    const { resyncMs, rechecks } = settings;
+    const { resyncMs, settleMs, rechecks } = settings;
     this.relatedFacts = new RelatedFacts(
       {
         team,
@@ -107,7 +107,9 @@ class TeamCache extends AccountCache<Machine, MachineInventory> {
         recheckMs: rechecks.recheckMs,
         priorities: settings.capacityPriorities,
         priceList,
+        settleMs,
         inventory: this.inventory,
+        eventsOf: (id, group) => this.inventory.eventsOf(id, group),
         desktops,
         enqueue,
         readErrorOf: (error) => readErrorOf(error, rechecks),

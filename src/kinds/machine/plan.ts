@@ -15,7 +15,13 @@ import { converge, convergenceOf } from "./converge.ts";
 import { machinePhases } from "./decide.ts";
 import { machineDeletion } from "./deletion.ts";
 import { settle } from "./in-flight.ts";
-import { act, type MachineMemory, type MachineObservation, type MachineStep } from "./observation.ts";
+import {
+  act,
+  type MachineMemory,
+  type MachineObservation,
+  type MachineStep,
+  type ShellEvidence,
+} from "./observation.ts";
 import { powerOf } from "./operation.ts";
 import { candidatesOf, placedSpec, placeKey, withCandidate } from "./placement/candidates.ts";
 import { nextRung } from "./placement/ladder.ts";
@@ -189,7 +195,7 @@ function afterWait({ observation, machine }: Present, waits: number): Present | 
   const later = waits === 0 ? now + limits.resendMs : Math.max(now, deadline) + limits.slowMs;
   // A snapshot whose answer was lost was taken.
   const snapshot = { id: "taken", events: [SNAPSHOT_DONE], ageMs: 0 };
-  const unknown = { ...related, capacity: {}, snapshot };
+  const unknown = { ...related, capacity: {}, snapshot, shell: assumedShell(observation) };
   const after = { memory, related: unknown, snapshotSettled: true, now: later };
   return { machine, observation: { ...observation, ...after } };
 }
@@ -211,8 +217,14 @@ function assumed(observation: MachineObservation, type: string): MachineObservat
       machines: related.machines ?? { count: 0, most: Number.POSITIVE_INFINITY },
       capacity: { [type]: free, [spec.machineType]: free },
       places: Object.fromEntries(candidatesOf(spec).map((place) => [placeKey(place), free])),
+      shell: assumedShell(observation),
     },
   };
+}
+
+/** What is known of its events is all that there is. */
+function assumedShell({ related, history }: MachineObservation): ShellEvidence {
+  return { events: related.shell?.events ?? history, isSettled: true };
 }
 
 function after(

@@ -51,6 +51,8 @@ function setUp() {
     listError: undefined as unknown,
     refreshAnyList: enqueue,
     reloadList: (key: string) => queued.push(`list for ${key}`),
+    get: () => undefined,
+    refresh: () => {},
   };
   const relatedFacts = new RelatedFacts(
     {
@@ -59,6 +61,8 @@ function setUp() {
       resyncMs: RESYNC_MS,
       recheckMs: RECHECK_MS,
       inventory,
+      settleMs: 0,
+      eventsOf: async () => [],
       desktops,
       priorities: {},
       enqueue,

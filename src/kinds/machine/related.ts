@@ -13,12 +13,14 @@ import { KnownRates, type RateSubject } from "./placement/known-rates.ts";
 import type { PriceList } from "./placement/price-list.ts";
 import type { PriorityBounds, Waiter } from "./placement/queue.ts";
 import type { Failure } from "./placement/scarcity.ts";
+import { ShellEvidenceFact, type ShellEvidenceOptions } from "./placement/shell-evidence.ts";
 import { Quota, type QuotaOptions, type SessionQuota } from "./quota.ts";
 import type { Address, Desktop, FoundSnapshot, RelatedApi, Scripts, Standing, User } from "./related-api.ts";
 import type { PaperspaceMachine } from "./types.ts";
 
-export interface RelatedFactsOptions extends QuotaOptions {
+export interface RelatedFactsOptions extends Omit<QuotaOptions, "inventory">, ShellEvidenceOptions {
   team: string;
+  inventory: QuotaOptions["inventory"] & ShellEvidenceOptions["inventory"];
   /** How soon a bad standing is read again at first; ever more rarely after that. */
   recheckMs: number;
   desktops: DesktopSecrets;
@@ -122,6 +124,7 @@ function factTable(options: RelatedFactsOptions, api: (group?: string) => Relate
     places: hints.places,
     rates: new KnownRates({ inventory, priceList: options.priceList }),
     queue: hints.queue,
+    shell: new ShellEvidenceFact(options),
   };
 }
 
@@ -202,6 +205,11 @@ export class RelatedFacts {
   /** All machines of the team were noted since the last time. */
   endRates(): void {
     this.#table.rates.endList();
+  }
+
+  /** For the delete that rests on it. */
+  get shell(): Pick<ShellEvidenceFact, "isSettled" | "seenAgain"> {
+    return this.#table.shell;
   }
 
   /** It has its hardware, or goes for it no more. */

@@ -257,28 +257,33 @@ async function remove(
   return { ...performed, events: addressEvents(parts.object, address) };
 }
 
-/** The machine is read right before it is deleted: one that has come up, or was changed, stays. */
+/** The machine is read right before it is deleted: one that has come up, or was changed, or could not be watched, stays. */
 async function replace(
   memory: MachineMemory,
   { gate, persistIntent }: SendContext,
   parts: MachineStepOptions,
 ): Done {
-  const { id, api, inventory, observation } = parts;
+  const { id, api, inventory, observation, relatedFacts } = parts;
   const operation = { ...begin(parts, "Delete", parts.deadlines.deleteMs), target: TO_REPLACE };
   const { resource } = observation;
   // It was never at rest as declared, and where the answer is lost nothing else would tell of its address.
   const known = resource.state === "present" ? rememberAddress(memory, resource.machine) : memory;
   const intended = replacing(known, operation, id);
   await persistIntent(intended, requeueNow(REASON.MovingOn, "the machine got no hardware and is deleted"));
-  const { body, answeredAt } = await api.get(id);
-  inventory.set(id, body, answeredAt);
-  if (!isShell(observation, body)) return { outcome: requeueNow(REASON.MovingOn, STAYS), memory };
-  const answer = await api.delete(id, { gate });
+  const { body, beganAt, answeredAt } = await api.get(id);
+  const isWatched = () => relatedFacts.shell.isSettled(id);
+  if (!isShell(observation, body) || !isWatched()) {
+    inventory.set(id, body, answeredAt);
+    return { outcome: requeueNow(REASON.MovingOn, STAYS), memory };
+  }
+  relatedFacts.shell.seenAgain(id, beganAt);
+  // The delete may have to wait for the budget.
+  const answer = await api.delete(id, { gate: () => gate() ?? (isWatched() ? undefined : STAYS) });
   const shown = rememberAddress(intended, answer.body.data);
   return accepted(answer, { ...shown, operation }, REASON.MovingOn, parts);
 }
 
-const STAYS = "the machine was changed meanwhile, and stays";
+const STAYS = "the machine was changed meanwhile, or not looked at for too long, and stays";
 
 /** An unused static address costs money: it is reported, or released later. */
 function addressEvents({ spec }: PaperspaceMachine, address: string | undefined): EventNote[] {

@@ -99,9 +99,25 @@ const HISTORIES: readonly (readonly MachineEvent[])[] = [
   [event("vm-upgrade", "done"), CREATED],
   [event("bill-sessions", "done"), CREATED],
 ];
-const HISTORY = axis(HISTORIES, ({ observation }, history) => {
+/** It was watched for long enough, and no event was read but these. */
+const HISTORY = axis(HISTORIES, ({ observation, related }, history) => {
   observation.history = history;
+  related.shell = { events: history, isSettled: true };
 });
+/** What was read of its events to know whether it was used: undefined where nothing was. */
+const EVIDENCE = axis(
+  [
+    undefined,
+    ...HISTORIES.flatMap((events) => [
+      { events, isSettled: false },
+      { events, isSettled: true },
+    ]),
+  ],
+  ({ related }, evidence) => {
+    if (evidence) related.shell = evidence;
+    else delete related.shell;
+  },
+);
 /** Minutes after the last event; null: not shown. */
 const MODIFIED = axis([null, 0, 1, 5], ({ machine }, minutes) => {
   machine.dtModified = minutes === null ? null : toTime(NOW + (minutes - 10) * MINUTE);
@@ -179,6 +195,15 @@ const LAWS: readonly Law<MachineObservation, MachineDecision>[] = [
     const isKnown = acts(observation).some(({ name, state }) => name === "create" && state === "done");
     return isKnown && !!modified && Date.parse(modified) <= Date.parse(ENDED) + 2 * MINUTE;
   }),
+  law(
+    ["replace"],
+    "what may have been used while no operator looked is not deleted: missing evidence never deletes",
+    ({ related: { shell } }) => {
+      const done = shell?.events.filter(({ state }) => state === "done") ?? [];
+      const others = done.filter(({ name }) => name !== "create" && !name.startsWith("bill"));
+      return shell?.isSettled === true && others.length === 0 && done.some(({ name }) => name === "create");
+    },
+  ),
   law(["replace"], "nothing is deleted while a start of it is in flight, or may be", (observation) => {
     const { event, limits, memory, now } = observation;
     const { intent, requestedAt = "" } = memory.operation ?? {};
@@ -277,6 +302,21 @@ itKeepsItsLaws<Situation, MachineObservation, MachineDecision>(
       what: "a machine that waits for its hardware",
       axes: [PLACED, REMEMBERED, OPERATION, EVENT, HISTORY, MODIFIED, STATES, WAS_ON, OWNER, HINTED],
       atLeast: 700_000,
+      chooses: ["replace", "start"],
+    },
+    {
+      what: "a machine that nobody may have looked at for a while",
+      axes: [
+        PLACED,
+        REMEMBERED,
+        OPERATION,
+        HISTORY,
+        EVIDENCE,
+        MODIFIED.slice(1, 2),
+        STATES,
+        HINTED.slice(1, 3),
+      ],
+      atLeast: 100_000,
       chooses: ["replace", "start"],
     },
     {

@@ -60,21 +60,25 @@ const NOTHING = axis([0], ({ observation }) => {
 });
 
 /** A shell, and what is none: it was on, or is on. */
-const MACHINE = axis(["shell", "was on", "on"] as const, ({ observation, machine, memory }, what) => {
-  const ended = toTime(NOW - 10 * MINUTE);
-  machine.state = what === "on" ? "ready" : "off";
-  machine.machineType = "H100";
-  machine.dtModified = ended;
-  memory.placement = {
-    chosen: { machineType: "H100", region: "ny2", rate: 3 },
-    attempt: { name: RECORD.name, at: toTime(NOW - 30 * MINUTE) },
-  };
-  memory.power = what === "was on" ? "Running" : undefined;
-  observation.history = [
-    { id: "create", name: "create", state: "done", machineId: ID, dtCreated: ended, dtFinished: ended },
-  ];
-  observation.resource = { state: "present", machine };
-});
+const MACHINE = axis(
+  ["shell", "was on", "on"] as const,
+  ({ observation, machine, memory, related }, what) => {
+    const ended = toTime(NOW - 10 * MINUTE);
+    machine.state = what === "on" ? "ready" : "off";
+    machine.machineType = "H100";
+    machine.dtModified = ended;
+    memory.placement = {
+      chosen: { machineType: "H100", region: "ny2", rate: 3 },
+      attempt: { name: RECORD.name, at: toTime(NOW - 30 * MINUTE) },
+    };
+    memory.power = what === "was on" ? "Running" : undefined;
+    observation.history = [
+      { id: "create", name: "create", state: "done", machineId: ID, dtCreated: ended, dtFinished: ended },
+    ];
+    related.shell = { events: observation.history, isSettled: true };
+    observation.resource = { state: "present", machine };
+  },
+);
 const SHOWN = axis([null, 0, 3.99, 4, 5.95], ({ machine }, usageRate) => {
   machine.usageRate = usageRate;
 });

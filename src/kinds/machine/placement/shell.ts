@@ -19,6 +19,7 @@ import { failure, untilRetry } from "../event-retry.ts";
 import {
   AWAIT_CAPACITY,
   act,
+  FACT,
   type MachineDecision,
   type MachineMemory,
   type MachineObservation,
@@ -26,8 +27,10 @@ import {
 } from "../observation.ts";
 import { eventFact, isBelieved, powerOf, underWay } from "../operation.ts";
 import { REASON } from "../reasons.ts";
+import { shownPlace } from "./candidates.ts";
 import { nextRung, withTry } from "./ladder.ts";
 import { waitingSince } from "./patience.ts";
+import { WATCH_MS } from "./shell-evidence.ts";
 
 /** For so long after the last event of ours Paperspace may write to the machine by itself. */
 const AFTERMATH_MS = 2 * 60_000;
@@ -95,20 +98,28 @@ export function isUnclear(observation: MachineObservation): boolean {
 }
 
 /**
- * What to do about a machine that waits for hardware while another candidate is free: it is deleted. `needs`: what is
- * missing to know that. Undefined where it stays.
+ * What to do about a machine that waits for hardware while another candidate is free: it is deleted, once its events surely
+ * show that nobody ever used it. `needs`: what is missing to know that there is one. Undefined where it stays.
  */
 export function moveOn(
   observation: MachineObservation,
   machine: Machine,
 ): { decision: MachineDecision } | { needs: string[] } | undefined {
-  const { memory, now } = observation;
+  const { memory, now, related } = observation;
   const { chosen, attempt } = memory.placement ?? {};
   if (!chosen || !attempt || !isShell(observation, machine)) return undefined;
   if (ageOfTime(attempt.at, now) < giveUpMs(observation)) return undefined;
   const next = nextRung(observation, chosen);
   if ("needs" in next) return next;
-  return "go" in next ? { decision: act({ do: "replace" }, memory) } : undefined;
+  if (!("go" in next)) return undefined;
+  const { shell, readErrors } = related;
+  if (shell && !isUntouched(machine, shell.events)) return undefined;
+  if (shell?.isSettled) return { decision: act({ do: "replace" }, memory) };
+  if (readErrors[FACT.shell]) return undefined;
+  const message = `the machine got no hardware, and ${shownPlace(next.go)} is to be tried. Before the machine is deleted it is watched for some minutes and its events are read, so that none is deleted that was ever used`;
+  return {
+    decision: { ...requeueAfter(memory, REASON.MovingOn, message, WATCH_MS), needs: [FACT.shell] },
+  };
 }
 
 function giveUpMs({ spec, limits }: MachineObservation): number {
