@@ -201,6 +201,11 @@ export const SECTIONS = {
       "time for a change of machine type, disk or network",
     ),
     deleteDeadline: required(duration("1s", "24h"), "30m", "time for a machine to be deleted"),
+    maxAwake: required(
+      duration("1m", "720h"),
+      "24h",
+      "how far ahead the annotation awake-until may be, which keeps a machine on",
+    ),
   },
   "Leader election": {
     leaderElect: required(

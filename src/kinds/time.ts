@@ -10,3 +10,8 @@ export function apiTime(date: string | null | undefined): string | undefined {
   if (!date || ms === undefined) return undefined;
   return RFC_3339.test(date) ? date : new Date(ms).toISOString();
 }
+
+/** Milliseconds since the epoch of a time that is written as RFC 3339; undefined for anything else. */
+export function exactTime(text: string): number | undefined {
+  return RFC_3339.test(text) ? millis(text) : undefined;
+}

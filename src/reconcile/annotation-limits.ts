@@ -19,6 +19,8 @@ const REQUESTED_BY = [
   ANNOTATION.reconcileRequestedAt,
   ANNOTATION.restartRequestedAt,
   ANNOTATION.startRequestedAt,
+  ANNOTATION.stopRequestedAt,
+  ANNOTATION.awakeUntil,
 ];
 
 /** Why nothing is done for an object with these annotations; undefined where they are within the limits. */

@@ -39,6 +39,8 @@ export interface Observation<M = { operation?: Operation }, P = unknown> extends
   memory: M;
   /** Wall clock, milliseconds since the epoch. */
   now: number;
+  /** When something of it may change by time alone: it is decided anew then, whatever is waited for. */
+  changesAt?: number;
   /** In milliseconds. */
   limits: {
     /** How often to read while waiting. */

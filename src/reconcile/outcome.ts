@@ -70,6 +70,19 @@ export function isReported(outcome: Outcome): outcome is ReportedOutcome {
   return outcome.kind !== "Requeue" && outcome.kind !== "Unknown" && outcome.kind !== "Released";
 }
 
+/** The same, with a pass after `ms` at the latest. */
+export function atTheLatest(result: Result, ms: number): Result {
+  const atMostMs = Math.max(1, Math.ceil(ms));
+  switch (result.kind) {
+    case "done":
+      return result;
+    case "after":
+      return { kind: "after", ms: Math.min(result.ms, atMostMs) };
+    default:
+      return { ...result, atMostMs };
+  }
+}
+
 /**
  * What the work queue does next. `resyncMs` is the time until the key's next regular pass. Times are rounded up to
  * whole milliseconds: a key that is due a fraction too early would be requeued over and over.

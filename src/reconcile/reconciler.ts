@@ -26,7 +26,7 @@ import {
 } from "./management.ts";
 import type { CacheSizes } from "./metrics.ts";
 import type { Namespaces } from "./namespaces.ts";
-import { isReported, isUnsent, type Outcome, resultOf } from "./outcome.ts";
+import { atTheLatest, isReported, isUnsent, type Outcome, resultOf } from "./outcome.ts";
 import { Owners } from "./owners.ts";
 import { isOwnershipStep } from "./ownership.ts";
 import { HOLDING, ownershipFacts, vouchedId } from "./ownership-facts.ts";
@@ -138,7 +138,9 @@ export class Reconciler<T extends KindTypes> {
       // What waits for facts keeps its permit, or its turn: a fact may be valid for seconds.
       isWaiting = pass.isWaiting === true || outcome.kind === "Unknown" || isUnsent(outcome);
       if (isReported(outcome)) await this.#reporter.patchStatus(pass, pass.memory, outcome);
-      return resultOf(outcome, this.#untilResync(held.metadata.uid ?? key));
+      const { changesAt, now } = pass.observation;
+      const result = resultOf(outcome, this.#untilResync(held.metadata.uid ?? key));
+      return changesAt === undefined ? result : atTheLatest(result, changesAt - now);
     } catch (error) {
       // Another write was faster, or the object is gone: not logged, since the watch is about to deliver the change.
       if (isConflict(error) || isNotFound(error)) return { kind: "retry" };

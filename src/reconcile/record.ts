@@ -33,13 +33,25 @@ export const ANNOTATION = {
   reconcileRequestedAt: `${GROUP}/reconcile-requested-at`,
   restartRequestedAt: `${GROUP}/restart-requested-at`,
   startRequestedAt: `${GROUP}/start-requested-at`,
+  stopRequestedAt: `${GROUP}/stop-requested-at`,
+  /** A time until which the machine is kept on. */
+  awakeUntil: `${GROUP}/awake-until`,
 } as const;
 
 /** One-time requests of the user, by annotation: any value that differs from the one handled last is a new request. */
 export interface Requests {
   restart?: string;
   start?: string;
+  stop?: string;
 }
+
+const REQUESTED_BY = {
+  restart: ANNOTATION.restartRequestedAt,
+  start: ANNOTATION.startRequestedAt,
+  stop: ANNOTATION.stopRequestedAt,
+} as const satisfies Record<keyof Requests, string>;
+
+export const REQUEST_NAMES = Object.keys(REQUESTED_BY) as (keyof Requests)[];
 
 /**
  * What the object owns in the cloud. `uid` is the object's own: it reveals a copied manifest. The requests in it are
@@ -100,7 +112,7 @@ function parse<T>(
 }
 
 export function parseRecord(meta: ObjectMeta): Parsed<OwnerRecord> {
-  return parse<OwnerRecord>(meta, ANNOTATION.record, ["id", "team", "name", "uid"], ["restart", "start"]);
+  return parse<OwnerRecord>(meta, ANNOTATION.record, ["id", "team", "name", "uid"], REQUEST_NAMES);
 }
 
 export function parseAttempt(meta: ObjectMeta): Parsed<Attempt> {
@@ -119,23 +131,34 @@ export function keptValue(value: string): string {
   return `sha256:${hash("sha256", value).slice(0, 32)}`;
 }
 
+/** Those of the requests that are given, and for which this holds. */
+export function requestsWhere(
+  requests: Requests,
+  holds: (value: string, name: keyof Requests) => boolean,
+): Requests {
+  const found = REQUEST_NAMES.flatMap((name) => {
+    const value = requests[name];
+    return value !== undefined && holds(value, name) ? [[name, value]] : [];
+  });
+  return Object.fromEntries(found) as Requests;
+}
+
+export function isRequested(requests: Requests): boolean {
+  return REQUEST_NAMES.some((name) => requests[name] !== undefined);
+}
+
 /** What is kept of the requests that the annotations hold. */
 export function requestsIn({ annotations = {} }: ObjectMeta): Requests {
-  const restart = annotations[ANNOTATION.restartRequestedAt];
-  const start = annotations[ANNOTATION.startRequestedAt];
-  return {
-    ...(restart && { restart: keptValue(restart) }),
-    ...(start && { start: keptValue(start) }),
-  };
+  const found = REQUEST_NAMES.flatMap((name) => {
+    const value = annotations[REQUESTED_BY[name]];
+    return value ? [[name, keptValue(value)]] : [];
+  });
+  return Object.fromEntries(found) as Requests;
 }
 
 /** Those that are not handled yet. */
 export function openRequests(meta: ObjectMeta, handled: Requests): Requests {
-  const { restart, start } = requestsIn(meta);
-  return {
-    ...(restart && restart !== kept(handled.restart) && { restart }),
-    ...(start && start !== kept(handled.start) && { start }),
-  };
+  return requestsWhere(requestsIn(meta), (value, name) => value !== kept(handled[name]));
 }
 
 const kept = (value: string | undefined) => value && keptValue(value);

@@ -114,19 +114,15 @@ export function secretKeyRef(description: string) {
 /** Requests by annotation that were carried out, or need not be. */
 export const requestsSchema = (description: string) =>
   Type.Object(
-    {
-      start: Type.Optional(
-        Type.String({
-          description: "Value of the annotation start-requested-at, or its hash where it is no short word.",
-        }),
-      ),
-      restart: Type.Optional(
-        Type.String({
-          description: "Value of the annotation restart-requested-at, or its hash where it is no short word.",
-        }),
-      ),
-    },
+    { start: requestValue("start"), stop: requestValue("stop"), restart: requestValue("restart") },
     { description },
+  );
+
+const requestValue = (name: string) =>
+  Type.Optional(
+    Type.String({
+      description: `Value of the annotation ${name}-requested-at, or its hash where it is no short word.`,
+    }),
   );
 
 export const credentialsSecretSchema = Type.Optional(

@@ -9,7 +9,7 @@ import type { CloudAccount, ManagedStatus } from "./managed.ts";
 import type { ReportedOutcome } from "./outcome.ts";
 import type { OwnershipFacts } from "./ownership.ts";
 import { attemptOf, makingSince } from "./ownership-facts.ts";
-import type { OwnerRecord } from "./record.ts";
+import { isRequested, type OwnerRecord, requestsWhere } from "./record.ts";
 
 /** What a kind contributes to its status; the shared part is added here. */
 export interface StatusParts<T extends ManagedStatus> {
@@ -116,9 +116,9 @@ export function ownership(
   return { id, ...(ownedSince !== undefined && { ownedSince }) };
 }
 
-function handledOf({ restart, start }: Partial<OwnerRecord> = {}): Pick<ManagedStatus, "handled"> {
-  if (restart === undefined && start === undefined) return {};
-  return { handled: { ...(restart !== undefined && { restart }), ...(start !== undefined && { start }) } };
+function handledOf(record: Partial<OwnerRecord> = {}): Pick<ManagedStatus, "handled"> {
+  const handled = requestsWhere(record, () => true);
+  return isRequested(handled) ? { handled } : {};
 }
 
 function conditionsOf(

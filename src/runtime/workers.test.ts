@@ -84,6 +84,21 @@ test("every pass begins in a turn of its own: passes of what is cached must not 
   await running;
 });
 
+test("what waits or backs off gets a pass at its latest time all the same: an edge of a schedule must not be missed", async () => {
+  for (const kind of ["wait", "retry"] as const) {
+    const first: Result = { kind, atMostMs: 5_000, ...(kind === "retry" && { atLeastMs: 60_000 }) };
+    const results = [first];
+    const { clock, queue, passes, stop, running } = world(async () => results.shift() ?? done);
+    queue.add("a");
+    await clock.advance(4_999);
+    expect({ kind, passes: passes.length }).toEqual({ kind, passes: 1 });
+    await clock.advance(1);
+    expect({ kind, passes: passes.length }).toEqual({ kind, passes: 2 });
+    stop();
+    await running;
+  }
+});
+
 test("a key that is requeued at once without end is slowed down, and does not starve the others", async () => {
   const atOnce: Result = { kind: "after", ms: 0 };
   let caught = true;

@@ -10,13 +10,14 @@ import type { QueueItem, WorkQueue } from "./work-queue.ts";
 /**
  * The result of a pass. `done`: nothing to do until the key is added; `wait`: the same, but nothing was learnt; `after`:
  * requeue after `ms`, no failure; `retry`: requeue after the key's back-off. Only `done` and a real wait end a back-off: a
- * pass that learnt nothing, or that goes on at once, may still fail as the one before.
+ * pass that learnt nothing, or that goes on at once, may still fail as the one before. `atMostMs`: a pass comes after that
+ * time at the latest, and ends no back-off.
  */
 export type Result =
   | { readonly kind: "done" }
-  | { readonly kind: "wait" }
+  | { readonly kind: "wait"; readonly atMostMs?: number }
   | { readonly kind: "after"; readonly ms: number }
-  | { readonly kind: "retry"; readonly atLeastMs?: number };
+  | { readonly kind: "retry"; readonly atLeastMs?: number; readonly atMostMs?: number };
 
 /** The signal aborts when the pass has lost its right to write (leadership) or the grace of a shutdown is over. */
 export type Reconcile = (key: string, signal: AbortSignal) => Promise<Result>;
@@ -173,8 +174,10 @@ export class Workers {
     switch (result.kind) {
       case "retry":
         queue.retry(key, { priority, atLeastMs: result.atLeastMs ?? 0 });
+        this.#atMost(key, priority, result.atMostMs);
         return "requeue";
       case "wait":
+        this.#atMost(key, priority, result.atMostMs);
         return "success";
       case "done":
         this.#settled(key);
@@ -184,6 +187,10 @@ export class Workers {
         queue.add(key, { priority, afterMs: result.ms || this.#immediateMs(key) });
         return "requeue_after";
     }
+  }
+
+  #atMost(key: string, priority: number, afterMs: number | undefined): void {
+    if (afterMs !== undefined) this.#options.queue.add(key, { priority, afterMs });
   }
 
   #settled(key: string): void {

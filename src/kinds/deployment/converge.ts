@@ -4,6 +4,7 @@
  */
 import { type Change, describe } from "../../reconcile/change.ts";
 import { needFacts, stalled } from "../../reconcile/decision.ts";
+import { isRequested } from "../../reconcile/record.ts";
 import type { Deployment } from "./api.ts";
 import { isScaling } from "./compare.ts";
 import { type Health, healthOf } from "./health.ts";
@@ -44,9 +45,8 @@ export function converge(
     const message = `${describe(misplaced)}: the project of a deployment cannot be changed. Put the old value back, or delete this object and apply it again`;
     return stalled(memory, REASON.Refused, message, recheckMs) as DeploymentDecision;
   }
-  if (requests.restart === undefined && requests.start === undefined)
-    return courseOf(observation, deployment).decision;
-  const note = "a deployment is not started or restarted by annotation";
+  if (!isRequested(requests)) return courseOf(observation, deployment).decision;
+  const note = "a deployment is not started, stopped or restarted by annotation";
   return act({ do: "handle", requests, note }, memory);
 }
 

@@ -48,7 +48,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
   }
 
   protected async sendCreate(
-    _observation: MachineObservation,
+    { spec: { powerState } }: MachineObservation,
     { key, object, account }: Context,
     attempt: CreateAttempt,
     { memory, gate, account: permitted }: SendContext<MachineTypes>,
@@ -56,7 +56,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
     const { operation } = memory;
     if (!operation) throw new Error("a create needs its operation");
     const { inventory } = this.#observer.at(account);
-    const spec = placedSpec(object.spec, memory.placement?.chosen);
+    const spec = { ...placedSpec(object.spec, memory.placement?.chosen), powerState };
     const answer = await new MachineApi(permitted.api).create(createBody(spec, attempt.name), { gate });
     const { id } = answer.body.data;
     inventory.subscribe(key, id, account.fingerprint);

@@ -15,6 +15,7 @@ import {
   type MachineObservation,
 } from "./observation.ts";
 import { powerOf } from "./operation.ts";
+import { offReport, onReport } from "./power/reported.ts";
 import { REASON } from "./reasons.ts";
 
 /** `observation.memory` MUST be settled (in-flight.ts). */
@@ -91,7 +92,6 @@ function conclusion(convergence: Convergence): MachineDecision {
       REASON.AutoShutdown,
       "the machine shut itself down, as autoShutdown allows. To start it again give the annotation paperspace.com/start-requested-at a new value, or set powerState to Stopped and back to Running",
     );
-  return power === "off"
-    ? done(memory, REASON.Stopped, "the machine is off, as asked")
-    : done(memory, REASON.Available, "the machine is on and ready");
+  const { reason, message } = power === "off" ? offReport(observation) : onReport(observation);
+  return done(memory, reason, message);
 }

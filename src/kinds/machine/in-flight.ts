@@ -16,7 +16,7 @@ import {
 } from "../../reconcile/decision.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import type { Outcome } from "../../reconcile/outcome.ts";
-import { keptValue, type Requests } from "../../reconcile/record.ts";
+import { isRequested, keptValue, type Requests, requestsWhere } from "../../reconcile/record.ts";
 import type { Machine } from "./api.ts";
 import { typeOf, whenFree } from "./capacity.ts";
 import { failure, untilRetry } from "./event-retry.ts";
@@ -90,12 +90,8 @@ function settleOperation(observation: MachineObservation, machine: Machine): Mac
 
 /** A request is noted as handled once the operation that answers it is written down: before that, it is not sent. */
 function answeredBy({ requests = {} }: Operation, open: Requests): Requests | undefined {
-  const { restart, start } = open;
-  const answered = {
-    ...(restart !== undefined && restart === keptValue(requests.restart ?? "") && { restart }),
-    ...(start !== undefined && start === keptValue(requests.start ?? "") && { start }),
-  };
-  return Object.keys(answered).length > 0 ? answered : undefined;
+  const answered = requestsWhere(open, (value, name) => value === keptValue(requests[name] ?? ""));
+  return isRequested(answered) ? answered : undefined;
 }
 
 /** A machine at rest as the spec has it now: what is in flight for its power does not matter any more. */

@@ -63,6 +63,7 @@ function settingsOf(config: Config): MachineKindSettings {
       observeMs: config.startDeadline,
       capacityMs: config.capacityDeadline,
       giveUpMs: config.startDeadline,
+      maxAwakeMs: config.maxAwake,
     },
     deadlines: {
       createMs: config.createDeadline,

@@ -4,13 +4,15 @@ import type { PaperspaceMachine } from "./types.ts";
 
 export function memoryOf({ spec, status = { observedGeneration: -1 } }: PaperspaceMachine): MachineMemory {
   const { operation, power, resizeRefusal, resizeSnapshot, disk, staticIp } = status;
-  const { desktopSecret, adoptedOff, storedAs, capacity } = status;
+  const { desktopSecret, adoptedOff, storedAs, capacity, powerChange, awake } = status;
   const { next: _shown, ...placement } = status.placement ?? {};
   // A machine that is being deleted to make way is the operator's doing, and has its address, whatever is declared since.
   const isPlaced = spec.placement !== undefined || placement.attempt?.removing !== undefined;
   return {
     ...(operation && { operation }),
     ...(power && { power }),
+    ...(powerChange && { powerChange }),
+    ...(awake && { awake }),
     ...(resizeRefusal && { resizeRefusal }),
     ...(resizeSnapshot && { resizeSnapshot }),
     ...(disk && { disk }),

@@ -13,6 +13,7 @@ import type { FactNames } from "../facts.ts";
 import type { Machine, MachineEvent, MachineHardware, MachineSettings } from "./api.ts";
 import type { Place, PlacementMemory } from "./placement/candidates.ts";
 import type { Position } from "./placement/queue.ts";
+import type { ObservedPower } from "./power/desired.ts";
 import type { Address, FoundSnapshot, Standing, User } from "./related-api.ts";
 import type { MachineSpec, MachineStatus, PaperspaceMachine, PowerState } from "./types.ts";
 
@@ -55,6 +56,10 @@ export interface MachineMemory {
   /** It was off when it was adopted: what was declared then, and is held. */
   adoptedOff?: MachineStatus["adoptedOff"];
   placement?: PlacementMemory;
+  /** The newest request to start or stop it, or shutdown of its own. */
+  powerChange?: MachineStatus["powerChange"];
+  /** What came of the annotation awake-until. */
+  awake?: MachineStatus["awake"];
   /** Since when it waits for hardware; kept across its attempts. */
   capacity?: { waitingSince: string };
 }
@@ -76,6 +81,8 @@ export interface MachineLimits {
   capacityMs: number;
   /** How long a machine of a placement may wait for its hardware until the next candidate is tried, at most. */
   giveUpMs: number;
+  /** How far ahead awake-until may be. */
+  maxAwakeMs: number;
 }
 
 export type Capacity = { hint: "free" | "unknown" } | { hint: "short"; retryMs: number };
@@ -144,7 +151,10 @@ export const FACT = {
 } as const satisfies FactNames<Omit<Related, "readErrors">>;
 
 export interface MachineObservation extends Observation<MachineMemory, { machine: Machine }> {
+  /** With the power state that is desired now. */
   spec: MachineSpec;
+  /** Why it is desired; absent: as declared. */
+  power?: ObservedPower;
   /** Of the operation in flight. */
   event: EventFact;
   /** Of this machine, newest first, as far as they are known. */

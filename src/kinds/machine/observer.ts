@@ -38,6 +38,7 @@ import type { PriorityBounds } from "./placement/queue.ts";
 import { cameUp, failuresOf } from "./placement/scarcity.ts";
 import { isUnclear } from "./placement/shell.ts";
 import { isWaiting, placesToWaitFor, recallStored, waiterOf } from "./placement/waiting.ts";
+import { withPower } from "./power/observed.ts";
 import { type MachineSubject, RelatedFacts } from "./related.ts";
 import { RelatedApi } from "./related-api.ts";
 import { SnapshotAges } from "./snapshot-ages.ts";
@@ -164,7 +165,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
       limits: settings.limits,
     };
     const team = this.cacheFor(facts, context);
-    if (!account || !team) return observation;
+    if (!account || !team) return withPower(observation, object.metadata.annotations);
     const { inventory, relatedFacts } = team;
     const id = idOf(facts.identity);
     if (id !== undefined) {
@@ -180,7 +181,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     observation.related = relatedFacts.related(subjectOf(observation, context));
     observation.snapshotSettled = this.#snapshots.isSettled(context.key, observation);
     observation.leaks = this.#leaks(observation, id, context, inventory);
-    return observation;
+    return withPower(observation, object.metadata.annotations);
   }
 
   override track(

@@ -7,6 +7,7 @@ import { millis } from "../../reconcile/conditions.ts";
 import type { Phases } from "../../reconcile/decide.ts";
 import { noStep } from "../../reconcile/decision.ts";
 import { plannedStep } from "../../reconcile/plan.ts";
+import { requestsWhere } from "../../reconcile/record.ts";
 import type { Machine } from "./api.ts";
 import { type PlannedChange, plannedChange, type StepEffect } from "./aspects/aspect.ts";
 import { AT_ANY_POWER, effectOf, nextDecision } from "./aspects/list.ts";
@@ -239,10 +240,7 @@ function after(
       ...observation,
       memory: { ...memory, ...effect.memory },
       related: { ...related, ...effect.related },
-      requests: {
-        ...(requests.restart !== answers?.restart && { restart: requests.restart }),
-        ...(requests.start !== answers?.start && { start: requests.start }),
-      },
+      requests: requestsWhere(requests, (value, name) => value !== answers?.[name]),
     },
   };
 }

@@ -16,8 +16,9 @@ export function machinePolicy({ createMs }: Pick<Deadlines, "createMs">): Policy
     phases: machinePhases,
     expectCreate: (observation, { object: { spec } }, attempt) => ({
       deadlineMs: createMs,
-      target: spec.powerState,
+      target: observation.spec.powerState,
       memory: {
+        ...powerMemory(observation.memory),
         ...(spec.diskSize !== undefined && { disk: { size: spec.diskSize } }),
         ...placing(observation, attempt),
       },
@@ -30,6 +31,11 @@ export function machinePolicy({ createMs }: Pick<Deadlines, "createMs">): Policy
       machineStatus(observation, observation.memory, outcome, context),
     events: machineEventNotes,
   };
+}
+
+/** What the user has requested outlives the machine. */
+function powerMemory({ powerChange, awake }: MachineMemory): Pick<MachineMemory, "powerChange" | "awake"> {
+  return { ...(powerChange && { powerChange }), ...(awake && { awake }) };
 }
 
 type PowerStep = Extract<MachineStep, { do: "start" | "stop" | "restart" }>;

@@ -6,6 +6,7 @@ import { Type } from "../../base/json-schema.ts";
 import { stringEnum } from "../../reconcile/schema.ts";
 import { handledRequests, managedStatusFields, planEntry } from "../managed-schema.ts";
 import { capacityStatusSchema, placementStatusSchema } from "./placement/schema.ts";
+import { awakeSchema, powerChangeSchema } from "./power/schema.ts";
 
 const time = (description: string) => Type.String({ format: "date-time", description });
 
@@ -90,6 +91,8 @@ const memory = {
   power: Type.Optional(
     stringEnum(["Running", "Stopped"], { description: "Power state that was last reached as asked." }),
   ),
+  powerChange: Type.Optional(powerChangeSchema),
+  awake: Type.Optional(awakeSchema),
   operation,
   placement: Type.Optional(placementStatusSchema),
   capacity: Type.Optional(capacityStatusSchema),

@@ -17,6 +17,7 @@ import { convergenceOf } from "./converge.ts";
 import { settle } from "./in-flight.ts";
 import type { MachineDecision, MachineObservation } from "./observation.ts";
 import { powerOf } from "./operation.ts";
+import { offReport } from "./power/reported.ts";
 import { REASON } from "./reasons.ts";
 
 /** How the machine is by itself. Of an operation that this object began before, the memory stays as it is. */
@@ -29,7 +30,10 @@ export function observedMachine(observation: MachineObservation, machine: Machin
     return unlessOurs(observation, machine, () => waitForAgent(observation, memory));
   const rested = withoutExternalChange(memory);
   if (state === "ready") return done(rested, REASON.Available, "the machine is on and ready");
-  if (spec.powerState === "Stopped") return done(rested, REASON.Stopped, "the machine is off, as declared");
+  if (spec.powerState === "Stopped") {
+    const { reason, message } = offReport(observation);
+    return done(rested, reason, message);
+  }
   if (shutItselfDown({ observation, machine, power: state, memory }))
     return done(rested, REASON.AutoShutdown, "the machine shut itself down, as autoShutdown allows");
   const message = "the machine is off, and powerState is Running";

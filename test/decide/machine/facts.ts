@@ -100,7 +100,7 @@ export function isStillClaimed(addresses: readonly Address[] | undefined, ip: st
 }
 
 export function requestOf(requests: Requests | undefined, what: string): string | undefined {
-  return what === "restart" ? requests?.restart : requests?.start;
+  return requests?.[what as keyof Requests];
 }
 
 export function asksOf({ needs }: MachineDecision): readonly string[] {

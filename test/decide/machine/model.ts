@@ -21,6 +21,7 @@ import type { Address, User } from "../../../src/kinds/machine/related-api.ts";
 import { refusalOf } from "../../../src/kinds/machine/resize-refusal.ts";
 import { toTime } from "../../../src/kube/objects.ts";
 import type { Operation } from "../../../src/reconcile/managed.ts";
+import { requestsWhere } from "../../../src/reconcile/record.ts";
 import { type Acting, ModelWorld } from "../engine/model-world.ts";
 import { ADA, BOB, DEADLINE_MS, GIB, ID, RECORD, scene } from "./situations.ts";
 
@@ -364,12 +365,9 @@ export class World extends ModelWorld<MachineMemory, MachineObservation, Machine
     this.#change({ state: "stopping" });
   }
 
-  #handle({ requests: { restart, start } }: Named<"handle">): void {
-    const { requests } = this.observation;
-    this.observation.requests = {
-      ...(requests.restart !== undefined && requests.restart !== restart && { restart: requests.restart }),
-      ...(requests.start !== undefined && requests.start !== start && { start: requests.start }),
-    };
+  #handle({ requests: handled }: Named<"handle">): void {
+    const { observation } = this;
+    observation.requests = requestsWhere(observation.requests, (value, name) => value !== handled[name]);
   }
 
   #begin(what: Omit<Operation, "requestedAt" | "deadline"> & { deadline?: string }): void {

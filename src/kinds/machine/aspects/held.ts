@@ -23,10 +23,11 @@ export function heldOf({ powerState, machineType, diskSize }: MachineSpec): Held
 /** The memory with what is held still: nothing once it runs, or the object says what to do. */
 export function withHeld(
   { adoptedOff, ...memory }: MachineMemory,
-  { spec, requests }: Pick<MachineObservation, "spec" | "requests">,
+  { spec, requests, power: desired }: Pick<MachineObservation, "spec" | "requests" | "power">,
   power: Power,
 ): MachineMemory {
-  const isAsked = requests.start !== undefined || requests.restart !== undefined;
+  const isRequested = requests.start !== undefined || requests.restart !== undefined;
+  const isAsked = isRequested || desired?.reason === "Awake";
   if (!adoptedOff || isAsked || power === "ready" || power === "serviceready") return memory;
   const { powerState, hardware } = adoptedOff;
   if (spec.powerState !== powerState) return memory;

@@ -11,7 +11,7 @@ import {
   untilLook,
   withoutOperation,
 } from "../../../reconcile/decision.ts";
-import type { Requests } from "../../../reconcile/record.ts";
+import { isRequested, type Requests } from "../../../reconcile/record.ts";
 import type { Machine } from "../api.ts";
 import { typeOf, whenFree } from "../capacity.ts";
 import {
@@ -22,6 +22,8 @@ import {
   type MachineStep,
   TO_RESIZE,
 } from "../observation.ts";
+import type { PowerReason } from "../power/desired.ts";
+import { whyDesired } from "../power/reported.ts";
 import { REASON } from "../reasons.ts";
 import {
   type Aspect,
@@ -37,28 +39,36 @@ export const power: Aspect = {
   effect: effectOf,
 };
 
-/** What the user requests once, by annotation. */
+/** What the user requests once, by annotation. What it leads to is in the desired power state already. */
 function answer(convergence: Convergence): MachineDecision | undefined {
   const { observation, power, memory } = convergence;
   const { requests, spec } = observation;
   if (!isRequested(requests)) return undefined;
-  if (spec.powerState === "Stopped")
-    return act(
-      {
-        do: "handle",
-        requests,
-        note: "powerState is Stopped, so the machine is neither started nor restarted",
-      },
-      memory,
-    );
+  if (spec.powerState === "Stopped") {
+    if (power === "off" || requests.stop === undefined) return putAside(convergence);
+    return act({ do: "stop", requests }, withoutOperation(memory));
+  }
+  // A shutdown that came after the request.
+  if (observation.power?.reason === "AutoShutdown" && power === "off") return putAside(convergence);
   // Off: starting it is all that either can mean.
   if (power === "off") return startUp(convergence);
   if (requests.restart !== undefined) return act({ do: "restart", requests }, withoutOperation(memory));
-  return act({ do: "handle", requests }, memory);
+  return putAside(convergence);
+}
+
+/** Nothing more is to be done for the requests; one that decides is answered only once status has it. */
+function putAside({ observation, memory }: Convergence): MachineDecision | undefined {
+  const { requests, power, spec } = observation;
+  if (power?.unnoted) return undefined;
+  const unmet = spec.powerState === "Stopped" ? (requests.start ?? requests.restart) : requests.stop;
+  const note = unmet !== undefined && `a request is not carried out: ${whyDesired(observation)}`;
+  return act({ do: "handle", requests, ...(note && { note }) }, memory);
 }
 
 function reach(convergence: Convergence): MachineDecision | undefined {
   const { observation, power, memory } = convergence;
+  for (const message of observation.power?.faults ?? [])
+    convergence.userErrors.push({ reason: REASON.AnnotationRefused, message });
   if (observation.spec.powerState === "Stopped") {
     if (power !== "off") return act({ do: "stop" }, withoutOperation(memory));
     convergence.memory = { ...withoutOperation(memory), power: "Stopped" };
@@ -83,20 +93,24 @@ function startUp({ observation, machine, memory }: Convergence): MachineDecision
   );
 }
 
-function isRequested({ restart, start }: Requests): boolean {
-  return restart !== undefined || start !== undefined;
-}
-
-/** Off after it was on as desired, and allowed to do so. A stop in the console looks the same (machines.md section 7). */
+/**
+ * Off after it was on as desired, and allowed to do so, with nothing later that says to be on. A stop in the console looks the
+ * same (machines.md section 7).
+ */
 export function shutItselfDown({
   observation,
   machine,
   power,
   memory,
 }: Pick<Convergence, "observation" | "machine" | "power" | "memory">): boolean {
-  const on = observation.spec.powerState === "Running";
+  const { spec, power: desired } = observation;
+  const mayRest = desired === undefined || !STARTS.has(desired.reason);
+  const on = spec.powerState === "Running" && mayRest;
   return on && power === "off" && memory.power === "Running" && machine.autoShutdownEnabled === true;
 }
+
+/** What starts a machine that shut itself down before. */
+const STARTS: ReadonlySet<PowerReason> = new Set(["Awake", "StartRequested"]);
 
 /** The machine is in a transition that another actor began. */
 export function awaitTransition(observation: MachineObservation, { state }: Machine): MachineDecision {
@@ -149,6 +163,7 @@ function effectOf(
         ...(step.target !== TO_RESIZE && { entries: [plannedChange("Stop", change)] }),
         machine: { state: "off" },
         memory: { operation: undefined, power: "Stopped" },
+        ...answersOf(step),
       };
     case "restart":
       return {
