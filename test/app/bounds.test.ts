@@ -1,5 +1,5 @@
 /**
- * What an operator keeps in memory after a month: of what is gone, nothing. The law is over every collection and every
+ * What an operator keeps in memory after weeks: of what is gone, nothing. The law is over every collection and every
  * string that it reaches, so that a new cache without an owner that prunes it fails here.
  */
 import { expect, test } from "vitest";
@@ -10,10 +10,10 @@ import { configMap, drop, keep } from "../support/scenario-world-deployments.ts"
 import type { Process, VirtualWorld } from "../support/virtual-world.ts";
 
 const HOUR = 3_600_000;
-const DAYS = 30;
+const DAYS = 20;
 /** Days of the two measurements, early once histories in status are full: what comes and goes is not the same each day. */
 const EARLY = [10, 12];
-const LATE = [28, 29];
+const LATE = [18, 19];
 
 checkTraffic();
 
@@ -97,7 +97,7 @@ function holdings(world: VirtualWorld, process: Process): Holdings {
   );
 }
 
-/** Elements of what is bounded by a number in the code, which a month does not reach. */
+/** Elements of what is bounded by a number in the code, which three weeks do not reach. */
 const CONSTANT: Readonly<Record<string, number>> = { "EventRecorder.#recorded": 4096 };
 /** Numbers in names grow longer. */
 const CHARACTERS = 200;
@@ -117,8 +117,8 @@ function grown(early: readonly Holdings[], late: readonly Holdings[]): string[] 
   });
 }
 
-test("after a month of namespaces that come and go an operator holds what it held after some days, leader or not", async () => {
-  // A month is long: what comes again and again does so more rarely.
+test("after three weeks of namespaces that come and go an operator holds what it held after some days, leader or not", async () => {
+  // That is long: what comes again and again does so more rarely.
   const slow = [
     "--resync-interval=2h",
     "--slow-retry=2h",

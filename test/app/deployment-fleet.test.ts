@@ -9,9 +9,9 @@ checkTraffic();
 describe("a fleet", () => {
   const objects = (world: VirtualWorld, count: number) =>
     Array.from({ length: count }, (_, i) => world.deployments.get(`web${i}`));
-  const COUNT = 500;
+  const COUNT = 200;
 
-  it("of five hundred is made at once, each one once, and then costs pages and a read of each one's runs in a resync", async () => {
+  it("of two hundred is made at once, each one once, and then costs pages and a read of each one's runs in a resync", async () => {
     const world = running(["--requests-per-second=50", "--burst=2000", "--concurrency=64"], {
       simulation: { vendorOpenapi: false },
     });
