@@ -7,7 +7,7 @@ import { runScenario } from "../support/scenario/run.ts";
 import { VirtualDriver } from "../support/scenario/virtual-driver.ts";
 
 /** A quarter of STORIES: one takes four times as long as a scenario of machines. */
-const COUNT = Math.ceil(Number(process.env.STORIES ?? 160) / 4);
+const COUNT = Math.ceil(Number(process.env.STORIES ?? 100) / 4);
 
 describe("whatever happens to deployments", () => {
   it(`each object has its own and reports it correctly in the end, in ${COUNT} scenarios`, async () => {

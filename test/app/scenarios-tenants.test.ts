@@ -15,8 +15,8 @@ import { AMONG_TENANTS } from "../support/scenario/tenants-steps.ts";
 
 /** One takes four times as long as a scenario with one tenant, and so there are fewer where nobody asks for more. */
 const COUNT = process.env.TENANT_STORIES ?? process.env.STORIES;
-const MACHINES = Number(COUNT ?? 12);
-const DEPLOYMENTS = Math.ceil(Number(COUNT ?? 16) / 4);
+const MACHINES = Number(COUNT ?? 6);
+const DEPLOYMENTS = Math.ceil(Number(COUNT ?? 8) / 4);
 const LATENCIES_MS = [0, 10, 50];
 
 const among = <K extends { frequencies: Readonly<Record<string, number>> }>(kind: K): K => ({

@@ -10,7 +10,7 @@ import { MACHINE_SCENARIOS } from "../support/scenario/machines.ts";
 import { runScenario } from "../support/scenario/run.ts";
 import { VirtualDriver } from "../support/scenario/virtual-driver.ts";
 
-const COUNT = Number(process.env.STORIES ?? 120);
+const COUNT = Number(process.env.STORIES ?? 60);
 
 describe("whatever happens", () => {
   it(`the account ends as the objects declare, in ${COUNT} scenarios`, async () => {
