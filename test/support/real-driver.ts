@@ -10,6 +10,7 @@ import { createLogger } from "../../src/base/logger.ts";
 import type { MachineSpec, PaperspaceMachine } from "../../src/kinds/machine/types.ts";
 import type { KubeConnection } from "../../src/kube/connection.ts";
 import { isNotFound, KubeError } from "../../src/kube/errors.ts";
+import { namespaceResource } from "../../src/kube/resource.ts";
 import { manifest } from "./manifest.ts";
 import { Dice } from "./scenario/dice.ts";
 import { type Driver, nameOf } from "./scenario/driver.ts";
@@ -96,6 +97,12 @@ export class RealDriver implements Driver<PaperspaceMachine> {
 
   async delete(key: string): Promise<void> {
     await this.#testEnv.objectsOf.delete(this.#testEnv.namespace, nameOf(key)).catch(unlessGone);
+  }
+
+  /** The namespace is that of the test. */
+  async label(_namespace: string, labels: Record<string, string | null>): Promise<void> {
+    const { kube, namespace } = this.#testEnv;
+    await namespaceResource(kube).mergePatch("", namespace, { metadata: { labels } });
   }
 
   pass(ms: number): Promise<void> {

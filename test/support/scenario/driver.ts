@@ -15,6 +15,8 @@ export interface Driver<O extends ManagedObject> {
   /** A merge patch. */
   edit(key: string, patch: object): Promise<void>;
   delete(key: string): Promise<void>;
+  /** Of a namespace; null removes one. */
+  label(namespace: string, labels: Record<string, string | null>): Promise<void>;
   pass(ms: number): Promise<void>;
   until(what: string, done: () => boolean): Promise<void>;
   /** The operator is killed, and another one starts. */

@@ -6,8 +6,9 @@
 import { ApiError } from "../../../dev/simulator/world/errors.ts";
 import type { ManagedObject } from "../../../src/reconcile/managed.ts";
 import { ANNOTATION } from "../../../src/reconcile/record.ts";
-import type { Driver } from "./driver.ts";
+import { type Driver, namespaceOf } from "./driver.ts";
 import { type Actors, ALONE, keysOf, type Scenario, type ScenarioKind, type ScenarioStep } from "./kind.ts";
+import { UNRESTRICTED } from "./restrictions.ts";
 import { performStep } from "./shared-steps.ts";
 
 /** Rejects where something that must hold does not, or where it does not settle. */
@@ -52,11 +53,15 @@ export async function calm<O extends ManagedObject>(
   driver.calm();
   driver.sim.faults.clear();
   await actors.calm();
+  for (const namespace of new Set(keys.map(namespaceOf))) await driver.label(namespace, UNRESTRICTED.labels);
   for (const key of keys) {
     if (!driver.get(key)) continue;
     const annotations = { [paused]: null, [dryRun]: null, [reconcileRequestedAt]: "the end" };
     // Whoever has adopted something keeps it; whoever has not makes one of its own.
-    await driver.edit(key, { metadata: { annotations }, spec: { ...actors.lenient, adoptId: null } });
+    await driver.edit(key, {
+      metadata: { annotations },
+      spec: { ...UNRESTRICTED.spec, ...actors.lenient, adoptId: null },
+    });
   }
 }
 

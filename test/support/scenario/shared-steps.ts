@@ -2,8 +2,9 @@
 import type { ManagedObject } from "../../../src/reconcile/managed.ts";
 import { ANNOTATION } from "../../../src/reconcile/record.ts";
 import { Dice } from "./dice.ts";
-import type { Driver } from "./driver.ts";
+import { type Driver, namespaceOf } from "./driver.ts";
 import type { Actors, ScenarioStep } from "./kind.ts";
+import { drawRestriction, SEEN_MS } from "./restrictions.ts";
 
 /** How often each is drawn, where a kind does not say otherwise. */
 export const SHARED = {
@@ -12,6 +13,8 @@ export const SHARED = {
   "request by annotation": 1,
   "replace without annotations": 1,
   halt: 1,
+  restrict: 2,
+  "delete what is restricted": 1,
   "cloud fault": 2,
   "streams are cut": 1,
   "the operator is killed": 2,
@@ -42,6 +45,20 @@ export async function performStep<O extends ManagedObject>(
       return object && driver.edit(who, { metadata: { annotations: null } });
     case "halt":
       return annotate(dice.of(ANNOTATION.paused, ANNOTATION.dryRun), dice.of("true", "false"));
+    case "restrict": {
+      const restriction = drawRestriction(dice);
+      if ("labels" in restriction) return driver.label(namespaceOf(who), restriction.labels);
+      return object && driver.edit(who, restriction);
+    }
+    case "delete what is restricted":
+      if (!object) return;
+      await driver.edit(who, {
+        spec: dice.of({ managementPolicy: "Observe" }, { deletionProtection: true }),
+      });
+      await driver.pass(SEEN_MS);
+      if (!driver.get(who)) return;
+      await actors.deleting?.(who, object);
+      return driver.delete(who);
     case "cloud fault":
       return cloudFault(driver, dice);
     case "streams are cut":

@@ -28,7 +28,6 @@ export class TenantsDriver<O extends ManagedObject> extends VirtualDriver<O> {
   readonly ownership: OwnershipJudge;
   readonly #fairness: FairnessJudge;
   readonly #trace: Trace;
-  readonly #violations: string[] = [];
   /** A world of the same tenants in which nothing has happened yet. */
   readonly another: () => TenantsDriver<O>;
   /** By key: the spec of what takes the place of an object once it is gone. */
@@ -61,7 +60,7 @@ export class TenantsDriver<O extends ManagedObject> extends VirtualDriver<O> {
     });
     this.#trace = trace;
     this.another = () => new TenantsDriver(scenario, kind, actionsOf);
-    const report = (violation: string) => this.#violations.push(violation);
+    const report = (violation: string) => this.violations.push(violation);
     const { kube, sim, clock } = this.world;
     const isHostile = (name: string) =>
       this.tenants.some((tenant) => tenant.namespace === name && tenant.isHostile);
@@ -131,31 +130,8 @@ export class TenantsDriver<O extends ManagedObject> extends VirtualDriver<O> {
     this.#fairness.interrupted(REOPENED_MS);
   }
 
-  override async pass(ms: number) {
-    await super.pass(ms);
-    this.judge();
-  }
-
-  override until(what: string, done: () => boolean) {
-    return super.until(what, () => {
-      this.judge();
-      return done();
-    });
-  }
-
-  /** Throws what the judges have reported. */
-  judge(): void {
-    if (this.#violations.length > 0)
-      throw new Error(`${this.#violations.join("\n")}\n${this.world.describe()}`);
-  }
-
   protected override namespaces(): number {
     return this.tenants.length;
-  }
-
-  override check(): void {
-    super.check();
-    this.judge();
   }
 
   /** A pass waits for the probe of its key, and that for the team. */

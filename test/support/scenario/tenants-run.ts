@@ -6,6 +6,7 @@ import type { ManagedObject } from "../../../src/reconcile/managed.ts";
 import { ANNOTATION } from "../../../src/reconcile/record.ts";
 import { keysOf, type Scenario, type ScenarioKind } from "./kind.ts";
 import { checkNewcomer, checkNothingHeld } from "./newcomer.ts";
+import { UNRESTRICTED } from "./restrictions.ts";
 import { calm, converge, deleteAll, performAll } from "./run.ts";
 import { spendingOf } from "./spending.ts";
 import type { TenantsDriver } from "./tenants-driver.ts";
@@ -30,6 +31,7 @@ export async function runAmongTenants<O extends ManagedObject, D extends Tenants
   const hostile = keysOf(tenants.filter(({ isHostile }) => isHostile));
   const actors = kind.actors(driver, tenants);
   await performAll(driver, actors, steps, (step) => performAmongTenants(driver, kind, actors, step));
+  for (const { namespace } of tenants) await driver.label(namespace, UNRESTRICTED.labels);
   await checkNewcomer(kind, driver, actors);
   for (const tenant of tenants) {
     driver.restoreKey(tenant);
@@ -38,7 +40,7 @@ export async function runAmongTenants<O extends ManagedObject, D extends Tenants
   const { paused, dryRun } = ANNOTATION;
   const patch = {
     metadata: { annotations: { [paused]: null, [dryRun]: null } },
-    spec: { credentialsSecretRef: null },
+    spec: { ...UNRESTRICTED.spec, credentialsSecretRef: null },
   };
   for (const key of keysOf(tenants)) if (driver.get(key)) await driver.edit(key, patch);
   await calm(driver, actors, honest);

@@ -1,12 +1,15 @@
 /** Runs random scenarios in virtual time: the real operator, over a cluster and an account in memory. */
 import { KubeError } from "../../../src/kube/errors.ts";
 import type { ManagedObject } from "../../../src/reconcile/managed.ts";
+import { KINDS } from "../../../src/registry.ts";
 import type { Fault } from "../fake-kube.ts";
 import type { VirtualObjects } from "../virtual-objects.ts";
 import { type Process, VirtualWorld, type WorldOptions } from "../virtual-world.ts";
 import { Dice } from "./dice.ts";
 import { type Driver, nameOf, namespaceOf } from "./driver.ts";
 import type { Scenario } from "./kind.ts";
+import { RestrictionsJudge } from "./restrictions.ts";
+import { Trace } from "./trace.ts";
 
 const LIMIT_MS = 6 * 60 * 60_000;
 const CONFLICT = KubeError.fromAnswer(
@@ -27,6 +30,9 @@ export type ObjectActions<O extends ManagedObject> = Pick<
 export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
   readonly isReal = false;
   readonly world: VirtualWorld;
+  /** What judges have found. */
+  protected readonly violations: string[] = [];
+  readonly #restrictions: RestrictionsJudge;
   readonly #actions: ObjectActions<O>;
   readonly #dice: Dice;
   readonly #latencyMs: number;
@@ -36,17 +42,29 @@ export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
   constructor(
     { seed, behaviour, latencyMs = 0 }: Pick<Scenario, "seed" | "behaviour" | "latencyMs">,
     actionsOf: (world: VirtualWorld) => ObjectActions<O>,
-    { flags = [], ...options }: WorldOptions = {},
+    { flags = [], kinds = KINDS as never, onSending, ...options }: WorldOptions = {},
   ) {
+    const trace = new Trace([]);
     this.#dice = new Dice(seed);
     this.#latencyMs = latencyMs;
     this.world = new VirtualWorld({
       ...options,
+      kinds: kinds.map((registration) => trace.wrap(registration)),
+      onSending: (method, path) => {
+        onSending?.(method, path);
+        this.#restrictions.sending(method, path);
+      },
       flags: ["--lease-duration=30s", "--renew-deadline=20s", "--retry-period=10s", ...flags],
       random: this.#dice.random,
       simulation: { seed, behaviour, vendorOpenapi: false },
     });
     this.#actions = actionsOf(this.world);
+    this.#restrictions = new RestrictionsJudge({
+      now: () => this.world.clock.monotonic(),
+      get: (key) => this.get(key),
+      trace,
+      report: (violation) => this.violations.push(violation),
+    });
     this.#process = this.world.start();
     this.world.kube.intercept = ({ method }) => this.#fault(method);
     this.world.kube.watchLagMs = () => (this.#calm ? 0 : this.#dice.of(0, 0, 50, 2_000));
@@ -67,28 +85,47 @@ export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
 
   async apply(key: string, spec: Partial<O["spec"]>) {
     this.#actions.apply(nameOf(key), spec, { namespace: namespaceOf(key) });
+    this.#restrictions.changed(key);
   }
 
   async edit(key: string, patch: object) {
     this.#actions.edit(nameOf(key), patch, this.world.kube, namespaceOf(key));
+    this.#restrictions.changed(key);
   }
 
   async delete(key: string) {
     this.#actions.delete(nameOf(key), this.world.kube, namespaceOf(key));
   }
 
-  pass(ms: number) {
-    return this.world.clock.advance(ms);
+  async label(namespace: string, labels: Record<string, string | null>) {
+    this.world.kube.label(namespace, labels);
+    this.#restrictions.labelled(namespace, labels);
+  }
+
+  async pass(ms: number) {
+    await this.world.clock.advance(ms);
+    this.judge();
   }
 
   until(what: string, done: () => boolean) {
-    return this.world.until(what, done, LIMIT_MS);
+    const isDone = () => {
+      this.judge();
+      return done();
+    };
+    return this.world.until(what, isDone, LIMIT_MS);
+  }
+
+  /** Throws what the judges have found. */
+  judge(): void {
+    if (this.violations.length > 0)
+      throw new Error(`${this.violations.join("\n")}\n${this.world.describe()}`);
   }
 
   /**
    * Throws where a write was repeated too often, even if all ended well: it uses up the budget that all objects share.
    */
   check(): void {
+    this.judge();
     const writes = this.sim.calls.list().filter(({ method }) => method !== "GET");
     const most = MOST_OF_ONE_WRITE * this.namespaces();
     for (const [write, sent] of Map.groupBy(writes, ({ method, path }) => `${method} ${path}`))
