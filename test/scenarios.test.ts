@@ -12,7 +12,7 @@ import { runScenario } from "./support/scenario/run.ts";
 const COUNT = Number(process.env.REAL_STORIES ?? 20);
 const SEED = Number(process.env.STORY_SEED ?? 1);
 /** After a shortage hardware is left alone for minutes, which only virtual time has. */
-const SHORTAGES: ReadonlySet<string> = new Set(["hardware comes and goes", "hints lie"]);
+const SHORTAGES: ReadonlySet<string> = new Set(["hardware comes and goes", "hints lie", "a shortage lasts"]);
 /** Of those that are drawn, how many have no shortage, at the least. */
 const WITHOUT = 1 / 16;
 

@@ -14,14 +14,21 @@ import {
 import { REASON } from "../../../src/kinds/machine/reasons.ts";
 import type { DeclaredSpec, PaperspaceMachine } from "../../../src/kinds/machine/types.ts";
 import { ANNOTATION } from "../../../src/reconcile/record.ts";
-import { type Placement, placed } from "../placed.ts";
+import { placed } from "../placed.ts";
 import type { Dice } from "./dice.ts";
 import { type Driver, nameOf, namespaceOf } from "./driver.ts";
 import { type Actors, behavioursOf, keysOf, type ScenarioKind, type Tenant } from "./kind.ts";
+import {
+  drawPlacement,
+  drawPlacementEdit,
+  isTooDear,
+  PlacementJudge,
+  REGION,
+  saysWhatItCosts,
+  TYPES,
+} from "./placements.ts";
 import { SHARED } from "./shared-steps.ts";
 
-const TYPES = ["A4000", "A5000", "RTX4000"] as const;
-const REGION = "ny2";
 /** Of machines that offer a desktop; those of the others do not, and to declare access to it is an error. */
 const DESKTOP_TEMPLATE = "tdesk22u";
 
@@ -52,6 +59,8 @@ export const MACHINE_SCENARIOS: ScenarioKind<PaperspaceMachine> = {
     "an event will fail": 1,
     "hardware comes and goes": 2,
     "hints lie": 2,
+    "a shortage lasts": 2,
+    "prices change": 1,
     "account standing": 1,
   },
   behaviours: behavioursOf(SWITCHES, {
@@ -75,27 +84,6 @@ export const MACHINE_SCENARIOS: ScenarioKind<PaperspaceMachine> = {
   actors: (driver, tenants) => new MachineActors(driver, tenants),
 };
 
-/** Two of them, or all. */
-function candidates(dice: Dice): Placement["candidates"] {
-  const [first, ...others] = dice.of([...TYPES], [...TYPES].reverse());
-  const all = [first, ...(dice.chance(0.5) ? others : others.slice(0, 1))];
-  return all.flatMap((machineType) => (machineType ? [{ machineType, regions: [REGION] }] : []));
-}
-
-/** Of a machine that is there a placement can end with what it chose. */
-function placementEdit(chosen: { machineType: string; region: string } | undefined, dice: Dice): object {
-  if (!chosen || dice.chance(0.5)) return { placement: { candidates: candidates(dice) } };
-  const { machineType, region } = chosen;
-  return { placement: null, machineType, region };
-}
-
-/** Events of a machine that never ran. */
-const BEFORE_IT_RUNS = (name: string, state: string) =>
-  name === "create" ||
-  name === "deactivate" ||
-  name.startsWith("bill-") ||
-  (name === "start" && state !== "done");
-
 /** The Secret with the access to the desktop of this object's machine. */
 const desktopOf = (key: string) => ({ name: `desktop-${nameOf(key)}` });
 
@@ -113,10 +101,12 @@ export class MachineActors implements Actors<PaperspaceMachine> {
   readonly #driver: Driver<PaperspaceMachine>;
   readonly #tenants: readonly Tenant[];
   readonly #assets = new Map<string, TeamAssets>();
+  readonly #placements: PlacementJudge;
   readonly #firstNames = new Map<string, string>();
 
   constructor(driver: Driver<PaperspaceMachine>, tenants: readonly Tenant[]) {
     this.#driver = driver;
+    this.#placements = new PlacementJudge(driver.sim);
     this.#tenants = tenants;
     for (const { team } of tenants) if (!this.#assets.has(team)) this.#assets.set(team, this.#equip(team));
   }
@@ -154,7 +144,7 @@ export class MachineActors implements Actors<PaperspaceMachine> {
     return {
       powerState: dice.of("Running", "Stopped"),
       machineType: dice.of(...TYPES),
-      ...(dice.chance(0.4) && placed({ candidates: candidates(dice), giveUpAfter: dice.of("30s", "5m") })),
+      ...(dice.chance(0.4) && placed(drawPlacement(dice))),
       onExternalDeletion: dice.of("Stall", "Recreate"),
       resizePolicy: dice.of("WhenStopped", "StopAndResize"),
       ...(dice.chance(0.5) && { startupScriptId: dice.of(...scripts) }),
@@ -208,7 +198,7 @@ export class MachineActors implements Actors<PaperspaceMachine> {
       },
       { restorePoint: { enabled: dice.chance(0.5) } },
       now.placement
-        ? placementEdit(status?.id === undefined ? undefined : status.placement?.chosen, dice)
+        ? drawPlacementEdit(status?.id === undefined ? undefined : status.placement?.chosen, dice)
         : { machineType: dice.of(...TYPES) },
       { diskSize: Math.max(now.diskSize ?? 0, dice.of(50, 100, 250)) },
       { resizePolicy: dice.of("WhenStopped", "StopAndResize") },
@@ -224,7 +214,7 @@ export class MachineActors implements Actors<PaperspaceMachine> {
     );
   }
 
-  act(what: string, key: string, object: PaperspaceMachine | undefined, dice: Dice): void {
+  act(what: string, key: string, object: PaperspaceMachine | undefined, dice: Dice): void | Promise<void> {
     const { sim } = this.#driver;
     switch (what) {
       case "an event will fail":
@@ -232,16 +222,40 @@ export class MachineActors implements Actors<PaperspaceMachine> {
       case "hardware comes and goes":
         return sim.world.setCapacity(dice.of(...TYPES), REGION, dice.of(0, 1, null));
       case "hints lie":
-        // Mostly there is one that can be had.
-        for (const type of TYPES) sim.world.setCapacity(type, REGION, 0);
-        if (dice.chance(0.8)) sim.world.setCapacity(dice.of(...TYPES), REGION, null);
-        return sim.world.setBehaviour({ availabilityHint: dice.of("true", "always", "always", "never") });
+        return this.#hintsLie(dice);
+      case "a shortage lasts":
+        return this.#lastingShortage(key, object, dice);
+      case "prices change":
+        return sim.console.setPrice(dice.of(...TYPES), dice.of(0.5, 1, 3));
       case "account standing":
         return sim.console.setStanding(this.#tenant(key).team, dice.chance(0.5), ["Pay first"]);
     }
     // Before it is recorded only its name identifies it.
     const machine = this.#machineOf(object);
     if (machine && object) this.#console(what, key, object, machine, dice);
+  }
+
+  #hintsLie(dice: Dice): void {
+    const { world } = this.#driver.sim;
+    // Mostly there is one that can be had.
+    for (const type of TYPES) world.setCapacity(type, REGION, 0);
+    if (dice.chance(0.8)) world.setCapacity(dice.of(...TYPES), REGION, null);
+    world.setBehaviour({ availabilityHint: dice.of("true", "always", "always", "never") });
+  }
+
+  /** For as long as it takes to give a candidate up, which no hint warns of. */
+  async #lastingShortage(key: string, object: PaperspaceMachine | undefined, dice: Dice): Promise<void> {
+    this.#hintsLie(dice);
+    this.#driver.sim.world.setBehaviour({ availabilityHint: "always" });
+    if (!object)
+      await this.#driver.apply(key, {
+        ...this.spec(key, dice),
+        ...placed(drawPlacement(dice), { powerState: "Running" }),
+      });
+    for (let minute = 0; minute < 20; minute++) {
+      await this.#driver.pass(60_000);
+      this.check();
+    }
   }
 
   /** What another actor does to a machine. */
@@ -278,7 +292,9 @@ export class MachineActors implements Actors<PaperspaceMachine> {
           ? addAccessor(world, team, machine, user)
           : removeAccessor(world, machine, user));
       case "console: delete":
-        return spec.onExternalDeletion === "Recreate" ? console.delete(id, true) : undefined;
+        if (spec.onExternalDeletion !== "Recreate") return;
+        console.delete(id, true);
+        return this.#placements.deletedElsewhere(id);
       case "auto shutdown":
         return machine.state === "ready" ? console.autoShutdown(id) : undefined;
     }
@@ -294,7 +310,7 @@ export class MachineActors implements Actors<PaperspaceMachine> {
 
   /** A machine's first name was made from its object's: no two of one object may exist at once. */
   check(): void {
-    this.#checkRemoved();
+    this.#placements.check(keysOf(this.#tenants).flatMap((key) => this.#driver.get(key) ?? []));
     const machines = this.#machines();
     for (const { id, settings } of machines)
       if (!this.#firstNames.has(id)) this.#firstNames.set(id, settings.name);
@@ -307,17 +323,6 @@ export class MachineActors implements Actors<PaperspaceMachine> {
       );
       if (alive.length > 1) throw new Error(`${name} has ${alive.length} machines`);
     }
-  }
-
-  /** What made way for the next candidate was made by an object, never ran, and went once. */
-  #checkRemoved(): void {
-    const removed = keysOf(this.#tenants).flatMap(
-      (key) => this.#driver.get(key)?.status?.placement?.tried?.flatMap((one) => one.removed ?? []) ?? [],
-    );
-    if (new Set(removed).size < removed.length) throw new Error(`removed twice: ${removed}`);
-    for (const { machineId, name, state } of this.#driver.sim.world.events.values())
-      if (machineId !== null && removed.includes(machineId) && !BEFORE_IT_RUNS(name, state))
-        throw new Error(`${machineId} was removed after ${name} ${state}`);
   }
 
   calm(): void {
@@ -343,11 +348,20 @@ export class MachineActors implements Actors<PaperspaceMachine> {
     // It was off when it was adopted, and nobody has asked for more.
     if (ready?.reason === REASON.HeldAsAdopted && status?.adoptedOff && !metadata.deletionTimestamp)
       return this.#machineOf(object)?.state === "off";
+    if (isTooDear(object)) return true;
     if (ready?.status !== "True" || ready.observedGeneration !== metadata.generation) return false;
     const machine = this.#machineOf(object);
     if (!machine || metadata.deletionTimestamp) return false;
     const wanted = spec.powerState === "Running" && ready.reason !== "AutoShutdown" ? "ready" : "off";
+    if (!saysWhatItCosts(this.#driver.sim, object, machine)) return false;
     return machine.state === wanted && this.#differences(key, spec, machine).length === 0;
+  }
+
+  /** What costs too much by what is known is neither made nor waited for. */
+  async correct(): Promise<void> {
+    for (const key of keysOf(this.#tenants))
+      if (this.#driver.get(key)?.spec.placement?.maxHourlyRate !== undefined)
+        await this.#driver.edit(key, { spec: { placement: { maxHourlyRate: null } } });
   }
 
   /** Fields of the spec that the simulator's machine does not have. */
