@@ -39,6 +39,7 @@ const FULL: Spec = {
   templateId: "t0nspur5",
   diskSize: 50,
   powerState: "Running",
+  schedule: { timeZone: "Europe/Berlin", start: "0 8 * * 1-5", stop: "0 18 * * MON-FRI", startAhead: "15m" },
   networkId: "nla0jotp",
   publicIpType: "static",
   startupScriptId: "s8d2kq1z",
@@ -194,6 +195,18 @@ const RULES: Record<string, () => Promise<void>> = {
     const twice = [...candidates, { machineType: "H100", regions: ["ams1"] }];
     expect(await objection({ ...PLACED, placement: { candidates: twice } })).toContain(rule);
     expect(await objection({ ...PLACED, placement: { candidates } })).toBeUndefined();
+  },
+
+  async "give start, stop or both"() {
+    const { timeZone, start, stop } = FULL.schedule as Spec;
+    expect(await objection({ ...FULL, schedule: { timeZone } })).toContain("give start, stop or both");
+    for (const one of [{ start }, { stop }])
+      expect(await objection({ ...FULL, schedule: { timeZone, ...one } })).toBeUndefined();
+  },
+
+  async "startAhead needs start"() {
+    const { start: _none, ...onlyStop } = FULL.schedule as Spec;
+    expect(await objection({ ...FULL, schedule: onlyStop })).toContain("startAhead needs start");
   },
 
   async "give either machineType and region, or placement"() {

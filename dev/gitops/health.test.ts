@@ -24,7 +24,9 @@ function rowOf(one: Case): string {
   if (deleting) return blocked ? "being deleted, and blocked" : "being deleted";
   if (halted) return "paused, or dry-run";
   if (!reported || observed !== object.metadata.generation) return "not looked at yet, or changed since";
-  if (reported.kind === "Done") return isObserved(one) ? "only observed, and not ready" : "as declared";
+  if (isObserved(one)) return "only observed, and not ready";
+  if (reported.kind === "Done")
+    return reported.reason === "ScheduledOff" ? "off by its schedule" : "as declared";
   return blocked ? "cannot go on without you, or is late" : "at work, or will try again by itself";
 }
 
@@ -98,7 +100,7 @@ describe("every combination of outcome, deletion, halt, generation and observati
     expect(wrong.slice(0, 3)).toEqual([]);
   });
 
-  it("is Healthy for the one exactly where it is Current for the other and Ready, unless paused or deleted", () => {
+  it("is Healthy or off by its schedule for the one exactly where it is Current for the other and Ready, unless paused or deleted", () => {
     for (const one of cases) {
       if (one.halted || one.deleting) continue;
       const { metadata } = one.object;
@@ -106,7 +108,10 @@ describe("every combination of outcome, deletion, halt, generation and observati
         ({ type, status, observedGeneration }) =>
           type === "Ready" && status === "True" && observedGeneration === metadata.generation,
       );
-      expect([one.argo.status === "Healthy", one.flux === "Current"]).toEqual([ready, ready]);
+      expect([["Healthy", "Suspended"].includes(one.argo.status), one.flux === "Current"]).toEqual([
+        ready,
+        ready,
+      ]);
     }
   });
 

@@ -56,6 +56,11 @@ export const TEXT_RULES = {
     rule: "self.matches('^([0-9]+(h|m|s))+$')",
     message: "write a duration of hours, minutes and seconds, such as 90s, 20m or 1h30m",
   },
+  cron: {
+    rule: "self.matches('^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){4}$')",
+    message:
+      'write the five fields of a cron line with one blank between them: minute, hour, day of the month, month, day of the week, such as "0 8 * * 1-5"',
+  },
   rate: {
     rule: "self.matches('^[0-9]+([.][0-9]{1,4})?$') && double(self) > 0.0",
     message: 'write an amount above 0 in digits, between quotes, such as "4.00"',

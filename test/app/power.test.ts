@@ -26,7 +26,7 @@ const objectWrites = (world: VirtualWorld) =>
   world.kube.calls.filter(({ method, path }) => method !== "GET" && /\/paperspacemachines\//.test(path));
 
 async function ready(spec: Partial<MachineSpec> = {}, flags: string[] = []) {
-  const world = running(flags);
+  const world = running(["--leader-elect=false", ...flags]);
   world.apply("box", spec);
   await world.ready("box");
   return { world };

@@ -5,6 +5,7 @@
 
 import { deploymentStatus } from "../../src/kinds/deployment/status.ts";
 import { type DeploymentStatus, deploymentDefinition } from "../../src/kinds/deployment/types.ts";
+import { REASON as MACHINE_REASON } from "../../src/kinds/machine/reasons.ts";
 import { machineStatus } from "../../src/kinds/machine/status.ts";
 import { type MachineStatus, machineDefinition } from "../../src/kinds/machine/types.ts";
 import type { KubeObject } from "../../src/kube/objects.ts";
@@ -38,6 +39,7 @@ const because = { reason: "Because", message: "why it is so" };
 const OUTCOMES: readonly ReportedOutcome[] = [
   { kind: "Done", ...because },
   { kind: "Done", ...because, ready: false },
+  { kind: "Done", ...because, reason: MACHINE_REASON.ScheduledOff },
   { kind: "RequeueAfter", ...because, afterMs: 1 },
   { kind: "Retry", ...because },
   { kind: "Terminal", ...because, recheckMs: 1 },

@@ -123,6 +123,10 @@ const TEXTS: Record<keyof typeof TEXT_RULES, { refused: string[]; accepted: stri
     accepted: ["x", "a-1.b2"],
   },
   duration: { refused: ["20", "1d", "-1m", "1.5h", "1h 30m"], accepted: ["90s", "20m", "1h30m"] },
+  cron: {
+    refused: ["0 8 * *", "0 0 8 * * *", "@daily", "0 8 * * 1-5 ", "0  8 * * *", "0 8 ? * *", "0 8 * * 1#2"],
+    accepted: ["0 8 * * 1-5", "*/15 0-6,22 1 JAN SUN"],
+  },
   rate: {
     refused: ["", "0.00", "-1", "4,00", "4.", ".5", "1e3", "$4", "1.00001"],
     accepted: ["4", "4.00", "0.0375"],
@@ -179,6 +183,7 @@ function ownCases(schema: Schema, path: Path): Case[] {
   const textRule = schema["x-kubernetes-validations"]?.[0]?.message;
   const ofLength = (length: number) => {
     if (textRule === TEXT_RULES.duration.message && length > 0) return `${"1".repeat(length - 1)}s`;
+    if (textRule === TEXT_RULES.cron.message) return `${"1".repeat(Math.max(0, length - 8))} * * * *`;
     return (textRule === TEXT_RULES.rate.message ? "1" : "x").repeat(length);
   };
   if (minLength === 0) add("minLength 0: an empty string means none, absent means unmanaged", "", [], [""]);

@@ -51,6 +51,10 @@ if so("Stalled") then
 end
 local ready = so("Ready")
 if ready and tonumber(ready.observedGeneration or -1) == generation then
+  -- It comes back by itself.
+  if ready.reason == "ScheduledOff" then
+    return health("Suspended", ready, "off by its schedule")
+  end
   return health("Healthy", ready, "as declared")
 end
 return health("Progressing", conditions["Ready"], "not ready yet")

@@ -60,6 +60,8 @@ export interface MachineMemory {
   powerChange?: MachineStatus["powerChange"];
   /** What came of the annotation awake-until. */
   awake?: MachineStatus["awake"];
+  /** Where it is in its schedule. */
+  schedule?: MachineStatus["schedule"];
   /** Since when it waits for hardware; kept across its attempts. */
   capacity?: { waitingSince: string };
 }

@@ -38,7 +38,7 @@ import type { PriorityBounds } from "./placement/queue.ts";
 import { cameUp, failuresOf } from "./placement/scarcity.ts";
 import { isUnclear } from "./placement/shell.ts";
 import { isWaiting, placesToWaitFor, recallStored, waiterOf } from "./placement/waiting.ts";
-import { withPower } from "./power/observed.ts";
+import { isUndated, withPower } from "./power/observed.ts";
 import { type MachineSubject, RelatedFacts } from "./related.ts";
 import { RelatedApi } from "./related-api.ts";
 import { SnapshotAges } from "./snapshot-ages.ts";
@@ -275,7 +275,8 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     const shown = object.status?.lastEvents;
     if (inventory.subscribe(key, id, account?.fingerprint) && shown) events.seed(remembered(shown, id));
     const isUnknown = !shown && history.length === 0;
-    if (identity.state === "ours" && (isUnknown || isUnclear(observation)))
+    const isOfInterest = isUnknown || isUnclear(observation) || isUndated(observation);
+    if (identity.state === "ours" && isOfInterest)
       events.recall(id, splitKey(key).namespace, () => this.#parts.enqueue(key));
   }
 

@@ -34,8 +34,12 @@ export function machinePolicy({ createMs }: Pick<Deadlines, "createMs">): Policy
 }
 
 /** What the user has requested outlives the machine. */
-function powerMemory({ powerChange, awake }: MachineMemory): Pick<MachineMemory, "powerChange" | "awake"> {
-  return { ...(powerChange && { powerChange }), ...(awake && { awake }) };
+function powerMemory({ powerChange, awake, schedule }: MachineMemory): Partial<MachineMemory> {
+  return {
+    ...(powerChange && { powerChange }),
+    ...(awake && { awake }),
+    ...(schedule && { schedule }),
+  };
 }
 
 type PowerStep = Extract<MachineStep, { do: "start" | "stop" | "restart" }>;

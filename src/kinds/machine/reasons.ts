@@ -7,6 +7,10 @@ export const REASON = {
   Available: "Available",
   /** Off, as declared. */
   Stopped: "Stopped",
+  /** Off by its schedule; see the message for the next start. */
+  ScheduledOff: "ScheduledOff",
+  /** The schedule cannot be read, and is not acted upon: correct it. */
+  ScheduleInvalid: "ScheduleInvalid",
   /** Shut itself down as allowed: set powerState to Stopped and back to Running to start it again. */
   AutoShutdown: "AutoShutdown",
   Starting: "Starting",

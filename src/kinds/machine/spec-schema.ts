@@ -6,6 +6,7 @@ import { type TString, Type } from "../../base/json-schema.ts";
 import { apiId, apiIdOrEmpty, apiWord, stringEnum, textField } from "../../reconcile/schema.ts";
 import { adoptOrRecreate, managedSpecFields } from "../managed-schema.ts";
 import { capacitySchema, placementSchema } from "./placement/schema.ts";
+import { scheduleSchema } from "./power/schema.ts";
 
 const autoShutdown = Type.Object(
   {
@@ -151,6 +152,7 @@ export const machineSpecSchema = Type.Object(
       description:
         "Whether the machine shall run. A stopped machine costs no compute, its disk is still billed. Running starts it, Stopped stops it; nothing else is changed.",
     }),
+    schedule: Type.Optional(scheduleSchema),
     networkId: Type.Optional(
       apiId("Private network. A machine can move to another one, but not leave private networking."),
     ),

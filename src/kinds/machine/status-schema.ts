@@ -6,7 +6,7 @@ import { Type } from "../../base/json-schema.ts";
 import { stringEnum } from "../../reconcile/schema.ts";
 import { handledRequests, managedStatusFields, planEntry } from "../managed-schema.ts";
 import { capacityStatusSchema, placementStatusSchema } from "./placement/schema.ts";
-import { awakeSchema, powerChangeSchema } from "./power/schema.ts";
+import { awakeSchema, powerChangeSchema, scheduleStatusSchema } from "./power/schema.ts";
 
 const time = (description: string) => Type.String({ format: "date-time", description });
 
@@ -93,6 +93,7 @@ const memory = {
   ),
   powerChange: Type.Optional(powerChangeSchema),
   awake: Type.Optional(awakeSchema),
+  schedule: Type.Optional(scheduleStatusSchema),
   operation,
   placement: Type.Optional(placementStatusSchema),
   capacity: Type.Optional(capacityStatusSchema),

@@ -221,11 +221,14 @@ function unmanagedDrift({ observes, spec }: MachineObservation, machine: Machine
   return [...region, ...(isOther ? [{ field: "powerState", from: state, to: powerState }] : [])];
 }
 
+/** What Running names as well, of a machine that is off. */
+const OFF_REASONS: ReadonlySet<string> = new Set([REASON.AutoShutdown, REASON.ScheduledOff]);
+
 function runningCondition(machine: Machine | undefined, outcome: ReportedOutcome): DesiredCondition[] {
   if (!machine) return [];
   const running = powerOf(machine.state) === "ready";
-  const shutDown = !running && outcome.reason === REASON.AutoShutdown;
-  const reason = running ? "On" : shutDown ? REASON.AutoShutdown : stateReason(machine.state);
+  const isAtRest = powerOf(machine.state) === "off" && OFF_REASONS.has(outcome.reason);
+  const reason = running ? "On" : isAtRest ? outcome.reason : stateReason(machine.state);
   return [
     {
       type: "Running",

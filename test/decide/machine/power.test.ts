@@ -23,10 +23,13 @@ interface Sayer {
   says(facts: PowerFacts): PowerState | undefined;
 }
 
+/** Only where no time of the schedule came after it. */
 const ofCause =
   (cause: PowerChange["cause"], state: PowerState) =>
-  ({ change }: PowerFacts) =>
-    change?.cause === cause ? state : undefined;
+  ({ change, edge }: PowerFacts) =>
+    change?.cause === cause && (!edge || Date.parse(change.at) >= edge.at) ? state : undefined;
+
+const isOvertaken = ({ change, edge }: PowerFacts) => change && edge && Date.parse(change.at) >= edge.at;
 
 /** Of the newest ones, at most one has a say. */
 const SAYERS: readonly Sayer[] = [
@@ -37,6 +40,10 @@ const SAYERS: readonly Sayer[] = [
   },
   { name: "`stop-requested-at`", says: ofCause("StopRequested", "Stopped") },
   { name: "`start-requested-at`, `restart-requested-at`", says: ofCause("StartRequested", "Running") },
+  {
+    name: "`schedule`",
+    says: (facts) => (facts.edge && !isOvertaken(facts) ? facts.edge.state : undefined),
+  },
   // Off stays off, on stays on.
   { name: "shutdown by Paperspace", says: ofCause("AutoShutdown", "Running") },
   { name: "`powerState: Running`", says: () => "Running" },
@@ -49,7 +56,16 @@ function* everyFact(): Generator<PowerFacts> {
     declared: PowerState;
     awakeUntil: number | undefined;
     change: PowerChange | undefined;
+    edge: PowerFacts["edge"];
+    nextEdge: number | undefined;
   }>({
+    edge: [
+      undefined,
+      ...(["Running", "Stopped"] as const).flatMap((state) =>
+        [NOW - 2 * HOUR, NOW - HOUR, NOW - HOUR / 2, NOW].map((at) => ({ state, at })),
+      ),
+    ],
+    nextEdge: [undefined, NOW + 2],
     declared: ["Running", "Stopped"],
     awakeUntil: [undefined, NOW - 1, NOW, NOW + 1, NOW + HOUR],
     change: [
@@ -91,6 +107,15 @@ describe("of two that say something else about a machine", () => {
       expect(until).toBeGreaterThan(NOW);
       const before = desiredPower({ ...facts, now: until - 1 });
       expect(before).toEqual(desiredPower(facts));
+    }
+  });
+
+  it("is decided anew at the next time of the schedule, unless it is declared to be off", () => {
+    for (const facts of everyFact()) {
+      const { until } = desiredPower(facts);
+      if (facts.declared === "Running" && facts.nextEdge !== undefined)
+        expect(until).toBeLessThanOrEqual(facts.nextEdge);
+      if (facts.declared === "Stopped") expect(until).toBeUndefined();
     }
   });
 });

@@ -67,8 +67,7 @@ function putAside({ observation, memory }: Convergence): MachineDecision | undef
 
 function reach(convergence: Convergence): MachineDecision | undefined {
   const { observation, power, memory } = convergence;
-  for (const message of observation.power?.faults ?? [])
-    convergence.userErrors.push({ reason: REASON.AnnotationRefused, message });
+  convergence.userErrors.push(...(observation.power?.faults ?? []));
   if (observation.spec.powerState === "Stopped") {
     if (power !== "off") return act({ do: "stop" }, withoutOperation(memory));
     convergence.memory = { ...withoutOperation(memory), power: "Stopped" };
@@ -89,8 +88,13 @@ function reach(convergence: Convergence): MachineDecision | undefined {
 function startUp({ observation, machine, memory }: Convergence): MachineDecision {
   const { requests, spec } = observation;
   return whenFree(observation, typeOf(spec, machine), memory, (ready) =>
-    act({ do: "start", ...(isRequested(requests) && { requests }) }, ready),
+    act({ do: "start", ...(isRequested(requests) && { requests }) }, withoutShutdown(ready)),
   );
+}
+
+/** What is started has not shut itself down any more: the next time it does is another. */
+function withoutShutdown({ powerChange, ...memory }: MachineMemory): MachineMemory {
+  return powerChange && powerChange.cause !== "AutoShutdown" ? { ...memory, powerChange } : memory;
 }
 
 /**
@@ -110,7 +114,7 @@ export function shutItselfDown({
 }
 
 /** What starts a machine that shut itself down before. */
-const STARTS: ReadonlySet<PowerReason> = new Set(["Awake", "StartRequested"]);
+const STARTS: ReadonlySet<PowerReason> = new Set(["Awake", "Schedule", "StartRequested"]);
 
 /** The machine is in a transition that another actor began. */
 export function awaitTransition(observation: MachineObservation, { state }: Machine): MachineDecision {

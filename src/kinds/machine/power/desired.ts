@@ -2,8 +2,10 @@
  * Whether a machine shall be on, and why: one precedence over everything that has a say in it (docs/power.md). Deletion, pause,
  * dry-run and Observe come before it; they are shared by all kinds (reconcile/decide.ts). Pure.
  */
+import { toTime } from "../../../kube/objects.ts";
 import { millis } from "../../../reconcile/conditions.ts";
 import type { MachineStatus, PowerState } from "../types.ts";
+import type { Edge } from "./schedule.ts";
 
 /** What was requested, or what Paperspace did by itself: the newest one, with its time. */
 export type PowerChange = NonNullable<MachineStatus["powerChange"]>;
@@ -14,12 +16,15 @@ export interface PowerFacts {
   declared: PowerState;
   /** End of the time for which it is kept on. */
   awakeUntil?: number;
+  /** The last time of the schedule that has come, and the next one. */
+  edge?: Edge | undefined;
+  nextEdge?: number | undefined;
   /** The newest request, or shutdown of Paperspace's own. */
   change?: PowerChange | undefined;
   now: number;
 }
 
-export type PowerReason = "Declared" | "Awake" | PowerChange["cause"];
+export type PowerReason = "Declared" | "Awake" | "Schedule" | PowerChange["cause"];
 
 export interface DesiredPower {
   /** Under AutoShutdown a machine that is off stays so, and one that is on stays on. */
@@ -31,12 +36,17 @@ export interface DesiredPower {
   until?: number;
 }
 
+export interface PowerFault {
+  reason: string;
+  message: string;
+}
+
 /** Why the power state of the spec in an observation is what it is. */
 export interface ObservedPower extends DesiredPower {
   /** The newest change is an open request that status does not have yet: until it has, the request stays open. */
   unnoted?: true;
   /** What the user gave that is not acted upon. */
-  faults: readonly string[];
+  faults: readonly PowerFault[];
 }
 
 /** The first that has a say decides. */
@@ -46,15 +56,28 @@ const PRECEDENCE: readonly ((facts: PowerFacts) => DesiredPower | undefined)[] =
     awakeUntil !== undefined && now < awakeUntil
       ? { state: "Running", reason: "Awake", until: awakeUntil }
       : undefined,
-  ({ change }) =>
-    change && {
-      state: change.cause === "StopRequested" ? "Stopped" : "Running",
-      reason: change.cause,
-      since: change.at,
-    },
+  // Of these two the newest: who starts a machine by hand keeps it until the next stop.
+  ({ change, edge }) =>
+    change && (edge === undefined || timeOf(change) >= edge.at)
+      ? {
+          state: change.cause === "StopRequested" ? "Stopped" : "Running",
+          reason: change.cause,
+          since: change.at,
+        }
+      : undefined,
+  ({ edge }) => edge && { state: edge.state, reason: "Schedule", since: toTime(edge.at) },
 ];
 
 export function desiredPower(facts: PowerFacts): DesiredPower {
+  const desired = firstSaid(facts);
+  const { nextEdge } = facts;
+  // A power state that is declared ends with the spec alone.
+  if (nextEdge === undefined || (desired.state === "Stopped" && desired.reason === "Declared"))
+    return desired;
+  return { ...desired, until: Math.min(nextEdge, desired.until ?? nextEdge) };
+}
+
+function firstSaid(facts: PowerFacts): DesiredPower {
   for (const decide of PRECEDENCE) {
     const desired = decide(facts);
     if (desired) return desired;

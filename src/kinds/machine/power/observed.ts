@@ -16,7 +16,9 @@ import { exactTime } from "../../time.ts";
 import type { MachineEvent } from "../api.ts";
 import type { MachineMemory, MachineObservation } from "../observation.ts";
 import { eventFact, powerOf } from "../operation.ts";
-import { desiredPower, newestChange, type PowerChange } from "./desired.ts";
+import { REASON } from "../reasons.ts";
+import { desiredPower, newestChange, type PowerChange, type PowerFacts, type PowerFault } from "./desired.ts";
+import { edgesOf, scheduleFaults } from "./schedule.ts";
 
 type Annotations = Readonly<Record<string, string>>;
 
@@ -29,17 +31,21 @@ export function withPower(
   const requests = openNow(observation);
   const declared = spec.powerState;
   const awake = awakeOf(observation, annotations[ANNOTATION.awakeUntil]);
+  const { schedule: found, faults } = scheduled(observation);
+  // What is declared to be off has no times to wait for.
+  const schedule = declared === "Running" ? found : undefined;
   const requested = REQUEST_NAMES.map((name) => {
     const request = requests[name];
     return request === undefined ? undefined : datedRequest(CAUSE[name], request, observation);
   });
-  const change =
-    declared === "Stopped"
-      ? undefined
-      : newestChange([redated(memory.powerChange, observation), shutdownOf(observation), ...requested]);
+  const shutdown = shutdownOf(observation);
+  // It has the date of its event once that is read, which is earlier than when it was seen.
+  const known = shutdown && isShutdown(memory.powerChange) ? undefined : memory.powerChange;
+  const change = declared === "Stopped" ? undefined : newestChange([known, shutdown, ...requested]);
   const desired = desiredPower({
     declared,
     ...(awake?.until !== undefined && { awakeUntil: millis(awake.until) ?? 0 }),
+    ...edgesIn(schedule),
     change,
     now,
   });
@@ -48,18 +54,56 @@ export function withPower(
     ...observation,
     spec: { ...spec, powerState: desired.state },
     requests: observation.observes ? observation.requests : requests,
-    memory: halted ? memory : withChange(memory, change, awake),
-    power: { ...desired, ...(isUnnoted && { unnoted: true }), faults: faultsOf(observation, awake) },
+    memory: halted ? memory : withPowerMemory(memory, { powerChange: change, awake, schedule }),
+    power: {
+      ...desired,
+      ...(isUnnoted && { unnoted: true }),
+      faults: [...faults, ...awakeFaults(observation, awake)],
+    },
     ...(desired.until !== undefined && { changesAt: desired.until }),
   };
 }
 
-function withChange(
-  { powerChange: _change, awake: _awake, ...memory }: MachineMemory,
-  powerChange: PowerChange | undefined,
-  awake: MachineMemory["awake"],
-): MachineMemory {
-  return { ...memory, ...(powerChange && { powerChange }), ...(awake && { awake }) };
+type PowerMemory = Pick<MachineMemory, "powerChange" | "awake" | "schedule">;
+
+function withPowerMemory(
+  memory: MachineMemory,
+  found: { [K in keyof PowerMemory]: PowerMemory[K] | undefined },
+) {
+  const { powerChange: _change, awake: _awake, schedule: _schedule, ...others } = memory;
+  const kept = Object.entries(found).filter(([, value]) => value !== undefined);
+  return { ...others, ...(Object.fromEntries(kept) as PowerMemory) };
+}
+
+/** For so long a clock may run behind that of the operator before: an edge that was acted upon does not come again. */
+const CLOCK_SKEW_MS = 10 * 60_000;
+
+/** Where the object is in its schedule. What cannot be read leaves it where it was. */
+function scheduled({ spec, memory, now }: MachineObservation): {
+  schedule?: MachineMemory["schedule"];
+  faults: readonly PowerFault[];
+} {
+  const { schedule: known } = memory;
+  if (!spec.schedule) return { faults: [] };
+  const faults = scheduleFaults(spec.schedule);
+  if (faults.length > 0) {
+    const message = `${faults.join("; ")}. Until then the schedule is not acted upon, and neither starts nor stops the machine`;
+    return {
+      ...(known && { schedule: { state: known.state, since: known.since } }),
+      faults: [{ reason: REASON.ScheduleInvalid, message }],
+    };
+  }
+  const since = millis(known?.since) ?? 0;
+  const { last, next } = edgesOf(spec.schedule, since > now && since - now <= CLOCK_SKEW_MS ? since : now);
+  if (!last) return { faults: [] };
+  const schedule = { state: last.state, since: toTime(last.at), ...(next && { next: toTime(next.at) }) };
+  return { schedule, faults: [] };
+}
+
+function edgesIn(schedule: MachineMemory["schedule"]): Pick<PowerFacts, "edge" | "nextEdge"> {
+  if (!schedule) return {};
+  const { state, since, next } = schedule;
+  return { edge: { state, at: millis(since) ?? 0 }, nextEdge: millis(next) };
 }
 
 /**
@@ -103,25 +147,28 @@ const CHANGES_POWER: ReadonlySet<string> = new Set([
   "Delete",
 ]);
 
-/** Off after it was on as desired, and allowed to do so. Without an event, it is of the moment at which it was seen first. */
+function isShutdown(change: PowerChange | undefined): change is PowerChange {
+  return change?.cause === "AutoShutdown";
+}
+
+/**
+ * Off after it was on as desired, and allowed to do so. Without an event, it is of the moment at which it was seen first. A
+ * start by the operator takes it out of the memory (aspects/power.ts), so that the next one is another.
+ */
 function shutdownOf(observation: MachineObservation): PowerChange | undefined {
   const { resource, memory, history, now } = observation;
   const { power, operation, powerChange } = memory;
   if (resource.state !== "present" || powerOf(resource.machine.state) !== "off") return undefined;
   if (power !== "Running" || resource.machine.autoShutdownEnabled !== true) return undefined;
   if (operation && CHANGES_POWER.has(operation.intent)) return undefined;
-  if (powerChange?.cause === "AutoShutdown") return undefined;
-  return { cause: "AutoShutdown", at: toTime(Math.min(endOfRun(history) ?? now, now)) };
+  const at = endOfRun(history);
+  if (at === undefined && isShutdown(powerChange)) return powerChange;
+  return { cause: "AutoShutdown", at: toTime(Math.min(at ?? now, now)) };
 }
 
-/** A shutdown that was seen has the date of its event, once that is read. */
-function redated(
-  change: PowerChange | undefined,
-  { history, now }: MachineObservation,
-): PowerChange | undefined {
-  if (change?.cause !== "AutoShutdown") return change;
-  const at = endOfRun(history);
-  return at === undefined ? change : { ...change, at: toTime(Math.min(at, now)) };
+/** Whether it shut itself down while it was not observed: only its events have the time, which the schedule is compared with. */
+export function isUndated({ memory, spec, history }: MachineObservation): boolean {
+  return isShutdown(memory.powerChange) && spec.schedule !== undefined && endOfRun(history) === undefined;
 }
 
 const ENDS: ReadonlySet<string> = new Set(["stop", "vm-shutdown-force"]);
@@ -148,14 +195,13 @@ function awakeOf(
   return { value, ...(isTaken && { until: toTime(until) }) };
 }
 
-function faultsOf({ limits }: MachineObservation, awake: MachineMemory["awake"]): string[] {
+function awakeFaults({ limits }: MachineObservation, awake: MachineMemory["awake"]): PowerFault[] {
   if (!awake || awake.until !== undefined) return [];
   const hours = limits.maxAwakeMs / 3_600_000;
   const why =
     exactTime(awake.value) === undefined
       ? "is no time such as 2026-01-31T20:00:00Z"
       : `was more than ${hours} h ahead when it was set (--max-awake)`;
-  return [
-    `the annotation ${ANNOTATION.awakeUntil} ${why}, and is not acted upon: give a time within ${hours} h, or remove it`,
-  ];
+  const message = `the annotation ${ANNOTATION.awakeUntil} ${why}, and is not acted upon: give a time within ${hours} h, or remove it`;
+  return [{ reason: REASON.AnnotationRefused, message }];
 }

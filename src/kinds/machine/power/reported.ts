@@ -2,7 +2,7 @@
 import type { MachineObservation } from "../observation.ts";
 import { REASON } from "../reasons.ts";
 
-type Reported = Pick<MachineObservation, "power" | "spec">;
+type Reported = Pick<MachineObservation, "power" | "spec" | "memory">;
 
 /** Why the desired power state is what it is, as a clause. */
 export function whyDesired({ spec, power }: Reported): string {
@@ -14,6 +14,8 @@ export function whyDesired({ spec, power }: Reported): string {
       return `the machine is on by the request of ${since}`;
     case "StopRequested":
       return `the machine is off by the request of ${since} (paperspace.com/stop-requested-at)`;
+    case "Schedule":
+      return `the machine is ${spec.powerState === "Stopped" ? "off" : "on"} by its schedule since ${since}`;
     case "AutoShutdown":
       return `the machine shut itself down at ${since}, which is later than the request`;
     default:
@@ -26,7 +28,10 @@ export function offReport(reported: Reported): { reason: string; message: string
   const { power } = reported;
   if (power === undefined || power.reason === "Declared")
     return { reason: REASON.Stopped, message: "the machine is off, as asked" };
-  return { reason: REASON.Stopped, message: whyDesired(reported) };
+  if (power.reason !== "Schedule") return { reason: REASON.Stopped, message: whyDesired(reported) };
+  const { next } = reported.memory.schedule ?? {};
+  const message = `${whyDesired(reported)}${next === undefined ? "" : `; its schedule comes next at ${next}`}`;
+  return { reason: REASON.ScheduledOff, message };
 }
 
 /** Of a machine that is on, and shall be. */
