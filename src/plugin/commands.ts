@@ -11,12 +11,15 @@ import { LIST_FORMAT_NAMES, LIST_FORMATS, list } from "./list.ts";
 import { LISTABLES } from "./listables.ts";
 import { logs } from "./logs.ts";
 import { METRICS, METRICS_FORMAT_NAMES, METRICS_FORMATS, metrics } from "./metrics.ts";
+import { restart, start, stop, wake } from "./power.ts";
 import { release } from "./release.ts";
 
 function rowsOf<T>(all: Readonly<Record<string, T>>, describe: (one: T) => string): Record<string, string> {
   return Object.fromEntries(Object.entries(all).map(([name, one]) => [name, describe(one)]));
 }
 
+const MACHINES = "psm/NAME… [flags]";
+const MACHINE = { "psm/": "a PaperspaceMachine" };
 const DEPLOYMENT = { "psd/": "a PaperspaceDeployment" };
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
@@ -67,6 +70,38 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     complete: { output: CAPACITY_FORMAT_NAMES },
     examples: ["capacity", "capacity --watch", "capacity -n team-a -o json"],
     run: capacity,
+  },
+  start: {
+    summary: "Start machines, until their schedule or a request stops them",
+    usage: MACHINES,
+    flags: [],
+    complete: { args: [MACHINE] },
+    examples: ["start psm/trainer", "start psm/trainer psm/notebook -n team-a"],
+    run: start,
+  },
+  stop: {
+    summary: "Stop machines, until their schedule or a request starts them",
+    usage: MACHINES,
+    flags: [],
+    complete: { args: [MACHINE] },
+    examples: ["stop psm/trainer"],
+    run: stop,
+  },
+  restart: {
+    summary: "Restart machines once; one that is off is started",
+    usage: MACHINES,
+    flags: [],
+    complete: { args: [MACHINE] },
+    examples: ["restart psm/trainer"],
+    run: restart,
+  },
+  wake: {
+    summary: "Keep machines on for a while, whatever their schedule says; one that is off is started",
+    usage: MACHINES,
+    flags: ["for"],
+    complete: { args: [MACHINE] },
+    examples: ["wake psm/trainer", "wake psm/trainer --for 8h"],
+    run: wake,
   },
   release: {
     summary: "Release objects before the operator is uninstalled: what they own stays, and goes on costing",

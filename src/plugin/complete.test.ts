@@ -20,7 +20,7 @@ it("completes commands, and what each takes, by its place", async () => {
   expect((await completed("list", "-n", "team-a", "de")).words).toEqual(["deployments"]);
   expect((await completed("metrics", "psd/api", "m")).words).toEqual(["memory"]);
   expect((await completed("completion", "")).words).toEqual(SHELLS);
-  expect((await completed("help", "re")).words).toEqual(["release"]);
+  expect((await completed("help", "re")).words).toEqual(["restart", "release"]);
   expect((await completed("nothing", "")).words).toEqual([]);
 });
 

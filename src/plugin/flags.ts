@@ -3,7 +3,16 @@
  * which flag is in commands.ts.
  */
 import { parseArgs } from "node:util";
-import { BadValue, bool, label, oneOf, parseDuration, text, type ValueType } from "../base/options.ts";
+import {
+  BadValue,
+  bool,
+  duration,
+  label,
+  oneOf,
+  parseDuration,
+  text,
+  type ValueType,
+} from "../base/options.ts";
 import { UsageError } from "./failure.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -100,6 +109,9 @@ export const FLAGS = {
   timestamps: flag(bool, "the time before each line"),
   timeframe: flag(oneOf(...TIMEFRAMES), `one of ${TIMEFRAMES.join(", ")}; the API's own default`, {
     value: "FRAME",
+  }),
+  for: flag(duration("1m", "720h"), "for how long from now, such as 90m or 8h; 4h by default", {
+    value: "DURATION",
   }),
   all: flag(bool, "all objects of both kinds in the namespace"),
   "all-namespaces": flag(bool, "with --all: in all namespaces", { short: "A" }),

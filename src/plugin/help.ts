@@ -14,8 +14,8 @@ export function helpText(command?: string): string {
 function generalHelp(): string[] {
   return [
     "What the Paperspace console shows, in the terminal: the ids that specs need, and the logs and metrics of",
-    "deployments. And two things for rare days: release, before the operator is uninstalled, and adopt, after a backup",
-    "was restored.",
+    "deployments. Machines are started and stopped by a request to the operator. And two things for rare days: release,",
+    "before the operator is uninstalled, and adopt, after a backup was restored.",
     "",
     "Usage:",
     `  ${PROGRAM} COMMAND [flags]`,
