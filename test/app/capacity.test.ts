@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { DEMO_KEY } from "../../dev/simulator/world/teams.ts";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { placed } from "../support/placed.ts";
-import { calls, checkTraffic, newWorld, running } from "../support/scenario-world.ts";
+import { checkTraffic, newWorld, running } from "../support/scenario-world.ts";
 import { NAMESPACE, type VirtualWorld } from "../support/virtual-world.ts";
 
 const MINUTE = 60_000;
@@ -123,29 +123,6 @@ describe("the queue", () => {
     expect(capacity).toMatchObject({ machineType: TYPE, region: "ny2", position: 2, of: 2 });
     expect(world.get("o1", world.kube, "one")?.status?.capacity).toMatchObject({ position: 1, of: 2 });
   });
-
-  it("of 50 objects in three namespaces: waiting two hours costs the same as for one, and with one machine free at a time all are served in their turn", async () => {
-    const names = (namespace: string, count: number) =>
-      Array.from({ length: count }, (_, i) => `${namespace}${i}`);
-    const namespaces = { a: names("a", 30), b: names("b", 15), c: names("c", 5) };
-    const specs = Object.fromEntries(
-      Object.entries(namespaces).map(([namespace, all]) => [
-        namespace,
-        Object.fromEntries(all.map((name) => [name, {} as Spec])),
-      ]),
-    );
-    const world = await waiting(specs);
-    world.sim.calls.clear();
-    await world.clock.advance(2 * HOUR);
-    // A hint that is short is read every five minutes at most, however many wait for it.
-    expect(calls(world, "GET", /availability/).length).toBeLessThan(40);
-    await serveAll(world, namespaces);
-    const order = served(world).map((name) => name[0]);
-    expect(order).toHaveLength(50);
-    for (let round = 0; round < 5; round++)
-      expect(order.slice(3 * round, 3 * round + 3).toSorted()).toEqual(["a", "b", "c"]);
-    expect(served(world).filter((name) => name.startsWith("b"))).toEqual(namespaces.b);
-  }, 120_000);
 });
 
 describe("waiting", () => {

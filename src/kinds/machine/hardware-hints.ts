@@ -168,6 +168,11 @@ export class HardwareHints implements Fact<HardwareSubject, Capacities> {
     }
   }
 
+  /** See `CapacityQueue`. */
+  recallTurn(place: Place, namespace: string, at: number): void {
+    this.#queue.recallTurn(placeKey(place), namespace, at);
+  }
+
   /** It does not wait, or is not to have any hardware now. */
   leaveQueue(key: string): void {
     this.#queue.leave(key);

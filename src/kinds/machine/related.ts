@@ -184,6 +184,10 @@ export class RelatedFacts {
     this.#table.capacity.wait(waiter, places);
   }
 
+  recallTurn(place: Place, namespace: string, at: number): void {
+    this.#table.capacity.recallTurn(place, namespace, at);
+  }
+
   leaveQueue(key: string): void {
     this.#table.capacity.leaveQueue(key);
   }

@@ -69,7 +69,7 @@ export const MACHINE_SCENARIOS: ScenarioKind<PaperspaceMachine> = {
     staleSettingsMs: fc.constantFrom(0, 0, 5_000),
     getAfterCreateMissMs: fc.constantFrom(0, 0, 20_000),
     listAfterCreateMissMs: fc.constantFrom(0, 0, 20_000),
-    eventListDelayMs: fc.constantFrom(0, 0, 10_000),
+    eventListDelayMs: fc.constantFrom(0, 0, 10_000, 120_000),
     eventGetDelayMs: fc.constantFrom(0, 0, 10_000),
     listDeleted: fc.boolean(),
   }),

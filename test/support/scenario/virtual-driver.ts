@@ -19,7 +19,7 @@ const CONFLICT = KubeError.fromAnswer(
 );
 const UNREACHABLE = new KubeError({ code: "KUBE_UNREACHABLE", message: "connection reset" });
 /** For the objects of a namespace, whose creates share a path. Retries back off: even hours of them are fewer. */
-const MOST_OF_ONE_WRITE = 60;
+const MOST_OF_ONE_WRITE = 100;
 
 /** Actions of users on the objects of one kind. */
 export type ObjectActions<O extends ManagedObject> = Pick<

@@ -88,6 +88,21 @@ describe("the queue", () => {
     expect(queue.head("p")).toBe("b/1");
   });
 
+  it("goes on with the turns that came before a restart, but for those of a time when nobody waited yet", () => {
+    const queue = new CapacityQueue({});
+    for (const one of [waiter("a/1", 10), waiter("b/1", 11), waiter("c/1", 12)]) queue.wait(one, ["p"]);
+    queue.recallTurn("p", "a", 20);
+    queue.recallTurn("p", "b", 15);
+    queue.recallTurn("p", "a", 12);
+    queue.recallTurn("p", "c", 5);
+    queue.recallTurn("q", "c", 30);
+    expect(["c/1", "b/1", "a/1"].map((key) => queue.position(key)?.position)).toEqual([1, 2, 3]);
+    queue.go("p", "c");
+    queue.leave("c/1");
+    queue.wait(waiter("c/2", 21), ["p"]);
+    expect(["b/1", "a/1", "c/2"].map((key) => queue.position(key)?.position)).toEqual([1, 2, 3]);
+  });
+
   it("does not let a newcomer pass those who wait, nor keeps it where nobody does", () => {
     const queue = new CapacityQueue({});
     const late = waiter("a/late", 9);

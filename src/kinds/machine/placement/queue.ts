@@ -116,6 +116,19 @@ export class CapacityQueue {
     this.#order.delete(place);
   }
 
+  /**
+   * An object of the namespace went there at this wall clock time, in milliseconds, before this process had the queue. What
+   * came before all that wait is of a queue that is over.
+   */
+  recallTurn(place: string, namespace: string, at: number): void {
+    const waiters = this.#waiters.get(place);
+    if (!waiters || at < Math.min(...Array.from(waiters.values(), ({ since }) => since))) return;
+    const turns = this.#turns.get(place) ?? new Map<string, number>();
+    this.#turns.set(place, turns.set(namespace, Math.max(turns.get(namespace) ?? 0, at)));
+    this.#turn = Math.max(this.#turn, at);
+    this.#order.delete(place);
+  }
+
   /** Whether others come before it there; one that does not wait yet is taken for one that does. */
   isBehind(place: string, waiter: Waiter): boolean {
     const waiters = this.#waiters.get(place);

@@ -107,7 +107,8 @@ export function failuresOf({ of, place, memory, state }: Met, now: number): Fail
   return isLeftOff && isLate(operation, now) ? [...tried, { place, of, at: operation.requestedAt }] : tried;
 }
 
-const LEADS_UP: ReadonlySet<string> = new Set(["Create", "Start"]);
+/** Intents that end with a machine that is on. */
+export const LEADS_UP: ReadonlySet<string> = new Set(["Create", "Start"]);
 
 /** Whether the machine has just come up: then there is hardware of its type. */
 export function cameUp({ memory, resource }: MachineObservation): boolean {

@@ -13,7 +13,7 @@ import type { MachineSpec, PaperspaceMachine } from "../types.ts";
 import { type Place, placedSpec } from "./candidates.ts";
 import { type OpenView, openCandidates } from "./ladder.ts";
 import type { Waiter } from "./queue.ts";
-import { type Failure, failuresOf } from "./scarcity.ts";
+import { type Failure, failuresOf, LEADS_UP } from "./scarcity.ts";
 
 /** As the object stands in the queue, or would; from the first on as its status will have it, or its position would change by being stored. */
 export function waiterOf(
@@ -52,6 +52,7 @@ export function placesToWaitFor(
 
 interface Notes {
   wait(waiter: Waiter, places: readonly Place[]): void;
+  recallTurn(place: Place, namespace: string, at: number): void;
   noteFailures(failures: readonly Failure[]): void;
 }
 
@@ -62,16 +63,35 @@ export function recallStored(
   now: number,
   notes: Notes,
 ): void {
+  const turns: (() => void)[] = [];
   for (const object of objects) {
     const { metadata, status } = object;
     if (status?.teamId !== team || metadata.deletionTimestamp) continue;
     const memory = memoryOf(object);
     const spec = placedSpec(object.spec, memory.placement?.chosen, status);
     const key = keyOf(object);
+    const wentAt = lastTurnOf(object, memory);
+    if (wentAt !== undefined) turns.push(() => notes.recallTurn(spec, splitKey(key).namespace, wentAt));
     notes.noteFailures(failuresOf({ of: key, place: spec, memory, state: status.state }, now));
     const isHalted = status.conditions?.some(({ type }) => type === "Paused") === true;
     if (memory.operation?.intent !== AWAIT_CAPACITY || isHalted) continue;
     const places = placesToWaitFor({ spec, now }, memory, status.id !== undefined);
     notes.wait(waiterOf(key, spec, memory, now), places);
   }
+  // They count only where others wait.
+  for (const recall of turns) recall();
+}
+
+/**
+ * When it went for its hardware last, as far as status has it: wall clock, milliseconds. What was adopted had its hardware. The
+ * date of a start is Paperspace's: where the clocks differ a turn may be lost, or be one too many, which the next one mends.
+ */
+function lastTurnOf({ spec, status }: PaperspaceMachine, { operation }: MachineMemory): number | undefined {
+  const created = spec.adoptId === undefined ? status?.ownedSince : undefined;
+  const started = operation && LEADS_UP.has(operation.intent) ? operation.requestedAt : undefined;
+  const starts = (status?.lastEvents ?? []).flatMap(({ name, createdAt }) =>
+    name === "start" ? createdAt : [],
+  );
+  const times = [created, started, ...starts].flatMap((time) => millis(time) ?? []);
+  return times.length > 0 ? Math.max(...times) : undefined;
 }
