@@ -26,6 +26,7 @@ import {
   fullWith,
   HTTP_PROBE,
   INTEGRATIONS,
+  PLACED,
   type Spec,
   valueAt,
   withValue,
@@ -69,7 +70,11 @@ async function objection(spec: Spec): Promise<string | undefined> {
 const validate = (change: Spec) => objection(deployed("asked", change).spec);
 
 describe("each constraint of the schema refuses what breaks it by name, and accepts what just keeps it", () => {
-  const sampleOf = (list: Path) => valueAt(fullWith(list), [...list, 0]) as object;
+  /** Candidates are told apart by their only field. */
+  const sampleOf = (list: Path, index: number) =>
+    list.includes("candidates")
+      ? { machineType: `T${index}` }
+      : (valueAt(fullWith(list), [...list, 0]) as object);
   for (const { rule, path, refused, accepted, message } of casesOf(specSchema, sampleOf)) {
     test(`${shown(path)}: ${rule}`, async () => {
       for (const value of refused) {
@@ -201,6 +206,31 @@ const refusedBy = (rule: string) => Array(3).fill(expect.stringContaining(rule))
 
 /** CEL rules by their message; each has cases here for what it refuses and what it accepts. */
 const RULES: Record<string, () => Promise<void>> = {
+  async "the same machine type stands in it twice: leave one of them out"() {
+    const candidates = [{ machineType: "H100" }, { machineType: "A4000" }];
+    const twice = [...candidates, { machineType: "H100" }];
+    expect(await objection({ ...PLACED, placement: { candidates: twice } })).toContain("stands in it twice");
+    const most = Array.from({ length: 16 }, (_, index) => ({ machineType: `T${index}` }));
+    expect(await objection({ ...PLACED, placement: { candidates: most } })).toBeUndefined();
+    const more = [...most, { machineType: "T16" }];
+    expect(await objection({ ...PLACED, placement: { candidates: more } })).toContain("at most 16 items");
+  },
+
+  async "give either machineType or placement"() {
+    const rule = "give either machineType or placement";
+    const { placement: _placement, ...neither } = PLACED;
+    for (const spec of [neither, { ...PLACED, machineType: "C4" }])
+      expect(await objection(spec)).toContain(rule);
+    // Both ways once it exists: nothing is lost by another type.
+    const name = await object("placed", {}, { id: "d1" });
+    await change(name, { machineType: null, placement: PLACED.placement });
+    await change(name, { machineType: "C4", placement: null });
+  },
+
+  async "placement cannot be together with adoptId: give the machineType that the deployment has"() {
+    expect(await objection({ ...PLACED, adoptId: "d1" })).toContain("placement cannot be together");
+  },
+
   async "replicas is the least number with autoscaling: it cannot be more than autoscaling.maxReplicas"() {
     const rule = "replicas is the least number with autoscaling";
     const autoscaling = { maxReplicas: 3, metrics: [{ metric: "cpu", value: 60 }] };

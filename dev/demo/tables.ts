@@ -50,7 +50,7 @@ const DEPLOYMENTS: Layout<PaperspaceDeployment> = {
   widths: [8, 12, 5, 13, 5, 4, 0],
   middle: ({ spec, status }, style) => [
     { text: `${status?.readyReplicas ?? 0}/${spec.replicas}`, style },
-    { text: spec.machineType },
+    { text: status?.machineType ?? spec.machineType ?? "-" },
     { text: shortened(status?.endpoint) },
   ],
 };

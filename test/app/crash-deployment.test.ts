@@ -2,6 +2,7 @@
 import { expect } from "vitest";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { type Check, dieEverywhere } from "../support/deaths.ts";
+import { placedOn } from "../support/placed.ts";
 import {
   annotate,
   BAD_IMAGE,
@@ -119,6 +120,20 @@ dieEverywhere(
         edit(world, { replicas: 2 });
         await world.deployments.ready("web");
         expect(stored(world)).toMatchObject({ image: "ghcr.io/acme/model:1", resources: { replicas: 2 } });
+      },
+    },
+    "a move to the candidate that has hardware": {
+      objects: 1,
+      async run(world) {
+        world.sim.world.setCapacity("H100", "ny2", 0);
+        world.deployments.apply("web", placedOn(["H100", "C4"], { giveUpAfter: "1m" }));
+        await world.deployments.ready("web");
+        expect(world.deployed()[0]?.specs.map(({ data }) => data.resources.machineType)).toEqual([
+          "H100",
+          "C4",
+        ]);
+        const tried = status(world)?.placement?.tried?.map(({ candidate }) => candidate.machineType);
+        expect(tried).toEqual(["H100"]);
       },
     },
     "a deletion outside Kubernetes, and another deployment": {

@@ -1,6 +1,7 @@
 /** Specs with a placement instead of a machine type and a region, and what must hold of the machines that come of one. */
 import { expect } from "vitest";
 import type { MachineRecord } from "../../dev/simulator/world/records.ts";
+import type { DeclaredSpec as DeclaredDeployment } from "../../src/kinds/deployment/types.ts";
 import type { DeclaredSpec } from "../../src/kinds/machine/types.ts";
 
 export type Placement = NonNullable<DeclaredSpec["placement"]>;
@@ -27,4 +28,20 @@ export function expectNeverTwo(made: readonly MachineRecord[]): void {
     const before = inOrder[index - 1];
     if (before) expect(Date.parse(before.dtDeleted ?? "")).toBeLessThanOrEqual(Date.parse(machine.dtCreated));
   }
+}
+
+export type DeploymentPlacement = NonNullable<DeclaredDeployment["placement"]>;
+
+export const TYPES = ["C4", "A4000", "H100"] as const;
+
+/** The same of a deployment, of these machine types. */
+export function placedOn(
+  types: readonly string[] = TYPES,
+  placement: Partial<DeploymentPlacement> = {},
+): Partial<DeclaredDeployment> {
+  const without = { machineType: undefined } as unknown as Partial<DeclaredDeployment>;
+  return {
+    ...without,
+    placement: { candidates: types.map((machineType) => ({ machineType })), ...placement },
+  };
 }

@@ -72,6 +72,12 @@ const FULL: Spec = {
   credentialsSecretRef: { name: "other", key: "token" },
 };
 
+const { machineType: _type, adoptId: _id, ...unplaced } = FULL;
+export const PLACED: Spec = {
+  ...unplaced,
+  placement: { candidates: [{ machineType: "H100" }, { machineType: "A4000" }], giveUpAfter: "10m" },
+};
+
 /** Fields that exclude each other are in different ones. */
 export const FULLS: readonly Spec[] = [
   FULL,
@@ -82,6 +88,7 @@ export const FULLS: readonly Spec[] = [
     integrations: [{ type: "model", name: "base", ...INTEGRATIONS.model }],
   },
   { ...FULL, env: env({ value: "fast" }) },
+  PLACED,
 ];
 
 export function valueAt(spec: Spec, path: Path): unknown {

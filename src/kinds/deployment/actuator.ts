@@ -3,7 +3,13 @@
  * before a write is in decide.ts.
  */
 import { PaperspaceError } from "../../paperspace/errors.ts";
-import type { AuthorizedContext, CallFailure, PerformContext, SendContext } from "../../reconcile/kind.ts";
+import type {
+  AuthorizedContext,
+  CallFailure,
+  PerformContext,
+  Performed,
+  SendContext,
+} from "../../reconcile/kind.ts";
 import type { Sends } from "../../reconcile/managed.ts";
 import { requeueNow } from "../../reconcile/outcome.ts";
 import type { CreateAttempt } from "../../reconcile/record.ts";
@@ -14,6 +20,7 @@ import { NameTaken, UnprovedCreate, verifyCreated } from "./attempt.ts";
 import { headersOf } from "./config.ts";
 import type { DeploymentObservation, DeploymentStep, DeploymentTypes } from "./observation.ts";
 import type { DeploymentObserver, DeploymentObserverOptions } from "./observer.ts";
+import { refusedCandidate } from "./placement/creation.ts";
 import { taken } from "./prerequisites.ts";
 import { REASON } from "./reasons.ts";
 import { answered, perform } from "./steps.ts";
@@ -99,6 +106,22 @@ export class DeploymentActuator extends PaperspaceActuator<DeploymentTypes> {
       settleMs: limits.settleMs,
       slowMs: limits.slowMs,
     });
+  }
+
+  /** What one candidate of a placement was refused for may not hold for the next one. */
+  protected override refused(
+    error: unknown,
+    step: DeploymentStep,
+    observation: DeploymentObservation,
+    context: Context,
+  ): Performed<DeploymentTypes> {
+    const isMove = step.do === "deploy" && step.changes.some(({ field }) => field === "machineType");
+    const { outcome, effect } = this.failure(error) ?? {};
+    const refused =
+      isMove && !step.rollback && effect === "none" && outcome && outcome.kind !== "Requeue"
+        ? refusedCandidate(observation.memory, outcome, observation.now)
+        : undefined;
+    return refused ? { ...refused, refused: true } : super.refused(error, step, observation, context);
   }
 
   override failure(error: unknown): CallFailure | undefined {

@@ -2,7 +2,7 @@
  * The configuration of a deployment as the API accepts it (deployments.md section 3), and how it is built from a spec.
  * Pure; resolved references are passed in.
  */
-import type { DeploymentSpec } from "./types.ts";
+import type { DeclaredSpec, DeploymentSpec } from "./types.ts";
 
 export interface NamedValue {
   name: string;
@@ -62,11 +62,7 @@ export interface Reference {
 }
 
 /** All that the spec refers to. */
-export function referencesOf({
-  env = [],
-  integrations = [],
-  basicAuthSecretRef,
-}: DeploymentSpec): Reference[] {
+export function referencesOf({ env = [], integrations = [], basicAuthSecretRef }: DeclaredSpec): Reference[] {
   const references: Reference[] = [];
   for (const { name: variable, valueFrom } of env) {
     const field = `env.${variable}`;
@@ -88,7 +84,7 @@ export function referencesOf({
 
 /** Whether it refers to any key of this. Much quicker than all of its references: it is called for each object of a namespace. */
 export function refersTo(
-  { env = [], integrations = [], basicAuthSecretRef }: DeploymentSpec,
+  { env = [], integrations = [], basicAuthSecretRef }: DeclaredSpec,
   { kind, name }: { kind: Reference["source"]; name: string },
 ): boolean {
   if (kind === "ConfigMap") return env.some(({ valueFrom }) => valueFrom?.configMapKeyRef?.name === name);

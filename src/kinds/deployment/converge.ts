@@ -16,6 +16,8 @@ import {
   type DeploymentObservation,
   FACT,
 } from "./observation.ts";
+import { withoutCandidate } from "./placement/creation.ts";
+import { keptCandidate } from "./placement/moving.ts";
 import { type Prerequisites, toRun, toSend } from "./prerequisites.ts";
 import { REASON } from "./reasons.ts";
 import { type RelationResult, relationTo } from "./relation.ts";
@@ -72,8 +74,14 @@ function towards(choice: ChosenTarget, chosen: DeploymentObservation, deployment
   switch (relation.kind) {
     case "unknown":
       return { choice, relation, decision: awaiting(choice, chosen, deployment, relation.decision) };
-    case "other":
-      return sending({ choice, relation }, withMemory(chosen, relation), deployment, relation.changes);
+    case "other": {
+      const related = withMemory(chosen, relation);
+      const unsent = choice.rolledBack
+        ? undefined
+        : (withoutCandidate(related) ?? keptCandidate(related, relation.changes));
+      if (unsent) return { choice, relation, decision: unsent };
+      return sending({ choice, relation }, related, deployment, relation.changes);
+    }
     default: {
       const related = withMemory(chosen, relation);
       const health = healthOf(choice, relation, related);

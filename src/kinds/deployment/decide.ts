@@ -8,6 +8,7 @@ import { decideDeletion } from "../../reconcile/existence.ts";
 import { converge, misplacement } from "./converge.ts";
 import { deploymentLeftovers, forgetDeployment, strayStep } from "./leftovers.ts";
 import {
+  act,
   type DeploymentDecision,
   type DeploymentMemory,
   type DeploymentObservation,
@@ -15,6 +16,8 @@ import {
   FACT,
 } from "./observation.ts";
 import { observedDeployment } from "./observed.ts";
+import { withPlacement } from "./placement/candidates.ts";
+import { withoutCandidate } from "./placement/creation.ts";
 import { toSend } from "./prerequisites.ts";
 import { REASON } from "./reasons.ts";
 
@@ -51,8 +54,12 @@ function beforeCreate(observation: DeploymentObservation): DeploymentDecision | 
     const message = `${conflict.owner} has a deployment named "${observation.name}" in project ${observation.projectId} already: choose another spec.name, or delete that object with deletionPolicy Orphan and adopt its deployment`;
     return stalled(memory, REASON.AlreadyExists, message, limits.slowMs);
   }
+  const refused = withoutCandidate(observation);
+  if (refused) return refused;
   const prerequisites = toSend(observation, desired);
-  return prerequisites.state === "met" ? undefined : prerequisites.decision;
+  if (prerequisites.state !== "met") return prerequisites.decision;
+  const { chosen } = memory.placement ?? {};
+  return chosen && act({ do: "create", of: chosen.machineType }, withoutOperation(memory));
 }
 
 /** Under dry-run: without former specs and runs there may be no plan. Names and secrets are assumed to be in favour. */
@@ -64,7 +71,7 @@ function missingFacts(observation: DeploymentObservation): readonly string[] {
   const { outcome } = step;
   const isLacking = outcome.kind === "Unknown" || outcome.kind === "Retry";
   const rollsBack = outcome.kind === "RequeueAfter" && outcome.afterMs === 0;
-  const next = rollsBack ? unhalted({ ...observation, memory }, resource).needs : undefined;
+  const next = rollsBack ? unhalted(withPlacement(observation, memory), resource).needs : undefined;
   return (isLacking ? needs : (next ?? [])).filter((fact) => fact === FACT.specs || fact === FACT.runs);
 }
 

@@ -19,8 +19,10 @@ import {
   type DeploymentDecision,
   type DeploymentMemory,
   type DeploymentObservation,
+  type DeploymentStep,
   FACT,
 } from "./observation.ts";
+import { type HardwareShortage, shortageOf, shortageWords } from "./placement/moving.ts";
 import { REASON } from "./reasons.ts";
 import type { OwnSpec } from "./relation.ts";
 import { rollbackTo, type StandingRollback } from "./rollback.ts";
@@ -51,6 +53,8 @@ export type Health =
   | { state: "failed"; decision: DeploymentDecision }
   /** Failed, and the next pass goes on with the last healthy one as its target: `decision` remembers it. */
   | { state: "rollBack"; decision: DeploymentDecision }
+  /** It got no hardware, and the next pass goes on with another candidate: `decision` remembers it. */
+  | { state: "moveOn"; decision: DeploymentDecision }
   /** It was rejected for want of a project secret: once that is there it is sent again, once. */
   | { state: "resend"; memory: DeploymentMemory };
 
@@ -153,6 +157,9 @@ function needsRuns({ runs, limits }: DeploymentObservation, current: Progress, t
 function rollingOut(at: Assessment, current: Progress): Health {
   const { choice, observation, head, needs, latest } = at;
   const { memory, now } = observation;
+  const shortage =
+    choice.rolledBack || current.state !== "progressing" ? undefined : shortageOf(observation, head, latest);
+  if (shortage) return short(at, shortage);
   const times = rolloutTimes(head, observation.spec);
   if (isLate(times, now)) {
     // What the runs decide must be of now: it may have come about since they were read.
@@ -162,6 +169,30 @@ function rollingOut(at: Assessment, current: Progress): Health {
     return failed(at, "TimedOut", REASON.ProgressDeadlineExceeded, why, current);
   }
   return underWay(awaited(at, current));
+}
+
+/** Neither a roll back nor a deadline ends that: what lacks is no better with another configuration. */
+function short(at: Assessment, shortage: HardwareShortage): Health {
+  const { observation, head, needs } = at;
+  const { memory, now } = observation;
+  const message = shortageWords(shortage);
+  if (shortage.state === "moveOn")
+    return needs.length > 0
+      ? underWay(needFacts(observation, memory, needs))
+      : { state: "moveOn", decision: requeueAfter(shortage.memory, REASON.MovingOn, message, 0) };
+  const seen = { ...withoutOperation(memory), history: concluded(memory.history, "Progressing", now) };
+  const look = Math.min(untilLook(observation, rolloutTimes(head, observation.spec)), shortage.againMs);
+  const reason = shortage.isShort ? REASON.WaitingForCapacity : REASON.Progressing;
+  const decision =
+    shortage.state === "unavailable"
+      ? stalled<DeploymentStep, DeploymentMemory>(seen, REASON.CapacityUnavailable, message, look)
+      : requeueAfter<DeploymentStep, DeploymentMemory>(
+          seen,
+          reason,
+          `sent at ${head.sentAt}: ${message}`,
+          look,
+        );
+  return underWay({ ...decision, needs });
 }
 
 function awaited(at: Assessment, current: Progress): DeploymentDecision {

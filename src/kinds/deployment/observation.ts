@@ -43,6 +43,7 @@ export interface DeploymentMemory {
   /** Configurations that this object sent, newest first. */
   history: readonly Rollout[];
   rolledBack?: NonNullable<DeploymentStatus["rolledBack"]>;
+  placement?: Omit<NonNullable<DeploymentStatus["placement"]>, "next">;
   /** Fields that the API writes otherwise than they were sent. */
   storedAs?: readonly StoredField[];
   /** Project secrets that were made for this object, in the project of the observation. */

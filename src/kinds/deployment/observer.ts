@@ -24,6 +24,8 @@ import type {
   DeploymentStep,
 } from "./observation.ts";
 import { withoutShared } from "./permitted-references.ts";
+import { type PlacementMemory, placedSpec, shownCandidate, withPlacement } from "./placement/candidates.ts";
+import { withChoice } from "./placement/ladder.ts";
 import { type DeploymentSubject, ProjectCache } from "./project-cache.ts";
 import type { PresenceDue } from "./project-presence.ts";
 import { ownerMark, ownerMarkIn, secretsNamedIn } from "./project-secrets.ts";
@@ -80,7 +82,7 @@ export class DeploymentObserver extends CloudObserver<
     const conflict = this.reservations.conflictingOwner(key, projectId, name);
     const observation: DeploymentObservation = {
       ...facts,
-      spec,
+      spec: placedSpec(spec, undefined),
       generation: metadata.generation ?? 0,
       reference: referenceOf(object, deploymentDefinition),
       uid: metadata.uid ?? "",
@@ -95,7 +97,7 @@ export class DeploymentObserver extends CloudObserver<
       limits: settings.limits,
     };
     const project = this.cacheFor(facts, context);
-    if (!project) return observation;
+    if (!project) return withPlacement(observation, observation.memory);
     if (!facts.deleting) observation.desired = withoutShared(references.desired(object, name), facts);
     Object.assign(observation, project.facts(subjectOf(observation, context)));
     observation.secretsDue = project.secretsAgeMs >= settings.resyncMs;
@@ -109,6 +111,7 @@ export class DeploymentObserver extends CloudObserver<
     const container = project.absence(context.account?.fingerprint ?? "");
     const resource = this.locate(observation, context, project, container);
     observation.resource = resource.state === "present" ? shown(resource.item, facts, project) : resource;
+    place(observation);
     if (isShownEmptyOnce(observation, project)) observation.shownEmptyOnce = true;
     const id = idOf(observation.identity);
     const specsAgeMs = project.specsAgeMs(subjectOf(observation, context));
@@ -221,6 +224,20 @@ export class DeploymentObserver extends CloudObserver<
   }
 }
 
+/** What is desired is declared by the candidate of a placement that holds for now. */
+function place(observation: DeploymentObservation): void {
+  const { spec, memory, now, identity, resource } = observation;
+  const { placement = {} } = memory;
+  // None is chosen anew for what is there and not shown: that has one.
+  const isHidden = identity.state === "ours" && resource.state !== "present";
+  const chosen =
+    spec.placement && !isHidden
+      ? withChoice(spec, placement, { shown: shownCandidate(observation), now })
+      : placement;
+  const isAny = chosen.chosen !== undefined || chosen.tried !== undefined;
+  Object.assign(observation, withPlacement(observation, isAny ? { ...memory, placement: chosen } : memory));
+}
+
 /** A deletion needs no configuration. */
 function shown(
   item: Deployment,
@@ -273,14 +290,23 @@ function memoryOf(
 ): DeploymentMemory {
   const { status = { observedGeneration: -1 }, spec } = object;
   const { operation, history = [], rolledBack, storedAs, secrets = [], formerSecrets = [] } = status;
+  const placement = placementIn(object);
   const from = status.projectId ?? spec.projectId;
   const placed = movedSecrets({ secrets, formerSecrets }, { from, to: projectId });
-  if (identity.state !== "ours" && !attempt) return { history: [], ...placed };
+  // What is made next begins with the first candidate that has not just come to nothing.
+  if (identity.state !== "ours" && !attempt)
+    return { history: [], ...placed, ...(placement?.tried && { placement: { tried: placement.tried } }) };
   return {
     history,
     ...placed,
+    ...(placement && { placement }),
     ...(operation && { operation }),
     ...(rolledBack && { rolledBack }),
     ...(storedAs && { storedAs }),
   };
+}
+
+function placementIn({ spec, status }: PaperspaceDeployment): PlacementMemory | undefined {
+  const { next: _shown, ...placement } = status?.placement ?? {};
+  return spec.placement && status?.placement ? placement : undefined;
 }

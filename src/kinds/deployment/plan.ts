@@ -12,6 +12,7 @@ import { differences, leavesOf, shown } from "./compare.ts";
 import { courseOf, misplacement } from "./converge.ts";
 import { deploymentPhases } from "./decide.ts";
 import { type DeploymentObservation, FACT, type Target } from "./observation.ts";
+import { withPlacement } from "./placement/candidates.ts";
 import { filledIn } from "./relation.ts";
 import { asSent } from "./stored-as.ts";
 import { readConfig } from "./stored-config.ts";
@@ -54,8 +55,9 @@ function favoured(
   needs: readonly string[],
 ): DeploymentObservation | undefined {
   const { desired } = observation;
-  // A roll back begins at once; what else is waited for is no plan.
-  if (outcome.kind === "RequeueAfter" && outcome.afterMs === 0) return observation;
+  // A roll back and another candidate begin at once; what else is waited for is no plan.
+  if (outcome.kind === "RequeueAfter" && outcome.afterMs === 0)
+    return withPlacement(observation, observation.memory);
   if (outcome.kind !== "Unknown") return undefined;
   if (needs.includes(FACT.siblings)) return { ...observation, siblings: { ids: [], ageMs: 0 } };
   if (needs.includes(FACT.projectSecrets) && desired.state === "known")

@@ -2,6 +2,7 @@
 import type { Policy } from "../../reconcile/kind.ts";
 import { deploymentPhases } from "./decide.ts";
 import type { DeploymentTypes } from "./observation.ts";
+import { refusedCandidate } from "./placement/creation.ts";
 import { gitOriginOf, pushed } from "./rollout.ts";
 import { deploymentEventNotes, deploymentStatus } from "./status.ts";
 import { entryOf } from "./steps.ts";
@@ -33,6 +34,7 @@ export const deploymentPolicy: Policy<DeploymentTypes> = {
       memory: { ...memory, history: pushed(memory.history, entry) },
     };
   },
+  createRefused: ({ now }, memory, failure) => refusedCandidate(memory, failure, now),
   status: (observation, outcome, context) =>
     deploymentStatus(observation, observation.memory, outcome, context),
   events: deploymentEventNotes,

@@ -18,6 +18,12 @@ export const REASON = {
   NotObserved: "NotObserved",
   /** Enough instances serve, and their number is being changed. */
   Scaling: "Scaling",
+  /** The instances wait for hardware. */
+  WaitingForCapacity: "WaitingForCapacity",
+  /** Each candidate of the placement came to nothing; they are tried again by themselves. */
+  CapacityUnavailable: "CapacityUnavailable",
+  /** A candidate of the placement came to nothing: the next one is tried. */
+  MovingOn: "MovingOn",
   /** Healthy once, and now fewer instances are ready than declared. */
   Degraded: "Degraded",
   /** The configuration could not be applied: see the message, correct the spec. */

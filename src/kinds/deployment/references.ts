@@ -17,10 +17,10 @@ import { type KubeRef, KubeRefs, type RefContent, type RefData } from "../kube-r
 import { UNUSED_TURNS } from "../lookup.ts";
 import type { MemoryBudget } from "../memory-budget.ts";
 import type { SlowHash } from "../slow-hash.ts";
-import { hashOf, leavesOf, templateOf } from "./compare.ts";
 import { configOf, type Reference, referencesOf, refersTo, secretValue } from "./config.ts";
 import type { Desired } from "./observation.ts";
 import { isKeySecret } from "./permitted-references.ts";
+import { placedSpec, targetOf } from "./placement/candidates.ts";
 import { projectSecretName } from "./project-secrets.ts";
 import { REASON } from "./reasons.ts";
 import type { PaperspaceDeployment } from "./types.ts";
@@ -126,16 +126,10 @@ export class References {
     const [first] = missing;
     if (first) return { ...first, message: missing.map(({ message }) => message).join("; ") };
     if (unknown) return unknown;
-    const config = configOf(spec, name, (reference) => values.get(idOf(reference)) ?? "");
+    const placed = placedSpec(spec, object.status?.placement?.chosen);
+    const config = configOf(placed, name, (reference) => values.get(idOf(reference)) ?? "");
     if (sizeOf(config) > MOST_SENT) return CONFIG_TOO_LARGE;
-    const leaves = leavesOf(config);
-    const target = {
-      config,
-      leaves,
-      hash: hashOf(leaves),
-      template: templateOf(leaves),
-      secrets: [...secrets.values()],
-    };
+    const target = targetOf(config, [...secrets.values()], spec);
     return { state: "known", ...target, ...(outdated && { outdated }) };
   }
 

@@ -45,6 +45,11 @@ export function isProven({ outcome, healthyAt }: Rollout): boolean {
   return outcome === "Healthy" || healthyAt !== undefined;
 }
 
+/** It was healthy on the machine type that it has, since it was switched on. */
+export function isPlaced({ outcome, healthyReplicas }: Rollout): boolean {
+  return outcome === "Healthy" || healthyReplicas !== undefined;
+}
+
 /** What runs is of its template, and was healthy: another number of it is all that may lack. */
 export function isServing({ outcome, scaled = false }: Rollout): boolean {
   return outcome === "Healthy" || scaled;
@@ -218,8 +223,9 @@ function continuing(sent: Rollout, [before, ...older]: readonly Rollout[]): Roll
     return good ? { ...entry, healthyAt: good.healthyAt ?? provenSince(good) } : entry;
   }
   const { startedAt = before.sentAt, healthyAt = provenSince(before) } = before;
+  const isMoved = before.machineType !== undefined && before.machineType !== entry.machineType;
   if (healthyAt !== undefined) {
-    const healthyReplicas = healthyNumber(before);
+    const healthyReplicas = isMoved ? undefined : healthyNumber(before);
     return {
       ...entry,
       healthyAt,
@@ -227,6 +233,8 @@ function continuing(sent: Rollout, [before, ...older]: readonly Rollout[]): Roll
       ...(scaled && isServing(before) && { scaled }),
     };
   }
+  // Its instances are waited for anew.
+  if (isMoved) return entry;
   // While it is switched off nothing is awaited of it: that time does not count, and the time before it does.
   const offMs = isOn(before) ? 0 : Date.parse(entry.sentAt) - Date.parse(before.sentAt);
   return { ...entry, startedAt: offMs > 0 ? toTime(Date.parse(startedAt) + offMs) : startedAt };
@@ -274,9 +282,10 @@ export function sentOf({
   template,
   config,
   secrets,
-}: Target): Pick<Rollout, "hash" | "template" | "replicas" | "secrets"> {
+}: Target): Pick<Rollout, "hash" | "template" | "replicas" | "machineType" | "secrets"> {
+  const { machineType } = config.resources;
   const replicas = isOff({ config }) ? 0 : config.resources.replicas;
-  return { hash, template, replicas, ...(secrets.length > 0 && { secrets: [...secrets] }) };
+  return { hash, template, replicas, machineType, ...(secrets.length > 0 && { secrets: [...secrets] }) };
 }
 
 /** The newest one, as it turned out. The first time is kept, and so is the whole of it where nothing is new. */

@@ -5,6 +5,7 @@
 import { Type } from "../../base/json-schema.ts";
 import { apiId, apiWord, stringEnum, textField } from "../../reconcile/schema.ts";
 import { adoptOrRecreate, managedSpecFields } from "../managed-schema.ts";
+import { placementSchema } from "./placement/schema.ts";
 import { probe } from "./probe-schema.ts";
 
 const keyOf = (what: string, description: string) =>
@@ -250,7 +251,12 @@ export const deploymentSpecSchema = Type.Object(
       format: "int32",
       description: "How many instances; with autoscaling the least. 0 switches the deployment off.",
     }),
-    machineType: apiWord("Machine type of an instance, such as C4 or A100-80G."),
+    machineType: Type.Optional(
+      apiWord(
+        "Machine type of an instance, such as C4 or A100-80G. Either this, or placement, which chooses one.",
+      ),
+    ),
+    placement: Type.Optional(placementSchema),
     ports: Type.Array(Type.Integer({ minimum: 1, maximum: 65535 }), {
       maxItems: 32,
       description: "Ports of the container.",
@@ -278,6 +284,14 @@ export const deploymentSpecSchema = Type.Object(
         message:
           "replicas is the least number with autoscaling: it cannot be more than autoscaling.maxReplicas",
         fieldPath: ".replicas",
+      },
+      {
+        rule: "has(self.placement) != has(self.machineType)",
+        message: "give either machineType or placement",
+      },
+      {
+        rule: "!has(self.placement) || !has(self.adoptId)",
+        message: "placement cannot be together with adoptId: give the machineType that the deployment has",
       },
       adoptOrRecreate("deployment"),
     ],

@@ -5,6 +5,7 @@
 import { Type } from "../../base/json-schema.ts";
 import { stringEnum } from "../../reconcile/schema.ts";
 import { handledRequests, managedStatusFields, planEntry } from "../managed-schema.ts";
+import { placementStatusSchema } from "./placement/schema.ts";
 
 const time = (description: string) => Type.String({ format: "date-time", description });
 const count = (description: string) => Type.Integer({ format: "int32", description });
@@ -31,6 +32,7 @@ const rollout = Type.Object({
     }),
   ),
   replicas: Type.Optional(count("Instances that it asks for, 0 where it is switched off.")),
+  machineType: Type.Optional(Type.String({ description: "Machine type that it was sent with." })),
   specId: Type.Optional(Type.String({ description: "Id of the spec in Paperspace, once it is seen." })),
   replaces: Type.Optional(Type.String({ description: "Id of the spec that was there when it was sent." })),
   generation: Type.Integer({ format: "int64", description: "Generation of the object that asked for it." }),
@@ -53,7 +55,7 @@ const rollout = Type.Object({
   ),
   startedAt: Type.Optional(
     time(
-      "When its template was sent first, where that was before: the deadline runs from then. Later by the time for which it was switched off.",
+      "When its template was sent first with this machine type, where that was before: the deadline runs from then. Later by the time for which it was switched off.",
     ),
   ),
   healthyAt: Type.Optional(
@@ -161,6 +163,7 @@ const memory = {
       { description: "The spec's configuration failed, and the last healthy one runs instead." },
     ),
   ),
+  placement: Type.Optional(placementStatusSchema),
   storedAs: Type.Optional(
     Type.Array(
       Type.Object({
@@ -215,6 +218,7 @@ export const deploymentStatusSchema = Type.Object(
         { description: "The configuration that Paperspace has now." },
       ),
     ),
+    machineType: Type.Optional(Type.String({ description: "Machine type of an instance." })),
     replicas: Type.Optional(count("Instances that shall run now.")),
     readyReplicas: Type.Optional(count("Instances that serve.")),
     availableReplicas: Type.Optional(

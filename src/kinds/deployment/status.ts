@@ -2,6 +2,7 @@
  * What the object reports about its deployment: the status and its conditions. Pure: an equal observation
  * gives an equal status, so that an idle deployment costs no write.
  */
+import { clip } from "../../base/plain-text.ts";
 import { cut } from "../../base/text.ts";
 import type { DesiredCondition } from "../../reconcile/conditions.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
@@ -13,11 +14,13 @@ import { apiTime } from "../time.ts";
 import type { Deployment, Instance, Run } from "./api.ts";
 import { shown } from "./compare.ts";
 import type { DeploymentMemory, DeploymentObservation } from "./observation.ts";
+import { nextOpen } from "./placement/ladder.ts";
 import { driftOf, planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import { undecidable } from "./relation.ts";
-import { assessedFirst, isBad } from "./rollout.ts";
+import { assessedFirst, isBad, isPlaced } from "./rollout.ts";
 import { writtenOtherwise } from "./stored-as.ts";
+import { readConfig } from "./stored-config.ts";
 import type { DeploymentStatus, PaperspaceDeployment } from "./types.ts";
 
 type KnownContext = ReconcileContext<PaperspaceDeployment, { team: string }>;
@@ -45,7 +48,11 @@ export function deploymentStatus(
       ...facts,
       ...(halted?.reason === SHARED.DryRun && { plan: planOf(observation) }),
     },
-    memory: { projectId: observation.projectId, ...remembering(memory) },
+    memory: {
+      projectId: observation.projectId,
+      ...remembering(memory),
+      ...shownPlacement(observation, memory),
+    },
     conditions: [...synced(observation, seen), ...healthOf(observation, memory, outcome, seen)],
     refreshedWhilePaused: ["Synced", "Healthy"],
   });
@@ -67,6 +74,16 @@ function remembering({
     ...(secrets.length > 0 && { secrets: [...secrets] }),
     ...(formerSecrets.length > 0 && { formerSecrets: [...formerSecrets] }),
   };
+}
+
+/** With the candidate that comes next, until the one that is chosen was healthy. */
+function shownPlacement(
+  { spec, now }: DeploymentObservation,
+  { placement, history: [head] }: DeploymentMemory,
+): Pick<DeploymentStatus, "placement"> {
+  if (!placement) return {};
+  const next = head && isPlaced(head) ? undefined : nextOpen(spec, placement, now, placement.chosen);
+  return { placement: { ...placement, ...(next && { next }) } };
 }
 
 /** There are no pods: it names the object, and matches nothing. An autoscaler wants one that is not empty. */
@@ -93,8 +110,10 @@ function describedBy(
   const createdAt = apiTime(dtCreated);
   const appliedAt = apiTime(latestSpec?.externalApplied);
   const healthyAt = apiTime(latestSpec?.dtHealthy);
+  const machineType = readConfig(latestSpec?.data)?.resources.machineType;
   return {
     name,
+    ...(machineType && { machineType: clip(machineType) }),
     ...(endpoint && { endpoint, url: `https://${endpoint}` }),
     ...(createdAt && { createdAt }),
     ...(latestSpec && {
@@ -134,7 +153,7 @@ function shownInstance({ id, state, message, createdAt }: Instance) {
   };
 }
 
-const SEEN = ["name", "endpoint", "url", "createdAt", "spec"] as const;
+const SEEN = ["name", "machineType", "endpoint", "url", "createdAt", "spec"] as const;
 const COUNTED = ["replicas", "readyReplicas", "availableReplicas", "instances"] as const;
 
 function synced(observation: DeploymentObservation, seen: Deployment | undefined): DesiredCondition[] {

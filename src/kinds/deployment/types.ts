@@ -13,13 +13,16 @@ import { deploymentStatusSchema } from "./status-schema.ts";
 
 export const deploymentDefinition = defined("PaperspaceDeployment", "psd", "deployment");
 
-export type DeploymentSpec = Static<typeof deploymentSpecSchema>;
+/** As the user declares it. */
+export type DeclaredSpec = Static<typeof deploymentSpecSchema>;
+/** With the machine type that holds for now, where that is chosen by a placement (placement/candidates.ts). */
+export type DeploymentSpec = Omit<DeclaredSpec, "machineType"> & { machineType: string };
 export type DeploymentStatus = Static<typeof deploymentStatusSchema> & { conditions?: Condition[] };
 export type Rollout = NonNullable<DeploymentStatus["history"]>[number];
 
 export interface PaperspaceDeployment extends ManagedObject {
   metadata: ObjectMeta;
-  spec: DeploymentSpec;
+  spec: DeclaredSpec;
   status?: DeploymentStatus;
 }
 
@@ -51,7 +54,7 @@ export const deploymentColumns = [
     jsonPath: ".status.readyReplicas",
     description: "Instances that serve",
   },
-  { name: "Type", type: "string", jsonPath: ".spec.machineType" },
+  { name: "Type", type: "string", jsonPath: ".status.machineType" },
   { name: "URL", type: "string", jsonPath: ".status.url" },
   { name: "Age", type: "date", jsonPath: ".metadata.creationTimestamp" },
   {

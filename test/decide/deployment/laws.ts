@@ -13,6 +13,7 @@ import type { Rollout } from "../../../src/kinds/deployment/types.ts";
 import { type Law, lawsOf } from "../engine/law.ts";
 import { ofManaged, restrictionLaws } from "../engine/restriction-laws.ts";
 import { isScaled, NUMBER_LAWS } from "./number-laws.ts";
+import { PLACEMENT_LAWS } from "./placement-laws.ts";
 import { TEAM } from "./situations.ts";
 
 export const WRITES = [
@@ -252,6 +253,7 @@ const OF_MANAGED: readonly DeploymentLaw[] = [
     },
   ),
   ...NUMBER_LAWS,
+  ...PLACEMENT_LAWS,
   law(
     {
       choices: ["Done"],
@@ -318,6 +320,8 @@ const OF_MANAGED: readonly DeploymentLaw[] = [
     "the same is chosen of the same, and with what was chosen remembered nothing new is remembered",
     (observation, { outcome }, decision) => {
       if ("reason" in outcome && outcome.reason === "RolledBack") return true;
+      // The next pass observes what is declared by the candidate that was chosen.
+      if (decision.memory.placement?.chosen !== observation.memory.placement?.chosen) return true;
       const again = decideDeployment({ ...observation, memory: decision.memory });
       return again.step.do === "none" && isDeepStrictEqual(again.memory, decision.memory);
     },

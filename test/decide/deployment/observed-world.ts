@@ -8,6 +8,7 @@ import {
   type DeploymentObservation,
   FACT,
 } from "../../../src/kinds/deployment/observation.ts";
+import { withPlacement } from "../../../src/kinds/deployment/placement/candidates.ts";
 import { isOff } from "../../../src/kinds/deployment/rollout.ts";
 import { withoutOperation } from "../../../src/reconcile/decision.ts";
 import type { Acting } from "../engine/model-world.ts";
@@ -37,6 +38,9 @@ export class ObservedWorld extends World {
   }
 
   protected override look(): void {
+    const { observation } = this;
+    if (observation.spec.placement)
+      Object.assign(observation, withPlacement(observation, observation.memory));
     if (this.#isChanged) super.look();
     else if (this.knowsSecrets) this.observation.projectSecrets = [...this.secrets];
   }

@@ -31,6 +31,7 @@ import {
 } from "./axes.ts";
 import { WRITES } from "./laws.ts";
 import { COUNTS, NUMBERS, ROLLED_BACK, SCALED, SCALED_SPECS } from "./number-axes.ts";
+import { HARDWARE, PLACED, PLACED_BACK, SENT_PLACED, SHOWN_PLACED } from "./placement-axes.ts";
 import { GOOD, NEW, OFF, sent, situation, stored } from "./situations.ts";
 
 /** What is declared, what was sent and what is shown, of the same configuration. */
@@ -92,6 +93,11 @@ export const PRODUCTS: readonly Product<Situation>[] = [
       }),
     ],
     atLeast: 50_000,
+  },
+  {
+    what: "a placement",
+    axes: [PLACED, SENT_PLACED, SHOWN_PLACED, HARDWARE, PLACED_BACK],
+    atLeast: 40_000,
   },
   { what: "a rollout of what shall be off", axes: rollingOut(OFF), atLeast: 100_000 },
   {

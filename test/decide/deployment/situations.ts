@@ -4,7 +4,6 @@
  */
 
 import type { Deployment, Instance, Run, StoredSpec } from "../../../src/kinds/deployment/api.ts";
-import { hashOf, leavesOf, templateOf } from "../../../src/kinds/deployment/compare.ts";
 import { configOf, type DeploymentConfig, secretValue } from "../../../src/kinds/deployment/config.ts";
 import { decideDeployment } from "../../../src/kinds/deployment/decide.ts";
 import type {
@@ -14,6 +13,7 @@ import type {
   DeploymentObservation,
   DesiredTarget,
 } from "../../../src/kinds/deployment/observation.ts";
+import { targetOf as declaredTarget } from "../../../src/kinds/deployment/placement/candidates.ts";
 import { sentOf } from "../../../src/kinds/deployment/rollout.ts";
 import { deploymentStatus } from "../../../src/kinds/deployment/status.ts";
 import type { DeploymentSpec, Rollout } from "../../../src/kinds/deployment/types.ts";
@@ -68,8 +68,7 @@ export function targetOf(spec: DeploymentSpec, name = NAME): DesiredTarget {
     if (!secrets.includes(made)) secrets.push(made);
     return secretValue(made);
   });
-  const leaves = leavesOf(config);
-  return { state: "known", config, leaves, hash: hashOf(leaves), template: templateOf(leaves), secrets };
+  return { state: "known", ...declaredTarget(config, secrets, spec) };
 }
 
 export function ago(ms: number): string {

@@ -7,6 +7,7 @@ import type { DeploymentRecord } from "../../../dev/simulator/world/deployment-r
 import type { PaperspaceDeployment } from "../../../src/kinds/deployment/types.ts";
 import { parseRecord } from "../../../src/reconcile/record.ts";
 import { isReady, projectSecrets } from "../scenario-world-deployments.ts";
+import { checkPlacement } from "./deployment-placements.ts";
 import { namespaceOf } from "./driver.ts";
 import { keysOf, type Tenant } from "./kind.ts";
 import type { VirtualDriver } from "./virtual-driver.ts";
@@ -25,6 +26,9 @@ export class DeploymentChecks {
   readonly values = new Map<string, string>();
   /** By namespace: what its ConfigMap holds. */
   readonly levels = new Map<string, string>();
+
+  /** Keys of objects whose machine type or placement a user has changed. */
+  readonly replaced = new Set<string>();
 
   constructor(driver: VirtualDriver<Object_>, tenants: readonly Tenant[]) {
     this.#driver = driver;
@@ -79,6 +83,15 @@ export class DeploymentChecks {
       // Lists lack what is new: then an upsert of the name meets it, once, and the object reports that it belongs to another.
       if (one && one.specs.length > specs + this.#keys.length)
         throw new Error(`a foreign deployment ${id} was changed again and again`);
+    }
+  }
+
+  /** Of those whose placement is the user's first: what a user changes is no move. */
+  checkPlacements(): void {
+    for (const key of this.#keys) {
+      const object = this.#driver.get(key);
+      const mine = this.alive().find(({ id }) => id === object?.status?.id);
+      if (object && mine && !this.replaced.has(key)) checkPlacement(object, mine);
     }
   }
 
@@ -138,7 +151,8 @@ export class DeploymentChecks {
   }
 
   /** Fields of the spec that the simulator's deployment does not have. */
-  #differences(key: string, { metadata, spec, status }: Object_): string[] {
+  #differences(key: string, object: Object_): string[] {
+    const { metadata, spec, status } = object;
     const mine = this.alive().find(({ id }) => id === status?.id);
     const data = mine?.specs.at(-1)?.data;
     if (!mine || !data) return ["all"];
@@ -161,6 +175,7 @@ export class DeploymentChecks {
       image: [spec.image, data.image],
       enabled: [spec.enabled, data.enabled ?? true],
       replicas: [spec.replicas, data.resources.replicas ?? 1],
+      machineType: [spec.machineType ?? chosen(object), data.resources.machineType],
       command: [spec.command?.join(), data.command?.join()],
       liveness: [!!spec.healthChecks?.liveness, !!meaningOf(data).checks.liveness],
       basicAuthKey: [auth, valueIn(data.basicAuthKey)],
@@ -212,6 +227,12 @@ export class DeploymentChecks {
       throw new Error(`project secrets ${strays.join()} are leaked`);
     this.checkOnePerObject();
   }
+}
+
+/** Of the candidates that are declared now. */
+function chosen({ spec, status }: Object_): string | undefined {
+  const type = status?.placement?.chosen?.machineType;
+  return spec.placement?.candidates.find(({ machineType }) => machineType === type)?.machineType;
 }
 
 function asList(object: Object_ | undefined): Object_[] {

@@ -8,8 +8,10 @@ import { meaningOf } from "../../../dev/simulator/world/deployment-config.ts";
 import { HOLDS, type RunRecord } from "../../../dev/simulator/world/deployment-records.ts";
 import type { PaperspaceDeployment } from "../../../src/kinds/deployment/types.ts";
 import { ANNOTATION } from "../../../src/reconcile/record.ts";
+import { TYPES } from "../placed.ts";
 import { configMap, drop, isReady, keep } from "../scenario-world-deployments.ts";
 import { DeploymentChecks } from "./deployment-checks.ts";
+import { anyPlacement } from "./deployment-placements.ts";
 import type { Dice } from "./dice.ts";
 import { nameOf, namespaceOf } from "./driver.ts";
 import { type Actors, behavioursOf, keysOf, type ScenarioKind, type Tenant } from "./kind.ts";
@@ -27,8 +29,6 @@ const IMAGES = [
 ];
 /** Parts of images whose instances come up, or do not, as the console says. */
 const FATES = ["model:2", "model:3", "does-not-exist"] as const;
-/** What instances run on. */
-const TYPE = "C4";
 const REGION = "ny2";
 const CLOUD_NAMES = ["ada", "bob", "shared", "free"];
 
@@ -59,7 +59,7 @@ export const DEPLOYMENT_SCENARIOS: ScenarioKind<Object_, VirtualDriver<Object_>>
     "an instance crashes": 1,
     "instances recover": 1,
     "a configuration will be refused": 1,
-    "hardware is scarce": 1,
+    "hardware is scarce": 3,
     "an autoscaler begins": 1,
     "the cloud scales": 1,
   },
@@ -118,6 +118,7 @@ export class DeploymentActors implements Actors<Object_> {
       projectId: this.#tenant(key).project,
       image: dice.of(...IMAGES),
       replicas: dice.of(0, 1, 2),
+      ...(dice.chance(0.4) && anyPlacement(dice)),
       rollback: dice.of("None", "OnFailure"),
       progressDeadlineSeconds: dice.of(60, 300, 900),
       onExternalDeletion: dice.of("Stall", "Recreate"),
@@ -141,7 +142,7 @@ export class DeploymentActors implements Actors<Object_> {
     };
   }
 
-  edit(key: string, _object: Object_, dice: Dice): object {
+  edit(key: string, object: Object_, dice: Dice): object {
     const { env, healthChecks, autoscaling } = this.spec(key, dice);
     return dice.of<object>(
       { image: dice.of(...IMAGES) },
@@ -155,8 +156,18 @@ export class DeploymentActors implements Actors<Object_> {
       { healthChecks: healthChecks ?? null, autoscaling: autoscaling ?? null },
       { rollback: dice.of("None", "OnFailure") },
       { onExternalDeletion: dice.of("Stall", "Recreate") },
+      this.#placementEdit(key, object, dice),
       { command: dice.of<unknown>(["run"], null) },
     );
+  }
+
+  /** Another choice, or an end of it; then what the user does is not judged as a move. */
+  #placementEdit(key: string, { spec }: Object_, dice: Dice): object {
+    if (spec.adoptId !== undefined) return { machineType: dice.of(...TYPES) };
+    this.#checks.replaced.add(key);
+    return spec.placement && dice.chance(0.5)
+      ? { placement: null, machineType: dice.of(...TYPES) }
+      : { ...anyPlacement(dice), machineType: null };
   }
 
   plain(key: string): Partial<Object_["spec"]> {
@@ -179,8 +190,10 @@ export class DeploymentActors implements Actors<Object_> {
     return this.#driver.sim.console.deployments.create(project, { name }, { settled: true }).id;
   }
 
+  /** The API server refuses a placement beside adoptId. */
   adoptable(_id: string, spec: Partial<Object_["spec"]>): Partial<Object_["spec"]> {
-    return spec;
+    const { placement, machineType, ...others } = spec;
+    return placement ? others : { ...others, ...(machineType && { machineType }) };
   }
 
   async deleting(key: string, { metadata }: Object_, dice?: Dice): Promise<void> {
@@ -210,7 +223,8 @@ export class DeploymentActors implements Actors<Object_> {
           dice.of("pull", "crash", "unready", null),
         );
       case "hardware is scarce":
-        return sim.world.setCapacity(TYPE, REGION, dice.of(0, 1, 2, null));
+        for (const type of TYPES) sim.world.setCapacity(type, REGION, dice.of(0, 0, 1, 2, null));
+        return;
       case "an autoscaler begins":
         return this.#autoscale(key, dice, dice.of(3, 10, 40));
       case "console: takes a name":
@@ -311,12 +325,13 @@ export class DeploymentActors implements Actors<Object_> {
 
   check(): void {
     this.#checks.checkOnePerObject();
+    this.#checks.checkPlacements();
   }
 
   /** Images stay as they are: a failed rollout has to be reported as one. */
   calm(): void {
     this.#isCalm = true;
-    this.#driver.sim.world.setCapacity(TYPE, REGION, null);
+    for (const type of TYPES) this.#driver.sim.world.setCapacity(type, REGION, null);
     const { deployments } = this.#driver.sim.console;
     for (const key of this.#secrets()) this.#rotate(key, this.#checks.values.get(key) ?? "back again");
     for (const { id, isDeleting } of this.#checks.alive()) {

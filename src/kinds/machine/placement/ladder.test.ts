@@ -3,7 +3,7 @@ import { NOW, scene } from "../../../../test/decide/machine/situations.ts";
 import { toTime } from "../../../kube/objects.ts";
 import { type Capacity, FACT, type MachineObservation } from "../observation.ts";
 import { type Place, placeKey } from "./candidates.ts";
-import { coolDownMs, nextInOrder, nextRung, type Try, withTry } from "./ladder.ts";
+import { nextInOrder, nextRung, type Try, withTry } from "./ladder.ts";
 
 const MINUTE = 60_000;
 const H100 = { machineType: "H100", region: "ny2" };
@@ -125,26 +125,6 @@ describe("the next candidate", () => {
 });
 
 describe("what came to nothing", () => {
-  it("is left alone for longer each time, and for two hours at most, so that a shortage of days costs little", () => {
-    const times = [1, 2, 3, 4, 5, 6].map((count) => {
-      const tries = Array.from({ length: count }, () => ({ at: toTime(NOW) }));
-      return coolDownMs(tries, NOW) / MINUTE;
-    });
-    expect(times).toEqual([10, 20, 40, 80, 120, 120]);
-    expect(coolDownMs([], NOW)).toBe(0);
-  });
-
-  it("is kept of the last twenty tries, with an answer of bounded length: status has to hold it", () => {
-    let placement = withTry(undefined, H100, { outcome: "Refused", message: "x".repeat(9_000) }, NOW);
-    for (let i = 0; i < 30; i++) placement = withTry(placement, A4000, { outcome: "NoHardware" }, NOW + i);
-    expect(placement.tried).toHaveLength(20);
-    expect(
-      withTry(undefined, H100, { outcome: "Refused", message: "x".repeat(9_000) }, NOW).tried?.[0],
-    ).toMatchObject({
-      message: "x".repeat(256),
-    });
-  });
-
   it("forgets what was chosen, so that nothing takes it for the machine that is made next", () => {
     const before = { chosen: H100, attempt: { name: "box-1", at: toTime(NOW) } };
     expect(Object.keys(withTry(before, H100, { outcome: "NoHardware" }, NOW))).toEqual(["tried"]);

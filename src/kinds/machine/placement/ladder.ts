@@ -4,9 +4,7 @@
  * What came to nothing is tried again after a while, which grows with each time. Pure.
  */
 
-import { cut } from "../../../base/text.ts";
-import { toTime } from "../../../kube/objects.ts";
-import { ageOfTime } from "../../../reconcile/decision.ts";
+import { coolDownMs, recentTries, withTried } from "../../tries.ts";
 import { FACT, type MachineObservation } from "../observation.ts";
 import {
   candidatesOf,
@@ -19,14 +17,6 @@ import {
 import { inOrderOfWish, isOverMaximum, type RateView, rateOf, usesRates } from "./rates.ts";
 
 export type Try = NonNullable<PlacementMemory["tried"]>[number];
-
-const MINUTE_MS = 60_000;
-const COOL_DOWN_BASE_MS = 10 * MINUTE_MS;
-const COOL_DOWN_MAX_MS = 2 * 60 * MINUTE_MS;
-/** What came to nothing longer ago does not count. */
-const REMEMBERED_MS = 24 * 60 * MINUTE_MS;
-const TRIED = 20;
-const MESSAGE_LENGTH = 256;
 
 /**
  * `go`: the candidate to create. Else `needs`: the fact to know it; or in how many milliseconds to see again, what was refused,
@@ -104,22 +94,7 @@ export function openCandidates(view: OpenView): PlacementCandidate[] {
 }
 
 function triesOf(placement: PlacementMemory | undefined, place: Place, now: number): Try[] {
-  const tried = placement?.tried ?? [];
-  return tried.filter(
-    ({ candidate, at }) => isSamePlace(candidate, place) && ageOfTime(at, now) < REMEMBERED_MS,
-  );
-}
-
-/** Milliseconds for which a place is left alone after these tries, oldest first, have come to nothing. */
-export function coolDownMs(
-  tries: readonly Pick<Try, "at">[],
-  now: number,
-  { baseMs, maxMs } = { baseMs: COOL_DOWN_BASE_MS, maxMs: COOL_DOWN_MAX_MS },
-): number {
-  const last = tries.at(-1);
-  if (!last) return 0;
-  const wait = Math.min(baseMs * 2 ** Math.min(tries.length - 1, 20), maxMs);
-  return Math.max(0, wait - ageOfTime(last.at, now));
+  return recentTries(placement?.tried, now).filter(({ candidate }) => isSamePlace(candidate, place));
 }
 
 /** The memory after the chosen candidate came to nothing. */
@@ -130,12 +105,5 @@ export function withTry(
   now: number,
 ): PlacementMemory {
   const { machineType, region } = candidate;
-  const { message, ...others } = outcome;
-  const entry: Try = {
-    candidate: { machineType, region },
-    ...others,
-    at: toTime(now),
-    ...(message !== undefined && { message: cut(message, MESSAGE_LENGTH) }),
-  };
-  return { tried: [...(placement?.tried ?? []), entry].slice(-TRIED) };
+  return { tried: withTried(placement?.tried, { candidate: { machineType, region }, ...outcome }, now) };
 }

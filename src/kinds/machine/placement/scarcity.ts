@@ -7,10 +7,10 @@ import { setNewest } from "../../../base/bounded-map.ts";
 import type { Clock } from "../../../base/clock.ts";
 import { millis } from "../../../reconcile/conditions.ts";
 import { ageOfTime, isLate } from "../../../reconcile/decision.ts";
+import { coolDownMs } from "../../tries.ts";
 import type { MachineMemory, MachineObservation } from "../observation.ts";
 import { powerOf } from "../operation.ts";
 import { type Place, placeKey } from "./candidates.ts";
-import { coolDownMs } from "./ladder.ts";
 
 /** A create or a start that got no hardware. `of` and `at` tell it apart: it is seen in every pass of its object. */
 export interface Failure {

@@ -2,7 +2,6 @@
  * A shell: a machine that this object's own create made, that was asked to start and never was on. Only a shell is deleted
  * to try the next candidate of a placement; whatever else may be is a machine with data, and stays. Pure.
  */
-import { parseDuration } from "../../../base/options.ts";
 import { millis } from "../../../reconcile/conditions.ts";
 import {
   ageOfTime,
@@ -14,6 +13,7 @@ import {
   withoutOperation,
 } from "../../../reconcile/decision.ts";
 import type { Operation } from "../../../reconcile/managed.ts";
+import { giveUpMs } from "../../tries.ts";
 import type { Machine, MachineEvent } from "../api.ts";
 import { failure, untilRetry } from "../event-retry.ts";
 import {
@@ -105,10 +105,10 @@ export function moveOn(
   observation: MachineObservation,
   machine: Machine,
 ): { decision: MachineDecision } | { needs: string[] } | undefined {
-  const { memory, now, related } = observation;
+  const { memory, now, spec, limits, related } = observation;
   const { chosen, attempt } = memory.placement ?? {};
   if (!chosen || !attempt || !isShell(observation, machine)) return undefined;
-  if (ageOfTime(attempt.at, now) < giveUpMs(observation)) return undefined;
+  if (ageOfTime(attempt.at, now) < giveUpMs(spec.placement?.giveUpAfter, limits.giveUpMs)) return undefined;
   const next = nextRung(observation, chosen);
   if ("needs" in next) return next;
   if (!("go" in next)) return undefined;
@@ -120,11 +120,6 @@ export function moveOn(
   return {
     decision: { ...requeueAfter(memory, REASON.MovingOn, message, WATCH_MS), needs: [FACT.shell] },
   };
-}
-
-function giveUpMs({ spec, limits }: MachineObservation): number {
-  const declared = parseDuration(spec.placement?.giveUpAfter ?? "") ?? Number.POSITIVE_INFINITY;
-  return Math.min(declared, limits.giveUpMs);
 }
 
 /** The memory that status holds before the delete is sent: from then on its absence is the operator's doing. */
