@@ -48,7 +48,10 @@ interface Subject {
   creates: RegExp;
 }
 
-function worldOf({ mutations, seed = 1, flags = [] }: MutatedLife, options: WorldOptions = {}): VirtualWorld {
+export function worldOf(
+  { mutations, seed = 1, flags = [] }: MutatedLife,
+  options: WorldOptions = {},
+): VirtualWorld {
   const world = new VirtualWorld({
     // A lease that is renewed every two seconds would be most of what a day costs.
     flags: ["--leader-elect=false", ...flags],

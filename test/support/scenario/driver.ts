@@ -17,6 +17,8 @@ export interface Driver<O extends ManagedObject> {
   delete(key: string): Promise<void>;
   /** Of a namespace; null removes one. */
   label(namespace: string, labels: Record<string, string | null>): Promise<void>;
+  /** Puts the price list of the operator, where it has one. */
+  putPrices?(csv: string): Promise<void>;
   pass(ms: number): Promise<void>;
   until(what: string, done: () => boolean): Promise<void>;
   /** The operator is killed, and another one starts. */

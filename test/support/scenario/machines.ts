@@ -21,6 +21,7 @@ import { type Actors, behavioursOf, keysOf, type ScenarioKind, type Tenant } fro
 import {
   drawPlacement,
   drawPlacementEdit,
+  drawPriceList,
   isTooDear,
   PlacementJudge,
   REGION,
@@ -226,7 +227,9 @@ export class MachineActors implements Actors<PaperspaceMachine> {
       case "a shortage lasts":
         return this.#lastingShortage(key, object, dice);
       case "prices change":
-        return sim.console.setPrice(dice.of(...TYPES), dice.of(0.5, 1, 3));
+        sim.console.setPrice(dice.of(...TYPES), dice.of(0.5, 1, 3));
+        // The list may not have all of them, and is of before the next change.
+        return this.#driver.putPrices?.(drawPriceList(sim, dice));
       case "account standing":
         return sim.console.setStanding(this.#tenant(key).team, dice.chance(0.5), ["Pay first"]);
     }

@@ -36,6 +36,14 @@ export function drawPlacementEdit(
   return { placement: null, machineType, region };
 }
 
+/** Some of the rates, as they are now. */
+export function drawPriceList({ world }: Pick<Simulation, "world">, dice: Dice): string {
+  const lines = TYPES.filter(() => dice.chance(0.7)).map(
+    (type) => `${type},${REGION},${hourlyRate(world, type)},USD,hour`,
+  );
+  return ["type,region,rate,currency,period", ...lines].join("\n");
+}
+
 /** It has none, since each candidate costs more than the user allows. */
 export function isTooDear({ spec, status }: PaperspaceMachine): boolean {
   const stalled = status?.conditions?.find(({ type }) => type === "Stalled");

@@ -3,6 +3,7 @@ import { KubeError } from "../../../src/kube/errors.ts";
 import type { ManagedObject } from "../../../src/reconcile/managed.ts";
 import { KINDS } from "../../../src/registry.ts";
 import type { Fault } from "../fake-kube.ts";
+import { configMap } from "../scenario-world-deployments.ts";
 import type { VirtualObjects } from "../virtual-objects.ts";
 import { type Process, VirtualWorld, type WorldOptions } from "../virtual-world.ts";
 import { Dice } from "./dice.ts";
@@ -11,6 +12,13 @@ import type { Scenario } from "./kind.ts";
 import { RestrictionsJudge } from "./restrictions.ts";
 import { Trace } from "./trace.ts";
 
+const PRICES = { namespace: "default", name: "prices" };
+const FLAGS = [
+  "--lease-duration=30s",
+  "--renew-deadline=20s",
+  "--retry-period=10s",
+  `--price-list=${PRICES.namespace}/${PRICES.name}`,
+];
 const LIMIT_MS = 6 * 60 * 60_000;
 const CONFLICT = KubeError.fromAnswer(
   409,
@@ -54,7 +62,7 @@ export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
         onSending?.(method, path);
         this.#restrictions.sending(method, path);
       },
-      flags: ["--lease-duration=30s", "--renew-deadline=20s", "--retry-period=10s", ...flags],
+      flags: [...FLAGS, ...flags],
       random: this.#dice.random,
       simulation: { seed, behaviour, vendorOpenapi: false },
     });
@@ -100,6 +108,10 @@ export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
   async label(namespace: string, labels: Record<string, string | null>) {
     this.world.kube.label(namespace, labels);
     this.#restrictions.labelled(namespace, labels);
+  }
+
+  async putPrices(csv: string) {
+    configMap(this.world, PRICES.name, { "prices.csv": csv }, PRICES.namespace);
   }
 
   async pass(ms: number) {
