@@ -206,6 +206,11 @@ export const SECTIONS = {
       "24h",
       "how far ahead the annotation awake-until may be, which keeps a machine on",
     ),
+    maxExtension: required(
+      duration("1h", "8760h"),
+      "168h",
+      "how far ahead the annotation extended-until may be, which extends the lifetime of a machine",
+    ),
   },
   "Leader election": {
     leaderElect: required(

@@ -11,7 +11,7 @@ import { LIST_FORMAT_NAMES, LIST_FORMATS, list } from "./list.ts";
 import { LISTABLES } from "./listables.ts";
 import { logs } from "./logs.ts";
 import { METRICS, METRICS_FORMAT_NAMES, METRICS_FORMATS, metrics } from "./metrics.ts";
-import { restart, start, stop, wake } from "./power.ts";
+import { extend, restart, start, stop, wake } from "./power.ts";
 import { release } from "./release.ts";
 
 function rowsOf<T>(all: Readonly<Record<string, T>>, describe: (one: T) => string): Record<string, string> {
@@ -102,6 +102,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     complete: { args: [MACHINE] },
     examples: ["wake psm/trainer", "wake psm/trainer --for 8h"],
     run: wake,
+  },
+  extend: {
+    summary: "Extend the lifetime of machines, beyond the stop or the deletion that comes next",
+    usage: MACHINES,
+    flags: ["for"],
+    complete: { args: [MACHINE] },
+    examples: ["extend psm/trainer --for 24h"],
+    run: extend,
   },
   release: {
     summary: "Release objects before the operator is uninstalled: what they own stays, and goes on costing",

@@ -110,7 +110,7 @@ export const FLAGS = {
   timeframe: flag(oneOf(...TIMEFRAMES), `one of ${TIMEFRAMES.join(", ")}; the API's own default`, {
     value: "FRAME",
   }),
-  for: flag(duration("1m", "720h"), "for how long from now, such as 90m or 8h; 4h by default", {
+  for: flag(duration("1m", "720h"), "for how long, such as 90m or 8h; 4h by default", {
     value: "DURATION",
   }),
   all: flag(bool, "all objects of both kinds in the namespace"),

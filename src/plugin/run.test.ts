@@ -12,7 +12,7 @@ describe("a wrong command line is an error that lists what is valid, before any 
   it.each([
     [
       "lsit",
-      'there is no command "lsit"; did you mean "list"?; there are list, logs, metrics, capacity, start, stop, restart, wake, release, adopt, completion',
+      'there is no command "lsit"; did you mean "list"?; there are list, logs, metrics, capacity, start, stop, restart, wake, extend, release, adopt, completion',
     ],
     ["constructor", 'there is no command "constructor"'],
     [

@@ -64,6 +64,7 @@ function settingsOf(config: Config): MachineKindSettings {
       capacityMs: config.capacityDeadline,
       giveUpMs: config.startDeadline,
       maxAwakeMs: config.maxAwake,
+      maxExtensionMs: config.maxExtension,
     },
     deadlines: {
       createMs: config.createDeadline,

@@ -38,7 +38,7 @@ import type { PriorityBounds } from "./placement/queue.ts";
 import { cameUp, failuresOf } from "./placement/scarcity.ts";
 import { isUnclear } from "./placement/shell.ts";
 import { isWaiting, placesToWaitFor, recallStored, waiterOf } from "./placement/waiting.ts";
-import { isUndated, withPower } from "./power/observed.ts";
+import { isTimed, isUndated, withPower } from "./power/observed.ts";
 import { type MachineSubject, RelatedFacts } from "./related.ts";
 import { RelatedApi } from "./related-api.ts";
 import { SnapshotAges } from "./snapshot-ages.ts";
@@ -164,8 +164,10 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
       now: clock.now(),
       limits: settings.limits,
     };
+    const { annotations } = object.metadata;
+    const sources = { annotations, ownedSince: object.status?.ownedSince };
     const team = this.cacheFor(facts, context);
-    if (!account || !team) return withPower(observation, object.metadata.annotations);
+    if (!account || !team) return withPower(observation, sources);
     const { inventory, relatedFacts } = team;
     const id = idOf(facts.identity);
     if (id !== undefined) {
@@ -181,7 +183,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     observation.related = relatedFacts.related(subjectOf(observation, context));
     observation.snapshotSettled = this.#snapshots.isSettled(context.key, observation);
     observation.leaks = this.#leaks(observation, id, context, inventory);
-    return withPower(observation, object.metadata.annotations);
+    return withPower(observation, sources);
   }
 
   override track(
@@ -275,7 +277,8 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     const shown = object.status?.lastEvents;
     if (inventory.subscribe(key, id, account?.fingerprint) && shown) events.seed(remembered(shown, id));
     const isUnknown = !shown && history.length === 0;
-    const isOfInterest = isUnknown || isUnclear(observation) || isUndated(observation);
+    const isOfInterest =
+      isUnknown || isUnclear(observation) || isUndated(observation) || isTimed(observation);
     if (identity.state === "ours" && isOfInterest)
       events.recall(id, splitKey(key).namespace, () => this.#parts.enqueue(key));
   }

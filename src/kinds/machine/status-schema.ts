@@ -5,8 +5,9 @@
 import { Type } from "../../base/json-schema.ts";
 import { stringEnum } from "../../reconcile/schema.ts";
 import { handledRequests, managedStatusFields, planEntry } from "../managed-schema.ts";
+import { lifetimeStatusSchema } from "./lifetime/schema.ts";
 import { capacityStatusSchema, placementStatusSchema } from "./placement/schema.ts";
-import { awakeSchema, powerChangeSchema, scheduleStatusSchema } from "./power/schema.ts";
+import { awakeSchema, extendedSchema, powerChangeSchema, scheduleStatusSchema } from "./power/schema.ts";
 
 const time = (description: string) => Type.String({ format: "date-time", description });
 
@@ -93,7 +94,9 @@ const memory = {
   ),
   powerChange: Type.Optional(powerChangeSchema),
   awake: Type.Optional(awakeSchema),
+  extended: Type.Optional(extendedSchema),
   schedule: Type.Optional(scheduleStatusSchema),
+  lifetime: Type.Optional(lifetimeStatusSchema),
   operation,
   placement: Type.Optional(placementStatusSchema),
   capacity: Type.Optional(capacityStatusSchema),

@@ -63,6 +63,7 @@ export function machineStatus(
       ...synced(observation, seen),
       ...runningCondition(seen, outcome),
       ...(seen ? rateCondition(observation, seen) : []),
+      ...expiryCondition(observation),
     ],
     refreshedWhilePaused: ["Running", RATE_EXCEEDED],
   });
@@ -222,9 +223,15 @@ function unmanagedDrift({ observes, spec }: MachineObservation, machine: Machine
 }
 
 /** What Running names as well, of a machine that is off. */
-const OFF_REASONS: ReadonlySet<string> = new Set([REASON.AutoShutdown, REASON.ScheduledOff]);
+const OFF_REASONS: ReadonlySet<string> = new Set([
+  REASON.AutoShutdown,
+  REASON.ScheduledOff,
+  REASON.LifetimeStopped,
+]);
 
 function runningCondition(machine: Machine | undefined, outcome: ReportedOutcome): DesiredCondition[] {
+  if (!machine && outcome.reason === REASON.Expired)
+    return [{ type: "Running", status: "False", reason: REASON.Expired, message: "there is no machine" }];
   if (!machine) return [];
   const running = powerOf(machine.state) === "ready";
   const isAtRest = powerOf(machine.state) === "off" && OFF_REASONS.has(outcome.reason);
@@ -237,6 +244,14 @@ function runningCondition(machine: Machine | undefined, outcome: ReportedOutcome
       message: `Paperspace reports ${machine.state}`,
     },
   ];
+}
+
+/** Present only while it is near, or over and held. */
+function expiryCondition({ lifetime }: MachineObservation): DesiredCondition[] {
+  const message = lifetime?.warning;
+  return message === undefined
+    ? []
+    : [{ type: REASON.ExpiresSoon, status: "True", reason: REASON.ExpiresSoon, message }];
 }
 
 /** A reason must be CamelCase; a state of the API, even one not known yet, becomes one. */
@@ -253,6 +268,14 @@ export function machineEventNotes(before: MachineStatus, after: MachineStatus): 
       type: "Normal",
       reason: REASON.CapacityAvailable,
       note: `hardware is free again, after waiting since ${before.operation?.requestedAt}`,
+    });
+  const expiring = after.conditions?.find(({ type }) => type === REASON.ExpiresSoon);
+  if (expiring && !before.conditions?.some(({ type }) => type === REASON.ExpiresSoon))
+    events.push({
+      id: `expires/${after.lifetime?.warnedAt}`,
+      type: "Warning",
+      reason: REASON.ExpiresSoon,
+      note: expiring.message,
     });
   for (const id of after.leaks ?? [])
     if (!before.leaks?.includes(id))
