@@ -11,6 +11,7 @@ import type { Requests } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import type { FactNames } from "../facts.ts";
 import type { Machine, MachineEvent, MachineHardware, MachineSettings } from "./api.ts";
+import type { CostFacts } from "./cost/facts.ts";
 import type { ObservedLifetime } from "./lifetime/desired.ts";
 import type { Place, PlacementMemory } from "./placement/candidates.ts";
 import type { Position } from "./placement/queue.ts";
@@ -172,6 +173,8 @@ export interface MachineObservation extends Observation<MachineMemory, { machine
   related: Related;
   /** Ids of machines with the name of a create that was given up. */
   leaks: readonly string[];
+  /** What is known for its cost; absent: nothing, and the cost stays as it was. */
+  cost?: CostFacts;
   /** The fact `snapshot` was read once the request for it could surely have no effect any more, and shows what it had. */
   snapshotSettled?: boolean;
   /** Value of the annotation reconcile-requested-at. */

@@ -5,6 +5,7 @@
 import { Type } from "../../base/json-schema.ts";
 import { stringEnum } from "../../reconcile/schema.ts";
 import { handledRequests, managedStatusFields, planEntry } from "../managed-schema.ts";
+import { machineCostSchema } from "./cost/facts.ts";
 import { lifetimeStatusSchema } from "./lifetime/schema.ts";
 import { capacityStatusSchema, placementStatusSchema } from "./placement/schema.ts";
 import { awakeSchema, extendedSchema, powerChangeSchema, scheduleStatusSchema } from "./power/schema.ts";
@@ -182,6 +183,7 @@ export const machineStatusSchema = Type.Object(
     ),
     storageRate: Type.Optional(Type.Number({ description: "Price of the disk, as the API gives it." })),
     createdAt: Type.Optional(time("By Paperspace's clock.")),
+    cost: Type.Optional(machineCostSchema),
     ...memory,
     lastEvents: Type.Optional(
       Type.Array(machineEvent, {

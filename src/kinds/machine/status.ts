@@ -10,6 +10,7 @@ import type { Change } from "../../reconcile/change.ts";
 import type { DesiredCondition } from "../../reconcile/conditions.ts";
 import { ageOfTime } from "../../reconcile/decision.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
+import { idOf } from "../../reconcile/identity.ts";
 import type { ReconcileContext } from "../../reconcile/kind.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import type { ReportedOutcome } from "../../reconcile/outcome.ts";
@@ -19,6 +20,8 @@ import type { Machine } from "./api.ts";
 import { immutableDrift } from "./aspects/hardware.ts";
 import { missingFacts, specDrift, unreadableFields } from "./aspects/list.ts";
 import { storedOtherwise } from "./aspects/stored-as.ts";
+import { machineCost } from "./cost/cost.ts";
+import { lookOf } from "./cost/evidence.ts";
 import { failedAnew, historyNotes, lastEvents } from "./history.ts";
 import {
   AWAIT_CAPACITY,
@@ -58,6 +61,7 @@ export function machineStatus(
       ...memory,
       ...shownPlacement(observation, memory, facts.usageRate),
       ...shownQueue(observation, memory, object.status),
+      ...shownCost(observation, context),
     },
     conditions: [
       ...synced(observation, seen),
@@ -67,6 +71,26 @@ export function machineStatus(
     ],
     refreshedWhilePaused: ["Running", RATE_EXCEEDED],
   });
+}
+
+/** Whatever else is reported of the machine, what it has cost goes on. */
+function shownCost(
+  { cost, resource, identity, history, now }: MachineObservation,
+  { object, record }: KnownContext,
+): Pick<MachineStatus, "cost"> {
+  const before = object.status?.cost;
+  const shown = cost
+    ? machineCost(before, {
+        ...cost,
+        machineId: idOf(identity),
+        isOwn: record !== undefined && record.name !== "",
+        isGone: resource.state === "absent" && resource.certain,
+        ...(resource.state === "present" && { look: lookOf(resource.machine, cost) }),
+        history,
+        now,
+      })
+    : before;
+  return shown ? { cost: shown } : {};
 }
 
 const MINUTE_MS = 60_000;
