@@ -6,6 +6,7 @@ import { adopt } from "./adopt.ts";
 import { CAPACITY_FORMAT_NAMES, CAPACITY_FORMATS, capacity } from "./capacity.ts";
 import type { Command } from "./command.ts";
 import { completion, SHELLS } from "./completion.ts";
+import { COST_FORMAT_NAMES, COST_FORMATS, cost } from "./cost.ts";
 import { SHORT_NAMES } from "./kinds.ts";
 import { LIST_FORMAT_NAMES, LIST_FORMATS, list } from "./list.ts";
 import { LISTABLES } from "./listables.ts";
@@ -70,6 +71,15 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     complete: { output: CAPACITY_FORMAT_NAMES },
     examples: ["capacity", "capacity --watch", "capacity -n team-a -o json"],
     run: capacity,
+  },
+  cost: {
+    summary: "Show what objects cost, now and so far",
+    usage: "[flags]",
+    flags: ["all-namespaces", "by", "since", "output"],
+    formats: `${COST_FORMATS.allowed}; table by default`,
+    complete: { output: COST_FORMAT_NAMES },
+    examples: ["cost", "cost -A --by namespace", "cost --since 30d", "cost -A --by label=team -o json"],
+    run: cost,
   },
   start: {
     summary: "Start machines, until their schedule or a request stops them",
