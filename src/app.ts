@@ -189,7 +189,6 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     ...parts,
     connection,
     slowHash,
-    formerTermEnd: () => leadership?.formerRenewal,
     recorder,
     metrics,
     objects,

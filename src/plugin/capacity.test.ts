@@ -121,6 +121,15 @@ describe("who waits", () => {
     expect((await shown(plugin)).waiting[0]?.hardware).toEqual([A6000]);
   });
 
+  it("does not wait for a candidate that costs more than its maximum", async () => {
+    const plugin = new PluginEnv();
+    const status = { placement: { tooDear: [{ ...H100, rate: 5.95 }] } };
+    plugin.waiting("team-a", "box", { spec: { placement }, since: SINCE, status });
+    const { waiting, short } = await shown(plugin);
+    expect(waiting[0]?.hardware).toEqual([A6000]);
+    expect(short.map(({ machineType }) => machineType)).toEqual(["A6000"]);
+  });
+
   it("shows when a machine last came to nothing at the place: it is left alone after that", async () => {
     const plugin = queued();
     const status = { placement: { tried: tried("NoHardware") } };

@@ -13,55 +13,39 @@ import { forbidden, type OperatorObject, parseReference, readOne, resourceOf } f
 
 type Run = (args: readonly string[], flags: Flags, context: CommandContext) => Promise<void>;
 
-interface Request {
-  readonly annotations: Readonly<Record<string, string>>;
-  /** What is printed. */
-  readonly done: string;
-}
+export const start = requesting("start", () => ANNOTATION.startRequestedAt);
+export const stop = requesting("stop", () => ANNOTATION.stopRequestedAt);
+export const restart = requesting("restart", () => ANNOTATION.restartRequestedAt);
 
-export const start = requesting("start", ANNOTATION.startRequestedAt);
-export const stop = requesting("stop", ANNOTATION.stopRequestedAt);
-export const restart = requesting("restart", ANNOTATION.restartRequestedAt);
+const WAKE_MS = 4 * 3_600_000;
 
-const DEFAULT_MS = 4 * 3_600_000;
-
-/** Until a time ahead: of one that the operator does not allow the object says so. */
+/** Until a time ahead: longer than the operator allows, and it says so on the object. */
 export const wake: Run = (args, flags, context) => {
-  const until = toTime(context.clock.now() + (flags.for ?? DEFAULT_MS));
-  const annotations = { [ANNOTATION.awakeUntil]: until };
-  return annotate("wake", args, flags, context, () => ({ annotations, done: `is kept on until ${until}` }));
+  const until = toTime(context.clock.now() + (flags.for ?? WAKE_MS));
+  return annotate(
+    "wake",
+    args,
+    { [ANNOTATION.awakeUntil]: until },
+    `is kept on until ${until}`,
+    flags,
+    context,
+  );
 };
 
-/** Beyond the end that comes next, as status has it, or from now on. */
-export const extend: Run = (args, flags, context) => {
-  const now = context.clock.now();
-  return annotate("extend", args, flags, context, (object) => {
-    const until = toTime((nextEnd(object, now) ?? now) + (flags.for ?? DEFAULT_MS));
-    const annotations = { [ANNOTATION.extendedUntil]: until };
-    return { annotations, done: `its lifetime is extended to ${until}` };
-  });
-};
-
-function nextEnd({ status = {} }: OperatorObject, now: number): number | undefined {
-  const { lifetime = {} } = status as { lifetime?: { deletesAt?: string; stopsAt?: string } };
-  const ends = [lifetime.deletesAt, lifetime.stopsAt].map((time) => Date.parse(time ?? ""));
-  const coming = ends.filter((end) => end > now);
-  return coming.length > 0 ? Math.min(...coming) : undefined;
-}
-
-function requesting(verb: string, annotation: string): Run {
+function requesting(verb: string, annotation: () => string): Run {
   return (args, flags, context) => {
-    const annotations = { [annotation]: toTime(context.clock.now()) };
-    return annotate(verb, args, flags, context, () => ({ annotations, done: `${verb} was requested` }));
+    const now = toTime(context.clock.now());
+    return annotate(verb, args, { [annotation()]: now }, `${verb} was requested`, flags, context);
   };
 }
 
 async function annotate(
   verb: string,
   args: readonly string[],
+  annotations: Record<string, string>,
+  done: string,
   flags: Flags,
   { access, output }: CommandContext,
-  requestOf: (object: OperatorObject) => Request,
 ): Promise<void> {
   const names = machineNames(verb, args);
   const namespace = flags.namespace ?? (await access.namespace());
@@ -70,7 +54,6 @@ async function annotate(
   const resource = await resourceOf(access, "psm");
   for (const { object, reference } of targets) {
     const { name, uid = "" } = object.metadata;
-    const { annotations, done } = requestOf(object);
     try {
       // By its UID: the request is not for another object of the same name.
       await resource.mergePatch(
@@ -106,8 +89,7 @@ function hindrance(verb: string, { metadata, spec }: OperatorObject): string | u
   for (const annotation of [ANNOTATION.paused, ANNOTATION.dryRun])
     if (isOn(metadata, annotation))
       return `it is held by the annotation ${annotation}: nothing comes of it before that ends`;
-  const { powerState, lifetime } = spec as { powerState?: string; lifetime?: object };
-  if (verb === "extend") return lifetime ? undefined : "it has no spec.lifetime: nothing comes of it";
+  const { powerState } = spec as { powerState?: string };
   return verb !== "stop" && powerState === "Stopped"
     ? "spec.powerState is Stopped, which comes first: nothing comes of it"
     : undefined;

@@ -25,6 +25,7 @@ export interface WaitingMachine extends OperatorObject {
       placement?: {
         chosen?: Hardware;
         tried?: readonly { candidate: Hardware; outcome: string; at: string }[];
+        tooDear?: readonly Hardware[];
       };
     };
 }
@@ -109,10 +110,13 @@ function waitingOf({ metadata, spec, status }: WaitingMachine): Waiting | undefi
   };
 }
 
-/** A machine that exists waits for its own; before that, all candidates count but those that were last refused for the spec. */
+/**
+ * A machine that exists waits for its own; before that, all candidates count but those that cost too much, or were last
+ * refused for the spec.
+ */
 function hardwareOf(spec: WaitingMachine["spec"], status: NonNullable<WaitingMachine["status"]>): Hardware[] {
   const { machineType = status.machineType ?? "", region = status.region ?? "" } = spec;
-  const { chosen, tried = [] } = status.placement ?? {};
+  const { chosen, tried = [], tooDear = [] } = status.placement ?? {};
   if (!spec.placement) return [{ machineType, region }];
   if (status.id !== undefined) return [chosen ?? { machineType, region }];
   const all = (spec.placement.candidates ?? []).flatMap(({ machineType, regions }) =>
@@ -120,7 +124,8 @@ function hardwareOf(spec: WaitingMachine["spec"], status: NonNullable<WaitingMac
   );
   return all.filter((one) => {
     const last = tried.findLast(({ candidate }) => isSame(candidate, one));
-    return !last || HARDWARE.has(last.outcome);
+    const isDear = tooDear.some((other) => isSame(other, one));
+    return !isDear && (!last || HARDWARE.has(last.outcome));
   });
 }
 

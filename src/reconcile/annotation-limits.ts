@@ -21,7 +21,6 @@ const REQUESTED_BY = [
   ANNOTATION.startRequestedAt,
   ANNOTATION.stopRequestedAt,
   ANNOTATION.awakeUntil,
-  ANNOTATION.extendedUntil,
 ];
 
 /** Why nothing is done for an object with these annotations; undefined where they are within the limits. */

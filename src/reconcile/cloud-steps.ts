@@ -52,7 +52,7 @@ interface CloudStepsSettings {
 }
 
 /** Names of the steps that delete the resource itself. */
-const DESTROYING: ReadonlySet<string> = new Set(["delete", "replace", "expire"]);
+const DESTROYING: ReadonlySet<string> = new Set(["delete", "replace"]);
 
 /** `heldBack`: see `Performed`. */
 type Sent = Pick<Created, "outcome" | "heldBack">;

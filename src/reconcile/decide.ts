@@ -14,6 +14,7 @@ import {
   noStep,
   type Observation,
   requeueAfter,
+  stalled,
   withoutOperation,
 } from "./decision.ts";
 import { absence, adoption, type DeleteStep, decideDeletion, deletionProtected } from "./existence.ts";
@@ -34,8 +35,6 @@ export interface Phases<V extends Observation, S extends Step> {
   immutable?(observation: V, resource: PresentResource<V>): readonly Change[];
   /** What is remembered of a resource from its adoption on. Default: nothing more. */
   adopted?(observation: V, resource: PresentResource<V>): MemoryOf<V>;
-  /** Why the object is to own nothing now: nothing is adopted, and nothing created. Default: it always is to. */
-  nothingToOwn?(observation: V): Decision<S, MemoryOf<V>> | undefined;
   /** What must be ready before a create, or why a create would fail; undefined: it is sent. */
   beforeCreate?(observation: V): Decision<S, MemoryOf<V>> | undefined;
   /**
@@ -113,9 +112,6 @@ function own<V extends Observation, S extends Step>(
   phases: Phases<V, S>,
 ): Decision<S, MemoryOf<V>> {
   const { memory, resource, readError, otherCluster } = observation;
-  const isToOwn = owned.do === "adopt" || owned.do === "create";
-  const nothing = isToOwn ? phases.nothingToOwn?.(observation) : undefined;
-  if (nothing) return nothing;
   switch (owned.do) {
     case "adopt": {
       const found = resource.state === "present" ? (resource as PresentResource<V>) : undefined;
@@ -182,11 +178,25 @@ function absentDecision<V extends Observation, S extends Step>(
   const forgotten = phases.forgetResource?.(observation.memory) ?? withoutOperation(observation.memory);
   if (!resource.certain || (halted && !isReplaced(observation, phases)) || !phases.leftovers)
     return absence(observation, resource, forgotten);
-  if (halted) return noStep({ kind: "Halted", ...halted, recheckMs }, observation.memory);
+  if (halted)
+    return observation.observes
+      ? madeWay(observation)
+      : noStep({ kind: "Halted", ...halted, recheckMs }, observation.memory);
   const { memory, decision } = phases.leftovers(observation, forgotten);
   if (decision) return decision;
   const replaced = isReplaced(observation, phases) ? phases.replaced?.(observation, memory) : undefined;
   return replaced ? act({ do: "disown", replaced: true }, replaced) : absence(observation, resource, memory);
+}
+
+/** The delete was sent before it was only observed. What it left, and the record, go once it is managed again. */
+function madeWay<V extends Observation, S extends Step>({
+  halted,
+  noun,
+  memory,
+  recheckMs,
+}: V): Decision<S, MemoryOf<V>> {
+  const message = `${halted?.message}. Its ${noun} was deleted to make way for another one, and is gone: have the object managed again, and the next one is made`;
+  return stalled(memory, REASON.NothingToObserve, message, recheckMs);
 }
 
 function isReplaced<V extends Observation, S extends Step>(observation: V, phases: Phases<V, S>): boolean {

@@ -50,7 +50,8 @@ export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): 
   const id = idOf(identity);
   const ownedBy = id === undefined ? undefined : inputs.rivalOf(id);
   const fault = annotationFault(metadata);
-  const orphanTooLate = object.spec.deletionPolicy === "Orphan" ? deleteSentAt(object) : undefined;
+  const sentAt = deleteSentAt(object);
+  const orphanTooLate = object.spec.deletionPolicy === "Orphan" ? sentAt : undefined;
   return {
     noun: inputs.definition.noun,
     reference: referenceOf(object, inputs.definition),
@@ -60,6 +61,7 @@ export function ownershipFacts(object: ManagedObject, inputs: OwnershipInputs): 
     finalizer: metadata.finalizers?.includes(FINALIZER) ?? false,
     ...inputs.restrictions,
     deletionPolicy: orphanTooLate === undefined ? (object.spec.deletionPolicy ?? "Delete") : "Delete",
+    ...(sentAt !== undefined && { deleteSentAt: sentAt }),
     ...(orphanTooLate !== undefined && { orphanTooLate }),
     identity,
     ...(attempt ? { attempt } : {}),

@@ -39,6 +39,8 @@ export interface OwnershipFacts extends Restrictions {
   finalizer: boolean;
   /** Delete where Orphan came too late. */
   deletionPolicy: "Delete" | "Orphan";
+  /** When the delete in flight was sent. */
+  deleteSentAt?: string;
   /** Orphan was declared after the delete had been sent, which was at this time. */
   orphanTooLate?: string;
   identity: Identity;
@@ -184,8 +186,13 @@ function whileDeleting(facts: OwnershipFacts): OwnershipStep | undefined {
 }
 
 /** What is observed stays until it is managed again, or left: to let it go at once would lose it without a word. */
-function deletionHalted({ observes, noun, reference }: OwnershipFacts, { message }: Halt): string {
+function deletionHalted(
+  { observes, noun, reference, deleteSentAt }: OwnershipFacts,
+  { message }: Halt,
+): string {
   if (!observes) return message;
+  if (deleteSentAt !== undefined)
+    return `${message}. The object is being deleted, and waits: the delete of its ${noun} was sent at ${deleteSentAt}, and cannot be called back. Have it managed again, and the object goes once the ${noun} is gone`;
   return `${message}. The object is being deleted, and waits: have it managed again, and its ${noun} is deleted; or leave the ${noun} as it is: ${orphanCommand(reference)}`;
 }
 

@@ -149,6 +149,20 @@ describe("waiting", () => {
     await world.until("it is served", () => reason(world, "o1", "one") === "Available");
   });
 
+  it("ends as well where the hint denies for ever what is there: a wrong hint is no reason to wait without end", async () => {
+    const world = running();
+    world.sim.world.setBehaviour({ availabilityHint: "never" });
+    const capacity = { waitAtMost: "40m", onTimeout: "Fail" } as const;
+    world.apply("plain", { machineType: TYPE, capacity });
+    world.apply("placed", placed({ giveUpAfter: "10m" }, { capacity }));
+    for (const name of ["plain", "placed"])
+      await world.until(
+        `${name} has given up`,
+        () => world.condition(name, "Stalled")?.reason === "CapacityUnavailable",
+      );
+    expect(ever(world)).toEqual([]);
+  });
+
   it("under Keep is reported as progress for as long as it takes", async () => {
     const world = await waiting({ one: { o1: { capacity: { waitAtMost: "1h" } } } });
     await world.clock.advance(5 * HOUR);

@@ -582,6 +582,18 @@ describe("addresses", () => {
     expect(writes(world).map(({ method }) => method)).toEqual(["DELETE", "DELETE"]);
   });
 
+  it("releases it where the machine never came to rest, and the answer to its delete is lost", async () => {
+    const world = running();
+    world.sim.world.setBehaviour({ staticAddressAt: "create", deleteMs: 100 });
+    world.apply("box", { publicIpType: "static", publicIpReleasePolicy: "Release" });
+    await world.until("it starts", () => world.get("box")?.status?.state === "starting");
+    expect(world.get("box")?.status?.staticIp).toBeUndefined();
+    world.sim.faults.add({ match: { method: "DELETE", path: "/machines/" }, do: { cut: "after" } });
+    world.delete("box");
+    await world.gone("box");
+    expect(team(world).staticAddresses).toEqual([]);
+  });
+
   it("releases it as well when the machine gets another kind of address", async () => {
     const world = await ready({ publicIpType: "static", publicIpReleasePolicy: "Release" });
     world.edit("box", { spec: { publicIpType: "dynamic" } });

@@ -263,6 +263,23 @@ describe("an object that owns its machine, and is only observed from then on", (
     expect(world.machines()).toEqual([]);
   });
 
+  it("does not offer to leave a machine whose delete was sent before: that is on its way", async () => {
+    const world = running();
+    world.sim.world.setBehaviour({ deleteMs: 10 * MINUTE });
+    world.apply("box");
+    await world.ready("box");
+    world.delete("box");
+    await world.until("it is sent", () => status(world)?.operation?.intent === "Delete");
+    world.edit("box", { spec: OBSERVE });
+    await world.until("it is observed", () => world.condition("box", "Stalled")?.reason === "ObservedOnly");
+    const message = () => world.condition("box", "Stalled")?.message;
+    expect(message()).toMatch(/the delete of its machine was sent at .*, and cannot be called back/);
+    expect(message()).not.toContain("Orphan");
+    await world.until("it is gone", () => world.machines().length === 0);
+    world.edit("box", { spec: { managementPolicy: "Manage" } });
+    await world.gone("box");
+  });
+
   it("leaves its machine where deletionPolicy is Orphan", async () => {
     const world = await owning({ deletionPolicy: "Orphan" });
     world.delete("box");

@@ -136,6 +136,16 @@ describe("a machine that got no hardware", () => {
     expect(Date.parse(first?.dtDeleted ?? "")).toBeLessThanOrEqual(Date.parse(created?.time ?? ""));
   });
 
+  it("is the operator's doing where the answer to its delete is lost, and a repeated one finds nothing", async () => {
+    const world = await shell({ publicIpType: "static" });
+    world.sim.world.setBehaviour({ deleteMs: 100 });
+    world.sim.faults.add({ match: { method: "DELETE", path: "/machines/" }, do: { cut: "after" } });
+    await world.ready("box");
+    expect(where(machine(world))).toBe("A4000/ny2");
+    expect(placementOf(world)?.tried).toMatchObject([{ removed: ever(world)[0]?.id }]);
+    expect(world.sim.console.team("te-alpha").staticAddresses).toHaveLength(1);
+  });
+
   it("takes its static address with it, whatever publicIpReleasePolicy says: nobody ever used it", async () => {
     const world = await shell({ publicIpType: "static", publicIpReleasePolicy: "Keep" });
     await world.ready("box");
@@ -232,6 +242,25 @@ describe("a machine that got no hardware", () => {
     await world.until("it is reported", () => reason(world) === "ExternallyDeleted");
     await world.clock.advance(60 * MINUTE);
     expect(ever(world)).toHaveLength(1);
+  });
+
+  it("is reported as gone where the object is only observed in the middle of it, and makes way once it is managed again", async () => {
+    const world = await shell({ publicIpType: "static" });
+    await world.until("it is being deleted", () => deletes(world).length > 0);
+    world.edit("box", { spec: { managementPolicy: "Observe" } });
+    await world.until("it is gone", () => world.machines().length === 0);
+    await world.until("that is reported", () => reason(world) === "NothingToObserve");
+    expect(world.condition("box", "Ready")?.message).toContain("was deleted to make way for another one");
+    const [first] = ever(world);
+    await world.clock.advance(60 * MINUTE);
+    // Nothing is lost of what it was, and nothing is made.
+    expect(world.get("box")?.status?.id).toBe(first?.id);
+    expect(ever(world)).toHaveLength(1);
+    world.edit("box", { spec: { managementPolicy: "Manage" } });
+    await world.ready("box");
+    expect(where(machine(world))).toBe("A4000/ny2");
+    expect(placementOf(world)?.tried).toMatchObject([{ removed: first?.id }]);
+    expect(world.sim.console.team("te-alpha").staticAddresses).toHaveLength(1);
   });
 
   it("goes with its object, where that is deleted in the middle of it", async () => {

@@ -82,6 +82,7 @@ it("an object does not stand in the queue for what costs too much: it would keep
   world.apply("box", placed({ maxHourlyRate: "4.00" }));
   await world.until("it waits", () => reason(world, "Ready") === "WaitingForCapacity");
   expect(world.condition("box", "Ready")?.message).toContain("H100 in ny2 costs 5.95 an hour");
+  expect(status(world)?.placement?.tooDear).toEqual([{ machineType: "H100", region: "ny2", rate: 5.95 }]);
   world.apply("next", { machineType: "H100", capacity: {} });
   await world.until("the next waits", () => status(world, "next")?.capacity?.position !== undefined);
   expect(status(world, "next")?.capacity).toMatchObject({ machineType: "H100", position: 1, of: 1 });

@@ -12,6 +12,7 @@ import { secretUnwritable } from "../../reconcile/secret-rights.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { PaperspaceActuator } from "../actuator.ts";
 import { MachineApi } from "./api.ts";
+import { withAddress } from "./aspects/address.ts";
 import { createBody } from "./creation.ts";
 import {
   type MachineMemory,
@@ -44,7 +45,6 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
 
   override sends(step: MachineStep): Sends | undefined {
     const isOfCluster = step.do === "writeDesktop" || step.do === "removeDesktop" || step.do === "handle";
-    if (step.do === "expire") return "delete";
     return isOfCluster ? undefined : super.sends(step);
   }
 
@@ -95,7 +95,8 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
     observation: MachineObservation,
     { account, record, object }: Context,
   ): Result {
-    const { memory } = observation;
+    const isDelete = step.do === "delete" || step.do === "replace";
+    const memory = isDelete ? withAddress(observation.memory, observation) : observation.memory;
     // What a setting names is no related fact.
     if (error instanceof PaperspaceError && step.of !== undefined && step.do !== "update")
       this.#observer.at(account).relatedFacts.invalidate(record?.id);
@@ -122,7 +123,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
         refused: true,
       };
     const wrongState = code === "PS_CONFLICT" || code === "PS_REFUSED";
-    if ((step.do === "delete" || step.do === "expire") && wrongState && isOn(observation))
+    if (step.do === "delete" && wrongState && isOn(observation))
       return { outcome: declined, memory: { ...memory, operation: this.#stopFirst() } };
     // A refused power change was not begun: the memory is that of before the decision.
     if (code === "PS_CONFLICT" || (isPower(step) && (wrongState || code === "PS_NOT_FOUND")))
@@ -152,7 +153,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
 
 /** The API refuses a start on a starting machine with an error body (observed-in-the-field.md 1). */
 function isPower(step: MachineStep): boolean {
-  return ["start", "stop", "restart", "delete", "expire", "replace"].includes(step.do);
+  return ["start", "stop", "restart", "delete", "replace"].includes(step.do);
 }
 
 function isOn({ resource }: MachineObservation): boolean {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { status } from "../../../test/decide/machine/status.ts";
 import type { Machine } from "./api.ts";
+import type { MachineMemory } from "./observation.ts";
 
 const GIB = 1024 ** 3;
 
@@ -39,6 +40,16 @@ const FULL: Machine & Record<string, unknown> = {
 };
 
 const shown = (machine: Machine) => status({ machine });
+
+it("shows the rate of what was chosen as the machine has it, but not of one that is removed: that must stay as it was written before", () => {
+  const spec = { placement: { candidates: [{ machineType: "A4000", regions: ["ny2"] }] } };
+  const chosen = { machineType: "A4000", region: "ny2", rate: 0.5 };
+  const attempt = { name: "box-1", at: "2026-06-01T00:00:00Z" };
+  const rateOf = (placement: NonNullable<MachineMemory["placement"]>) =>
+    status({ machine: FULL, spec, memory: { placement } }).placement?.chosen?.rate;
+  expect(rateOf({ chosen, attempt })).toBe(0.76);
+  expect(rateOf({ chosen, attempt: { ...attempt, removing: "ps1" } })).toBe(0.5);
+});
 
 describe("what status shows of a machine", () => {
   it("shows every fact of the machine that a user may want, under the API's own names where it has them", () => {

@@ -10,7 +10,6 @@ import type { Change } from "../../reconcile/change.ts";
 import type { DesiredCondition } from "../../reconcile/conditions.ts";
 import { ageOfTime } from "../../reconcile/decision.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
-import { idOf } from "../../reconcile/identity.ts";
 import type { ReconcileContext } from "../../reconcile/kind.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import type { ReportedOutcome } from "../../reconcile/outcome.ts";
@@ -20,8 +19,6 @@ import type { Machine } from "./api.ts";
 import { immutableDrift } from "./aspects/hardware.ts";
 import { missingFacts, specDrift, unreadableFields } from "./aspects/list.ts";
 import { storedOtherwise } from "./aspects/stored-as.ts";
-import { machineCost } from "./cost/cost.ts";
-import { lookOf } from "./cost/evidence.ts";
 import { failedAnew, historyNotes, lastEvents } from "./history.ts";
 import {
   AWAIT_CAPACITY,
@@ -32,7 +29,7 @@ import {
 } from "./observation.ts";
 import { powerOf } from "./operation.ts";
 import { nextInOrder } from "./placement/ladder.ts";
-import { RATE_EXCEEDED, rateCondition } from "./placement/rates.ts";
+import { RATE_EXCEEDED, rateCondition, tooDear } from "./placement/rates.ts";
 import { planOf } from "./plan.ts";
 import { REASON } from "./reasons.ts";
 import type { MachineStatus, PaperspaceMachine } from "./types.ts";
@@ -59,38 +56,16 @@ export function machineStatus(
     },
     memory: {
       ...memory,
-      ...shownPlacement(observation, memory, facts.usageRate),
+      ...shownPlacement(observation, memory, facts.usageRate, object.status),
       ...shownQueue(observation, memory, object.status),
-      ...shownCost(observation, context),
     },
     conditions: [
       ...synced(observation, seen),
       ...runningCondition(seen, outcome),
       ...(seen ? rateCondition(observation, seen) : []),
-      ...expiryCondition(observation),
     ],
     refreshedWhilePaused: ["Running", RATE_EXCEEDED],
   });
-}
-
-/** Whatever else is reported of the machine, what it has cost goes on. */
-function shownCost(
-  { cost, resource, identity, history, now }: MachineObservation,
-  { object, record }: KnownContext,
-): Pick<MachineStatus, "cost"> {
-  const before = object.status?.cost;
-  const shown = cost
-    ? machineCost(before, {
-        ...cost,
-        machineId: idOf(identity),
-        isOwn: record !== undefined && record.name !== "",
-        isGone: resource.state === "absent" && resource.certain,
-        ...(resource.state === "present" && { look: lookOf(resource.machine, cost) }),
-        history,
-        now,
-      })
-    : before;
-  return shown ? { cost: shown } : {};
 }
 
 const MINUTE_MS = 60_000;
@@ -109,20 +84,33 @@ function shownQueue(
   return { capacity: isKept ? { ...shown, ...capacity } : { ...capacity, ...queue, shownAt: toTime(now) } };
 }
 
-/** With the candidate that comes next, while the machine was never on, and the rate that the machine shows. */
+/** With what comes next and what is not tried, while the machine was never on, and the rate that the machine shows. */
 function shownPlacement(
   observation: MachineObservation,
   memory: MachineMemory,
   rate: number | undefined,
+  before: MachineStatus | undefined,
 ): Pick<MachineStatus, "placement"> {
   const { placement } = memory;
   if (!observation.spec.placement) return {};
   const isSettled = placement?.chosen !== undefined && placement.attempt === undefined;
-  const isOwned = observation.identity.state === "ours";
-  const next = isSettled && isOwned ? undefined : nextInOrder({ ...observation, memory });
-  if (!placement && !next) return {};
-  const chosen = placement?.chosen && { ...placement.chosen, ...(rate && { rate }) };
-  return { placement: { ...placement, ...(chosen && { chosen }), ...(next && { next }) } };
+  const isPlaced = isSettled && observation.identity.state === "ours";
+  const next = isPlaced ? undefined : nextInOrder({ ...observation, memory });
+  // Rates that were not read anew say nothing else.
+  const dear = observation.related.rates ? tooDear(observation) : (before?.placement?.tooDear ?? []);
+  const isDear = !isPlaced && dear.length > 0;
+  if (!placement && !next && !isDear) return {};
+  // While its machine is removed it stays as it was remembered before the delete was sent.
+  const shown = placement?.attempt?.removing === undefined ? rate : undefined;
+  const chosen = placement?.chosen && { ...placement.chosen, ...(shown && { rate: shown }) };
+  return {
+    placement: {
+      ...placement,
+      ...(chosen && { chosen }),
+      ...(next && { next }),
+      ...(isDear && { tooDear: dear }),
+    },
+  };
 }
 
 /**
@@ -247,15 +235,9 @@ function unmanagedDrift({ observes, spec }: MachineObservation, machine: Machine
 }
 
 /** What Running names as well, of a machine that is off. */
-const OFF_REASONS: ReadonlySet<string> = new Set([
-  REASON.AutoShutdown,
-  REASON.ScheduledOff,
-  REASON.LifetimeStopped,
-]);
+const OFF_REASONS: ReadonlySet<string> = new Set([REASON.AutoShutdown, REASON.ScheduledOff]);
 
 function runningCondition(machine: Machine | undefined, outcome: ReportedOutcome): DesiredCondition[] {
-  if (!machine && outcome.reason === REASON.Expired)
-    return [{ type: "Running", status: "False", reason: REASON.Expired, message: "there is no machine" }];
   if (!machine) return [];
   const running = powerOf(machine.state) === "ready";
   const isAtRest = powerOf(machine.state) === "off" && OFF_REASONS.has(outcome.reason);
@@ -268,14 +250,6 @@ function runningCondition(machine: Machine | undefined, outcome: ReportedOutcome
       message: `Paperspace reports ${machine.state}`,
     },
   ];
-}
-
-/** Present only while it is near, or over and held. */
-function expiryCondition({ lifetime }: MachineObservation): DesiredCondition[] {
-  const message = lifetime?.warning;
-  return message === undefined
-    ? []
-    : [{ type: REASON.ExpiresSoon, status: "True", reason: REASON.ExpiresSoon, message }];
 }
 
 /** A reason must be CamelCase; a state of the API, even one not known yet, becomes one. */
@@ -292,14 +266,6 @@ export function machineEventNotes(before: MachineStatus, after: MachineStatus): 
       type: "Normal",
       reason: REASON.CapacityAvailable,
       note: `hardware is free again, after waiting since ${before.operation?.requestedAt}`,
-    });
-  const expiring = after.conditions?.find(({ type }) => type === REASON.ExpiresSoon);
-  if (expiring && !before.conditions?.some(({ type }) => type === REASON.ExpiresSoon))
-    events.push({
-      id: `expires/${after.lifetime?.warnedAt}`,
-      type: "Warning",
-      reason: REASON.ExpiresSoon,
-      note: expiring.message,
     });
   for (const id of after.leaks ?? [])
     if (!before.leaks?.includes(id))

@@ -3,6 +3,7 @@
  * the answer of every write goes into the inventory.
  */
 import { isForbidden } from "../../kube/errors.ts";
+import { PaperspaceError } from "../../paperspace/errors.ts";
 import type { ApiAnswer } from "../../paperspace/transport.ts";
 import { describe, isFirstNaming } from "../../reconcile/change.ts";
 import { startOperation } from "../../reconcile/decision.ts";
@@ -12,7 +13,7 @@ import type { Operation } from "../../reconcile/managed.ts";
 import { requeueNow } from "../../reconcile/outcome.ts";
 import { cloudName } from "../../reconcile/record.ts";
 import type { Machine, MachineApi, MachineHardware, Started } from "./api.ts";
-import { rememberAddress } from "./aspects/address.ts";
+import { rememberAddress, withAddress } from "./aspects/address.ts";
 import { settingChanges } from "./aspects/settings.ts";
 import { learnt } from "./aspects/stored-as.ts";
 import type { DesktopSecrets } from "./desktop.ts";
@@ -77,8 +78,6 @@ export async function perform(step: MachineStep, context: SendContext, parts: Ma
       return power(step, memory, context, parts);
     case "delete":
       return remove(step, memory, context, parts);
-    case "expire":
-      return expire(step, memory, context, parts);
     case "replace":
       return replace(memory, context, parts);
     case "assign":
@@ -246,30 +245,18 @@ async function power(
 async function remove(
   step: Step<"delete">,
   memory: MachineMemory,
-  { gate }: SendContext,
+  { gate, persistIntent }: SendContext,
   parts: MachineStepOptions,
 ): Done {
   const operation = begin(parts, "Delete", parts.deadlines.deleteMs);
   if (step.deadline !== undefined) operation.deadline = step.deadline;
+  const known = withAddress(memory, parts.observation);
+  if (known.staticIp !== memory.staticIp)
+    await persistIntent(known, requeueNow(REASON.Deleting, "the delete is being sent"));
   const answer = await parts.api.delete(parts.id, { gate });
-  const { publicIpType, publicIp } = answer.body.data;
-  const address = publicIpType === "static" && publicIp ? publicIp : memory.staticIp;
-  const staticIp = address === undefined ? {} : { staticIp: address };
-  const performed = accepted(answer, { ...memory, ...staticIp, operation }, REASON.Deleting, parts);
-  return { ...performed, events: addressEvents(parts.object, address) };
-}
-
-/** That it is deleted for its lifetime is in status before it is: its absence is not taken for another's doing. */
-async function expire(
-  step: Step<"expire">,
-  memory: MachineMemory,
-  context: SendContext,
-  parts: MachineStepOptions,
-): Done {
-  const operation = begin(parts, "Delete", parts.deadlines.deleteMs);
-  const outcome = requeueNow(REASON.Deleting, "the machine is deleted at the end of its lifetime");
-  await context.persistIntent({ ...memory, operation }, outcome);
-  return remove({ ...step, do: "delete" }, memory, context, parts);
+  const shown = rememberAddress(known, answer.body.data);
+  const performed = accepted(answer, { ...shown, operation }, REASON.Deleting, parts);
+  return { ...performed, events: addressEvents(parts.object, shown.staticIp) };
 }
 
 /** The machine is read right before it is deleted: one that has come up, or was changed, or could not be watched, stays. */
@@ -280,10 +267,7 @@ async function replace(
 ): Done {
   const { id, api, inventory, observation, relatedFacts } = parts;
   const operation = { ...begin(parts, "Delete", parts.deadlines.deleteMs), target: TO_REPLACE };
-  const { resource } = observation;
-  // It was never at rest as declared, and where the answer is lost nothing else would tell of its address.
-  const known = resource.state === "present" ? rememberAddress(memory, resource.machine) : memory;
-  const intended = replacing(known, operation, id);
+  const intended = replacing(withAddress(memory, observation), operation, id);
   await persistIntent(intended, requeueNow(REASON.MovingOn, "the machine got no hardware and is deleted"));
   const { body, beganAt, answeredAt } = await api.get(id);
   const isWatched = () => relatedFacts.shell.isSettled(id);
@@ -292,10 +276,20 @@ async function replace(
     return { outcome: requeueNow(REASON.MovingOn, STAYS), memory };
   }
   relatedFacts.shell.seenAgain(id, beganAt);
-  // The delete may have to wait for the budget.
-  const answer = await api.delete(id, { gate: () => gate() ?? (isWatched() ? undefined : STAYS) });
-  const shown = rememberAddress(intended, answer.body.data);
-  return accepted(answer, { ...shown, operation }, REASON.MovingOn, parts);
+  try {
+    // The delete may have to wait for the budget.
+    const answer = await api.delete(id, { gate: () => gate() ?? (isWatched() ? undefined : STAYS) });
+    const shown = rememberAddress(intended, answer.body.data);
+    return accepted(answer, { ...shown, operation }, REASON.MovingOn, parts);
+  } catch (error) {
+    if (!(error instanceof PaperspaceError) || error.code !== "PS_NOT_FOUND") throw error;
+    // It was there just before: a delete whose answer was lost is sent once more, and finds what the first one did.
+    inventory.refresh(id);
+    return {
+      outcome: requeueNow(REASON.MovingOn, "the machine got no hardware and is deleted"),
+      memory: intended,
+    };
+  }
 }
 
 const STAYS = "the machine was changed meanwhile, or not looked at for too long, and stays";

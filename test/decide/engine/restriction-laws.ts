@@ -46,6 +46,11 @@ export function restrictionLaws<O extends Observation, D extends AnyDecision>(
       holds: (observation) => !observation.observes || !owns(observation),
     },
     {
+      name: "what is only observed is reported as it is: a halt would leave what was reported before",
+      choices: ["Halted"],
+      holds: ({ observes }) => !observes,
+    },
+    {
       name: "what is protected is not deleted",
       choices: ["delete"],
       holds: ({ protection }) => protection === undefined,

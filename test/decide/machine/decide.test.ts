@@ -93,7 +93,6 @@ interface Facts {
   related?: Partial<Related>;
   requests?: Requests;
   resource?: MachineObservation["resource"];
-  lifetime?: MachineObservation["lifetime"];
 }
 
 const CLAIMED: Facts = {
@@ -131,11 +130,10 @@ const TEMPTATIONS: readonly Facts[] = [
   CLAIMED,
   { ...CLAIMED, resource: GONE },
   { resource: GONE, spec: { onExternalDeletion: "Recreate" } },
-  { lifetime: { memory: { declared: "" }, isDue: true } },
 ];
 const TEMPTED = axis(
   TEMPTATIONS,
-  ({ observation }, { spec, machine, memory, related, requests, resource, lifetime }) => {
+  ({ observation }, { spec, machine, memory, related, requests, resource }) => {
     const plain = scene();
     const present = { state: "present", machine: { ...plain.machine, ...machine } } as const;
     Object.assign(observation, {
@@ -144,7 +142,6 @@ const TEMPTED = axis(
       related: { ...plain.related, ...related },
       requests: { ...requests },
       resource: resource ?? present,
-      lifetime,
     });
   },
 );

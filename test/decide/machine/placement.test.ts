@@ -15,6 +15,7 @@ import {
 import { toTime } from "../../../src/kube/objects.ts";
 import { startOperation } from "../../../src/reconcile/decision.ts";
 import { type Law, lawsOf } from "../engine/law.ts";
+import { RESTRICTIONS, UNRESTRICTED } from "../engine/restriction-laws.ts";
 import { itKeepsItsLaws } from "../engine/walk.ts";
 import { DELETING, HALTED, UNSEEN, WISH } from "./axes.ts";
 import { isGone, machineOf, stateOf } from "./facts.ts";
@@ -156,6 +157,13 @@ const TRIED = axis(["nothing", "H100", "A4000", "long ago"] as const, ({ memory 
   memory.placement = { ...memory.placement, tried: [{ candidate, outcome: "NoHardware", at }] };
 });
 
+/** Halted, and only observed as well. */
+const OBSERVED = axis(
+  [{}, { halted: { reason: "DryRun", message: "dry run" } }, ...RESTRICTIONS.slice(0, 1)],
+  ({ observation }, restrictions) => {
+    Object.assign(observation, UNRESTRICTED, restrictions);
+  },
+);
 const PROTECTED = axis([undefined, "spec.deletionProtection"], ({ observation }, protection) => {
   observation.protection = protection;
 });
@@ -238,6 +246,11 @@ const LAWS: readonly Law<MachineObservation, MachineDecision>[] = [
       const removed = decision.memory.placement?.tried?.filter((one) => one.removed === ID) ?? [];
       return removed.length === 1 && chosenBy(decision) === undefined;
     },
+  ),
+  law(
+    ["Halted"],
+    "what is only observed is reported as it is, also where it was being deleted to make way",
+    ({ observes }) => !observes,
   ),
   law(
     ["create"],
@@ -340,7 +353,7 @@ itKeepsItsLaws<Situation, MachineObservation, MachineDecision>(
     },
     {
       what: "one that is not seen",
-      axes: [PLACED, REMEMBERED, OPERATION, EVENT, UNSEEN, ADDRESS, WISH, DELETING, HALTED, OWNER],
+      axes: [PLACED, REMEMBERED, OPERATION, EVENT, UNSEEN, ADDRESS, WISH, DELETING, OBSERVED, OWNER],
       atLeast: 10_000,
       chooses: ["disown", "releaseAddress", "Terminal"],
     },

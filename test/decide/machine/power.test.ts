@@ -34,7 +34,6 @@ const isOvertaken = ({ change, edge }: PowerFacts) => change && edge && Date.par
 /** Of the newest ones, at most one has a say. */
 const SAYERS: readonly Sayer[] = [
   { name: "`powerState: Stopped`", says: ({ declared }) => (declared === "Stopped" ? "Stopped" : undefined) },
-  { name: "`lifetime`", says: ({ stoppedAt }) => (stoppedAt === undefined ? undefined : "Stopped") },
   {
     name: "`awake-until`",
     says: ({ awakeUntil, now }) => (awakeUntil !== undefined && awakeUntil > now ? "Running" : undefined),
@@ -59,9 +58,7 @@ function* everyFact(): Generator<PowerFacts> {
     change: PowerChange | undefined;
     edge: PowerFacts["edge"];
     nextEdge: number | undefined;
-    stoppedAt: string | undefined;
   }>({
-    stoppedAt: [undefined, toTime(NOW - HOUR)],
     edge: [
       undefined,
       ...(["Running", "Stopped"] as const).flatMap((state) =>
@@ -76,13 +73,8 @@ function* everyFact(): Generator<PowerFacts> {
       ...CAUSES.flatMap((cause) => [NOW - HOUR, NOW].map((at): PowerChange => ({ cause, at: toTime(at) }))),
     ],
   })) {
-    const { awakeUntil, stoppedAt, ...others } = facts;
-    yield {
-      ...others,
-      ...(awakeUntil !== undefined && { awakeUntil }),
-      ...(stoppedAt !== undefined && { stoppedAt }),
-      now: NOW,
-    };
+    const { awakeUntil, ...others } = facts;
+    yield { ...others, ...(awakeUntil !== undefined && { awakeUntil }), now: NOW };
   }
 }
 
@@ -157,7 +149,7 @@ function* everyObservation(): Generator<MachineObservation> {
     machine.state = state;
     spec.powerState = declared;
     const memory = change ? { powerChange: change, power: "Running" as const } : {};
-    yield withPower({ ...observation, requests, memory }, { annotations });
+    yield withPower({ ...observation, requests, memory }, annotations);
   }
 }
 

@@ -153,13 +153,9 @@ export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
     return this.world.end();
   }
 
-  async replaceOperator(meanwhile?: () => Promise<void>) {
+  replaceOperator() {
     this.#process.kill();
-    try {
-      if (meanwhile) await meanwhile();
-    } finally {
-      this.#process = this.world.start();
-    }
+    this.#process = this.world.start();
   }
 
   cutStreams() {

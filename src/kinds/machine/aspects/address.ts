@@ -22,6 +22,14 @@ export function rememberAddress(
   return publicIpType === "static" && publicIp ? { ...memory, staticIp: publicIp } : memory;
 }
 
+/** Of a machine that is to be deleted and was never at rest: where the answer is lost, nothing else would tell of it. */
+export function withAddress(
+  memory: MachineMemory,
+  { resource }: Pick<MachineObservation, "resource">,
+): MachineMemory {
+  return resource.state === "present" ? rememberAddress(memory, resource.machine) : memory;
+}
+
 function leftAddress(observation: MachineObservation, memory: MachineMemory, machine?: Machine): Leftovers {
   const { staticIp, ...others } = memory;
   if (staticIp === undefined || (machine && mayUse(machine, staticIp))) return { memory };

@@ -7,7 +7,7 @@ import type { Machine } from "../api.ts";
 import type { DeclaredSpec, MachineSpec, MachineStatus } from "../types.ts";
 
 /** What is remembered of a placement across passes. */
-export type PlacementMemory = Omit<NonNullable<MachineStatus["placement"]>, "next">;
+export type PlacementMemory = Omit<NonNullable<MachineStatus["placement"]>, "next" | "tooDear">;
 
 export interface Place {
   machineType: string;

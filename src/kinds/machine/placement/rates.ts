@@ -8,7 +8,7 @@ import type { Machine } from "../api.ts";
 import type { MachineObservation } from "../observation.ts";
 import { REASON } from "../reasons.ts";
 import type { DeclaredSpec } from "../types.ts";
-import { type Place, type PlacementCandidate, placeKey, shownPlace } from "./candidates.ts";
+import { candidatesOf, type Place, type PlacementCandidate, placeKey, shownPlace } from "./candidates.ts";
 
 export type HourlyRates = ReadonlyMap<string, number>;
 
@@ -39,6 +39,14 @@ export function rateOf({ related }: RateView, place: Place): number | undefined 
 export function isOverMaximum({ placement }: Placed, rate: number | undefined): boolean {
   const most = placement?.maxHourlyRate;
   return most !== undefined && rate !== undefined && rate > Number(most);
+}
+
+/** Candidates that are known to cost more than the user allows. */
+export function tooDear(view: RateView): (Place & { rate: number })[] {
+  return candidatesOf(view.spec).flatMap(({ machineType, region }) => {
+    const rate = rateOf(view, { machineType, region });
+    return rate !== undefined && isOverMaximum(view.spec, rate) ? [{ machineType, region, rate }] : [];
+  });
 }
 
 /** In the order in which they are tried: as declared, or the cheapest first, and what is not known last. */

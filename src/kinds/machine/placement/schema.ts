@@ -156,6 +156,13 @@ export const placementStatusSchema = Type.Object(
     next: Type.Optional(
       Type.Object(place, { description: "The candidate that comes next, while the machine is not up." }),
     ),
+    tooDear: Type.Optional(
+      Type.Array(Type.Object({ ...place, rate: Type.Number({ description: "By the hour." }) }), {
+        "x-kubernetes-list-type": "atomic",
+        description:
+          "Candidates that are known to cost more than maxHourlyRate, while the machine is not up: they are neither tried nor waited for.",
+      }),
+    ),
   },
   { description: "Where the machine is, and what was tried for it." },
 );
