@@ -189,6 +189,7 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     ...parts,
     connection,
     slowHash,
+    formerTermEnd: () => leadership?.formerRenewal,
     recorder,
     metrics,
     objects,

@@ -37,6 +37,7 @@ export interface ControllerServices {
   logger: Logger;
   connection: KubeConnection;
   slowHash: SlowHash;
+  formerTermEnd: () => number | undefined;
   recorder: EventRecorder;
   metrics: RuntimeMetrics;
   objects: ObjectMetrics;
@@ -135,7 +136,8 @@ export class ControllerRunner {
   }
 
   #newController(resource: Resource<ManagedObject>): Controller {
-    const { config, clock, logger, connection, slowHash, credentials, isKeySecret, objects } = this.#services;
+    const { config, clock, logger, connection, slowHash, credentials, isKeySecret, objects, formerTermEnd } =
+      this.#services;
     const store = this.#store;
     const enqueue: Enqueue = (key, { isInitial = false } = {}) =>
       this.#enqueue(key, isInitial ? PRIORITY.low : PRIORITY.normal);
@@ -147,6 +149,7 @@ export class ControllerRunner {
       secretResource: secrets(connection),
       configMapResource: configMaps(connection),
       slowHash,
+      formerTermEnd,
       isOperatorKey: (value) => credentials.isOperatorKey(value),
       isKeySecret,
       enqueue,

@@ -40,6 +40,7 @@ const FULL: Spec = {
   diskSize: 50,
   powerState: "Running",
   schedule: { timeZone: "Europe/Berlin", start: "0 8 * * 1-5", stop: "0 18 * * MON-FRI", startAhead: "15m" },
+  lifetime: { stopAfter: "8h", deleteAfter: "7d", deleteAt: "2026-12-24T18:00:00Z", warnBefore: "1d12h" },
   networkId: "nla0jotp",
   publicIpType: "static",
   startupScriptId: "s8d2kq1z",
@@ -202,6 +203,21 @@ const RULES: Record<string, () => Promise<void>> = {
     expect(await objection({ ...FULL, schedule: { timeZone } })).toContain("give start, stop or both");
     for (const one of [{ start }, { stop }])
       expect(await objection({ ...FULL, schedule: { timeZone, ...one } })).toBeUndefined();
+  },
+
+  async "give stopAfter, deleteAfter or deleteAt"() {
+    const rule = "give stopAfter, deleteAfter or deleteAt";
+    const { warnBefore, deleteAt, deleteAfter } = FULL.lifetime as Spec;
+    expect(await objection({ ...FULL, lifetime: {} })).toContain(rule);
+    for (const one of [{ deleteAt }, { deleteAfter, warnBefore }])
+      expect(await objection({ ...FULL, lifetime: one })).toBeUndefined();
+  },
+
+  async "warnBefore goes with deleteAfter or deleteAt"() {
+    const { warnBefore, stopAfter } = FULL.lifetime as Spec;
+    const rule = "warnBefore goes with deleteAfter or deleteAt";
+    expect(await objection({ ...FULL, lifetime: { stopAfter, warnBefore } })).toContain(rule);
+    expect(await objection({ ...FULL, lifetime: { stopAfter } })).toBeUndefined();
   },
 
   async "startAhead needs start"() {

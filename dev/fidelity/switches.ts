@@ -46,7 +46,8 @@ export const OPERATOR_UNDER: Readonly<Record<keyof Behaviour, string>> = {
   listAfterCreateMissMs: EVENTUALLY,
   eventListDelayMs: "an event that is awaited is fetched by id; until it is there the operation is open",
   eventGetDelayMs: "the event is looked for in the list; without one the state counts after `--resend-after`",
-  eventRetentionMs: "where the event has gone, the state counts at once",
+  eventRetentionMs:
+    "where the event has gone, the state counts at once; what was charged in the time whose events are gone is `unknown` in `status.cost`",
   appliedMs: ROLLOUT,
   instancePendingMs: ROLLOUT,
   instanceStaggerMs: ROLLOUT,
@@ -62,7 +63,8 @@ export const OPERATOR_UNDER: Readonly<Record<keyof Behaviour, string>> = {
   startOnCreateDefault: "always sends `startOnCreate`",
   listDeleted: "one with dtDeleted counts as deleted",
   retryAfterHeader: "waits as long as the header says, and backs off without it",
-  billingEvents: "events of other names are shown, and decide nothing",
+  billingEvents:
+    "events of other names are shown, and decide nothing; after `bill-*` a session may be rounded, which is `unknown` in `status.cost`",
   wrongStateCode:
     "a start, stop, restart or delete that is refused with 400, 404, 409 or 412 is retried after a look (`Declined`)",
   quotaCode: "asks the session before a create; a refusal is never taken for a lost create",
@@ -142,8 +144,6 @@ export const OPERATOR_UNDER: Readonly<Record<keyof Behaviour, string>> = {
   snapshotsOfDeleted: UNUSED,
   restoreNeeds: UNUSED,
   deleteRestorePoint: "the setting is compared, and refused where the snapshot is gone",
-  usageBilledFrom: UNUSED,
-  usageBilledAs: UNUSED,
   templateNeeds: UNUSED,
   templateEventMachine: "an event without a machine belongs to none",
   storageSecretShown: UNUSED,

@@ -5,6 +5,7 @@
 import {
   address,
   bool,
+  currencyCode,
   decimal,
   duration,
   integer,
@@ -15,6 +16,7 @@ import {
   oneOf,
   priorities,
   proxyUrl,
+  ratePeriod,
   secureUrl,
   shortId,
   text,
@@ -205,6 +207,30 @@ export const SECTIONS = {
       duration("1m", "720h"),
       "24h",
       "how far ahead the annotation awake-until may be, which keeps a machine on",
+    ),
+    maxExtension: required(
+      duration("1h", "8760h"),
+      "168h",
+      "how far ahead the annotation extended-until may be, which extends the lifetime of a machine",
+    ),
+  },
+  Costs: {
+    currency: optional(
+      currencyCode,
+      "currency of the API's rates; with it, --usage-rate-period and --storage-rate-period costs are no longer RatesUnconfirmed",
+    ),
+    usageRatePeriod: optional(
+      ratePeriod,
+      "what the API's rates of machines that are on are for; unless given, an hour is assumed",
+    ),
+    storageRatePeriod: optional(
+      ratePeriod,
+      "what the API's rates of disks are for; unless given, a month of 730 hours is assumed",
+    ),
+    billingIncrement: required(
+      duration("0s", "24h"),
+      "1m",
+      "time that a session may be rounded up to on the bill: so much of each counts as unknown",
     ),
   },
   "Leader election": {

@@ -1,6 +1,7 @@
 /**
  * Types of configuration values: how each is parsed from text and what it allows. Which options exist is in config-options.ts.
  */
+import { PERIOD_MS } from "./cost.ts";
 import { withoutTrailing } from "./text.ts";
 
 /** Parses text; throws BadValue when it is not allowed. */
@@ -155,6 +156,17 @@ export const priorities: ValueType<Readonly<Record<string, number>>> = {
     return Object.fromEntries(entries);
   },
 };
+
+/** ISO 4217. */
+export const currencyCode: ValueType<string> = {
+  allowed: "three capital letters, such as USD",
+  parse(value) {
+    if (!/^[A-Z]{3}$/.test(value)) throw new BadValue();
+    return value;
+  },
+};
+
+export const ratePeriod = oneOf(...(Object.keys(PERIOD_MS) as (keyof typeof PERIOD_MS)[]));
 
 /** Names of kinds. Which kinds exist is in the registry. */
 export const kinds: ValueType<readonly string[]> = {

@@ -491,3 +491,60 @@ it("keeps no events of machines that no object has: a team may make any number o
   expect([events.size, events.get("e2999")?.id]).toEqual([1, "e2999"]);
   expect(heard).toEqual(["e2999 new"]);
 });
+
+describe("events that are all needed", () => {
+  const since = (n: number) => Date.parse(event(n).dtCreated);
+  const many = (count: number) => Array.from({ length: count }, (_, i) => event(i, { machineId: "ps" }));
+
+  it("are read back to the time from which they are, once, and all of them are kept", async () => {
+    const { clock, events, asked } = log(many(40));
+    events.need("ps", since(10));
+    expect(events.wholeSince("ps")).toBeUndefined();
+    events.catchUpFor("ps");
+    await clock.advance(3_000);
+    expect(events.wholeSince("ps")).toBe(since(10));
+    expect(events.of("ps").length).toBeGreaterThanOrEqual(30);
+    expect(asked.pages).toBeLessThan(20);
+    events.catchUpFor("ps");
+    await clock.advance(60_000);
+    expect(asked.polls).toBe(1);
+  });
+
+  it("are whole only from the oldest on that the API still has: what is gone must not count as nothing", async () => {
+    const { clock, events } = log(many(40).slice(20));
+    events.need("ps", since(10));
+    events.catchUpFor("ps");
+    await clock.advance(3_000);
+    expect(events.wholeSince("ps")).toBe(since(20));
+  });
+
+  it("are not whole after a poll that broke off, and are read again", async () => {
+    const { clock, events, broken } = log(many(10));
+    broken.page = 2;
+    events.need("ps", since(1));
+    events.catchUpFor("ps");
+    await clock.advance(3_000);
+    expect(events.wholeSince("ps")).toBeUndefined();
+    broken.page = Number.POSITIVE_INFINITY;
+    await clock.advance(3_000);
+    expect(events.wholeSince("ps")).toBe(since(1));
+  });
+
+  it("are whole from the oldest that is kept on, where there are too many", async () => {
+    const { clock, events } = log(many(300), 120);
+    events.need("ps", since(0));
+    events.catchUpFor("ps");
+    await clock.advance(3_000);
+    expect(events.of("ps")).toHaveLength(200);
+    expect(events.wholeSince("ps")).toBe(since(100));
+  });
+
+  it("are not needed any more of what is forgotten", async () => {
+    const { clock, events } = log(many(40));
+    events.need("ps", since(10));
+    events.catchUpFor("ps");
+    await clock.advance(3_000);
+    events.forget("ps");
+    expect(events.wholeSince("ps")).toBeUndefined();
+  });
+});

@@ -47,8 +47,9 @@ export interface EventLogOptions<E extends ResourceEvent> {
   failed(error: unknown): void;
 }
 
-/** Events kept for each resource, newest last. */
+/** Events kept for each resource, newest last; of those that are needed so many. */
 const KEPT = 10;
+const MOST_NEEDED = 200;
 /** Most pages that one poll reads. */
 const MOST_PAGES = 200;
 /** An event may show up in the list so much later than its date (machines.md section 8: not documented). */
@@ -75,6 +76,12 @@ export class EventLog<E extends ResourceEvent> {
   #isBehind = false;
   /** Server time up to which events were read without a gap; an event that came in another way does not move it. */
   #readTo: number | undefined;
+  /** By resource: server time from which on all its events are needed. */
+  readonly #needed = new Map<string, number>();
+  /** By resource: server time from which on all its events were read. */
+  readonly #whole = new Map<string, number>();
+  /** Server time that the next poll goes back to for the sake of what is needed. */
+  #backTo = Number.POSITIVE_INFINITY;
   /** The polls that failed in a row, and why the last one did. */
   #failure: { error: unknown; polls: number } | undefined;
   readonly #timer: EarliestTimer;
@@ -105,6 +112,27 @@ export class EventLog<E extends ResourceEvent> {
   catchUp(): void {
     this.#isBehind = true;
     this.#arm();
+  }
+
+  /** All events of this resource from a server time on are needed: they are kept, whatever their number. */
+  need(resourceId: string, since: number): void {
+    this.#needed.set(resourceId, since);
+  }
+
+  /** One poll reads back as far as the events of this resource are needed, once. */
+  catchUpFor(resourceId: string): void {
+    const since = this.#needed.get(resourceId);
+    if (since === undefined || this.#whole.has(resourceId)) return;
+    this.#backTo = Math.min(this.#backTo, since);
+    this.catchUp();
+  }
+
+  /**
+   * Server time from which on no event of the resource is missing; undefined until what is needed was read. Later than that:
+   * the API has no earlier ones.
+   */
+  wholeSince(resourceId: string): number | undefined {
+    return this.#whole.get(resourceId);
   }
 
   /** Whether any event of a subscribed resource has not ended. */
@@ -182,8 +210,8 @@ export class EventLog<E extends ResourceEvent> {
     if (before && (before.state === event.state || !this.#parts.isPending(before))) return false;
     const others = (this.#byResource.get(id) ?? []).filter((other) => other.id !== event.id);
     const events = [...others, event].sort((a, b) => (isLater(a, b) ? 1 : -1));
-    for (const old of events.slice(0, -KEPT)) this.#drop(old.id);
-    const kept = events.slice(-KEPT);
+    const kept = events.slice(-this.#most(id, events));
+    for (const old of events.slice(0, events.length - kept.length)) this.#drop(old.id);
     this.#byResource.set(id, kept);
     // Older than all that are kept: it would be new in each poll that reads so far back.
     if (!kept.includes(event)) return false;
@@ -197,6 +225,8 @@ export class EventLog<E extends ResourceEvent> {
     for (const { id } of this.#byResource.get(resourceId) ?? []) this.#drop(id);
     this.#byResource.delete(resourceId);
     this.#recalled.delete(resourceId);
+    this.#needed.delete(resourceId);
+    this.#whole.delete(resourceId);
   }
 
   /** For good: what a request under way still brings begins nothing. */
@@ -204,6 +234,16 @@ export class EventLog<E extends ResourceEvent> {
     this.#stopped = true;
     this.#timer.cancel();
     this.#tracked.clear();
+  }
+
+  /** How many of its events, newest last, are kept. */
+  #most(resourceId: string, events: readonly E[]): number {
+    const since = this.#needed.get(resourceId);
+    if (since === undefined || events.length <= KEPT) return KEPT;
+    const needed = events.filter((event) => (timeOf(event) ?? 0) >= since);
+    if (needed.length > MOST_NEEDED)
+      this.#whole.set(resourceId, timeOf(needed.at(-MOST_NEEDED)) ?? Number.POSITIVE_INFINITY);
+    return Math.max(KEPT, Math.min(needed.length, MOST_NEEDED));
   }
 
   #drop(eventId: string): void {
@@ -295,11 +335,16 @@ export class EventLog<E extends ResourceEvent> {
   async #pages(missing: Set<string>): Promise<void> {
     const awaited = [...missing].flatMap((id) => timeOf(this.#byId.get(id)) ?? []);
     const readTo = this.#readTo === undefined ? Number.POSITIVE_INFINITY : this.#readTo - LAG_MS;
-    const since = Math.min(...awaited, readTo);
+    const backTo = this.#backTo;
+    const since = Math.min(...awaited, readTo, backTo);
+    const unread = [...this.#needed].filter(([id]) => !this.#whole.has(id));
     const wasBehind = this.#isBehind;
     this.#isBehind = false;
+    this.#backTo = Number.POSITIVE_INFINITY;
     let newest: number | undefined;
+    let oldest = Math.floor(this.#parts.clock.now());
     let pages = 0;
+    let reached = false;
     try {
       for await (const page of this.#parts.api().events()) {
         for (const event of page.items) {
@@ -307,20 +352,26 @@ export class EventLog<E extends ResourceEvent> {
           this.#update(event);
         }
         newest ??= timeOf(page.items[0]);
-        const oldest = timeOf(page.items.at(-1)) ?? Number.NEGATIVE_INFINITY;
-        const enough = since === Number.POSITIVE_INFINITY ? missing.size === 0 : oldest < since;
+        oldest = timeOf(page.items.at(-1)) ?? oldest;
+        reached = since === Number.POSITIVE_INFINITY ? missing.size === 0 : oldest < since;
         // At its bound the past is left out; what is awaited is fetched by id.
-        if (enough || ++pages >= MOST_PAGES) break;
+        if (reached || ++pages >= MOST_PAGES) break;
         // From here on reads by id cost less than pages; the past is caught up with later.
         if (!this.#parts.isBusy() || pages < missing.size) continue;
         this.#isBehind = true;
+        this.#backTo = Math.min(this.#backTo, backTo);
         return;
       }
     } catch (error) {
       this.#isBehind ||= wasBehind;
+      this.#backTo = Math.min(this.#backTo, backTo);
       throw error;
     }
     this.#readTo = newest ?? this.#readTo;
+    // Where the list ended before, the API has no earlier ones.
+    for (const [id, needed] of unread)
+      if (!reached || oldest <= needed)
+        this.#whole.set(id, Math.max(oldest, needed, this.#whole.get(id) ?? 0));
   }
 
   async #fetch(id: string): Promise<void> {

@@ -22,6 +22,7 @@ import type { Enqueue } from "../runtime/work-queue.ts";
 import type { Result } from "../runtime/workers.ts";
 import type { PaperspaceAccount } from "./account.ts";
 import type { PaperspaceTypes } from "./actuator.ts";
+import type { RateReading } from "./cost-meter.ts";
 import type { ObserverSettings } from "./observer.ts";
 import type { SlowHash } from "./slow-hash.ts";
 
@@ -63,6 +64,8 @@ export interface KindOptions<O extends ManagedObject> {
   /** ConfigMaps of the cluster, for kinds whose spec refers to some. */
   configMapResource: Resource<ConfigMap>;
   slowHash: SlowHash;
+  /** Wall time of the last renewal of the lease by its former holder; undefined where there was none. */
+  formerTermEnd(): number | undefined;
   /** Whether a value is the operator's own API key; false while that key cannot be read. */
   isOperatorKey(value: string): Promise<boolean>;
   /** Whether any object, of any kind, names this Secret ("namespace/name") as the one with its API key. */
@@ -128,6 +131,18 @@ export function observerSettings(config: Config): ObserverSettings {
       absenceGraceMs: config.absenceGrace,
       deleteMs: config.deleteDeadline,
     },
+  };
+}
+
+/** How the numbers of the API count as costs. */
+export function rateReading(config: Config): RateReading {
+  const { currency, usageRatePeriod, storageRatePeriod, billingIncrement } = config;
+  return {
+    currency,
+    usagePeriod: usageRatePeriod ?? "hour",
+    storagePeriod: storageRatePeriod ?? "month",
+    isConfirmed: ![currency, usageRatePeriod, storageRatePeriod].includes(undefined),
+    incrementMs: billingIncrement,
   };
 }
 

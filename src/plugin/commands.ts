@@ -6,12 +6,13 @@ import { adopt } from "./adopt.ts";
 import { CAPACITY_FORMAT_NAMES, CAPACITY_FORMATS, capacity } from "./capacity.ts";
 import type { Command } from "./command.ts";
 import { completion, SHELLS } from "./completion.ts";
+import { COST_FORMAT_NAMES, COST_FORMATS, cost } from "./cost.ts";
 import { SHORT_NAMES } from "./kinds.ts";
 import { LIST_FORMAT_NAMES, LIST_FORMATS, list } from "./list.ts";
 import { LISTABLES } from "./listables.ts";
 import { logs } from "./logs.ts";
 import { METRICS, METRICS_FORMAT_NAMES, METRICS_FORMATS, metrics } from "./metrics.ts";
-import { restart, start, stop, wake } from "./power.ts";
+import { extend, restart, start, stop, wake } from "./power.ts";
 import { release } from "./release.ts";
 
 function rowsOf<T>(all: Readonly<Record<string, T>>, describe: (one: T) => string): Record<string, string> {
@@ -71,6 +72,15 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     examples: ["capacity", "capacity --watch", "capacity -n team-a -o json"],
     run: capacity,
   },
+  cost: {
+    summary: "Show what objects cost, now and so far",
+    usage: "[flags]",
+    flags: ["all-namespaces", "by", "since", "output"],
+    formats: `${COST_FORMATS.allowed}; table by default`,
+    complete: { output: COST_FORMAT_NAMES },
+    examples: ["cost", "cost -A --by namespace", "cost --since 30d", "cost -A --by label=team -o json"],
+    run: cost,
+  },
   start: {
     summary: "Start machines, until their schedule or a request stops them",
     usage: MACHINES,
@@ -102,6 +112,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     complete: { args: [MACHINE] },
     examples: ["wake psm/trainer", "wake psm/trainer --for 8h"],
     run: wake,
+  },
+  extend: {
+    summary: "Extend the lifetime of machines, beyond the stop or the deletion that comes next",
+    usage: MACHINES,
+    flags: ["for"],
+    complete: { args: [MACHINE] },
+    examples: ["extend psm/trainer --for 24h"],
+    run: extend,
   },
   release: {
     summary: "Release objects before the operator is uninstalled: what they own stays, and goes on costing",

@@ -102,9 +102,43 @@ function shortOfHardware(plugin: PluginEnv): void {
   });
 }
 
+/** Two machines of one team and one of another, two of which are on. */
+function costing(plugin: PluginEnv): void {
+  const ago = (hours: number) => new Date(plugin.clock.now() - hours * HOUR_MS).toISOString();
+  plugin.costing("team-a", "finetune", {
+    labels: { project: "llm" },
+    machineType: "A100-80G",
+    cost: {
+      currency: "USD",
+      rate: 3_186_849,
+      settled: 412_300_000,
+      since: ago(26),
+      unknown: 1_310_000,
+      history: [{ rate: 9_589, settled: 411_900_000, since: ago(70), unknown: 1_250_000 }],
+    },
+  });
+  plugin.costing("team-a", "notebook", {
+    machineType: "A4000",
+    cost: { currency: "USD", rate: 6_849, settled: 31_115_000, since: ago(70), unknown: 92_000 },
+  });
+  plugin.costing("team-b", "evaluate", {
+    labels: { project: "llm" },
+    machineType: "A6000",
+    cost: {
+      currency: "USD",
+      rate: 1_896_849,
+      settled: 9_870_000,
+      since: ago(3),
+      unknown: 4_100_000,
+      caveats: ["HistoryLost"],
+    },
+  });
+}
+
 async function typed(line: string): Promise<string> {
   const plugin = await world();
   if (line.startsWith("capacity")) shortOfHardware(plugin);
+  if (line.startsWith("cost")) costing(plugin);
   if (line.startsWith("capacity -n")) plugin.forbid(/v1alpha1\/paperspacemachines$/);
   // Most commands end at once; release waits to see whether an operator puts its finalizer back.
   await plugin.runThrough(line, line.startsWith("release") ? MINUTE_MS : 0);

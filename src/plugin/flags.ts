@@ -13,6 +13,7 @@ import {
   text,
   type ValueType,
 } from "../base/options.ts";
+import { grouping } from "./cost-grouping.ts";
 import { UsageError } from "./failure.ts";
 import { didYouMean } from "./suggest.ts";
 
@@ -25,6 +26,7 @@ export interface Since {
   readonly at?: number;
 }
 
+const DAY_MS = 86_400_000;
 const RFC3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
 /** As in kubectl: a time only. */
@@ -38,9 +40,10 @@ const sinceTime: ValueType<number> = {
 };
 
 const since: ValueType<Since> = {
-  allowed: "a duration such as 30s, 10m or 2h, or a time such as 2026-01-31T08:00:00Z",
+  allowed: "a duration such as 30s, 10m, 2h or 30d, or a time such as 2026-01-31T08:00:00Z",
   parse(value) {
-    const ago = parseDuration(value);
+    const [, days] = /^(\d{1,5})d$/.exec(value) ?? [];
+    const ago = days === undefined ? parseDuration(value) : Number(days) * DAY_MS;
     if (ago !== undefined) return { ago };
     const at = RFC3339.test(value) ? Date.parse(value) : Number.NaN;
     if (Number.isNaN(at)) throw new BadValue();
@@ -103,18 +106,27 @@ export const FLAGS = {
   follow: flag(bool, "go on with new lines until Ctrl-C", { short: "f" }),
   watch: flag(bool, "show it anew, in place on a terminal, until Ctrl-C", { short: "w" }),
   instance: flag(text, "only this instance (status.instances of the object has their ids)", { value: "ID" }),
-  since: flag(since, "only lines since then: 10m, or 2026-01-31T08:00:00Z", { value: "WHEN" }),
+  since: flag(
+    since,
+    "only what came since then: 10m, 30d, or 2026-01-31T08:00:00Z; costs by whole days (UTC)",
+    {
+      value: "WHEN",
+    },
+  ),
+  by: flag(grouping, "sums by namespace, by machine type (type), or by a label (label=KEY)", {
+    value: "WHAT",
+  }),
   "since-time": flag(sinceTime, "the same with a time only, as in kubectl logs", { value: "TIME" }),
   tail: flag(tail, "only the newest lines, -1 for all; default 100, with --since all", { value: "N" }),
   timestamps: flag(bool, "the time before each line"),
   timeframe: flag(oneOf(...TIMEFRAMES), `one of ${TIMEFRAMES.join(", ")}; the API's own default`, {
     value: "FRAME",
   }),
-  for: flag(duration("1m", "720h"), "for how long from now, such as 90m or 8h; 4h by default", {
+  for: flag(duration("1m", "720h"), "for how long, such as 90m or 8h; 4h by default", {
     value: "DURATION",
   }),
   all: flag(bool, "all objects of both kinds in the namespace"),
-  "all-namespaces": flag(bool, "with --all: in all namespaces", { short: "A" }),
+  "all-namespaces": flag(bool, "in all namespaces; of release and adopt with --all", { short: "A" }),
   yes: flag(bool, "do not ask; needed where there is no terminal", { short: "y" }),
   "operator-namespace": flag(label, "namespace of the operator's lease; all are looked through by default", {
     value: "NAME",

@@ -38,6 +38,24 @@ describe("a request", () => {
     expect(annotation(plugin, "awakeUntil")).toBe("2026-01-31T09:30:00Z");
   });
 
+  it("extend goes on from the end that comes next, or from now where there is none", async () => {
+    const plugin = machine();
+    const lifetime = { stopsAt: "2026-01-31T10:00:00Z", deletesAt: "2026-02-05T10:00:00Z" };
+    plugin.kube.storage.patch(
+      TYPES.psm,
+      "team-a",
+      "trainer",
+      { metadata: { name: "trainer" }, status: { lifetime } } as never,
+      "status",
+    );
+    expect(await plugin.run("extend psm/trainer --for 2h")).toBe(0);
+    expect(annotation(plugin, "extendedUntil")).toBe("2026-01-31T12:00:00Z");
+    expect(plugin.err).toContain("no spec.lifetime");
+    const bare = machine();
+    expect(await bare.run("extend psm/trainer")).toBe(0);
+    expect(annotation(bare, "extendedUntil")).toBe("2026-01-31T12:00:00Z");
+  });
+
   it("for several changes nothing where one of them is not there: a name may be misspelt", async () => {
     const plugin = machine();
     expect(await plugin.run("stop psm/trainer psm/trainr")).toBe(1);

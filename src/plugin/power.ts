@@ -13,39 +13,55 @@ import { forbidden, type OperatorObject, parseReference, readOne, resourceOf } f
 
 type Run = (args: readonly string[], flags: Flags, context: CommandContext) => Promise<void>;
 
-export const start = requesting("start", () => ANNOTATION.startRequestedAt);
-export const stop = requesting("stop", () => ANNOTATION.stopRequestedAt);
-export const restart = requesting("restart", () => ANNOTATION.restartRequestedAt);
+interface Request {
+  readonly annotations: Readonly<Record<string, string>>;
+  /** What is printed. */
+  readonly done: string;
+}
 
-const WAKE_MS = 4 * 3_600_000;
+export const start = requesting("start", ANNOTATION.startRequestedAt);
+export const stop = requesting("stop", ANNOTATION.stopRequestedAt);
+export const restart = requesting("restart", ANNOTATION.restartRequestedAt);
 
-/** Until a time ahead: longer than the operator allows, and it says so on the object. */
+const DEFAULT_MS = 4 * 3_600_000;
+
+/** Until a time ahead: of one that the operator does not allow the object says so. */
 export const wake: Run = (args, flags, context) => {
-  const until = toTime(context.clock.now() + (flags.for ?? WAKE_MS));
-  return annotate(
-    "wake",
-    args,
-    { [ANNOTATION.awakeUntil]: until },
-    `is kept on until ${until}`,
-    flags,
-    context,
-  );
+  const until = toTime(context.clock.now() + (flags.for ?? DEFAULT_MS));
+  const annotations = { [ANNOTATION.awakeUntil]: until };
+  return annotate("wake", args, flags, context, () => ({ annotations, done: `is kept on until ${until}` }));
 };
 
-function requesting(verb: string, annotation: () => string): Run {
+/** Beyond the end that comes next, as status has it, or from now on. */
+export const extend: Run = (args, flags, context) => {
+  const now = context.clock.now();
+  return annotate("extend", args, flags, context, (object) => {
+    const until = toTime((nextEnd(object, now) ?? now) + (flags.for ?? DEFAULT_MS));
+    const annotations = { [ANNOTATION.extendedUntil]: until };
+    return { annotations, done: `its lifetime is extended to ${until}` };
+  });
+};
+
+function nextEnd({ status = {} }: OperatorObject, now: number): number | undefined {
+  const { lifetime = {} } = status as { lifetime?: { deletesAt?: string; stopsAt?: string } };
+  const ends = [lifetime.deletesAt, lifetime.stopsAt].map((time) => Date.parse(time ?? ""));
+  const coming = ends.filter((end) => end > now);
+  return coming.length > 0 ? Math.min(...coming) : undefined;
+}
+
+function requesting(verb: string, annotation: string): Run {
   return (args, flags, context) => {
-    const now = toTime(context.clock.now());
-    return annotate(verb, args, { [annotation()]: now }, `${verb} was requested`, flags, context);
+    const annotations = { [annotation]: toTime(context.clock.now()) };
+    return annotate(verb, args, flags, context, () => ({ annotations, done: `${verb} was requested` }));
   };
 }
 
 async function annotate(
   verb: string,
   args: readonly string[],
-  annotations: Record<string, string>,
-  done: string,
   flags: Flags,
   { access, output }: CommandContext,
+  requestOf: (object: OperatorObject) => Request,
 ): Promise<void> {
   const names = machineNames(verb, args);
   const namespace = flags.namespace ?? (await access.namespace());
@@ -54,6 +70,7 @@ async function annotate(
   const resource = await resourceOf(access, "psm");
   for (const { object, reference } of targets) {
     const { name, uid = "" } = object.metadata;
+    const { annotations, done } = requestOf(object);
     try {
       // By its UID: the request is not for another object of the same name.
       await resource.mergePatch(
@@ -89,7 +106,8 @@ function hindrance(verb: string, { metadata, spec }: OperatorObject): string | u
   for (const annotation of [ANNOTATION.paused, ANNOTATION.dryRun])
     if (isOn(metadata, annotation))
       return `it is held by the annotation ${annotation}: nothing comes of it before that ends`;
-  const { powerState } = spec as { powerState?: string };
+  const { powerState, lifetime } = spec as { powerState?: string; lifetime?: object };
+  if (verb === "extend") return lifetime ? undefined : "it has no spec.lifetime: nothing comes of it";
   return verb !== "stop" && powerState === "Stopped"
     ? "spec.powerState is Stopped, which comes first: nothing comes of it"
     : undefined;

@@ -12,7 +12,7 @@ describe("a wrong command line is an error that lists what is valid, before any 
   it.each([
     [
       "lsit",
-      'there is no command "lsit"; did you mean "list"?; there are list, logs, metrics, capacity, start, stop, restart, wake, release, adopt, completion',
+      'there is no command "lsit"; did you mean "list"?; there are list, logs, metrics, capacity, cost, start, stop, restart, wake, extend, release, adopt, completion',
     ],
     ["constructor", 'there is no command "constructor"'],
     [
@@ -45,7 +45,7 @@ describe("a wrong command line is an error that lists what is valid, before any 
     ["logs psd/", "this is no name of an object"],
     ["logs psd/../secrets", "this is no name of an object"],
     ["logs psd/api --tail many", '--tail: "many" is not allowed; give a number of lines, or -1 for all'],
-    ["logs psd/api --since yesterday", "give a duration such as 30s, 10m or 2h, or a time such as"],
+    ["logs psd/api --since yesterday", "give a duration such as 30s, 10m, 2h or 30d, or a time such as"],
     ["logs psd/api --since 2026-13-01T00:00:00Z", '"2026-13-01T00:00:00Z" is not allowed'],
     ["logs psd/api --since-time 10m", '--since-time: "10m" is not allowed; give a time such as'],
     ["metrics psd/api", "which metric? Give one of requests_total, requests_per_second,"],

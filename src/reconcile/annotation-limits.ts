@@ -21,6 +21,7 @@ const REQUESTED_BY = [
   ANNOTATION.startRequestedAt,
   ANNOTATION.stopRequestedAt,
   ANNOTATION.awakeUntil,
+  ANNOTATION.extendedUntil,
 ];
 
 /** Why nothing is done for an object with these annotations; undefined where they are within the limits. */

@@ -52,7 +52,7 @@ interface CloudStepsSettings {
 }
 
 /** Names of the steps that delete the resource itself. */
-const DESTROYING: ReadonlySet<string> = new Set(["delete", "replace"]);
+const DESTROYING: ReadonlySet<string> = new Set(["delete", "replace", "expire"]);
 
 /** `heldBack`: see `Performed`. */
 type Sent = Pick<Created, "outcome" | "heldBack">;

@@ -35,6 +35,8 @@ export interface Phases<V extends Observation, S extends Step> {
   immutable?(observation: V, resource: PresentResource<V>): readonly Change[];
   /** What is remembered of a resource from its adoption on. Default: nothing more. */
   adopted?(observation: V, resource: PresentResource<V>): MemoryOf<V>;
+  /** Why the object is to own nothing now: nothing is adopted, and nothing created. Default: it always is to. */
+  nothingToOwn?(observation: V): Decision<S, MemoryOf<V>> | undefined;
   /** What must be ready before a create, or why a create would fail; undefined: it is sent. */
   beforeCreate?(observation: V): Decision<S, MemoryOf<V>> | undefined;
   /**
@@ -112,6 +114,9 @@ function own<V extends Observation, S extends Step>(
   phases: Phases<V, S>,
 ): Decision<S, MemoryOf<V>> {
   const { memory, resource, readError, otherCluster } = observation;
+  const isToOwn = owned.do === "adopt" || owned.do === "create";
+  const nothing = isToOwn ? phases.nothingToOwn?.(observation) : undefined;
+  if (nothing) return nothing;
   switch (owned.do) {
     case "adopt": {
       const found = resource.state === "present" ? (resource as PresentResource<V>) : undefined;

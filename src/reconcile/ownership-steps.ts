@@ -134,7 +134,7 @@ async function giveUp<T extends KindTypes>(
   const remembered = replaced ? withoutOperation(pass.memory) : {};
   await disown(pass, writer, { ...remembered, disowned });
   if (replaced) {
-    const note = `${noun} ${id} was deleted, and another one is made instead`;
+    const note = `${noun} ${id} was deleted by the operator, as the object declares`;
     reporter.event(pass.object, "Normal", REASON.Disowned, "Disown", note);
     return REQUEUE;
   }

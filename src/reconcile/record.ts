@@ -36,6 +36,8 @@ export const ANNOTATION = {
   stopRequestedAt: `${GROUP}/stop-requested-at`,
   /** A time until which the machine is kept on. */
   awakeUntil: `${GROUP}/awake-until`,
+  /** A time to which the lifetime of the machine is extended. */
+  extendedUntil: `${GROUP}/extended-until`,
 } as const;
 
 /** One-time requests of the user, by annotation: any value that differs from the one handled last is a new request. */

@@ -56,6 +56,10 @@ export const TEXT_RULES = {
     rule: "self.matches('^([0-9]+(h|m|s))+$')",
     message: "write a duration of hours, minutes and seconds, such as 90s, 20m or 1h30m",
   },
+  longDuration: {
+    rule: "self.matches('^[0-9]+(d|h|m|s)([0-9]+(h|m|s))*$')",
+    message: "write a duration of days, hours, minutes and seconds, such as 7d, 36h or 1d12h",
+  },
   cron: {
     rule: "self.matches('^[0-9A-Za-z*,/-]+( [0-9A-Za-z*,/-]+){4}$')",
     message:

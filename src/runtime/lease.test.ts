@@ -335,3 +335,17 @@ test("the holder leaves annotations for the next one, who reads them before it o
   expect(read).toEqual(["by a"]);
   expect(lease()?.metadata.annotations).toEqual({ "example.com/left": "by b" });
 });
+
+test("a new holder knows when the one before renewed last: until then somebody was at work", async () => {
+  const { clock, candidate } = leaseEnv();
+  const a = candidate("a");
+  await clock.advance(60_000);
+  expect(a.leadership.formerRenewal).toBeUndefined();
+  await a.stop();
+  const ended = clock.now();
+  await clock.advance(3_600_000);
+  const b = candidate("b");
+  await clock.advance(60_000);
+  expect(b.holds()).toBe(true);
+  expect(b.leadership.formerRenewal).toBe(ended);
+});

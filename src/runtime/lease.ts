@@ -50,6 +50,7 @@ export class Leadership {
   /** When the last successful renewal began; undefined while we do not lead. */
   #renewed: Instant | undefined;
   #stepDown: Cancel = () => {};
+  #formerRenewal: number | undefined;
   /** The lease as last observed, and when this process observed a change of it. */
   #observed: { lease: Lease; monotonic: number } | undefined;
 
@@ -93,6 +94,11 @@ export class Leadership {
   /** An annotation of the lease, as last observed: on a gain, what the former holder has left. */
   annotation(name: string): string | undefined {
     return this.#observed?.lease.metadata.annotations?.[name];
+  }
+
+  /** Wall time at which the former holder renewed it last, by that one's clock; undefined where there was none. */
+  get formerRenewal(): number | undefined {
+    return this.#formerRenewal;
   }
 
   /** Called with true on every gain and false on every loss. Returns the removal of the listener. */
@@ -182,6 +188,7 @@ export class Leadership {
           { signal },
         )
       : await leases.create(namespace, { metadata: { name, namespace }, spec }, { signal });
+    if (!this.#renewed) this.#formerRenewal = wallOf(lease?.spec?.renewTime);
     this.#acquired(written, began);
   }
 
@@ -243,6 +250,11 @@ export class Leadership {
       }
     }
   }
+}
+
+function wallOf(time: string | undefined): number | undefined {
+  const ms = Date.parse(time ?? "");
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 /** The precondition of a write: exactly the object that was observed. */

@@ -1,8 +1,10 @@
-/** The operator is killed at every single call while requests by annotation stop and start a machine. */
+/** The operator is killed at every single call while requests stop and start a machine, and while its lifetime ends. */
 import { expect } from "vitest";
 import { ANNOTATION } from "../../src/reconcile/record.ts";
 import { dieEverywhere } from "../support/deaths.ts";
 import type { VirtualWorld } from "../support/virtual-world.ts";
+
+const HOUR = 60 * 60_000;
 
 async function request(
   world: VirtualWorld,
@@ -43,3 +45,39 @@ dieEverywhere(
     expect(starts.length).toBeLessThanOrEqual(2);
   },
 );
+
+dieEverywhere(
+  {
+    "the end of a lifetime, and what comes after it": {
+      objects: 2,
+      async run(world: VirtualWorld) {
+        world.apply("box", {
+          lifetime: { deleteAfter: "1m" },
+          publicIpType: "static",
+          publicIpReleasePolicy: "Release",
+        });
+        await world.ready("box");
+        await world.until("it is over", () => isExpired(world), 3 * HOUR);
+        world.edit("box", { spec: { lifetime: { deleteAfter: "30d" } } });
+        await world.ready("box");
+      },
+    },
+  },
+  (world, _scenario, at) => {
+    const made = [...world.sim.world.machines.values()];
+    const { id, disowned, lifetime } = world.get("box")?.status ?? {};
+    expect({ at, made: made.length, alive: world.machines().map((machine) => machine.id) }).toEqual({
+      at,
+      made: 2,
+      alive: [id],
+    });
+    expect(disowned).toMatchObject([{ id: made[0]?.id, replaced: true }]);
+    expect(lifetime?.expired).toBeUndefined();
+    // Nothing was deleted before the user was warned for an hour.
+    expect(Date.parse(made[0]?.dtDeleted ?? "") - Date.parse(made[0]?.dtCreated ?? "")).toBeGreaterThan(HOUR);
+  },
+);
+
+function isExpired(world: VirtualWorld): boolean {
+  return world.machines().length === 0 && world.condition("box", "Ready")?.reason === "Expired";
+}

@@ -2,8 +2,10 @@
  * For tests only: the whole plugin, from its arguments to what it prints, with a cluster in memory and scripted answers of
  * Paperspace. Time is virtual.
  */
+
 import type { SimRequest } from "../../dev/simulator/api/handle.ts";
 import type { Simulation } from "../../dev/simulator/simulation.ts";
+import type { AccruingCost, CostHistory } from "../../src/base/cost.ts";
 import { KubeError } from "../../src/kube/errors.ts";
 import { type KubeObject, toMicroTime } from "../../src/kube/objects.ts";
 import { leases, secrets } from "../../src/kube/resource.ts";
@@ -66,6 +68,12 @@ export interface WaitingOptions {
   readonly status?: object;
 }
 
+export interface CostingOptions {
+  readonly labels?: Record<string, string>;
+  readonly machineType: string;
+  readonly cost?: AccruingCost & CostHistory & { currency?: string; caveats?: string[] };
+}
+
 export class PluginEnv {
   readonly clock = new VirtualClock(Date.UTC(2026, 0, 31, 8, 0));
   readonly kube = new FakeKube({ clock: this.clock, types: Object.values(TYPES), namespace: "team-a" });
@@ -126,6 +134,14 @@ export class PluginEnv {
       ...status,
     };
     this.kube.storage.patch(TYPES.psm, namespace, name, { metadata, status: shown }, "status");
+  }
+
+  /** A machine that shows what it costs. */
+  costing(namespace: string, name: string, { labels = {}, machineType, cost }: CostingOptions) {
+    const metadata = { name, namespace, labels };
+    this.kube.storage.create(TYPES.psm, namespace, { metadata, spec: { machineType } } as KubeObject);
+    const status = { machineType, ...(cost && { cost }) };
+    this.kube.storage.patch(TYPES.psm, namespace, name, { metadata: { name }, status }, "status");
   }
 
   /** A Secret with the operator's finalizer. */

@@ -99,6 +99,7 @@ export const EVERYTHING: Values = {
   deletionProtection: true,
   capacityPriorities: { research: 100, ml: 20 },
   priceList: "ops/prices",
+  costs: { currency: "USD", usageRatePeriod: "hour", storageRatePeriod: "month" },
   credentials: {
     existingSecret: "own-key",
     key: "key",

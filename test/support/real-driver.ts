@@ -60,7 +60,7 @@ export class RealDriver implements Driver<PaperspaceMachine> {
   private constructor(testEnv: TestEnv, seed: number) {
     this.#testEnv = testEnv;
     this.#dice = new Dice(seed);
-    this.replaceOperator();
+    this.#start();
   }
 
   static async open({ seed, behaviour }: Scenario): Promise<RealDriver> {
@@ -113,10 +113,18 @@ export class RealDriver implements Driver<PaperspaceMachine> {
     await this.#testEnv.until(what, done);
   }
 
-  replaceOperator(): void {
+  async replaceOperator(meanwhile?: () => Promise<void>): Promise<void> {
     this.#life.dead = true;
     this.#stop.abort();
     this.cutStreams();
+    try {
+      if (meanwhile) await meanwhile();
+    } finally {
+      this.#start();
+    }
+  }
+
+  #start(): void {
     const life = { dead: false };
     this.#life = life;
     this.#stop = new AbortController();

@@ -84,8 +84,8 @@ export function unknownKeywords(schema: Schema, path: Path = []): string[] {
   const { "x-kubernetes-list-type": listType, format, minimum, maximum } = schema;
   if (schema.items && !LIST_TYPES.includes(listType ?? "")) own.push(`x-kubernetes-list-type ${listType}`);
   // Its bounds are stricter, and they have cases.
-  if (format === "int32" && minimum !== undefined && maximum !== undefined)
-    own.splice(own.indexOf("format"), 1);
+  const isBounded = format === "int32" && minimum !== undefined && maximum !== undefined;
+  if (isBounded || format === "date-time") own.splice(own.indexOf("format"), 1);
   return [
     ...own.map((keyword) => `${shown(path)}: ${keyword}`),
     ...below(schema, path).flatMap(([inner, at]) => unknownKeywords(inner, at)),
@@ -123,6 +123,10 @@ const TEXTS: Record<keyof typeof TEXT_RULES, { refused: string[]; accepted: stri
     accepted: ["x", "a-1.b2"],
   },
   duration: { refused: ["20", "1d", "-1m", "1.5h", "1h 30m"], accepted: ["90s", "20m", "1h30m"] },
+  longDuration: {
+    refused: ["20", "1w", "-1d", "1.5d", "1h1d", "1d 1h"],
+    accepted: ["7d", "36h", "1d12h30m"],
+  },
   cron: {
     refused: ["0 8 * *", "0 0 8 * * *", "@daily", "0 8 * * 1-5 ", "0  8 * * *", "0 8 ? * *", "0 8 * * 1#2"],
     accepted: ["0 8 * * 1-5", "*/15 0-6,22 1 JAN SUN"],
@@ -178,11 +182,16 @@ function ownCases(schema: Schema, path: Path): Case[] {
   const { type, minLength, maxLength, minimum, maximum } = schema;
   // What YAML makes of a number without quotes, and of anything else with them.
   const wrong = type === "string" ? [7, true] : ["7", "true"];
-  add(`type ${type}`, `must be of type ${type}`, wrong, type === "boolean" ? [true, false] : []);
+  const isTime = schema.format === "date-time";
+  const shownType = isTime ? "date-time" : type;
+  add(`type ${type}`, `must be of type ${shownType}`, wrong, type === "boolean" ? [true, false] : []);
+  if (isTime)
+    add("format", "must be of type date-time", ["tomorrow", "2026-12-24"], ["2026-12-24T18:00:00+01:00"]);
   if (schema.enum) add("enum", 'Unsupported value: "never"', ["never"], schema.enum);
   const textRule = schema["x-kubernetes-validations"]?.[0]?.message;
   const ofLength = (length: number) => {
-    if (textRule === TEXT_RULES.duration.message && length > 0) return `${"1".repeat(length - 1)}s`;
+    const isSpan = textRule === TEXT_RULES.duration.message || textRule === TEXT_RULES.longDuration.message;
+    if (isSpan && length > 0) return `${"1".repeat(length - 1)}s`;
     if (textRule === TEXT_RULES.cron.message) return `${"1".repeat(Math.max(0, length - 8))} * * * *`;
     return (textRule === TEXT_RULES.rate.message ? "1" : "x").repeat(length);
   };

@@ -267,13 +267,6 @@ export const CHOICES = {
   restoreNeeds: ["any", "off"],
   /** DELETE of the snapshot that a restore point uses: the machine loses it, or it is refused (not documented). */
   deleteRestorePoint: ["accept", "refuse"],
-  /**
-   * A session is billed from when its start began until its stop began (dtStarted of both), or from the end of the one to the
-   * end of the other (machines.md section 7 says only that `off` is not billed).
-   */
-  usageBilledFrom: ["dtStarted", "dtFinished"],
-  /** Whether a session is billed as whole minutes (not documented). */
-  usageBilledAs: ["seconds", "minutes"],
   /** State that a machine must be in to become a template (not documented). */
   templateNeeds: ["any", "off"],
   /** machineId of a template's event (machines.md section 5.2: "null is possible, e.g. for template events"). */

@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { setUpDeployments } from "../../../test/simulator/deployments.ts";
 import { setUp } from "../../../test/simulator/simulation.ts";
-import type { Behaviour } from "./behaviour.ts";
 import { storageRate } from "./catalogue.ts";
-import { HOUR_MS, MONTH_MS } from "./ledger.ts";
+import { type BillingRule, HOUR_MS, MONTH_MS } from "./ledger.ts";
 import { ADDRESS_RATE } from "./metering.ts";
 
 /** The create's start event begins and ends so long after the create (world/behaviour.ts). */
@@ -12,13 +11,14 @@ const UP_MS = STARTS_MS + 29_800;
 const STOP_MS = 60_000;
 const A4000 = 0.76;
 const C5 = 0.08;
+const EXACT: BillingRule = { from: "dtStarted", as: "seconds" };
 
-async function machine(behaviour: Partial<Behaviour> = {}, over: object = {}) {
-  const { clock, sim, create } = setUp({ behaviour });
+async function machine(over: object = {}, rule = EXACT) {
+  const { clock, sim, create } = setUp();
   const { data } = await create(over);
   const { world, console } = sim;
-  const usage = () => world.ledger.total(data.id, world.behaviour.usageBilledAs, ["usage"]);
-  const all = () => world.ledger.total(data.id, world.behaviour.usageBilledAs);
+  const usage = () => world.ledger.total(data.id, rule, { meters: ["usage"] });
+  const all = () => world.ledger.total(data.id, rule);
   return { clock, world, console, id: data.id, usage, all };
 }
 
@@ -28,27 +28,24 @@ describe("the ledger of a machine", () => {
     ["dtFinished", "seconds", 2 * HOUR_MS - UP_MS + STOP_MS],
     ["dtStarted", "minutes", 2 * HOUR_MS],
     ["dtFinished", "minutes", 2 * HOUR_MS],
-  ] as const)(
-    "bills a session from %s by %s, as a vendor may",
-    async (usageBilledFrom, usageBilledAs, ms) => {
-      const { clock, console, id, usage } = await machine({ usageBilledFrom, usageBilledAs });
-      await clock.advance(2 * HOUR_MS);
-      console.stop(id);
-      await clock.advance(HOUR_MS);
-      expect(usage()).toBeCloseTo((A4000 * 1e6 * ms) / HOUR_MS, 3);
-    },
-  );
+  ] as const)("bills a session from %s by %s, as a vendor may", async (from, as, ms) => {
+    const { clock, console, id, usage } = await machine({}, { from, as });
+    await clock.advance(2 * HOUR_MS);
+    console.stop(id);
+    await clock.advance(HOUR_MS);
+    expect(usage()).toBeCloseTo((A4000 * 1e6 * ms) / HOUR_MS, 3);
+  });
 
   it("bills nothing for a start that found no hardware", async () => {
     const { clock, sim, create } = setUp();
     sim.world.setCapacity("A4000", "ny2", 0);
     const { data } = await create();
     await clock.advance(HOUR_MS);
-    expect(sim.world.ledger.total(data.id, "seconds", ["usage"])).toBe(0);
+    expect(sim.world.ledger.total(data.id, EXACT, { meters: ["usage"] })).toBe(0);
   });
 
   it("bills the disk from creation to deletion, on or off, and a static address beyond that to nobody's machine", async () => {
-    const { clock, world, console, id, all, usage } = await machine({}, { publicIpType: "static" });
+    const { clock, world, console, id, all, usage } = await machine({ publicIpType: "static" });
     await clock.advance(MONTH_MS / 2);
     const storage = all() - usage();
     expect(storage).toBeCloseTo(((storageRate(50) + ADDRESS_RATE) * 1e6) / 2, 3);
@@ -66,7 +63,7 @@ describe("the ledger of a machine", () => {
     await clock.advance(HOUR_MS);
     expect(usage()).toBeCloseTo((A4000 + 1) * 1e6, 3);
     console.stop(id);
-    const rates = world.ledger.lines.filter(({ meter }) => meter === "usage").map(({ rate }) => rate);
+    const rates = world.ledger.lines.filter(({ rule }) => rule === "dtStarted").map(({ rate }) => rate);
     expect(rates).toEqual([A4000, 1]);
   });
 
@@ -96,8 +93,8 @@ it("charges each instance of a deployment while it holds a machine, and none onc
   ]);
   await apply({ enabled: false }, { deploymentId: id });
   await clock.advance(HOUR_MS);
-  const billed = sim.world.ledger.total(id, "seconds");
+  const billed = sim.world.ledger.total(id, EXACT);
   expect(billed).toBeGreaterThan(1.9 * C5 * 1e6);
   await clock.advance(HOUR_MS);
-  expect(sim.world.ledger.total(id, "seconds")).toBe(billed);
+  expect(sim.world.ledger.total(id, EXACT)).toBe(billed);
 });

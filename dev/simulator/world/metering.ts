@@ -1,10 +1,11 @@
 /**
  * When what is charged (ledger.ts): from the state of a machine, its disk, the addresses of a team and the instances of
- * deployments. The two readings of when a session begins and ends are a switch (usageBilledFrom).
+ * deployments.
  */
 
 import { GIB, storageRate } from "./catalogue.ts";
 import type { InstanceRecord } from "./deployment-records.ts";
+import type { BillingRule } from "./ledger.ts";
 import { hourlyRate } from "./lookups.ts";
 import type { MachineRecord, MachineState, StaticAddress } from "./records.ts";
 import type { World } from "./world.ts";
@@ -16,9 +17,11 @@ export const ADDRESS_RATE = 3;
 export function meterMachine(world: World, machine: MachineRecord): void {
   const { id, machineType, diskSize, dtDeleted } = machine;
   const { ledger } = world;
-  const isOn = dtDeleted === null && isBilled(world, machine);
   const usage = { payer: id, what: machineType, rate: hourlyRate(world, machineType) };
-  ledger.charge("usage", id, isOn ? usage : undefined);
+  for (const from of ["dtStarted", "dtFinished"] as const) {
+    const isOn = dtDeleted === null && isBilled(world, machine, from);
+    ledger.charge("usage", id, isOn ? usage : undefined, from);
+  }
   const storage = { payer: id, what: `${diskSize * GIB}`, rate: storageRate(diskSize) };
   ledger.charge("storage", id, dtDeleted === null ? storage : undefined);
 }
@@ -49,7 +52,7 @@ const FROM_START: ReadonlySet<MachineState> = new Set(["starting", "serviceready
 /** Ways on which a session that was open goes on until they end. */
 const ON_ITS_WAY: ReadonlySet<MachineState> = new Set(["stopping", "restarting", "upgrading"]);
 
-function isBilled(world: World, { id, state }: MachineRecord): boolean {
-  if (world.behaviour.usageBilledFrom === "dtStarted") return FROM_START.has(state);
-  return state === "ready" || (ON_ITS_WAY.has(state) && world.ledger.isCharged("usage", id));
+function isBilled(world: World, { id, state }: MachineRecord, from: BillingRule["from"]): boolean {
+  if (from === "dtStarted") return FROM_START.has(state);
+  return state === "ready" || (ON_ITS_WAY.has(state) && world.ledger.isCharged("usage", id, from));
 }

@@ -45,6 +45,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
 
   override sends(step: MachineStep): Sends | undefined {
     const isOfCluster = step.do === "writeDesktop" || step.do === "removeDesktop" || step.do === "handle";
+    if (step.do === "expire") return "delete";
     return isOfCluster ? undefined : super.sends(step);
   }
 
@@ -123,7 +124,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
         refused: true,
       };
     const wrongState = code === "PS_CONFLICT" || code === "PS_REFUSED";
-    if (step.do === "delete" && wrongState && isOn(observation))
+    if ((step.do === "delete" || step.do === "expire") && wrongState && isOn(observation))
       return { outcome: declined, memory: { ...memory, operation: this.#stopFirst() } };
     // A refused power change was not begun: the memory is that of before the decision.
     if (code === "PS_CONFLICT" || (isPower(step) && (wrongState || code === "PS_NOT_FOUND")))
@@ -153,7 +154,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
 
 /** The API refuses a start on a starting machine with an error body (observed-in-the-field.md 1). */
 function isPower(step: MachineStep): boolean {
-  return ["start", "stop", "restart", "delete", "replace"].includes(step.do);
+  return ["start", "stop", "restart", "delete", "expire", "replace"].includes(step.do);
 }
 
 function isOn({ resource }: MachineObservation): boolean {

@@ -11,6 +11,7 @@ import { beforeCreate } from "./capacity.ts";
 import { converge } from "./converge.ts";
 import { machineDeletion } from "./deletion.ts";
 import { settle } from "./in-flight.ts";
+import { afterExpiry, lifetimeOver } from "./lifetime/expiry.ts";
 import type { MachineDecision, MachineObservation, MachineStep } from "./observation.ts";
 import { replaced } from "./placement/shell.ts";
 import { observedMachine, protectedMachine } from "./unmanaged.ts";
@@ -19,6 +20,7 @@ export const machinePhases: Phases<MachineObservation, MachineStep> = {
   immutable: ({ spec }, { machine }) => immutableDrift(spec, machine),
   adopted: ({ spec, memory }, { machine }) =>
     isHeldOnAdoption(machine.state) ? { ...memory, adoptedOff: heldOf(spec) } : memory,
+  nothingToOwn: lifetimeOver,
   beforeCreate,
   // Only what hung on a machine of its own is the object's to remove, and an orphan keeps what hangs on it.
   leftovers(observation, memory) {
@@ -28,7 +30,7 @@ export const machinePhases: Phases<MachineObservation, MachineStep> = {
   },
   missingFacts,
   observed: (observation, { machine }) => observedMachine(observation, machine),
-  replaced,
+  replaced: (observation, memory) => replaced(observation, memory) ?? afterExpiry(observation, memory),
   deleting: (observation, { machine }) => machineDeletion(observation, machine),
   whileProtected: (observation, { machine }) => protectedMachine(observation, machine),
   settle: (observation, { machine }) => settle(observation, machine),

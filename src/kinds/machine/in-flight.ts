@@ -20,6 +20,7 @@ import { isRequested, keptValue, type Requests, requestsWhere } from "../../reco
 import type { Machine } from "./api.ts";
 import { typeOf, whenFree } from "./capacity.ts";
 import { failure, untilRetry } from "./event-retry.ts";
+import { awaitExpiry, expire } from "./lifetime/expiry.ts";
 import {
   AWAIT_CAPACITY,
   act,
@@ -43,6 +44,8 @@ export function settle(observed: MachineObservation, machine: Machine): MachineS
   const memory = asNow(seenOn(observed.memory, machine), machine, observed.history);
   const observation = memory === observed.memory ? observed : { ...observed, memory };
   const { operation } = observation.memory;
+  const expiry = expire(observation, machine) ?? awaitExpiry(observation, machine);
+  if (expiry) return { decision: expiry };
   if (operation?.target === TO_REPLACE) {
     const decision = awaitReplacement(observation, machine, operation);
     if (decision) return { decision };

@@ -1,6 +1,6 @@
 /** The entry point of this kind: what the registry gets, and how the configuration becomes the settings of the kind. */
 import type { Config } from "../../base/config.ts";
-import { type KindOptions, observerSettings, type PublishedKind } from "../registration.ts";
+import { type KindOptions, observerSettings, type PublishedKind, rateReading } from "../registration.ts";
 import { DesktopSecrets } from "./desktop.ts";
 import { machineKind } from "./kind.ts";
 import type { MachineKindSettings } from "./observer.ts";
@@ -32,6 +32,7 @@ export const machine: PublishedKind<PaperspaceMachine> = {
       settings,
       desktops,
       priceList,
+      formerTermEnd: options.formerTermEnd,
       isRecorded,
       objects,
       reviewList,
@@ -57,6 +58,7 @@ function settingsOf(config: Config): MachineKindSettings {
     ...shared,
     eventPollMs: config.eventPollInterval,
     capacityPriorities: config.capacityPriorities,
+    rates: rateReading(config),
     limits: {
       ...shared.limits,
       resendMs: config.resendAfter,
@@ -64,6 +66,7 @@ function settingsOf(config: Config): MachineKindSettings {
       capacityMs: config.capacityDeadline,
       giveUpMs: config.startDeadline,
       maxAwakeMs: config.maxAwake,
+      maxExtensionMs: config.maxExtension,
     },
     deadlines: {
       createMs: config.createDeadline,

@@ -11,6 +11,8 @@ import type { Requests } from "../../reconcile/record.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import type { FactNames } from "../facts.ts";
 import type { Machine, MachineEvent, MachineHardware, MachineSettings } from "./api.ts";
+import type { CostFacts } from "./cost/facts.ts";
+import type { ObservedLifetime } from "./lifetime/desired.ts";
 import type { Place, PlacementMemory } from "./placement/candidates.ts";
 import type { Position } from "./placement/queue.ts";
 import type { ObservedPower } from "./power/desired.ts";
@@ -60,6 +62,9 @@ export interface MachineMemory {
   powerChange?: MachineStatus["powerChange"];
   /** What came of the annotation awake-until. */
   awake?: MachineStatus["awake"];
+  /** What came of the annotation extended-until. */
+  extended?: MachineStatus["extended"];
+  lifetime?: MachineStatus["lifetime"];
   /** Where it is in its schedule. */
   schedule?: MachineStatus["schedule"];
   /** Since when it waits for hardware; kept across its attempts. */
@@ -85,6 +90,8 @@ export interface MachineLimits {
   giveUpMs: number;
   /** How far ahead awake-until may be. */
   maxAwakeMs: number;
+  /** How far ahead extended-until may be. */
+  maxExtensionMs: number;
 }
 
 export type Capacity = { hint: "free" | "unknown" } | { hint: "short"; retryMs: number };
@@ -157,6 +164,8 @@ export interface MachineObservation extends Observation<MachineMemory, { machine
   spec: MachineSpec;
   /** Why it is desired; absent: as declared. */
   power?: ObservedPower;
+  /** Present where one is declared. */
+  lifetime?: ObservedLifetime;
   /** Of the operation in flight. */
   event: EventFact;
   /** Of this machine, newest first, as far as they are known. */
@@ -164,6 +173,8 @@ export interface MachineObservation extends Observation<MachineMemory, { machine
   related: Related;
   /** Ids of machines with the name of a create that was given up. */
   leaks: readonly string[];
+  /** What is known for its cost; absent: nothing, and the cost stays as it was. */
+  cost?: CostFacts;
   /** The fact `snapshot` was read once the request for it could surely have no effect any more, and shows what it had. */
   snapshotSettled?: boolean;
   /** Value of the annotation reconcile-requested-at. */
@@ -183,6 +194,8 @@ export type MachineStep = Step &
     /** `deadline` is kept where the step repeats one that is late. `target`: what a stop is for. */
     | { do: "start" | "stop" | "restart"; deadline?: string; requests?: Requests; target?: string }
     | { do: "delete"; deadline?: string }
+    /** Deletes the machine at the end of its lifetime; the object stays. */
+    | { do: "expire"; deadline?: string }
     /** Deletes a machine that got no hardware, so that the next candidate of its placement is tried. */
     | { do: "replace" }
     /** `of`: the script, or the user. */

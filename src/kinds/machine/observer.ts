@@ -13,11 +13,13 @@ import { reconcileRequest } from "../../reconcile/record.ts";
 import type { Contradiction } from "../absence.ts";
 import type { PaperspaceAccount } from "../account.ts";
 import { AccountCache } from "../account-caches.ts";
+import type { RateReading } from "../cost-meter.ts";
 import { readErrorOf } from "../failure.ts";
 import { CloudObserver, type CloudObserverOptions, type ObserverSettings, sum } from "../observer.ts";
 import type { CachedItem } from "../source.ts";
 import { type Machine, MachineApi } from "./api.ts";
 import { contraryEvent } from "./contrary-events.ts";
+import { CostLooks } from "./cost/looks.ts";
 import type { DesktopSecrets } from "./desktop.ts";
 import { remembered } from "./history.ts";
 import { MachineInventory } from "./inventory.ts";
@@ -38,7 +40,7 @@ import type { PriorityBounds } from "./placement/queue.ts";
 import { cameUp, failuresOf } from "./placement/scarcity.ts";
 import { isUnclear } from "./placement/shell.ts";
 import { isWaiting, placesToWaitFor, recallStored, waiterOf } from "./placement/waiting.ts";
-import { isUndated, withPower } from "./power/observed.ts";
+import { isTimed, isUndated, withPower } from "./power/observed.ts";
 import { type MachineSubject, RelatedFacts } from "./related.ts";
 import { RelatedApi } from "./related-api.ts";
 import { SnapshotAges } from "./snapshot-ages.ts";
@@ -50,6 +52,7 @@ export interface MachineKindSettings extends ObserverSettings {
   eventPollMs: number;
   /** By namespace: the highest priority that counts between namespaces. */
   capacityPriorities: PriorityBounds;
+  rates: RateReading;
   limits: MachineLimits;
   deadlines: Deadlines;
 }
@@ -59,6 +62,8 @@ export interface MachineObserverOptions extends CloudObserverOptions {
   desktops: DesktopSecrets;
   /** Undefined where the operator was given none. */
   priceList?: PriceList | undefined;
+  /** Wall time of the end of the term before this one, as far as it is known. */
+  formerTermEnd(): number | undefined;
   /** Whether any object records this machine. */
   isRecorded(id: string): boolean;
   /** All objects of the kind: what the team knows of scarce hardware is in their status. */
@@ -138,11 +143,13 @@ export type MachineContext = ReconcileContext<PaperspaceMachine, PaperspaceAccou
 export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObservation, TeamCache> {
   readonly #parts: MachineObserverOptions;
   readonly #snapshots: SnapshotAges;
+  readonly #looks: CostLooks;
 
   constructor(parts: MachineObserverOptions) {
     super(parts, (account) => new TeamCache(account, parts));
     this.#parts = parts;
     this.#snapshots = new SnapshotAges(parts.clock, parts.settings.settleMs);
+    this.#looks = new CostLooks(parts);
   }
 
   observe(facts: OwnershipFacts, context: MachineContext): MachineObservation {
@@ -164,8 +171,10 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
       now: clock.now(),
       limits: settings.limits,
     };
+    const { annotations } = object.metadata;
+    const sources = { annotations, ownedSince: object.status?.ownedSince };
     const team = this.cacheFor(facts, context);
-    if (!account || !team) return withPower(observation, object.metadata.annotations);
+    if (!account || !team) return withPower(observation, sources);
     const { inventory, relatedFacts } = team;
     const id = idOf(facts.identity);
     if (id !== undefined) {
@@ -181,7 +190,8 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     observation.related = relatedFacts.related(subjectOf(observation, context));
     observation.snapshotSettled = this.#snapshots.isSettled(context.key, observation);
     observation.leaks = this.#leaks(observation, id, context, inventory);
-    return withPower(observation, object.metadata.annotations);
+    observation.cost = this.#looks.facts(observation, context, inventory);
+    return withPower(observation, sources);
   }
 
   override track(
@@ -214,6 +224,7 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
       this.#watch(key, record.id, observation, inFlight, inventory);
     else inventory.creates.untrack(key, resource.state === "present" && resource.machine.state === "ready");
     if (inFlight) this.#trackEvent(key, observation, inFlight, inventory);
+    this.#looks.track(observation, context, inventory, inFlight !== undefined);
     // Noted before it is sent, for other objects are decided on meanwhile. What backs off is not sent.
     const { step } = decision;
     const subject = subjectOf(observation, context);
@@ -243,6 +254,12 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
   override forget(key: string): void {
     super.forget(key);
     this.#snapshots.forget(key);
+    this.#looks.forget(key);
+  }
+
+  override reset(): void {
+    super.reset();
+    this.#looks.clear();
   }
 
   cancel({ key }: MachineContext): void {
@@ -275,7 +292,8 @@ export class MachineObserver extends CloudObserver<PaperspaceMachine, MachineObs
     const shown = object.status?.lastEvents;
     if (inventory.subscribe(key, id, account?.fingerprint) && shown) events.seed(remembered(shown, id));
     const isUnknown = !shown && history.length === 0;
-    const isOfInterest = isUnknown || isUnclear(observation) || isUndated(observation);
+    const isOfInterest =
+      isUnknown || isUnclear(observation) || isUndated(observation) || isTimed(observation);
     if (identity.state === "ours" && isOfInterest)
       events.recall(id, splitKey(key).namespace, () => this.#parts.enqueue(key));
   }

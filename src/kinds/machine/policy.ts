@@ -34,10 +34,11 @@ export function machinePolicy({ createMs }: Pick<Deadlines, "createMs">): Policy
 }
 
 /** What the user has requested outlives the machine. */
-function powerMemory({ powerChange, awake, schedule }: MachineMemory): Partial<MachineMemory> {
+function powerMemory({ powerChange, awake, extended, schedule }: MachineMemory): Partial<MachineMemory> {
   return {
     ...(powerChange && { powerChange }),
     ...(awake && { awake }),
+    ...(extended && { extended }),
     ...(schedule && { schedule }),
   };
 }

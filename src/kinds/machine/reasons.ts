@@ -9,6 +9,12 @@ export const REASON = {
   Stopped: "Stopped",
   /** Off by its schedule; see the message for the next start. */
   ScheduledOff: "ScheduledOff",
+  /** Off, since lifetime.stopAfter is over: start it by a request, or change the lifetime. */
+  LifetimeStopped: "LifetimeStopped",
+  /** The machine is near the end of its lifetime, and deleted then: see the message. */
+  ExpiresSoon: "ExpiresSoon",
+  /** The machine was deleted at the end of its lifetime: change the lifetime to have another one. */
+  Expired: "Expired",
   /** The schedule cannot be read, and is not acted upon: correct it. */
   ScheduleInvalid: "ScheduleInvalid",
   /** Shut itself down as allowed: set powerState to Stopped and back to Running to start it again. */

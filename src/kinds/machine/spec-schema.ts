@@ -5,6 +5,7 @@
 import { type TString, Type } from "../../base/json-schema.ts";
 import { apiId, apiIdOrEmpty, apiWord, stringEnum, textField } from "../../reconcile/schema.ts";
 import { adoptOrRecreate, managedSpecFields } from "../managed-schema.ts";
+import { lifetimeSchema } from "./lifetime/schema.ts";
 import { capacitySchema, placementSchema } from "./placement/schema.ts";
 import { scheduleSchema } from "./power/schema.ts";
 
@@ -153,6 +154,7 @@ export const machineSpecSchema = Type.Object(
         "Whether the machine shall run. A stopped machine costs no compute, its disk is still billed. Running starts it, Stopped stops it; nothing else is changed.",
     }),
     schedule: Type.Optional(scheduleSchema),
+    lifetime: Type.Optional(lifetimeSchema),
     networkId: Type.Optional(
       apiId("Private network. A machine can move to another one, but not leave private networking."),
     ),

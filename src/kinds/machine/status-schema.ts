@@ -5,8 +5,10 @@
 import { Type } from "../../base/json-schema.ts";
 import { stringEnum } from "../../reconcile/schema.ts";
 import { handledRequests, managedStatusFields, planEntry } from "../managed-schema.ts";
+import { machineCostSchema } from "./cost/facts.ts";
+import { lifetimeStatusSchema } from "./lifetime/schema.ts";
 import { capacityStatusSchema, placementStatusSchema } from "./placement/schema.ts";
-import { awakeSchema, powerChangeSchema, scheduleStatusSchema } from "./power/schema.ts";
+import { awakeSchema, extendedSchema, powerChangeSchema, scheduleStatusSchema } from "./power/schema.ts";
 
 const time = (description: string) => Type.String({ format: "date-time", description });
 
@@ -93,7 +95,9 @@ const memory = {
   ),
   powerChange: Type.Optional(powerChangeSchema),
   awake: Type.Optional(awakeSchema),
+  extended: Type.Optional(extendedSchema),
   schedule: Type.Optional(scheduleStatusSchema),
+  lifetime: Type.Optional(lifetimeStatusSchema),
   operation,
   placement: Type.Optional(placementStatusSchema),
   capacity: Type.Optional(capacityStatusSchema),
@@ -179,6 +183,7 @@ export const machineStatusSchema = Type.Object(
     ),
     storageRate: Type.Optional(Type.Number({ description: "Price of the disk, as the API gives it." })),
     createdAt: Type.Optional(time("By Paperspace's clock.")),
+    cost: Type.Optional(machineCostSchema),
     ...memory,
     lastEvents: Type.Optional(
       Type.Array(machineEvent, {

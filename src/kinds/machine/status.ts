@@ -10,6 +10,7 @@ import type { Change } from "../../reconcile/change.ts";
 import type { DesiredCondition } from "../../reconcile/conditions.ts";
 import { ageOfTime } from "../../reconcile/decision.ts";
 import type { EventNote } from "../../reconcile/event-notes.ts";
+import { idOf } from "../../reconcile/identity.ts";
 import type { ReconcileContext } from "../../reconcile/kind.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import type { ReportedOutcome } from "../../reconcile/outcome.ts";
@@ -19,6 +20,8 @@ import type { Machine } from "./api.ts";
 import { immutableDrift } from "./aspects/hardware.ts";
 import { missingFacts, specDrift, unreadableFields } from "./aspects/list.ts";
 import { storedOtherwise } from "./aspects/stored-as.ts";
+import { machineCost } from "./cost/cost.ts";
+import { lookOf } from "./cost/evidence.ts";
 import { failedAnew, historyNotes, lastEvents } from "./history.ts";
 import {
   AWAIT_CAPACITY,
@@ -58,14 +61,36 @@ export function machineStatus(
       ...memory,
       ...shownPlacement(observation, memory, facts.usageRate, object.status),
       ...shownQueue(observation, memory, object.status),
+      ...shownCost(observation, context),
     },
     conditions: [
       ...synced(observation, seen),
       ...runningCondition(seen, outcome),
       ...(seen ? rateCondition(observation, seen) : []),
+      ...expiryCondition(observation),
     ],
     refreshedWhilePaused: ["Running", RATE_EXCEEDED],
   });
+}
+
+/** Whatever else is reported of the machine, what it has cost goes on. */
+function shownCost(
+  { cost, resource, identity, history, now }: MachineObservation,
+  { object, record }: KnownContext,
+): Pick<MachineStatus, "cost"> {
+  const before = object.status?.cost;
+  const shown = cost
+    ? machineCost(before, {
+        ...cost,
+        machineId: idOf(identity),
+        isOwn: record !== undefined && record.name !== "",
+        isGone: resource.state === "absent" && resource.certain,
+        ...(resource.state === "present" && { look: lookOf(resource.machine, cost) }),
+        history,
+        now,
+      })
+    : before;
+  return shown ? { cost: shown } : {};
 }
 
 const MINUTE_MS = 60_000;
@@ -235,9 +260,15 @@ function unmanagedDrift({ observes, spec }: MachineObservation, machine: Machine
 }
 
 /** What Running names as well, of a machine that is off. */
-const OFF_REASONS: ReadonlySet<string> = new Set([REASON.AutoShutdown, REASON.ScheduledOff]);
+const OFF_REASONS: ReadonlySet<string> = new Set([
+  REASON.AutoShutdown,
+  REASON.ScheduledOff,
+  REASON.LifetimeStopped,
+]);
 
 function runningCondition(machine: Machine | undefined, outcome: ReportedOutcome): DesiredCondition[] {
+  if (!machine && outcome.reason === REASON.Expired)
+    return [{ type: "Running", status: "False", reason: REASON.Expired, message: "there is no machine" }];
   if (!machine) return [];
   const running = powerOf(machine.state) === "ready";
   const isAtRest = powerOf(machine.state) === "off" && OFF_REASONS.has(outcome.reason);
@@ -250,6 +281,14 @@ function runningCondition(machine: Machine | undefined, outcome: ReportedOutcome
       message: `Paperspace reports ${machine.state}`,
     },
   ];
+}
+
+/** Present only while it is near, or over and held. */
+function expiryCondition({ lifetime }: MachineObservation): DesiredCondition[] {
+  const message = lifetime?.warning;
+  return message === undefined
+    ? []
+    : [{ type: REASON.ExpiresSoon, status: "True", reason: REASON.ExpiresSoon, message }];
 }
 
 /** A reason must be CamelCase; a state of the API, even one not known yet, becomes one. */
@@ -266,6 +305,14 @@ export function machineEventNotes(before: MachineStatus, after: MachineStatus): 
       type: "Normal",
       reason: REASON.CapacityAvailable,
       note: `hardware is free again, after waiting since ${before.operation?.requestedAt}`,
+    });
+  const expiring = after.conditions?.find(({ type }) => type === REASON.ExpiresSoon);
+  if (expiring && !before.conditions?.some(({ type }) => type === REASON.ExpiresSoon))
+    events.push({
+      id: `expires/${after.lifetime?.warnedAt}`,
+      type: "Warning",
+      reason: REASON.ExpiresSoon,
+      note: expiring.message,
     });
   for (const id of after.leaks ?? [])
     if (!before.leaks?.includes(id))

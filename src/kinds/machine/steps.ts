@@ -78,6 +78,8 @@ export async function perform(step: MachineStep, context: SendContext, parts: Ma
       return power(step, memory, context, parts);
     case "delete":
       return remove(step, memory, context, parts);
+    case "expire":
+      return expire(step, memory, context, parts);
     case "replace":
       return replace(memory, context, parts);
     case "assign":
@@ -257,6 +259,19 @@ async function remove(
   const shown = rememberAddress(known, answer.body.data);
   const performed = accepted(answer, { ...shown, operation }, REASON.Deleting, parts);
   return { ...performed, events: addressEvents(parts.object, shown.staticIp) };
+}
+
+/** That it is deleted for its lifetime is in status before it is: its absence is not taken for another's doing. */
+async function expire(
+  step: Step<"expire">,
+  memory: MachineMemory,
+  context: SendContext,
+  parts: MachineStepOptions,
+): Done {
+  const operation = begin(parts, "Delete", parts.deadlines.deleteMs);
+  const outcome = requeueNow(REASON.Deleting, "the machine is deleted at the end of its lifetime");
+  await context.persistIntent({ ...memory, operation }, outcome);
+  return remove({ ...step, do: "delete" }, memory, context, parts);
 }
 
 /** The machine is read right before it is deleted: one that has come up, or was changed, or could not be watched, stays. */

@@ -93,6 +93,7 @@ interface Facts {
   related?: Partial<Related>;
   requests?: Requests;
   resource?: MachineObservation["resource"];
+  lifetime?: MachineObservation["lifetime"];
 }
 
 const CLAIMED: Facts = {
@@ -130,10 +131,11 @@ const TEMPTATIONS: readonly Facts[] = [
   CLAIMED,
   { ...CLAIMED, resource: GONE },
   { resource: GONE, spec: { onExternalDeletion: "Recreate" } },
+  { lifetime: { memory: { declared: "" }, isDue: true } },
 ];
 const TEMPTED = axis(
   TEMPTATIONS,
-  ({ observation }, { spec, machine, memory, related, requests, resource }) => {
+  ({ observation }, { spec, machine, memory, related, requests, resource, lifetime }) => {
     const plain = scene();
     const present = { state: "present", machine: { ...plain.machine, ...machine } } as const;
     Object.assign(observation, {
@@ -142,6 +144,7 @@ const TEMPTED = axis(
       related: { ...plain.related, ...related },
       requests: { ...requests },
       resource: resource ?? present,
+      lifetime,
     });
   },
 );

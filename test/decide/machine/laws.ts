@@ -38,7 +38,8 @@ export const law = lawsOf<MachineObservation, MachineDecision>();
 
 /** What a round does beside power and hardware: one that is refused must not stop the others. */
 export const ROUND = ["update", "assign", "unassign", "grant", "revoke", "writeDesktop"] as const;
-const ON_MACHINE = ["resize", "snapshot", "start", "stop", "restart", "delete", "releaseAddress"] as const;
+const POWER = ["start", "stop", "restart"] as const;
+const ON_MACHINE = ["resize", "snapshot", ...POWER, "delete", "expire", "releaseAddress"] as const;
 const CLOUD = ["create", "update", "assign", "unassign", "grant", "revoke", ...ON_MACHINE] as const;
 export const WRITES = [...CLOUD, "writeDesktop", "removeDesktop", "handle"] as const;
 /** Done to a living machine that can be seen. */
@@ -89,9 +90,13 @@ export const STEP_LAWS: readonly MachineLaw[] = [
       return !deleting || (isPower && protection !== undefined);
     },
   ),
-  law([...LIVING, "stop", "delete"], "nothing is done to a machine that cannot be seen", (observation) => {
-    return machineOf(observation) !== undefined;
-  }),
+  law(
+    [...LIVING, "stop", "delete", "expire"],
+    "nothing is done to a machine that cannot be seen",
+    (observation) => {
+      return machineOf(observation) !== undefined;
+    },
+  ),
 
   law(
     ["create"],
@@ -319,6 +324,12 @@ export const STEP_LAWS: readonly MachineLaw[] = [
   law(["delete"], "only what is being deleted and is not to be kept is deleted", (observation) => {
     return observation.deleting && observation.deletionPolicy === "Delete";
   }),
+  law(
+    ["expire"],
+    "only what is over, and neither protected nor to be kept, is deleted while its object stays",
+    ({ lifetime, protection, deleting, deletionPolicy }) =>
+      lifetime?.isDue === true && protection === undefined && !deleting && deletionPolicy === "Delete",
+  ),
   law(
     ["releaseAddress"],
     "only an address that was claimed is given back, and only under Release",

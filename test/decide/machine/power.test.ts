@@ -34,6 +34,7 @@ const isOvertaken = ({ change, edge }: PowerFacts) => change && edge && Date.par
 /** Of the newest ones, at most one has a say. */
 const SAYERS: readonly Sayer[] = [
   { name: "`powerState: Stopped`", says: ({ declared }) => (declared === "Stopped" ? "Stopped" : undefined) },
+  { name: "`lifetime`", says: ({ stoppedAt }) => (stoppedAt === undefined ? undefined : "Stopped") },
   {
     name: "`awake-until`",
     says: ({ awakeUntil, now }) => (awakeUntil !== undefined && awakeUntil > now ? "Running" : undefined),
@@ -58,7 +59,9 @@ function* everyFact(): Generator<PowerFacts> {
     change: PowerChange | undefined;
     edge: PowerFacts["edge"];
     nextEdge: number | undefined;
+    stoppedAt: string | undefined;
   }>({
+    stoppedAt: [undefined, toTime(NOW - HOUR)],
     edge: [
       undefined,
       ...(["Running", "Stopped"] as const).flatMap((state) =>
@@ -73,8 +76,13 @@ function* everyFact(): Generator<PowerFacts> {
       ...CAUSES.flatMap((cause) => [NOW - HOUR, NOW].map((at): PowerChange => ({ cause, at: toTime(at) }))),
     ],
   })) {
-    const { awakeUntil, ...others } = facts;
-    yield { ...others, ...(awakeUntil !== undefined && { awakeUntil }), now: NOW };
+    const { awakeUntil, stoppedAt, ...others } = facts;
+    yield {
+      ...others,
+      ...(awakeUntil !== undefined && { awakeUntil }),
+      ...(stoppedAt !== undefined && { stoppedAt }),
+      now: NOW,
+    };
   }
 }
 
@@ -149,7 +157,7 @@ function* everyObservation(): Generator<MachineObservation> {
     machine.state = state;
     spec.powerState = declared;
     const memory = change ? { powerChange: change, power: "Running" as const } : {};
-    yield withPower({ ...observation, requests, memory }, annotations);
+    yield withPower({ ...observation, requests, memory }, { annotations });
   }
 }
 

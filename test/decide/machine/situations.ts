@@ -35,6 +35,7 @@ export const LIMITS: MachineLimits = {
   capacityMs: 30 * MINUTE,
   giveUpMs: 15 * MINUTE,
   maxAwakeMs: 24 * 60 * MINUTE,
+  maxExtensionMs: 7 * 24 * 60 * MINUTE,
 };
 export const RECHECK_MS = 30_000;
 export const DEADLINE_MS = 15 * MINUTE;

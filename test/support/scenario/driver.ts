@@ -21,8 +21,8 @@ export interface Driver<O extends ManagedObject> {
   putPrices?(csv: string): Promise<void>;
   pass(ms: number): Promise<void>;
   until(what: string, done: () => boolean): Promise<void>;
-  /** The operator is killed, and another one starts. */
-  replaceOperator(): void;
+  /** The operator is killed, and another one starts once `meanwhile` is over. */
+  replaceOperator(meanwhile?: () => Promise<void>): Promise<void>;
   cutStreams(): void;
   /** From now on the cluster has no faults. */
   calm(): void;

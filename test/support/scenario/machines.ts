@@ -29,6 +29,7 @@ import {
   TYPES,
 } from "./placements.ts";
 import { SHARED } from "./shared-steps.ts";
+import { Shortages } from "./shortages.ts";
 
 /** Of machines that offer a desktop; those of the others do not, and to declare access to it is an error. */
 const DESKTOP_TEMPLATE = "tdesk22u";
@@ -61,6 +62,7 @@ export const MACHINE_SCENARIOS: ScenarioKind<PaperspaceMachine> = {
     "hardware comes and goes": 2,
     "hints lie": 2,
     "a shortage lasts": 2,
+    "used while nobody looks": 1,
     "prices change": 1,
     "account standing": 1,
   },
@@ -103,11 +105,13 @@ export class MachineActors implements Actors<PaperspaceMachine> {
   readonly #tenants: readonly Tenant[];
   readonly #assets = new Map<string, TeamAssets>();
   readonly #placements: PlacementJudge;
+  readonly #shortages: Shortages;
   readonly #firstNames = new Map<string, string>();
 
   constructor(driver: Driver<PaperspaceMachine>, tenants: readonly Tenant[]) {
     this.#driver = driver;
     this.#placements = new PlacementJudge(driver.sim);
+    this.#shortages = new Shortages(driver, () => this.check());
     this.#tenants = tenants;
     for (const { team } of tenants) if (!this.#assets.has(team)) this.#assets.set(team, this.#equip(team));
   }
@@ -223,9 +227,10 @@ export class MachineActors implements Actors<PaperspaceMachine> {
       case "hardware comes and goes":
         return sim.world.setCapacity(dice.of(...TYPES), REGION, dice.of(0, 1, null));
       case "hints lie":
-        return this.#hintsLie(dice);
+        return this.#shortages.begin(dice);
       case "a shortage lasts":
-        return this.#lastingShortage(key, object, dice);
+      case "used while nobody looks":
+        return this.#lastingShortage(what, key, dice);
       case "prices change":
         sim.console.setPrice(dice.of(...TYPES), dice.of(0.5, 1, 3));
         // The list may not have all of them, and is of before the next change.
@@ -238,27 +243,18 @@ export class MachineActors implements Actors<PaperspaceMachine> {
     if (machine && object) this.#console(what, key, object, machine, dice);
   }
 
-  #hintsLie(dice: Dice): void {
-    const { world } = this.#driver.sim;
-    // Mostly there is one that can be had.
-    for (const type of TYPES) world.setCapacity(type, REGION, 0);
-    if (dice.chance(0.8)) world.setCapacity(dice.of(...TYPES), REGION, null);
-    world.setBehaviour({ availabilityHint: dice.of("true", "always", "always", "never") });
-  }
-
-  /** For as long as it takes to give a candidate up, which no hint warns of. */
-  async #lastingShortage(key: string, object: PaperspaceMachine | undefined, dice: Dice): Promise<void> {
-    this.#hintsLie(dice);
-    this.#driver.sim.world.setBehaviour({ availabilityHint: "always" });
-    if (!object)
+  /** A new object has a choice then, and one that is there may have none. */
+  async #lastingShortage(what: string, key: string, dice: Dice): Promise<void> {
+    this.#shortages.begin(dice);
+    if (!this.#driver.get(key))
       await this.#driver.apply(key, {
         ...this.spec(key, dice),
         ...placed(drawPlacement(dice), { powerState: "Running" }),
       });
-    for (let minute = 0; minute < 20; minute++) {
-      await this.#driver.pass(60_000);
-      this.check();
-    }
+    if (what === "a shortage lasts") return this.#shortages.last();
+    await this.#shortages.getNone();
+    const machine = this.#machineOf(this.#driver.get(key));
+    if (machine) await this.#shortages.useUnseen(machine, dice);
   }
 
   /** What another actor does to a machine. */

@@ -100,7 +100,7 @@ export async function checkNothingHeld<O extends ManagedObject>(
   };
   await driver.pass(3 * HOUR);
   const held = await heldAfterwards();
-  driver.replaceOperator();
+  await driver.replaceOperator();
   const fresh = await heldAfterwards();
   const more = [...held].filter(([label, one]) => !BOUNDED.test(label) && isMore(one, fresh.get(label)));
   if (more.length === 0) return;

@@ -120,8 +120,8 @@ export class TenantsDriver<O extends ManagedObject> extends VirtualDriver<O> {
     await this.#asUser(() => super.delete(key));
   }
 
-  override replaceOperator() {
-    super.replaceOperator();
+  override async replaceOperator(meanwhile?: () => Promise<void>) {
+    await super.replaceOperator(meanwhile);
     this.#fairness.interrupted(SUCCEEDED_MS);
   }
 

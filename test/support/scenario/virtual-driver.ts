@@ -153,9 +153,13 @@ export class VirtualDriver<O extends ManagedObject> implements Driver<O> {
     return this.world.end();
   }
 
-  replaceOperator() {
+  async replaceOperator(meanwhile?: () => Promise<void>) {
     this.#process.kill();
-    this.#process = this.world.start();
+    try {
+      if (meanwhile) await meanwhile();
+    } finally {
+      this.#process = this.world.start();
+    }
   }
 
   cutStreams() {

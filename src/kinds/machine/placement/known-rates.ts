@@ -1,6 +1,6 @@
 /**
  * What is known of hourly rates in a team: what its machines show, of those that are gone as they showed it last, and else
- * what the price list says. It only reads.
+ * what the price list says, or where that has changed since. It only reads.
  */
 import { setNewest } from "../../../base/bounded-map.ts";
 import type { Fact, FactSubject } from "../../facts.ts";
@@ -25,14 +25,22 @@ export interface KnownRatesOptions {
 type Rates = Readonly<Record<string, number>>;
 type Shown = Pick<Machine, "machineType" | "region" | "usageRate">;
 
+/** `price`: what the price list said then. */
+interface ShownRate {
+  rate: number;
+  price: number | undefined;
+}
+
 const MOST_PLACES = 512;
 
 export class KnownRates implements Fact<RateSubject, Rates> {
   readonly #options: KnownRatesOptions;
   /** By `rateKey`; the one that was noted longest ago first. */
-  readonly #shown = new Map<string, number>();
+  readonly #shown = new Map<string, ShownRate>();
   /** The same of what was noted since the last complete list. */
-  #sinceList = new Map<string, number>();
+  #sinceList = new Map<string, ShownRate>();
+  /** By `rateKey`: where the team had a machine at its last complete list. */
+  #listed: ReadonlySet<string> = new Set();
 
   constructor(options: KnownRatesOptions) {
     this.#options = options;
@@ -44,13 +52,16 @@ export class KnownRates implements Fact<RateSubject, Rates> {
     const rate = shownRate(machine);
     if (rate === undefined || !machineType || !region) return;
     const key = rateKey({ machineType, region });
+    const shown = { rate, price: this.#options.priceList?.rates?.get(key) };
     for (const rates of [this.#shown, this.#sinceList])
-      if (rate < (rates.get(key) ?? Number.POSITIVE_INFINITY)) setNewest(rates, key, rate, MOST_PLACES);
+      if (rate < (rates.get(key)?.rate ?? Number.POSITIVE_INFINITY))
+        setNewest(rates, key, shown, MOST_PLACES);
   }
 
   /** All machines of the team were noted: a rate may have gone up since the list before. */
   endList(): void {
-    for (const [key, rate] of this.#sinceList) setNewest(this.#shown, key, rate, MOST_PLACES);
+    for (const [key, shown] of this.#sinceList) setNewest(this.#shown, key, shown, MOST_PLACES);
+    this.#listed = new Set(this.#sinceList.keys());
     this.#sinceList = new Map();
   }
 
@@ -59,13 +70,20 @@ export class KnownRates implements Fact<RateSubject, Rates> {
     const { priceList } = this.#options;
     if (candidates.length === 0) return undefined;
     if (usesRates(object.spec) && (this.#isUnlisted || priceList?.isUnread)) return undefined;
-    const prices = priceList?.rates;
     const known = candidates.flatMap((place) => {
-      const key = rateKey(place);
-      const rate = this.#shown.get(key) ?? prices?.get(key);
+      const rate = this.#rateAt(rateKey(place));
       return rate === undefined ? [] : [[placeKey(place), rate] as const];
     });
     return Object.fromEntries(known);
+  }
+
+  /** Of a machine that is gone nothing newer may come: the user corrects what is remembered of it by the price list. */
+  #rateAt(key: string): number | undefined {
+    const price = this.#options.priceList?.rates?.get(key);
+    const shown = this.#shown.get(key);
+    if (!shown) return price;
+    const isThere = this.#listed.has(key) || this.#sinceList.has(key);
+    return isThere || price === undefined || price === shown.price ? shown.rate : price;
   }
 
   fetch({ key }: RateSubject): void {

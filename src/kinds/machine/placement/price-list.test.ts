@@ -115,6 +115,33 @@ describe("the rates of candidates", () => {
     expect(known()).toBe(8);
   });
 
+  it("are what a machine that is gone showed last, until the price list has another rate since: else nothing could correct it", async () => {
+    const { clock, configMaps, rates, subject, created, listed } = setUp(CSV);
+    await created;
+    rates.fetch(subject);
+    await clock.settle();
+    listed();
+    const known = () => rates.data(subject)?.[placeKey(H100)];
+    rates.note({ ...H100, usageRate: 7 });
+    const publish = async (price: string) => {
+      const data = { "prices.csv": CSV.replace("5.95", price) };
+      await configMaps.mergePatch("ops", "prices", { data });
+      await clock.advance(10 * MINUTE);
+      rates.refetch(subject);
+      await clock.settle();
+    };
+    await publish("3.00");
+    expect(known()).toBe(7);
+    rates.endList();
+    expect(known()).toBe(7);
+    // The team has none of it any more.
+    rates.endList();
+    expect(known()).toBe(3);
+    rates.note({ ...H100, usageRate: 8 });
+    rates.endList();
+    expect(known()).toBe(8);
+  });
+
   it("are those of machines alone where the price list cannot be read: that stops nothing", async () => {
     const { clock, rates, subject, listed } = setUp(undefined);
     listed();

@@ -23,6 +23,8 @@ export interface PriceListOptions {
 /** Key of the ConfigMap. */
 const FILE = "prices.csv";
 const COLUMNS = ["type", "region", "rate", "currency", "period"] as const;
+/** In place of a machine type: a static address. */
+export const PUBLIC_IP = "public-ip";
 /** There is one. */
 const LIST = "";
 

@@ -14,6 +14,8 @@ export type PowerChange = NonNullable<MachineStatus["powerChange"]>;
 export interface PowerFacts {
   /** spec.powerState. */
   declared: PowerState;
+  /** Since when its lifetime is over, RFC 3339. */
+  stoppedAt?: string;
   /** End of the time for which it is kept on. */
   awakeUntil?: number;
   /** The last time of the schedule that has come, and the next one. */
@@ -24,7 +26,7 @@ export interface PowerFacts {
   now: number;
 }
 
-export type PowerReason = "Declared" | "Awake" | "Schedule" | PowerChange["cause"];
+export type PowerReason = "Declared" | "LifetimeStopped" | "Awake" | "Schedule" | PowerChange["cause"];
 
 export interface DesiredPower {
   /** Under AutoShutdown a machine that is off stays so, and one that is on stays on. */
@@ -52,6 +54,8 @@ export interface ObservedPower extends DesiredPower {
 /** The first that has a say decides. */
 const PRECEDENCE: readonly ((facts: PowerFacts) => DesiredPower | undefined)[] = [
   ({ declared }) => (declared === "Stopped" ? { state: "Stopped", reason: "Declared" } : undefined),
+  ({ stoppedAt }) =>
+    stoppedAt === undefined ? undefined : { state: "Stopped", reason: "LifetimeStopped", since: stoppedAt },
   ({ awakeUntil, now }) =>
     awakeUntil !== undefined && now < awakeUntil
       ? { state: "Running", reason: "Awake", until: awakeUntil }

@@ -7,30 +7,41 @@ import { millis } from "../../../reconcile/conditions.ts";
 import {
   ANNOTATION,
   isRequested,
-  keptValue,
   REQUEST_NAMES,
   type Requests,
   requestsWhere,
 } from "../../../reconcile/record.ts";
 import { exactTime } from "../../time.ts";
 import type { MachineEvent } from "../api.ts";
+import { lifetimeOf } from "../lifetime/observed.ts";
 import type { MachineMemory, MachineObservation } from "../observation.ts";
 import { eventFact, powerOf } from "../operation.ts";
 import { REASON } from "../reasons.ts";
+import { type AnnotatedTime, annotatedTime, annotatedTimeFault } from "./annotated-time.ts";
 import { desiredPower, newestChange, type PowerChange, type PowerFacts, type PowerFault } from "./desired.ts";
 import { edgesOf, scheduleFaults } from "./schedule.ts";
 
-type Annotations = Readonly<Record<string, string>>;
+/** What has a say beside the observation. */
+export interface PowerSources {
+  annotations?: Readonly<Record<string, string>> | undefined;
+  /** Since when the object owns its machine, RFC 3339. */
+  ownedSince?: string | undefined;
+}
 
 /** With the desired power state in place of the declared one. What is halted remembers nothing new. */
 export function withPower(
   observation: MachineObservation,
-  annotations: Annotations = {},
+  { annotations = {}, ownedSince }: PowerSources = {},
 ): MachineObservation {
   const { spec, now, memory, halted } = observation;
   const requests = openNow(observation);
   const declared = spec.powerState;
-  const awake = awakeOf(observation, annotations[ANNOTATION.awakeUntil]);
+  const { maxAwakeMs, maxExtensionMs } = observation.limits;
+  const awake = annotatedTime(annotations[ANNOTATION.awakeUntil], memory.awake, { now, mostMs: maxAwakeMs });
+  const extended = annotatedTime(annotations[ANNOTATION.extendedUntil], memory.extended, {
+    now,
+    mostMs: maxExtensionMs,
+  });
   const { schedule: found, faults } = scheduled(observation);
   // What is declared to be off has no times to wait for.
   const schedule = declared === "Running" ? found : undefined;
@@ -42,10 +53,19 @@ export function withPower(
   // It has the date of its event once that is read, which is earlier than when it was seen.
   const known = shutdown && isShutdown(memory.powerChange) ? undefined : memory.powerChange;
   const change = declared === "Stopped" ? undefined : newestChange([known, shutdown, ...requested]);
+  const edges = edgesIn(schedule);
+  const startedAt = startOf(change, edges.edge);
+  const lifetime = lifetimeOf(observation, {
+    extended,
+    startedAt,
+    ownedSince: millis(ownedSince),
+    begunAt: beginOfRun(observation.history),
+  });
   const desired = desiredPower({
     declared,
+    ...(lifetime?.stoppedAt !== undefined && { stoppedAt: lifetime.stoppedAt }),
     ...(awake?.until !== undefined && { awakeUntil: millis(awake.until) ?? 0 }),
-    ...edgesIn(schedule),
+    ...edges,
     change,
     now,
   });
@@ -54,23 +74,66 @@ export function withPower(
     ...observation,
     spec: { ...spec, powerState: desired.state },
     requests: observation.observes ? observation.requests : requests,
-    memory: halted ? memory : withPowerMemory(memory, { powerChange: change, awake, schedule }),
+    memory: halted
+      ? memory
+      : withPowerMemory(memory, {
+          powerChange: change,
+          awake,
+          extended,
+          schedule,
+          lifetime: lifetime?.memory,
+        }),
     power: {
       ...desired,
       ...(isUnnoted && { unnoted: true }),
-      faults: [...faults, ...awakeFaults(observation, awake)],
+      faults: [...faults, ...annotationFaults({ awake, extended }, observation)],
     },
-    ...(desired.until !== undefined && { changesAt: desired.until }),
+    ...(lifetime && { lifetime }),
+    ...nextOf(now, [desired.until, lifetime?.until]),
   };
 }
 
-type PowerMemory = Pick<MachineMemory, "powerChange" | "awake" | "schedule">;
+function nextOf(now: number, times: readonly (number | undefined)[]): Pick<MachineObservation, "changesAt"> {
+  const known = times.filter((time): time is number => time !== undefined && time > now);
+  return known.length > 0 ? { changesAt: Math.min(...known) } : {};
+}
+
+/** The newest of what starts the machine. */
+function startOf(change: PowerChange | undefined, edge: PowerFacts["edge"]): number | undefined {
+  const requested = change?.cause === "StartRequested" ? millis(change.at) : undefined;
+  const scheduled = edge?.state === "Running" ? edge.at : undefined;
+  const times = [requested, scheduled].filter((time) => time !== undefined);
+  return times.length > 0 ? Math.max(...times) : undefined;
+}
+
+function annotationFaults(
+  { awake, extended }: { awake: AnnotatedTime | undefined; extended: AnnotatedTime | undefined },
+  { limits: { maxAwakeMs, maxExtensionMs } }: MachineObservation,
+): PowerFault[] {
+  const faults = [
+    annotatedTimeFault(ANNOTATION.awakeUntil, awake, { flag: "--max-awake", mostMs: maxAwakeMs }),
+    annotatedTimeFault(ANNOTATION.extendedUntil, extended, {
+      flag: "--max-extension",
+      mostMs: maxExtensionMs,
+    }),
+  ];
+  return faults.flatMap((message) => (message ? [{ reason: REASON.AnnotationRefused, message }] : []));
+}
+
+type PowerMemory = Pick<MachineMemory, "powerChange" | "awake" | "extended" | "schedule" | "lifetime">;
 
 function withPowerMemory(
   memory: MachineMemory,
   found: { [K in keyof PowerMemory]: PowerMemory[K] | undefined },
 ) {
-  const { powerChange: _change, awake: _awake, schedule: _schedule, ...others } = memory;
+  const {
+    powerChange: _change,
+    awake: _awake,
+    extended: _extended,
+    schedule: _schedule,
+    lifetime: _lifetime,
+    ...others
+  } = memory;
   const kept = Object.entries(found).filter(([, value]) => value !== undefined);
   return { ...others, ...(Object.fromEntries(kept) as PowerMemory) };
 }
@@ -171,37 +234,27 @@ export function isUndated({ memory, spec, history }: MachineObservation): boolea
   return isShutdown(memory.powerChange) && spec.schedule !== undefined && endOfRun(history) === undefined;
 }
 
+/** Whether its last start counts, of which only its events have the time where it was not observed. */
+export function isTimed({ spec }: MachineObservation): boolean {
+  return spec.lifetime?.stopAfter !== undefined;
+}
+
 const ENDS: ReadonlySet<string> = new Set(["stop", "vm-shutdown-force"]);
 const BEGINS: ReadonlySet<string> = new Set(["create", "start", "restart"]);
 
 /** When the machine went off last, by Paperspace's clock; undefined where the events known do not show it. */
 function endOfRun(history: readonly MachineEvent[]): number | undefined {
+  return lastChange(history, ENDS);
+}
+
+/** When it went on last, in the same way. */
+function beginOfRun(history: readonly MachineEvent[]): number | undefined {
+  return lastChange(history, BEGINS);
+}
+
+function lastChange(history: readonly MachineEvent[], names: ReadonlySet<string>): number | undefined {
   const last = history.find(
     (event) => (ENDS.has(event.name) || BEGINS.has(event.name)) && eventFact(event).state === "done",
   );
-  return last && ENDS.has(last.name) ? millis(last.dtFinished ?? last.dtCreated) : undefined;
-}
-
-/** What comes of awake-until is settled when a value is seen first, so that one too far ahead does not count later. */
-function awakeOf(
-  { memory: { awake }, now, limits }: MachineObservation,
-  text: string | undefined,
-): MachineMemory["awake"] {
-  if (!text) return undefined;
-  const value = keptValue(text);
-  if (awake?.value === value) return awake;
-  const until = exactTime(value);
-  const isTaken = until !== undefined && until - now <= limits.maxAwakeMs;
-  return { value, ...(isTaken && { until: toTime(until) }) };
-}
-
-function awakeFaults({ limits }: MachineObservation, awake: MachineMemory["awake"]): PowerFault[] {
-  if (!awake || awake.until !== undefined) return [];
-  const hours = limits.maxAwakeMs / 3_600_000;
-  const why =
-    exactTime(awake.value) === undefined
-      ? "is no time such as 2026-01-31T20:00:00Z"
-      : `was more than ${hours} h ahead when it was set (--max-awake)`;
-  const message = `the annotation ${ANNOTATION.awakeUntil} ${why}, and is not acted upon: give a time within ${hours} h, or remove it`;
-  return [{ reason: REASON.AnnotationRefused, message }];
+  return last && names.has(last.name) ? millis(last.dtFinished ?? last.dtCreated) : undefined;
 }

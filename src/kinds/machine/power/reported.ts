@@ -14,6 +14,8 @@ export function whyDesired({ spec, power }: Reported): string {
       return `the machine is on by the request of ${since}`;
     case "StopRequested":
       return `the machine is off by the request of ${since} (paperspace.com/stop-requested-at)`;
+    case "LifetimeStopped":
+      return `the machine is off since ${since}, when spec.lifetime.stopAfter was over: a request starts it again`;
     case "Schedule":
       return `the machine is ${spec.powerState === "Stopped" ? "off" : "on"} by its schedule since ${since}`;
     case "AutoShutdown":
@@ -28,6 +30,8 @@ export function offReport(reported: Reported): { reason: string; message: string
   const { power } = reported;
   if (power === undefined || power.reason === "Declared")
     return { reason: REASON.Stopped, message: "the machine is off, as asked" };
+  if (power.reason === "LifetimeStopped")
+    return { reason: REASON.LifetimeStopped, message: whyDesired(reported) };
   if (power.reason !== "Schedule") return { reason: REASON.Stopped, message: whyDesired(reported) };
   const { next } = reported.memory.schedule ?? {};
   const message = `${whyDesired(reported)}${next === undefined ? "" : `; its schedule comes next at ${next}`}`;

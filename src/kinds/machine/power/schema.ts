@@ -21,15 +21,19 @@ export const powerChangeSchema = Type.Object(
   { description: "The newest request to start or stop the machine, or its own shutdown." },
 );
 
-export const awakeSchema = Type.Object(
-  {
-    value: Type.String({
-      description: "Value of the annotation awake-until, or its hash where it is no short word.",
-    }),
-    until: Type.Optional(time("Until when the machine is kept on. Absent: the value is not acted upon.")),
-  },
-  { description: "What came of the annotation awake-until." },
-);
+const annotatedTime = (annotation: string, until: string) =>
+  Type.Object(
+    {
+      value: Type.String({
+        description: `Value of the annotation ${annotation}, or its hash where it is no short word.`,
+      }),
+      until: Type.Optional(time(`${until} Absent: the value is not acted upon.`)),
+    },
+    { description: `What came of the annotation ${annotation}.` },
+  );
+
+export const awakeSchema = annotatedTime("awake-until", "Until when the machine is kept on.");
+export const extendedSchema = annotatedTime("extended-until", "Until when its lifetime is extended.");
 
 const cronLine = (description: string) =>
   Type.Optional(textField("cron", description, { minLength: 9, maxLength: 100 }));
