@@ -27,6 +27,7 @@ import { Accounts } from "./paperspace/accounts.ts";
 import { readRates, writeRates } from "./paperspace/found-rates.ts";
 import { createApiMetrics } from "./paperspace/metrics.ts";
 import { createSockets, proxyFor, type Sockets } from "./paperspace/wire.ts";
+import { createCostMetrics } from "./reconcile/cost-metrics.ts";
 import { CredentialGuard } from "./reconcile/credential-guard.ts";
 import { Credentials } from "./reconcile/credentials.ts";
 import { createCacheMetrics, createObjectMetrics, createReadMetrics } from "./reconcile/metrics.ts";
@@ -218,6 +219,11 @@ export function assembleOperator(parts: AppParts, dependencies: ProcessDependenc
     "": { api_keys: accounts.size, api_key_callers: accounts.callers, credential_secrets: credentials.size },
     ...Object.fromEntries(controllers.map((each) => [each.name, each.cacheSizes()])),
   }));
+  if (config.objectMetrics)
+    createCostMetrics(registry, {
+      now: () => clock.now(),
+      objects: () => Object.fromEntries(controllers.map((each) => [each.name, each.objects()])),
+    });
   createReadMetrics(registry, () =>
     controllers.map((each) => ({ controller: each.name, oldestReadMs: each.oldestReadMs() })),
   );

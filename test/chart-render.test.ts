@@ -263,6 +263,7 @@ test("every value for the operator reaches it as intended", () => {
     metricsSecure: true,
     metricsCertDir: "/etc/paperspace-operator/metrics-tls",
     metricsTeamLabels: true,
+    objectMetrics: true,
     logLevel: "debug",
   });
   expect(configOf(objects("scoped")).watchNamespaces).toEqual([NAMESPACE]);

@@ -265,6 +265,11 @@ export const SECTIONS = {
       "false",
       "metrics are for accounts of the cluster that may get the path /metrics: TokenReview and SubjectAccessReview of each scraper",
     ),
+    objectMetrics: required(
+      bool,
+      "false",
+      "serve metrics of each object: what it is, what it costs and has cost; up to 5,000 objects of a kind",
+    ),
     metricsTeamLabels: required(
       bool,
       "false",

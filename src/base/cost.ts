@@ -82,3 +82,15 @@ export function accruedSince(
 function dayOf({ since }: AccruingCost): string {
   return since.slice(0, 10);
 }
+
+/** An object as far as its cost goes. A status that was written for another object, such as one in a backup, is not its own. */
+export function ownCost<C>({
+  metadata,
+  status,
+}: {
+  metadata: { uid?: string };
+  status?: { uid?: string; cost?: C };
+}): C | undefined {
+  const isOwn = status?.uid === undefined || status.uid === metadata.uid;
+  return isOwn ? status?.cost : undefined;
+}

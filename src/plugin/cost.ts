@@ -1,5 +1,12 @@
 /** The command `cost`: what each object costs now and has cost so far, or since a day; by itself or summed up. */
-import { type AccruingCost, accrued, accruedSince, type CostHistory, MILLIONTHS } from "../base/cost.ts";
+import {
+  type AccruingCost,
+  accrued,
+  accruedSince,
+  type CostHistory,
+  MILLIONTHS,
+  ownCost,
+} from "../base/cost.ts";
 import { oneOf } from "../base/options.ts";
 import { clip, printableJson } from "../base/plain-text.ts";
 import type { CommandContext } from "./command.ts";
@@ -67,7 +74,7 @@ export async function cost(args: readonly string[], flags: Flags, context: Comma
 
 function itemOf({ object, namespace, reference }: ReleaseTarget, from: number | undefined, now: number) {
   const { spec, status } = object as ShownObject;
-  const shown = status?.cost;
+  const shown = ownCost(object as ShownObject);
   if (!shown) return undefined;
   const whole = { spent: accrued(shown, now), unknown: shown.unknown, since: from ?? 0 };
   const { spent, unknown, since } = from === undefined ? whole : accruedSince(shown, from, now);
@@ -75,7 +82,7 @@ function itemOf({ object, namespace, reference }: ReleaseTarget, from: number | 
   const item: CostItem = {
     namespace,
     object: reference,
-    type: status.machineType ?? spec.machineType ?? null,
+    type: status?.machineType ?? spec.machineType ?? null,
     currency: shown.currency ?? null,
     hourlyRate: shown.rate / MILLIONTHS,
     spent: spent / MILLIONTHS,
@@ -175,6 +182,7 @@ function notesOn(items: readonly CostItem[], objects: number): string[] {
     );
   const later = items.filter(({ since }) => since !== undefined).length;
   if (later > 0) notes.push(`${later} of them are known only from a later day on; -o json shows from when`);
-  if (objects > items.length) notes.push(`${objects - items.length} objects do not show what they cost`);
+  if (objects > items.length)
+    notes.push(`objects that do not show what they cost, and are not counted: ${objects - items.length}`);
   return notes;
 }

@@ -23,6 +23,7 @@ const container = (name: string) => ({
 
 const METRICS = {
   teamLabels: true,
+  objects: true,
   secure: { enabled: true, tlsSecret: "metrics-tls" },
   service: { port: 9090, annotations: { "prometheus.io/scrape": "true" } },
   serviceMonitor: {
