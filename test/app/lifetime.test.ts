@@ -212,6 +212,16 @@ describe("the lifetime is held, and the machine stays past its end,", () => {
     });
   });
 
+  it("by a protection: once that is taken away the user is warned anew before it ends", async () => {
+    const { world } = await up({ deleteAfter: "2h" }, { deletionProtection: true });
+    await world.clock.advance(DAY);
+    world.edit("box", { spec: { deletionProtection: false } });
+    await world.clock.advance(55 * MINUTE);
+    expect(isThere(world)).toBe(true);
+    expect(world.condition("box", "ExpiresSoon")?.message).toContain("is deleted with its disk");
+    await expired(world);
+  });
+
   it.each([
     ["by a pause", { metadata: { annotations: { [ANNOTATION.paused]: "true" } } }, "paused"],
     ["by Observe", { spec: { managementPolicy: "Observe" } }, "observed"],
@@ -248,6 +258,14 @@ describe("the lifetime is held, and the machine stays past its end,", () => {
     await world.until("it is reported", () => reason(world) === "AnnotationRefused");
     expect(world.condition("box", "Stalled")?.message).toContain("--max-extension");
     await expired(world);
+  });
+});
+
+describe("a time that is longer than anyone waits", () => {
+  it("is no end, and breaks nothing", async () => {
+    const { world } = await up({ stopAfter: "99999999999999999d", deleteAfter: "99999999999999999d" });
+    await world.clock.advance(DAY);
+    expect({ there: isThere(world), ready: reason(world) }).toEqual({ there: true, ready: "Available" });
   });
 });
 

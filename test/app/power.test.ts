@@ -167,7 +167,11 @@ describe("a machine that shut itself down", () => {
 
 describe("at rest", () => {
   it("nothing is written, whatever has a say", async () => {
-    const { world } = await ready();
+    const { world } = await ready({
+      schedule: { timeZone: "UTC", start: "0 0 * * *", stop: "0 23 * * *", startAhead: "5m" },
+      lifetime: { stopAfter: "20h", deleteAfter: "30d", warnBefore: "24h" },
+      autoShutdown: { enabled: true, timeoutHours: 24 },
+    });
     annotate(world, "stopRequestedAt", inMs(world, 0));
     annotate(world, "awakeUntil", inMs(world, 10 * HOUR));
     await world.until("both are known", () => status(world)?.handled?.stop !== undefined);

@@ -6,7 +6,7 @@ import { isReadable } from "../../paperspace/answers.ts";
 import { isLate, operationAge } from "../../reconcile/decision.ts";
 import type { Operation } from "../../reconcile/managed.ts";
 import type { MachineEvent } from "./api.ts";
-import { type EventFact, type Power, TO_DELETE, TO_RESIZE } from "./observation.ts";
+import { type EventFact, type Power, SNAPSHOT, TO_DELETE, TO_RESIZE } from "./observation.ts";
 
 /** Groups the states of machines.md section 7; an unknown one counts as changing: nothing is done to it. */
 export function powerOf(state: string): Power {
@@ -44,6 +44,16 @@ export function eventFact(event: MachineEvent): EventFact {
  * another actor has changed the machine since.
  */
 export type Verdict = "running" | "reached" | "failed" | "late" | "unsent" | "overtaken";
+
+const CHANGING_POWER: ReadonlySet<string> = new Set([
+  ...["Create", "Start", "Stop", "Restart", "Resize", "Delete"],
+  SNAPSHOT,
+]);
+
+/** Whether the machine may be on or off because of it, or once it is over. */
+export function changesPower(operation: Operation | undefined): boolean {
+  return operation !== undefined && CHANGING_POWER.has(operation.intent);
+}
 
 /** Whether an operation leads to off; all others lead to on, or to wherever the machine was. */
 export function leadsToOff({ target }: Operation): boolean {

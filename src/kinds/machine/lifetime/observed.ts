@@ -6,7 +6,7 @@ import { parseDuration } from "../../../base/options.ts";
 import { toTime } from "../../../kube/objects.ts";
 import { millis } from "../../../reconcile/conditions.ts";
 import type { MachineObservation } from "../observation.ts";
-import { powerOf } from "../operation.ts";
+import { changesPower, powerOf } from "../operation.ts";
 import type { AnnotatedTime } from "../power/annotated-time.ts";
 import type { MachineSpec } from "../types.ts";
 import type { LifetimeMemory, ObservedLifetime } from "./desired.ts";
@@ -26,12 +26,15 @@ export interface LifetimeFacts {
 
 const HOUR_MS = 3_600_000;
 
-/** A duration in milliseconds that may begin with days; undefined where it is none. */
+/** Beyond any lifetime, and well within what a date can be. */
+const LONGEST_MS = 100 * 365 * 24 * HOUR_MS;
+
+/** A duration in milliseconds that may begin with days, a hundred years at most; undefined where it is none. */
 export function parseSpan(text: string): number | undefined {
   const [, days, rest] = /^(?:(\d+)d)?(.*)$/.exec(text) ?? [];
   const others = rest ? parseDuration(rest) : 0;
   if (others === undefined || (days === undefined && !rest)) return undefined;
-  return Number(days ?? 0) * 24 * HOUR_MS + others;
+  return Math.min(Number(days ?? 0) * 24 * HOUR_MS + others, LONGEST_MS);
 }
 
 /** A time that is not before `ms`, as status has it. */
@@ -62,7 +65,7 @@ export function lifetimeOf(
   const deletion = deletionOf(observation, spec.lifetime, known, facts);
   const run = runOf(observation, spec.lifetime, facts);
   const until = Math.min(...[deletion.until, run.until].filter((time) => time !== undefined));
-  const isDue = deletion.isDue && heldBy(observation) === undefined;
+  const { isDue } = deletion;
   return {
     memory: {
       declared,
@@ -115,7 +118,10 @@ function deletionOf(
   const earliest = Math.max(wanted, (millis(declaredAt) ?? now) + warnMs, extendedTo);
   if (!Number.isFinite(earliest)) return { memory: { declaredAt, since }, isDue: false };
   const isNear = now >= earliest - warnMs;
-  const warnedAt = isNear ? (isSame && known.warnedAt) || notBefore(now) : undefined;
+  const held = heldBy(observation);
+  // Once nothing holds it any more the user is warned anew.
+  const isWarned = isNear && held === undefined;
+  const warnedAt = isWarned ? (isSame && known.warnedAt) || notBefore(now) : undefined;
   const deletesAt =
     warnedAt === undefined ? earliest : Math.max(earliest, (millis(warnedAt) ?? now) + warnMs);
   const shown = notBefore(deletesAt);
@@ -123,30 +129,26 @@ function deletionOf(
   return {
     memory: { declaredAt, since, ...(warnedAt !== undefined && { warnedAt }), deletesAt: shown },
     // The warning is in status since before this pass.
-    isDue: isNear && isSame && known.warnedAt !== undefined && now >= at,
-    // What is halted remembers nothing, so that its times would move on.
-    ...(isNear && !observation.halted && { warning: warningOf(observation, shown) }),
+    isDue: isWarned && isSame && known.warnedAt !== undefined && now >= at,
+    ...(isNear && mayWarn(observation) && { warning: warningOf(observation, held, shown) }),
     until: isNear ? at : earliest - warnMs,
   };
 }
 
-function warningOf(observation: MachineObservation, deletesAt: string): string {
-  const held = heldBy(observation);
-  if (held !== undefined)
-    return `the machine would be deleted at ${deletesAt}, as spec.lifetime says, and is kept: ${held}`;
-  const { reference = "psm/NAME" } = observation;
-  return `the machine is deleted with its disk at ${deletesAt}, as spec.lifetime says. To keep it: kubectl paperspace extend ${reference} --for 24h, or change spec.lifetime`;
+/** What is halted remembers nothing, so that its times would move on; what is being deleted ends anyway. */
+function mayWarn({ halted, deleting, protection }: MachineObservation): boolean {
+  return !halted && (!deleting || protection !== undefined);
 }
 
-/** Operations at whose end the machine may be off or on. */
-const CHANGES_POWER: ReadonlySet<string> = new Set([
-  "Create",
-  "Start",
-  "Stop",
-  "Restart",
-  "Resize",
-  "Snapshot",
-]);
+function warningOf(
+  { reference = "psm/NAME" }: MachineObservation,
+  held: string | undefined,
+  deletesAt: string,
+): string {
+  if (held !== undefined)
+    return `the machine would be deleted at ${deletesAt}, as spec.lifetime says, and is kept: ${held}`;
+  return `the machine is deleted with its disk at ${deletesAt}, as spec.lifetime says. To keep it: kubectl paperspace extend ${reference} --for 24h, or change spec.lifetime`;
+}
 
 function runOf(
   { now, resource, memory: { operation, lifetime: known } }: MachineObservation,
@@ -157,7 +159,7 @@ function runOf(
   if (after === undefined) return { memory: {} };
   const power = resource.state === "present" ? powerOf(resource.machine.state) : "changing";
   const isOn = power === "ready" || power === "serviceready";
-  const isOff = power === "off" && !CHANGES_POWER.has(operation?.intent ?? "");
+  const isOff = power === "off" && !changesPower(operation);
   const first = isOff ? undefined : (millis(known?.runSince) ?? (isOn ? now : undefined));
   const runSince = first === undefined ? undefined : Math.max(first, Math.min(begunAt, now), startedAt);
   const extendedTo = millis(extended?.until) ?? Number.NEGATIVE_INFINITY;

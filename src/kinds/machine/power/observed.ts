@@ -15,7 +15,7 @@ import { exactTime } from "../../time.ts";
 import type { MachineEvent } from "../api.ts";
 import { lifetimeOf } from "../lifetime/observed.ts";
 import type { MachineMemory, MachineObservation } from "../observation.ts";
-import { eventFact, powerOf } from "../operation.ts";
+import { changesPower, eventFact, powerOf } from "../operation.ts";
 import { REASON } from "../reasons.ts";
 import { type AnnotatedTime, annotatedTime, annotatedTimeFault } from "./annotated-time.ts";
 import { desiredPower, newestChange, type PowerChange, type PowerFacts, type PowerFault } from "./desired.ts";
@@ -199,17 +199,6 @@ function datedRequest(
   return { cause, at: toTime(Math.min(exactTime(request) ?? now, now)), request };
 }
 
-/** Operations that end in a power state of their own. */
-const CHANGES_POWER: ReadonlySet<string> = new Set([
-  "Create",
-  "Start",
-  "Stop",
-  "Restart",
-  "Resize",
-  "Snapshot",
-  "Delete",
-]);
-
 function isShutdown(change: PowerChange | undefined): change is PowerChange {
   return change?.cause === "AutoShutdown";
 }
@@ -223,7 +212,7 @@ function shutdownOf(observation: MachineObservation): PowerChange | undefined {
   const { power, operation, powerChange } = memory;
   if (resource.state !== "present" || powerOf(resource.machine.state) !== "off") return undefined;
   if (power !== "Running" || resource.machine.autoShutdownEnabled !== true) return undefined;
-  if (operation && CHANGES_POWER.has(operation.intent)) return undefined;
+  if (changesPower(operation)) return undefined;
   const at = endOfRun(history);
   if (at === undefined && isShutdown(powerChange)) return powerChange;
   return { cause: "AutoShutdown", at: toTime(Math.min(at ?? now, now)) };

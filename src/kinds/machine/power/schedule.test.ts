@@ -77,6 +77,7 @@ describe("a schedule that cannot be kept", () => {
     [{ timeZone: "Mars/Base" }, /timeZone "Mars\/Base" is no time zone/],
     [{ start: "61 0 * * *" }, /start "61 0 \* \* \*" cannot be read \(.*minute.*give minute, hour/],
     [{ stop: "0 0 30 2 *" }, /stop .* names a day that never comes/],
+    [{ stop: "0 18 L * *" }, /stop .* cannot be read \(L is no month/],
     [{ start: "0 8 * *" }, /start .* cannot be read/],
     [{ start: "0 0 8 * * *" }, /start .* cannot be read/],
   ])("is refused with its field and what to write instead: %j", (wrong, message) => {

@@ -40,9 +40,17 @@ export function scheduleFaults({ timeZone, start, stop }: Schedule): string[] {
 /** A day at which every line is looked at, so that the result does not depend on the time. */
 const ANY_DAY = new Date("2024-01-01T00:00:00Z");
 
+/** What any cron takes, and not the letters by which Croner knows last days and workdays. */
+const WORDS: ReadonlySet<string> = new Set([
+  ...["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"],
+  ...["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"],
+]);
+
 /** "" where there is none. */
 const lineFault = memoized((line: string): string => {
   const remedy = `give minute, hour, day of the month, month and day of the week, such as "0 8 * * 1-5"`;
+  const odd = line.match(/[a-z]+/gi)?.find((word) => !WORDS.has(word.toUpperCase()));
+  if (odd !== undefined) return `cannot be read (${odd} is no month or day of the week): ${remedy}`;
   try {
     return calendarOf(line).nextRun(ANY_DAY) ? "" : `names a day that never comes: ${remedy}`;
   } catch (error) {
