@@ -174,24 +174,26 @@ function rollingOut(at: Assessment, current: Progress): Health {
 /** Neither a roll back nor a deadline ends that: what lacks is no better with another configuration. */
 function short(at: Assessment, shortage: HardwareShortage): Health {
   const { observation, head, needs } = at;
-  const { memory, now } = observation;
+  const { memory, now, limits } = observation;
   const message = shortageWords(shortage);
   if (shortage.state === "moveOn")
     return needs.length > 0
       ? underWay(needFacts(observation, memory, needs))
       : { state: "moveOn", decision: requeueAfter(shortage.memory, REASON.MovingOn, message, 0) };
   const seen = { ...withoutOperation(memory), history: concluded(memory.history, "Progressing", now) };
-  const look = Math.min(untilLook(observation, rolloutTimes(head, observation.spec)), shortage.againMs);
+  // It may be so for days: each candidate's own deadline is no reason to look more often.
+  const isLong = shortage.state === "unavailable";
+  const paceMs = isLong ? limits.slowMs : untilLook(observation, rolloutTimes(head, observation.spec));
+  const look = Math.min(paceMs, shortage.againMs);
   const reason = shortage.isShort ? REASON.WaitingForCapacity : REASON.Progressing;
-  const decision =
-    shortage.state === "unavailable"
-      ? stalled<DeploymentStep, DeploymentMemory>(seen, REASON.CapacityUnavailable, message, look)
-      : requeueAfter<DeploymentStep, DeploymentMemory>(
-          seen,
-          reason,
-          `sent at ${head.sentAt}: ${message}`,
-          look,
-        );
+  const decision = isLong
+    ? stalled<DeploymentStep, DeploymentMemory>(seen, REASON.CapacityUnavailable, message, look)
+    : requeueAfter<DeploymentStep, DeploymentMemory>(
+        seen,
+        reason,
+        `sent at ${head.sentAt}: ${message}`,
+        look,
+      );
   return underWay({ ...decision, needs });
 }
 

@@ -2,6 +2,7 @@
 import type { Hold } from "../../../dev/simulator/world/deployment-records.ts";
 import type { DeploymentSpec } from "../../../src/kinds/deployment/types.ts";
 import { ANNOTATION } from "../../../src/reconcile/record.ts";
+import { placedOn, TYPES } from "../placed.ts";
 import { BAD_IMAGE, keep, PROJECT } from "../scenario-world-deployments.ts";
 import type { VirtualWorld } from "../virtual-world.ts";
 import { again, fails, type State } from "./state.ts";
@@ -95,6 +96,16 @@ const STUCK: Record<string, State> = {
     cost: "waiting",
     reason: "ProgressDeadlineExceeded",
     reach: (w) => w.deployments.apply("web", { image: BAD_IMAGE }),
+  },
+  "that has hardware on none of its candidates": {
+    cost: "waiting",
+    reason: "CapacityUnavailable",
+    reach: (w) => {
+      // The simulator's own cost: the run of each candidate looks for hardware.
+      w.sim.world.setBehaviour({ instancePendingMs: 60_000 });
+      for (const type of TYPES) w.sim.world.setCapacity(type, "ny2", 0);
+      w.deployments.apply("web", placedOn(TYPES));
+    },
   },
   "whose instances fail": {
     cost: "waiting",
