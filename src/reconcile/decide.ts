@@ -200,7 +200,7 @@ function madeWay<V extends Observation, S extends Step>({
   memory,
   recheckMs,
 }: V): Decision<S, MemoryOf<V>> {
-  const message = `${halted?.message}. Its ${noun} was deleted to make way for another one, and is gone: have the object managed again, and the next one is made`;
+  const message = `${halted?.message}. Its ${noun} was deleted by the operator before that, as the object declares, and is gone: have the object managed again, and it goes on from there`;
   return stalled(memory, REASON.NothingToObserve, message, recheckMs);
 }
 

@@ -298,6 +298,17 @@ describe("the end of a lifetime", () => {
     expect(world.sim.console.team(TEAM).staticAddresses).toEqual([]);
   });
 
+  it("is reported as such also while the object is only observed, and nothing is written before it is managed", async () => {
+    const { world } = await up({ deleteAfter: "2h" });
+    await world.until("it is being deleted", () => deletes(world) === 1, DAY);
+    world.edit("box", { spec: { managementPolicy: "Observe" } });
+    await world.until("it is gone", () => !isThere(world));
+    await world.clock.advance(HOUR);
+    expect(world.condition("box", "Ready")?.message).toContain("was deleted by the operator");
+    world.edit("box", { spec: { managementPolicy: "Manage" } });
+    await expired(world);
+  });
+
   it("that is changed once the deletion was sent comes to an end all the same, and another machine is made", async () => {
     const { world } = await up({ deleteAfter: "2h" });
     const { id } = onlyMachine(world);

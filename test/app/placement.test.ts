@@ -250,7 +250,7 @@ describe("a machine that got no hardware", () => {
     world.edit("box", { spec: { managementPolicy: "Observe" } });
     await world.until("it is gone", () => world.machines().length === 0);
     await world.until("that is reported", () => reason(world) === "NothingToObserve");
-    expect(world.condition("box", "Ready")?.message).toContain("was deleted to make way for another one");
+    expect(world.condition("box", "Ready")?.message).toContain("was deleted by the operator before that");
     const [first] = ever(world);
     await world.clock.advance(60 * MINUTE);
     // Nothing is lost of what it was, and nothing is made.

@@ -122,7 +122,7 @@ export const EVERYTHING: Values = {
     credentialRecheck: "31s",
   },
   deadlines: { create: "31m", start: "16m", stop: "17m", capacity: "32m", resize: "33m", delete: "34m" },
-  power: { maxAwake: "25h" },
+  power: { maxAwake: "25h", maxExtension: "169h" },
   rateLimit: { requestsPerSecond: 2.5, burst: 7, requestTimeout: "31s", keyRecheck: "6m" },
   leaderElection: { leaseDuration: "30s", renewDeadline: "20s", retryPeriod: "500ms" },
   logLevel: "debug",

@@ -96,7 +96,7 @@ export class MachineActuator extends PaperspaceActuator<MachineTypes> {
     observation: MachineObservation,
     { account, record, object }: Context,
   ): Result {
-    const isDelete = step.do === "delete" || step.do === "replace";
+    const isDelete = ["delete", "expire", "replace"].includes(step.do);
     const memory = isDelete ? withAddress(observation.memory, observation) : observation.memory;
     // What a setting names is no related fact.
     if (error instanceof PaperspaceError && step.of !== undefined && step.do !== "update")

@@ -269,9 +269,10 @@ async function expire(
   parts: MachineStepOptions,
 ): Done {
   const operation = begin(parts, "Delete", parts.deadlines.deleteMs);
+  const known = withAddress(memory, parts.observation);
   const outcome = requeueNow(REASON.Deleting, "the machine is deleted at the end of its lifetime");
-  await context.persistIntent({ ...memory, operation }, outcome);
-  return remove({ ...step, do: "delete" }, memory, context, parts);
+  await context.persistIntent({ ...known, operation }, outcome);
+  return remove({ ...step, do: "delete" }, known, context, parts);
 }
 
 /** The machine is read right before it is deleted: one that has come up, or was changed, or could not be watched, stays. */
