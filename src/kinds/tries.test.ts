@@ -19,6 +19,14 @@ describe("what came to nothing", () => {
     expect(coolDownMs([], NOW)).toBe(0);
   });
 
+  it("is not left alone for as long as the clock of the operator was set back: it is tried once more, and then left alone", () => {
+    const before = [at(-60 * MINUTE), at(-59 * MINUTE)];
+    expect(coolDownMs(before, NOW)).toBe(0);
+    expect(coolDownMs([...before, at(0)], NOW) / MINUTE).toBe(40);
+    // Whoever sorts by date has the newest one first.
+    expect(coolDownMs([at(0), ...before], NOW) / MINUTE).toBe(40);
+  });
+
   it("is kept of the last twenty tries, with an answer of bounded length: status has to hold it", () => {
     type Entry = { candidate: string; outcome: string; at: string; message?: string };
     let tried: Entry[] = [];

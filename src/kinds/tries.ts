@@ -30,13 +30,16 @@ export function recentTries<T extends Pick<Tried<unknown>, "at">>(
   return (tried ?? []).filter(({ at }) => ageOfTime(at, now) < REMEMBERED_MS);
 }
 
-/** Milliseconds for which a candidate is left alone after these tries of it, oldest first, have come to nothing. */
+/**
+ * Milliseconds for which a candidate is left alone after these tries of it, oldest first, have come to nothing. One whose date is
+ * yet to come is of before the clock was set back: how long ago it was is not known, and nothing waits for that.
+ */
 export function coolDownMs(
   tries: readonly Pick<Tried<unknown>, "at">[],
   now: number,
   { baseMs, maxMs } = { baseMs: COOL_DOWN_BASE_MS, maxMs: COOL_DOWN_MAX_MS },
 ): number {
-  const last = tries.at(-1);
+  const last = tries.findLast(({ at }) => ageOfTime(at, now) > -MINUTE_MS);
   if (!last) return 0;
   const wait = Math.min(baseMs * 2 ** Math.min(tries.length - 1, 20), maxMs);
   return Math.max(0, wait - ageOfTime(last.at, now));

@@ -74,7 +74,8 @@ export class PlacementJudge {
   readonly #sim: Pick<Simulation, "world">;
   /** By machine: the UID of the object that recorded it. */
   readonly #owners = new Map<string, string>();
-  /** Machines of which nothing is known but that they are deleted for a reason that is not the operator's to give. */
+  /** Machines that an object was told to own. */
+  readonly #adopted = new Set<string>();
   readonly #deletedElsewhere = new Set<string>();
   readonly #judged = new Set<string>();
   /** By address: the machine that had it last. */
@@ -95,10 +96,16 @@ export class PlacementJudge {
       ({ status }) => status?.placement?.tried?.flatMap((one) => one.removed ?? []) ?? [],
     );
     if (new Set(removed).size < removed.length) throw new Error(`removed twice: ${removed}`);
-    this.#checkUnused(new Set([...removed, ...this.#deletedAlone(objects)]));
+    const deleted = new Set([...removed, ...this.#deletedAlone(objects)]);
+    const adopted = [...deleted].filter((id) => this.#adopted.has(id));
+    if (adopted.length > 0) throw new Error(`${adopted} was adopted, and is deleted`);
+    this.#checkUnused(deleted);
     this.#checkAddresses(new Set(removed));
-    for (const { metadata, status } of objects)
-      if (status?.id !== undefined && metadata.uid !== undefined) this.#owners.set(status.id, metadata.uid);
+    for (const { metadata, spec, status } of objects) {
+      if (status?.id === undefined || metadata.uid === undefined) continue;
+      this.#owners.set(status.id, metadata.uid);
+      if (spec.adoptId === status.id) this.#adopted.add(status.id);
+    }
   }
 
   /** Those that are deleted while their objects stay. */
