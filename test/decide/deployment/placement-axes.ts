@@ -64,7 +64,7 @@ export const SENT_PLACED: Axis = axis(
 
 export const SHOWN_PLACED: Axis = axis(
   [
-    ...(["pending", "rejected", "applied", "applied, with an error", "healthy"] as const).map((how) =>
+    ...(["pending", "applied", "applied, with an error", "healthy"] as const).map((how) =>
       stored("s2", placedAt(FIRST), how),
     ),
     stored("s3", placedAt(SECOND_TYPE), "applied"),

@@ -97,7 +97,7 @@ export const PRODUCTS: readonly Product<Situation>[] = [
   {
     what: "a placement",
     axes: [PLACED, SENT_PLACED, SHOWN_PLACED, HARDWARE, PLACED_BACK],
-    atLeast: 40_000,
+    atLeast: 35_000,
   },
   { what: "a rollout of what shall be off", axes: rollingOut(OFF), atLeast: 100_000 },
   {
