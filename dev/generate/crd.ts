@@ -7,6 +7,8 @@ import type { CrdSource } from "../../src/kinds/registration.ts";
 import type { KindDefinition } from "../../src/reconcile/managed.ts";
 
 const HEADER = "# Generated from src/kinds/*/types.ts by `npm run generate`. Do not edit.\n";
+/** kubectl and Helm read YAML 1.1, where a bare On is a boolean. */
+export const QUOTED = { compat: "yaml-1.1" } as const;
 /** Shown until our first look, so that no tool takes an object for done before it (kstatus compares generations). */
 const UNSEEN = { observedGeneration: -1 };
 
@@ -15,7 +17,7 @@ export function crdFileName({ group, plural }: KindDefinition): string {
 }
 
 export function crdYaml(definition: KindDefinition, source: CrdSource): string {
-  return HEADER + stringify(crd(definition, source), { lineWidth: 0 });
+  return HEADER + stringify(crd(definition, source), { lineWidth: 0, ...QUOTED });
 }
 
 export function crd(definition: KindDefinition, source: CrdSource): object {
