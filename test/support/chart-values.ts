@@ -100,7 +100,7 @@ export const EVERYTHING: Values = {
   deletionProtection: true,
   capacityPriorities: { research: 100, ml: 20 },
   priceList: "ops/prices",
-  costs: { currency: "USD", usageRatePeriod: "hour", storageRatePeriod: "month" },
+  costs: { currency: "USD", usageRatePeriod: "hour", storageRatePeriod: "month", billingIncrement: "2m" },
   credentials: {
     existingSecret: "own-key",
     key: "key",

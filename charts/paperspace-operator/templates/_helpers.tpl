@@ -93,7 +93,7 @@ annotations:
 {{- define "operator.durations" -}}
 {{- $deadlines := .Values.deadlines }}
 {{- $reconcile := .Values.reconcile }}
-{{- $flags := dict "request-timeout" .Values.rateLimit.requestTimeout "key-recheck" .Values.rateLimit.keyRecheck "max-awake" .Values.power.maxAwake "max-extension" .Values.power.maxExtension }}
+{{- $flags := dict "request-timeout" .Values.rateLimit.requestTimeout "key-recheck" .Values.rateLimit.keyRecheck "billing-increment" .Values.costs.billingIncrement "max-awake" .Values.power.maxAwake "max-extension" .Values.power.maxExtension }}
 {{- range $name := list "resyncInterval" "slowRetry" "eventPollInterval" "resendAfter" "absenceGrace" "sendWindow" "attemptSettle" "credentialRecheck" }}
 {{- $_ := set $flags (kebabcase $name) (index $reconcile $name) }}
 {{- end }}
