@@ -86,6 +86,8 @@ export class EventLog<E extends ResourceEvent> {
   #failure: { error: unknown; polls: number } | undefined;
   readonly #timer: EarliestTimer;
   #polling = false;
+  /** Monotonic time at which the last poll began that succeeded. */
+  #polledAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(parts: EventLogOptions<E>) {
@@ -133,6 +135,11 @@ export class EventLog<E extends ResourceEvent> {
    */
   wholeSince(resourceId: string): number | undefined {
     return this.#whole.get(resourceId);
+  }
+
+  /** Monotonic time: what had happened by then is known. */
+  get polledAt(): number {
+    return this.#polledAt;
   }
 
   /** Whether any event of a subscribed resource has not ended. */
@@ -270,6 +277,7 @@ export class EventLog<E extends ResourceEvent> {
   async #poll(): Promise<void> {
     if (this.#tracked.size === 0 && !this.#isBehind) return;
     this.#polling = true;
+    const began = this.#parts.clock.monotonic();
     this.#pruneVanished();
     try {
       const missing = this.#awaited();
@@ -283,6 +291,7 @@ export class EventLog<E extends ResourceEvent> {
       if (!this.#isBehind) for (const id of others) if (!this.#ended(id)) missing.add(id);
       for (const id of [...missing].slice(0, STRAGGLERS)) await this.#fetch(id);
       this.#failure = undefined;
+      this.#polledAt = began;
     } catch (error) {
       this.#failure = { error, polls: (this.#failure?.polls ?? 0) + 1 };
       this.#parts.failed(error);

@@ -8,7 +8,7 @@ import type { Caveat } from "../../cost-schema.ts";
 import type { BilledPower, Rates } from "./facts.ts";
 
 /** What a stretch of time is charged for. `Ending`: perhaps for nothing at all. */
-export type Use = "On" | "Off" | "Unknown" | "Ending";
+export type Use = "Running" | "Stopped" | "Unknown" | "Ending";
 
 /** In millionths an hour, undefined where it is not known. Between the times it may have been either. */
 export interface RateChange {
@@ -69,7 +69,7 @@ export class Charges {
 
   /** As it is believed to have been. */
   get use(): Use {
-    return this.power === "On" || this.power === "Off" ? this.power : "Unknown";
+    return this.power === "Running" || this.power === "Stopped" ? this.power : "Unknown";
   }
 
   /** Charges for the time up to `to`, at the rates of each part of it. */
@@ -109,8 +109,8 @@ export class Charges {
     const { since } = this.metered;
     const fixed = boundsAt(this.#changes.fixed, since);
     const usage = boundsAt(this.#changes.usage, since);
-    const least = fixed.least + (use === "On" ? usage.least : 0);
-    return { least: use === "Ending" ? 0 : least, most: fixed.most + (use === "Off" ? 0 : usage.most) };
+    const least = fixed.least + (use === "Running" ? usage.least : 0);
+    return { least: use === "Ending" ? 0 : least, most: fixed.most + (use === "Stopped" ? 0 : usage.most) };
   }
 }
 

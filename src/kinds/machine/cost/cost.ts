@@ -61,7 +61,7 @@ function begun(
   { isOwn, reading }: CostEvidence,
 ): MachineCost {
   const since = new Date(isOwn ? (look.createdAt ?? look.at) : look.at).toISOString();
-  const power = isOwn ? "Off" : (look.power ?? "Unclear");
+  const power = isOwn ? "Stopped" : (look.power ?? "Unclear");
   const meter = { machineId, power, eventsThrough: since, ...look.rates } as const;
   const { settled = 0, unknown = 0, caveats = [] } = former ?? {};
   const begin = { rate: 0, settled, unknown, since, caveats, meter };
@@ -99,7 +99,9 @@ function continued(before: MachineCost, evidence: CostEvidence): MachineCost {
   if (wholeSince > needed && !beginsAfter(history, needed)) lose(charges, needed, wholeSince);
   const isAccounted = inOrder(charges, plan, evidence);
   if (plan.isRateUnseen) charges.caveats.add("RateUnknown");
-  if (isAccounted && charges.finishChanges() && charges.power === "On") charges.round();
+  // Where the power has changed as well, it is first to be known when.
+  const isAsBelieved = isAccounted && look?.power === charges.power;
+  if (isAsBelieved && charges.finishChanges() && charges.power === "Running") charges.round();
   if (isAccounted && !isUnderWay && look) judgeLook(charges, look, before, evidence);
   return shown(charges, { ...meter, ...charges.adopted(meter, plan.after) }, look, reading);
 }
@@ -208,7 +210,7 @@ function unclear(charges: Charges, from: number, to: number): void {
   charges.charge(from, charges.use);
   charges.charge(to, "Unknown");
   charges.round();
-  if (charges.power === "On") charges.power = "Unclear";
+  if (charges.power === "Running") charges.power = "Unclear";
 }
 
 function done(charges: Charges, event: BillingEvent, evidence: CostEvidence & { isLast: boolean }): boolean {
@@ -219,17 +221,17 @@ function done(charges: Charges, event: BillingEvent, evidence: CostEvidence & { 
     case "stop":
       return stopped(charges, event, evidence);
     case "restart":
-      if (charges.power === "Off") return started(charges, event, evidence);
-      charges.charge(to, "On");
+      if (charges.power === "Stopped") return started(charges, event, evidence);
+      charges.charge(to, "Running");
       charges.round();
-      charges.power = "On";
+      charges.power = "Running";
       return true;
     case "upgrade":
       unclear(charges, from, to);
       return true;
     case "rerate":
     case "round":
-      if (charges.power !== "Off") charges.round();
+      if (charges.power !== "Stopped") charges.round();
       return true;
     case "end":
       charges.charge(from, charges.use);
@@ -246,37 +248,37 @@ function started(
 ): boolean {
   const { look, isLast } = evidence;
   const wasOn = to - from < INSTANT_MS;
-  if (wasOn && charges.power !== "Off") {
-    if (charges.power === "Unclear") charges.charge(to, "On");
-    charges.power = "On";
+  if (wasOn && charges.power !== "Stopped") {
+    if (charges.power === "Unclear") charges.charge(to, "Running");
+    charges.power = "Running";
     return true;
   }
-  const isOdd = wasOn || charges.power === "On";
+  const isOdd = wasOn || charges.power === "Running";
   if (isOdd && isYoung(to, evidence)) return false;
   // One that is done and leaves the machine off has found no hardware (observed-in-the-field.md 8).
-  const isOff = isLast && look?.power === "Off";
+  const isOff = isLast && look?.power === "Stopped";
   if (isOff && look.at < to + STALE_MS) return false;
   if (isOdd) doubt(charges, from, evidence);
-  else charges.charge(from, "Off");
+  else charges.charge(from, "Stopped");
   charges.charge(isOff ? look.at : to, "Unknown");
   charges.round();
-  charges.power = isOff ? "Off" : "On";
+  charges.power = isOff ? "Stopped" : "Running";
   return true;
 }
 
 function stopped(charges: Charges, { from, to }: BillingEvent, evidence: CostEvidence): boolean {
   const wasOff = to - from < INSTANT_MS;
-  if (wasOff && charges.power !== "On") {
-    if (charges.power === "Unclear") charges.charge(to, "Off");
-    charges.power = "Off";
+  if (wasOff && charges.power !== "Running") {
+    if (charges.power === "Unclear") charges.charge(to, "Stopped");
+    charges.power = "Stopped";
     return true;
   }
-  const isOdd = charges.power === "Off";
+  const isOdd = wasOff || charges.power === "Stopped";
   if (isOdd && isYoung(to, evidence)) return false;
   if (isOdd) doubt(charges, from, evidence);
-  else charges.charge(from, "On");
+  else charges.charge(from, "Running");
   charges.charge(to, "Unknown");
-  charges.power = "Off";
+  charges.power = "Stopped";
   return true;
 }
 
@@ -336,9 +338,9 @@ function shown(
   const { machineId, machineType, usageRate, storageRate, addressRate } = meter;
   if (!isConfirmed) caveats.add("RatesUnconfirmed");
   if (look?.isAddressUnpriced) caveats.add("AddressUnpriced");
-  if (power === "On" && usageRate === undefined) caveats.add("RateUnknown");
+  if (power === "Running" && usageRate === undefined) caveats.add("RateUnknown");
   const fixed = power === "Gone" ? 0 : fixedOf(meter, reading);
-  const usage = power === "On" ? usageOf(meter, reading) : 0;
+  const usage = power === "Running" ? usageOf(meter, reading) : 0;
   return {
     ...(currency !== undefined && { currency }),
     rate: Math.floor((fixed ?? 0) + (usage ?? 0)),

@@ -16,8 +16,9 @@ export function lookOf(machine: Machine, { lookedAt = 0, addressRate }: CostFact
   const hasAddress = machine.publicIpType === "static" && Boolean(machine.publicIp);
   return {
     at: lookedAt,
-    ...(power === "ready" && { power: "On" }),
-    ...(power === "off" && { power: "Off" }),
+    // Its services run, and only what is off is not billed (machines.md section 7).
+    ...((power === "ready" || power === "serviceready") && { power: "Running" }),
+    ...(power === "off" && { power: "Stopped" }),
     rates: {
       ...(machine.machineType && { machineType: machine.machineType }),
       ...(usageRate && { usageRate }),

@@ -5,7 +5,7 @@ import type { RateReading } from "../../cost-meter.ts";
 import { costSchema, type ShownCost } from "../../cost-schema.ts";
 
 /** Unclear: what came after the last event is not known yet. Gone: nothing is charged any more. */
-export type BilledPower = "On" | "Off" | "Unclear" | "Gone";
+export type BilledPower = "Running" | "Stopped" | "Unclear" | "Gone";
 
 /** As the API shows them; the address's is by the hour. */
 export interface Rates {
@@ -20,7 +20,7 @@ export const machineCostSchema = costSchema({
   machineId: Type.String({
     description: "Machine that it is about; what others cost before is in `settled`.",
   }),
-  power: stringEnum(["On", "Off", "Unclear", "Gone"]),
+  power: stringEnum(["Running", "Stopped", "Unclear", "Gone"]),
   eventsThrough: Type.String({
     format: "date-time",
     description: "End of the last event that was accounted for, by Paperspace's clock.",
@@ -37,7 +37,7 @@ export type MachineCost = Static<typeof machineCostSchema> & ShownCost;
 export interface Look {
   at: number;
   /** Absent: on its way. */
-  power?: "On" | "Off";
+  power?: "Running" | "Stopped";
   rates: Rates;
   /** It has a static address whose price is not known. */
   isAddressUnpriced: boolean;

@@ -51,7 +51,7 @@ export class CostLooks {
     { key }: Pick<Subject, "key">,
     inventory: Pick<MachineInventory, "get" | "events">,
   ): CostFacts {
-    const { clock, settings, priceList } = this.#options;
+    const { settings, priceList } = this.#options;
     const id = idOf(identity);
     const reading = settings.rates;
     if (id === undefined) return { reading };
@@ -59,8 +59,7 @@ export class CostLooks {
     const place = { machineType: PUBLIC_IP, region: shown ?? spec.region };
     const beganAt = inventory.get(id)?.beganAt;
     // Whole milliseconds, as status keeps them: what is a fraction later would be news for ever.
-    const lookedAt =
-      beganAt === undefined ? undefined : Math.floor(clock.now() - (clock.monotonic() - beganAt));
+    const lookedAt = beganAt === undefined ? undefined : this.#wallOf(beganAt);
     const seen = this.#seen.get(key);
     const { neededSince, agreedAt, disagreed } = seen?.machineId === id ? seen : {};
     return {
@@ -80,10 +79,11 @@ export class CostLooks {
   track(
     { resource, cost, identity, history, now }: MachineObservation,
     { key, object }: Subject,
-    { events, creates }: Pick<MachineInventory, "events" | "creates">,
+    inventory: Pick<MachineInventory, "get" | "events" | "creates">,
     isUnderWay: boolean,
   ): void {
     const id = idOf(identity);
+    const { events, creates } = inventory;
     if (id === undefined || !cost) return;
     const { status } = object;
     const look = resource.state === "present" ? lookOf(resource.machine, cost) : undefined;
@@ -98,8 +98,8 @@ export class CostLooks {
     if (seen.disagreed && seen.disagreed.with !== costNow) delete seen.disagreed;
     const isAgreed = known && look && agrees(known, look);
     // What an event says that is not accounted for yet is of before this look.
-    const isSettled = billingEvents(history, begin, now).events.length === 0;
-    if (isAgreed && isSettled && !seen.disagreed) seen.agreedAt = look.at;
+    const isSettled = billingEvents(history, begin, now).events.length === 0 && !seen.disagreed;
+    if (isAgreed && isSettled && this.#isUneventful(id, seen, inventory)) seen.agreedAt = look.at;
     if (isAgreed === false && look && costNow) seen.disagreed ??= { at: look.at, with: costNow };
     const needed = Math.max(seen.neededSince, begin);
     // A machine has no events of before its creation.
@@ -114,6 +114,22 @@ export class CostLooks {
 
   clear(): void {
     this.#seen.clear();
+  }
+
+  /** Whether all is known that happened before the last look: the machine is as it was, or events were read since it changed. */
+  #isUneventful(
+    id: string,
+    { agreedAt = 0 }: Seen,
+    inventory: Pick<MachineInventory, "get" | "events">,
+  ): boolean {
+    const { sameSince = 0 } = inventory.get(id) ?? {};
+    if (inventory.events.wholeSince(id) === undefined) return false;
+    return agreedAt >= this.#wallOf(sameSince) || inventory.events.polledAt >= sameSince;
+  }
+
+  #wallOf(monotonic: number): number {
+    const { clock } = this.#options;
+    return Math.floor(clock.now() - (clock.monotonic() - monotonic));
   }
 
   /** After a restart: where the object was as declared, an earlier process had seen all until shortly before its end. */
