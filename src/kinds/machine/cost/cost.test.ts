@@ -116,6 +116,15 @@ describe("what a machine has cost", () => {
     expect(cost(ON, 70, evidence)).toMatchObject({ settled: 600_000, unknown: 500_000, since: iso(62) });
   });
 
+  it("takes a restart of what it believes to be off for having been on, since nobody knows when", () => {
+    const history = [event("restart", 62, 63)];
+    const evidence = { look: look(70, "Running"), history, agreedAt: T0 + 32 * MINUTE };
+    const after = cost(OFF, 70, evidence);
+    expect(after).toMatchObject({ meter: { power: "Running" }, since: iso(63) });
+    expect(after.settled).toBe(Math.floor((0.1e6 * 61) / 60));
+    expect(after.unknown).toBeGreaterThanOrEqual((1e6 * 31) / 60);
+  });
+
   it("takes no start for being on that left the machine off, since it found no hardware", () => {
     const history = [event("start", 62, 63)];
     const after = cost(OFF, 70, { look: look(65, "Stopped"), history });

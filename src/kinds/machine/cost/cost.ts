@@ -221,11 +221,7 @@ function done(charges: Charges, event: BillingEvent, evidence: CostEvidence & { 
     case "stop":
       return stopped(charges, event, evidence);
     case "restart":
-      if (charges.power === "Stopped") return started(charges, event, evidence);
-      charges.charge(to, "Running");
-      charges.round();
-      charges.power = "Running";
-      return true;
+      return restarted(charges, event, evidence);
     case "upgrade":
       unclear(charges, from, to);
       return true;
@@ -263,6 +259,17 @@ function started(
   charges.charge(isOff ? look.at : to, "Unknown");
   charges.round();
   charges.power = isOff ? "Stopped" : "Running";
+  return true;
+}
+
+/** It was on before, and by most rules all the time. */
+function restarted(charges: Charges, { from, to }: BillingEvent, evidence: CostEvidence): boolean {
+  const isOdd = charges.power === "Stopped";
+  if (isOdd && isYoung(to, evidence)) return false;
+  if (isOdd) doubt(charges, from, evidence);
+  charges.charge(to, isOdd ? "Unknown" : "Running");
+  charges.round();
+  charges.power = "Running";
   return true;
 }
 
