@@ -97,7 +97,8 @@ class Judge {
       resize: () => machine.diskSize < 1_000 && console.update(id, { diskSize: machine.diskSize * 2 }),
       price: () => this.#setPrice(machine.machineType),
       silent: () => this.#once(id) && console.setState(id, dice.of("off", "ready")),
-      delete: () => spec.onExternalDeletion === "Recreate" && console.delete(id),
+      // What was off without an event and is deleted before a look leaves no trace of that either.
+      delete: () => spec.onExternalDeletion === "Recreate" && !this.#unseen.has(id) && console.delete(id),
       toggle: () => isManaged && world.edit(name, { spec: { powerState } }),
     };
     try {
