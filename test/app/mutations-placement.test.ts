@@ -5,7 +5,7 @@
 import { describe, expect, it } from "vitest";
 import { GAPS } from "../../dev/fidelity/gaps.ts";
 import { combinationOf } from "../../dev/simulator/mutations/catalogue.ts";
-import { livable } from "../support/mutated-life.ts";
+import { livable, type MutatedLife } from "../support/mutated-life.ts";
 import { placementLife } from "../support/mutated-placement.ts";
 
 const STORIES = process.env.STORIES;
@@ -13,7 +13,17 @@ const COUNT = Number(process.env.MUTATION_STORIES ?? STORIES ?? 5);
 const FIRST_SEED =
   process.env.STORY_SEED === "new" ? Date.now() % 1_000_000_000 : Number(process.env.STORY_SEED ?? 1);
 
+/** The delete is answered without its event, and the machine is still read as it was when that is listed. */
+const STALE_AFTER_DELETE: readonly MutatedLife[] = [
+  { mutations: ["writes-answer-ok", "lists-lag-20s", "pages-lose"], seed: 25, answerLost: false },
+  { mutations: ["reads-lag-60s", "writes-answer-nothing"], seed: 41, answerLost: true },
+];
+
 describe("a machine that moves from one candidate to the next", () => {
+  it.each(STALE_AFTER_DELETE)("is not taken for deleted by another actor: $mutations", async (life) => {
+    expect(await placementLife(life)).toBeGreaterThan(0);
+  });
+
   const mutations = livable(Object.keys(GAPS.machine));
 
   it(`is never one of two, and leaves nothing, whatever is answered, in ${COUNT} combinations`, async () => {

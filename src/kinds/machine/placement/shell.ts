@@ -144,17 +144,24 @@ export function awaitReplacement(
     const outcome = { kind: "Retry", reason: REASON.DeleteFailed, message: event.message } as const;
     return noStep({ ...outcome, atLeastMs: left }, { ...memory, operation: failed });
   }
-  // Whether it was sent is not known.
-  if (event.state === "none" && operationAge(operation, now) >= limits.resendMs) return undefined;
+  // Whether it was sent is not known, unless its event is listed: the machine may be read as it was for minutes after that.
+  const isOld = operationAge(operation, now) >= limits.resendMs;
+  if (event.state === "none" && isOld && !isDeleteListed(observation)) return undefined;
   const look = untilLook(observation, operation);
   return requeueAfter(memory, REASON.MovingOn, underWay(operation, state, event), look);
+}
+
+/** A shell has no such event before it is deleted (see `isUntouched`). */
+function isDeleteListed({ history }: MachineObservation): boolean {
+  return history.some((event) => event.name === "deactivate" && eventFact(event).state !== "failed");
 }
 
 /** The memory once a delete is over that left the machine: where that was changed since, its end will be another's doing. */
 export function outlived(observation: MachineObservation, machine: Machine): MachineMemory {
   const memory = withoutOperation(observation.memory);
   const { placement } = memory;
-  if (!placement?.attempt?.removing || isShell(observation, machine)) return memory;
+  if (!placement?.attempt?.removing || isShell(observation, machine) || isDeleteListed(observation))
+    return memory;
   const { removing: _none, ...attempt } = placement.attempt;
   return { ...memory, placement: { ...placement, attempt } };
 }
