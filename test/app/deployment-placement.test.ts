@@ -125,6 +125,22 @@ describe("the candidates", () => {
     await world.clock.advance(9 * MINUTE);
     expect(upserts(world)).toHaveLength(3);
   });
+
+  it("all of which are refused keep a corrected spec waiting for nothing", async () => {
+    const world = running();
+    const body = { message: "image is on our list", code: "BAD_REQUEST" };
+    world.sim.faults.add({
+      match: { method: "POST", path: "/deployments$", times: 3 },
+      do: { status: 400, body },
+    });
+    world.deployments.apply("web", placedOn());
+    await world.until("it is reported", () => reason(world, "Stalled") === "Refused");
+    const reportedAt = world.clock.now();
+    world.deployments.edit("web", { spec: { image: "nginx:1.28" } });
+    await world.deployments.ready("web");
+    expect(world.clock.now() - reportedAt).toBeLessThan(5 * MINUTE);
+    expect(typesSent(world)).toHaveLength(1);
+  });
 });
 
 describe("no other candidate is tried", () => {

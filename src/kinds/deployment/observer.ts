@@ -306,7 +306,11 @@ function memoryOf(
   };
 }
 
-function placementIn({ spec, status }: PaperspaceDeployment): PlacementMemory | undefined {
-  const { next: _shown, ...placement } = status?.placement ?? {};
-  return spec.placement && status?.placement ? placement : undefined;
+function placementIn({ metadata, spec, status }: PaperspaceDeployment): PlacementMemory | undefined {
+  if (!spec.placement || !status?.placement) return undefined;
+  const { next: _shown, tried, ...placement } = status.placement;
+  // Refusals are of what was declared then: a changed spec is worth a try, as it is without a placement.
+  const isChanged = metadata.generation !== status.observedGeneration;
+  const counting = isChanged ? tried?.filter(({ outcome }) => outcome === "NoHardware") : tried;
+  return { ...placement, ...(counting && { tried: counting }) };
 }
