@@ -1,4 +1,5 @@
 /** The pure part of the machine's contract: its phases, what a create leads to, its status, Events and contended fields. */
+import { withoutUndefined } from "../../base/without-undefined.ts";
 import { describe } from "../../reconcile/change.ts";
 import { EXTERNAL_CHANGE } from "../../reconcile/decision.ts";
 import type { Policy } from "../../reconcile/kind.ts";
@@ -35,12 +36,7 @@ export function machinePolicy({ createMs }: Pick<Deadlines, "createMs">): Policy
 
 /** What the user has requested outlives the machine. */
 function powerMemory({ powerChange, awake, extended, schedule }: MachineMemory): Partial<MachineMemory> {
-  return {
-    ...(powerChange && { powerChange }),
-    ...(awake && { awake }),
-    ...(extended && { extended }),
-    ...(schedule && { schedule }),
-  };
+  return withoutUndefined({ powerChange, awake, extended, schedule });
 }
 
 type PowerStep = Extract<MachineStep, { do: "start" | "stop" | "restart" }>;

@@ -3,6 +3,7 @@
  * event is bounded. In memory alone, since status shows nothing that moves by itself. It only reads.
  */
 import type { Clock } from "../../../base/clock.ts";
+import { withoutUndefined } from "../../../base/without-undefined.ts";
 import { millis } from "../../../reconcile/conditions.ts";
 import { idOf } from "../../../reconcile/identity.ts";
 import type { RateReading } from "../../cost-meter.ts";
@@ -64,7 +65,7 @@ export class CostLooks {
     const { neededSince, agreedAt, disagreed } = seen?.machineId === id ? seen : {};
     return {
       reading,
-      ...defined({
+      ...withoutUndefined({
         addressRate: priceList?.rates?.get(rateKey(place)),
         lookedAt,
         wholeSince: inventory.events.wholeSince(id),
@@ -146,9 +147,4 @@ export class CostLooks {
     if (observedUntil <= neededSince) return { machineId, neededSince };
     return { machineId, neededSince: observedUntil, agreedAt: observedUntil };
   }
-}
-
-function defined<T extends object>(values: T): { [K in keyof T]?: NonNullable<T[K]> } {
-  const known = Object.entries(values).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(known) as { [K in keyof T]?: NonNullable<T[K]> };
 }

@@ -2,6 +2,7 @@
  * What has a say in the power of a machine, read from its object, its memory and its machine: the observation with the power
  * state that is desired now. Pure.
  */
+import { withoutUndefined } from "../../../base/without-undefined.ts";
 import { toTime } from "../../../kube/objects.ts";
 import { millis } from "../../../reconcile/conditions.ts";
 import {
@@ -134,8 +135,7 @@ function withPowerMemory(
     lifetime: _lifetime,
     ...others
   } = memory;
-  const kept = Object.entries(found).filter(([, value]) => value !== undefined);
-  return { ...others, ...(Object.fromEntries(kept) as PowerMemory) };
+  return { ...others, ...withoutUndefined(found) };
 }
 
 /** For so long a clock may run behind that of the operator before: an edge that was acted upon does not come again. */
