@@ -70,7 +70,7 @@ async function objection(spec: Spec): Promise<string | undefined> {
 const validate = (change: Spec) => objection(deployed("asked", change).spec);
 
 describe("each constraint of the schema refuses what breaks it by name, and accepts what just keeps it", () => {
-  /** Candidates are told apart by their only field. */
+  /** Candidates differ by their only field. */
   const sampleOf = (list: Path, index: number) =>
     list.includes("candidates")
       ? { machineType: `T${index}` }

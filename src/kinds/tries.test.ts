@@ -23,7 +23,7 @@ describe("what came to nothing", () => {
     const before = [at(-60 * MINUTE), at(-59 * MINUTE)];
     expect(coolDownMs(before, NOW)).toBe(0);
     expect(coolDownMs([...before, at(0)], NOW) / MINUTE).toBe(40);
-    // Whoever sorts by date has the newest one first.
+    // A reader that sorts by date has the newest one first.
     expect(coolDownMs([at(0), ...before], NOW) / MINUTE).toBe(40);
   });
 

@@ -336,7 +336,7 @@ test("the holder leaves annotations for the next one, who reads them before it o
   expect(lease()?.metadata.annotations).toEqual({ "example.com/left": "by b" });
 });
 
-test("a new holder knows when the one before renewed last: until then somebody was at work", async () => {
+test("a new holder knows when the one before renewed last: until then another operator was at work", async () => {
   const { clock, candidate } = leaseEnv();
   const a = candidate("a");
   await clock.advance(60_000);

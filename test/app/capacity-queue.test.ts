@@ -10,7 +10,7 @@ import type { VirtualWorld } from "../support/virtual-world.ts";
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const TYPE = "A100-80G";
-/** It is free every so often, until somebody has it. */
+/** It is free every so often, until an object has it. */
 const EVERY_MS = (12 * HOUR) / 50;
 /** The order is another one from there on where turns are forgotten. */
 const RESTARTED_AT = 24;
@@ -102,7 +102,7 @@ function free(world: VirtualWorld, machines: number): void {
   world.sim.world.setCapacity(TYPE, "ny2", world.machines().length + machines);
 }
 
-/** Ages are told apart by the second. */
+/** Ages differ by the second. */
 async function apply(world: VirtualWorld, { namespace, name, priority }: Job): Promise<void> {
   world.apply(name, { machineType: TYPE, capacity: { priority } }, { namespace });
   await world.clock.advance(1_000);

@@ -1,5 +1,5 @@
 /**
- * A machine without hardware that somebody got to run, and used, while no operator looked: it is off again, dtModified is
+ * A machine without hardware that a user got to run, and used, while no operator looked: it is off again, dtModified is
  * as it was, and its events come late or not at all. It has data, so it must not make way for the next candidate.
  */
 import { describe, expect, it } from "vitest";

@@ -74,7 +74,7 @@ export class PlacementJudge {
   readonly #sim: Pick<Simulation, "world">;
   /** By machine: the UID of the object that recorded it. */
   readonly #owners = new Map<string, string>();
-  /** Machines that an object was told to own. */
+  /** Machines that the spec of an object names to own. */
   readonly #adopted = new Set<string>();
   readonly #deletedElsewhere = new Set<string>();
   readonly #judged = new Set<string>();

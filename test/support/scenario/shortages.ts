@@ -1,4 +1,4 @@
-/** Shortages of hardware in random scenarios of machines: hints that lie, and what somebody gets to run while nobody looks. */
+/** Shortages of hardware in random scenarios of machines: hints that lie, and what a user gets to run while no operator looks. */
 import type { MachineRecord } from "../../../dev/simulator/world/records.ts";
 import type { PaperspaceMachine } from "../../../src/kinds/machine/types.ts";
 import type { Dice } from "./dice.ts";
@@ -43,7 +43,7 @@ export class Shortages {
   }
 
   /**
-   * While the operator is down somebody gets this machine to run, and it is off again when the next operator looks: its
+   * While the operator is down a user gets this machine to run, and it is off again when the next operator looks: its
    * events come late, and its date may be as before. Then another type is free for long.
    */
   async useUnseen(machine: MachineRecord, dice: Dice): Promise<void> {

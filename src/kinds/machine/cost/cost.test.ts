@@ -200,7 +200,7 @@ describe("what a machine has cost", () => {
     expect(after).toMatchObject({ settled: 0, unknown: 0, since: iso(600), rate: 1_100_000 });
   });
 
-  it("says that its rates are assumed, where the operator was not told what they are", () => {
+  it("says that its rates are assumed, where the operator was not given them", () => {
     const reading = { ...READING, currency: undefined, isConfirmed: false };
     const after = cost(ON, 600, { look: look(600, "Running"), reading });
     expect(after.caveats).toEqual(["RatesUnconfirmed"]);

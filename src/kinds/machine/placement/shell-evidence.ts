@@ -1,6 +1,6 @@
 /**
  * What is known of a machine that may be a shell: whether it was seen off for longer than events may lag behind, and the
- * events that were read after that. Somebody may have used it while no operator looked: then only its events tell.
+ * events that were read after that. It may have been used while no operator looked: then only its events tell.
  */
 import type { Clock } from "../../../base/clock.ts";
 import type { Fact, FactSubject } from "../../facts.ts";
